@@ -1,0 +1,98 @@
+# seal - safe fine-tuning data, as Unix filters
+#
+#   make             build the programs (bin/seal-*) and libseal.a
+#   make check       install what is missing, build, run every test    [SAN=1]
+#   make quickstart  install, build, fetch a model, run the whole story  [MODEL= ROWS= N=]
+#   make install     programs and man pages                            [PREFIX= DESTDIR=]
+#   make bench       tables of speed                                   [SEAL_PYTHON=]
+#   make fuzz        a libFuzzer run of every parser                   [FUZZ_SECONDS=]
+#   make clean
+#
+# Knobs
+CC ?= gcc
+CFLAGS ?= -O2 -g
+SAN ?=
+PREFIX ?= /usr/local
+DESTDIR ?=
+# A Python with torch, transformers and peft: for peer tests and benchmarks only.
+SEAL_PYTHON ?=
+FUZZ_SECONDS ?= 60
+# make quickstart: a model folder or GGUF, a data folder, how many rows.
+MODEL ?=
+ROWS ?=
+N ?= 300
+
+B := build$(if $(SAN),/san)
+ALL_CFLAGS := -std=gnu11 $(CFLAGS) -O3 -fopenmp -fno-math-errno -fno-trapping-math \
+              -Wall -Wextra -Werror -MMD -MP
+ifneq ($(SAN),)
+ALL_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -DSEAL_SAN
+endif
+LIBS := -lzstd -lcsv -ljansson -lonig -lutf8proc -lxxhash -ldnnl -lm
+
+PROGRAMS := $(patsubst bin/%.c,bin/%,$(wildcard bin/seal-*.c))
+OBJECTS := $(patsubst %.c,$B/%.o,$(wildcard lib/*/*.c kernels/*.c))
+C_TESTS := $(patsubst t/%.c,$B/t/%.t,$(wildcard t/*.c))
+C_BENCH := $(patsubst t/bench/%.c,$B/t/bench/%,$(wildcard t/bench/*.c))
+FUZZERS := $(patsubst t/fuzz/%.c,build/fuzz/%,$(wildcard t/fuzz/*.c))
+
+all: $(PROGRAMS)
+
+# A program is linked beside its source; the stamp notices a change of flags.
+$(PROGRAMS): bin/%: $B/bin/%.o $B/libseal.a $B/flags
+	$(CC) $(ALL_CFLAGS) -o $@ $< $B/libseal.a $(LIBS)
+$B/libseal.a: $(OBJECTS)
+	rm -f $@ && ar rcs $@ $^
+$B/%.o: %.c $B/flags | $B/headers
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+$B/t/%.t: $B/t/%.o $B/libseal.a
+	$(CC) $(ALL_CFLAGS) -o $@ $< $B/libseal.a $(LIBS)
+$B/t/bench/%: $B/t/bench/%.o $B/libseal.a
+	$(CC) $(ALL_CFLAGS) -o $@ $< $B/libseal.a $(LIBS)
+$B/flags: FORCE
+	@mkdir -p $B
+	@echo '$(CC) $(ALL_CFLAGS)' | cmp -s - $@ || echo '$(CC) $(ALL_CFLAGS)' > $@
+.PRECIOUS: $B/%.o
+
+# Names the Debian package of a header that is missing.
+$B/headers: pipelines/need.sh
+	@mkdir -p $B
+	sh pipelines/need.sh check
+	@touch $@
+
+deps:
+	sh pipelines/need.sh install
+
+check: deps
+	$(MAKE) all tests
+	SAN=$(SAN) prove --timer -e '' $(C_TESTS) t/*.t
+tests: $(C_TESTS)
+
+quickstart: deps
+	$(MAKE) all
+	MODEL='$(MODEL)' ROWS='$(ROWS)' N='$(N)' sh pipelines/quickstart.sh
+
+bench: all $(C_BENCH)
+	SEAL_PYTHON='$(SEAL_PYTHON)' sh t/bench/run.sh
+
+fuzz: $(FUZZERS)
+	@for f in $(FUZZERS); do echo "== $$f"; mkdir -p $$f.corpus; \
+	  $$f -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=4096 -print_final_stats=0 $$f.corpus || exit 1; done
+build/fuzz/%: t/fuzz/%.c $(wildcard lib/*/*.c kernels/*.c)
+	@mkdir -p $(@D)
+	clang -std=gnu11 -g -O1 -fopenmp -fsanitize=fuzzer,address,undefined -DSEAL_SAN -o $@ $^ $(LIBS)
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
+	  $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man7
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
+	install -m 644 man/*.7 $(DESTDIR)$(PREFIX)/share/man/man7
+
+clean:
+	rm -rf build $(PROGRAMS)
+
+-include $(shell find build -name '*.d' 2>/dev/null)
+.PHONY: all deps check tests quickstart bench fuzz install clean FORCE

@@ -1,0 +1,164 @@
+/* ops.h - the whole of the numerics that seal needs.
+ *
+ * A device is memory plus the operations below; one list, a body for each
+ * device (norm.c, norm.cu).  Everything above this header is written once and
+ * never asks which device it runs on.
+ *
+ * Matrices are row-major; ld >= cols counts elements, so that a matrix may be
+ * some columns of a wider one (columns()).  Types: where a contract says "any",
+ * each operand may be F32 or BF16 of its own; sums are in F32 throughout.
+ * Every output says whether it is set (=) or added to (+=).  Pointers are
+ * device memory except where marked host.  Sums are in a fixed order: equal
+ * input and threads give equal bits.
+ */
+#ifndef SEAL_OPS_H
+#define SEAL_OPS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum dtype { F32, BF16 };
+
+static inline size_t dtype_size(enum dtype t) { return t == BF16 ? 2 : 4; }
+
+struct mat {                   /* a matrix in device memory; owns nothing */
+	void *p;
+	enum dtype type;
+	long rows, cols, ld;
+};
+
+static inline struct mat mat_of(void *p, enum dtype type, long rows, long cols)
+{
+	return (struct mat){p, type, rows, cols, cols};
+}
+
+/* n columns of m from column `first` on. */
+static inline struct mat columns(struct mat m, long first, long n)
+{
+	m.p = (char *)m.p + first * dtype_size(m.type);
+	m.cols = n;
+	return m;
+}
+
+/* n rows of m from row `first` on. */
+static inline struct mat row_range(struct mat m, long first, long n)
+{
+	m.p = (char *)m.p + first * m.ld * dtype_size(m.type);
+	m.rows = n;
+	return m;
+}
+
+/* How packed tokens divide into rows, for attention.  Row r's queries are the
+ * rows q[r]..q[r+1]-1 of the query matrix; its keys are len[r] rows of the key
+ * and value matrices from k[r] on; the last query sees the last key, the one
+ * before it all keys but the last, and so on.  In training k = q. */
+struct spans {
+	const int32_t *q;      /* [n + 1] */
+	const int32_t *k, *len;    /* [n] */
+	int n;
+	int longest;           /* the largest len */
+};
+
+/* Head h of the queries is columns h * q_stride .. + dim; key and value head g
+ * is g * kv_stride .. + dim; query head h reads key head h / (q / kv). */
+struct heads {
+	int q, kv, dim;
+	long q_stride, kv_stride;
+	int window;            /* a query sees at most so many last keys; 0: all */
+	float scale;           /* of q k', usually 1/sqrt(dim) */
+};
+
+enum act { GELU, GELU_TANH, SILU_GATE };  /* SILU_GATE: x = [gate | up], y = silu(gate) up */
+
+struct adamw { float rate, beta1, beta2, eps, decay, clip; long step; };   /* step from 1; clip 0: none */
+
+struct dev;
+
+struct ops {
+	/* Memory.  alloc dies when there is none and aligns to 64 bytes. */
+	void *(*alloc)(struct dev *, size_t bytes);
+	void (*free)(struct dev *, void *);
+	void (*put)(struct dev *, void *dst, const void *host, size_t bytes);
+	void (*get)(struct dev *, void *host, const void *src, size_t bytes);
+	void (*zero)(struct dev *, void *, size_t bytes);
+	/* Device memory that holds what host memory (a mapped file, kept until
+	 * disown) holds; the CPU returns the pointer itself. */
+	const void *(*adopt)(struct dev *, const void *host, size_t bytes);
+	void (*disown)(struct dev *, const void *);
+
+	/* y = x, any types */
+	void (*copy)(struct dev *, struct mat y, struct mat x);
+
+	/* c = alpha op(a) op(b) + beta c; op transposes when ta (tb) is set.
+	 * a and b are of one type, c any; beta 0 does not read c. */
+	void (*gemm)(struct dev *, struct mat c, struct mat a, int ta, struct mat b, int tb,
+	             float alpha, float beta);
+	/* y[i] += b; y any, b F32 [1 x cols] */
+	void (*bias)(struct dev *, struct mat y, struct mat b);
+	/* db += sum_i dy[i]; dy any, db F32 [1 x cols] */
+	void (*bias_back)(struct dev *, struct mat db, struct mat dy);
+
+	/* y[i] = x[id[i]] for i < y.rows; any types (embedding) */
+	void (*gather)(struct dev *, struct mat y, struct mat x, const int32_t *id);
+	/* y[id[i]] = x[i] for i < x.rows, ids distinct; any types (key/value cache) */
+	void (*scatter)(struct dev *, struct mat y, struct mat x, const int32_t *id);
+	/* y[id[i]] += x[i], ids may repeat; y F32, x any (gradient of gather) */
+	void (*scatter_add)(struct dev *, struct mat y, struct mat x, const int32_t *id);
+
+	/* y = (x - mean) / std * gain + bias, a row at a time; rms: mean is 0 and
+	 * std the root of the mean square (RMSNorm).  x F32, y any, gain and bias
+	 * F32 [1 x cols]; bias.p may be NULL; stat [2 x rows] = mean, 1/std per row.
+	 * (Ba, Kiros, Hinton 2016; Zhang, Sennrich 2019) */
+	void (*norm)(struct dev *, struct mat y, float *stat, struct mat x, struct mat gain,
+	             struct mat bias, float eps, int rms);
+	/* dx += its gradient; dgain, dbias += theirs where p is not NULL; all F32
+	 * but dy, which is any. */
+	void (*norm_back)(struct dev *, struct mat dx, struct mat dgain, struct mat dbias, struct mat dy,
+	                  struct mat x, struct mat gain, const float *stat, int rms);
+
+	/* Rotates, in place, the first `rotary` columns of each of n heads (head h
+	 * at column h * stride of x) by the angles of each token's position: pairs
+	 * (j, j + rotary/2), table[position] = cos[rotary/2], sin[rotary/2].
+	 * sign -1 is the inverse, which is the gradient.  x any.  (Su et al. 2021) */
+	void (*rope)(struct dev *, struct mat x, int n, long stride, int rotary, const int32_t *position,
+	             const float *table, int sign);
+
+	/* o = softmax(scale q k' where visible) v, per head; o [tokens x q*dim] packs
+	 * its heads; lse [tokens x q] = log of the sum of exponentials, may be NULL.
+	 * q, k, v, o of one type, any. */
+	void (*attn)(struct dev *, struct mat o, float *lse, struct mat q, struct mat k, struct mat v,
+	             struct spans, struct heads);
+	/* dq, dk, dv = their gradients; laid out as q, k, v.  Spans have k = q and
+	 * len = the row's length (training). */
+	void (*attn_back)(struct dev *, struct mat dq, struct mat dk, struct mat dv, struct mat dout,
+	                  struct mat o, const float *lse, struct mat q, struct mat k, struct mat v,
+	                  struct spans, struct heads);
+
+	/* y = act(x), dx = dy act'(x); all of one type, any */
+	void (*act)(struct dev *, struct mat y, struct mat x, enum act);
+	void (*act_back)(struct dev *, struct mat dx, struct mat dy, struct mat x, enum act);
+
+	/* loss[i] = -log softmax(logits[i])[target[i]], 0 where target[i] < 0.
+	 * Where dlogits.p is not NULL: dlogits[i] = weight[i] times the gradient of
+	 * loss[i].  logits F32, dlogits any; they may be the same memory if F32. */
+	void (*xent)(struct dev *, float *loss, struct mat dlogits, struct mat logits,
+	             const int32_t *target, const float *weight);
+
+	/* *sum = sum of squares of n F32 values */
+	void (*sumsq)(struct dev *, float *sum, const float *x, long n);
+	/* One AdamW step (Kingma, Ba 2015; Loshchilov, Hutter 2019) on n values:
+	 * g is first scaled by min(1, clip / sqrt(*sum)) where clip > 0 (torch's
+	 * clip_grad_norm_: clip / (norm + 1e-6)); decay: p -= rate decay p;
+	 * p, m, v are updated, bias-corrected, eps added outside the root. */
+	void (*adamw)(struct dev *, float *p, const float *g, float *m, float *v, long n,
+	              struct adamw, const float *sum);
+};
+
+struct dev { const struct ops *op; const char *name; void *self; int fast_bf16; };
+
+/* name: "cpu", "cuda", "cuda:N" or "auto".  NULL with the reason if this build or machine has
+ * none.  threads 0: all.  fast_bf16: the device multiplies bf16 faster than f32. */
+struct dev *dev_open(const char *name, int threads, const char **why);
+void dev_close(struct dev *);
+
+#endif

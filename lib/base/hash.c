@@ -1,0 +1,40 @@
+/* hash.c - see hash.h. */
+#include "hash.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "die.h"
+
+uint64_t hash_bytes(const void *p, size_t n) { return XXH64(p, n, 0); }
+
+struct hash *hash_new(void)
+{
+	XXH64_state_t *s = XXH64_createState();
+
+	if (!s)
+		die("out of memory");
+	XXH64_reset(s, 0);
+	return (struct hash *)s;
+}
+
+void hash_add(struct hash *h, const void *p, size_t n)
+{
+	XXH64_update((XXH64_state_t *)h, p, n);
+}
+
+uint64_t hash_value(const struct hash *h) { return XXH64_digest((const XXH64_state_t *)h); }
+void hash_free(struct hash *h) { XXH64_freeState((XXH64_state_t *)h); }
+void hash_hex(uint64_t v, char hex[17]) { snprintf(hex, 17, "%016llx", (unsigned long long)v); }
+
+int hash_parse(const char *hex, uint64_t *v)
+{
+	unsigned long long x;
+
+	if (strlen(hex) != 16 || strspn(hex, "0123456789abcdef") != 16)
+		return -1;
+	sscanf(hex, "%llx", &x);
+	*v = x;
+	return 0;
+}

@@ -1,0 +1,239 @@
+/* opt.c - see opt.h. */
+#include "opt.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "die.h"
+
+const struct opt base_options[] = {
+	{"output", 'o', OPT_TEXT, offsetof(struct opt_base, output), "FILE",
+	 "write there instead of stdout, whole or not at all", 0, 0},
+	{"quiet", 'q', OPT_FLAG, offsetof(struct opt_base, quiet), NULL,
+	 "no progress, no summaries on stderr", 0, 0},
+	{0}
+};
+
+static void *field(const struct opt_group *g, const struct opt *o)
+{
+	return (char *)g->to + o->at;
+}
+
+static const struct opt *find(const struct opt_group *g, const char *name, size_t n, char letter,
+                              const struct opt_group **in)
+{
+	for (; g->table; g++)
+		for (const struct opt *o = g->table; o->name; o++)
+			if (name ? strlen(o->name) == n && !memcmp(o->name, name, n)
+			         : o->letter == letter) {
+				*in = g;
+				return o;
+			}
+	return NULL;
+}
+
+static int is_choice(const char *choices, const char *value)
+{
+	size_t n = strlen(value);
+
+	for (const char *p = choices; *p; p += strcspn(p, "|"), p += *p == '|')
+		if (strcspn(p, "|") == n && !memcmp(p, value, n))
+			return 1;
+	return 0;
+}
+
+/* NULL, or what is wrong with the value. */
+static const char *set(const struct opt_group *g, const struct opt *o, const char *value)
+{
+	char *end;
+
+	errno = 0;
+	if (o->type == OPT_FLAG) {
+		*(int *)field(g, o) = !value || strcmp(value, "0");
+	} else if (o->type == OPT_TEXT) {
+		*(const char **)field(g, o) = value;
+	} else if (o->type == OPT_CHOICE) {
+		if (!is_choice(o->arg, value))
+			return "is not one of";
+		*(const char **)field(g, o) = value;
+	} else if (o->type == OPT_COUNT) {
+		long v = strtol(value, &end, 10);
+		if (end == value || *end || errno)
+			return "is not a whole number";
+		if (v < o->least)
+			return "is too small";
+		*(long *)field(g, o) = v;
+	} else {
+		double v = strtod(value, &end);
+		if (end == value || *end || !isfinite(v))
+			return "is not a number";
+		if (v < o->least)
+			return "is too small";
+		*(double *)field(g, o) = v;
+	}
+	return NULL;
+}
+
+static const char *shortest(double v, char *s, size_t size)
+{
+	for (int digits = 1; digits <= 17; digits++) {
+		snprintf(s, size, "%.*g", digits, v);
+		if (strtod(s, NULL) == v)
+			break;
+	}
+	return s;
+}
+
+/* The field's value as text, NULL when it has none. */
+static const char *value_text(const struct opt_group *g, const struct opt *o, char *s, size_t size)
+{
+	switch (o->type) {
+	case OPT_FLAG: return *(int *)field(g, o) ? "true" : "false";
+	case OPT_COUNT: snprintf(s, size, "%ld", *(long *)field(g, o)); return s;
+	case OPT_REAL: return shortest(*(double *)field(g, o), s, size);
+	default: return *(const char **)field(g, o);
+	}
+}
+
+static void help_option(const struct opt_group *g, const struct opt *o)
+{
+	char head[128], num[32], letter[8] = "    ";
+	const char *now = o->type == OPT_FLAG ? NULL : value_text(g, o, num, sizeof num);
+
+	if (o->letter)
+		snprintf(letter, sizeof letter, "-%c, ", o->letter);
+	snprintf(head, sizeof head, "  %s--%s%s%s", letter, o->name, o->arg ? " " : "", o->arg ? o->arg : "");
+	printf("%-32s%s%s", head, strlen(head) > 31 ? "\n                                " : "", o->help);
+	if (now)
+		printf(" (%s)", now);
+	putchar('\n');
+}
+
+static _Noreturn void help(const struct opt_program *p)
+{
+	printf("usage: %s [options] %s\n%s\n", p->name, p->operands, p->what);
+	for (const struct opt_group *g = p->groups; g->table; g++) {
+		printf("\n%s:\n", g->title);
+		for (const struct opt *o = g->table; o->name; o++)
+			help_option(g, o);
+	}
+	printf("\nOther:\n  %-30s%s\n  %-30s%s\n", "-h, --help", "print this and exit",
+	       "    --version", "print the version and exit");
+	if (fflush(stdout))
+		die("write stdout:");
+	exit(0);
+}
+
+static void assign(const struct opt_group *g, const struct opt *o, const char *value)
+{
+	const char *wrong = set(g, o, value);
+
+	if (wrong)
+		die_usage("--%s: '%s' %s%s%s", o->name, value, wrong, o->type == OPT_CHOICE ? " " : "",
+		          o->type == OPT_CHOICE ? o->arg : "");
+}
+
+/* --name, --name=value, --name value; returns how many arguments it took. */
+static int long_option(const struct opt_program *p, char **arg)
+{
+	const char *name = arg[0] + 2, *eq = strchr(name, '=');
+	size_t n = eq ? (size_t)(eq - name) : strlen(name);
+	const struct opt_group *g;
+	const struct opt *o;
+
+	if (!strcmp(name, "help"))
+		help(p);
+	if (!strcmp(name, "version")) {
+		printf("%s %s\n", p->name, SEAL_VERSION);
+		exit(0);
+	}
+	o = find(p->groups, name, n, 0, &g);
+	if (!o)
+		die_usage("unknown option --%.*s", (int)n, name);
+	if (o->type == OPT_FLAG) {
+		if (eq)
+			die_usage("--%s takes no value", o->name);
+		assign(g, o, NULL);
+		return 1;
+	}
+	if (!eq && !arg[1])
+		die_usage("--%s needs a value", o->name);
+	assign(g, o, eq ? eq + 1 : arg[1]);
+	return eq ? 1 : 2;
+}
+
+/* -abc, -ofile, -o file */
+static int short_options(const struct opt_program *p, char **arg)
+{
+	for (const char *c = arg[0] + 1; *c; c++) {
+		const struct opt_group *g;
+		const struct opt *o;
+
+		if (*c == 'h')
+			help(p);
+		o = find(p->groups, NULL, 0, *c, &g);
+		if (!o)
+			die_usage("unknown option -%c", *c);
+		if (o->type == OPT_FLAG) {
+			assign(g, o, NULL);
+			continue;
+		}
+		if (!c[1] && !arg[1])
+			die_usage("-%c needs a value", *c);
+		assign(g, o, c[1] ? c + 1 : arg[1]);
+		return c[1] ? 1 : 2;
+	}
+	return 1;
+}
+
+int opt_parse(const struct opt_program *p, int argc, char **argv)
+{
+	char **operand = xalloc(argc * sizeof *operand);
+	int i = 1, n = 0;
+
+	die_name(p->name);
+	while (i < argc) {
+		char *a = argv[i];
+
+		if (!strcmp(a, "--")) {
+			while (++i < argc)
+				operand[n++] = argv[i];
+		} else if (a[0] == '-' && a[1] == '-') {
+			i += long_option(p, argv + i);
+		} else if (a[0] == '-' && a[1]) {
+			i += short_options(p, argv + i);
+		} else {
+			operand[n++] = argv[i++];
+		}
+	}
+	if (n)
+		memcpy(argv + argc - n, operand, n * sizeof *operand);
+	free(operand);
+	return argc - n;
+}
+
+void opt_settings(const struct opt_group *g, void (*put)(void *, const char *, const char *), void *ctx)
+{
+	char s[32];
+
+	for (; g->table; g++)
+		for (const struct opt *o = g->table; o->name; o++) {
+			const char *v = o->recorded ? value_text(g, o, s, sizeof s) : NULL;
+			if (v)
+				put(ctx, o->name, v);
+		}
+}
+
+int opt_set(const struct opt_group *groups, const char *name, const char *value)
+{
+	const struct opt_group *g;
+	const struct opt *o = find(groups, name, strlen(name), 0, &g);
+
+	if (!o)
+		return -1;
+	assign(g, o, value);
+	return 0;
+}

@@ -1,0 +1,37 @@
+/* encode.h - a row to tokens: schema, template and tokenizer in one call, used
+ * by seal-tokenize for training rows and by seal-eval for prompts alike. */
+#ifndef SEAL_ENCODE_H
+#define SEAL_ENCODE_H
+
+#include "../base/opt.h"
+#include "row.h"
+#include "schema.h"
+#include "template.h"
+#include "tokenizer.h"
+
+struct encode_opts {
+	struct schema_opts schema;
+	const char *template, *system, *bos;      /* bos: auto|yes|no */
+	long max_tokens;                          /* 2048 */
+	const char *overlong, *train_turns;       /* cut|drop, last|all */
+};
+extern const struct opt row_options[];      /* --schema ... --template --system --bos; into encode_opts */
+extern const struct opt length_options[];   /* --max-tokens --overlong --train-turns */
+#define ENCODE_DEFAULTS { .template = "auto", .bos = "auto", .max_tokens = 2048, \
+                          .overlong = "cut", .train_turns = "last" }
+
+struct encoder;
+/* Dies on an unknown template or contradictory options (usage). */
+struct encoder *encoder_open(const struct tokenizer *, const struct encode_opts *);
+const struct template *encoder_template(const struct encoder *);
+void encoder_close(struct encoder *);
+
+enum encoded { ENCODED, ENCODED_CUT, ENCODED_TOO_LONG, ENCODED_BROKEN };
+
+/* The row's ids and mask (train->p as 0/1 bytes).  prompt: encode up to where
+ * the answer begins and train nothing.  A row whose cut leaves no trained token
+ * is ENCODED_TOO_LONG.  ENCODED_BROKEN sets the fault. */
+enum encoded encode_row(struct encoder *, const json_t *row, int prompt, struct ids *, struct buf *train,
+                        struct fault *);
+
+#endif

@@ -1,0 +1,37 @@
+/* row.h - rows of JSONL, plain or zstd, from files or stdin, and who they are.
+ *
+ * hash: XXH64 of the line's bytes without CR LF.  id: the row's "id" (integers
+ * as decimal text), else the hash as 16 hex digits, with .2, .3 for repeats.
+ * Blank lines are no rows but count as lines.
+ */
+#ifndef SEAL_ROW_H
+#define SEAL_ROW_H
+
+#include "../base/die.h"
+#include "../format/jsonl.h"
+#include "fate.h"
+
+struct row {
+	const char *bytes; size_t n;      /* the line as read, without LF (CR included) */
+	size_t text_n;                    /* its length without CR LF: what is hashed */
+	const char *file; long line;      /* line: from 1, within its file */
+	const char *id; uint64_t hash;
+	json_t *json;                     /* borrowed; always an object */
+	int ended;                        /* the line had its LF */
+};
+
+struct rows;
+
+/* paths: n names, none means stdin.  Broken rows (bad JSON, not an object, bad
+ * UTF-8, a second row with an explicit id) go to fate_broken.  dedupe: later
+ * rows of one explicit id are dropped ("duplicate id") instead.  Respects
+ * fate_opts.limit. */
+struct rows *rows_open(char *const paths[], int n, struct fates *, const struct fate_opts *,
+                       int dedupe);
+/* 1 and the next row, valid until the next call; 0 at the end. */
+int rows_next(struct rows *, struct row *);
+uint64_t rows_hash(const struct rows *);      /* XXH64 of all bytes read so far */
+int rows_zstd(const struct rows *);           /* the (first) input is zstd */
+void rows_close(struct rows *);
+
+#endif

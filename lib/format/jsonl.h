@@ -1,0 +1,34 @@
+/* jsonl.h - JSON values through jansson, one to a line or a file. */
+#ifndef SEAL_JSONL_H
+#define SEAL_JSONL_H
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../base/die.h"
+#include "../base/opt.h"
+#include "zio.h"
+
+/* An owned value, or NULL with the fault set ("column 17: ...").  Duplicate
+ * keys, bad UTF-8, NUL bytes and nesting deeper than jansson's limit are faults. */
+json_t *json_parse(const char *text, size_t n, struct fault *);
+json_t *json_read_file(const char *path);            /* dies; owned */
+
+/* Lookups that never fail: the default when the key is missing or of another type. */
+const char *json_text(const json_t *object, const char *key, const char *otherwise);
+double json_number(const json_t *object, const char *key, double otherwise);
+long json_long(const json_t *object, const char *key, long otherwise);
+int json_flag(const json_t *object, const char *key, int otherwise);
+
+/* Appends compact JSON (keys in insertion order, numbers as the shortest text
+ * that reads back to the same double, no ASCII escaping). */
+void json_put(struct buf *, const json_t *);
+void json_put_text(struct buf *, const char *, size_t);      /* a quoted string */
+void json_put_real(struct buf *, double);                    /* null when not finite */
+void json_write_line(struct zout *, const json_t *);
+
+/* The recorded options of these groups as one flat object, numbers as numbers. */
+json_t *json_settings(const struct opt_group *);
+
+#endif

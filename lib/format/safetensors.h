@@ -1,0 +1,61 @@
+/* safetensors.h - named arrays in one blob: an 8-byte little-endian length, a
+ * JSON header of that length, then the data (github.com/huggingface/safetensors).
+ */
+#ifndef SEAL_SAFETENSORS_H
+#define SEAL_SAFETENSORS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../base/die.h"
+
+enum st_type { ST_F64, ST_F32, ST_F16, ST_BF16, ST_I64, ST_I32, ST_I16, ST_I8, ST_U64, ST_U32,
+               ST_U16, ST_U8, ST_BOOL, ST_TYPES };
+
+enum { ST_RANK = 8 };
+
+struct st_tensor {
+	char *name;
+	enum st_type type;
+	int rank;
+	long shape[ST_RANK];
+	const void *data;             /* borrowed from the blob */
+	size_t bytes;
+};
+
+struct st_meta { char *key, *value; };
+
+struct safetensors {
+	struct st_tensor *tensor;
+	int n;
+	struct st_meta *meta;         /* __metadata__, in file order */
+	int metas;
+};
+
+size_t st_size(enum st_type);
+const char *st_name(enum st_type);    /* "F32" ... */
+
+/* The header's length from the blob's first 8 bytes; -1 when it lies (over 100 MB). */
+int st_header_bytes(const void *first8, size_t *bytes, struct fault *);
+
+/* Reads the blob at p.  *used: its whole length (header and data).  Every
+ * offset, shape and size is checked against `bytes`; tensors may not overlap
+ * nor leave holes. -1 with a fault, and nothing to close. */
+int st_parse(struct safetensors *, const void *p, size_t bytes, size_t *used, struct fault *);
+/* As st_parse of the header alone; data pointers are offsets from the blob's
+ * data (for reading a stream blob by blob). *data_bytes: what follows it. */
+int st_parse_header(struct safetensors *, const void *p, size_t header, size_t *data_bytes,
+                    struct fault *);
+void st_close(struct safetensors *);
+
+const struct st_tensor *st_find(const struct safetensors *, const char *name);  /* or NULL */
+const char *st_meta(const struct safetensors *, const char *key);               /* or NULL */
+
+/* Appends to out the blob of these tensors (name, type, rank, shape, data,
+ * bytes) and metadata, the tensors in the given order, the data 8-byte aligned,
+ * and a `pad` U8 tensor when align is set and the length is no multiple of 8.
+ * Equal input gives equal bytes. */
+void st_write(struct buf *out, const struct st_tensor *, int n, const struct st_meta *, int metas,
+              int align);
+
+#endif

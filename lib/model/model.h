@@ -1,0 +1,47 @@
+/* model.h - a frozen language model, and the calls that are all of learning.
+ *
+ * l(theta; z) is the mean negative log-likelihood over the trained tokens of
+ * row z.  Rows of a batch are packed without padding into passes whose tokens
+ * fit the memory; rows never see each other.
+ */
+#ifndef SEAL_MODEL_H
+#define SEAL_MODEL_H
+
+#include "../base/opt.h"
+#include "../data/batch.h"
+#include "adapter.h"
+
+struct compute_opts { const char *device, *dtype; long threads, pass; };
+extern const struct opt compute_options[];     /* --device --dtype -j */
+#define COMPUTE_DEFAULTS { "auto", "auto", 0, 2048 }
+
+struct model;
+
+/* path: Hugging Face folder or GGUF file.  Dies. */
+struct model *model_open(const char *path, const struct compute_opts *);
+void model_close(struct model *);
+const struct config *model_config(const struct model *);
+struct dev *model_dev(const struct model *);
+enum dtype model_dtype(const struct model *);
+uint64_t model_bytes(const struct model *);
+
+/* loss[i] = l(theta; z_i); adapter NULL: the model alone.  host arrays. */
+void model_loss(struct model *, struct adapter *, const struct batch *, float loss[]);
+/* As model_loss, and adds sum_i weight[i] grad l(theta; z_i) to the adapter's gradient. */
+void model_grad(struct model *, struct adapter *, const struct batch *, const float weight[],
+                float loss[]);
+/* nll of every token of the batch's rows end to end; NaN where a token is not
+ * trained (all: every token but a row's first counts as trained). */
+void model_nll(struct model *, struct adapter *, const struct batch *, int all, float nll[]);
+
+/* Generation: a cache holds the keys and values of up to n rows of up to
+ * `positions` tokens. */
+struct cache;
+struct cache *cache_open(struct model *, struct adapter *, int n, long positions);
+/* Feeds row slot[i] the tokens token[start[i]..start[i+1]), i < n (each at
+ * least one), and sets logits [n x vocab] (host) to those after its last. */
+void model_next(struct cache *, const int32_t *token, const int32_t *start, const int *slot, int n,
+                float *logits);
+void cache_close(struct cache *);
+
+#endif
