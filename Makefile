@@ -9,8 +9,10 @@
 #   make clean
 #
 # Knobs
-CC ?= gcc
-CFLAGS ?= -O2 -g
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+CFLAGS ?= -O3 -g
 SAN ?=
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -23,12 +25,12 @@ ROWS ?=
 N ?= 300
 
 B := build$(if $(SAN),/san)
-ALL_CFLAGS := -std=gnu11 $(CFLAGS) -O3 -fopenmp -fno-math-errno -fno-trapping-math \
+ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE $(CFLAGS) -fopenmp -fno-math-errno -fno-trapping-math \
               -Wall -Wextra -Werror -MMD -MP
 ifneq ($(SAN),)
 ALL_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -DSEAL_SAN
 endif
-LIBS := -lzstd -lcsv -ljansson -lonig -lutf8proc -lxxhash -ldnnl -lm
+LIBS := -lzstd -ljansson -lonig -lutf8proc -lxxhash -ldnnl -lm
 
 PROGRAMS := $(patsubst bin/%.c,bin/%,$(wildcard bin/seal-*.c))
 OBJECTS := $(patsubst %.c,$B/%.o,$(wildcard lib/*/*.c kernels/*.c))
@@ -81,7 +83,7 @@ fuzz: $(FUZZERS)
 	  $$f -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=4096 -print_final_stats=0 $$f.corpus || exit 1; done
 build/fuzz/%: t/fuzz/%.c $(wildcard lib/*/*.c kernels/*.c)
 	@mkdir -p $(@D)
-	clang -std=gnu11 -g -O1 -fopenmp -fsanitize=fuzzer,address,undefined -DSEAL_SAN -o $@ $^ $(LIBS)
+	clang -std=gnu11 -D_GNU_SOURCE -g -O1 -fopenmp -fsanitize=fuzzer,address,undefined -DSEAL_SAN -o $@ $^ $(LIBS)
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \

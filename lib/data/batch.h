@@ -18,6 +18,8 @@ struct order {
 	int shuffle;
 	long epoch, at;           /* position within the epoch */
 	long *row;
+	long *cycle;               /* [cap], what order_cycle gave last */
+	int cap;
 };
 
 void order_open(struct order *, const struct tokens *, uint64_t seed, uint64_t stream, int shuffle);

@@ -28,10 +28,12 @@ void encoder_close(struct encoder *);
 
 enum encoded { ENCODED, ENCODED_CUT, ENCODED_TOO_LONG, ENCODED_BROKEN };
 
-/* The row's ids and mask (train->p as 0/1 bytes).  prompt: encode up to where
- * the answer begins and train nothing.  A row whose cut leaves no trained token
- * is ENCODED_TOO_LONG.  ENCODED_BROKEN sets the fault. */
-enum encoded encode_row(struct encoder *, const json_t *row, int prompt, struct ids *, struct buf *train,
-                        struct fault *);
+/* Sets the row's ids and mask (train->p as 0/1 bytes).  prompt: encode up to
+ * where the answer begins, train nothing, and never cut.  Sets the fault, too,
+ * to what is wrong (ENCODED_BROKEN) or why the row is dropped (ENCODED_TOO_LONG:
+ * longer than allowed, or no trained token left).  Thread-safe on a shared
+ * encoder; ids and train are the caller's to reuse and free. */
+enum encoded encode_row(const struct encoder *, const json_t *row, int prompt, struct ids *,
+                        struct buf *train, struct fault *);
 
 #endif

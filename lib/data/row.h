@@ -28,6 +28,9 @@ struct rows;
  * fate_opts.limit. */
 struct rows *rows_open(char *const paths[], int n, struct fates *, const struct fate_opts *,
                        int dedupe);
+/* Calls before(ctx) ahead of every fate that is recorded here, so that a caller
+ * who holds rows back can settle theirs first: fates are in the order of rows. */
+void rows_before(struct rows *, void (*before)(void *), void *ctx);
 /* 1 and the next row, valid until the next call; 0 at the end. */
 int rows_next(struct rows *, struct row *);
 uint64_t rows_hash(const struct rows *);      /* XXH64 of all bytes read so far */

@@ -15,13 +15,14 @@ struct template;
 enum piece_kind {
 	PIECE_CONTROL,     /* from the template: control tokens are recognised */
 	PIECE_TEXT,        /* from the row: never a control token */
+	PIECE_END,         /* no text: the tokenizer's end token, when it has one */
 };
 
-/* Adjoining pieces of one kind and side are encoded as one text; a piece that
- * is trained starts a new text that continues the sentence. */
+/* Neighbours of one side (trained or not) are encoded as one text; every text
+ * but a row's first continues the sentence. */
 struct piece { enum piece_kind kind; const char *text; size_t n; int train; };
 
-enum { PIECES = 4 * TURNS + 4 };
+enum { PIECES = 6 * TURNS + 6 };
 
 /* name: auto|none|chatml|seal|FORMAT.  chat: the model's own chat template
  * (Jinja text from tokenizer_config.json or GGUF) or NULL, which `auto` goes by:
@@ -32,15 +33,14 @@ struct template *template_open(const char *name, const char *chat, const char *s
 void template_close(struct template *);
 const char *template_name(const struct template *);   /* what is recorded: a name or the FORMAT */
 
-/* The pieces of these turns.  train_all: train every assistant turn, else the
- * last.  When the last turn is the user's, the pieces end where the answer
- * begins (generation).  A space that ends the prompt side moves to the answer.
- * Trained pieces include what ends an answer (chatml's <|im_end|>), never the
- * newline after it.  *end_token is set when the answer is to be closed by the
- * tokenizer's end token. Text is borrowed from turns, template and own. */
-int template_pieces(const struct template *, const struct turn[], int n, int train_all,
-                    struct piece piece[PIECES], int *pieces, int *end_token, struct buf *own,
-                    struct fault *);
+/* Sets the pieces of these turns and returns how many.  train_all: train every
+ * assistant turn, else the last.  When the last turn is the user's, the pieces
+ * end where the answer begins (generation).  A space that ends the prompt side
+ * moves to the answer.  Trained pieces include what ends an answer (chatml's
+ * <|im_end|>, PIECE_END), never the newline after it.  A turn of ROLE_TEXT is
+ * one trained piece.  Text is borrowed from turns and template. */
+int template_pieces(const struct template *, const struct turn turn[], int n, int train_all,
+                    struct piece piece[PIECES]);
 
 /* The text at which generation stops besides the tokenizer's end token
  * (chatml: "<|im_end|>", a control token), or NULL. */

@@ -21,11 +21,16 @@ struct tokens {                   /* rows in memory, all segments in order */
 	char *template;           /* name or format; segments must agree */
 	json_t *history;          /* array: one object a program run, oldest first */
 	uint64_t input;           /* hash over the stream's data (row hashes, tokens, masks) */
+	int open;                 /* reading: a segment waits for its seal.end, */
+	long begun;               /* and this was its first row */
 };
 
 /* paths: n names, none means stdin; streams and their segments are joined.
  * Dies on a cut stream, an empty file, disagreeing segments, two rows of one id. */
 struct tokens *tokens_read(char *const paths[], int n);
+/* Appends the blob at p to tokens (all zero before the first); *used: its
+ * length.  -1 with a fault: then they are only good for tokens_close. */
+int tokens_blob(struct tokens *, const void *p, size_t bytes, size_t *used, struct fault *);
 void tokens_close(struct tokens *);
 char *tokens_id(const struct tokens *, long row, char *into, size_t size);  /* NUL-terminated */
 

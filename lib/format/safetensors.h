@@ -42,8 +42,9 @@ int st_header_bytes(const void *first8, size_t *bytes, struct fault *);
  * offset, shape and size is checked against `bytes`; tensors may not overlap
  * nor leave holes. -1 with a fault, and nothing to close. */
 int st_parse(struct safetensors *, const void *p, size_t bytes, size_t *used, struct fault *);
-/* As st_parse of the header alone; data pointers are offsets from the blob's
- * data (for reading a stream blob by blob). *data_bytes: what follows it. */
+/* As st_parse of the header alone (the JSON text at p); data pointers are
+ * offsets from the blob's data, for reading a stream blob by blob.
+ * *data_bytes: what follows the header. */
 int st_parse_header(struct safetensors *, const void *p, size_t header, size_t *data_bytes,
                     struct fault *);
 void st_close(struct safetensors *);
@@ -52,9 +53,10 @@ const struct st_tensor *st_find(const struct safetensors *, const char *name);  
 const char *st_meta(const struct safetensors *, const char *key);               /* or NULL */
 
 /* Appends to out the blob of these tensors (name, type, rank, shape, data,
- * bytes) and metadata, the tensors in the given order, the data 8-byte aligned,
- * and a `pad` U8 tensor when align is set and the length is no multiple of 8.
- * Equal input gives equal bytes. */
+ * bytes) and metadata, and a `pad` U8 tensor when align is set and the length
+ * is no multiple of 8.  The tensors keep their order; the first is 8-byte
+ * aligned, and all are when wider types come first.  Equal input gives equal
+ * bytes. */
 void st_write(struct buf *out, const struct st_tensor *, int n, const struct st_meta *, int metas,
               int align);
 

@@ -19,7 +19,8 @@ int zin_is_zstd(const struct zin *);           /* what its first bytes say */
 /* Up to n bytes; fewer only at the end. */
 size_t zin_read(struct zin *, void *p, size_t n);
 /* The next line without its LF (and without a CR before it; *raw counts both
- * in), valid until the next call; NULL at the end.  NUL-terminated. */
+ * in), valid until the next call; NULL at the end.  NUL-terminated.  So
+ * *raw - *n is 0 when the last line lacks its LF, 1, or 2 for CR LF. */
 char *zin_line(struct zin *, size_t *n, size_t *raw);
 uint64_t zin_hash(const struct zin *);         /* XXH64 of the bytes given so far, unpacked */
 void zin_close(struct zin *);

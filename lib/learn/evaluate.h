@@ -4,9 +4,9 @@
 
 #include "../format/jsonl.h"
 
-/* Each reads its input, and returns the result object (owned). */
+/* Each reads its inputs (none: stdin), and returns the result object (owned). */
 
-/* Share of outputs that begin with, or contain, one of the refusal phrases
+/* Share of outputs ({"output"}) that contain one of the refusal phrases
  * (list: a file of one phrase a line, or NULL for the built-in list of Zou et
  * al. 2023, "Universal and Transferable Adversarial Attacks", appendix). */
 json_t *evaluate_refusals(char *const paths[], int n, const char *list, const char *by);
@@ -17,8 +17,10 @@ json_t *evaluate_refusals(char *const paths[], int n, const char *list, const ch
 json_t *evaluate_winrate(char *const paths[], int n);
 
 struct detect_opts { const char *scores, *label_key, *unsafe, *by, *keep; };
-/* How well scores tell unsafe rows from safe ones: auroc (unsafe lower), the
- * share of unsafe rows kept, rho = Spearman(score, last) among safe rows. */
+#define DETECT_DEFAULTS { .label_key = "label", .unsafe = "unsafe", .keep = "80%" }
+/* How well scores tell unsafe rows (whose label is `unsafe`) from safe ones:
+ * auroc (unsafe lower), the share of unsafe rows kept, rho = Spearman(score,
+ * last) among safe rows.  The rows may be a part of the scored ones. */
 json_t *evaluate_detect(char *const paths[], int n, const struct detect_opts *);
 
 #endif

@@ -1,17 +1,17 @@
-/* finetune.h - LoRA tuning on weighted rows; and the options that every
- * training program shares. */
+/* finetune.h - LoRA tuning: minimise the mean of l(theta; z) over the rows. */
 #ifndef SEAL_FINETUNE_H
 #define SEAL_FINETUNE_H
 
-#include "../model/model.h"
+#include "train.h"
 
-struct train_opts {
-	long epochs, batch, max_steps, warmup, rank, every, resume, no_shuffle;
-	double rate, decay, clip, alpha;
-	const char *schedule, *targets, *init, *save, *checkpoint, *valid;
+struct finetune {
+	struct model *model;
+	struct adapter *theta;
+	const struct tokens *data, *valid;     /* valid may be NULL */
+	const struct train_opts *opts;
+	const json_t *settings;                /* what a resumed run must match */
 };
-extern const struct opt train_options[];
-#define TRAIN_DEFAULTS { .epochs = 1, .batch = 16, .rank = 16, .rate = 1e-3, .clip = 1, .alpha = 16, \
-                         .schedule = "constant", .targets = "auto" }
+
+void finetune_run(struct finetune *);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "../data/fate.h"
 #include "../format/jsonl.h"
 
 struct score {
@@ -15,7 +16,7 @@ struct score {
 	double loss_base, loss, loss_hat;
 };
 
-struct scores { json_t *header; struct score *row; long n; };
+struct scores { char *name; json_t *header; struct score *row; long n; };   /* name: of the file */
 
 /* header: an object of the method, settings, fingerprints; "seal" and "rows"
  * are put first. */
@@ -24,15 +25,30 @@ void scores_write(struct zout *, const json_t *header, const struct score row[],
 struct scores *scores_read(const char *path);
 void scores_close(struct scores *);
 
+/* The two kinds of line, for scores_read and the fuzzer: -1 with a fault. */
+int scores_header(const char *text, size_t n, json_t **header, long *rows, struct fault *);
+int score_parse(const char *text, size_t n, struct score *, struct fault *);   /* id: owned by the caller */
+
 /* By id: the row's score, or NULL when the scores lack it.  A different hash dies ("another data set"). */
 struct score_index;
 struct score_index *score_index(const struct scores *);
 const struct score *score_lookup(const struct score_index *, const char *id, uint64_t hash);
 void score_index_close(struct score_index *);
 
-/* Area under the ROC curve: the chance that a positive's value exceeds a
- * negative's, ties counting half.  NaN when a class is empty. */
-double auroc(const double value[], const int positive[], long n);
+/* --method random: reads rows and writes scores uniform in [0, 1) for them, in
+ * their order.  header as for scores_write. */
+void score_random(char *const paths[], int n, uint64_t seed, const struct fate_opts *,
+                  const json_t *header, struct zout *);
+
+/* order: the places 0..n-1 by score, best first; ties by hash, then by id, the
+ * smaller first; null scores and rows without one (NULL) last, as they stand.
+ * Returns how many have a number. */
+long rank_order(const struct score *const score[], long n, long order[]);
+/* How many of `rows` rows "80%" (rounded half up) or "1600" means; -1: neither. */
+long keep_count(const char *keep, long rows);
+/* win[j]: how many of x[0..n-1] exceed y[j], ties counting half.  The area
+ * under the ROC curve, the chance that some x exceeds some y, is their sum over n m. */
+void rank_wins(const double x[], long n, const double y[], long m, double win[]);
 /* Spearman's rank correlation, ties at their mean rank; NaN for n < 2. */
 double spearman(const double x[], const double y[], long n);
 

@@ -26,6 +26,7 @@ void selector_close(struct selector *);
 
 /* w[j] = w_row[j](omega) */
 void selector_weights(const struct selector *, const long row[], int n, float w[]);
+void selector_all(const struct selector *, float w[]);      /* of all n rows */
 /* omega <- omega - rate * sum_j gap[j] grad w_j(omega), rows distinct.  sgd: the
  * sum; adam: the mean, clipped at norm 10, through Adam (0.9, 0.95, eps 1e-8). */
 void selector_step(struct selector *, const long row[], const float gap[], int n);

@@ -8,7 +8,8 @@
 #ifndef SEAL_ADAPTER_H
 #define SEAL_ADAPTER_H
 
-#include "../format/jsonl.h"
+#include <jansson.h>
+
 #include "config.h"
 
 struct lora {                  /* one pair */
@@ -20,29 +21,34 @@ struct lora {                  /* one pair */
 	struct mat da, db;         /* gradients, F32; added to */
 };
 
-struct lora_site {             /* the pairs of one linear layer */
-	struct lora *pair; int n;
-	struct mat a, da;          /* all a's, [sum of ranks x in] */
+struct lora_site {             /* the pairs of one linear layer; n 0: none */
+	struct lora pair[4]; int n;
+	long ranks;            /* the sum of theirs */
+	struct mat a, da;      /* all a's, [ranks x in] */
 };
 
 struct adapter {
 	struct dev *dev;
 	const struct config *config;
-	long rank; double alpha; float scale;
-	char *targets;             /* PEFT names, comma-separated */
-	long n;                    /* trainable values */
-	float *p, *g, *m, *v;      /* device, [n] */
-	void *shadow;              /* p in the compute type, or p itself when that is F32 */
+	long rank; double alpha; float scale;  /* scale = alpha / rank */
+	char *targets;         /* PEFT names, comma-separated */
+	long n;                /* trainable values */
+	float *p, *g, *m, *v;  /* device, [n] */
+	void *shadow;          /* p in the compute type, or p itself when that is F32 */
 	enum dtype type;
-	long step;                 /* Adam steps taken */
+	long step;             /* Adam steps taken */
 	struct lora_site (*site)[SITES];       /* [layers] */
-	float *sum;                /* device, the squared gradient norm */
+	long sites;            /* how many have pairs */
+	float *sum;            /* device, for the squared gradient norm */
 };
 
 /* targets: "auto" or PEFT's module names.  a ~ U(-1/sqrt(in), 1/sqrt(in)) (PEFT's
  * kaiming_uniform with a = sqrt(5)), b = 0.  Dies on an unknown target. */
 struct adapter *adapter_new(struct dev *, const struct config *, enum dtype, const char *targets,
                             long rank, double alpha, uint64_t seed);
+/* All zero; for loading. */
+struct adapter *adapter_blank(struct dev *, const struct config *, enum dtype, const char *targets,
+                              long rank, double alpha);
 struct adapter *adapter_clone(const struct adapter *);     /* values, zero gradient and moments */
 void adapter_close(struct adapter *);
 
@@ -50,7 +56,7 @@ void adapter_close(struct adapter *);
  * modules_to_save, ...).  template: recorded beside PEFT's keys, or NULL. */
 struct adapter *adapter_load(struct dev *, const struct config *, enum dtype, const char *dir);
 void adapter_save(const struct adapter *, const char *dir, const char *base, const char *template,
-                  const json_t *settings, int force);
+                  const json_t *settings);
 char *adapter_template(const char *dir);       /* owned, or NULL */
 
 void adapter_zero(struct adapter *);           /* g = 0 */

@@ -12,28 +12,29 @@
 /* The linear layers of a block, each one matrix product. */
 enum site { QKV, OUT, UP, DOWN, SITES };
 
-/* A matrix of a linear layer: its name in either file format (%d is the layer),
- * PEFT's name of the module, and the layer that it is part of. */
+/* Which columns of its layer's output a matrix fills. */
+enum extent { WHOLE, QUERY, KEY, VALUE, GATE, GATED };
+
+/* A matrix of a linear layer: the layer, Hugging Face's name below the block
+ * (PEFT's module), GGUF's below "blk.N.", and the columns that it fills. */
 struct part {
 	enum site site;
-	const char *module;        /* "self_attn.q_proj" below the block */
-	const char *gguf;          /* "blk.%d.attn_q" */
-	int bias;                  /* 1: always has one; 0: if the file has it */
+	const char *module, *gguf;
+	enum extent extent;
 };
 
 enum { PARTS = 8 };
 
 struct family {
-	const char *name;          /* model_type of config.json */
-	const char *gguf;          /* general.architecture */
-	const char *embed, *final_norm, *head;         /* without .weight; Hugging Face */
-	const char *block;         /* "model.layers.%d" */
+	const char *name, *gguf;   /* model_type of config.json; general.architecture */
+	const char *embed, *final_norm, *head;     /* Hugging Face's names, without ".weight" */
+	const char *block;         /* "model.layers.%ld" */
 	const char *norm1, *norm2; /* below the block */
-	const char *gguf_norm1, *gguf_norm2;
-	struct part part[PARTS];
+	struct part part[PARTS];   /* ends with module NULL */
 	const char *targets;       /* default LoRA targets, comma-separated */
-	int rms, packed_heads;     /* packed_heads: q, k, v interleaved per head (NeoX) */
-	int gguf_permuted;         /* GGUF stores q, k with rotary pairs interleaved */
+	int rms;                   /* RMSNorm, else LayerNorm */
+	int interleaved;           /* q, k, v of a head adjacent (GPT-NeoX), else all q, all k, all v */
+	int gguf_rotated;          /* GGUF's q and k have the two halves of a head's rotary pairs interleaved */
 };
 
 struct config {
@@ -48,6 +49,12 @@ struct config {
 	int tied;                  /* head = embed */
 	float eps;
 };
+
+const struct family *config_families(void);    /* ends with name NULL */
+/* The columns [*first, *first + *cols) that a part fills. */
+void config_extent(const struct config *, const struct part *, long *first, long *cols);
+/* The width of a layer's input and of its output. */
+void config_site(const struct config *, enum site, long *in, long *out);
 
 /* From config.json or GGUF metadata; -1 with a fault that names an unknown
  * family or a missing or nonsensical key. */

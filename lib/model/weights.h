@@ -1,25 +1,36 @@
 /* weights.h - a model's tensors by name, from a Hugging Face folder (one or
- * many safetensors files, mapped) or a GGUF file (mapped). */
+ * many safetensors files) or a GGUF file, mapped. */
 #ifndef SEAL_WEIGHTS_H
 #define SEAL_WEIGHTS_H
 
+#include "../format/safetensors.h"
 #include "config.h"
 
 struct weights;
 
 /* Dies with the file's name.  Sets the config. */
 struct weights *weights_open(const char *path, struct config *);
-void weights_close(struct weights *);
+void weights_close(struct weights *, struct dev *);
 
-/* The matrix on the device in the wanted type: used in place where the file's
- * type is that type, else converted; owned by weights until weights_close.
- * A vector is [1 x n].  Names are Hugging Face's, without ".weight": `name` may
- * hold one %d, the layer.  suffix: "weight" or "bias".  Dies when the shape is
- * not [rows x cols]; a missing tensor dies, or gives p == NULL when optional. */
-struct mat weights_mat(struct weights *, struct dev *, const char *name, const char *gguf, long layer,
-                       const char *suffix, long rows, long cols, enum dtype, int optional);
+/* How a file's row order differs from Hugging Face's. */
+enum row_order { AS_STORED, ROTATED, SEPARATE };
 
-/* Hash over names and bytes of all tensors as stored. (Base fingerprint.) */
-uint64_t weights_bytes(const struct weights *);     /* total bytes mapped */
+/* Both names of one tensor, and what is wanted of it. */
+struct wanted {
+	char hf[160], gguf[96];
+	long rows, cols;               /* a vector is [1 x n] */
+	enum dtype type;
+	enum row_order gguf_order;     /* of the GGUF file; Hugging Face's is AS_STORED */
+	int optional;                  /* a missing tensor gives p == NULL instead of death */
+};
+
+/* The matrix on the device: in place where the file holds that type, else
+ * converted; owned by weights.  Dies when the shape is not [rows x cols]. */
+struct mat weights_mat(struct weights *, struct dev *, const struct config *, const struct wanted *);
+
+/* The values of a floating-point tensor; -1 for other types. */
+int weights_floats(const struct st_tensor *, float *);
+
+uint64_t weights_bytes(const struct weights *);     /* of the files */
 
 #endif

@@ -1,0 +1,77 @@
+/* seal-lora-train - tune LoRA pairs on a token stream; writes a PEFT adapter. */
+#include <string.h>
+
+#include "../lib/base/hash.h"
+#include "../lib/base/progress.h"
+#include "../lib/format/folder.h"
+#include "../lib/learn/finetune.h"
+
+struct own { const char *model, *output; int force, quiet; };
+
+#define AT(field) offsetof(struct own, field)
+
+static const struct opt own_options[] = {
+	{"model", 'm', OPT_TEXT, AT(model), "MODEL", "Hugging Face folder or GGUF file", 0, 0},
+	{"output", 'o', OPT_TEXT, AT(output), "ADAPTER", "the folder to write", 0, 0},
+	{"force", 0, OPT_FLAG, AT(force), NULL, "replace a folder that exists", 0, 0},
+	{"quiet", 'q', OPT_FLAG, AT(quiet), NULL, "no progress, no summaries on stderr", 0, 0},
+	{0}
+};
+
+static struct own own;
+static struct train_opts train = TRAIN_DEFAULTS;
+static struct compute_opts compute = COMPUTE_DEFAULTS;
+
+static const struct opt_group groups[] = {
+	{"Input and output", own_options, &own},
+	{"Training", train_options, &train},
+	{"Computing", compute_options, &compute},
+	{0}
+};
+
+static const struct opt_program program = {
+	"seal-lora-train", "Tune LoRA pairs on tokenized rows; writes an adapter folder that PEFT loads.",
+	"[TOKENS...]", groups
+};
+
+int main(int argc, char **argv)
+{
+	int k = opt_parse(&program, argc, argv);
+	double began = seconds_now();
+	struct finetune f = {.opts = &train};
+	struct tokens *data, *valid = NULL;
+	json_t *settings;
+	char hex[17];
+
+	notice_quiet(own.quiet);
+	if (!own.model || !own.output)
+		die_usage("-m MODEL and -o ADAPTER are needed");
+	if (train.save)
+		die_usage("--save-adapter: the adapter goes to -o");
+	folder_refuse(own.output, own.force);
+	f.model = model_open(own.model, &compute);
+	f.data = data = tokens_read(argv + k, argc - k);
+	check_tokens(data, argc - k ? argv[k] : "stdin", own.model, model_config(f.model));
+	if (train.valid) {
+		f.valid = valid = tokens_read((char **)&train.valid, 1);
+		check_tokens(valid, train.valid, own.model, model_config(f.model));
+	}
+	settings = json_settings(groups);
+	json_object_set_new(settings, "dtype", json_string(model_dtype(f.model) == BF16 ? "bf16" : "f32"));
+	hash_hex(data->input, hex);
+	json_object_set_new(settings, "data", json_string(hex));
+	json_object_set_new(settings, "fingerprint", json_string(data->fingerprint));
+	f.settings = settings;
+	f.theta = train_adapter(f.model, &train);
+	finetune_run(&f);
+	adapter_save(f.theta, own.output, own.model, data->template, settings);
+	notice("%ld steps on %ld rows in %.1f s, peak memory %.0f MB", f.theta->step, data->rows,
+	       seconds_now() - began, peak_memory() / 1e6);
+	adapter_close(f.theta);
+	model_close(f.model);
+	tokens_close(data);
+	if (valid)
+		tokens_close(valid);
+	json_decref(settings);
+	return 0;
+}

@@ -1,0 +1,138 @@
+/* seal-score - a score for every row of a token stream: higher is safer to keep. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "../lib/base/hash.h"
+#include "../lib/base/progress.h"
+#include "../lib/format/folder.h"
+#include "../lib/learn/score.h"
+
+struct own { const char *model; int force, zstd, plain; };
+
+#define AT(field) offsetof(struct own, field)
+
+static const struct opt own_options[] = {
+	{"model", 'm', OPT_TEXT, AT(model), "MODEL", "Hugging Face folder or GGUF file", 0, 0},
+	{"force", 0, OPT_FLAG, AT(force), NULL, "replace the folder of --save-adapter", 0, 0},
+	{"zstd", 0, OPT_FLAG, AT(zstd), NULL, "compress the output (the default)", 0, 0},
+	{"plain", 0, OPT_FLAG, AT(plain), NULL, "do not", 0, 0},
+	{0}
+};
+
+static struct own own;
+static struct opt_base base;
+static struct score_opts score = SCORE_DEFAULTS;
+static struct train_opts train = TRAIN_DEFAULTS;
+static struct compute_opts compute = COMPUTE_DEFAULTS;
+static struct fate_opts fate = FATE_DEFAULTS;
+
+static const struct opt_group groups[] = {
+	{"Input and output", own_options, &own},
+	{"Output", base_options, &base},
+	{"Scoring", score_options, &score},
+	{"Training", train_options, &train},
+	{"Computing", compute_options, &compute},
+	{"Rows (--method random)", fate_options, &fate},
+	{0}
+};
+
+static const struct opt_program program = {
+	"seal-score", "Score every row: learn how far it serves the safe rows. Writes seal-scores(5).",
+	"[TOKENS | ROWS...]", groups
+};
+
+static struct tokens *stream(const char *path, const struct model *m)
+{
+	char *paths[] = {(char *)path};
+	struct tokens *t = tokens_read(paths, path ? 1 : 0);
+
+	check_tokens(t, path ? path : "stdin", own.model, model_config(m));
+	return t;
+}
+
+static json_t *input(const struct tokens *t)
+{
+	char hex[17];
+
+	hash_hex(t->input, hex);
+	return json_string(hex);
+}
+
+/* What decides the result: options, data, tokenizer. */
+static json_t *settings_of(const struct model *m, const struct tokens *data, const struct tokens *safe)
+{
+	json_t *s = json_settings(groups);
+
+	json_object_set_new(s, "dtype", json_string(model_dtype(m) == BF16 ? "bf16" : "f32"));
+	json_object_set_new(s, "fingerprint", json_string(data->fingerprint));
+	json_object_set_new(s, "template", json_string(data->template));
+	json_object_set_new(s, "data", input(data));
+	if (safe)
+		json_object_set_new(s, "safe", input(safe));
+	return s;
+}
+
+static void by_model(const char *path, struct zout *out)
+{
+	double began = seconds_now();
+	struct model *m = model_open(own.model, &compute);
+	struct tokens *data = stream(path, m), *safe = score.safe ? stream(score.safe, m) : NULL;
+	struct tokens *valid = train.valid ? stream(train.valid, m) : NULL;
+	json_t *settings = settings_of(m, data, safe), *header = json_object();
+	struct adapter *theta = train_adapter(m, &train);
+	struct score *row = score_rows(m, theta, data, safe, valid, &score, &train, settings);
+
+	json_object_set_new(header, "method", json_string(score.method));
+	json_object_set_new(header, "score", json_string(score.score));
+	json_object_set_new(header, "settings", json_incref(settings));
+	json_object_set_new(header, "history", json_incref(data->history));
+	scores_write(out, header, row, data->rows);
+	if (train.save)
+		adapter_save(theta, train.save, own.model, data->template, settings);
+	notice("%ld rows scored by %s in %.1f s, peak memory %.0f MB", data->rows, score.score,
+	       seconds_now() - began, peak_memory() / 1e6);
+	adapter_close(theta);
+	for (long i = 0; i < data->rows; i++)
+		free(row[i].id);
+	free(row);
+	json_decref(header);
+	json_decref(settings);
+	tokens_close(data);
+	if (safe)
+		tokens_close(safe);
+	if (valid)
+		tokens_close(valid);
+	model_close(m);
+}
+
+int main(int argc, char **argv)
+{
+	int k = opt_parse(&program, argc, argv), random;
+	struct zout *out;
+
+	notice_quiet(base.quiet);
+	score_check(&score);
+	random = !strcmp(score.method, "random");
+	if (!random && !own.model)
+		die_usage("--method %s needs -m MODEL", score.method);
+	if (!random && argc - k > 1)
+		die_usage("one token stream, please (cat joins several)");
+	if (own.zstd && own.plain)
+		die_usage("--zstd and --plain exclude each other");
+	if (score.gamma + (train.epochs - 1) * score.gamma_step >= 1)
+		die_usage("gamma reaches 1 in the last epoch");
+	if (train.save)
+		folder_refuse(train.save, own.force);
+	out = zout_open(base.output, own.plain ? ZOUT_PLAIN : ZOUT_ZSTD);
+	if (random) {
+		json_t *header = json_pack("{s:s, s:o}", "method", "random", "settings", json_object());
+
+		json_object_set_new(json_object_get(header, "settings"), "seed", json_integer(train.seed));
+		score_random(argv + k, argc - k, train.seed, &fate, header, out);
+		json_decref(header);
+	} else {
+		by_model(k < argc ? argv[k] : NULL, out);
+	}
+	zout_close(out);
+	return 0;
+}

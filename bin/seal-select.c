@@ -1,0 +1,27 @@
+/* seal-select - keeps the rows that score best. */
+#include "../lib/learn/select.h"
+
+static struct opt_base base;
+static struct select_opts pick;
+static struct fate_opts fate = FATE_DEFAULTS;
+
+static const struct opt_group groups[] = {
+	{"Selection", select_options, &pick},
+	{"Rows", fate_options, &fate},
+	{"Output", select_output_options, &pick},
+	{"General", base_options, &base},
+	{0}
+};
+
+static const struct opt_program program = {
+	"seal-select", "Writes the rows that score best, the very bytes read.", "[ROWS...]", groups
+};
+
+int main(int argc, char **argv)
+{
+	int k = opt_parse(&program, argc, argv);
+
+	notice_quiet(base.quiet);
+	select_rows(argv + k, argc - k, &pick, &fate, base.output);
+	return 0;
+}

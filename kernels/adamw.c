@@ -1,0 +1,70 @@
+/* adamw.c - the optimiser's step.
+ *
+ *     g' = g min(1, clip / (|g| + 1e-6)),  p -= rate decay p
+ *     m = b1 m + (1 - b1) g',  v = b2 v + (1 - b2) g'^2
+ *     p -= rate / (1 - b1^t) m / (sqrt(v / (1 - b2^t)) + eps)
+ */
+#include "cpu.h"
+
+enum { PARTS = 256 };
+
+HOT static float squares(const float *x, long n)
+{
+	float s = 0;
+
+#pragma omp simd reduction(+:s)
+	for (long j = 0; j < n; j++)
+		s += x[j] * x[j];
+	return s;
+}
+
+/* The parts are the same for any number of threads, and so is the sum. */
+void cpu_sumsq(struct dev *d, float *sum, const float *x, long n)
+{
+	long size = round_up((n + PARTS - 1) / PARTS, 16);
+	double part[PARTS] = {0}, total = 0;
+
+	(void)d;
+#pragma omp parallel for schedule(static)
+	for (long k = 0; k < PARTS; k++)
+		for (long j = k * size; j < min_long(n, (k + 1) * size); j += CHUNK)
+			part[k] += squares(x + j, min_long(CHUNK, min_long(n, (k + 1) * size) - j));
+	for (int k = 0; k < PARTS; k++)
+		total += part[k];
+	*sum = total;
+}
+
+struct step { float shrink, keep, b1, b2, rate, root, eps; };
+
+HOT static void step(float *p, const float *g, float *m, float *v, long n, const struct step *s)
+{
+	float shrink = s->shrink, keep = s->keep, b1 = s->b1, b2 = s->b2;
+	float rate = s->rate, root = s->root, eps = s->eps;
+
+#pragma omp simd
+	for (long j = 0; j < n; j++) {
+		float x = g[j] * shrink;
+
+		m[j] = b1 * m[j] + (1 - b1) * x;
+		v[j] = b2 * v[j] + (1 - b2) * x * x;
+		p[j] = p[j] * keep - rate * m[j] / (sqrtf(v[j]) * root + eps);
+	}
+}
+
+void cpu_adamw(struct dev *d, float *p, const float *g, float *m, float *v, long n, struct adamw a,
+               const float *sum)
+{
+	double norm = a.clip > 0 ? sqrt(*sum) : 0;
+	struct step s = {
+		.shrink = a.clip > 0 ? fmin(1, a.clip / (norm + 1e-6)) : 1,
+		.keep = 1 - (double)a.rate * a.decay,
+		.b1 = a.beta1, .b2 = a.beta2, .eps = a.eps,
+		.rate = a.rate / (1 - pow(a.beta1, a.step)),
+		.root = 1 / sqrt(1 - pow(a.beta2, a.step)),
+	};
+
+	(void)d;
+#pragma omp parallel for schedule(static)
+	for (long j = 0; j < n; j += CHUNK)
+		step(p + j, g + j, m + j, v + j, min_long(CHUNK, n - j), &s);
+}

@@ -1,0 +1,325 @@
+/* gemm.c - c = alpha op(a) op(b) + beta c by oneDNN's matmul.
+ *
+ * A primitive is made for each shape and kept.  What oneDNN cannot multiply on
+ * this CPU (bf16 without AVX-512, F32 into bf16) goes through F32, a piece at a
+ * time.
+ */
+#include <oneapi/dnnl/dnnl.h>
+#include <stdlib.h>
+
+#include "../lib/base/die.h"
+#include "../lib/base/hash.h"
+#include "cpu.h"
+
+struct shape {
+	long m, n, k, lda, ldb, ldc;
+	float alpha, beta;
+	int ta, tb, type, ctype;
+};
+
+struct product {
+	struct shape shape;
+	int made;                      /* 0: an empty slot */
+	dnnl_primitive_t run;          /* NULL: oneDNN cannot */
+	dnnl_memory_t a, b, c;
+};
+
+enum { SETS = 128, WAYS = 4 };
+
+struct products {
+	dnnl_engine_t engine;
+	dnnl_stream_t stream;
+	struct product slot[SETS][WAYS];
+	unsigned next[SETS];           /* which way a new product takes */
+};
+
+int bf16_is_fast(void)
+{
+#ifdef __x86_64__
+	__builtin_cpu_init();
+	return __builtin_cpu_supports("avx512bf16") != 0;
+#else
+	return 0;
+#endif
+}
+
+static void check(dnnl_status_t s, const char *what)
+{
+	if (s != dnnl_success)
+		die("oneDNN: %s failed (status %d)", what, s);
+}
+
+static dnnl_data_type_t type_of(int type) { return type == BF16 ? dnnl_bf16 : dnnl_f32; }
+
+#if DNNL_VERSION_MAJOR >= 3
+typedef dnnl_memory_desc_t desc;
+
+static desc describe(long rows, long cols, long rs, long cs, int type)
+{
+	dnnl_dims_t dims = {rows, cols}, strides = {rs, cs};
+	desc d;
+
+	check(dnnl_memory_desc_create_with_strides(&d, 2, dims, type_of(type), strides), "memory");
+	return d;
+}
+
+static void forget(desc d) { dnnl_memory_desc_destroy(d); }
+
+static dnnl_memory_t memory(const desc d, dnnl_engine_t engine)
+{
+	dnnl_memory_t m;
+
+	check(dnnl_memory_create(&m, d, engine, DNNL_MEMORY_NONE), "memory");
+	return m;
+}
+
+static void append(dnnl_post_ops_t ops, float alpha, float beta)
+{
+	if (alpha != 1)
+		check(dnnl_post_ops_append_eltwise(ops, dnnl_eltwise_linear, alpha, 0), "post-op");
+	if (beta != 0)
+		check(dnnl_post_ops_append_sum(ops, beta, 0, dnnl_data_type_undef), "post-op");
+}
+
+static dnnl_status_t describe_product(dnnl_primitive_desc_t *pd, dnnl_engine_t engine, desc a,
+                                      desc b, desc c, dnnl_primitive_attr_t attr)
+{
+	return dnnl_matmul_primitive_desc_create(pd, engine, a, b, NULL, c, attr);
+}
+#else
+typedef dnnl_memory_desc_t desc;
+
+static desc describe(long rows, long cols, long rs, long cs, int type)
+{
+	dnnl_dims_t dims = {rows, cols}, strides = {rs, cs};
+	desc d;
+
+	check(dnnl_memory_desc_init_by_strides(&d, 2, dims, type_of(type), strides), "memory");
+	return d;
+}
+
+static void forget(desc d) { (void)d; }
+
+static dnnl_memory_t memory(const desc d, dnnl_engine_t engine)
+{
+	dnnl_memory_t m;
+
+	check(dnnl_memory_create(&m, &d, engine, DNNL_MEMORY_NONE), "memory");
+	return m;
+}
+
+static void append(dnnl_post_ops_t ops, float alpha, float beta)
+{
+	if (alpha != 1)
+		check(dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_linear, alpha, 0), "post-op");
+	if (beta != 0)
+		check(dnnl_post_ops_append_sum(ops, beta), "post-op");
+}
+
+static dnnl_status_t describe_product(dnnl_primitive_desc_t *pd, dnnl_engine_t engine, desc a,
+                                      desc b, desc c, dnnl_primitive_attr_t attr)
+{
+	dnnl_matmul_desc_t d;
+	dnnl_status_t s = dnnl_matmul_desc_init(&d, &a, &b, NULL, &c);
+
+	return s ? s : dnnl_primitive_desc_create(pd, &d, attr, engine, NULL);
+}
+#endif
+
+static struct products *products_open(void)
+{
+	struct products *t = xzalloc(1, sizeof *t);
+
+	check(dnnl_engine_create(&t->engine, dnnl_cpu, 0), "engine");
+	check(dnnl_stream_create(&t->stream, t->engine, dnnl_stream_default_flags), "stream");
+	return t;
+}
+
+static void clear(struct product *p)
+{
+	if (p->made && p->run) {
+		dnnl_primitive_destroy(p->run);
+		dnnl_memory_destroy(p->a);
+		dnnl_memory_destroy(p->b);
+		dnnl_memory_destroy(p->c);
+	}
+	*p = (struct product){0};
+}
+
+void products_close(struct products *t)
+{
+	if (!t)
+		return;
+	for (int i = 0; i < SETS * WAYS; i++)
+		clear(&t->slot[0][0] + i);
+	dnnl_stream_destroy(t->stream);
+	dnnl_engine_destroy(t->engine);
+	free(t);
+}
+
+static void make(struct products *t, struct product *p, const struct shape *s)
+{
+	desc a = describe(s->m, s->k, s->ta ? 1 : s->lda, s->ta ? s->lda : 1, s->type);
+	desc b = describe(s->k, s->n, s->tb ? 1 : s->ldb, s->tb ? s->ldb : 1, s->type);
+	desc c = describe(s->m, s->n, s->ldc, 1, s->ctype);
+	dnnl_primitive_attr_t attr;
+	dnnl_primitive_desc_t pd;
+	dnnl_post_ops_t ops;
+
+	clear(p);
+	p->shape = *s;
+	p->made = 1;
+	check(dnnl_primitive_attr_create(&attr), "attributes");
+	check(dnnl_post_ops_create(&ops), "post-ops");
+	append(ops, s->alpha, s->beta);
+	check(dnnl_primitive_attr_set_post_ops(attr, ops), "post-ops");
+	if (describe_product(&pd, t->engine, a, b, c, attr) == dnnl_success) {
+		check(dnnl_primitive_create(&p->run, pd), "matmul");
+		dnnl_primitive_desc_destroy(pd);
+		p->a = memory(a, t->engine);
+		p->b = memory(b, t->engine);
+		p->c = memory(c, t->engine);
+	}
+	dnnl_post_ops_destroy(ops);
+	dnnl_primitive_attr_destroy(attr);
+	forget(a);
+	forget(b);
+	forget(c);
+}
+
+static struct product *find(struct products *t, const struct shape *s)
+{
+	unsigned set = hash_bytes(s, sizeof *s) % SETS;
+	struct product *p = t->slot[set];
+
+	for (int i = 0; i < WAYS; i++)
+		if (p[i].made && !memcmp(&p[i].shape, s, sizeof *s))
+			return &p[i];
+	p += t->next[set]++ % WAYS;
+	make(t, p, s);
+	return p;
+}
+
+/* 0 when oneDNN has no such product. */
+static int multiply(struct cpu *cpu, struct mat c, struct mat a, int ta, struct mat b, int tb,
+                    float alpha, float beta)
+{
+	struct shape s;
+	struct product *p;
+
+	memset(&s, 0, sizeof s);
+	s = (struct shape){c.rows, c.cols, ta ? a.rows : a.cols, a.ld, b.ld, c.ld, alpha, beta,
+	                   !!ta, !!tb, a.type, c.type};
+	if (!cpu->products)
+		cpu->products = products_open();
+	p = find(cpu->products, &s);
+	if (!p->run)
+		return 0;
+	dnnl_memory_set_data_handle(p->a, a.p);
+	dnnl_memory_set_data_handle(p->b, b.p);
+	dnnl_memory_set_data_handle(p->c, c.p);
+	dnnl_exec_arg_t args[] = {
+		{DNNL_ARG_SRC, p->a}, {DNNL_ARG_WEIGHTS, p->b}, {DNNL_ARG_DST, p->c}};
+	check(dnnl_primitive_execute(p->run, cpu->products->stream, 3, args), "matmul");
+	check(dnnl_stream_wait(cpu->products->stream), "matmul");
+	return 1;
+}
+
+/* m, or its copy in F32 at p. */
+static struct mat as_f32(struct dev *d, struct mat m, float *p)
+{
+	struct mat y = mat_of(p, F32, m.rows, m.cols);
+
+	if (m.type == F32)
+		return m;
+	cpu_copy(d, y, m);
+	return y;
+}
+
+/* Rows i.. of op(x), n of them. */
+static struct mat part(struct mat x, int t, long i, long n)
+{
+	return t ? columns(x, i, n) : row_range(x, i, n);
+}
+
+HOT static void mix(float *y, const float *x, long n, float beta)
+{
+#pragma omp simd
+	for (long j = 0; j < n; j++)
+		y[j] = beta != 0 ? x[j] + beta * y[j] : x[j];
+}
+
+/* c = x + beta c, c bf16 */
+static void put_back(struct mat c, struct mat x, float beta)
+{
+#pragma omp parallel for collapse(2) schedule(static)
+	for (long i = 0; i < c.rows; i++)
+		for (long j = 0; j < c.cols; j += CHUNK) {
+			long n = min_long(CHUNK, c.cols - j);
+			float buf[CHUNK];
+
+			load(c, i, j, n, buf);
+			mix(buf, at(x, i, j), n, beta);
+			store(c, i, j, n, buf);
+		}
+}
+
+static void through_f32(struct dev *d, struct mat c, struct mat a, int ta, struct mat b, int tb,
+                        float alpha, float beta)
+{
+	long k = ta ? a.rows : a.cols;
+	long side = max_long(64, min_long(1024, (1L << 22) / k));      /* of a piece of c */
+	float *pa = workspace(&cpu_of(d)->whole, 2 * side * k + side * side);
+	float *pb = pa + side * k, *pc = pb + side * k;
+
+	for (long j = 0; j < c.cols; j += side) {
+		long n = min_long(side, c.cols - j);
+		struct mat fb = as_f32(d, part(b, !tb, j, n), pb);
+
+		for (long i = 0; i < c.rows; i += side) {
+			long m = min_long(side, c.rows - i);
+			struct mat fa = as_f32(d, part(a, ta, i, m), pa);
+			struct mat to = columns(row_range(c, i, m), j, n);
+			struct mat fc = to.type == F32 ? to : mat_of(pc, F32, m, n);
+			float keep = to.type == F32 ? beta : 0;
+
+			if (!multiply(cpu_of(d), fc, fa, ta, fb, tb, alpha, keep))
+				die("oneDNN cannot multiply F32 matrices");
+			if (to.type == BF16)
+				put_back(to, fc, beta);
+		}
+	}
+}
+
+HOT static void scale(float *y, long n, float beta)
+{
+#pragma omp simd
+	for (long j = 0; j < n; j++)
+		y[j] = beta != 0 ? beta * y[j] : 0;
+}
+
+static void scale_all(struct mat c, float beta)
+{
+	for (long i = 0; i < c.rows; i++)
+		for (long j = 0; j < c.cols; j += CHUNK) {
+			long n = min_long(CHUNK, c.cols - j);
+			float buf[CHUNK], *y = place(c, i, j, buf);
+
+			load(c, i, j, n, buf);
+			scale(y, n, beta);
+			store(c, i, j, n, y);
+		}
+}
+
+void cpu_gemm(struct dev *d, struct mat c, struct mat a, int ta, struct mat b, int tb, float alpha,
+              float beta)
+{
+	if (!c.rows || !c.cols)
+		return;
+	if (!(ta ? a.rows : a.cols))
+		scale_all(c, beta);
+	else if (a.type == F32 && c.type == BF16)
+		through_f32(d, c, a, ta, b, tb, alpha, beta);
+	else if (!multiply(cpu_of(d), c, a, ta, b, tb, alpha, beta))
+		through_f32(d, c, a, ta, b, tb, alpha, beta);
+}

@@ -1,0 +1,164 @@
+/* normalize.c - the normaliser's steps, and what Unicode says of characters.
+ *
+ * The four normal forms (Unicode Standard Annex 15): every character is
+ * decomposed, marks are sorted by their combining class, and for the C forms
+ * characters are composed again.  The sorting is ours since utf8proc's own is
+ * quadratic in the length of a run of marks.
+ */
+#include "tokenizer_in.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <utf8proc.h>
+
+/* Below this byte no UTF-8 text is changed by the form: NFC keeps everything
+ * before U+0300 (0xcc 0x80), the others keep ASCII. */
+static int untouched(int kind, struct slice s)
+{
+	unsigned char least = kind == NORM_NFC ? 0xcc : 0x80;
+
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] >= least)
+			return 0;
+	return 1;
+}
+
+static int by_key(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Sorts marks stably: the key is class, place. */
+static void sort_marks(int32_t *c, long n)
+{
+	uint64_t *key = xalloc(n * sizeof *key);
+	int32_t *copy = xalloc(n * sizeof *copy);
+
+	for (long i = 0; i < n; i++)
+		key[i] = (uint64_t)utf8proc_get_property(c[i])->combining_class << 40 | i;
+	memcpy(copy, c, n * sizeof *c);
+	qsort(key, n, sizeof *key, by_key);
+	for (long i = 0; i < n; i++)
+		c[i] = copy[key[i] & 0xffffffffff];
+	free(key);
+	free(copy);
+}
+
+static void order_marks(int32_t *c, long n)
+{
+	long first = 0;
+
+	for (long i = 0; i <= n; i++) {
+		if (i < n && utf8proc_get_property(c[i])->combining_class)
+			continue;
+		if (i - first > 1)
+			sort_marks(c + first, i - first);
+		first = i + 1;
+	}
+}
+
+static void normal_form(int kind, struct slice s, struct buf *out)
+{
+	int compose = kind == NORM_NFC || kind == NORM_NFKC;
+	int compat = kind == NORM_NFKC || kind == NORM_NFKD ? UTF8PROC_COMPAT : 0;
+	long n = 0, cap = s.n + 32;
+	int32_t *c = xalloc(cap * sizeof *c);
+
+	for (size_t at = 0; at < s.n;) {
+		int32_t code;
+		int last = 0;
+
+		at += utf8_first(s.p + at, s.n - at, &code);
+		if (code < 0)
+			code = 0xfffd;
+		if (cap - n < 32)
+			c = xrealloc(c, (cap = cap * 2) * sizeof *c);
+		n += utf8proc_decompose_char(code, c + n, 32, UTF8PROC_DECOMPOSE | compat, &last);
+	}
+	order_marks(c, n);
+	if (compose)
+		n = utf8proc_normalize_utf32(c, n, UTF8PROC_COMPOSE | UTF8PROC_STABLE);
+	out->n = 0;
+	for (long i = 0; i < n; i++) {
+		utf8proc_uint8_t text[4];
+
+		buf_add(out, text, utf8proc_encode_char(c[i], text));
+	}
+	free(c);
+}
+
+struct slice replace_text(struct buf *out, struct slice s, const char *from, const char *to)
+{
+	size_t n = strlen(from), m = strlen(to);
+
+	out->n = 0;
+	buf_need(out, s.n);
+	while (s.n) {
+		const char *hit = memmem(s.p, s.n, from, n);
+		size_t before = hit ? (size_t)(hit - s.p) : s.n;
+
+		buf_add(out, s.p, before);
+		if (!hit)
+			break;
+		buf_add(out, to, m);
+		s.p += before + n;
+		s.n -= before + n;
+	}
+	return (struct slice){out->p, out->n};
+}
+
+struct slice normalize(const struct tokenizer *t, struct buf work[2], struct slice s, int prefix)
+{
+	int turn = 0;
+
+	for (int i = 0; i < t->norms && s.n; i++) {
+		const struct norm_step *step = &t->norm[i];
+		struct buf *out = &work[turn];
+
+		out->n = 0;
+		if (step->kind == NORM_PREPEND) {
+			if (!prefix)
+				continue;
+			buf_str(out, step->to);
+			buf_add(out, s.p, s.n);
+		} else if (step->kind == NORM_REPLACE) {
+			replace_text(out, s, step->from, step->to);
+		} else {
+			if (untouched(step->kind, s))
+				continue;
+			normal_form(step->kind, s, out);
+		}
+		s = (struct slice){out->p, out->n};
+		turn = !turn;
+	}
+	return s;
+}
+
+int is_space_char(int32_t c)
+{
+	return (c >= 9 && c <= 13) || c == ' ' || c == 0x85 || c == 0xa0 || c == 0x1680 ||
+	       (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f ||
+	       c == 0x3000;
+}
+
+/* A regular expression's \w: letters, marks, decimal and letter numbers,
+ * connecting punctuation, joiners, and the circled letters. */
+int is_word_char(int32_t c)
+{
+	if (c < 0)
+		return 0;
+	switch (utf8proc_category(c)) {
+	case UTF8PROC_CATEGORY_LU: case UTF8PROC_CATEGORY_LL: case UTF8PROC_CATEGORY_LT:
+	case UTF8PROC_CATEGORY_LM: case UTF8PROC_CATEGORY_LO: case UTF8PROC_CATEGORY_MN:
+	case UTF8PROC_CATEGORY_MC: case UTF8PROC_CATEGORY_ME: case UTF8PROC_CATEGORY_ND:
+	case UTF8PROC_CATEGORY_NL: case UTF8PROC_CATEGORY_PC:
+		return 1;
+	case UTF8PROC_CATEGORY_SO:
+		return (c >= 0x24b6 && c <= 0x24e9) || (c >= 0x1f130 && c <= 0x1f149) ||
+		       (c >= 0x1f150 && c <= 0x1f169) || (c >= 0x1f170 && c <= 0x1f189);
+	default:
+		return c == 0x200c || c == 0x200d;
+	}
+}

@@ -1,0 +1,275 @@
+/* row.c - see row.h.
+ *
+ * Ids are remembered as 16 bytes each: the XXH64 of the id, and where its row
+ * is.  Two different ids of one hash would be taken for one; among a million
+ * rows the chance is 3e-8, and the outcome is a message that names both lines.
+ */
+#include "row.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/hash.h"
+
+struct place { uint64_t key, where; };   /* key 0: empty; where: file << 48 | line, or a count */
+
+struct rows {
+	char *const *path;
+	int paths, at;                   /* `at`: the file that is open, or next to be */
+	struct zin *in;
+	int zstd;
+	long line, taken, limit;
+	struct fates *fates;
+	int dedupe;
+	void (*before)(void *);          /* see rows_before */
+	void *before_ctx;
+	struct hash *hash;
+	json_t *json;
+	struct buf id;
+	struct place *place;             /* open addressing, slots is a power of 2 */
+	size_t places, slots;
+};
+
+static void open_next(struct rows *r)
+{
+	r->in = zin_open(r->paths ? r->path[r->at] : NULL);
+	if (!r->at)
+		r->zstd = zin_is_zstd(r->in);
+	r->line = 0;
+}
+
+struct rows *rows_open(char *const paths[], int n, struct fates *fates, const struct fate_opts *opts,
+                       int dedupe)
+{
+	struct rows *r = xzalloc(1, sizeof *r);
+
+	if (n > 0xffff)
+		die_usage("too many files (%d)", n);
+	r->path = paths;
+	r->paths = n;
+	r->fates = fates;
+	r->limit = opts->limit;
+	r->dedupe = dedupe;
+	r->hash = hash_new();
+	r->slots = 1024;
+	r->place = xzalloc(r->slots, sizeof *r->place);
+	open_next(r);
+	return r;
+}
+
+void rows_before(struct rows *r, void (*before)(void *), void *ctx)
+{
+	r->before = before;
+	r->before_ctx = ctx;
+}
+
+static struct place *slot_of(struct place *place, size_t slots, uint64_t key)
+{
+	size_t i = key & (slots - 1);
+
+	while (place[i].key && place[i].key != key)
+		i = (i + 1) & (slots - 1);
+	return &place[i];
+}
+
+static void grow(struct rows *r)
+{
+	size_t slots = r->slots * 2;
+	struct place *place = xzalloc(slots, sizeof *place);
+
+	for (size_t i = 0; i < r->slots; i++)
+		if (r->place[i].key)
+			*slot_of(place, slots, r->place[i].key) = r->place[i];
+	free(r->place);
+	r->place = place;
+	r->slots = slots;
+}
+
+/* The slot of these bytes; *fresh when they are new, and then the slot is taken. */
+static struct place *remember(struct rows *r, const void *p, size_t n, int *fresh)
+{
+	uint64_t key = hash_bytes(p, n);
+	struct place *s;
+
+	if (4 * (r->places + 1) > 3 * r->slots)
+		grow(r);
+	key += !key;
+	s = slot_of(r->place, r->slots, key);
+	*fresh = !s->key;
+	if (*fresh) {
+		s->key = key;
+		r->places++;
+	}
+	return s;
+}
+
+static const char *file_name(const struct rows *r, int i)
+{
+	return r->paths && strcmp(r->path[i], "-") ? r->path[i] : "stdin";
+}
+
+static int here(struct rows *r, struct place *s)
+{
+	s->where = (uint64_t)r->at << 48 | (uint64_t)r->line;
+	return 0;
+}
+
+static void broken(struct rows *r, const struct row *row, const char *id, const char *reason,
+                   const struct fault *f)
+{
+	if (r->before)
+		r->before(r->before_ctx);
+	fate_broken(r->fates, row->file, id, row->line, reason, f);
+}
+
+/* The row's own id. */
+static int explicit_id(struct rows *r, const struct row *row)
+{
+	int fresh;
+	struct place *s = remember(r, r->id.p, r->id.n, &fresh);
+	struct fault f;
+
+	if (fresh)
+		return here(r, s);
+	if (r->dedupe) {
+		if (r->before)
+			r->before(r->before_ctx);
+		fate_dropped(r->fates, r->id.p, row->line, "duplicate id");
+		return -1;
+	}
+	fault(&f, "\"%.100s\" is also the id of %s:%lld", r->id.p, file_name(r, s->where >> 48),
+	      (long long)(s->where & 0xffffffffffff));
+	broken(r, row, r->id.p, "duplicate id", &f);
+	return -1;
+}
+
+/* The hash, and the first free one of .2, .3, ... for repeats.  How far a
+ * repeated hash has come is remembered under "hash.", which is nobody's id
+ * but could be: then some numbers are passed over. */
+static int hash_id(struct rows *r, const struct row *row)
+{
+	char hex[18];
+	struct place *s;
+	int fresh;
+
+	hash_hex(row->hash, hex);
+	r->id.n = 0;
+	buf_str(&r->id, hex);
+	hex[16] = '.';
+	s = remember(r, hex, 16, &fresh);
+	while (!fresh) {
+		s = remember(r, hex, 17, &fresh);
+		s->where = fresh ? 2 : s->where + 1;
+		r->id.n = 0;
+		buf_fmt(&r->id, "%.17s%llu", hex, (unsigned long long)s->where);
+		s = remember(r, r->id.p, r->id.n, &fresh);
+	}
+	return here(r, s);
+}
+
+static int identify(struct rows *r, struct row *row)
+{
+	const json_t *id = json_object_get(row->json, "id");
+	struct fault f;
+
+	row->hash = hash_bytes(row->bytes, row->text_n);
+	if (!id || json_is_null(id))
+		return hash_id(r, row);
+	r->id.n = 0;
+	if (json_is_integer(id)) {
+		buf_fmt(&r->id, "%" JSON_INTEGER_FORMAT, json_integer_value(id));
+		return explicit_id(r, row);
+	}
+	if (json_is_string(id) && json_string_length(id)) {
+		buf_add(&r->id, json_string_value(id), json_string_length(id));
+		return explicit_id(r, row);
+	}
+	fault(&f, json_is_string(id) ? "\"id\" is empty" : "\"id\" is neither text nor an integer");
+	broken(r, row, NULL, "bad id", &f);
+	return -1;
+}
+
+/* Sets row->json, always an object; -1 after telling what is wrong. */
+static int parse(struct rows *r, struct row *row)
+{
+	struct fault f;
+	json_t *text;
+
+	r->json = row->json = json_parse(row->bytes, row->text_n, &f);
+	if (!row->json) {
+		text = json_stringn(row->bytes, row->text_n);
+		broken(r, row, NULL, text ? "bad JSON" : "bad UTF-8", &f);
+		json_decref(text);
+		return -1;
+	}
+	if (json_is_object(row->json))
+		return 0;
+	fault(&f, "not an object");
+	broken(r, row, NULL, "not an object", &f);
+	return -1;
+}
+
+static int is_blank(const char *p, size_t n)
+{
+	while (n && (*p == ' ' || *p == '\t' || *p == '\r'))
+		p++, n--;
+	return !n;
+}
+
+/* The next line that is not blank, through all files. */
+static int next_line(struct rows *r, struct row *row)
+{
+	size_t n, raw;
+	char *p;
+
+	for (;;) {
+		while (!(p = zin_line(r->in, &n, &raw))) {
+			if (r->at + 1 >= r->paths)
+				return 0;
+			zin_close(r->in);
+			r->at++;
+			open_next(r);
+		}
+		r->line++;
+		if (raw > n + 1)
+			p[n] = '\r';
+		row->ended = raw > n;
+		row->n = raw - row->ended;
+		hash_add(r->hash, p, row->n);
+		hash_add(r->hash, "\n", row->ended);
+		row->text_n = row->n && p[row->n - 1] == '\r' ? row->n - 1 : row->n;
+		row->bytes = p;
+		row->file = file_name(r, r->at);
+		row->line = r->line;
+		if (!is_blank(p, row->n))
+			return 1;
+	}
+}
+
+int rows_next(struct rows *r, struct row *row)
+{
+	for (;;) {
+		json_decref(r->json);
+		r->json = NULL;
+		if ((r->limit && r->taken == r->limit) || !next_line(r, row))
+			return 0;
+		r->taken++;
+		if (parse(r, row) || identify(r, row))
+			continue;
+		row->id = r->id.p;
+		return 1;
+	}
+}
+
+uint64_t rows_hash(const struct rows *r) { return hash_value(r->hash); }
+int rows_zstd(const struct rows *r) { return r->zstd; }
+
+void rows_close(struct rows *r)
+{
+	json_decref(r->json);
+	zin_close(r->in);
+	hash_free(r->hash);
+	buf_free(&r->id);
+	free(r->place);
+	free(r);
+}

@@ -1,0 +1,14 @@
+/* folder.h - folders written whole or not at all. */
+#ifndef SEAL_FOLDER_H
+#define SEAL_FOLDER_H
+
+/* Dies when path exists and force is not set: to be asked before long work. */
+void folder_refuse(const char *path, int force);
+/* A new empty folder beside path (owned name), in which to write with zio_save. */
+char *folder_begin(const char *path);
+/* Renames it into place, replacing what was there, after an fsync. */
+void folder_commit(char *begun, const char *path);
+/* Removes a folder of plain files; a missing one is fine. */
+void folder_remove(const char *path);
+
+#endif

@@ -1,0 +1,354 @@
+/* gguf.c - see gguf.h. All numbers of a file are little-endian, and so is the machine.
+ *
+ *   "GGUF"  u32 version  u64 tensors  u64 values
+ *   values:  text key, u32 type, the value; an array is u32 type, u64 count, items
+ *   tensors: text name, u32 rank, u64 shape[rank], u32 type, u64 offset
+ *   padding to general.alignment; the data, to which offsets are relative
+ *
+ * A text is u64 bytes and the bytes.
+ */
+#include "gguf.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "GGUF is read in place");
+
+enum { U8, I8, U16, I16, U32, I32, R32, BOOL, TEXT, ARRAY, U64, I64, R64, TYPES };
+
+static const struct { enum gguf_kind kind; size_t size; } types[TYPES] = {
+	[U8] = {GGUF_UINT, 1}, [U16] = {GGUF_UINT, 2}, [U32] = {GGUF_UINT, 4}, [U64] = {GGUF_UINT, 8},
+	[I8] = {GGUF_INT, 1}, [I16] = {GGUF_INT, 2}, [I32] = {GGUF_INT, 4}, [I64] = {GGUF_INT, 8},
+	[R32] = {GGUF_REAL, 4}, [R64] = {GGUF_REAL, 8}, [BOOL] = {GGUF_BOOL, 1},
+	[TEXT] = {GGUF_TEXT, 8}, [ARRAY] = {GGUF_ARRAY, 12},      /* at least */
+};
+
+enum { VALUE_LEAST = 8 + 4 + 1, TENSOR_LEAST = 8 + 4 + 4 + 8 };
+
+struct reader { const char *p; size_t at, n; struct fault *f; };
+
+static const void *take(struct reader *r, size_t n)
+{
+	const char *p = r->p + r->at;
+
+	if (n > r->n - r->at) {
+		fault(r->f, "cut short at byte %zu", r->n);
+		return NULL;
+	}
+	r->at += n;
+	return p;
+}
+
+/* n bytes, fewer than 8 or 8, as a number that they begin. */
+static int take_uint(struct reader *r, size_t n, uint64_t *v)
+{
+	const void *p = take(r, n);
+
+	*v = 0;
+	if (!p)
+		return -1;
+	memcpy(v, p, n);
+	return 0;
+}
+
+static int take_text(struct reader *r, const char **text, size_t *n)
+{
+	uint64_t length;
+
+	if (take_uint(r, 8, &length))
+		return -1;
+	*n = length;
+	*text = take(r, length);
+	return *text ? 0 : -1;
+}
+
+/* A name: an owned text fit for C and for messages. */
+static int take_name(struct reader *r, const char **name)
+{
+	const char *text;
+	size_t n;
+
+	if (take_text(r, &text, &n))
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)text[i] < ' ' || text[i] == 127)
+			return fault(r->f, "a control character in a name, at byte %zu", r->at - n + i);
+	*name = xstrndup(text, n);
+	return 0;
+}
+
+/* The number of a file's type at p; NaN and what does not fit become 0 as integers. */
+static void number(struct gguf_value *v, int type, const void *p)
+{
+	uint64_t u = 0;
+	float r32;
+
+	memcpy(&u, p, types[type].size);
+	switch (types[type].kind) {
+	case GGUF_REAL:
+		memcpy(&v->r, p, types[type].size);
+		if (type == R32) {
+			memcpy(&r32, p, 4);
+			v->r = r32;
+		}
+		v->i = v->r >= -0x1p63 && v->r < 0x1p63 ? (int64_t)v->r : 0;
+		v->u = v->r >= 0 && v->r < 0x1p64 ? (uint64_t)v->r : 0;
+		break;
+	case GGUF_INT:
+		v->i = type == I8 ? (int8_t)u : type == I16 ? (int16_t)u : type == I32 ? (int32_t)u : (int64_t)u;
+		v->u = v->i;
+		v->r = v->i;
+		break;
+	default:
+		v->u = u;
+		v->i = u;
+		v->r = u;
+	}
+}
+
+static int take_array(struct reader *r, struct gguf_value *v)
+{
+	uint64_t type, count;
+	const char *text;
+	size_t n;
+
+	if (take_uint(r, 4, &type) || take_uint(r, 8, &count))
+		return -1;
+	if (type >= TYPES || type == ARRAY)
+		return fault(r->f, "%.80s: an array of type %u", v->key, (unsigned)type);
+	if (count > (r->n - r->at) / types[type].size)
+		return fault(r->f, "%.80s: cut short, an array of %llu items", v->key, (unsigned long long)count);
+	v->of = types[type].kind;
+	v->item_type = type;
+	v->count = count;
+	v->items = r->p + r->at;
+	if (type != TEXT)
+		return take(r, count * types[type].size) ? 0 : -1;
+	v->at = xalloc(count * sizeof *v->at);
+	for (uint64_t i = 0; i < count; i++) {
+		v->at[i] = r->p + r->at - (const char *)v->items;
+		if (take_text(r, &text, &n))
+			return -1;
+	}
+	return 0;
+}
+
+static int take_value(struct reader *r, struct gguf_value *v)
+{
+	const void *p;
+	uint64_t type;
+
+	if (take_name(r, &v->key) || take_uint(r, 4, &type))
+		return -1;
+	if (type >= TYPES)
+		return fault(r->f, "%.80s: unknown type %u", v->key, (unsigned)type);
+	v->kind = types[type].kind;
+	if (type == TEXT)
+		return take_text(r, &v->text, &v->n);
+	if (type == ARRAY)
+		return take_array(r, v);
+	p = take(r, types[type].size);
+	if (!p)
+		return -1;
+	number(v, type, p);
+	if (type == BOOL && v->u > 1)
+		return fault(r->f, "%.80s: a truth value of %u", v->key, (unsigned)v->u);
+	return 0;
+}
+
+/* bytes, and the offset for now in place of data. */
+static int take_tensor(struct reader *r, struct gguf_tensor *t)
+{
+	uint64_t rank, type, size, offset;
+	long n = 1;
+
+	if (take_name(r, &t->name) || take_uint(r, 4, &rank))
+		return -1;
+	if (rank > 4)
+		return fault(r->f, "tensor %.80s: %u dimensions", t->name, (unsigned)rank);
+	t->rank = rank;
+	for (int i = 0; i < 4; i++) {
+		size = 1;
+		if (i < t->rank && take_uint(r, 8, &size))
+			return -1;
+		if (size > LONG_MAX || __builtin_mul_overflow(n, (long)size, &n))
+			return fault(r->f, "tensor %.80s: the shape overflows", t->name);
+		t->shape[i] = size;
+	}
+	if (take_uint(r, 4, &type) || take_uint(r, 8, &offset))
+		return -1;
+	t->type = type;
+	if (!gguf_block(t->type))
+		return fault(r->f, "tensor %.80s: type %u is not supported", t->name, (unsigned)type);
+	if (t->shape[0] % gguf_block(t->type))
+		return fault(r->f, "tensor %.80s: rows of %ld are no multiple of %s's %ld", t->name,
+		             t->shape[0], gguf_type_name(t->type), gguf_block(t->type));
+	if (__builtin_mul_overflow(n / gguf_block(t->type), gguf_block_bytes(t->type), &t->bytes))
+		return fault(r->f, "tensor %.80s: the shape overflows", t->name);
+	t->data = (const char *)(uintptr_t)offset;
+	return 0;
+}
+
+static int place_tensors(struct gguf *g, struct reader *r)
+{
+	long align = gguf_int(g, "general.alignment", 32);
+	size_t begin, room;
+
+	if (align < 1 || align > 1 << 30 || (align & (align - 1)))
+		return fault(r->f, "general.alignment is %ld, no power of 2", align);
+	begin = (r->at + align - 1) & ~(size_t)(align - 1);
+	room = begin < r->n ? r->n - begin : 0;
+	for (long i = 0; i < g->tensors; i++) {
+		struct gguf_tensor *t = &g->tensor[i];
+		size_t offset = (uintptr_t)t->data;
+
+		if (offset % align)
+			return fault(r->f, "tensor %.80s: offset %zu is not aligned to %ld", t->name, offset, align);
+		if (offset > room || t->bytes > room - offset)
+			return fault(r->f, "tensor %.80s: cut short, its %zu bytes at %zu end beyond the file",
+			             t->name, t->bytes, begin + offset);
+		t->data = r->p + begin + offset;
+	}
+	return 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The first of n names in order that is there twice, or NULL; the names are
+ * the first members of structs of `size` bytes. */
+static const char *repeated(const void *first, long n, size_t size)
+{
+	const char **name = xalloc(n * sizeof *name), *twice = NULL;
+
+	for (long i = 0; i < n; i++)
+		name[i] = *(const char *const *)((const char *)first + i * size);
+	qsort(name, n, sizeof *name, by_name);
+	for (long i = 1; i < n && !twice; i++)
+		if (!strcmp(name[i - 1], name[i]))
+			twice = name[i];
+	free(name);
+	return twice;
+}
+
+static int parse(struct gguf *g, struct reader *r)
+{
+	uint64_t version, tensors, values;
+	const char *twice;
+
+	r->at = 4;
+	if (take_uint(r, 4, &version) || take_uint(r, 8, &tensors) || take_uint(r, 8, &values))
+		return -1;
+	if (version < 2 || version > 3)
+		return fault(r->f, "GGUF version %u, not 2 or 3", (unsigned)version);
+	if (values > (r->n - r->at) / VALUE_LEAST || tensors > (r->n - r->at) / TENSOR_LEAST)
+		return fault(r->f, "cut short: %llu values and %llu tensors in %zu bytes",
+		             (unsigned long long)values, (unsigned long long)tensors, r->n);
+	g->value = xzalloc(values, sizeof *g->value);
+	while (g->values < (long)values)
+		if (take_value(r, &g->value[g->values++]))
+			return -1;
+	g->tensor = xzalloc(tensors, sizeof *g->tensor);
+	while (g->tensors < (long)tensors)
+		if (take_tensor(r, &g->tensor[g->tensors++]))
+			return -1;
+	twice = repeated(g->value, g->values, sizeof *g->value);
+	if (!twice)
+		twice = repeated(g->tensor, g->tensors, sizeof *g->tensor);
+	if (twice)
+		return fault(r->f, "%.80s is there twice", twice);
+	return place_tensors(g, r);
+}
+
+int gguf_is(const void *p, size_t bytes) { return bytes >= 4 && !memcmp(p, "GGUF", 4); }
+
+int gguf_parse(struct gguf *g, const void *map, size_t bytes, struct fault *f)
+{
+	struct reader r = {map, 0, bytes, f};
+
+	*g = (struct gguf){.map = map, .bytes = bytes};
+	if (!gguf_is(map, bytes))
+		return fault(f, "no GGUF file");
+	if (!parse(g, &r))
+		return 0;
+	gguf_close(g);
+	return -1;
+}
+
+void gguf_close(struct gguf *g)
+{
+	for (long i = 0; i < g->values; i++) {
+		free((char *)g->value[i].key);
+		free(g->value[i].at);
+	}
+	for (long i = 0; i < g->tensors; i++)
+		free((char *)g->tensor[i].name);
+	free(g->value);
+	free(g->tensor);
+	*g = (struct gguf){0};
+}
+
+const struct gguf_value *gguf_find(const struct gguf *g, const char *key)
+{
+	for (long i = 0; i < g->values; i++)
+		if (!strcmp(g->value[i].key, key))
+			return &g->value[i];
+	return NULL;
+}
+
+static const struct gguf_value *find_number(const struct gguf *g, const char *key)
+{
+	const struct gguf_value *v = gguf_find(g, key);
+
+	return v && v->kind <= GGUF_BOOL ? v : NULL;
+}
+
+long gguf_int(const struct gguf *g, const char *key, long otherwise)
+{
+	const struct gguf_value *v = find_number(g, key);
+
+	return v ? v->i : otherwise;
+}
+
+double gguf_real(const struct gguf *g, const char *key, double otherwise)
+{
+	const struct gguf_value *v = find_number(g, key);
+
+	return v ? v->r : otherwise;
+}
+
+char *gguf_text(const struct gguf *g, const char *key)
+{
+	const struct gguf_value *v = gguf_find(g, key);
+
+	return v && v->kind == GGUF_TEXT ? xstrndup(v->text, v->n) : NULL;
+}
+
+const char *gguf_item_text(const struct gguf_value *v, long i, size_t *n)
+{
+	const char *p = (const char *)v->items + v->at[i];
+	uint64_t length;
+
+	memcpy(&length, p, 8);
+	*n = length;
+	return p + 8;
+}
+
+double gguf_item(const struct gguf_value *v, long i)
+{
+	struct gguf_value item;
+
+	number(&item, v->item_type, (const char *)v->items + i * types[v->item_type].size);
+	return item.r;
+}
+
+const struct gguf_tensor *gguf_tensor(const struct gguf *g, const char *name)
+{
+	for (long i = 0; i < g->tensors; i++)
+		if (!strcmp(g->tensor[i].name, name))
+			return &g->tensor[i];
+	return NULL;
+}

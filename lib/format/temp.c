@@ -1,0 +1,99 @@
+/* temp.c - see temp.h.
+ *
+ * The names to remove lie in a fixed array of pointers, so that a signal
+ * handler may walk it at any moment: a name enters before its file is made and
+ * leaves after the rename, and removing one that does not exist does no harm.
+ */
+#include "temp.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../base/die.h"
+
+enum { SLOTS = 64 };
+
+static char *volatile name[SLOTS];
+static pid_t owner;                    /* a forked child leaves its parent's files alone */
+
+static void remove_all(void)
+{
+	if (getpid() != owner)
+		return;
+	for (int i = 0; i < SLOTS; i++) {
+		char *path = name[i];
+
+		if (path)
+			unlink(path);
+	}
+}
+
+/* Installed with SA_RESETHAND and SA_NODEFER: raise ends the program at once,
+ * and its status tells of the signal. */
+static void on_signal(int sig)
+{
+	remove_all();
+	raise(sig);
+}
+
+static void watch(void)
+{
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+	struct sigaction sa = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND | SA_NODEFER}, old;
+	pid_t parent = owner;
+
+	if (owner == getpid())
+		return;
+	for (int i = 0; i < SLOTS; i++)
+		name[i] = NULL;
+	owner = getpid();
+	if (parent)
+		return;
+	if (atexit(remove_all))
+		die("out of memory");
+	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+		if (!sigaction(signals[i], NULL, &old) && old.sa_handler == SIG_DFL)
+			sigaction(signals[i], &sa, NULL);
+}
+
+struct temp temp_open(const char *path)
+{
+	static unsigned count;
+	const char *slash = strrchr(path, '/');
+	int folder = slash ? (int)(slash + 1 - path) : 0;
+	struct temp t = {-1, 0};
+
+	watch();
+	while (t.slot < SLOTS && name[t.slot])
+		t.slot++;
+	assert(t.slot < SLOTS);
+	do {
+		char *taken = name[t.slot];
+
+		name[t.slot] = NULL;
+		free(taken);
+		name[t.slot] = xprintf("%.*s.seal-%ld-%u.tmp", folder, path, (long)getpid(), count++);
+		t.fd = open(name[t.slot], O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	} while (t.fd < 0 && errno == EEXIST);
+	if (t.fd < 0)
+		die("create %s:", path);
+	return t;
+}
+
+void temp_keep(struct temp t, const char *path)
+{
+	char *from = name[t.slot];
+
+	if (fsync(t.fd) || close(t.fd))
+		die("write %s:", path);
+	if (rename(from, path))
+		die("create %s:", path);
+	name[t.slot] = NULL;
+	free(from);
+}

@@ -1,0 +1,181 @@
+/* checkpoint.c - see checkpoint.h. */
+#include "checkpoint.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "../format/folder.h"
+#include "../format/zio.h"
+
+static const char *const file = "state.safetensors";
+
+void state_add(struct state *s, const char *name, enum st_type type, void *host, long n)
+{
+	struct state_item *i = &s->item[s->n++];
+
+	*i = (struct state_item){.type = type, .p = host, .n = n};
+	snprintf(i->name, sizeof i->name, "%s", name);
+}
+
+static void add_device(struct state *s, struct dev *d, const char *name, char which, float *p, long n)
+{
+	char full[32];
+
+	snprintf(full, sizeof full, "%s.%c", name, which);
+	state_add(s, full, ST_F32, p, n);
+	s->item[s->n - 1].dev = d;
+}
+
+void state_adapter(struct state *s, const char *name, struct adapter *a)
+{
+	char step[32];
+
+	add_device(s, a->dev, name, 'p', a->p, a->n);
+	add_device(s, a->dev, name, 'm', a->m, a->n);
+	add_device(s, a->dev, name, 'v', a->v, a->n);
+	snprintf(step, sizeof step, "%s.step", name);
+	state_add(s, step, ST_I64, &a->step, 1);
+}
+
+/* The steps of DIR/step-N, newest first; returns how many. */
+static int list(const char *dir, long step[], int most)
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+	int n = 0;
+
+	if (!d) {
+		if (errno != ENOENT)
+			die("open %s:", dir);
+		return 0;
+	}
+	while ((e = readdir(d)) && n < most) {
+		char *end;
+		long at = strncmp(e->d_name, "step-", 5) ? -1 : strtol(e->d_name + 5, &end, 10);
+		int i;
+
+		if (at < 0 || *end)
+			continue;
+		for (i = n++; i > 0 && step[i - 1] < at; i--)
+			step[i] = step[i - 1];
+		step[i] = at;
+	}
+	closedir(d);
+	return n;
+}
+
+void checkpoint_refuse(const char *dir)
+{
+	long step[64];
+
+	if (list(dir, step, 64))
+		die("%s holds a checkpoint of step %ld (--resume goes on from it)", dir, step[0]);
+}
+
+void checkpoint_save(const char *dir, long step, const struct state *s, const json_t *settings)
+{
+	struct st_tensor t[STATE_ITEMS] = {0};
+	struct st_meta meta[2] = {{"seal.kind", "checkpoint"}};
+	struct buf text = {0}, blob = {0};
+	char *to = xprintf("%s/step-%ld", dir, step), *begun, *path;
+	long old[64];
+	int n;
+
+	if (mkdir(dir, 0777) && errno != EEXIST)
+		die("create %s:", dir);
+	for (int i = 0; i < s->n; i++) {
+		const struct state_item *it = &s->item[i];
+		size_t bytes = it->n * st_size(it->type);
+		void *copy = xalloc(bytes);
+
+		if (it->dev)
+			it->dev->op->get(it->dev, copy, it->p, bytes);
+		else
+			memcpy(copy, it->p, bytes);
+		t[i] = (struct st_tensor){.name = (char *)it->name, .type = it->type, .rank = 1, .shape = {it->n},
+		                          .data = copy, .bytes = bytes};
+	}
+	json_put(&text, settings);
+	meta[1] = (struct st_meta){"seal.settings", text.p};
+	st_write(&blob, t, s->n, meta, 2, 1);
+	begun = folder_begin(to);
+	path = xprintf("%s/%s", begun, file);
+	zio_save(path, blob.p, blob.n);
+	folder_commit(begun, to);
+	n = list(dir, old, 64);
+	for (int i = 2; i < n; i++) {
+		free(path);
+		path = xprintf("%s/step-%ld", dir, old[i]);
+		folder_remove(path);
+	}
+	for (int i = 0; i < s->n; i++)
+		free((void *)t[i].data);
+	buf_free(&text);
+	buf_free(&blob);
+	free(path);
+	free(to);
+}
+
+static void check_settings(const char *path, const char *was, const json_t *now)
+{
+	struct fault why;
+	json_t *j = json_parse(was ? was : "", was ? strlen(was) : 0, &why), *v;
+	const char *key;
+
+	if (!j)
+		die("%s: no settings (%s)", path, why.text);
+	json_object_foreach((json_t *)now, key, v) {
+		json_t *w = json_object_get(j, key);
+
+		if (!w || !json_equal(v, w)) {
+			struct buf a = {0}, b = {0};
+
+			json_put(&a, w ? w : json_null());
+			json_put(&b, v);
+			die("%s is of another run: %s was %s, and is %s now", path, key, a.p, b.p);
+		}
+	}
+	json_decref(j);
+}
+
+static void restore(const char *path, const struct safetensors *st, struct state *s)
+{
+	for (int i = 0; i < s->n; i++) {
+		struct state_item *it = &s->item[i];
+		const struct st_tensor *t = st_find(st, it->name);
+
+		if (!t || t->type != it->type || t->bytes != it->n * st_size(it->type))
+			die("%s: %s is missing or of another size", path, it->name);
+		if (it->dev)
+			it->dev->op->put(it->dev, it->p, t->data, t->bytes);
+		else
+			memcpy(it->p, t->data, t->bytes);
+	}
+}
+
+long checkpoint_load(const char *dir, struct state *s, const json_t *settings)
+{
+	struct safetensors st;
+	struct fault why;
+	const void *map;
+	long step[64];
+	size_t bytes, used;
+	char *path;
+
+	if (!list(dir, step, 64))
+		return 0;
+	path = xprintf("%s/step-%ld/%s", dir, step[0], file);
+	map = zio_map(path, &bytes);
+	if (st_parse(&st, map, bytes, &used, &why))
+		die("%s: %s", path, why.text);
+	check_settings(path, st_meta(&st, "seal.settings"), settings);
+	restore(path, &st, s);
+	st_close(&st);
+	zio_unmap(map, bytes);
+	free(path);
+	return step[0];
+}

@@ -1,0 +1,75 @@
+/* log.c - --log: one JSON object a line, readable while the run goes. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "train.h"
+
+struct zlog { char *path; FILE *f; };
+
+/* The length of the lines up to the given step. */
+static long cut_at(FILE *f, long step)
+{
+	char *line = NULL;
+	size_t cap = 0;
+	long keep = 0;
+	ssize_t n;
+
+	while ((n = getline(&line, &cap, f)) > 0 && line[n - 1] == '\n') {
+		struct fault why;
+		json_t *j = json_parse(line, n - 1, &why);
+		int past = !j || json_long(j, "step", 0) > step || json_object_get(j, "event");
+
+		json_decref(j);
+		if (past)
+			break;
+		keep += n;
+	}
+	free(line);
+	return keep;
+}
+
+struct zlog *log_open(const char *path, long resume_step)
+{
+	struct zlog *l;
+	long keep = 0;
+
+	if (!path)
+		return NULL;
+	l = xzalloc(1, sizeof *l);
+	l->path = xstrdup(path);
+	l->f = resume_step ? fopen(path, "r+") : fopen(path, "w");
+	if (!l->f && resume_step)
+		l->f = fopen(path, "w");
+	if (!l->f)
+		die("open %s:", path);
+	if (resume_step)
+		keep = cut_at(l->f, resume_step);
+	if (ftruncate(fileno(l->f), keep) || fseek(l->f, keep, SEEK_SET))
+		die("write %s:", path);
+	return l;
+}
+
+void log_line(struct zlog *l, const json_t *j)
+{
+	struct buf b = {0};
+
+	if (!l)
+		return;
+	json_put(&b, j);
+	buf_str(&b, "\n");
+	if (fwrite(b.p, 1, b.n, l->f) != b.n || fflush(l->f))
+		die("write %s:", l->path);
+	buf_free(&b);
+}
+
+void log_close(struct zlog *l)
+{
+	if (!l)
+		return;
+	if (fclose(l->f))
+		die("write %s:", l->path);
+	free(l->path);
+	free(l);
+}

@@ -1,0 +1,143 @@
+/* score.c - see score.h.
+ *
+ * A score is a function of what the run leaves behind for a row: add one to the
+ * table below.  All but `weight` come from one pass over all rows in file order
+ * under theta_0, theta and hat, so that they cannot know the visiting order.
+ */
+#include "score.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define AT(field) offsetof(struct score_opts, field)
+
+const struct opt score_options[] = {
+	{"safe", 0, OPT_TEXT, AT(safe), "TOKENS", "token stream of the trusted rows", 0, 0},
+	{"method", 0, OPT_CHOICE, AT(method), "bilevel|safe-loss|loss|random",
+	 "how theta is trained: SEAL; on safe rows only; not at all; no model at all", 0, 1},
+	{"algorithm", 0, OPT_COUNT, AT(algorithm), "1|2", "of the paper: 1 keeps theta-hat", 1, 1},
+	{"score", 0, OPT_CHOICE, AT(score), "weight|loss|gain|gap",
+	 "w; -l(theta); l(theta_0) - l(theta); l(hat) - l(theta)", 0, 1},
+	{"activation", 0, OPT_CHOICE, AT(activation), "softmax|sigmoid", "omega to weights", 0, 1},
+	{"selector-optim", 0, OPT_CHOICE, AT(optim), "sgd|adam", "the paper's plain step, or the authors' Adam", 0, 1},
+	{"selector-lr", 0, OPT_REAL, AT(rate), "X", "learning rate of omega", 0, 1},
+	{"gamma", 0, OPT_REAL, AT(gamma), "X", "penalty of the weighted rows in the first epoch, in [0,1)", 0, 1},
+	{"gamma-step", 0, OPT_REAL, AT(gamma_step), "X", "its growth an epoch", 0, 1},
+	{0}
+};
+
+static double by_weight(const struct score *s) { return s->weight; }
+static double by_loss(const struct score *s) { return -s->loss; }
+static double by_gain(const struct score *s) { return s->loss_base - s->loss; }
+static double by_gap(const struct score *s) { return s->loss_hat - s->loss; }
+
+static const struct { const char *name; double (*of)(const struct score *); } table[] = {
+	{"weight", by_weight}, {"loss", by_loss}, {"gain", by_gain}, {"gap", by_gap}, {0}
+};
+
+void score_check(struct score_opts *o)
+{
+	int bilevel = !strcmp(o->method, "bilevel"), trained = strcmp(o->method, "loss") && strcmp(o->method, "random");
+
+	if (o->algorithm > 2)
+		die_usage("--algorithm: '%ld' is not one of 1|2", o->algorithm);
+	if (o->gamma >= 1)
+		die_usage("--gamma: must be below 1");
+	if (!o->score)
+		o->score = bilevel ? "weight" : "loss";
+	if (!strcmp(o->score, "weight") && !bilevel)
+		die_usage("--score weight needs --method bilevel");
+	if (!strcmp(o->score, "gap") && !(bilevel && o->algorithm == 1))
+		die_usage("--score gap needs --method bilevel --algorithm 1");
+	if (!strcmp(o->score, "gain") && !trained)
+		die_usage("--score gain needs a method that trains: bilevel or safe-loss");
+	if (trained && !o->safe)
+		die_usage("--method %s needs --safe", o->method);
+}
+
+static void fill(struct score *s, const struct tokens *d, long i)
+{
+	char id[4096];
+
+	*s = (struct score){.id = xstrdup(tokens_id(d, i, id, sizeof id)), .hash = d->hash[i], .line = d->line[i],
+	                    .score = NAN, .weight = NAN, .visits = -1, .last = -1, .loss_base = NAN, .loss = NAN,
+	                    .loss_hat = NAN};
+}
+
+/* Runs the training that the method asks for; returns hat or NULL. */
+static struct adapter *train(struct model *m, struct adapter *theta, const struct tokens *data,
+                             const struct tokens *safe, const struct tokens *valid, const struct score_opts *o,
+                             const struct train_opts *opts, const json_t *settings, struct score *row)
+{
+	struct bilevel b = {.model = m, .theta = theta, .safe = safe, .data = data, .valid = valid,
+	                    .gamma = o->gamma, .gamma_step = o->gamma_step, .opts = opts, .settings = settings};
+	int bilevel = !strcmp(o->method, "bilevel");
+	long n = data->rows;
+
+	b.visits = xzalloc(n, sizeof *b.visits);
+	b.last = xalloc(n * sizeof *b.last);
+	for (long i = 0; i < n; i++)
+		b.last[i] = -1;
+	if (bilevel) {
+		b.omega = selector_open(n, strcmp(o->activation, "sigmoid") ? SOFTMAX : SIGMOID,
+		                        strcmp(o->optim, "adam") ? SELECTOR_SGD : SELECTOR_ADAM, o->rate);
+		if (o->algorithm == 1)
+			b.hat = adapter_clone(theta);
+	} else {
+		b.gamma = b.gamma_step = 0;
+	}
+	bilevel_run(&b);
+	if (b.omega) {
+		float *w = xalloc(n * sizeof *w);
+
+		selector_all(b.omega, w);
+		for (long i = 0; i < n; i++) {
+			row[i].weight = w[i];
+			row[i].visits = b.visits[i];
+			row[i].last = b.last[i];
+		}
+		selector_close(b.omega);
+		free(w);
+	}
+	free(b.visits);
+	free(b.last);
+	return b.hat;
+}
+
+struct score *score_rows(struct model *m, struct adapter *theta, const struct tokens *data,
+                         const struct tokens *safe, const struct tokens *valid, const struct score_opts *o,
+                         const struct train_opts *opts, const json_t *settings)
+{
+	struct score *row = xalloc(data->rows * sizeof *row);
+	float *base = xalloc(data->rows * sizeof *base), *loss = xalloc(data->rows * sizeof *loss);
+	struct adapter *hat;
+	int k = 0;
+
+	for (long i = 0; i < data->rows; i++)
+		fill(&row[i], data, i);
+	all_losses(m, opts->init ? theta : NULL, data, base, "base losses");
+	if (strcmp(o->method, "loss")) {
+		hat = train(m, theta, data, safe, valid, o, opts, settings, row);
+		all_losses(m, theta, data, loss, "losses");
+		for (long i = 0; i < data->rows; i++)
+			row[i].loss = loss[i];
+		if (hat) {
+			all_losses(m, hat, data, loss, "theta-hat's losses");
+			for (long i = 0; i < data->rows; i++)
+				row[i].loss_hat = loss[i];
+			adapter_close(hat);
+		}
+	}
+	while (strcmp(table[k].name, o->score))
+		k++;
+	for (long i = 0; i < data->rows; i++) {
+		row[i].loss_base = base[i];
+		if (!strcmp(o->method, "loss"))
+			row[i].loss = base[i];
+		row[i].score = table[k].of(&row[i]);
+	}
+	free(base);
+	free(loss);
+	return row;
+}

@@ -1,0 +1,240 @@
+/* scores.c - the scores file, and its rows by id; see scores.h. */
+#include "scores.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/hash.h"
+
+static void put_real(struct buf *b, const char *key, double x)
+{
+	buf_fmt(b, ",\"%s\":", key);
+	json_put_real(b, x);
+}
+
+static void put_long(struct buf *b, const char *key, long x)
+{
+	buf_fmt(b, ",\"%s\":", key);
+	if (x < 0)
+		buf_str(b, "null");
+	else
+		buf_fmt(b, "%ld", x);
+}
+
+static void put_row(struct buf *b, const struct score *s)
+{
+	char hex[17];
+
+	hash_hex(s->hash, hex);
+	buf_str(b, "{\"id\":");
+	json_put_text(b, s->id, strlen(s->id));
+	buf_fmt(b, ",\"hash\":\"%s\"", hex);
+	put_long(b, "line", s->line);
+	put_real(b, "score", s->score);
+	put_real(b, "weight", s->weight);
+	put_long(b, "visits", s->visits);
+	put_long(b, "last", s->last);
+	put_real(b, "loss_base", s->loss_base);
+	put_real(b, "loss", s->loss);
+	put_real(b, "loss_hat", s->loss_hat);
+	buf_str(b, "}\n");
+}
+
+void scores_write(struct zout *out, const json_t *header, const struct score row[], long n)
+{
+	json_t *first = json_pack("{s:s, s:I}", "seal", "scores", "rows", (json_int_t)n);
+	struct buf b = {0};
+
+	json_object_update_missing(first, (json_t *)header);
+	json_write_line(out, first);
+	json_decref(first);
+	for (long i = 0; i < n; i++) {
+		b.n = 0;
+		put_row(&b, &row[i]);
+		zout_write(out, b.p, b.n);
+	}
+	buf_free(&b);
+}
+
+int scores_header(const char *text, size_t n, json_t **header, long *rows, struct fault *f)
+{
+	json_t *h = json_parse(text, n, f);
+	const json_t *count = json_object_get(h, "rows");
+	int bad = 0;
+
+	if (!h)
+		return -1;
+	if (strcmp(json_text(h, "seal", ""), "scores"))
+		bad = fault(f, "not a scores file (no {\"seal\":\"scores\"} at its head)");
+	else if (!json_is_integer(count) || json_integer_value(count) < 0)
+		bad = fault(f, "\"rows\" is not a count");
+	if (bad) {
+		json_decref(h);
+		return -1;
+	}
+	*rows = json_integer_value(count);
+	*header = h;
+	return 0;
+}
+
+/* A number; NaN for null or nothing. */
+static int take_real(const json_t *o, const char *key, double *x, struct fault *f)
+{
+	const json_t *v = json_object_get(o, key);
+
+	*x = NAN;
+	if (!v || json_is_null(v))
+		return 0;
+	if (!json_is_number(v))
+		return fault(f, "\"%s\" is neither a number nor null", key);
+	*x = json_number_value(v);
+	return 0;
+}
+
+/* A count; -1 for null or nothing. */
+static int take_long(const json_t *o, const char *key, long *x, struct fault *f)
+{
+	const json_t *v = json_object_get(o, key);
+
+	*x = -1;
+	if (!v || json_is_null(v))
+		return 0;
+	if (!json_is_integer(v) || json_integer_value(v) < 0)
+		return fault(f, "\"%s\" is neither a count nor null", key);
+	*x = json_integer_value(v);
+	return 0;
+}
+
+static int take_row(const json_t *o, struct score *s, struct fault *f)
+{
+	const char *id = json_text(o, "id", NULL), *hash = json_text(o, "hash", NULL);
+
+	if (!json_is_object(o))
+		return fault(f, "not an object");
+	if (!id)
+		return fault(f, "\"id\" is not a text");
+	if (!hash || hash_parse(hash, &s->hash))
+		return fault(f, "\"hash\" is not 16 hexadecimal digits");
+	if (!json_object_get(o, "score"))
+		return fault(f, "\"score\" is missing");
+	if (take_long(o, "line", &s->line, f) || take_real(o, "score", &s->score, f) ||
+	    take_real(o, "weight", &s->weight, f) || take_long(o, "visits", &s->visits, f) ||
+	    take_long(o, "last", &s->last, f) || take_real(o, "loss_base", &s->loss_base, f) ||
+	    take_real(o, "loss", &s->loss, f) || take_real(o, "loss_hat", &s->loss_hat, f))
+		return -1;
+	s->id = xstrdup(id);
+	return 0;
+}
+
+int score_parse(const char *text, size_t n, struct score *s, struct fault *f)
+{
+	json_t *o = json_parse(text, n, f);
+	int bad = !o || take_row(o, s, f) ? -1 : 0;
+
+	json_decref(o);
+	return bad;
+}
+
+struct scores *scores_read(const char *path)
+{
+	struct zin *in = zin_open(path);
+	struct scores *s = xzalloc(1, sizeof *s);
+	struct fault f;
+	size_t n, raw;
+	long rows, room = 0;
+	char *text = zin_line(in, &n, &raw);
+
+	s->name = xstrdup(zin_name(in));
+	if (!text)
+		die("%s: empty, not a scores file", s->name);
+	if (scores_header(text, n, &s->header, &rows, &f))
+		die("%s:1: %s", s->name, f.text);
+	while ((text = zin_line(in, &n, &raw))) {
+		if (s->n == rows)
+			die("%s:%ld: more rows than the %ld that the header promises", s->name,
+			    s->n + 2, rows);
+		if (s->n == room) {
+			room = room * 3 / 2 + 1024;
+			s->row = xrealloc(s->row, room * sizeof *s->row);
+		}
+		if (score_parse(text, n, &s->row[s->n], &f))
+			die("%s:%ld: %s", s->name, s->n + 2, f.text);
+		s->n++;
+	}
+	if (s->n < rows)
+		die("%s: cut short: %ld of %ld rows", s->name, s->n, rows);
+	zin_close(in);
+	score_index_close(score_index(s));      /* dies when an id is there twice */
+	return s;
+}
+
+void scores_close(struct scores *s)
+{
+	for (long i = 0; i < s->n; i++)
+		free(s->row[i].id);
+	free(s->row);
+	free(s->name);
+	json_decref(s->header);
+	free(s);
+}
+
+/* Open addressing, at most half full. */
+struct score_index {
+	const struct scores *of;
+	const struct score **slot;
+	size_t mask;
+};
+
+/* Where the id is, or the empty slot where it would be. */
+static const struct score **find(const struct score_index *x, const char *id)
+{
+	size_t i = hash_bytes(id, strlen(id)) & x->mask;
+
+	while (x->slot[i] && strcmp(x->slot[i]->id, id))
+		i = (i + 1) & x->mask;
+	return &x->slot[i];
+}
+
+/* The line of the scores file that a score stands on. */
+static long line_of(const struct scores *s, const struct score *one)
+{
+	return one - s->row + 2;
+}
+
+struct score_index *score_index(const struct scores *s)
+{
+	struct score_index *x = xalloc(sizeof *x);
+	size_t size = 16;
+
+	while (size < 2 * (size_t)s->n)
+		size *= 2;
+	x->of = s;
+	x->mask = size - 1;
+	x->slot = xzalloc(size, sizeof *x->slot);
+	for (long i = 0; i < s->n; i++) {
+		const struct score **at = find(x, s->row[i].id);
+
+		if (*at)
+			die("%s:%ld: id %s is on line %ld too", s->name, i + 2, s->row[i].id,
+			    line_of(s, *at));
+		*at = &s->row[i];
+	}
+	return x;
+}
+
+const struct score *score_lookup(const struct score_index *x, const char *id, uint64_t hash)
+{
+	const struct score *s = *find(x, id);
+
+	if (s && s->hash != hash)
+		die("%s:%ld: the row %s that was scored has another hash: another data set",
+		    x->of->name, line_of(x->of, s), id);
+	return s;
+}
+
+void score_index_close(struct score_index *x)
+{
+	free(x->slot);
+	free(x);
+}

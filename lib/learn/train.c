@@ -1,0 +1,202 @@
+/* train.c - see train.h. */
+#include "train.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "../base/progress.h"
+#include "../data/tokenizer.h"
+
+#define AT(field) offsetof(struct train_opts, field)
+
+const struct opt train_options[] = {
+	{"epochs", 0, OPT_COUNT, AT(epochs), "N", "passes over the rows", 1, 1},
+	{"batch", 'b', OPT_COUNT, AT(batch), "ROWS", "rows a step", 1, 1},
+	{"lr", 0, OPT_REAL, AT(rate), "X", "learning rate of theta (Adam)", 0, 1},
+	{"weight-decay", 0, OPT_REAL, AT(decay), "X", "decoupled weight decay", 0, 1},
+	{"schedule", 0, OPT_CHOICE, AT(schedule), "constant|cosine", "learning rate over the steps", 0, 1},
+	{"warmup", 0, OPT_COUNT, AT(warmup), "STEPS", "steps of linear warm-up", 0, 1},
+	{"clip", 0, OPT_REAL, AT(clip), "X", "largest gradient norm, 0 for none", 0, 1},
+	{"max-steps", 0, OPT_COUNT, AT(max_steps), "N", "stop after so many steps, 0 for all epochs", 0, 1},
+	{"rank", 'r', OPT_COUNT, AT(rank), "N", "rank of the LoRA pairs", 1, 1},
+	{"lora-alpha", 0, OPT_REAL, AT(alpha), "X", "LoRA's alpha; pairs are scaled by alpha/rank", 0, 1},
+	{"targets", 0, OPT_TEXT, AT(targets), "NAMES", "layers to adapt: PEFT's names, auto or all-linear", 0, 1},
+	{"init-adapter", 0, OPT_TEXT, AT(init), "DIR", "start theta from this adapter", 0, 0},
+	{"save-adapter", 0, OPT_TEXT, AT(save), "DIR", "write theta there as a PEFT adapter", 0, 0},
+	{"valid", 0, OPT_TEXT, AT(valid), "TOKENS", "log the mean loss on these rows after every epoch", 0, 0},
+	{"no-shuffle", 0, OPT_FLAG, AT(no_shuffle), NULL, "visit the rows in file order", 0, 1},
+	{"checkpoint", 0, OPT_TEXT, AT(checkpoint), "DIR", "write the run's state there", 0, 0},
+	{"every", 0, OPT_COUNT, AT(every), "STEPS", "steps between checkpoints", 1, 0},
+	{"resume", 0, OPT_FLAG, AT(resume), NULL, "go on from the newest checkpoint", 0, 0},
+	{"seed", 0, OPT_COUNT, AT(seed), "N", "of the orders and the new adapter", 0, 1},
+	{"log", 0, OPT_TEXT, AT(log), "FILE", "one JSON object a step", 0, 0},
+	{0}
+};
+
+struct adapter *train_adapter(struct model *m, const struct train_opts *o)
+{
+	if (o->init)
+		return adapter_load(model_dev(m), model_config(m), model_dtype(m), o->init);
+	return adapter_new(model_dev(m), model_config(m), model_dtype(m), o->targets, o->rank, o->alpha, o->seed);
+}
+
+void training_open(struct training *t)
+{
+	const struct train_opts *o = t->opts;
+	long an_epoch = (t->data->rows + o->batch - 1) / o->batch;
+
+	if (o->resume && !o->checkpoint)
+		die_usage("--resume needs --checkpoint");
+	if (!t->data->rows)
+		die("no rows to train on");
+	t->steps = o->epochs * an_epoch;
+	if (o->max_steps && o->max_steps < t->steps)
+		t->steps = o->max_steps;
+	order_open(&t->order, t->data, o->seed, 1, !o->no_shuffle);
+	if (o->checkpoint && o->resume)
+		t->step = checkpoint_load(o->checkpoint, &t->state, t->settings);
+	else if (o->checkpoint)
+		checkpoint_refuse(o->checkpoint);
+	if (t->step)
+		order_seek(&t->order, t->step / an_epoch, t->step % an_epoch * o->batch);
+	t->log = log_open(o->log, t->step);
+	t->progress = progress_open(t->what, "steps", t->steps);
+	t->began = seconds_now();
+}
+
+int training_next(struct training *t, struct batch *b)
+{
+	if (t->step >= t->steps)
+		return 0;
+	order_next(&t->order, b, (int)t->opts->batch);
+	if (!b->n)
+		order_next(&t->order, b, (int)t->opts->batch);
+	for (int i = 0; i < b->n; i++)
+		t->tokens += tokens_length(t->data, b->row[i]);
+	return 1;
+}
+
+double training_epoch(const struct training *t)
+{
+	return (double)(t->step / ((t->data->rows + t->opts->batch - 1) / t->opts->batch));
+}
+
+struct adamw training_adamw(const struct training *t)
+{
+	const struct train_opts *o = t->opts;
+	double rate = o->rate, done;
+
+	if (t->step < o->warmup)
+		rate *= (t->step + 1.0) / o->warmup;
+	else if (!strcmp(o->schedule, "cosine")) {
+		done = (double)(t->step - o->warmup) / (t->steps - o->warmup > 0 ? t->steps - o->warmup : 1);
+		rate *= 0.5 * (1 + cos(M_PI * done));
+	}
+	return (struct adamw){.rate = (float)rate, .beta1 = 0.9f, .beta2 = 0.95f, .eps = 1e-8f,
+	                      .decay = (float)o->decay, .clip = (float)o->clip};
+}
+
+void training_stepped(struct training *t, json_t *line, double loss)
+{
+	const struct train_opts *o = t->opts;
+	double seconds = seconds_now() - t->began;
+	json_t *j = json_object();
+	char note[64];
+
+	t->step++;
+	json_object_set_new(j, "step", json_integer(t->step));
+	json_object_update(j, line);
+	json_object_set_new(j, "tokens", json_integer(t->tokens));
+	json_object_set_new(j, "tokens_per_second", json_real(t->tokens / seconds));
+	json_object_set_new(j, "seconds", json_real(seconds));
+	json_object_set_new(j, "peak_bytes", json_integer(peak_memory()));
+	log_line(t->log, j);
+	json_decref(j);
+	json_decref(line);
+	snprintf(note, sizeof note, "loss %.4f  %.0f tokens/s", loss, t->tokens / seconds);
+	progress_at(t->progress, t->step, note);
+	if (o->checkpoint && (t->step % o->every == 0 || t->step == t->steps))
+		checkpoint_save(o->checkpoint, t->step, &t->state, t->settings);
+}
+
+void training_close(struct training *t)
+{
+	progress_close(t->progress);
+	log_close(t->log);
+	order_close(&t->order);
+}
+
+void train_check(const struct training *t, const struct batch *b, const float loss[])
+{
+	struct buf ids = {0};
+	char id[128];
+	int bad = 0;
+
+	for (int i = 0; i < b->n; i++)
+		if (!isfinite(loss[i])) {
+			buf_fmt(&ids, "%s%s", bad++ ? ", " : "", tokens_id(b->data, b->row[i], id, sizeof id));
+			if (bad == 8)
+				break;
+		}
+	if (bad)
+		die("step %ld: the loss is not finite on row %s", t->step + 1, ids.p);
+}
+
+void all_losses(struct model *m, struct adapter *a, const struct tokens *d, float loss[], const char *what)
+{
+	struct progress *p = progress_open(what, "rows", d->rows);
+	struct order o;
+	struct batch b;
+	long at = 0;
+
+	order_open(&o, d, 0, 0, 0);
+	for (order_next(&o, &b, 64); b.n; order_next(&o, &b, 64)) {
+		model_loss(m, a, &b, loss + at);
+		progress_at(p, at += b.n, NULL);
+	}
+	order_close(&o);
+	progress_close(p);
+}
+
+double mean_loss(struct model *m, struct adapter *a, const struct tokens *d)
+{
+	float *loss = xalloc(d->rows * sizeof *loss);
+	double sum = 0;
+
+	all_losses(m, a, d, loss, "validate");
+	for (long i = 0; i < d->rows; i++)
+		sum += loss[i];
+	free(loss);
+	return sum / d->rows;
+}
+
+void training_valid(struct training *t, struct model *m, struct adapter *a, const struct tokens *valid)
+{
+	double loss = mean_loss(m, a, valid);
+	json_t *j = json_pack("{s:I, s:f}", "step", (json_int_t)t->step, "valid", loss);
+
+	log_line(t->log, j);
+	json_decref(j);
+	notice("after %ld steps: mean loss %.5f on the validation rows", t->step, loss);
+}
+
+void check_tokens(const struct tokens *d, const char *name, const char *model_path, const struct config *c)
+{
+	char *path = xprintf("%s/tokenizer.json", model_path), hex[17];
+	struct tokenizer *t;
+	struct stat st;
+
+	if (stat(model_path, &st) || (S_ISDIR(st.st_mode) && stat(path, &st))) {
+		free(path);
+		return;                 /* a model without its tokenizer: nothing to compare */
+	}
+	free(path);
+	t = tokenizer_open(model_path);
+	tokenizer_fingerprint(t, (int32_t)c->vocab, hex);
+	if (strcmp(hex, d->fingerprint))
+		die("%s was made with another tokenizer (%s) than the model's (%s)", name, d->fingerprint, hex);
+	tokenizer_close(t);
+}

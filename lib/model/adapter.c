@@ -1,0 +1,189 @@
+/* adapter.c - theta's layout in one vector, and its optimiser step. */
+#include "adapter.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/die.h"
+#include "../base/rng.h"
+
+/* Does the word list name this module, as PEFT matches target_modules (the
+ * module's name or the end of it after a dot)? */
+static int named(const char *list, const char *module)
+{
+	size_t m = strlen(module);
+
+	for (const char *p = list; *p; p += strcspn(p, ","), p += *p == ',') {
+		size_t n = strcspn(p, ",");
+
+		if (n == 10 && !memcmp(p, "all-linear", 10))
+			return 1;
+		if (n && n <= m && !memcmp(module + m - n, p, n) && (n == m || module[m - n - 1] == '.'))
+			return 1;
+	}
+	return 0;
+}
+
+static void check_targets(const struct config *c, const char *list)
+{
+	for (const char *p = list; *p; p += strcspn(p, ","), p += *p == ',') {
+		char *word = xstrndup(p, strcspn(p, ","));
+		int found = 0;
+
+		for (const struct part *q = c->family->part; q->module; q++)
+			found |= named(word, q->module);
+		if (!found)
+			die("%s has no linear layer \"%s\" to adapt", c->family->name, word);
+		free(word);
+	}
+}
+
+/* Places the pairs of one layer at element `at` of the vector; returns the next. */
+static long place(struct adapter *a, struct lora_site *s, enum site where, long at)
+{
+	const struct config *c = a->config;
+	size_t size = dtype_size(a->type);
+	long in, out, begin = at;
+
+	config_site(c, where, &in, &out);
+	for (const struct part *p = c->family->part; p->module; p++)
+		if (p->site == where && named(a->targets, p->module)) {
+			struct lora *l = &s->pair[s->n++];
+
+			l->part = p;
+			l->rank = a->rank;
+			l->at = s->ranks;
+			config_extent(c, p, &l->first, &l->cols);
+			l->a = mat_of((char *)a->shadow + at * size, a->type, l->rank, in);
+			l->da = mat_of(a->g + at, F32, l->rank, in);
+			s->ranks += l->rank;
+			at += l->rank * in;
+		}
+	s->a = mat_of((char *)a->shadow + begin * size, a->type, s->ranks, in);
+	s->da = mat_of(a->g + begin, F32, s->ranks, in);
+	for (int i = 0; i < s->n; i++) {
+		struct lora *l = &s->pair[i];
+
+		l->b = mat_of((char *)a->shadow + at * size, a->type, l->cols, l->rank);
+		l->db = mat_of(a->g + at, F32, l->cols, l->rank);
+		at += l->cols * l->rank;
+	}
+	a->sites += s->n > 0;
+	return at;
+}
+
+static long place_all(struct adapter *a)
+{
+	long at = 0;
+
+	memset(a->site, 0, a->config->layers * sizeof *a->site);
+	a->sites = 0;
+	for (long i = 0; i < a->config->layers; i++)
+		for (int s = 0; s < SITES; s++)
+			at = place(a, &a->site[i][s], s, at);
+	return at;
+}
+
+struct adapter *adapter_blank(struct dev *d, const struct config *c, enum dtype type, const char *targets,
+                              long rank, double alpha)
+{
+	struct adapter *a = xzalloc(1, sizeof *a);
+	size_t bytes;
+
+	a->dev = d;
+	a->config = c;
+	a->type = type;
+	a->rank = rank;
+	a->alpha = alpha;
+	a->scale = (float)(alpha / rank);
+	a->targets = xstrdup(strcmp(targets, "auto") ? targets : c->family->targets);
+	check_targets(c, a->targets);
+	a->site = xzalloc(c->layers, sizeof *a->site);
+	a->n = place_all(a);        /* once to count, once with memory behind it */
+	bytes = a->n * sizeof(float);
+	a->p = d->op->alloc(d, bytes);
+	a->g = d->op->alloc(d, bytes);
+	a->m = d->op->alloc(d, bytes);
+	a->v = d->op->alloc(d, bytes);
+	a->sum = d->op->alloc(d, sizeof *a->sum);
+	a->shadow = type == F32 ? a->p : d->op->alloc(d, a->n * dtype_size(type));
+	place_all(a);
+	d->op->zero(d, a->g, bytes);
+	d->op->zero(d, a->m, bytes);
+	d->op->zero(d, a->v, bytes);
+	return a;
+}
+
+struct adapter *adapter_new(struct dev *d, const struct config *c, enum dtype type, const char *targets,
+                            long rank, double alpha, uint64_t seed)
+{
+	struct adapter *a = adapter_blank(d, c, type, targets, rank, alpha);
+	struct rng r = rng_new(seed, 0x10aa);
+	float *p = xzalloc(a->n, sizeof *p);
+
+	for (long i = 0; i < c->layers; i++)
+		for (int s = 0; s < SITES; s++) {
+			const struct lora_site *l = &a->site[i][s];
+			float *x = l->n ? p + ((float *)l->da.p - a->g) : NULL;
+			double bound = l->n ? 1 / sqrt(l->a.cols) : 0;
+
+			for (long k = 0; k < l->a.rows * l->a.cols && l->n; k++)
+				x[k] = (float)((2 * rng_unit(&r) - 1) * bound);
+		}
+	d->op->put(d, a->p, p, a->n * sizeof *p);
+	free(p);
+	adapter_refresh(a);
+	return a;
+}
+
+struct adapter *adapter_clone(const struct adapter *from)
+{
+	struct adapter *a = adapter_blank(from->dev, from->config, from->type, from->targets, from->rank, from->alpha);
+
+	a->dev->op->copy(a->dev, mat_of(a->p, F32, 1, a->n), mat_of(from->p, F32, 1, a->n));
+	adapter_refresh(a);
+	return a;
+}
+
+void adapter_close(struct adapter *a)
+{
+	const struct ops *op = a->dev->op;
+
+	if (a->shadow != a->p)
+		op->free(a->dev, a->shadow);
+	op->free(a->dev, a->p);
+	op->free(a->dev, a->g);
+	op->free(a->dev, a->m);
+	op->free(a->dev, a->v);
+	op->free(a->dev, a->sum);
+	free(a->targets);
+	free(a->site);
+	free(a);
+}
+
+void adapter_zero(struct adapter *a) { a->dev->op->zero(a->dev, a->g, a->n * sizeof *a->g); }
+
+double adapter_norm(const struct adapter *a)
+{
+	float sum;
+
+	a->dev->op->sumsq(a->dev, a->sum, a->g, a->n);
+	a->dev->op->get(a->dev, &sum, a->sum, sizeof sum);
+	return sqrt(sum);
+}
+
+void adapter_refresh(struct adapter *a)
+{
+	if (a->shadow != a->p)
+		a->dev->op->copy(a->dev, mat_of(a->shadow, a->type, 1, a->n), mat_of(a->p, F32, 1, a->n));
+}
+
+void adapter_step(struct adapter *a, struct adamw w)
+{
+	w.step = ++a->step;
+	a->dev->op->sumsq(a->dev, a->sum, a->g, a->n);
+	a->dev->op->adamw(a->dev, a->p, a->g, a->m, a->v, a->n, w, a->sum);
+	adapter_zero(a);
+	adapter_refresh(a);
+}

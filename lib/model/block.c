@@ -1,0 +1,141 @@
+/* block.c - one transformer block, forwards and backwards.
+ *
+ *   sequential (Llama):  x1 = x + out(attn(qkv(norm1 x)))    y = x1 + down(act(up(norm2 x1)))
+ *   parallel (NeoX):     y  = x + out(attn(qkv(norm1 x)))       +     down(act(up(norm2 x)))
+ *
+ * Every matrix of the model is applied by linear(), and there alone is the
+ * adapter added:  y = x w' + bias + scale (x a') b'.
+ */
+#include "block.h"
+
+/* y = beta y + the layer of x; t = x a' is kept for the way back */
+static void linear(struct dev *d, struct mat y, struct mat x, const struct linear *l, struct theta th,
+                   enum site s, struct mat t, float beta)
+{
+	const struct lora_site *a = th.site ? &th.site[s] : NULL;
+
+	for (int i = 0; i < l->n; i++) {
+		const struct linear_part *p = &l->part[i];
+		struct mat part = columns(y, p->first, p->w.rows);
+
+		d->op->gemm(d, part, x, 0, p->w, 1, 1, beta);
+		if (p->bias.p)
+			d->op->bias(d, part, p->bias);
+	}
+	if (!a || !a->n)
+		return;
+	t = columns(t, 0, a->ranks);
+	d->op->gemm(d, t, x, 0, a->a, 1, 1, 0);
+	for (int i = 0; i < a->n; i++) {
+		const struct lora *r = &a->pair[i];
+
+		d->op->gemm(d, columns(y, r->first, r->cols), columns(t, r->at, r->rank), 0, r->b, 1, th.scale, 1);
+	}
+}
+
+/* dx = dy w + scale (dy b) a where dx.p;  db += scale dy' t;  da += scale (dy b)' x */
+static void linear_back(struct dev *d, struct mat dx, struct mat dy, struct mat x, const struct linear *l,
+                        struct theta th, enum site s, struct mat t, struct mat dt)
+{
+	const struct lora_site *a = th.site ? &th.site[s] : NULL;
+
+	for (int i = 0; i < l->n && dx.p; i++) {
+		const struct linear_part *p = &l->part[i];
+
+		d->op->gemm(d, dx, columns(dy, p->first, p->w.rows), 0, p->w, 0, 1, i > 0);
+	}
+	if (!a || !a->n)
+		return;
+	dt = columns(dt, 0, a->ranks);
+	for (int i = 0; i < a->n; i++) {
+		const struct lora *r = &a->pair[i];
+		struct mat part = columns(dy, r->first, r->cols);
+
+		d->op->gemm(d, r->db, part, 1, columns(t, r->at, r->rank), 0, th.scale, 1);
+		d->op->gemm(d, columns(dt, r->at, r->rank), part, 0, r->b, 0, th.scale, 0);
+	}
+	d->op->gemm(d, a->da, dt, 1, x, 0, 1, 1);
+	if (dx.p)
+		d->op->gemm(d, dx, dt, 0, a->a, 0, 1, 1);
+}
+
+struct views { struct mat q, k, v; };
+
+/* The queries, keys and values within the qkv activation or its gradient. */
+static struct views views(const struct config *c, struct mat qkv)
+{
+	const struct heads *h = &c->heads;
+	long q = (h->q - 1) * h->q_stride + h->dim, kv = (h->kv - 1) * h->kv_stride + h->dim;
+
+	return (struct views){columns(qkv, 0, q), columns(qkv, c->k_at, kv), columns(qkv, c->v_at, kv)};
+}
+
+static void rotate(struct dev *d, const struct config *c, const struct pack *p, struct views v, int sign)
+{
+	const struct heads *h = &c->heads;
+
+	d->op->rope(d, v.q, h->q, h->q_stride, c->rotary, p->position, p->table, sign);
+	d->op->rope(d, v.k, h->kv, h->kv_stride, c->rotary, p->position, p->table, sign);
+}
+
+void block_forward(struct dev *d, const struct config *c, const struct layer *l, struct theta th,
+                   const struct pack *p, struct mat y, struct mat x, struct kept *s,
+                   const struct cache_layer *cache)
+{
+	const struct ops *op = d->op;
+	int rms = c->family->rms;
+	struct views v = views(c, s->qkv);
+
+	op->norm(d, s->n1, s->stat1, x, l->gain1, l->bias1, c->eps, rms);
+	linear(d, s->qkv, s->n1, &l->at[QKV], th, QKV, s->t[QKV], 0);
+	rotate(d, c, p, v, 1);
+	if (cache) {
+		op->scatter(d, cache->kv, columns(s->qkv, c->k_at, c->qkv - c->k_at), cache->at);
+		v.k = columns(cache->kv, 0, v.k.cols);
+		v.v = columns(cache->kv, c->v_at - c->k_at, v.v.cols);
+	}
+	op->attn(d, s->o, s->lse, v.q, v.k, v.v, p->spans, c->heads);
+	op->copy(d, s->x1, x);
+	linear(d, s->x1, s->o, &l->at[OUT], th, OUT, s->t[OUT], 1);
+
+	op->norm(d, s->n2, s->stat2, c->parallel ? x : s->x1, l->gain2, l->bias2, c->eps, rms);
+	linear(d, s->u, s->n2, &l->at[UP], th, UP, s->t[UP], 0);
+	op->act(d, s->h, s->u, c->act);
+	op->copy(d, y, s->x1);
+	linear(d, y, s->h, &l->at[DOWN], th, DOWN, s->t[DOWN], 1);
+}
+
+/* x in the compute type */
+static struct mat cast(struct dev *d, struct mat into, struct mat x)
+{
+	if (into.type == x.type)
+		return x;
+	d->op->copy(d, into, x);
+	return into;
+}
+
+void block_back(struct dev *d, const struct config *c, const struct layer *l, struct theta th,
+                const struct pack *p, struct mat dy, struct mat x, const struct kept *k,
+                struct scratch *s, int need_dx)
+{
+	const struct ops *op = d->op;
+	const struct mat none = {0};
+	int rms = c->family->rms;
+	struct views v = views(c, k->qkv), dv = views(c, s->dqkv);
+
+	linear_back(d, s->dh, cast(d, s->g, dy), k->h, &l->at[DOWN], th, DOWN, k->t[DOWN], s->dt);
+	op->act_back(d, s->du, s->dh, k->u, c->act);
+	linear_back(d, s->dn2, s->du, k->n2, &l->at[UP], th, UP, k->t[UP], s->dt);
+	if (!c->parallel)
+		op->norm_back(d, dy, none, none, s->dn2, k->x1, l->gain2, k->stat2, rms);
+
+	linear_back(d, s->dout, cast(d, s->g, dy), k->o, &l->at[OUT], th, OUT, k->t[OUT], s->dt);
+	op->attn_back(d, dv.q, dv.k, dv.v, s->dout, k->o, k->lse, v.q, v.k, v.v, p->spans, c->heads);
+	rotate(d, c, p, dv, -1);
+	linear_back(d, need_dx ? s->dn : none, s->dqkv, k->n1, &l->at[QKV], th, QKV, k->t[QKV], s->dt);
+	if (!need_dx)
+		return;
+	op->norm_back(d, dy, none, none, s->dn, x, l->gain1, k->stat1, rms);
+	if (c->parallel)
+		op->norm_back(d, dy, none, none, s->dn2, x, l->gain2, k->stat2, rms);
+}

@@ -1,0 +1,106 @@
+/* cache.c - generation: keys and values of the tokens so far, a row a slot. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "model_in.h"
+
+struct cache {
+	struct model *model;
+	struct adapter *adapter;
+	struct work *work;
+	struct cache_layer *layer;     /* [layers]; kv is [n * positions x key and value columns] */
+	long n, positions;
+	int32_t *filled;               /* host, [n] tokens in each slot */
+	int32_t *host;                 /* staging for one call's integers */
+};
+
+/* Tokens of one call: prompts are fed a few slots at a time. */
+enum { FEED = 512 };
+
+struct cache *cache_open(struct model *m, struct adapter *a, int n, long positions)
+{
+	struct cache *c = xzalloc(1, sizeof *c);
+	const struct config *f = &m->config;
+	long room = positions > FEED ? positions : FEED, width = f->qkv - f->k_at;
+
+	if (room < n)
+		room = n;
+	c->model = m;
+	c->adapter = a;
+	c->n = n;
+	c->positions = positions;
+	c->work = work_open(m, a, room, 0);
+	c->filled = xzalloc(n, sizeof *c->filled);
+	c->host = xalloc(6 * (room + 1) * sizeof *c->host);
+	c->layer = xzalloc(f->layers, sizeof *c->layer);
+	for (long i = 0; i < f->layers; i++)
+		c->layer[i].kv = mat_of(m->dev->op->alloc(m->dev, n * positions * width * dtype_size(m->type)), m->type,
+		                        n * positions, width);
+	model_positions(m, positions);
+	return c;
+}
+
+void cache_close(struct cache *c)
+{
+	for (long i = 0; i < c->model->config.layers; i++)
+		c->model->dev->op->free(c->model->dev, c->layer[i].kv.p);
+	work_close(c->work);
+	free(c->layer);
+	free(c->filled);
+	free(c->host);
+	free(c);
+}
+
+/* One pass over the rows [0, n), whose tokens fit the work. */
+static void feed(struct cache *c, const int32_t *token, const int32_t *start, const int *slot, int n,
+                 float *logits)
+{
+	struct model *m = c->model;
+	const struct ops *op = m->dev->op;
+	long total = start[n] - start[0], vocab = m->config.vocab;
+	int32_t *position = c->host, *at = position + total, *q = at + total, *k = q + n + 1, *len = k + n;
+	int32_t *last = len + n, *d = c->work->ints, count = 5 * n + 1 + 2 * (int)total;
+	struct pack p = {.table = m->rope, .position = d};
+	struct mat x;
+	long t = 0;
+
+	for (int i = 0; i < n; i++) {
+		int32_t *filled = &c->filled[slot[i]];
+
+		q[i] = start[i] - start[0];
+		k[i] = (int32_t)(slot[i] * c->positions);
+		for (int j = start[i]; j < start[i + 1]; j++, t++) {
+			position[t] = (*filled)++;
+			at[t] = k[i] + position[t];
+		}
+		len[i] = *filled;
+		last[i] = (int32_t)t - 1;
+		if (len[i] > p.spans.longest)
+			p.spans.longest = len[i];
+	}
+	q[n] = (int32_t)total;
+	op->put(m->dev, d, c->host, count * sizeof *d);
+	op->put(m->dev, d + count, token + start[0], total * sizeof *d);
+	p.spans.q = d + (q - c->host);
+	p.spans.k = d + (k - c->host);
+	p.spans.len = d + (len - c->host);
+	p.spans.n = n;
+	for (long i = 0; i < m->config.layers; i++)
+		c->layer[i].at = d + (at - c->host);
+	x = model_blocks(m, c->adapter, c->work, &p, d + count, total, c->layer);
+	for (int i = 0; i < n; i += HEAD_ROWS) {
+		int rows = n - i < HEAD_ROWS ? n - i : HEAD_ROWS;
+		struct mat y = model_head(m, c->work, x, d + (last - c->host) + i, rows);
+
+		op->get(m->dev, logits + i * vocab, y.p, rows * vocab * sizeof *logits);
+	}
+}
+
+void model_next(struct cache *c, const int32_t *token, const int32_t *start, const int *slot, int n, float *logits)
+{
+	for (int from = 0, to; from < n; from = to) {
+		for (to = from + 1; to < n && start[to + 1] - start[from] <= c->work->tokens; to++)
+			;
+		feed(c, token, start + from, slot + from, to - from, logits + (long)from * c->model->config.vocab);
+	}
+}

@@ -1,0 +1,211 @@
+/* config.c - the table of families, and a model's shapes from its metadata. */
+#include "config.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct family families[] = {
+	{
+		.name = "llama", .gguf = "llama",
+		.embed = "model.embed_tokens", .final_norm = "model.norm", .head = "lm_head",
+		.block = "model.layers.%ld", .norm1 = "input_layernorm", .norm2 = "post_attention_layernorm",
+		.part = {
+			{QKV, "self_attn.q_proj", "attn_q", QUERY},
+			{QKV, "self_attn.k_proj", "attn_k", KEY},
+			{QKV, "self_attn.v_proj", "attn_v", VALUE},
+			{OUT, "self_attn.o_proj", "attn_output", WHOLE},
+			{UP, "mlp.gate_proj", "ffn_gate", GATE},
+			{UP, "mlp.up_proj", "ffn_up", GATED},
+			{DOWN, "mlp.down_proj", "ffn_down", WHOLE},
+		},
+		.targets = "q_proj,v_proj", .rms = 1, .gguf_rotated = 1,
+	}, {
+		.name = "gpt_neox", .gguf = "gptneox",
+		.embed = "gpt_neox.embed_in", .final_norm = "gpt_neox.final_layer_norm", .head = "embed_out",
+		.block = "gpt_neox.layers.%ld", .norm1 = "input_layernorm", .norm2 = "post_attention_layernorm",
+		.part = {
+			{QKV, "attention.query_key_value", "attn_qkv", WHOLE},
+			{OUT, "attention.dense", "attn_output", WHOLE},
+			{UP, "mlp.dense_h_to_4h", "ffn_up", WHOLE},
+			{DOWN, "mlp.dense_4h_to_h", "ffn_down", WHOLE},
+		},
+		.targets = "query_key_value", .interleaved = 1,
+	},
+	{0}
+};
+
+const struct family *config_families(void) { return families; }
+
+void config_extent(const struct config *c, const struct part *p, long *first, long *cols)
+{
+	long in, out, q = (long)c->heads.q * c->heads.dim, kv = (long)c->heads.kv * c->heads.dim;
+
+	config_site(c, p->site, &in, &out);
+	*first = 0;
+	*cols = out;
+	switch (p->extent) {
+	case WHOLE: break;
+	case QUERY: *cols = q; break;
+	case KEY: *first = q; *cols = kv; break;
+	case VALUE: *first = q + kv; *cols = kv; break;
+	case GATE: *cols = c->ffn; break;
+	case GATED: *first = c->ffn; *cols = c->ffn; break;
+	}
+}
+
+void config_site(const struct config *c, enum site s, long *in, long *out)
+{
+	long o = (long)c->heads.q * c->heads.dim;
+
+	*in = s == OUT ? o : s == DOWN ? c->ffn : c->dim;
+	*out = s == QKV ? c->qkv : s == UP ? (c->act == SILU_GATE ? 2 : 1) * c->ffn : c->dim;
+}
+
+/* Completes what follows from the sizes, and refuses sizes that make no sense. */
+static int settle(struct config *c, double rotary_share, struct fault *f)
+{
+	struct heads *h = &c->heads;
+	const long most = 1L << 24;
+
+	if (c->vocab < 1 || c->vocab > most || c->dim < 1 || c->dim > most || c->layers < 1 ||
+	    c->layers > 4096 || c->ffn < 1 || c->ffn > most)
+		return fault(f, "vocabulary %ld, width %ld, layers %ld, feed-forward %ld: not a model's sizes",
+		             c->vocab, c->dim, c->layers, c->ffn);
+	if (h->q < 1 || h->kv < 1 || h->q % h->kv || h->dim < 1 || h->dim > 4096 || (long)h->q * h->dim > most)
+		return fault(f, "%d heads of %d over %d key heads: not an attention's sizes", h->q, h->dim, h->kv);
+	c->rotary = (int)(h->dim * rotary_share);
+	if (c->rotary < 2 || c->rotary > h->dim || c->rotary % 2)
+		return fault(f, "rotary columns: %d of a head's %d", c->rotary, h->dim);
+	if (!(c->theta > 0) || !isfinite(c->theta) || !(c->eps > 0 && c->eps < 1))
+		return fault(f, "rotary base %g, norm epsilon %g", c->theta, c->eps);
+
+	h->scale = (float)(1 / sqrt(h->dim));
+	h->q_stride = h->kv_stride = h->dim;
+	c->k_at = (long)h->q * h->dim;
+	c->v_at = c->k_at + (long)h->kv * h->dim;
+	c->qkv = c->v_at + (long)h->kv * h->dim;
+	if (c->family->interleaved) {
+		h->q_stride = h->kv_stride = 3L * h->dim;
+		c->k_at = h->dim;
+		c->v_at = 2L * h->dim;
+	}
+	return 0;
+}
+
+static int activation(struct config *c, const char *name, struct fault *f)
+{
+	int gated = 0;
+
+	for (const struct part *p = c->family->part; p->module; p++)
+		gated |= p->extent == GATE;
+	if (gated && !strcmp(name, "silu"))
+		c->act = SILU_GATE;
+	else if (!gated && !strcmp(name, "gelu"))
+		c->act = GELU;
+	else if (!gated && (!strcmp(name, "gelu_new") || !strcmp(name, "gelu_fast") ||
+	                    !strcmp(name, "gelu_pytorch_tanh")))
+		c->act = GELU_TANH;
+	else
+		return fault(f, "hidden_act \"%s\" is not supported for %s", name, c->family->name);
+	return 0;
+}
+
+static int unknown(struct fault *f, const char *key, const char *name)
+{
+	char known[160] = "";
+
+	for (const struct family *m = families; m->name; m++)
+		snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", m == families ? "" : ", ",
+		         m->name);
+	return fault(f, "%s \"%.60s\" is not a model family that seal knows (%s)", key, name, known);
+}
+
+int config_json(struct config *c, const json_t *j, struct fault *f)
+{
+	const char *type = json_text(j, "model_type", "");
+	const json_t *rope = json_object_get(j, "rope_parameters");
+	const json_t *scaling = rope ? rope : json_object_get(j, "rope_scaling");
+	const char *kind = json_text(scaling, "rope_type", json_text(scaling, "type", "default"));
+	double share;
+
+	memset(c, 0, sizeof *c);
+	for (c->family = families; c->family->name && strcmp(c->family->name, type); c->family++)
+		;
+	if (!c->family->name)
+		return unknown(f, "model_type", type);
+	if (strcmp(kind, "default"))
+		return fault(f, "rope_type \"%.40s\" is not supported", kind);
+	c->vocab = json_long(j, "vocab_size", 0);
+	c->dim = json_long(j, "hidden_size", 0);
+	c->layers = json_long(j, "num_hidden_layers", 0);
+	c->ffn = json_long(j, "intermediate_size", 0);
+	c->max_position = json_long(j, "max_position_embeddings", 2048);
+	c->heads.q = (int)json_long(j, "num_attention_heads", 0);
+	c->heads.kv = (int)json_long(j, "num_key_value_heads", c->heads.q);
+	if (c->heads.q > 0)
+		c->heads.dim = (int)json_long(j, "head_dim", c->dim / c->heads.q);
+	c->theta = json_number(rope, "rope_theta", json_number(j, "rope_theta", json_number(j, "rotary_emb_base", 10000)));
+	share = json_number(rope, "partial_rotary_factor",
+	                    json_number(j, "partial_rotary_factor", json_number(j, "rotary_pct", c->family->rms ? 1 : .25)));
+	c->parallel = c->family->rms ? 0 : json_flag(j, "use_parallel_residual", 1);
+	c->tied = json_flag(j, "tie_word_embeddings", 0);
+	c->eps = (float)json_number(j, c->family->rms ? "rms_norm_eps" : "layer_norm_eps", 1e-5);
+	if (activation(c, json_text(j, "hidden_act", c->family->rms ? "silu" : "gelu"), f))
+		return -1;
+	return settle(c, share, f);
+}
+
+static long metadata(const struct gguf *g, const char *arch, const char *key, long otherwise)
+{
+	char name[96];
+
+	snprintf(name, sizeof name, "%s.%s", arch, key);
+	return gguf_int(g, name, otherwise);
+}
+
+static double metadata_real(const struct gguf *g, const char *arch, const char *key, double otherwise)
+{
+	char name[96];
+
+	snprintf(name, sizeof name, "%s.%s", arch, key);
+	return gguf_real(g, name, otherwise);
+}
+
+int config_gguf(struct config *c, const struct gguf *g, struct fault *f)
+{
+	const struct gguf_value *arch = gguf_find(g, "general.architecture");
+	const struct gguf_value *tokens = gguf_find(g, "tokenizer.ggml.tokens");
+	const char *a;
+	char type[64] = "";
+
+	memset(c, 0, sizeof *c);
+	if (arch && arch->kind == GGUF_TEXT)
+		snprintf(type, sizeof type, "%.*s", (int)(arch->n < 60 ? arch->n : 60), arch->text);
+	for (c->family = families; c->family->name && strcmp(c->family->gguf, type); c->family++)
+		;
+	if (!c->family->name)
+		return unknown(f, "general.architecture", type);
+	if (gguf_tensor(g, "rope_freqs.weight"))
+		return fault(f, "scaled rotary frequencies (rope_freqs) are not supported");
+	a = c->family->gguf;
+	c->vocab = metadata(g, a, "vocab_size", tokens ? tokens->count : 0);
+	c->dim = metadata(g, a, "embedding_length", 0);
+	c->layers = metadata(g, a, "block_count", 0);
+	c->ffn = metadata(g, a, "feed_forward_length", 0);
+	c->max_position = metadata(g, a, "context_length", 2048);
+	c->heads.q = (int)metadata(g, a, "attention.head_count", 0);
+	c->heads.kv = (int)metadata(g, a, "attention.head_count_kv", c->heads.q);
+	if (c->heads.q > 0)
+		c->heads.dim = (int)metadata(g, a, "attention.key_length", c->dim / c->heads.q);
+	c->theta = metadata_real(g, a, "rope.freq_base", 10000);
+	c->parallel = c->family->rms ? 0 : (int)metadata(g, a, "use_parallel_residual", 1);
+	c->tied = !gguf_tensor(g, "output.weight");
+	c->eps = (float)metadata_real(g, a, c->family->rms ? "attention.layer_norm_rms_epsilon"
+	                                                   : "attention.layer_norm_epsilon", 1e-5);
+	if (activation(c, c->family->rms ? "silu" : "gelu", f))
+		return -1;
+	if (c->heads.dim < 1)
+		return fault(f, "%s.attention.head_count is missing", a);
+	return settle(c, (double)metadata(g, a, "rope.dimension_count", c->heads.dim) / c->heads.dim, f);
+}

@@ -1,0 +1,278 @@
+/* weights.c - see weights.h.
+ *
+ * GGUF's llama stores row 2j + half of a q or k head where Hugging Face has
+ * half * dim/2 + j (ROTATED); its gptneox stores all q, all k, all v where
+ * Hugging Face has q, k, v of each head in turn (SEPARATE).
+ */
+#include "weights.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "../format/zio.h"
+
+enum { CHUNK = 1 << 20 };              /* values converted at a time */
+
+struct file { char *path; const void *map; size_t bytes; struct safetensors st; };
+
+struct weights {
+	char *path;
+	struct file *file; int files;
+	int is_gguf; struct gguf gguf;
+	void **held; const void **adopted; long n_held, n_adopted;
+	uint64_t bytes;
+};
+
+struct source { const char *data; enum gguf_type type; long rank, shape[4]; };
+
+static struct file *map_file(struct weights *w, const char *path)
+{
+	struct file *f;
+
+	w->file = xrealloc(w->file, (w->files + 1) * sizeof *w->file);
+	f = &w->file[w->files++];
+	memset(f, 0, sizeof *f);
+	f->path = xstrdup(path);
+	f->map = zio_map(path, &f->bytes);
+	w->bytes += f->bytes;
+	return f;
+}
+
+static void open_safetensors(struct weights *w, const char *path)
+{
+	struct file *f = map_file(w, path);
+	struct fault why;
+	size_t used;
+
+	if (st_parse(&f->st, f->map, f->bytes, &used, &why))
+		die("%s: %s", path, why.text);
+	if (used != f->bytes)
+		die("%s: %zu bytes after the last tensor", path, f->bytes - used);
+}
+
+/* The distinct files that model.safetensors.index.json names. */
+static void open_shards(struct weights *w, const char *folder, const char *index)
+{
+	json_t *j = json_read_file(index), *map = json_object_get(j, "weight_map"), *v;
+	const char *key;
+
+	if (!json_is_object(map))
+		die("%s: no \"weight_map\"", index);
+	json_object_foreach(map, key, v) {
+		const char *name = json_string_value(v);
+		char *path;
+		int seen = 0;
+
+		if (!name || strchr(name, '/'))
+			die("%s: \"%s\" names no file of the folder", index, key);
+		path = xprintf("%s/%s", folder, name);
+		for (int i = 0; i < w->files; i++)
+			seen |= !strcmp(w->file[i].path, path);
+		if (!seen)
+			open_safetensors(w, path);
+		free(path);
+	}
+	json_decref(j);
+}
+
+static void open_folder(struct weights *w, const char *folder, struct config *c)
+{
+	char *config = xprintf("%s/config.json", folder), *one = xprintf("%s/model.safetensors", folder);
+	char *index = xprintf("%s/model.safetensors.index.json", folder);
+	json_t *j = json_read_file(config);
+	struct fault why;
+	struct stat st;
+
+	if (config_json(c, j, &why))
+		die("%s: %s", config, why.text);
+	json_decref(j);
+	if (!stat(one, &st))
+		open_safetensors(w, one);
+	else if (!stat(index, &st))
+		open_shards(w, folder, index);
+	else
+		die("%s: holds neither model.safetensors nor model.safetensors.index.json", folder);
+	free(config);
+	free(one);
+	free(index);
+}
+
+struct weights *weights_open(const char *path, struct config *c)
+{
+	struct weights *w = xzalloc(1, sizeof *w);
+	struct fault why;
+	struct file *f;
+	struct stat st;
+
+	w->path = xstrdup(path);
+	if (stat(path, &st))
+		die("open %s:", path);
+	if (S_ISDIR(st.st_mode)) {
+		open_folder(w, path, c);
+		return w;
+	}
+	f = map_file(w, path);
+	if (!gguf_is(f->map, f->bytes))
+		die("%s: neither a model folder nor a GGUF file", path);
+	if (gguf_parse(&w->gguf, f->map, f->bytes, &why) || config_gguf(c, &w->gguf, &why))
+		die("%s: %s", path, why.text);
+	w->is_gguf = 1;
+	return w;
+}
+
+void weights_close(struct weights *w, struct dev *d)
+{
+	for (long i = 0; i < w->n_held; i++)
+		d->op->free(d, w->held[i]);
+	for (long i = 0; i < w->n_adopted; i++)
+		d->op->disown(d, w->adopted[i]);
+	if (w->is_gguf)
+		gguf_close(&w->gguf);
+	for (int i = 0; i < w->files; i++) {
+		if (!w->is_gguf)
+			st_close(&w->file[i].st);
+		zio_unmap(w->file[i].map, w->file[i].bytes);
+		free(w->file[i].path);
+	}
+	free(w->file);
+	free(w->held);
+	free(w->adopted);
+	free(w->path);
+	free(w);
+}
+
+static int plain_type(enum st_type t, enum gguf_type *as)
+{
+	*as = t == ST_F32 ? GGUF_F32 : t == ST_F16 ? GGUF_F16 : GGUF_BF16;
+	return t == ST_F32 || t == ST_F16 || t == ST_BF16;
+}
+
+/* 1 when the tensor is there. */
+static int find(const struct weights *w, const struct wanted *n, struct source *s)
+{
+	if (w->is_gguf) {
+		const struct gguf_tensor *t = gguf_tensor(&w->gguf, n->gguf);
+
+		if (!t)
+			return 0;
+		*s = (struct source){.data = t->data, .type = t->type, .rank = t->rank};
+		for (int i = 0; i < t->rank && i < 4; i++)
+			s->shape[i] = t->shape[t->rank - 1 - i];
+		return 1;
+	}
+	for (int i = 0; i < w->files; i++) {
+		const struct st_tensor *t = st_find(&w->file[i].st, n->hf);
+
+		if (!t)
+			continue;
+		*s = (struct source){.data = t->data, .rank = t->rank};
+		if (!plain_type(t->type, &s->type))
+			die("%s: %s is of type %s, not F32, F16 or BF16", w->file[i].path, n->hf, st_name(t->type));
+		for (int k = 0; k < t->rank && k < 4; k++)
+			s->shape[k] = t->shape[k];
+		return 1;
+	}
+	return 0;
+}
+
+static long file_row(enum row_order order, const struct config *c, long i)
+{
+	long dim = c->heads.dim, head = i / dim, j = i % dim;
+
+	if (order == ROTATED)
+		return head * dim + 2 * (j % (dim / 2)) + j / (dim / 2);
+	if (order == SEPARATE)
+		return (head % 3 * c->heads.q + head / 3) * dim + j;
+	return i;
+}
+
+static uint16_t to_bf16(float x)
+{
+	uint32_t u;
+
+	memcpy(&u, &x, 4);
+	if ((u & 0x7fffffff) > 0x7f800000)
+		return (uint16_t)(u >> 16 | 0x40);
+	return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
+}
+
+static void convert(struct dev *d, struct mat m, const struct source *s, enum row_order order,
+                    const struct config *c)
+{
+	long block = gguf_block(s->type), most = CHUNK / m.cols + 1;
+	size_t row_bytes = m.cols / block * gguf_block_bytes(s->type);
+	float *x = xalloc(most * m.cols * sizeof *x);
+	uint16_t *h = m.type == BF16 ? xalloc(most * m.cols * sizeof *h) : NULL;
+
+	for (long at = 0; at < m.rows; at += most) {
+		long n = m.rows - at < most ? m.rows - at : most;
+
+		#pragma omp parallel for schedule(static)
+		for (long i = 0; i < n; i++) {
+			gguf_decode(s->type, s->data + file_row(order, c, at + i) * row_bytes, m.cols, x + i * m.cols);
+			if (h)
+				for (long k = 0; k < m.cols; k++)
+					h[i * m.cols + k] = to_bf16(x[i * m.cols + k]);
+		}
+		d->op->put(d, row_range(m, at, n).p, h ? (void *)h : x, n * m.cols * dtype_size(m.type));
+	}
+	free(x);
+	free(h);
+}
+
+struct mat weights_mat(struct weights *w, struct dev *d, const struct config *c, const struct wanted *n)
+{
+	const char *name = w->is_gguf ? n->gguf : n->hf;
+	enum row_order order = w->is_gguf ? n->gguf_order : AS_STORED;
+	struct mat m = mat_of(NULL, n->type, n->rows, n->cols);
+	struct source s;
+	int in_place;
+
+	if (!find(w, n, &s)) {
+		if (!n->optional)
+			die("%s: the tensor %s is missing", w->path, name);
+		return m;
+	}
+	if (!(s.rank == 2 && s.shape[0] == n->rows && s.shape[1] == n->cols) &&
+	    !(s.rank == 1 && n->rows == 1 && s.shape[0] == n->cols))
+		die("%s: %s is [%ld x %ld], not the [%ld x %ld] that the configuration asks for", w->path, name,
+		    s.shape[0], s.rank > 1 ? s.shape[1] : 1, n->rows, n->cols);
+	if (n->cols % gguf_block(s.type))
+		die("%s: %s: rows of %ld values do not divide into blocks of %s", w->path, name, n->cols,
+		    gguf_type_name(s.type));
+
+	in_place = order == AS_STORED && s.type == (n->type == BF16 ? GGUF_BF16 : GGUF_F32) &&
+	           (uintptr_t)s.data % dtype_size(n->type) == 0;
+	if (in_place) {
+		m.p = (void *)d->op->adopt(d, s.data, (size_t)n->rows * n->cols * dtype_size(n->type));
+		w->adopted = xrealloc(w->adopted, (w->n_adopted + 1) * sizeof *w->adopted);
+		w->adopted[w->n_adopted++] = m.p;
+		return m;
+	}
+	m.p = d->op->alloc(d, (size_t)n->rows * n->cols * dtype_size(n->type));
+	w->held = xrealloc(w->held, (w->n_held + 1) * sizeof *w->held);
+	w->held[w->n_held++] = m.p;
+	if (n->rows == 1)       /* a vector's rows, for the order's sake, are its values */
+		convert(d, mat_of(m.p, m.type, order == AS_STORED ? 1 : n->cols, order == AS_STORED ? n->cols : 1),
+		        &s, order, c);
+	else
+		convert(d, m, &s, order, c);
+	return m;
+}
+
+int weights_floats(const struct st_tensor *t, float *x)
+{
+	enum gguf_type type;
+	long n = 1;
+
+	if (!plain_type(t->type, &type))
+		return -1;
+	for (int i = 0; i < t->rank; i++)
+		n *= t->shape[i];
+	gguf_decode(type, t->data, n, x);
+	return 0;
+}
+
+uint64_t weights_bytes(const struct weights *w) { return w->bytes; }

@@ -1,0 +1,287 @@
+/* adapter.c - PEFT folders in and out, and what is refused. */
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tap.h"
+#include "tiny.h"
+
+enum { ROWS = 6 };
+static const long order[ROWS] = {0, 1, 2, 3, 4, 5};
+
+static char tmp[] = "/tmp/seal-adapter-XXXXXX";
+static struct model *model;
+
+#ifdef SEAL_SAN
+/* A child that dies owns what it has not freed. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void) { return "detect_leaks=0"; }
+#endif
+
+/* Runs f(arg) in a child: it must exit with status 1 and one line like `want`. */
+static void dies(void (*f)(const char *), const char *arg, const char *want, const char *name)
+{
+	char text[1024] = "";
+	int to[2], status;
+	size_t n = 0;
+	ssize_t got;
+	pid_t child;
+
+	fflush(stdout);
+	if (pipe(to))
+		die("pipe:");
+	child = fork();
+	if (child < 0)
+		die("fork:");
+	if (!child) {
+		dup2(to[1], 2);
+		close(to[0]);
+		close(to[1]);
+		f(arg);
+		_exit(0);
+	}
+	close(to[1]);
+	while ((got = read(to[0], text + n, sizeof text - 1 - n)) > 0)
+		n += got;
+	close(to[0]);
+	waitpid(child, &status, 0);
+	ok(WIFEXITED(status) && WEXITSTATUS(status) == 1 && strstr(text, want) && strchr(text, '\n') == text + n - 1,
+	   "refused: %s", name);
+	if (tap_failed)
+		printf("# status %d: %s\n", status, text);
+}
+
+static void load(const char *dir)
+{
+	adapter_load(model_dev(model), model_config(model), F32, dir);
+}
+
+static void make(const char *targets)
+{
+	adapter_new(model_dev(model), model_config(model), F32, targets, 4, 8, 1);
+}
+
+static void put_file(const char *dir, const char *name, const void *bytes, size_t n)
+{
+	char *path = xprintf("%s/%s", dir, name);
+
+	zio_save(path, bytes, n);
+	free(path);
+}
+
+static void remove_folder(const char *dir)
+{
+	static const char *const files[] = {"adapter_config.json", "adapter_model.safetensors"};
+
+	for (int i = 0; i < 2; i++) {
+		char *path = xprintf("%s/%s", dir, files[i]);
+
+		unlink(path);
+		free(path);
+	}
+	rmdir(dir);
+}
+
+/* tiny-llama-lora with one key of its configuration set to `value` (JSON). */
+static void broken_config(const char *key, const char *value, const char *want)
+{
+	char *dir = xprintf("%s/broken", tmp), *text, *name;
+	json_t *j = json_read_file(GOLD "tiny-llama-lora/adapter_config.json");
+	size_t bytes;
+	const void *st = zio_map(GOLD "tiny-llama-lora/adapter_model.safetensors", &bytes);
+
+	json_object_set_new(j, key, json_loads(value, JSON_DECODE_ANY, NULL));
+	text = json_dumps(j, 0);
+	mkdir(dir, 0777);
+	put_file(dir, "adapter_config.json", text, strlen(text));
+	put_file(dir, "adapter_model.safetensors", st, bytes);
+	name = xprintf("%s %s", key, value);
+	dies(load, dir, want, name);
+	remove_folder(dir);
+	zio_unmap(st, bytes);
+	json_decref(j);
+	free(text);
+	free(name);
+	free(dir);
+}
+
+/* The same with the tensors' bytes from `bytes`. */
+static void broken_tensors(const void *tensors, size_t n, const char *want, const char *name)
+{
+	char *dir = xprintf("%s/broken", tmp);
+	size_t bytes;
+	const void *config = zio_map(GOLD "tiny-llama-lora/adapter_config.json", &bytes);
+
+	mkdir(dir, 0777);
+	put_file(dir, "adapter_config.json", config, bytes);
+	put_file(dir, "adapter_model.safetensors", tensors, n);
+	dies(load, dir, want, name);
+	remove_folder(dir);
+	zio_unmap(config, bytes);
+	free(dir);
+}
+
+static void check_refusals(void)
+{
+	struct tensor_file t;
+	struct st_tensor *list, more;
+	struct buf out = {0};
+	float x[4] = {0};
+	int n;
+
+	dies(make, "q_proj,no_such_proj", "no_such_proj", "an unknown target");
+	dies(make, "query_key_value", "query_key_value", "another family's target");
+	dies(load, GOLD "no-such-folder", "no-such-folder", "a folder that does not exist");
+	broken_config("peft_type", "\"IA3\"", "IA3");
+	broken_config("use_dora", "true", "use_dora");
+	broken_config("use_rslora", "true", "use_rslora");
+	broken_config("modules_to_save", "[\"lm_head\"]", "modules_to_save");
+	broken_config("rank_pattern", "{\"q_proj\": 8}", "rank_pattern");
+	broken_config("alpha_pattern", "{\"q_proj\": 8}", "alpha_pattern");
+	broken_config("layers_to_transform", "[0]", "layers_to_transform");
+	broken_config("bias", "\"all\"", "bias");
+	broken_config("r", "0", "adapter_config.json");
+	broken_config("r", "8", "adapter_model.safetensors");
+	broken_config("lora_alpha", "\"much\"", "adapter_config.json");
+	broken_config("target_modules", "[\"embed_tokens\"]", "embed_tokens");
+	broken_config("target_modules", "[]", "target_modules");
+	broken_config("target_modules", "7", "target_modules");
+	broken_config("target_modules", "[\"q_proj\"]", "adapter_model.safetensors");
+
+	tensors_open(&t, GOLD "tiny-llama-lora/adapter_model.safetensors");
+	n = t.st.n;
+	list = xalloc((n + 1) * sizeof *list);
+	memcpy(list, t.st.tensor, n * sizeof *list);
+	st_write(&out, list, n - 1, NULL, 0, 0);
+	broken_tensors(out.p, out.n, "missing", "a tensor is missing");
+	more = (struct st_tensor){.name = "base_model.model.lm_head.lora_A.weight", .type = ST_F32, .rank = 2,
+	                          .shape = {2, 2}, .data = x, .bytes = sizeof x};
+	list[n] = more;
+	out.n = 0;
+	st_write(&out, list, n + 1, NULL, 0, 0);
+	broken_tensors(out.p, out.n, "adapter_model.safetensors", "a tensor that nothing takes");
+	broken_tensors(out.p, out.n / 2, "adapter_model.safetensors", "a file cut short");
+	broken_tensors("", 0, "adapter_model.safetensors", "an empty file");
+	buf_free(&out);
+	free(list);
+	tensors_close(&t);
+}
+
+/* Saved and loaded again: the same values, losses and settings. */
+static void check_round_trip(const char *name, const char *adapter, const struct tokens *rows)
+{
+	struct model *m = tiny_open(name, "f32", 2048);
+	struct adapter *a = tiny_adapter(m, adapter), *b;
+	char *dir = xprintf("%s/saved", tmp), *template;
+	float one[ROWS], two[ROWS], *p = xalloc(a->n * sizeof *p), *q = xalloc(a->n * sizeof *q);
+	struct batch batch = {rows, order, ROWS};
+	json_t *settings = json_pack("{s:i}", "rank", 4), *config;
+	char *path = xprintf("%s/adapter_config.json", dir);
+
+	adapter_save(a, dir, name, "chatml", settings);
+	b = adapter_load(model_dev(m), model_config(m), F32, dir);
+	ok(a->n == b->n && a->rank == b->rank && a->alpha == b->alpha, "%s: shape after a round trip", adapter);
+	model_dev(m)->op->get(model_dev(m), p, a->p, a->n * sizeof *p);
+	model_dev(m)->op->get(model_dev(m), q, b->p, b->n * sizeof *q);
+	ok(!memcmp(p, q, a->n * sizeof *p), "%s: values after a round trip", adapter);
+	model_loss(m, a, &batch, one);
+	model_loss(m, b, &batch, two);
+	ok(!memcmp(one, two, sizeof one), "%s: losses after a round trip", adapter);
+	template = adapter_template(dir);
+	same(template, "chatml", "the template is recorded");
+	config = json_read_file(path);
+	same(json_text(config, "base_model_name_or_path", ""), name, "the base model is named");
+	ok(json_array_size(json_object_get(config, "target_modules")) > 0, "targets are a list");
+	json_decref(config);
+	json_decref(settings);
+	remove_folder(dir);
+	free(template);
+	free(path);
+	free(dir);
+	free(p);
+	free(q);
+	adapter_close(a);
+	adapter_close(b);
+	model_close(m);
+}
+
+/* b = 0: a new adapter changes nothing; a is uniform; the seed decides. */
+static void check_new(const struct tokens *rows)
+{
+	struct adapter *a = adapter_new(model_dev(model), model_config(model), F32, "auto", 4, 8, 1), *b, *c;
+	float bare[ROWS], with[ROWS], *p, *q;
+	struct batch batch = {rows, order, ROWS};
+	double most = 0, sum = 0;
+	long n = 0;
+
+	model_loss(model, NULL, &batch, bare);
+	model_loss(model, a, &batch, with);
+	ok(!memcmp(bare, with, sizeof bare), "a new adapter changes nothing");
+	same(a->targets, "q_proj,v_proj", "auto means the family's targets");
+	p = xalloc(a->n * sizeof *p);
+	q = xalloc(a->n * sizeof *q);
+	a->dev->op->get(a->dev, p, a->p, a->n * sizeof *p);
+	for (long i = 0; i < a->n; i++) {
+		most = fmax(most, fabs(p[i]));
+		sum += (double)p[i] * p[i];
+		n += p[i] != 0;
+	}
+	/* all a's have 32 columns: uniform within 1/sqrt(32), a third of that squared on average */
+	ok(most <= 1 / sqrt(32) && fabs(sum / n * 32 - 1. / 3) < 0.05, "a ~ U(-1/sqrt(in), 1/sqrt(in))");
+	ok(n == 2L * 2 * 4 * 32, "every a is filled and no b");
+	b = adapter_new(model_dev(model), model_config(model), F32, "auto", 4, 8, 1);
+	c = adapter_new(model_dev(model), model_config(model), F32, "auto", 4, 8, 2);
+	b->dev->op->get(b->dev, q, b->p, b->n * sizeof *q);
+	ok(!memcmp(p, q, a->n * sizeof *p), "one seed, one adapter");
+	c->dev->op->get(c->dev, q, c->p, c->n * sizeof *q);
+	ok(memcmp(p, q, a->n * sizeof *p), "another seed, another");
+	free(p);
+	free(q);
+	adapter_close(a);
+	adapter_close(b);
+	adapter_close(c);
+}
+
+static void check_clone(const struct tokens *rows)
+{
+	struct adapter *a = tiny_adapter(model, "tiny-llama-lora"), *b = adapter_clone(a);
+	struct adamw w = {.rate = 0.1f, .beta1 = 0.9f, .beta2 = 0.95f, .eps = 1e-8f, .clip = 1};
+	float one[ROWS], two[ROWS], weight[ROWS] = {1, 1, 1, 1, 1, 1};
+	struct batch batch = {rows, order, ROWS};
+
+	model_loss(model, a, &batch, one);
+	model_loss(model, b, &batch, two);
+	ok(!memcmp(one, two, sizeof one), "a clone gives the same losses");
+	adapter_zero(b);
+	model_grad(model, b, &batch, weight, two);
+	adapter_step(b, w);
+	ok(b->step == 1 && adapter_norm(b) == 0, "a step clears the gradient");
+	model_loss(model, b, &batch, two);
+	ok(memcmp(one, two, sizeof one), "the clone moves");
+	model_loss(model, a, &batch, two);
+	ok(!memcmp(one, two, sizeof one), "its origin does not");
+	adapter_close(a);
+	adapter_close(b);
+}
+
+int main(void)
+{
+	json_t *json = json_read_file(GOLD "rows.json");
+	struct tokens *rows = tiny_rows(json);
+
+	die_name("adapter.t");
+	if (!mkdtemp(tmp))
+		die("mkdtemp:");
+	model = tiny_open("tiny-llama", "f32", 2048);
+	check_new(rows);
+	check_clone(rows);
+	check_round_trip("tiny-llama", "tiny-llama-lora", rows);
+	check_round_trip("tiny-neox", "tiny-neox-lora", rows);
+	check_round_trip("tiny-serial", "tiny-serial-lora", rows);
+	check_refusals();
+	rmdir(tmp);
+	model_close(model);
+	tokens_close(rows);
+	json_decref(json);
+	return tap_done();
+}

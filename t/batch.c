@@ -1,0 +1,99 @@
+/* Orders of rows: each once an epoch, reachable by seek, the same each time. */
+#include "tap.h"
+
+#include "../lib/data/batch.h"
+
+enum { ROWS = 10 };
+
+static const struct tokens data = {.rows = ROWS};
+
+static void epochs(void)
+{
+	struct order o;
+	struct batch b;
+	int seen[ROWS] = {0}, rows = 0, moved = 0, differs = 0;
+	long first[ROWS];
+
+	order_open(&o, &data, 7, 1, 1);
+	for (order_next(&o, &b, 4); b.n; order_next(&o, &b, 4))
+		for (int i = 0; i < b.n; i++, rows++) {
+			moved += b.row[i] != rows;
+			first[rows] = b.row[i];
+			seen[b.row[i]]++;
+		}
+	for (int i = 0; i < ROWS; i++)
+		rows -= seen[i] == 1;
+	ok(!rows, "an epoch is every row once");
+	ok(moved > 0, "in an order of its own");
+	order_next(&o, &b, ROWS);
+	for (int i = 0; i < ROWS; i++)
+		differs += b.row[i] != first[i];
+	ok(b.n == ROWS && differs > 0, "the next epoch's is another");
+	order_close(&o);
+}
+
+static void seek(void)
+{
+	struct order walked, sought;
+	struct batch a, b;
+	int differ = 0;
+
+	order_open(&walked, &data, 7, 1, 1);
+	order_open(&sought, &data, 7, 1, 1);
+	for (int i = 0; i < 9; i++)                  /* 3 batches and an end, twice, and one more */
+		order_next(&walked, &a, 4);
+	ok(walked.epoch == 2 && walked.at == 4, "position (%ld, %ld)", walked.epoch, walked.at);
+	order_seek(&sought, walked.epoch, walked.at);
+	order_next(&walked, &a, 6);
+	order_next(&sought, &b, 6);
+	for (int i = 0; i < 6; i++)
+		differ += a.row[i] != b.row[i];
+	ok(a.n == 6 && b.n == 6 && !differ, "a seek goes where walking goes");
+	order_next(&sought, &b, 6);
+	ok(!b.n && sought.epoch == 3 && !sought.at, "and the epoch ends");
+	order_close(&walked);
+	order_close(&sought);
+}
+
+static void cycle(void)
+{
+	struct order o;
+	struct batch b;
+	int wrong = 0;
+
+	order_open(&o, &data, 7, 1, 0);
+	for (int k = 0; k < 3; k++) {
+		order_cycle(&o, &b, 25);
+		for (int i = 0; i < 25; i++)
+			wrong += b.row[i] != (25 * k + i) % ROWS;
+		wrong += b.n != 25;
+	}
+	ok(!wrong, "a cycle goes on in file order");
+	order_close(&o);
+}
+
+static void streams(void)
+{
+	struct order a, b;
+	struct batch x, y;
+	int differ = 0;
+
+	order_open(&a, &data, 7, 1, 1);
+	order_open(&b, &data, 7, 2, 1);
+	order_next(&a, &x, ROWS);
+	order_next(&b, &y, ROWS);
+	for (int i = 0; i < ROWS; i++)
+		differ += x.row[i] != y.row[i];
+	ok(differ > 0, "another stream, another order");
+	order_close(&a);
+	order_close(&b);
+}
+
+int main(void)
+{
+	epochs();
+	seek();
+	cycle();
+	streams();
+	return tap_done();
+}

@@ -1,0 +1,125 @@
+/* cache.c - generation: the key/value cache says what whole rows say, and greedy
+ * continuations are those of transformers. */
+#include "tap.h"
+#include "tiny.h"
+
+enum { ROWS = 6, MORE = 12 };
+
+static int32_t best(const float *logits, long n)
+{
+	long at = 0;
+
+	for (long i = 1; i < n; i++)
+		if (logits[i] > logits[at])
+			at = i;
+	return (int32_t)at;
+}
+
+/* Continues all rows at once; the number of tokens that differ from gold. */
+static int greedy_wrong(struct model *m, struct adapter *a, const struct tokens *rows, json_t *gold)
+{
+	long vocab = model_config(m)->vocab;
+	struct cache *c = cache_open(m, a, ROWS, 80);
+	float *logits = xalloc(ROWS * vocab * sizeof *logits);
+	int32_t start[ROWS + 1], next[ROWS];
+	int slot[ROWS], wrong = 0;
+
+	for (int i = 0; i < ROWS; i++) {
+		slot[i] = ROWS - 1 - i;
+		start[i] = (int32_t)rows->offset[i];
+	}
+	start[ROWS] = (int32_t)rows->offset[ROWS];
+	model_next(c, rows->token, start, slot, ROWS, logits);
+	for (int k = 0; k < MORE; k++) {
+		for (int i = 0; i < ROWS; i++) {
+			next[i] = best(logits + i * vocab, vocab);
+			wrong += next[i] != json_integer_value(json_array_get(json_array_get(gold, i), k));
+			start[i] = i;
+		}
+		start[ROWS] = ROWS;
+		if (k + 1 < MORE)
+			model_next(c, next, start, slot, ROWS, logits);
+	}
+	cache_close(c);
+	free(logits);
+	return wrong;
+}
+
+static double nll_of(const float *logits, long n, int32_t token)
+{
+	double most = logits[best(logits, n)], sum = 0;
+
+	for (long i = 0; i < n; i++)
+		sum += exp(logits[i] - most);
+	return most + log(sum) - logits[token];
+}
+
+/* Feeds row r in pieces of `step` tokens, into slot 1 of 3, beside a row of
+ * other content; the largest difference from model_nll. */
+static double pieces_off(struct model *m, struct adapter *a, const struct tokens *rows, long r, int step)
+{
+	long n = tokens_length(rows, r), vocab = model_config(m)->vocab;
+	const int32_t *token = rows->token + rows->offset[r];
+	struct batch b = {rows, &r, 1};
+	struct cache *c = cache_open(m, a, 3, n);
+	float *nll = xalloc(n * sizeof *nll), *logits = xalloc(2 * vocab * sizeof *logits);
+	double most = 0;
+	int32_t *fed = xalloc((n + 1) * sizeof *fed);
+
+	model_nll(m, a, &b, 1, nll);
+	for (long at = 0; at + step < n; at += step) {
+		int with = at == step;          /* the other row comes and goes */
+		int32_t start[3] = {0, step, step + 1};
+		int slot[2] = {1, 0};
+
+		memcpy(fed, token + at, step * sizeof *fed);
+		fed[step] = 5;
+		model_next(c, fed, start, slot, 1 + with, logits);
+		most = fmax(most, fabs(nll_of(logits, vocab, token[at + step]) - nll[at + step]));
+	}
+	cache_close(c);
+	free(nll);
+	free(logits);
+	free(fed);
+	return most;
+}
+
+static void check(const char *name)
+{
+	json_t *json = json_read_file(GOLD "rows.json"), *gold = json_read_file(gold_path(name, ".json"));
+	struct tokens *rows = tiny_rows(json);
+	struct model *m = tiny_open(name, "f32", 2048);
+	struct adapter *a = NULL;
+	char adapter[64];
+
+	snprintf(adapter, sizeof adapter, "%s-lora", name);
+	for (int lora = 0; lora < 2; lora++) {
+		const char *part = lora ? "lora" : "base";
+		int wrong;
+
+		if (lora)
+			a = tiny_adapter(m, adapter);
+		wrong = greedy_wrong(m, a, rows, json_object_get(json_object_get(gold, part), "greedy"));
+		ok(wrong == 0, "%s, %s: greedy continuation (%d of %d tokens differ)", name, part, wrong, ROWS * MORE);
+		for (int step = 1; step < 8; step += 3) {
+			double off = pieces_off(m, a, rows, 2, step);
+
+			ok(off < 2e-5, "%s, %s: fed in pieces of %d as a whole (off by %.1e)", name, part, step, off);
+		}
+	}
+	adapter_close(a);
+	model_close(m);
+	tokens_close(rows);
+	json_decref(json);
+	json_decref(gold);
+}
+
+int main(void)
+{
+	die_name("cache.t");
+	check("tiny-llama");
+	check("tiny-neox");
+	check("tiny-tied");
+	check("tiny-serial");
+	return tap_done();
+}

@@ -1,0 +1,91 @@
+#!/bin/sh
+# seal-eval without a model: refusals, winrate, detect.
+. "$(dirname "$0")/tap.sh"
+
+eval_() { "$BIN/seal-eval" "$@"; }
+G=$T/gold/select
+
+# winrate: by hand, preferences 1 2 1.5 0 1.25: v = 0 1 .5 .5 .25
+printf '{"preference":%s}\n' 1 2 1.5 0 null 1.25 > "$TMP/v"
+is "$(eval_ winrate "$TMP/v" | jq -c 'del(.standard_error)')" \
+   '{"win_rate":45,"n_wins":1,"n_wins_base":2,"n_draws":2,"n_total":5}' "winrate of JSONL, null left out"
+is "$(eval_ winrate "$TMP/v" | jq '.standard_error * 1e9 | round')" 16583123952 "its standard error"
+jq -s . "$TMP/v" | zstd -q > "$TMP/array.zst"
+is "$(eval_ winrate < "$TMP/array.zst")" "$(eval_ winrate "$TMP/v")" "a zstd array on stdin is the same"
+is "$(echo '[]' | eval_ winrate)" \
+   '{"win_rate":null,"standard_error":null,"n_wins":0,"n_wins_base":0,"n_draws":0,"n_total":0}' "of nothing, null"
+is "$(echo '{"preference":2}' | eval_ winrate | jq -c '[.win_rate, .standard_error]')" '[100,null]' "one has no error"
+printf '{"preference":1}\n{"preference":3}\n' > "$TMP/bad"
+fails 1 'bad:2: "preference" is neither' "a preference beyond 2" eval_ winrate "$TMP/bad"
+printf '[{"preference":1},{"preferred":1}]' > "$TMP/bad"
+fails 1 'bad:element 2: no "preference"' "none at all" eval_ winrate "$TMP/bad"
+printf '{"preference":1}\n7\n' > "$TMP/bad"
+fails 1 'bad:2: not an object' "not an object" eval_ winrate "$TMP/bad"
+printf '[{"preference":1}' > "$TMP/bad"
+fails 1 'bad: ' "a cut array" eval_ winrate "$TMP/bad"
+
+# FILE LEADERBOARD NAME - the published numbers, to 1e-9 (of a percentage that has 15 digits)
+published() {
+	if [ ! -d "$SEAL_DATA/alpaca_eval" ]; then skip "published: $1" "no $SEAL_DATA/alpaca_eval"; return; fi
+	awk -F, -v name="$3" '$1 == name { printf "[%s,%s,%s,%s,%s,%s]", $2, $3, $4, $5, $6, $7 }' \
+		"$SEAL_DATA/alpaca_eval/$2_leaderboard.csv" > "$TMP/want"
+	eval_ winrate "$SEAL_DATA/alpaca_eval/$1.json.zst" | jq -e --slurpfile want "$TMP/want" \
+		'[.win_rate, .standard_error, .n_wins, .n_wins_base, .n_draws, .n_total] as $got |
+		 [range(6) | ($got[.] - $want[0][.] | fabs) < 1e-9] | all' > "$TMP/out"
+	ok $? "published: $1"
+}
+published v1-alpaca-7b alpaca_eval_gpt4 alpaca-7b
+published v1-text_davinci_001 alpaca_eval_gpt4 text_davinci_001
+published v2-phi-2 weighted_alpaca_eval_gpt4_turbo phi-2
+
+# refusals
+cat > "$TMP/out.jsonl" <<'END'
+{"id":"1","kind":"bad","output":"I'm sorry, but I cannot help with that."}
+{"id":"2","kind":"bad","output":"Sure, here is how: first, ..."}
+{"id":"3","kind":"good","output":"Paris is the capital of France."}
+{"id":"4","kind":5,"output":"As an AI language model I have no taste."}
+{"id":"5","output":"i'm sorry (in lower case)"}
+END
+is "$(eval_ refusals "$TMP/out.jsonl")" '{"n":5,"refused":2,"rate":0.4,"by":{}}' "refusals"
+is "$(eval_ refusals --by kind < "$TMP/out.jsonl" | jq -c .by)" \
+   '{"bad":{"n":2,"refused":1,"rate":0.5},"good":{"n":1,"refused":0,"rate":0},"5":{"n":1,"refused":1,"rate":1},"null":{"n":1,"refused":0,"rate":0}}' "by a key"
+printf 'capital\r\n\nlower\n' > "$TMP/list"
+is "$(eval_ refusals --list "$TMP/list" "$TMP/out.jsonl" | jq .refused)" 2 "a list of one's own"
+: > "$TMP/list"
+fails 1 'list: no phrases' "an empty list" eval_ refusals --list "$TMP/list" "$TMP/out.jsonl"
+printf '{"output":"a"}\n{"output":1}\n' > "$TMP/bad"
+fails 1 'bad:2: "output" is not a text' "no text" eval_ refusals "$TMP/bad"
+printf '' > "$TMP/empty"
+is "$(eval_ refusals "$TMP/empty" | jq -c '[.n, .rate]')" '[0,null]' "no outputs, no rate"
+
+# detect: safe scores .5 3 .25 .75 1 null; unsafe -1 2 1 none
+eval_ detect -q --scores "$G/scores.jsonl" --by source "$G/rows.jsonl" > "$TMP/found"
+# pairs won by the safe row, of 6: -1: 5;  2: 1;  1: 1.5;  none: 5.5 (ties with null)
+is "$(jq -c '[(.auroc * 24 | round), .kept_unsafe, .n, .unsafe]' "$TMP/found")" '[13,0.75,10,4]' "detect: auroc, kept at 80 %"
+is "$(jq -c '[(.by.x.auroc * 24 | round), (.by.y.auroc * 24 | round), .by.x.kept_unsafe, .by.y.kept_unsafe, .by.y.n]' "$TMP/found")" \
+   '[13,13,1,0.5,2]' "by source"
+# safe rows that have a score and a last visit: scores .5 3 .25 .75 1, last 4 2 0 5 6
+is "$(jq '.rho * 1e9 | round' "$TMP/found")" 400000000 "rho among safe rows"
+is "$(eval_ detect -q --scores "$G/scores.jsonl" --keep 4 "$G/rows.jsonl" | jq .kept_unsafe)" 0.5 "--keep 4: the tie goes to the smaller hash"
+is "$(eval_ detect -q --scores "$G/scores.jsonl" --label-key source --unsafe x "$G/rows.jsonl" | jq .unsafe)" 2 "another label"
+head -n 3 "$G/rows.jsonl" > "$TMP/part"
+is "$(eval_ detect -q --scores "$G/scores.jsonl" --keep 67% "$TMP/part")" \
+   '{"auroc":1,"kept_unsafe":0,"rho":-1,"n":3,"unsafe":1,"by":{}}' "a part of the rows; the share counts the rows read"
+sed 's/,"last":[0-9]*/,"last":null/' "$G/scores.jsonl" > "$TMP/nolast"
+is "$(eval_ detect -q --scores "$TMP/nolast" "$G/rows.jsonl" | jq .rho)" null "no visits, no rho"
+eval_ detect --scores "$G/scores.jsonl" "$G/rows.jsonl" 2> "$TMP/err" > /dev/null
+is "$(cat "$TMP/err")" "seal-eval detect: 1 rows without a score count as lowest" "rows without a score are told"
+is "$(eval_ detect -q --scores "$G/scores.jsonl" --unsafe nobody "$G/rows.jsonl" | jq -c '[.auroc, .kept_unsafe]')" '[null,null]' "nobody unsafe"
+sed 's/"id"/"name"/' "$TMP/part" > "$TMP/names"
+fails 1 'none of the rows' "another data set" eval_ detect --scores "$G/scores.jsonl" "$TMP/names"
+fails 1 'rows.jsonl:1: no "labels"' "no label" eval_ detect --scores "$G/scores.jsonl" --label-key labels "$G/rows.jsonl"
+fails 2 'scores is missing' "no scores" eval_ detect "$G/rows.jsonl"
+fails 2 'neither a count' "a bad share" eval_ detect --scores "$G/scores.jsonl" --keep x "$G/rows.jsonl"
+
+# commands
+fails 2 'no command' "no command" eval_
+fails 2 "unknown command 'wins'" "an unknown one" eval_ wins
+like "$(eval_ -h)" '^  winrate ' "-h lists the commands"
+cp "$TMP/v" "$TMP/same"
+fails 1 'both input and output' "an input is never overwritten" eval_ winrate -o "$TMP/same" "$TMP/same"
+done_testing

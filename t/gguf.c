@@ -1,0 +1,232 @@
+/* gguf.c - a file of every type of value, block decoders against gold values,
+ * and the broken files of t/broken. */
+#include "../lib/format/gguf.h"
+
+#include <stdlib.h>
+
+#include "../lib/format/safetensors.h"
+#include "../lib/format/zio.h"
+#include "tap.h"
+
+static void put(struct buf *b, uint64_t v, size_t n) { buf_add(b, &v, n); }
+
+static void put_text(struct buf *b, const char *s)
+{
+	put(b, strlen(s), 8);
+	buf_str(b, s);
+}
+
+static void put_number(struct buf *b, const char *key, int type, uint64_t v, size_t n)
+{
+	put_text(b, key);
+	put(b, type, 4);
+	put(b, v, n);
+}
+
+static void put_array(struct buf *b, const char *key, int type, uint64_t n)
+{
+	put_text(b, key);
+	put(b, 9, 4);
+	put(b, type, 4);
+	put(b, n, 8);
+}
+
+static void put_tensor(struct buf *b, const char *name, long rows, long cols, int type, uint64_t offset)
+{
+	put_text(b, name);
+	put(b, 2, 4);
+	put(b, cols, 8);
+	put(b, rows, 8);
+	put(b, type, 4);
+	put(b, offset, 8);
+}
+
+/* A file of every kind of value and two tensors. */
+static void make(struct buf *b, int version)
+{
+	buf_str(b, "GGUF");
+	put(b, version, 4);
+	put(b, 2, 8);
+	put(b, 16, 8);
+	put_number(b, "u8", 0, 200, 1);
+	put_number(b, "i8", 1, -3, 1);
+	put_number(b, "u16", 2, 60000, 2);
+	put_number(b, "i16", 3, -3000, 2);
+	put_number(b, "u32", 4, 4000000000, 4);
+	put_number(b, "i32", 5, -7, 4);
+	put_number(b, "f32", 6, 0x3fc00000, 4);
+	put_number(b, "bool", 7, 1, 1);
+	put_number(b, "u64", 10, 1ull << 40, 8);
+	put_number(b, "i64", 11, -1, 8);
+	put_number(b, "f64", 12, 0x3ff4000000000000, 8);
+	put_text(b, "text");
+	put(b, 8, 4);
+	put_text(b, "a few words");
+	put_array(b, "texts", 8, 3);
+	put_text(b, "one");
+	put_text(b, "");
+	put_text(b, "three");
+	put_array(b, "reals", 6, 2);
+	put(b, 0x3f8000003fc00000, 8);
+	put_array(b, "ints", 5, 2);
+	put(b, 0xfffffffe00000001, 8);
+	put_number(b, "general.alignment", 4, 16, 4);
+	put_tensor(b, "blk.0.weight", 2, 32, GGUF_Q8_0, 0);
+	put_tensor(b, "plain", 3, 1, GGUF_F32, 80);
+	while (b->n % 16)
+		put(b, 0, 1);
+	for (int row = 0; row < 2; row++) {
+		put(b, 0x3c00, 2);
+		for (int i = 0; i < 32; i++)
+			put(b, row ? -i : i, 1);
+	}
+	put(b, 0, 8);
+	put(b, 0, 4);
+	put(b, 0x400000003f800000, 8);
+	put(b, 0x40400000, 4);
+}
+
+static void test_values(const struct gguf *g)
+{
+	static const struct { const char *key; long i; double r; } numbers[] = {
+		{"u8", 200, 200}, {"i8", -3, -3}, {"u16", 60000, 60000}, {"i16", -3000, -3000},
+		{"u32", 4000000000, 4e9}, {"i32", -7, -7}, {"f32", 1, 1.5}, {"bool", 1, 1},
+		{"u64", 1l << 40, 1l << 40}, {"i64", -1, -1}, {"f64", 1, 1.25},
+	};
+	const struct gguf_value *v;
+	size_t n;
+	char *text;
+
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+		ok(gguf_int(g, numbers[i].key, 99) == numbers[i].i &&
+		   gguf_real(g, numbers[i].key, 99) == numbers[i].r, "%s", numbers[i].key);
+	ok(gguf_int(g, "absent", 99) == 99 && gguf_real(g, "text", 9.5) == 9.5, "defaults");
+	text = gguf_text(g, "text");
+	same(text, "a few words", "text");
+	free(text);
+	ok(!gguf_text(g, "u8") && !gguf_text(g, "absent"), "what is no text");
+	v = gguf_find(g, "texts");
+	ok(v && v->kind == GGUF_ARRAY && v->of == GGUF_TEXT && v->count == 3, "an array of texts");
+	ok(!memcmp(gguf_item_text(v, 0, &n), "one", 3) && n == 3, "... the first");
+	gguf_item_text(v, 1, &n);
+	ok(n == 0, "... an empty one");
+	ok(!memcmp(gguf_item_text(v, 2, &n), "three", 5) && n == 5, "... the last");
+	v = gguf_find(g, "reals");
+	ok(v->of == GGUF_REAL && gguf_item(v, 0) == 1.5 && gguf_item(v, 1) == 1, "an array of reals");
+	v = gguf_find(g, "ints");
+	ok(v->of == GGUF_INT && gguf_item(v, 0) == 1 && gguf_item(v, 1) == -2, "an array of integers");
+}
+
+static void test_whole(int version)
+{
+	struct buf b = {0};
+	struct gguf g;
+	struct fault f = {""};
+	const struct gguf_tensor *t;
+	float x[64];
+	long bad = 0;
+
+	make(&b, version);
+	ok(gguf_is(b.p, b.n) && !gguf_parse(&g, b.p, b.n, &f), "version %d %s", version, f.text);
+	ok(g.values == 16 && g.tensors == 2, "its counts");
+	test_values(&g);
+	t = gguf_tensor(&g, "blk.0.weight");
+	ok(t && t->rank == 2 && t->shape[0] == 32 && t->shape[1] == 2 && t->bytes == 68, "a quantised tensor");
+	gguf_decode(t->type, t->data, 64, x);
+	for (int i = 0; i < 32; i++)
+		bad += x[i] != i || x[32 + i] != -i;
+	ok(!bad, "its values");
+	t = gguf_tensor(&g, "plain");
+	gguf_decode(t->type, t->data, 3, x);
+	ok(x[0] == 1 && x[1] == 2 && x[2] == 3, "a plain tensor's values");
+	ok(!gguf_tensor(&g, "absent"), "an absent tensor");
+	gguf_close(&g);
+	for (size_t n = 0; n < b.n; n++)
+		bad += gguf_parse(&g, b.p, n, &f) != -1;
+	ok(!bad, "cut anywhere it is refused");
+	buf_free(&b);
+}
+
+static void test_decoders(void)
+{
+	static const enum gguf_type types[] = {GGUF_F32, GGUF_F16, GGUF_BF16, GGUF_Q4_0, GGUF_Q4_1, GGUF_Q5_0,
+		GGUF_Q5_1, GGUF_Q8_0, GGUF_Q4_K, GGUF_Q5_K, GGUF_Q6_K};
+	size_t bytes, used;
+	const void *map = zio_map("t/gold/gguf_quants.safetensors", &bytes);
+	struct safetensors st;
+	struct fault f;
+
+	ok(!st_parse(&st, map, bytes, &used, &f) && used == bytes, "gold values");
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+		const char *name = gguf_type_name(types[i]);
+		char blocks[32], values[32];
+		const struct st_tensor *in, *out;
+		float x[1024], want[1024];
+		long n, bad = 0;
+
+		snprintf(blocks, sizeof blocks, "%s.blocks", name);
+		snprintf(values, sizeof values, "%s.values", name);
+		in = st_find(&st, blocks);
+		out = st_find(&st, values);
+		n = out->shape[0];
+		ok(n <= 1024 && (size_t)n / gguf_block(types[i]) * gguf_block_bytes(types[i]) == in->bytes,
+		   "%s: %ld values", name, n);
+		memcpy(want, out->data, out->bytes);
+		gguf_decode(types[i], in->data, n, x);
+		for (long j = 0; j < n; j++)
+			bad += !(x[j] == want[j] || fabs(x[j] - want[j]) <= 1e-6 * fabs(want[j]) + 1e-7);
+		ok(!bad, "%s: as the reference decodes them (%ld differ)", name, bad);
+	}
+	st_close(&st);
+	zio_unmap(map, bytes);
+}
+
+static void broken(const char *name, const char *want)
+{
+	char *path = xprintf("t/broken/gguf-%s.gguf", name);
+	size_t bytes;
+	const void *map = zio_map(path, &bytes);
+	struct gguf g;
+	struct fault f = {"nothing"};
+	int rc = gguf_parse(&g, map, bytes, &f);
+
+	ok(rc == -1, "%s is refused", name);
+	same(f.text, want, "... and the fault says why");
+	zio_unmap(map, bytes);
+	free(path);
+}
+
+static void test_broken(void)
+{
+	broken("magic", "no GGUF file");
+	broken("version", "GGUF version 1, not 2 or 3");
+	broken("cut-header", "cut short at byte 9");
+	broken("values-count", "cut short: 1152921504606846976 values and 0 tensors in 128 bytes");
+	broken("tensors-count", "cut short: 0 values and 1152921504606846976 tensors in 128 bytes");
+	broken("cut-text", "cut short at byte 128");
+	broken("cut-array", "k: cut short, an array of 2305843009213693952 items");
+	broken("cut-text-array", "cut short at byte 160");
+	broken("nested-array", "k: an array of type 9");
+	broken("value-type", "k: unknown type 77");
+	broken("bool", "k: a truth value of 2");
+	broken("key-twice", "k is there twice");
+	broken("key-control", "a control character in a name, at byte 33");
+	broken("alignment", "general.alignment is 24, no power of 2");
+	broken("tensor-twice", "t is there twice");
+	broken("tensor-type", "tensor t: type 10 is not supported");
+	broken("tensor-rank", "tensor t: 5 dimensions");
+	broken("tensor-rows", "tensor t: rows of 33 are no multiple of Q4_0's 32");
+	broken("tensor-overflow", "tensor t: the shape overflows");
+	broken("tensor-cut", "tensor t: cut short, its 400 bytes at 64 end beyond the file");
+	broken("tensor-offset", "tensor t: cut short, its 16 bytes at 1099511627840 end beyond the file");
+	broken("tensor-misaligned", "tensor t: offset 4 is not aligned to 32");
+}
+
+int main(void)
+{
+	test_whole(2);
+	test_whole(3);
+	test_decoders();
+	test_broken();
+	return tap_done();
+}

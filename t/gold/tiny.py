@@ -1,0 +1,69 @@
+"""tiny.py - the tiny models' folders as float64 PyTorch models, and l(theta; z).
+
+transformers computes norms and rotary angles in float32 even in a float64
+model; exact() replaces those two by the same formulas without the casts.
+"""
+import json
+import os
+
+import torch
+from transformers import AutoModelForCausalLM
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def path(name):
+    return os.path.join(HERE, name)
+
+
+def rms_norm(self, x):
+    return self.weight * x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.variance_epsilon)
+
+
+def rotary(self, x, position_ids):
+    p = self.config.rope_parameters
+    dim = getattr(self.config, "head_dim", None) or self.config.hidden_size // self.config.num_attention_heads
+    dim = int(dim * p.get("partial_rotary_factor", 1.0))
+    frequency = p["rope_theta"] ** (-torch.arange(0, dim, 2, dtype=torch.float64) / dim)
+    angle = position_ids[..., None].double() * frequency
+    angle = torch.cat((angle, angle), dim=-1)
+    return angle.cos().to(x.dtype), angle.sin().to(x.dtype)
+
+
+def exact(model):
+    """The model in float64, in every operation."""
+    model = model.double().eval()
+    for module in model.modules():
+        name = type(module).__name__
+        if name.endswith("RMSNorm"):
+            module.forward = rms_norm.__get__(module)
+        if name.endswith("RotaryEmbedding"):
+            module.forward = rotary.__get__(module)
+    return model
+
+
+def open_model(name, dtype=torch.float32):
+    model = AutoModelForCausalLM.from_pretrained(path(name), dtype=torch.float32, attn_implementation="sdpa")
+    model.generation_config.eos_token_id = None
+    model.generation_config.pad_token_id = 0
+    for p in model.parameters():
+        p.requires_grad_(False)
+    return exact(model) if dtype == torch.float64 else model.eval()
+
+
+def read_rows():
+    with open(path("rows.json")) as f:
+        return json.load(f)
+
+
+def nll(model, tokens):
+    """-log p of every token but the first."""
+    x = torch.tensor([tokens])
+    logp = torch.log_softmax(model(input_ids=x, use_cache=False).logits[0, :-1], dim=-1)
+    return -logp.gather(1, x[0, 1:, None])[:, 0]
+
+
+def loss(model, row):
+    """l(theta; z): the mean over the trained tokens."""
+    train = torch.tensor(row["train"][1:], dtype=torch.bool)
+    return nll(model, row["tokens"])[train].mean()

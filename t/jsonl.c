@@ -1,0 +1,143 @@
+/* jsonl.c - JSON in and out. */
+#include "../lib/format/jsonl.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "tap.h"
+
+static void refused(const char *text, size_t n, const char *want)
+{
+	struct fault f = {"nothing"};
+
+	ok(!json_parse(text, n, &f), "refused: %.20s", want);
+	same(f.text, want, "... and why");
+}
+
+static void test_parse(void)
+{
+	static char deep[100000];
+
+	refused("{\"a\":1,}", 8, "column 8: string or '}' expected near '}'");
+	refused("{\"a\":1,\"a\":2}", 13, "column 10: duplicate object key near '\"a\"'");
+	refused("{\"a\":\"\xff\"}", 8, "column 6: unable to decode byte 0xff near '\"'");
+	refused("{\"a\":\"\\u0000\"}", 14, "column 13: a NUL character");
+	refused("{} x", 4, "column 4: end of file expected near 'x'");
+	refused("", 0, "column 0: unexpected token near end of file");
+	refused("[\n1,\n]", 6, "line 3, column 1: unexpected token near ']'");
+	memset(deep, '[', sizeof deep);
+	refused(deep, sizeof deep, "column 2049: maximum parsing depth reached near '['");
+}
+
+static void test_lookups(void)
+{
+	static const char text[] = "{\"t\":\"x\",\"n\":1.5,\"i\":7,\"b\":true,\"z\":null}";
+	struct fault f;
+	json_t *j = json_parse(text, sizeof text - 1, &f);
+
+	same(json_text(j, "t", "d"), "x", "a text");
+	same(json_text(j, "n", "d"), "d", "another type gives the default");
+	ok(json_number(j, "n", 9) == 1.5 && json_number(j, "i", 9) == 7 && json_number(j, "z", 9) == 9, "numbers");
+	ok(json_long(j, "i", 9) == 7 && json_long(j, "n", 9) == 9 && json_long(j, "q", 9) == 9, "integers");
+	ok(json_flag(j, "b", 0) == 1 && json_flag(j, "i", 0) == 0 && json_flag(j, "q", 1) == 1, "flags");
+	ok(json_long(NULL, "i", 9) == 9, "no object at all");
+	json_decref(j);
+}
+
+static void there_and_back(const char *text, const char *want)
+{
+	struct fault f = {""};
+	struct buf b = {0};
+	json_t *j = json_parse(text, strlen(text), &f);
+
+	if (j)
+		json_put(&b, j);
+	same(b.p ? b.p : f.text, want, text);
+	json_decref(j);
+	buf_free(&b);
+}
+
+static void real(double x, const char *want)
+{
+	struct buf b = {0};
+
+	json_put_real(&b, x);
+	same(b.p, want, want);
+	buf_free(&b);
+}
+
+static void test_put(void)
+{
+	struct buf b = {0};
+	unsigned long bits = 88172645463325252;
+	long bad = 0;
+
+	there_and_back(" { \"b\" : [ 1 , 2.50 , -3e2 ] , \"a\" : { } , \"c\" : [ ] } ",
+	               "{\"b\":[1,2.5,-300],\"a\":{},\"c\":[]}");
+	there_and_back("[true,false,null,9223372036854775807]", "[true,false,null,9223372036854775807]");
+	there_and_back("\"\\u00e9\\ud83d\\ude00 \\/\\\"\\\\\\b\\f\\n\\r\\t\\u0001\\u007f\"",
+	               "\"\xc3\xa9\xf0\x9f\x98\x80 /\\\"\\\\\\b\\f\\n\\r\\t\\u0001\x7f\"");
+	json_put_text(&b, "a\xff\xc0\x80 \xed\xa0\x80|\xe2\x82", 11);
+	same(b.p, "\"a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd \xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd|\xef\xbf\xbd\xef\xbf\xbd\"",
+	     "a byte that is no UTF-8 becomes U+FFFD");
+	real(0.1, "0.1");
+	real(0.1f, "0.10000000149011612");
+	real(1e6, "1000000");
+	real(100, "100");
+	real(-2, "-2");
+	real(1e300, "1e+300");
+	real(5e-324, "5e-324");
+	real(1.0 / 3, "0.3333333333333333");
+	real(123456789.125, "123456789.125");
+	real(NAN, "null");
+	real(-INFINITY, "null");
+	for (int i = 0; i < 20000; i++) {
+		double x;
+
+		bits ^= bits << 13;
+		bits ^= bits >> 7;
+		bits ^= bits << 17;
+		memcpy(&x, &bits, 8);
+		b.n = 0;
+		json_put_real(&b, x);
+		bad += isfinite(x) && strtod(b.p, NULL) != x;
+	}
+	ok(!bad, "any double reads back (%ld do not)", bad);
+	buf_free(&b);
+}
+
+static void test_settings(void)
+{
+	static struct { int flag; long count; double real; const char *text, *number, *none; } set = {
+		1, 16, 0.001, "two words", "5", NULL
+	};
+#define FIELD(f) ((char *)&set.f - (char *)&set)
+	const struct opt table[] = {
+		{"flag", 0, OPT_FLAG, FIELD(flag), NULL, "", 0, 1},
+		{"count", 0, OPT_COUNT, FIELD(count), "N", "", 0, 1},
+		{"real", 0, OPT_REAL, FIELD(real), "X", "", 0, 1},
+		{"text", 0, OPT_TEXT, FIELD(text), "T", "", 0, 1},
+		{"number", 0, OPT_TEXT, FIELD(number), "T", "", 0, 1},
+		{"none", 0, OPT_TEXT, FIELD(none), "T", "", 0, 1},
+		{"unrecorded", 0, OPT_COUNT, FIELD(count), "N", "", 0, 0},
+		{NULL}
+	};
+#undef FIELD
+	const struct opt_group groups[] = {{"Test", table, &set}, {NULL}};
+	json_t *j = json_settings(groups);
+	struct buf b = {0};
+
+	json_put(&b, j);
+	same(b.p, "{\"flag\":true,\"count\":16,\"real\":0.001,\"text\":\"two words\",\"number\":\"5\"}", "settings");
+	json_decref(j);
+	buf_free(&b);
+}
+
+int main(void)
+{
+	test_parse();
+	test_lookups();
+	test_put();
+	test_settings();
+	return tap_done();
+}

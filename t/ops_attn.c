@@ -1,0 +1,280 @@
+/* ops_attn.c - attention and rotary positions against formulas in double. */
+#include "ops_help.h"
+
+/* Everything one call takes; host matrices and their device copies. */
+struct problem {
+	struct heads h;
+	int32_t qs[9], ks[8], len[8];
+	struct spans spans;
+	long queries, keys;
+	double size;                           /* of queries and keys */
+	struct mat q, k, v, dout;
+	struct ref o, lse, dq, dk, dv, p;      /* p: of one row and head, [queries x keys] */
+};
+
+static int seen(const struct problem *t, int row, long i, long j)
+{
+	long last = i + t->len[row] - (t->qs[row + 1] - t->qs[row]);
+
+	return j <= last && (!t->h.window || j > last - t->h.window);
+}
+
+/* p = softmax(scale q k'), o = p v, for head h of one row. */
+static void refer_row(struct problem *t, int row, int h)
+{
+	long n = t->qs[row + 1] - t->qs[row], g = h / (t->h.q / t->h.kv), dim = t->h.dim;
+	long qc = h * t->h.q_stride, kc = g * t->h.kv_stride, k0 = t->ks[row];
+
+	for (long i = 0; i < n; i++) {
+		double high = -INFINITY, sum = 0;
+		long token = t->qs[row] + i;
+
+		for (long j = 0; j < t->len[row]; j++) {
+			double s = 0;
+
+			for (long c = 0; c < dim; c++)
+				s += get(t->q, token, qc + c) * get(t->k, k0 + j, kc + c);
+			R(t->p, i, j) = s = seen(t, row, i, j) ? s * t->h.scale : -INFINITY;
+			high = fmax(high, s);
+		}
+		for (long j = 0; j < t->len[row]; j++)
+			sum += R(t->p, i, j) = exp(R(t->p, i, j) - high);
+		for (long j = 0; j < t->len[row]; j++) {
+			R(t->p, i, j) /= sum;
+			for (long c = 0; c < dim; c++)
+				R(t->o, token, h * dim + c) +=
+					R(t->p, i, j) * get(t->v, k0 + j, kc + c);
+		}
+		R(t->lse, token, h) = high + log(sum);
+	}
+}
+
+/* The gradient, from p and o of refer_row. */
+static void refer_back(struct problem *t, int row, int h)
+{
+	long n = t->qs[row + 1] - t->qs[row], g = h / (t->h.q / t->h.kv), dim = t->h.dim;
+	long qc = h * t->h.q_stride, kc = g * t->h.kv_stride, k0 = t->ks[row];
+
+	for (long i = 0; i < n; i++) {
+		long token = t->qs[row] + i;
+		double d = 0;
+
+		for (long c = 0; c < dim; c++)
+			d += get(t->dout, token, h * dim + c) * R(t->o, token, h * dim + c);
+		for (long j = 0; j < t->len[row]; j++) {
+			double dp = 0, p = R(t->p, i, j), ds;
+
+			for (long c = 0; c < dim; c++) {
+				dp += get(t->dout, token, h * dim + c) * get(t->v, k0 + j, kc + c);
+				R(t->dv, k0 + j, kc + c) += p * get(t->dout, token, h * dim + c);
+			}
+			ds = t->h.scale * p * (dp - d);
+			for (long c = 0; c < dim; c++) {
+				R(t->dq, token, qc + c) += ds * get(t->k, k0 + j, kc + c);
+				R(t->dk, k0 + j, kc + c) += ds * get(t->q, token, qc + c);
+			}
+		}
+	}
+}
+
+static void refer(struct problem *t)
+{
+	t->o = ref_new(t->queries, t->h.q * t->h.dim);
+	t->lse = ref_new(t->queries, t->h.q);
+	t->p = ref_new(t->spans.longest, t->spans.longest);
+	for (int row = 0; row < t->spans.n; row++)
+		for (int h = 0; h < t->h.q; h++)
+			refer_row(t, row, h);
+}
+
+/* The gradients, given the o that the operation is given: it may be rounded. */
+static void refer_gradients(struct problem *t, struct mat o)
+{
+	struct ref exact = t->o, given = ref_of(o), spare = ref_new(exact.rows, exact.cols);
+
+	t->dq = ref_new(t->q.rows, t->q.cols);
+	t->dk = ref_new(t->k.rows, t->k.cols);
+	t->dv = ref_new(t->v.rows, t->v.cols);
+	for (int row = 0; row < t->spans.n; row++)
+		for (int h = 0; h < t->h.q; h++) {
+			t->o = spare;
+			refer_row(t, row, h);
+			t->o = given;
+			refer_back(t, row, h);
+		}
+	t->o = exact;
+}
+
+/* Rows of `queries` and `keys` lengths, ending with -1. */
+static struct problem make(struct heads h, enum dtype type, const int *queries, const int *keys,
+                           double size)
+{
+	struct problem t = {.h = h, .size = size};
+	long nq = h.q_stride * (h.q - 1) + h.dim, nk = h.kv_stride * (h.kv - 1) + h.dim;
+	int n = 0, gap = keys == queries ? 0 : 3;
+
+	for (; queries[n] >= 0; n++) {
+		t.qs[n] = t.queries;
+		t.ks[n] = t.keys;
+		t.len[n] = keys[n];
+		t.queries += queries[n];
+		t.keys += keys[n] + gap;
+		t.spans.longest = keys[n] > t.spans.longest ? keys[n] : t.spans.longest;
+	}
+	t.qs[n] = t.queries;
+	t.spans.n = n;
+	t.q = host_mat(type, t.queries, nq, 3, size);
+	t.k = host_mat(type, t.keys, nk, 1, size);
+	t.v = host_mat(type, t.keys, nk, 0, 1);
+	t.dout = host_mat(type, t.queries, h.q * h.dim, 2, 1);
+	refer(&t);
+	return t;
+}
+
+static struct mat blank(struct mat like, long gap)
+{
+	struct mat host = host_mat(like.type, like.rows, like.cols, gap, 1), m = upload(host);
+
+	return m;
+}
+
+/* What lies between the heads is not the gradient's: it stays. */
+static void keep_gaps(struct ref want, struct mat before, long stride, long dim)
+{
+	struct mat host = download(before);
+
+	for (long i = 0; i < want.rows; i++)
+		for (long j = 0; j < want.cols; j++)
+			if (j % stride >= dim)
+				R(want, i, j) = get(host, i, j);
+}
+
+static int forward(struct problem *t, struct mat *o, float **lse, const char *name)
+{
+	struct mat q = upload(t->q), k = upload(t->k), v = upload(t->v), again;
+	struct spans s = t->spans;
+	char text[200];
+
+	s.q = upload_bytes(t->qs, sizeof t->qs);
+	s.k = upload_bytes(t->ks, sizeof t->ks);
+	s.len = upload_bytes(t->len, sizeof t->len);
+	*o = blank(t->dout, 5);
+	again = blank(t->dout, 5);
+	*lse = dev_alloc(4 * (t->queries * t->h.q + 1));
+	op->attn(dev, *o, *lse, q, k, v, s, t->h);
+	op->attn(dev, again, NULL, q, k, v, s, t->h);
+	snprintf(text, sizeof text, "attn %s %s: o", name, type_name(t->q.type));
+	agrees(*o, t->o, 3e-6 * t->size * t->size, 1, text);
+	snprintf(text, sizeof text, "attn %s %s: lse", name, type_name(t->q.type));
+	agrees(mat_of(*lse, F32, t->queries, t->h.q), t->lse, 2e-6, t->size, text);
+	same_bytes(*o, again, "the same bits twice, without lse too");
+	return 0;
+}
+
+static void backward(struct problem *t, struct mat o, const float *lse, const char *name)
+{
+	struct mat q = upload(t->q), k = upload(t->k), v = upload(t->v), dout = upload(t->dout);
+	struct mat dq = blank(t->q, 3), dk = blank(t->k, 1), dv = blank(t->v, 0);
+	double tol = 5e-6 * t->size * sqrt(t->h.q / t->h.kv);
+	struct spans s = t->spans;
+	struct mat rounded = download(o);
+	char text[200];
+
+	refer_gradients(t, rounded);
+
+	s.q = s.k = upload_bytes(t->qs, sizeof t->qs);
+	s.len = upload_bytes(t->len, sizeof t->len);
+	keep_gaps(t->dq, dq, t->h.q_stride, t->h.dim);
+	keep_gaps(t->dk, dk, t->h.kv_stride, t->h.dim);
+	keep_gaps(t->dv, dv, t->h.kv_stride, t->h.dim);
+	for (int twice = 0; twice < 2; twice++)
+		op->attn_back(dev, dq, dk, dv, dout, o, lse, q, k, v, s, t->h);
+	snprintf(text, sizeof text, "attn_back %s %s: dq", name, type_name(t->q.type));
+	agrees(dq, t->dq, tol, t->size, text);
+	snprintf(text, sizeof text, "attn_back %s %s: dk", name, type_name(t->q.type));
+	agrees(dk, t->dk, tol, t->size, text);
+	snprintf(text, sizeof text, "attn_back %s %s: dv", name, type_name(t->q.type));
+	agrees(dv, t->dv, tol, 1, text);
+}
+
+static void check(const char *name, struct heads h, const int *queries, const int *keys, double size)
+{
+	for (int type = F32; type <= BF16; type++) {
+		struct problem t = make(h, type, queries, keys, size);
+		struct mat o;
+		float *lse;
+
+		forward(&t, &o, &lse, name);
+		if (keys == queries)
+			backward(&t, o, lse, name);
+		tidy();
+	}
+}
+
+static struct heads heads(int q, int kv, int dim, int gap, int window)
+{
+	return (struct heads){q, kv, dim, dim + gap, dim + gap, window, 1 / sqrt(dim)};
+}
+
+static void check_rope(enum dtype type, int n, int dim, int rotary, int tokens)
+{
+	int half = rotary / 2, stride = dim + 2;
+	struct mat x = host_mat(type, tokens, (n - 1) * stride + dim, 3, 1), y = upload(x);
+	struct mat turn = host_mat(F32, 50, rotary, 0, 1);
+	int32_t *position = host_alloc(4 * tokens);
+	struct ref want = ref_of(x), back = ref_of(x);
+	char name[100];
+
+	for (int i = 0; i < tokens; i++) {
+		position[i] = rng_below(&dice, 50);
+		for (int h = 0; h < n; h++)
+			for (int j = 0; j < half; j++) {
+				long a = h * stride + j, b = a + half;
+				double c = get(turn, position[i], j);
+				double s = get(turn, position[i], half + j);
+
+				R(want, i, a) = get(x, i, a) * c - get(x, i, b) * s;
+				R(want, i, b) = get(x, i, b) * c + get(x, i, a) * s;
+				R(back, i, a) = get(x, i, a) * (c * c + s * s);
+				R(back, i, b) = get(x, i, b) * (c * c + s * s);
+			}
+	}
+	int32_t *at = upload_bytes(position, 4 * tokens);
+	float *table = upload(turn).p;
+	snprintf(name, sizeof name, "rope %s, %d of %d", type_name(type), rotary, dim);
+	op->rope(dev, y, n, stride, rotary, at, table, 1);
+	agrees(y, want, 1e-6, 1, name);
+	op->rope(dev, y, n, stride, rotary, at, table, -1);
+	agrees(y, back, type == BF16 ? 3e-2 : 2e-6, 2, "rope and its inverse");
+	tidy();
+}
+
+int main(void)
+{
+	static const int short_rows[] = {1, 2, 17, 33, -1}, one[] = {1, -1}, long_rows[] = {150, 97, -1};
+	static const int with_empty[] = {0, 5, 0, 3, -1}, none[] = {-1};
+	static const int next[] = {1, 3, 40, -1}, cached[] = {70, 3, 161, -1};
+
+	open_device("cpu", 0);
+	check("short rows", heads(3, 3, 16, 0, 0), short_rows, short_rows, 1);
+	check("grouped", heads(9, 3, 64, 0, 0), long_rows, long_rows, 1);
+	check("odd dim, gaps", heads(4, 2, 37, 5, 0), short_rows, short_rows, 1);
+	check("one key head for many", heads(7, 1, 8, 0, 0), long_rows, long_rows, 1);
+	check("more heads than a tile", heads(100, 1, 4, 0, 0), short_rows, short_rows, 1);
+	check("dim 256", heads(2, 1, 256, 0, 0), short_rows, short_rows, 1);
+	check("window", heads(4, 2, 32, 0, 10), long_rows, long_rows, 1);
+	check("window 1", heads(2, 2, 16, 0, 1), short_rows, short_rows, 1);
+	check("one token", heads(2, 1, 16, 0, 0), one, one, 1);
+	check("empty rows", heads(2, 1, 16, 0, 0), with_empty, with_empty, 1);
+	check("no rows", heads(2, 1, 16, 0, 0), none, none, 1);
+	check("cache", heads(6, 2, 64, 0, 0), next, cached, 1);
+	check("cache, window", heads(6, 2, 20, 4, 50), next, cached, 1);
+	check("large scores", heads(2, 1, 32, 0, 0), long_rows, long_rows, 8);
+	for (int type = F32; type <= BF16; type++) {
+		check_rope(type, 3, 64, 64, 19);
+		check_rope(type, 4, 64, 16, 5);
+		check_rope(type, 1, 5, 2, 1);
+	}
+	dev_close(dev);
+	return tap_done();
+}

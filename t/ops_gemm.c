@@ -1,0 +1,93 @@
+/* ops_gemm.c - c = alpha op(a) op(b) + beta c, every way round. */
+#include "ops_help.h"
+
+static struct ref expected(struct mat c, struct mat a, int ta, struct mat b, int tb, double alpha,
+                           double beta)
+{
+	struct ref r = ref_new(c.rows, c.cols);
+	long k = ta ? a.rows : a.cols;
+
+	for (long i = 0; i < c.rows; i++)
+		for (long j = 0; j < c.cols; j++) {
+			double s = 0;
+
+			for (long l = 0; l < k; l++)
+				s += (ta ? get(a, l, i) : get(a, i, l)) *
+				     (tb ? get(b, j, l) : get(b, l, j));
+			R(r, i, j) = alpha * s + (beta != 0 ? beta * get(c, i, j) : 0);
+		}
+	return r;
+}
+
+static void one(long m, long n, long k, int ta, int tb, enum dtype type, enum dtype ctype,
+                float alpha, float beta, long gap)
+{
+	struct mat a = ta ? host_mat(type, k, m, gap, 1) : host_mat(type, m, k, gap, 1);
+	struct mat b = tb ? host_mat(type, n, k, gap, 1) : host_mat(type, k, n, gap, 1);
+	struct mat c = host_mat(ctype, m, n, gap, 1);
+	char name[200];
+
+	if (beta == 0 && m && n)
+		set(c, 0, 0, NAN);     /* not read */
+	struct ref want = expected(c, a, ta, b, tb, alpha, beta);
+	struct mat da = upload(a), db = upload(b), dc = upload(c), dc2 = upload(c);
+	snprintf(name, sizeof name, "%ldx%ldx%ld %s%s %s->%s alpha %g beta %g gap %ld", m, n, k,
+	         ta ? "t" : "n", tb ? "t" : "n", type_name(type), type_name(ctype), alpha, beta, gap);
+	op->gemm(dev, dc, da, ta, db, tb, alpha, beta);
+	op->gemm(dev, dc2, da, ta, db, tb, alpha, beta);
+	/* sums of k products of size 1 wander by sqrt(k) roundings */
+	agrees(dc, want, 4e-6, fabs(alpha) * sqrt(k) + fabs(beta), name);
+	struct mat x = download(dc), y = download(dc2);
+	if (memcmp(x.p, y.p, mat_bytes(x)))
+		ok(0, "%s: the same bits twice", name);
+	tidy();
+}
+
+static void shapes(int ta, int tb, enum dtype type, enum dtype ctype)
+{
+	static const long size[][3] = {
+		{1, 1, 1}, {1, 37, 64}, {5, 1, 19}, {33, 17, 16}, {16, 130, 100}, {70, 16, 129}};
+	static const float scale[][2] = {{1, 0}, {1, 1}, {0.5, 0}, {-2, 0.25}, {0.5, 1}};
+
+	for (size_t s = 0; s < sizeof size / sizeof *size; s++)
+		for (size_t i = 0; i < sizeof scale / sizeof *scale; i++)
+			one(size[s][0], size[s][1], size[s][2], ta, tb, type, ctype, scale[i][0],
+			    scale[i][1], (s + i) % 3 * 5);
+}
+
+/* More shapes than are kept: the cache must let go of old ones. */
+static void many_shapes(void)
+{
+	int good = 1;
+
+	for (int n = 1; n <= 700; n++) {
+		struct mat a = mat_of(dev_alloc(4 * n), F32, 1, n);
+		struct mat c = mat_of(dev_alloc(4), F32, 1, 1), got;
+
+		for (int j = 0; j < n; j++)
+			((float *)a.p)[j] = 1;
+		op->gemm(dev, c, a, 0, a, 1, 1, 0);
+		got = download(c);
+		good &= get(got, 0, 0) == n;
+		tidy();
+	}
+	ok(good, "seven hundred shapes");
+}
+
+int main(void)
+{
+	open_device("cpu", 0);
+	for (int ta = 0; ta < 2; ta++)
+		for (int tb = 0; tb < 2; tb++)
+			for (int t = 0; t < 2; t++)
+				for (int c = 0; c < 2; c++)
+					shapes(ta, tb, t ? BF16 : F32, c ? BF16 : F32);
+	one(0, 4, 3, 0, 0, F32, F32, 1, 0, 0);
+	one(4, 3, 0, 0, 0, F32, F32, 1, 0.5, 2);
+	one(4, 3, 0, 0, 0, BF16, BF16, 1, 0, 2);
+	one(3, 1100, 1030, 0, 1, BF16, F32, 1, 1, 0);
+	one(1100, 3, 5000, 1, 0, F32, BF16, 1, 1, 1);
+	many_shapes();
+	dev_close(dev);
+	return tap_done();
+}

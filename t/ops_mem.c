@@ -1,0 +1,141 @@
+/* ops_mem.c - memory, conversion, rows by index, biases, and devices by name. */
+#include "ops_help.h"
+
+static void check_devices(void)
+{
+	const char *why = NULL;
+	struct dev *d = dev_open("abacus", 0, &why);
+
+	ok(!d && why && *why, "an unknown device says why: %s", why);
+	d = dev_open("auto", 1, &why);
+	ok(d != NULL, "auto is always something");
+	dev_close(d);
+	dev_close(NULL);
+}
+
+static void check_memory(void)
+{
+	static const char text[] = "held by the host";
+	char *p = dev_alloc(100), back[sizeof text] = "";
+	const void *held = op->adopt(dev, text, sizeof text);
+
+	ok((uintptr_t)p % 64 == 0, "alloc is aligned");
+	op->put(dev, p, text, sizeof text);
+	op->get(dev, back, p, sizeof text);
+	same(back, text, "put and get");
+	op->zero(dev, p, 5);
+	op->get(dev, back, p, sizeof text);
+	ok(!memcmp(back, "\0\0\0\0\0by the host", sizeof text - 5), "zero");
+	op->get(dev, back, held, sizeof text);
+	same(back, text, "adopt");
+	op->disown(dev, held);
+	tidy();
+}
+
+/* bf16 by copy: to nearest, ties to even, infinities and NaN kept. */
+static void check_rounding(void)
+{
+	static const float x[] = {1, 1.00390625f, 1.01171875f, 1.0039064f, -3.4e38f, 1e-40f, INFINITY,
+	                          -INFINITY, -0.0f, 3.3895314e38f, 65280, 1.0f / 3};
+	static const uint16_t want[] = {0x3f80, 0x3f80, 0x3f82, 0x3f81, 0xff80, 0x0001, 0x7f80, 0xff80,
+	                                0x8000, 0x7f7f, 0x477f, 0x3eab};
+	enum { N = sizeof x / sizeof *x };
+	uint32_t nan = 0x7f800001;      /* its payload lies below bf16 */
+	uint16_t y[N + 1];
+	float in[N + 1];
+	struct mat u = mat_of(dev_alloc(sizeof in), F32, 1, N + 1);
+	struct mat v = mat_of(dev_alloc(sizeof y), BF16, 1, N + 1);
+
+	memcpy(in, x, sizeof x);
+	memcpy(in + N, &nan, 4);
+	op->put(dev, u.p, in, sizeof in);
+	op->copy(dev, v, u);
+	op->get(dev, y, v.p, sizeof y);
+	for (int i = 0; i < N; i++)
+		ok(y[i] == want[i], "%g is bf16 %04x", x[i], want[i]);
+	ok((y[N] & 0x7fff) > 0x7f80, "NaN stays NaN");
+	tidy();
+}
+
+static void check_copy(enum dtype to, enum dtype from, long rows, long cols)
+{
+	struct mat x = host_mat(from, rows, cols, 3, 1), y = host_mat(to, rows, cols, 1, 1);
+	struct mat ux = upload(x), uy = upload(y);
+	struct ref want = ref_of(x);
+
+	op->copy(dev, uy, ux);
+	agrees(uy, want, 0, 0, "copy");
+	tidy();
+}
+
+static void check_rows(enum dtype to, enum dtype from, long n, long table, long cols)
+{
+	struct mat x = host_mat(from, table, cols, 3, 1), y = host_mat(to, n, cols, 1, 1);
+	struct mat ux = upload(x), uy = upload(y), z = host_mat(to, table, cols, 2, 1), uz = upload(z);
+	struct mat s = host_mat(F32, table, cols, 2, 1), us = upload(s), dy = host_mat(from, n, cols, 1, 1);
+	struct ref gathered = ref_new(n, cols), scattered = ref_of(z), added = ref_of(s);
+	int32_t *id = host_alloc(4 * n), *own = host_alloc(4 * n), *uid;
+	char name[100];
+
+	for (long i = 0; i < n; i++) {
+		id[i] = rng_below(&dice, table / 2 + 1);
+		own[i] = table - 1 - i;
+		for (long j = 0; j < cols; j++) {
+			R(gathered, i, j) = get(x, id[i], j);
+			R(scattered, own[i], j) = get(dy, i, j);
+			R(added, id[i], j) += get(dy, i, j);
+		}
+	}
+	snprintf(name, sizeof name, "gather %s <- %s, %ld of %ldx%ld", type_name(to), type_name(from), n,
+	         table, cols);
+	uid = upload_bytes(id, 4 * n);
+	struct mat udy = upload(dy);
+	op->gather(dev, uy, ux, uid);
+	agrees(uy, gathered, 0, 0, name);
+	op->scatter_add(dev, us, udy, uid);
+	agrees(us, added, 2e-6, 1, "scatter_add");
+	op->scatter(dev, uz, udy, upload_bytes(own, 4 * n));
+	agrees(uz, scattered, 0, 0, "scatter");
+	tidy();
+}
+
+static void check_bias(enum dtype type, long rows, long cols)
+{
+	struct mat y = host_mat(type, rows, cols, 3, 1), b = host_mat(F32, 1, cols, 0, 1);
+	struct mat uy = upload(y), ub = upload(b), udb = upload(b);
+	struct ref want = ref_of(y), sum = ref_of(b);
+
+	for (long i = 0; i < rows; i++)
+		for (long j = 0; j < cols; j++) {
+			R(want, i, j) += get(b, 0, j);
+			R(sum, 0, j) += get(y, i, j);
+		}
+	op->bias_back(dev, udb, uy);
+	agrees(udb, sum, 2e-6, sqrt(rows), "bias_back");
+	op->bias(dev, uy, ub);
+	agrees(uy, want, 1e-6, 1, "bias");
+	tidy();
+}
+
+int main(void)
+{
+	check_devices();
+	open_device("cpu", 0);
+	check_memory();
+	check_rounding();
+	for (int to = F32; to <= BF16; to++)
+		for (int from = F32; from <= BF16; from++) {
+			check_copy(to, from, 5, 2100);
+			check_copy(to, from, 1, 1);
+			check_copy(to, from, 0, 3);
+			check_rows(to, from, 7, 20, 100);
+			check_rows(to, from, 30, 30, 1030);
+			check_rows(to, from, 1, 1, 1);
+		}
+	for (int type = F32; type <= BF16; type++) {
+		check_bias(type, 33, 1100);
+		check_bias(type, 1, 1);
+	}
+	dev_close(dev);
+	return tap_done();
+}

@@ -1,0 +1,65 @@
+#!/bin/sh
+# The pipelines parse, the demonstration rows are what they claim, and the
+# quickstart runs from end to end (on stories260K, which takes seconds).
+. "$(dirname "$0")/tap.sh"
+P=$T/../pipelines
+D=$P/demo
+
+for f in "$P"/*.sh; do
+	sh -n "$f"; ok $? "sh parses ${f##*/}"
+	if command -v dash > /dev/null; then dash -n "$f"; ok $? "dash parses ${f##*/}"; fi
+done
+
+# The paper's Makefile says what it would run; without rows, what it lacks.
+for paper in llama3 merlinite pythia; do
+	out=$(make -n -f "$P/paper/Makefile" OUT="$TMP/paper" PAPER=$paper MODEL=m \
+		TRAIN="$D/train.jsonl" SAFE="$D/safe.jsonl" PROMPTS="$D/prompts.jsonl" 2>&1)
+	like "$out" 'seal-score -m m --safe .* --selector-lr [45]e-3 .* --gamma-step 0.0[23] --epochs [23]' "paper: $paper"
+done
+like "$(make -n -f "$P/paper/Makefile" 2>&1)" 'TRAIN= is not given' "paper: no rows"
+like "$(make -n -f "$P/paper/Makefile" PAPER=none 2>&1)" 'PAPER=none: llama3' "paper: no such setting"
+
+# The demonstration rows.
+n() { jq -s "map(select($2)) | length" "$D/$1.jsonl"; }
+is "$(n train true) $(n safe true) $(n test-safe true) $(n test-utility true) $(n prompts true)" \
+	"300 100 40 40 12" "so many rows"
+is "$(n train '.label == "unsafe"') $(n train '.label == "safe"')" "68 232" "train: safe and unsafe rows"
+is "$(cat "$D"/*.jsonl | jq -s 'map(select(.label != "safe" and .label != "unsafe")) | length')" 0 "every row has a label"
+is "$(cat "$D/safe.jsonl" "$D"/test-*.jsonl | jq -s 'map(select(.label != "safe")) | length')" 0 "trusted and test rows are safe"
+is "$(cat "$D"/*.jsonl | jq -s 'map(.id) | length - (unique | length)')" 0 "ids are unique"
+is "$(cat "$D"/*.jsonl | jq -s 'map(.messages[0].content) | length - (unique | length)')" 0 "no prompt occurs twice"
+is "$(cat "$D"/*.jsonl | jq -s '[.[] | .messages[1].content // empty | splits("(?<=[.!?]) ")] | length - (unique | length)')" 0 \
+	"no sentence of an answer occurs twice"
+is "$(cat "$D"/[st]*.jsonl | jq -s 'map(select((.messages | map(.role)) != ["user", "assistant"] or
+	(.messages[1].content | [splits("\\s+")] | length < 8 or length > 60))) | length')" 0 "answers of 8 to 60 words"
+is "$(jq -c '.messages | map(.role)' "$D/prompts.jsonl" | sort -u)" '["user"]' "prompts end where the answer would begin"
+is "$(jq -s 'group_by(.label) | map(map(.source) | unique | length)' -c "$D/train.jsonl")" '[10,4]' "sources of both labels"
+
+# The quickstart, on a small model.
+small=$SEAL_DATA/models/stories260K
+what="quickstart on stories260K"
+if [ ! -d "$small" ]; then
+	skip "$what" "no $small"
+elif ! command -v gnuplot > /dev/null; then
+	skip "$what" "no gnuplot"
+else
+	env -i PATH="$PATH" MODEL="$small" N=40 OUT="$TMP/out" \
+		sh "$P/quickstart.sh" > "$TMP/table" 2> "$TMP/err"
+	rc=$?
+	ok $rc "$what"
+	[ $rc -eq 0 ] || tail -n 5 "$TMP/err" | sed 's/^/# /'
+	R=$TMP/out/result.json
+	is "$(jq -c '[.rows, (.scores | length), (.tuned | length)]' "$R")" '[40,9,4]' "result.json has all methods and models"
+	is "$(jq '[.scores[] | .auroc, .kept_unsafe | numbers] | length' "$R")" 18 "every score has its AUROC and share"
+	is "$(jq '[.scores[1:][] | .seconds, .peak_bytes | numbers] | length' "$R")" 16 "every run of a model has its cost"
+	is "$(jq -c '.tuned | map(.rows)' "$R")" '[0,40,32,32]' "80 % of the rows are kept"
+	is "$(jq '[.tuned[] | .nll_safe, .nll_utility, .refusals | numbers] | length' "$R")" 12 "every model has its figures"
+	like "$(head -c 4 "$TMP/out/scores.png" | tail -c 3)" PNG "scores.png is a picture"
+	like "$(cat "$TMP/table")" 'bilevel Algorithm 1, gap +[01]\.[0-9]{3}' "the table shows them"
+	"$BIN/seal-score" -q -m "$small" --safe "$TMP/out/safe.tok" --seed 1 --method bilevel --algorithm 1 \
+		--score gap --plain "$TMP/out/train.tok" > "$TMP/gap.jsonl"
+	is "$(jq -n --slurpfile a "$TMP/gap.jsonl" --slurpfile b "$TMP/out/alg1.gap.jsonl" \
+		'[range(1; 41) | $a[.].score - $b[.].score | fabs] | max < 1e-6')" true \
+		"a score computed from the columns is the one that seal-score writes"
+fi
+done_testing

@@ -1,0 +1,244 @@
+/* scores.c - the scores file there and back, and the order statistics against
+ * their definitions, counted pair by pair. */
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../lib/base/rng.h"
+#include "../lib/learn/scores.h"
+#include "tap.h"
+
+enum { N = 300, MILLION = 1000000 };
+
+static double pairs_auroc(const double v[], const int positive[], long n)
+{
+	double good = 0, all = 0;
+
+	for (long i = 0; i < n; i++)
+		for (long j = 0; j < n; j++)
+			if (positive[i] && !positive[j]) {
+				good += v[i] > v[j] ? 1 : v[i] == v[j] ? 0.5 : 0;
+				all++;
+			}
+	return good / all;
+}
+
+static double auroc(const double v[], const int positive[], long n)
+{
+	double x[N], y[N], win[N], sum = 0;
+	long nx = 0, ny = 0;
+
+	for (long i = 0; i < n; i++)
+		if (positive[i])
+			x[nx++] = v[i];
+		else
+			y[ny++] = v[i];
+	rank_wins(x, nx, y, ny, win);
+	for (long j = 0; j < ny; j++)
+		sum += win[j];
+	return sum / nx / ny;
+}
+
+static double pairs_rank(const double v[], long n, long i)
+{
+	double below = 0, equal = 0;
+
+	for (long j = 0; j < n; j++) {
+		below += v[j] < v[i];
+		equal += v[j] == v[i];
+	}
+	return below + (equal + 1) / 2;
+}
+
+static double pairs_spearman(const double x[], const double y[], long n)
+{
+	double sx = 0, sy = 0, xx = 0, yy = 0, xy = 0;
+
+	for (long i = 0; i < n; i++) {
+		double a = pairs_rank(x, n, i), b = pairs_rank(y, n, i);
+
+		sx += a, sy += b, xx += a * a, yy += b * b, xy += a * b;
+	}
+	return (xy - sx * sy / n) / sqrt((xx - sx * sx / n) * (yy - sy * sy / n));
+}
+
+/* values: how many different ones, 0 for no ties */
+static void statistics(struct rng *r, int values, const char *name)
+{
+	double x[N], y[N];
+	int positive[N];
+
+	for (int i = 0; i < N; i++) {
+		positive[i] = rng_below(r, 3) == 0;
+		x[i] = values ? (double)rng_below(r, values) : rng_unit(r);
+		y[i] = values ? x[i] + rng_below(r, values) : x[i] + rng_unit(r);
+	}
+	x[0] = x[1] = -INFINITY;
+	near(auroc(x, positive, N), pairs_auroc(x, positive, N), 1e-12, name);
+	near(spearman(x, y, N), pairs_spearman(x, y, N), 1e-12, name);
+}
+
+static void edges(void)
+{
+	const double x[] = {1, 2, 3, 4}, down[] = {8, 4, 2, 1}, flat[] = {5, 5, 5, 5};
+	const int half[] = {0, 0, 1, 1};
+
+	ok(auroc(x, half, 4) == 1 && auroc(down, half, 4) == 0 && auroc(flat, half, 4) == 0.5,
+	   "auroc is 1, 0 and 1/2 at its ends and for ties");
+	ok(spearman(x, down, 4) == -1 && spearman(x, x, 4) == 1, "spearman is 1 and -1 at its ends");
+	ok(isnan(spearman(x, flat, 4)) && isnan(spearman(x, x, 1)) && isnan(spearman(x, x, 0)),
+	   "spearman of a constant, of one and of nothing is NaN");
+}
+
+static void keeps(void)
+{
+	ok(keep_count("80%", 10) == 8 && keep_count("50%", 5) == 3 && keep_count("50%", 4) == 2 &&
+	   keep_count("0%", 9) == 0 && keep_count("100%", 9) == 9, "a share is rounded half up");
+	ok(keep_count("33.3%", 500) == 167 && keep_count("0.1%", 500) == 1 &&
+	   keep_count("1.1%", 500) == 6 && keep_count("16.4%", 375) == 62, "the half is a half for decimal shares too");
+	ok(keep_count("17", 3) == 17 && keep_count("0", 3) == 0, "a count is itself");
+	ok(keep_count("", 1) < 0 && keep_count("%", 1) < 0 && keep_count("-1", 1) < 0 &&
+	   keep_count("101%", 1) < 0 && keep_count("8.5", 1) < 0 && keep_count("1e1%", 1) < 0 &&
+	   keep_count("nan%", 1) < 0 && keep_count("80%%", 1) < 0 && keep_count("1.2.3%", 1) < 0 &&
+	   keep_count("80 %", 1) < 0 && keep_count("99999999999999999999", 1) < 0,
+	   "anything else is neither");
+}
+
+static void order(void)
+{
+	const struct score s[] = {
+		{ .id = "low", .hash = 1, .score = -3 }, { .id = "b", .hash = 9, .score = 2 },
+		{ .id = "null", .hash = 1, .score = NAN }, { .id = "high", .hash = 7, .score = 5 },
+		{ .id = "tie", .hash = 4, .score = 2 }, { .id = "a", .hash = 9, .score = 2 },
+	};
+	const struct score *p[] = { &s[0], &s[1], NULL, &s[2], &s[3], &s[4], &s[5] };
+	const long want[] = { 4, 5, 6, 1, 0, 2, 3 };
+	long got[7];
+
+	ok(rank_order(p, 7, got) == 5, "null and missing scores are not counted");
+	ok(!memcmp(got, want, sizeof want), "best first, ties by hash then id, null last");
+}
+
+static void there_and_back(const char *path)
+{
+	const struct score rows[] = {
+		{ "1", 0xfedcba9876543210u, 1, 0.1, 1.0 / 3, 1, 12, 1e-300, -2.5, 1e22 },
+		{ "\"ü\n", 0, 5, NAN, NAN, -1, -1, NAN, NAN, NAN },
+		{ "x", 7, 6, (float)0.1, -0.0, 0, 0, 5e-324, 123456789.123456789, 3 },
+	};
+	json_t *header = json_pack("{s:s, s:i}", "method", "loss", "seed", 3);
+	struct zout *out = zout_open(path, ZOUT_ZSTD);
+	struct scores *s;
+	int same = 1;
+
+	scores_write(out, header, rows, 3);
+	zout_close(out);
+	json_decref(header);
+	s = scores_read(path);
+	for (int i = 0; i < s->n && i < 3; i++) {
+		const struct score *a = &rows[i], *b = &s->row[i];
+		const double *p = &a->loss_base, *q = &b->loss_base;
+
+		same &= !strcmp(a->id, b->id) && a->hash == b->hash && a->line == b->line &&
+		        a->visits == b->visits && a->last == b->last;
+		same &= isnan(a->score) ? isnan(b->score) : a->score == b->score;
+		same &= isnan(a->weight) ? isnan(b->weight) : a->weight == b->weight;
+		for (int k = 0; k < 3; k++)
+			same &= isnan(p[k]) ? isnan(q[k]) : p[k] == q[k];
+	}
+	ok(s->n == 3 && same, "every number reads back");
+	ok(json_integer_value(json_object_get(s->header, "rows")) == 3 &&
+	   !strcmp(json_text(s->header, "method", ""), "loss"), "and the header");
+	struct score_index *x = score_index(s);
+	ok(score_lookup(x, "x", 7) == &s->row[2] && !score_lookup(x, "y", 7), "rows are found by id");
+	score_index_close(x);
+	scores_close(s);
+}
+
+static void broken(void)
+{
+	static const char *const bad[] = {
+		"", "[]", "{}", "{\"id\":1,\"hash\":\"0000000000000000\",\"score\":1}",
+		"{\"id\":\"a\",\"hash\":\"000000000000000\",\"score\":1}",
+		"{\"id\":\"a\",\"hash\":\"000000000000000g\",\"score\":1}",
+		"{\"id\":\"a\",\"hash\":\"0000000000000000\"}",
+		"{\"id\":\"a\",\"hash\":\"0000000000000000\",\"score\":\"1\"}",
+		"{\"id\":\"a\",\"hash\":\"0000000000000000\",\"score\":1,\"last\":1.5}",
+		"{\"id\":\"a\",\"hash\":\"0000000000000000\",\"score\":1,\"line\":-1}",
+		"{\"id\":\"a\",\"hash\":\"0000000000000000\",\"score\":1,\"loss\":[]}",
+		"{\"id\":\"a\",\"hash\":\"0000000000000000\",\"score\":NaN}",
+	};
+	static const char *const heads[] = {
+		"{}", "{\"seal\":\"tokens\",\"rows\":1}", "{\"seal\":\"scores\"}",
+		"{\"seal\":\"scores\",\"rows\":-1}", "{\"seal\":\"scores\",\"rows\":1.0}", "7", "{",
+	};
+	const char *good = "{\"id\":\"a\",\"hash\":\"00000000000000ff\",\"score\":null}";
+	struct score s;
+	struct fault f;
+	json_t *h;
+	long rows;
+	int all = 1;
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		all &= score_parse(bad[i], strlen(bad[i]), &s, &f) == -1 && *f.text;
+	ok(all, "broken rows are faults");
+	for (size_t i = all = 0; i < sizeof heads / sizeof *heads; i++)
+		all += scores_header(heads[i], strlen(heads[i]), &h, &rows, &f) == -1;
+	ok(all == sizeof heads / sizeof *heads, "broken headers are faults");
+	ok(!score_parse(good, strlen(good), &s, &f) && s.hash == 255 && isnan(s.score) &&
+	   s.line == -1 && isnan(s.loss), "what a row lacks is null");
+	free(s.id);
+}
+
+static double seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec * 1e-9;
+}
+
+static void scale(struct rng *r)
+{
+	struct score *s = xzalloc(MILLION, sizeof *s);
+	const struct score **p = xalloc(MILLION * sizeof *p);
+	long *place = xalloc(MILLION * sizeof *place);
+	int sorted = 1;
+	double start;
+
+	for (long i = 0; i < MILLION; i++) {
+		s[i] = (struct score){ .id = "", .hash = i, .score = rng_below(r, MILLION / 2) };
+		p[i] = &s[i];
+	}
+	start = seconds();
+	rank_order(p, MILLION, place);
+#ifdef SEAL_SAN
+	start = seconds();
+#endif
+	ok(seconds() - start < 2, "a million scores are ranked in under two seconds (%.2f)", seconds() - start);
+	for (long i = 1; i < MILLION; i++)
+		sorted &= s[place[i - 1]].score > s[place[i]].score ||
+		          (s[place[i - 1]].score == s[place[i]].score && place[i - 1] < place[i]);
+	ok(sorted, "and rightly so");
+	free(place);
+	free(p);
+	free(s);
+}
+
+int main(void)
+{
+	struct rng r = rng_new(1, 2);
+	char path[] = "/tmp/seal-scores-XXXXXX";
+
+	close(mkstemp(path));
+	statistics(&r, 0, "without ties");
+	statistics(&r, 4, "with many ties");
+	edges();
+	keeps();
+	order();
+	there_and_back(path);
+	unlink(path);
+	broken();
+	scale(&r);
+	return tap_done();
+}

@@ -1,0 +1,94 @@
+#!/bin/sh
+# seal-select: which rows are kept, in what order, to the byte.
+. "$(dirname "$0")/tap.sh"
+
+G=$T/gold/select             # ten rows: one with a null score, one with none, blank lines, CR, no last LF
+pick() { "$BIN/seal-select" -q --scores "$G/scores.jsonl" "$@"; }
+texts() { sed 's/.*"text": *"\([^"]*\).*/\1/' | tr '\n' ';'; }
+
+is "$(pick --keep 50% "$G/rows.jsonl" | texts)" 'dr\u00e9i;vier;no id;tie ü;tie;' "a share counts all ten rows; file order"
+is "$(pick --keep 3 "$G/rows.jsonl" | texts)" 'dr\u00e9i;vier;tie;' "a count; the tie goes to the smaller hash"
+is "$(pick --keep 25% "$G/rows.jsonl" | texts)" 'dr\u00e9i;vier;tie;' "2.5 rows are 3"
+is "$(pick --keep 0% "$G/rows.jsonl" | wc -c)" 0 "nothing may be kept"
+is "$(pick --threshold 1 "$G/rows.jsonl" | texts)" 'dr\u00e9i;vier;tie ü;tie;' "a threshold is included"
+is "$(pick --threshold -1 "$G/rows.jsonl" | wc -l)" 8 "a null score passes no threshold"
+is "$(pick --top 3 "$G/rows.jsonl" | texts)" 'dr\u00e9i;vier;tie;' "--top is best first"
+is "$(pick --bottom 3 "$G/rows.jsonl" | texts)" 'zwei;no id;one;' "--bottom is worst first"
+is "$(pick --keep 100% < "$G/rows.jsonl" | wc -l)" 8 "neither a null score nor a missing one is ever picked"
+
+# The bytes: kept and inverted rows are the input's lines, untouched, each once.
+pick --keep 50% "$G/rows.jsonl" > "$TMP/kept"
+pick --keep 50% --invert "$G/rows.jsonl" > "$TMP/rest"
+{ cat "$TMP/kept" "$TMP/rest"; echo; } | LC_ALL=C sort > "$TMP/both"
+{ cat "$G/rows.jsonl"; echo; } | grep '{' | LC_ALL=C sort > "$TMP/all"
+cmp -s "$TMP/both" "$TMP/all"; ok $? "--invert is the complement, byte for byte"
+head -n 3 "$G/rows.jsonl" > "$TMP/three"
+head -n 4 "$G/scores.jsonl" | sed '1s/9/3/' > "$TMP/three.scores"
+"$BIN/seal-select" -q --scores "$TMP/three.scores" --keep 100% "$TMP/three" | cmp -s - "$TMP/three"
+ok $? "all rows are the input itself"
+printf '%s' "$(cat "$TMP/three")" > "$TMP/open"
+"$BIN/seal-select" -q --scores "$TMP/three.scores" --keep 100% "$TMP/open" | cmp -s - "$TMP/open"
+ok $? "also when its last line has no line feed"
+"$BIN/seal-select" -q --scores "$TMP/three.scores" --keep 100% --add "$TMP/open" "$TMP/open" > "$TMP/out"
+{ cat "$TMP/open"; echo; cat "$TMP/open"; } | cmp -s - "$TMP/out"
+ok $? "--add's rows follow on a line of their own"
+tail -n +4 "$G/rows.jsonl" > "$TMP/tail"
+pick --keep 50% "$TMP/three" "$TMP/tail" | cmp -s - "$TMP/kept"
+ok $? "files are read one after another"
+
+# Compression is the input's, or as told.
+zstd -q "$G/rows.jsonl" -o "$TMP/rows.zst" && zstd -q "$G/scores.jsonl" -o "$TMP/scores.zst"
+pick --keep 50% --scores "$TMP/scores.zst" "$TMP/rows.zst" > "$TMP/kept.zst"
+zstd -dcq "$TMP/kept.zst" | cmp -s - "$TMP/kept"; ok $? "zstd in, zstd out"
+pick --keep 50% --plain < "$TMP/rows.zst" | cmp -s - "$TMP/kept"; ok $? "--plain"
+pick --keep 50% --zstd "$G/rows.jsonl" | zstd -dcq | cmp -s - "$TMP/kept"; ok $? "--zstd"
+
+is "$(pick --keep 3 --annotate "$G/rows.jsonl" | jq -c '[.id, .seal.score, .seal.weight, .seal.rank]' | tr '\n' ' ')" \
+   '["r3",3,1.25,1] ["r4",2,1.375,2] ["r8",1,1.875,3] ' "--annotate gives score, weight, rank"
+is "$(pick --keep 8 --invert --annotate "$G/rows.jsonl" | jq -c '[.id, .seal.score, .seal.rank]' | tr '\n' ' ')" \
+   '["r9",null,null] ["r10",null,null] ' "of a row without a number, null"
+is "$(pick --top 5 --annotate "$G/rows.jsonl" | tail -n 1 | jq -r .id)" ee99927a3b9e5d85.2 "and an id to a row without one"
+pick --keep 3 --annotate "$G/rows.jsonl" | head -n 1 > "$TMP/again"
+head -n 1 "$G/scores.jsonl" | sed 's/9/0/' > "$TMP/none.scores"
+is "$("$BIN/seal-select" -q --annotate --invert --keep 0 --scores "$TMP/none.scores" "$TMP/again" | jq -c .seal)" \
+   '{"score":null,"weight":null,"rank":null}' "an annotation replaces an older one"
+
+# Fates
+"$BIN/seal-select" --scores "$G/scores.jsonl" --keep 5 --fates "$TMP/fates" "$G/rows.jsonl" 2> "$TMP/err" > "$TMP/out"
+is "$(jq -r '"\(.line):\(.fate):\(.reason)"' "$TMP/fates" | tr '\n' ' ')" \
+   "1:dropped:not picked 2:dropped:not picked 3:kept:null 4:kept:null 6:dropped:not picked 10:kept:null 11:kept:null 12:kept:null 13:dropped:null score 14:dropped:no score " "every row has a fate"
+is "$(cat "$TMP/err")" "seal-select: 5 rows kept, 5 dropped (3 not picked, 1 null score, 1 no score)" "one summary line"
+
+# Another data set, broken files, wrong use
+sed 's/"one"/"two"/' "$G/rows.jsonl" > "$TMP/other"
+fails 1 'scores.jsonl:2: .*r1.*another hash' "another hash names the id" pick --keep 5 "$TMP/other"
+fails 1 'scores.jsonl:6: .*ee99927a3b9e5d85 .*not there' "a scored row that is missing names the id" \
+	sh -c "head -n 4 '$G/rows.jsonl' | '$BIN/seal-select' --scores '$G/scores.jsonl' --keep 5 -o '$TMP/absent'"
+[ ! -e "$TMP/absent" ]; ok $? "and leaves no output"
+is "$(pick --keep 50% --limit 4 "$G/rows.jsonl" | texts)" 'dr\u00e9i;vier;' "--limit: the share counts the rows read, the rest may be missing"
+head -n 8 "$G/scores.jsonl" > "$TMP/cut"
+fails 1 'cut: cut short: 7 of 9 rows' "cut scores" pick --keep 5 --scores "$TMP/cut" "$G/rows.jsonl"
+{ cat "$G/scores.jsonl"; tail -n 1 "$G/scores.jsonl"; } > "$TMP/long"
+fails 1 'long:11: more rows' "too many scores" pick --keep 5 --scores "$TMP/long" "$G/rows.jsonl"
+sed '1s/9/10/' "$TMP/long" > "$TMP/twice"
+fails 1 'twice:11: id r9 is on line 10 too' "an id scored twice" pick --keep 5 --scores "$TMP/twice" "$G/rows.jsonl"
+sed '3s/-1/"-1"/' "$G/scores.jsonl" > "$TMP/typed"
+fails 1 'typed:3: "score" is neither' "a score that is a text" pick --keep 5 --scores "$TMP/typed" "$G/rows.jsonl"
+fails 1 'rows.jsonl:1: not a scores file' "rows for scores" pick --keep 5 --scores "$G/rows.jsonl" "$G/rows.jsonl"
+: > "$TMP/empty"
+fails 1 'empty: empty' "an empty scores file" pick --keep 5 --scores "$TMP/empty" "$G/rows.jsonl"
+fails 1 'another data set' "no rows at all" pick --keep 5 "$TMP/empty"
+cp "$G/rows.jsonl" "$TMP/rows"; cp "$G/scores.jsonl" "$TMP/scores"
+fails 1 'both input and output' "an input is never overwritten" pick --keep 5 -o "$TMP/rows" "$TMP/rows"
+fails 1 'both input and output' "nor are the scores" pick --keep 5 -o "$TMP/scores" --scores "$TMP/scores" "$TMP/rows"
+fails 1 'both input and output' "nor what is added" pick --keep 5 -o "$TMP/rows" --add "$TMP/rows" "$G/rows.jsonl"
+fails 2 'scores is missing' "no scores" "$BIN/seal-select" --keep 5
+fails 2 'one of --keep' "no criterion" pick "$G/rows.jsonl"
+fails 2 'one of --keep' "two criteria" pick --keep 5 --threshold 1 "$G/rows.jsonl"
+fails 2 'neither a count' "a bad share" pick --keep 80p "$G/rows.jsonl"
+fails 2 'not a number' "a bad threshold" pick --threshold high "$G/rows.jsonl"
+fails 2 'exclude' "both compressions" pick --keep 5 --zstd --plain "$G/rows.jsonl"
+{ cat "$TMP/three"; head -n 1 "$TMP/three"; } > "$TMP/dup"
+fails 1 'dup:4: .*r1' "an id twice in the rows" "$BIN/seal-select" --scores "$TMP/three.scores" --keep 3 "$TMP/dup"
+is "$("$BIN/seal-select" -q --scores "$TMP/three.scores" --keep 3 --dedupe "$TMP/dup" | wc -l)" 3 "--dedupe keeps the first"
+done_testing
