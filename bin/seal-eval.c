@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "../lib/learn/evaluate.h"
+#include "../lib/learn/generate.h"
+#include "../lib/learn/train.h"
 
 static struct opt_base base;
 
@@ -79,7 +81,96 @@ static void detect(int argc, char **argv)
 	result_close(out, evaluate_detect(argv + k, argc - k, &o));
 }
 
+struct model_opts { const char *model, *adapter; int per_token; };
+
+/* The model and the adapter (NULL without -a) that nll and generate ask for. */
+static struct model *open_model(const struct model_opts *o, const struct compute_opts *compute,
+                                struct adapter **a)
+{
+	struct model *m;
+
+	if (!o->model)
+		die_usage("-m MODEL is needed");
+	m = model_open(o->model, compute);
+	*a = o->adapter ? adapter_load(model_dev(m), model_config(m), model_dtype(m), o->adapter) : NULL;
+	return m;
+}
+
+static void nll(int argc, char **argv)
+{
+	static struct model_opts o;
+	static struct compute_opts compute = COMPUTE_DEFAULTS;
+	static const struct opt table[] = {
+		{"model", 'm', OPT_TEXT, offsetof(struct model_opts, model), "MODEL", "Hugging Face folder or GGUF file", 0, 0},
+		{"adapter", 'a', OPT_TEXT, offsetof(struct model_opts, adapter), "ADAPTER", "a PEFT folder", 0, 0},
+		{"per-token", 0, OPT_FLAG, offsetof(struct model_opts, per_token), NULL,
+		 "add the losses of every token", 0, 0},
+		{0}
+	};
+	static const struct opt_group groups[] = {
+		{"Likelihood", table, &o}, {"Computing", compute_options, &compute}, {"General", base_options, &base}, {0}
+	};
+	static const struct opt_program program = {
+		"seal-eval nll", "Mean negative log-likelihood of every row's trained tokens.", "[TOKENS...]", groups
+	};
+	int k = opt_parse(&program, argc, argv);
+	struct zout *out = result_open();
+	struct adapter *a;
+	struct model *m = open_model(&o, &compute, &a);
+	struct tokens *d = tokens_read(argv + k, argc - k);
+
+	check_tokens(d, k < argc ? argv[k] : "stdin", o.model, model_config(m));
+	nll_rows(m, a, d, o.per_token, out);
+	zout_close(out);
+}
+
+/* An adapter answers in the form that it was trained in. */
+static void check_template(const char *adapter, const struct encoder *e, const char *asked)
+{
+	char *trained = adapter ? adapter_template(adapter) : NULL;
+	const char *now = template_name(encoder_template(e));
+
+	if (trained && strcmp(trained, now) && !strcmp(asked, "auto"))
+		die("%s was trained with the template %s, not %s (--template insists on one)", adapter, trained, now);
+	free(trained);
+}
+
+static void generate(int argc, char **argv)
+{
+	static struct model_opts o;
+	static struct compute_opts compute = COMPUTE_DEFAULTS;
+	static struct encode_opts encode = ENCODE_DEFAULTS;
+	static struct generate_opts opts = GENERATE_DEFAULTS;
+	static struct fate_opts fate = FATE_DEFAULTS;
+	static const struct opt table[] = {
+		{"model", 'm', OPT_TEXT, offsetof(struct model_opts, model), "MODEL", "Hugging Face folder or GGUF file", 0, 0},
+		{"adapter", 'a', OPT_TEXT, offsetof(struct model_opts, adapter), "ADAPTER", "a PEFT folder", 0, 0},
+		{0}
+	};
+	static const struct opt_group groups[] = {
+		{"Model", table, &o}, {"Generation", generate_options, &opts}, {"Rows", row_options, &encode},
+		{"Fates", fate_options, &fate}, {"Computing", compute_options, &compute},
+		{"General", base_options, &base}, {0}
+	};
+	static const struct opt_program program = {
+		"seal-eval generate", "Answers every row's prompt.", "[ROWS...]", groups
+	};
+	int k = opt_parse(&program, argc, argv);
+	struct zout *out = result_open();
+	struct adapter *a;
+	struct model *m = open_model(&o, &compute, &a);
+	struct tokenizer *t = tokenizer_open(o.model);
+	struct encoder *e = encoder_open(t, &encode);
+
+	check_template(o.adapter, e, encode.template);
+	generate_rows(m, a, t, e, argv + k, argc - k, &encode.schema, &opts, &fate,
+	              o.adapter ? o.adapter : o.model, out);
+	zout_close(out);
+}
+
 static const struct command { const char *name, *what; void (*run)(int argc, char **argv); } commands[] = {
+	{"nll", "likelihood of rows under a model", nll},
+	{"generate", "a model's answers to prompts", generate},
 	{"refusals", "share of outputs that refuse", refusals},
 	{"winrate", "win rate from annotated preferences", winrate},
 	{"detect", "how well scores tell unsafe rows from safe ones", detect},

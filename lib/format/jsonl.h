@@ -21,6 +21,9 @@ double json_number(const json_t *object, const char *key, double otherwise);
 long json_long(const json_t *object, const char *key, long otherwise);
 int json_flag(const json_t *object, const char *key, int otherwise);
 
+/* A string of these bytes, U+FFFD for each that is no UTF-8; owned. */
+json_t *json_repaired(const char *text, size_t n);
+
 /* Appends compact JSON (keys in insertion order, numbers as the shortest text
  * that reads back to the same double, no ASCII escaping). */
 void json_put(struct buf *, const json_t *);

@@ -3,18 +3,21 @@
     HF_HUB_OFFLINE=1 python3 t/gold/models.py
 
 A model: tiny-NAME/, adapters by peft: tiny-NAME-lora/.  rows.json: tokens,
-train (1: the token is a target), weight.  tiny-NAME.json: nll of every token
-but a row's first, l(theta; z) and a greedy continuation of 12 tokens a row,
-without ("base") and with the adapter ("lora").  tiny-NAME-grad.safetensors:
-sum_i weight_i grad l(theta; z_i) by PEFT's names.  Values are from float64.
+train (1: the token is a target), weight; rows.tok: the same as a token stream.
+tiny-NAME.json: nll of every token but a row's first, l(theta; z) and a greedy
+continuation of 12 tokens a row, without ("base") and with the adapter ("lora").
+tiny-NAME-grad.safetensors: sum_i weight_i grad l(theta; z_i) by PEFT's names.
+Values are from float64.
 """
 import json
 import os
 import random
 import shutil
 
+import numpy as np
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors.numpy import save_file as numpy_save
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, GPTNeoXConfig, LlamaConfig
 from transformers.utils import logging
@@ -140,6 +143,23 @@ def make_rows():
         f.write("[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n")
 
 
+def save_stream(rows):
+    """rows.json as a token stream (seal-tensors(5)) that names no real tokenizer."""
+    ids = [str(i) for i in range(len(rows))]
+    end = {"rows": len(rows), "input": "0" * 16, "history": []}
+    numpy_save({
+        "tokens": np.concatenate([np.array(r["tokens"], np.int32) for r in rows]),
+        "train": np.concatenate([np.array(r["train"], np.uint8) for r in rows]),
+        "offsets": np.cumsum([0] + [len(r["tokens"]) for r in rows], dtype=np.int64),
+        "ids": np.frombuffer("".join(ids).encode(), np.uint8),
+        "id_offsets": np.cumsum([0] + [len(i) for i in ids], dtype=np.int64),
+        "hash": np.arange(1, len(rows) + 1, dtype=np.uint64),
+        "line": np.arange(1, len(rows) + 1, dtype=np.int64),
+    }, path("rows.tok"), metadata={"seal.kind": "tokens", "seal.version": "0", "seal.template": "none",
+                                   "seal.fingerprint": "0" * 16, "seal.settings": "{}",
+                                   "seal.end": json.dumps(end)})
+
+
 def greedy(model, row):
     x = torch.tensor([row["tokens"]])
     y = model.generate(input_ids=x, attention_mask=torch.ones_like(x), do_sample=False,
@@ -208,6 +228,7 @@ def main():
     save_adapter("tiny-serial", "tiny-serial-lora", ["query_key_value", "dense_4h_to_h"], 14)
     save_adapter("tiny-llama", "tiny-llama-qv", ["q_proj", "v_proj"], 15)
     rows = read_rows()
+    save_stream(rows)
     for name in ["tiny-llama", "tiny-neox", "tiny-tied", "tiny-serial"]:
         make_gold(name, rows)
 

@@ -1,0 +1,42 @@
+"""with_peft.py - what transformers and peft themselves make of a folder.
+
+    with_peft.py losses MODEL ADAPTER      l(theta; z) of each of rows.json, as a JSON list
+    with_peft.py new MODEL ADAPTER         writes a random adapter as peft does
+"""
+import json
+import os
+import sys
+import warnings
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors.torch import load_file
+from transformers.utils import logging
+
+from tiny import loss, open_model, read_rows
+
+
+def losses(model, adapter):
+    theta = PeftModel.from_pretrained(open_model(model), adapter).eval()
+    said = load_file(os.path.join(adapter, "adapter_model.safetensors"))
+    has = {k.replace(".default.", "."): v for k, v in theta.state_dict().items() if "lora_" in k}
+    assert sorted(said) == sorted(has), "peft did not take every tensor"
+    assert all(torch.equal(said[k].float(), has[k].float()) for k in said), "peft changed a tensor"
+    with torch.no_grad():
+        print(json.dumps([loss(theta, row).item() for row in read_rows()]))
+
+
+def new(model, adapter):
+    torch.manual_seed(5)
+    theta = get_peft_model(open_model(model), LoraConfig(
+        r=3, lora_alpha=12, target_modules="all-linear", lora_dropout=0.1, task_type="CAUSAL_LM"))
+    for name, p in theta.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(p, std=0.2)
+    theta.save_pretrained(adapter)
+
+
+if __name__ == "__main__":
+    logging.disable_progress_bar()
+    warnings.simplefilter("error")      # peft warns of missing keys
+    {"losses": losses, "new": new}[sys.argv[1]](*sys.argv[2:])
