@@ -39,15 +39,15 @@ to_peft() {
 	a=$(losses "$1" "$TMP/$1")
 	close "$a" "$(jq -c .base.loss "$G/$1.json")"; [ $? -ne 0 ]; ok $? "$1: training moved the losses"
 	if [ -z "$python" ]; then skip "$1: in peft" "SEAL_PYTHON is not set"; return; fi
-	b=$("$python" "$G/with_peft.py" losses "$1" "$TMP/$1" 2> "$TMP/err") || sed 's/^/# /' "$TMP/err"
+	b=$("$python" "$G/with_peft.py" losses "$1" "$TMP/$1" 2> "$TMP/err") || tail -n 1 "$TMP/err" | sed 's/^/# /'
 	close "$a" "$b"; ok $? "$1: peft loads it unchanged and gives the same losses"
 }
 
 # from_peft MODEL - an adapter of all linear layers, as this machine's peft writes it
 from_peft() {
 	if [ -z "$python" ]; then skip "$1: from peft" "SEAL_PYTHON is not set"; return; fi
-	"$python" "$G/with_peft.py" new "$1" "$TMP/new-$1" 2> "$TMP/err" || sed 's/^/# /' "$TMP/err"
-	b=$("$python" "$G/with_peft.py" losses "$1" "$TMP/new-$1" 2> "$TMP/err") || sed 's/^/# /' "$TMP/err"
+	"$python" "$G/with_peft.py" new "$1" "$TMP/new-$1" 2> "$TMP/err" || tail -n 1 "$TMP/err" | sed 's/^/# /'
+	b=$("$python" "$G/with_peft.py" losses "$1" "$TMP/new-$1" 2> "$TMP/err") || tail -n 1 "$TMP/err" | sed 's/^/# /'
 	close "$(losses "$1" "$TMP/new-$1")" "$b"; ok $? "$1: an adapter of all linear layers, written by peft now"
 }
 

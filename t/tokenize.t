@@ -51,7 +51,7 @@ is "$(both "$pair" --template none -t bos)" "1 259 124 114 0 / 00111" "--bos aut
 is "$(both "$pair" --template none -t bos --bos no)" "259 124 114 0 / 0111" "--bos no"
 is "$(both '{"t":"hi"}' -t bos --text t)" "1 259 / 01" "--text after a start token"
 is "$(both "$pair" --template '<|im_start|>{}{}' -t bos)" "1 259 124 114 0 / 00111" "not twice where the template has it"
-mkdir plain && sed 's/<|endoftext|>/<x>/' "$TOK/tokenizer.json" > plain/tokenizer.json
+mkdir plain && sed 's/<|endoftext|>/<x>/g' "$TOK/tokenizer.json" > plain/tokenizer.json
 fails 1 'has no start token' "--bos yes without one" tok -t plain --bos yes
 is "$(both "$pair" --template none -t plain)" "259 124 114 / 011" "without an end token nothing closes an answer"
 

@@ -15,17 +15,19 @@ const char *program_name(void) { return name; }
 void notice_quiet(int q) { quiet = q; }
 int notice_is_quiet(void) { return quiet; }
 
+/* One write, so that the lines of a pipeline's programs stay whole. */
 static void say(const char *fmt, va_list ap)
 {
 	int saved = errno;
 	size_t n = strlen(fmt);
+	char *text;
 
 	fflush(stdout);
-	fprintf(stderr, "%s: ", name);
-	vfprintf(stderr, fmt, ap);
-	if (n && fmt[n - 1] == ':')
-		fprintf(stderr, " %s", strerror(saved));
-	fputc('\n', stderr);
+	if (vasprintf(&text, fmt, ap) < 0)
+		return;
+	fprintf(stderr, "%s: %s%s%s\n", name, text, n && fmt[n - 1] == ':' ? " " : "",
+	        n && fmt[n - 1] == ':' ? strerror(saved) : "");
+	free(text);
 }
 
 void die(const char *fmt, ...)

@@ -340,9 +340,10 @@ static void find_units(struct tokenizer *t)
 	}
 }
 
+/* Merges may cross what is dropped for want of a token, so nothing may be. */
 static int marks_cut(const struct tokenizer *t)
 {
-	if (t->byte_level || vocab_find(&t->vocab, SPACE_MARK, SPACE_MARK_BYTES) < 0)
+	if (t->byte_level || t->unk < 0 || vocab_find(&t->vocab, SPACE_MARK, SPACE_MARK_BYTES) < 0)
 		return 0;
 	for (long i = 0; i < t->merges.cap; i++) {
 		struct slice s;

@@ -222,22 +222,27 @@ static int load_vocab(struct tokenizer *t, json_t *vocab, struct fault *f)
 	return rc;
 }
 
+/* A token that the vocabulary does not have gets the next id, whatever "id"
+ * says: so do Hugging Face's tokenizers. */
 static int load_added(struct tokenizer *t, const json_t *list, const json_t *vocab, struct fault *f)
 {
+	long next = json_object_size(vocab);
 	size_t i;
 	json_t *o;
 
 	json_array_foreach(list, i, o) {
 		const char *text = json_text(o, "content", NULL);
 		const json_t *known = text ? json_object_get(vocab, text) : NULL;
-		long id = known ? json_integer_value(known) : json_long(o, "id", -1);
+		long id = known ? json_integer_value(known) : next;
 
-		if (!text || id < 0 || id >= TOKENS_MOST)
-			return fault(f, "added_tokens: item %zu has no content or no proper id", i + 1);
+		if (!text)
+			return fault(f, "added_tokens: item %zu has no content", i + 1);
 		if (!*text)
 			continue;
 		if (!known && vocab_set(&t->vocab, id, text, strlen(text), TOKEN_PLAIN, f))
 			return -1;
+		if (id >= next)
+			next = id + 1;
 		tokenizer_add(t, (struct added){
 			.text = (char *)text, .n = strlen(text), .id = id,
 			.special = json_flag(o, "special", 0), .lstrip = json_flag(o, "lstrip", 0),

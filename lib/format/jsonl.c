@@ -270,20 +270,15 @@ json_t *json_settings(const struct opt_group *groups)
 
 json_t *json_repaired(const char *s, size_t n)
 {
-	json_t *j = json_stringn(n ? s : "", n);
 	struct buf b = {0};
+	json_t *j;
 
-	for (size_t i = 0, len; !j && i < n; i += len) {
-		json_t *one = NULL;
-
-		for (len = 1; len <= 4 && i + len <= n && !one; len++)
-			one = json_stringn(s + i, len);
-		len = one ? len - 1 : 1;
-		buf_add(&b, one ? s + i : "\xef\xbf\xbd", one ? len : 3);
-		json_decref(one);
+	buf_need(&b, n);
+	for (size_t i = 0, len; i < n; i += len ? len : 1) {
+		len = utf8_length((const unsigned char *)s + i, n - i);
+		buf_add(&b, len ? s + i : "\xef\xbf\xbd", len ? len : 3);
 	}
-	if (!j)
-		j = json_stringn(b.p, b.n);
+	j = json_stringn(b.p, b.n);
 	buf_free(&b);
 	return j;
 }

@@ -1,0 +1,43 @@
+#!/bin/sh
+# layers.t - the direction of every include, where stderr is written, how long files are
+. "$(dirname "$0")/tap.sh"
+cd "$T/.." || exit 1
+
+rank() { case $1 in base) echo 0 ;; format) echo 1 ;; data) echo 2 ;; model) echo 3 ;; learn) echo 4 ;; *) echo 9 ;; esac; }
+
+# Files of one floor that include a floor above it, or bin, or another's private kernels.
+for floor in base format data model learn; do
+	bad=
+	for f in lib/$floor/*.[ch]; do
+		for inc in $(sed -n 's/^#include "\(.*\)"/\1/p' "$f"); do
+			case $inc in
+			../../kernels/ops.h) [ "$(rank $floor)" -ge 3 ] || bad="$bad $f:$inc" ;;
+			../*/*) to=${inc#../}; [ "$(rank "${to%%/*}")" -lt "$(rank $floor)" ] || bad="$bad $f:$inc" ;;
+			*/*) bad="$bad $f:$inc" ;;
+			esac
+		done
+	done
+	is "$bad" "" "lib/$floor includes only what lies below it"
+done
+
+is "$(grep -h '#include "\.\./' kernels/*.[ch] | grep -v '"\.\./lib/base/')" "" "kernels include nothing of lib but its base"
+is "$(grep -lE '\((.*, )?stderr\b|perror\(' lib/*/*.c kernels/*.c bin/*.c | tr '\n' ' ')" "lib/base/die.c lib/base/progress.c " \
+   "only die.c and progress.c write to stderr"
+
+# header, the one file that may include it
+while read -r header file; do
+	is "$(grep -lE "#include <($header)>" lib/*/*.[ch] kernels/*.[ch] bin/*.c | tr '\n' ' ')" "$file " "$header enters in $file alone"
+done <<'END'
+zstd.h lib/format/zio.c
+oniguruma.h lib/data/pretokenize.c
+utf8proc.h lib/data/normalize.c
+xxhash.h lib/base/hash.c
+oneapi/dnnl/.* kernels/gemm.c
+END
+
+is "$(for f in lib/*/*.[ch] kernels/*.[ch] bin/*.c; do [ "$(wc -l < "$f")" -le 400 ] || echo "$f"; done)" "" \
+   "no file is over 400 lines"
+is "$(awk 'FNR==1{n=0; name=""} /^[a-zA-Z_].*\)$/ || /^[ \t]+.*\)$/ && prev ~ /^[a-zA-Z_]/ {name=$0} /^{/ {n=FNR} /^}/ {if (n && FNR-n>60) print FILENAME ": " name; n=0} {prev=$0}' lib/*/*.c kernels/*.c bin/*.c)" "" \
+   "no function is over 60 lines"
+is "$(git ls-files -z 2>/dev/null | xargs -0 -r du -k 2>/dev/null | awk '$1 > 600')" "" "no large file is committed"
+done_testing

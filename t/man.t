@@ -1,0 +1,50 @@
+#!/bin/sh
+# man.t - the manual: mandoc's lint, options equal to -h, examples that run
+. "$(dirname "$0")/tap.sh"
+MAN=$T/../man
+
+for page in "$MAN"/*.[157]; do
+	# STYLE: remarks are of taste; pages of this project are found only once installed.
+	is "$(mandoc -T lint -W warning "$page" 2>&1)" "" "${page##*/} passes mandoc's lint"
+done
+
+# The long options of -h, one a line.
+options() { "$@" -h | grep -oE '^ .{5}--[a-z-]+' | sed 's/.*--/--/' | sort -u; }
+# Those that a page documents as list items.
+documented() { sed -n 's/^\.It Fl .*-\([a-z][a-z-]\{2,\}\).*/--\1/p' "$1" | sort -u; }
+
+for p in seal-tokenize seal-score seal-select seal-lora-train; do
+	options "$BIN/$p" > "$TMP/a"
+	documented "$MAN/$p.1" > "$TMP/b"
+	is "$(diff "$TMP/a" "$TMP/b")" "" "$p -h and its page have the same options"
+done
+for c in nll generate refusals winrate detect; do options "$BIN/seal-eval" $c; done | sort -u > "$TMP/a"
+documented "$MAN/seal-eval.1" > "$TMP/b"
+is "$(diff "$TMP/a" "$TMP/b")" "" "seal-eval's commands and its page have the same options"
+
+# Examples: every literal block, in a folder that holds what they name.
+mkdir "$TMP/run" && cd "$TMP/run" || exit 1
+cp -r "$T/gold/model" model
+for f in train safe; do
+	head -40 "$T/../pipelines/demo/$f.jsonl" > $f.jsonl
+	zstd -q $f.jsonl
+done
+head -4 train.jsonl > prompts.jsonl
+cp prompts.jsonl rows.jsonl
+"$BIN/seal-tokenize" -q -m model safe.jsonl -o safe.tok
+"$BIN/seal-tokenize" -q -m model train.jsonl -o train.tok
+"$BIN/seal-score" -q -m model --method loss train.tok -o scores.jsonl.zst
+examples() { awk '/^\.Sh EXAMPLES/{on=1} /^\.Sh SEE/{on=0} /^\.Ed/{lit=0} on&&lit{gsub(/\\e/,"\\"); gsub(/\\&/,""); gsub(/\\-/,"-"); print} /^\.Bd/{lit=1}' "$1"; }
+for page in seal-tokenize.1 seal-score.1 seal-select.1 seal-lora-train.1 seal-eval.1; do
+	examples "$MAN/$page" > ex.sh
+	PATH=$BIN:$PATH sh -e ex.sh > out 2> err < /dev/null
+	rc=$?
+	ok "$rc" "the examples of $page run"
+	[ $rc -eq 0 ] || sed 's/^/# /' err
+	rm -rf adapter
+done
+awk '/^\.Ed/{exit} lit{print} /^\.Bd/{lit=1}' "$MAN/seal.7" | sed 's/generate/generate --max-new 4/' > ex.sh
+PATH=$BIN:$PATH sh -e ex.sh > out 2> err < /dev/null
+ok $? "the pipeline of seal.7 runs"
+is "$(grep -cE '^(0|1|0\.[0-9]+)$' out)" 1 "and ends in a rate"
+done_testing
