@@ -13,50 +13,75 @@ enum { LANES = 16, ROWS = 6 };
 
 typedef float vec __attribute__((vector_size(64), may_alias));
 
-/* `rows` is a constant where this is inlined, so that acc lives in registers. */
-INLINE void tile_rows(float *c, long ldc, const float *a, long rs, long cs, const float *b,
-                      long ldb, long k, int rows, int add)
+/* A piece of c: `rows` by `vecs` vectors, constants where this is inlined, so
+ * that acc lives in registers. */
+INLINE void tile_piece(float *c, long ldc, const float *a, long rs, long cs, const float *b,
+                       long ldb, long k, int rows, int vecs, int add)
 {
-	vec acc[ROWS];
+	vec acc[ROWS][2];
 
 #pragma GCC unroll 6
 	for (int i = 0; i < rows; i++)
-		acc[i] = add ? *(vec *)(c + i * ldc) : (vec){0};
+#pragma GCC unroll 2
+		for (int v = 0; v < vecs; v++)
+			acc[i][v] = add ? *(vec *)(c + i * ldc + v * LANES) : (vec){0};
 	for (long j = 0; j < k; j++) {
-		vec y = *(const vec *)(b + j * ldb);
+		vec y[2];
 
+#pragma GCC unroll 2
+		for (int v = 0; v < vecs; v++)
+			y[v] = *(const vec *)(b + j * ldb + v * LANES);
 #pragma GCC unroll 6
 		for (int i = 0; i < rows; i++)
-			acc[i] += a[i * rs + j * cs] * y;
+#pragma GCC unroll 2
+			for (int v = 0; v < vecs; v++)
+				acc[i][v] += a[i * rs + j * cs] * y[v];
 	}
 #pragma GCC unroll 6
 	for (int i = 0; i < rows; i++)
-		*(vec *)(c + i * ldc) = acc[i];
+#pragma GCC unroll 2
+		for (int v = 0; v < vecs; v++)
+			*(vec *)(c + i * ldc + v * LANES) = acc[i][v];
+}
+
+/* All rows of `vecs` vectors of c. */
+INLINE void tile_columns(float *c, long ldc, const float *a, long rs, long cs, const float *b,
+                         long ldb, long m, long k, int vecs, int add)
+{
+	for (; m >= ROWS; m -= ROWS, c += ROWS * ldc, a += ROWS * rs)
+		tile_piece(c, ldc, a, rs, cs, b, ldb, k, ROWS, vecs, add);
+	if (m == 5)
+		tile_piece(c, ldc, a, rs, cs, b, ldb, k, 5, vecs, add);
+	else if (m == 4)
+		tile_piece(c, ldc, a, rs, cs, b, ldb, k, 4, vecs, add);
+	else if (m == 3)
+		tile_piece(c, ldc, a, rs, cs, b, ldb, k, 3, vecs, add);
+	else if (m == 2)
+		tile_piece(c, ldc, a, rs, cs, b, ldb, k, 2, vecs, add);
+	else if (m == 1)
+		tile_piece(c, ldc, a, rs, cs, b, ldb, k, 1, vecs, add);
+}
+
+/* Two vectors a row want 32 registers of 64 bytes. */
+static inline int has_wide_registers(void)
+{
+#if defined(__x86_64__)
+	return __builtin_cpu_supports("avx512f");
+#else
+	return 0;
+#endif
 }
 
 HOT static void product(float *c, long ldc, const float *a, long rs, long cs, const float *b,
                         long ldb, long m, long n, long k, int add)
 {
-	for (long j = 0; j < n; j += LANES) {
-		long i = 0;
+	long j = 0;
 
-		for (; i + ROWS <= m; i += ROWS)
-			tile_rows(c + i * ldc + j, ldc, a + i * rs, rs, cs, b + j, ldb, k, ROWS, add);
-		c += i * ldc;
-		a += i * rs;
-		if (m - i == 1)
-			tile_rows(c + j, ldc, a, rs, cs, b + j, ldb, k, 1, add);
-		else if (m - i == 2)
-			tile_rows(c + j, ldc, a, rs, cs, b + j, ldb, k, 2, add);
-		else if (m - i == 3)
-			tile_rows(c + j, ldc, a, rs, cs, b + j, ldb, k, 3, add);
-		else if (m - i == 4)
-			tile_rows(c + j, ldc, a, rs, cs, b + j, ldb, k, 4, add);
-		else if (m - i == 5)
-			tile_rows(c + j, ldc, a, rs, cs, b + j, ldb, k, 5, add);
-		c -= i * ldc;
-		a -= i * rs;
-	}
+	if (has_wide_registers())
+		for (; j + 2 * LANES <= n; j += 2 * LANES)
+			tile_columns(c + j, ldc, a, rs, cs, b + j, ldb, m, k, 2, add);
+	for (; j < n; j += LANES)
+		tile_columns(c + j, ldc, a, rs, cs, b + j, ldb, m, k, 1, add);
 }
 
 #endif

@@ -56,7 +56,7 @@ detect() {
 		"$OUT/train.jsonl" > "$OUT/$1.$2.detect"
 	jq -c -n --arg name "$1.$2" --arg what "$3" --slurpfile found "$OUT/$1.$2.detect" \
 		--slurpfile log "$OUT/$1.log" '{name: $name, what: $what} + $found[0] +
-			($log | map(select(.event == "end")) | last // {} | {seconds, peak_bytes})' \
+			($log[-1] // {} | {seconds, peak_bytes})' \
 		>> "$OUT/detect.jsonl"
 }
 # score RUN SCORE WHAT OPTIONS...: one run of seal-score, and its score against the labels

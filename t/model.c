@@ -200,6 +200,7 @@ static void check_model(const char *name)
 	struct model *m = tiny_open(name, "f32", 2048);
 	struct adapter *a;
 	char adapter[64];
+	float loss[ROWS];
 
 	snprintf(adapter, sizeof adapter, "%s-lora", name);
 	tiny_begin(&t, name);
@@ -207,6 +208,8 @@ static void check_model(const char *name)
 	check_values(&t, m, NULL, "base", 1e-5);
 	check_values(&t, m, a, "lora", 1e-5);
 	check_gradient(&t, m, a);
+	model_loss(m, NULL, &t.batch, loss);
+	small(losses_off(&t, "base", loss), 1e-5, name, "base again, after the adapter");
 	check_differences(&t, m, a);
 	check_passes(&t, m, a);
 	adapter_close(a);
@@ -242,6 +245,29 @@ static void check_bf16(const char *name)
 	tiny_end(&t);
 }
 
+/* The same model from a GGUF file, whose rows are in another order. */
+static void check_gguf(const char *name)
+{
+	char file[64], adapter[64];
+	struct model *m;
+	struct adapter *a;
+	struct tiny t;
+	float loss[ROWS];
+
+	snprintf(file, sizeof file, "%s.gguf", name);
+	snprintf(adapter, sizeof adapter, "%s-lora", name);
+	tiny_begin(&t, name);
+	m = tiny_open(file, "f32", 2048);
+	a = tiny_adapter(m, adapter);
+	model_loss(m, NULL, &t.batch, loss);
+	small(losses_off(&t, "base", loss), 1e-5, file, "base, losses");
+	model_loss(m, a, &t.batch, loss);
+	small(losses_off(&t, "lora", loss), 1e-5, file, "lora, losses");
+	adapter_close(a);
+	model_close(m);
+	tiny_end(&t);
+}
+
 int main(void)
 {
 	static const char *const names[] = {"tiny-llama", "tiny-neox", "tiny-tied", "tiny-serial"};
@@ -251,5 +277,7 @@ int main(void)
 		check_model(names[i]);
 		check_bf16(names[i]);
 	}
+	check_gguf("tiny-llama");
+	check_gguf("tiny-neox");
 	return tap_done();
 }

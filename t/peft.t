@@ -37,7 +37,8 @@ train() {
 to_peft() {
 	train "$1" "$TMP/$1" --rank 5 --lora-alpha 7 --targets "$2"; ok $? "$1: train $2"
 	a=$(losses "$1" "$TMP/$1")
-	close "$a" "$(jq -c .base.loss "$G/$1.json")"; [ $? -ne 0 ]; ok $? "$1: training moved the losses"
+	[ "$(echo "$a" | jq length)" = 6 ] && ! close "$a" "$(jq -c .base.loss "$G/$1.json")"
+	ok $? "$1: training moved the losses"
 	if [ -z "$python" ]; then skip "$1: in peft" "SEAL_PYTHON is not set"; return; fi
 	b=$("$python" "$G/with_peft.py" losses "$1" "$TMP/$1" 2> "$TMP/err") || tail -n 1 "$TMP/err" | sed 's/^/# /'
 	close "$a" "$b"; ok $? "$1: peft loads it unchanged and gives the same losses"

@@ -102,7 +102,8 @@ struct model *model_open(const char *path, const struct compute_opts *o)
 	m->weights = weights_open(path, c);
 	f = c->family;
 	m->embed = matrix(m, f->embed, "token_embd", c->vocab, c->dim, AS_STORED);
-	m->head = c->tied ? m->embed : matrix(m, f->head, "output", c->vocab, c->dim, AS_STORED);
+	m->head = c->tied ? m->embed : matrix(m, weights_has(m->weights, f->head) ? f->head : "lm_head", "output",
+	                                      c->vocab, c->dim, AS_STORED);
 	m->gain = vector(m, f->final_norm, "output_norm", "weight", c->dim, AS_STORED, 0);
 	if (!f->rms)
 		m->bias = vector(m, f->final_norm, "output_norm", "bias", c->dim, AS_STORED, 0);

@@ -177,6 +177,15 @@ static int find(const struct weights *w, const struct wanted *n, struct source *
 	return 0;
 }
 
+int weights_has(const struct weights *w, const char *hf)
+{
+	struct wanted n;
+	struct source s;
+
+	snprintf(n.hf, sizeof n.hf, "%s.weight", hf);
+	return w->is_gguf || find(w, &n, &s);
+}
+
 static long file_row(enum row_order order, const struct config *c, long i)
 {
 	long dim = c->heads.dim, head = i / dim, j = i % dim;

@@ -24,6 +24,10 @@ struct wanted {
 	int optional;                  /* a missing tensor gives p == NULL instead of death */
 };
 
+/* Is there a tensor of this Hugging Face name, without ".weight"? (Some releases
+ * of transformers save GPT-NeoX's head as lm_head.)  Always 1 for GGUF. */
+int weights_has(const struct weights *, const char *hf);
+
 /* The matrix on the device: in place where the file holds that type, else
  * converted; owned by weights.  Dies when the shape is not [rows x cols]. */
 struct mat weights_mat(struct weights *, struct dev *, const struct config *, const struct wanted *);
