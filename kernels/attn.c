@@ -1,24 +1,27 @@
 /* attn.c - attention with a running softmax (Milakov, Gimelshein 2018; Dao et
  * al. 2022), in tiles.
  *
- * The query heads of one key head are stacked: stacked row r is query r / group,
- * head r % group, so that keys and values are read once for all.  Per row the
- * largest score m and the sum of exponentials l are kept as tiles of keys pass
- * (q is scaled when it is fetched):
+ * The query heads of one key head are stacked, so that keys and values are read
+ * once for all: lane r of a tile is its query r / group, head r % group.  Scores
+ * are kept transposed, a lane a column, so that the softmax of many lanes is a
+ * loop of vectors.  Per lane the largest score m and the sum of exponentials l
+ * are kept as keys pass (q is scaled when it is fetched):
  *
- *     s = q k',  m' = max(m, max s),  c = exp(m - m'),  p = exp(s - m')
- *     l = c l + sum p,  o = c o + p v;  at the end o / l, lse = m + log l
+ *     s = k q',  m' = max(m, max s),  c = exp(m - m'),  p = exp(s - m')
+ *     l = c l + sum p,  o = c o + p' v;  at the end o / l, lse = m + log l
  *
  * Backwards, with D = sum do o:
  *
- *     p = exp(s - lse),  dv = p' do,  dp = do v',  ds = p (dp - D)
- *     dq = scale ds k,  dk = ds' q
+ *     p = exp(s - lse),  dv = p do,  dp = v do',  ds = p (dp - D)
+ *     dq = scale ds' k,  dk = ds q
  */
 #include "tile.h"
 
-/* Stacked rows that pass a tile of keys at once, and that pass it in turn while
- * it is in cache. */
-enum { KEYS = 64, TILE = 48, BLOCK = 512 };
+enum {
+	KEYS = 96,     /* keys in a tile */
+	TILE = 48,     /* lanes in a tile */
+	BLOCK = 10,    /* tiles that pass a tile of keys in turn, while it is in cache */
+};
 
 /* One row of the packed tokens under one key head. */
 struct task {
@@ -26,16 +29,18 @@ struct task {
 	long group, dim, wide;         /* heads stacked; dim rounded up to LANES */
 	long head;                     /* the key head */
 	long q, queries, k, keys;      /* where they start, how many */
-	long tile;                     /* queries in a tile */
+	long tile, lanes;              /* queries in a tile; stacked, rounded up to LANES */
 };
 
-static long tile_queries(const struct heads *h) { return max_long(1, TILE / (h->q / h->kv)); }
-static long block_queries(const struct heads *h) { return max_long(1, BLOCK / (h->q / h->kv)); }
+static long queries_a_tile(const struct heads *h) { return max_long(1, min_long(16, TILE / (h->q / h->kv))); }
 
 static struct task task_of(const struct spans *s, const struct heads *h, long row, long head)
 {
-	return (struct task){h, h->q / h->kv, h->dim, round_up(h->dim, LANES), head, s->q[row],
-	                     s->q[row + 1] - s->q[row], s->k[row], s->len[row], tile_queries(h)};
+	struct task t = {h, h->q / h->kv, h->dim, round_up(h->dim, LANES), head, s->q[row],
+	                 s->q[row + 1] - s->q[row], s->k[row], s->len[row], queries_a_tile(h), 0};
+
+	t.lanes = round_up(t.tile * t.group, LANES);
+	return t;
 }
 
 /* Query i sees keys first_key .. last_key - 1. */
@@ -49,12 +54,7 @@ static long first_key(const struct task *t, long i)
 	return t->h->window ? max_long(0, last_key(t, i) - t->h->window) : 0;
 }
 
-/* How many of the keys j.., nk of them, the queries i.., n of them, reach into. */
-static long reach(const struct task *t, long i, long n, long j, long nk)
-{
-	return first_key(t, i) < j + nk ? min_long(nk, last_key(t, i + n - 1) - j) : 0;
-}
-
+/* y [wide] = columns j.. of row i, then zeros. */
 static void fetch(float *y, struct mat m, long i, long j, const struct task *t)
 {
 	const float *x = load(m, i, j, t->dim, y);
@@ -62,17 +62,6 @@ static void fetch(float *y, struct mat m, long i, long j, const struct task *t)
 	if (x != y)
 		memcpy(y, x, t->dim * sizeof *y);
 	memset(y + t->dim, 0, (t->wide - t->dim) * sizeof *y);
-}
-
-/* The matrix's row and column of a stacked row; heads lie `stride` apart. */
-static long token_of(const struct task *t, long r) { return t->q + r / t->group; }
-static long head_of(const struct task *t, long r) { return t->head * t->group + r % t->group; }
-
-/* y [n x wide] = keys or values j.., n of them. */
-static void fetch_keys(float *y, struct mat m, long j, long n, const struct task *t)
-{
-	for (long r = 0; r < n; r++)
-		fetch(y + r * t->wide, m, t->k + j + r, t->head * t->h->kv_stride, t);
 }
 
 static void put(struct mat m, long i, long j, long n, const float *x)
@@ -83,147 +72,202 @@ static void put(struct mat m, long i, long j, long n, const float *x)
 		store(m, i, j, n, x);
 }
 
-/* y [cols x KEYS] = x', x [n x cols]; columns up to a multiple of LANES are 0. */
-HOT static void transpose(float *y, const float *x, long n, long cols)
+/* y [n x wide] = keys or values j.., n of them. */
+static void fetch_keys(float *y, struct mat m, long j, long n, const struct task *t)
 {
-	long padded = round_up(n, LANES);
-
-	for (long i = 0; i < n; i++)
-		for (long j = 0; j < cols; j++)
-			y[j * KEYS + i] = x[i * cols + j];
-	for (long j = 0; j < cols; j++)
-		for (long i = n; i < padded; i++)
-			y[j * KEYS + i] = 0;
+	for (long r = 0; r < n; r++)
+		fetch(y + r * t->wide, m, t->k + j + r, t->head * t->h->kv_stride, t);
 }
 
-HOT static void scale_row(float *x, long n, float c)
+/* How many lanes a tile that starts at query i fills. */
+static long filled(const struct task *t, long i)
+{
+	return min_long(t->tile, t->queries - i) * t->group;
+}
+
+static long token_of(const struct task *t, long i, long r) { return t->q + i + r / t->group; }
+static long head_of(const struct task *t, long r) { return t->head * t->group + r % t->group; }
+
+/* y [lanes x wide] = the tile at query i of a matrix whose heads lie stride apart. */
+static void fetch_tile(float *y, struct mat m, long stride, long i, const struct task *t)
+{
+	long n = filled(t, i);
+
+	for (long r = 0; r < n; r++)
+		fetch(y + r * t->wide, m, token_of(t, i, r), head_of(t, r) * stride, t);
+	memset(y + n * t->wide, 0, (t->lanes - n) * t->wide * sizeof *y);
+}
+
+HOT static void scale_by(float *x, long n, float c)
 {
 #pragma omp simd
 	for (long j = 0; j < n; j++)
 		x[j] *= c;
 }
 
-/* What a tile of stacked rows sees of a tile of keys: row r the columns
- * to + r / group - window .. to + r / group - 1. */
-struct view { long rows, group, n, to, window; };
+/* What a tile of queries sees of a tile of n keys: lane r the keys below
+ * to + query[r], and of those the last `window`. */
+struct view { long n, lanes, to, window; const int32_t *query; };
 
-static struct view view_of(const struct task *t, long i, long rows, long j, long n)
+static struct view view_of(const struct task *t, const int32_t *query, long i, long j, long n)
 {
-	long window = t->h->window ? t->h->window : t->keys + KEYS;
+	long last = last_key(t, i + min_long(t->tile, t->queries - i) - 1);
 
-	return (struct view){rows, t->group, n, i + 1 + t->keys - t->queries - j, window};
+	return (struct view){first_key(t, i) < j + n ? max_long(0, min_long(n, last - j)) : 0, t->lanes,
+	                     i + 1 + t->keys - t->queries - j, t->h->window, query};
 }
 
-/* What row r does not see becomes x. */
-INLINE void hide(float *s, const struct view *w, long r, float x)
+static void number_lanes(int32_t *query, const struct task *t)
 {
-	long to = w->to + r / w->group, from = to - w->window;
-
-	for (long j = 0; j < min_long(from, w->n); j++)
-		s[j] = x;
-	for (long j = max_long(to, 0); j < w->n; j++)
-		s[j] = x;
+	for (long r = 0; r < t->lanes; r++)
+		query[r] = r / t->group;
 }
 
-/* Scores s become p; m and l are brought up to date and o scaled by c. */
-HOT static void soften(float *s, const struct view *w, float *m, float *l, float *o, long wide)
+/* Scores that are not seen become -INFINITY. */
+HOT static void hide(float *s, const struct view *w)
 {
-	long n = round_up(w->n, LANES);
-
-	for (long r = 0; r < w->rows; r++, s += KEYS, o += wide) {
-		float high = m[r], sum = 0, c;
-
-		hide(s, w, r, -INFINITY);
-		for (long j = w->n; j < n; j++)
-			s[j] = -INFINITY;
-#pragma omp simd reduction(max:high)
-		for (long j = 0; j < n; j++)
-			high = s[j] > high ? s[j] : high;
-#pragma omp simd reduction(+:sum)
-		for (long j = 0; j < n; j++)
-			sum += s[j] = exp_fast(s[j] - high);
-		c = exp_fast(m[r] - high);
-		m[r] = high;
-		l[r] = l[r] * c + sum;
-		if (c == 1)
-			continue;
+	for (long j = max_long(0, w->to); j < w->n; j++)
 #pragma omp simd
-		for (long j = 0; j < wide; j++)
-			o[j] *= c;
+		for (long r = 0; r < w->lanes; r++)
+			s[j * w->lanes + r] =
+				w->query[r] > (int32_t)(j - w->to) ? s[j * w->lanes + r] : -INFINITY;
+	if (!w->window)
+		return;
+	for (long j = 0; j < w->n; j++)
+#pragma omp simd
+		for (long r = 0; r < w->lanes; r++)
+			s[j * w->lanes + r] = w->query[r] - (int32_t)(j - w->to) <= w->window
+			                      ? s[j * w->lanes + r] : -INFINITY;
+}
+
+/* Scores s become p; m and l are brought up to date; the rest wants scaling by c. */
+HOT static void soften(float *s, const struct view *w, float *m, float *l, float *c)
+{
+	for (long r = 0; r < w->lanes; r += LANES) {
+		float high[LANES], sum[LANES];
+
+#pragma omp simd
+		for (int x = 0; x < LANES; x++) {
+			high[x] = m[r + x];
+			sum[x] = 0;
+		}
+		for (long j = 0; j < w->n; j++)
+#pragma omp simd
+			for (int x = 0; x < LANES; x++) {
+				float z = s[j * w->lanes + r + x];
+
+				high[x] = z > high[x] ? z : high[x];
+			}
+		for (long j = 0; j < w->n; j++)
+#pragma omp simd
+			for (int x = 0; x < LANES; x++) {
+				float *z = s + j * w->lanes + r + x;
+
+				*z = exp_fast(*z - high[x]);
+				sum[x] += *z;
+			}
+#pragma omp simd
+		for (int x = 0; x < LANES; x++) {
+			c[r + x] = exp_fast(m[r + x] - high[x]);
+			l[r + x] = l[r + x] * c[r + x] + sum[x];
+			m[r + x] = high[x];
+		}
 	}
 }
 
-/* The state of a block of queries and the room it works in. */
-struct forward { float *q, *o, *m, *l, *k, *kt, *v, *s; };
-
-static struct forward forward_room(struct dev *d, const struct task *t, long rows)
+HOT static void scale_rows(float *o, const float *c, long rows, long wide)
 {
-	long stack = round_up(rows, LANES), keys = KEYS * t->wide;
-	long scores = t->tile * t->group * KEYS;
-	float *p = own_workspace(d, 2 * rows * t->wide + 2 * stack + 3 * keys + scores);
-	struct forward f = {.q = p, .o = p + rows * t->wide};
+	for (long r = 0; r < rows; r++)
+#pragma omp simd
+		for (long j = 0; j < wide; j++)
+			o[r * wide + j] *= c[r];
+}
 
-	f.m = f.o + rows * t->wide;
-	f.l = f.m + stack;
-	f.k = f.l + stack;
-	f.kt = f.k + keys;
-	f.v = f.kt + keys;
+/* The state of a block of tiles and the room it works in.  q lies transposed. */
+struct forward { float *q, *o, *m, *l, *k, *v, *s, *c; int32_t *query; };
+
+static struct forward forward_room(struct dev *d, const struct task *t)
+{
+	long lanes = t->lanes, block = BLOCK * lanes, keys = KEYS * t->wide;
+	float *p = own_workspace(d, 2 * block * t->wide + 2 * block + 2 * keys + (KEYS + 2) * lanes);
+	struct forward f = {.q = p, .o = p + block * t->wide};
+
+	f.m = f.o + block * t->wide;
+	f.l = f.m + block;
+	f.k = f.l + block;
+	f.v = f.k + keys;
 	f.s = f.v + keys;
+	f.c = f.s + KEYS * lanes;
+	f.query = (int32_t *)(f.c + lanes);
+	number_lanes(f.query, t);
 	return f;
 }
 
-/* The keys j.., nk of them, pass the block's queries i.., n of them. */
-static void pass_keys(struct forward *f, long i, long n, long j, long nk, const struct task *t)
+/* The keys j.., nk of them, pass tile b of the block, whose first query is i. */
+static void pass_keys(struct forward *f, long b, long i, long j, long nk, const struct task *t)
 {
-	long wide = t->wide;
+	struct view w = view_of(t, f->query, i, j, nk);
+	long wide = t->wide, lanes = t->lanes;
+	float *o = f->o + b * lanes * wide;
 
-	for (long a = 0; a < n; a += t->tile) {
-		long count = min_long(t->tile, n - a), rows = count * t->group, r = a * t->group;
-		long seen = reach(t, i + a, count, j, nk);
-		struct view w = view_of(t, i + a, rows, j, seen);
+	if (!w.n)
+		return;
+	product(f->s, lanes, f->k, wide, 1, f->q + b * lanes * wide, lanes, w.n, lanes, wide, 0);
+	hide(f->s, &w);
+	soften(f->s, &w, f->m + b * lanes, f->l + b * lanes, f->c);
+	scale_rows(o, f->c, lanes, wide);
+	product(o, wide, f->s, 1, lanes, f->v, wide, filled(t, i), wide, w.n, 1);
+}
 
-		if (seen <= 0)
-			continue;
-		product(f->s, KEYS, f->q + r * wide, wide, 1, f->kt, KEYS, rows,
-		        round_up(seen, LANES), wide, 0);
-		soften(f->s, &w, f->m + r, f->l + r, f->o + r * wide, wide);
-		product(f->o + r * wide, wide, f->s, KEYS, 1, f->v, wide, rows, wide, seen, 1);
+static void start_tile(struct forward *f, struct mat q, long b, long i, const struct task *t)
+{
+	long size = t->lanes * t->wide;
+
+	fetch_tile(f->o + b * size, q, t->h->q_stride, i, t);
+	scale_by(f->o + b * size, size, t->h->scale);
+	transpose(f->q + b * size, f->o + b * size, t->lanes, t->wide);
+	memset(f->o + b * size, 0, size * sizeof(float));
+	for (long r = b * t->lanes; r < (b + 1) * t->lanes; r++) {
+		f->m[r] = -1e30f;      /* finite: -INFINITY - m is no NaN */
+		f->l[r] = 0;
 	}
 }
 
-/* The queries i.., n of them, of one task. */
-static void attend(struct dev *d, struct mat o, float *lse, struct mat q, struct mat k,
-                   struct mat v, long i, long n, const struct task *t)
+static void finish_tile(struct forward *f, struct mat o, float *lse, long b, long i,
+                        const struct task *t)
 {
-	long first = i * t->group, rows = n * t->group, end = last_key(t, i + n - 1);
-	struct forward f = forward_room(d, t, rows);
+	long n = filled(t, i), first = b * t->lanes;
 
-	for (long r = 0; r < rows; r++) {
-		float *row = f.q + r * t->wide;
+	for (long r = 0; r < n; r++) {
+		long token = token_of(t, i, r), head = head_of(t, r);
+		float *row = f->o + (first + r) * t->wide, l = f->l[first + r];
 
-		fetch(row, q, token_of(t, first + r), head_of(t, r) * t->h->q_stride, t);
-		scale_row(row, t->dim, t->h->scale);
-		f.m[r] = -1e30f;       /* finite: -INFINITY - m is no NaN */
-		f.l[r] = 0;
+		scale_by(row, t->dim, l != 0 ? 1 / l : 0);
+		put(o, token, head * t->dim, t->dim, row);
+		if (lse)
+			lse[token * t->h->q + head] = f->m[first + r] + logf(l);
 	}
-	memset(f.o, 0, rows * t->wide * sizeof(float));
+}
+
+/* A block of one task's queries, from i on. */
+static void attend(struct dev *d, struct mat o, float *lse, struct mat q, struct mat k,
+                   struct mat v, long i, const struct task *t)
+{
+	struct forward f = forward_room(d, t);
+	long past = min_long(t->queries, i + BLOCK * t->tile), end = last_key(t, past - 1);
+
+	for (long a = i, b = 0; a < past; a += t->tile, b++)
+		start_tile(&f, q, b, a, t);
 	for (long j = first_key(t, i); j < end; j += KEYS) {
 		long nk = min_long(KEYS, end - j);
 
 		fetch_keys(f.k, k, j, nk, t);
 		fetch_keys(f.v, v, j, nk, t);
-		transpose(f.kt, f.k, nk, t->wide);
-		pass_keys(&f, i, n, j, nk, t);
+		for (long a = i, b = 0; a < past; a += t->tile, b++)
+			pass_keys(&f, b, a, j, nk, t);
 	}
-	for (long r = 0; r < rows; r++) {
-		long token = token_of(t, first + r), head = head_of(t, r);
-		float *row = f.o + r * t->wide;
-
-		scale_row(row, t->dim, f.l[r] != 0 ? 1 / f.l[r] : 0);
-		put(o, token, head * t->dim, t->dim, row);
-		if (lse)
-			lse[token * t->h->q + head] = f.m[r] + logf(f.l[r]);
-	}
+	for (long a = i, b = 0; a < past; a += t->tile, b++)
+		finish_tile(&f, o, lse, b, a, t);
 }
 
 static long most_queries(const struct spans *s)
@@ -238,7 +282,7 @@ static long most_queries(const struct spans *s)
 void cpu_attn(struct dev *d, struct mat o, float *lse, struct mat q, struct mat k, struct mat v,
               struct spans spans, struct heads h)
 {
-	long step = block_queries(&h), most = most_queries(&spans);
+	long step = BLOCK * queries_a_tile(&h), most = most_queries(&spans);
 
 #pragma omp parallel for collapse(3) schedule(dynamic)
 	for (long row = 0; row < spans.n; row++)
@@ -247,34 +291,37 @@ void cpu_attn(struct dev *d, struct mat o, float *lse, struct mat q, struct mat 
 				struct task t = task_of(&spans, &h, row, head);
 
 				if (i < t.queries)
-					attend(d, o, lse, q, k, v, i, min_long(step, t.queries - i),
-					       &t);
+					attend(d, o, lse, q, k, v, i, &t);
 			}
 }
 
+/* Of all the row's queries, a tile after another: q and dout as they are and
+ * transposed, dq, lse, D; of a tile of keys; of both. */
 struct backward {
-	float *q, *dout, *dq, *lse, *sum;      /* of all stacked rows; sum is D */
-	float *k, *kt, *vt, *dk, *dv;          /* of a tile of keys */
-	float *p, *ds;                         /* of a tile of both */
+	float *q, *qt, *dout, *doutt, *dq, *lse, *sum;
+	float *k, *v, *dk, *dv;
+	float *p, *ds;
+	int32_t *query;
 };
 
 static struct backward backward_room(struct dev *d, const struct task *t)
 {
-	long rows = t->queries * t->group, stack = round_up(rows, LANES), keys = KEYS * t->wide;
-	long tile = t->tile * t->group * KEYS;
-	float *p = own_workspace(d, 3 * rows * t->wide + 2 * stack + 5 * keys + 2 * tile);
-	struct backward b = {.q = p, .dout = p + rows * t->wide};
+	long tiles = (t->queries + t->tile - 1) / t->tile, all = tiles * t->lanes, size = all * t->wide;
+	long keys = KEYS * t->wide, both = KEYS * t->lanes;
+	float *p = own_workspace(d, 5 * size + 2 * all + 4 * keys + 2 * both + t->lanes);
+	struct backward b = {.q = p, .qt = p + size, .dout = p + 2 * size, .doutt = p + 3 * size,
+	                     .dq = p + 4 * size};
 
-	b.dq = b.dout + rows * t->wide;
-	b.lse = b.dq + rows * t->wide;
-	b.sum = b.lse + stack;
-	b.k = b.sum + stack;
-	b.kt = b.k + keys;
-	b.vt = b.kt + keys;
-	b.dk = b.vt + keys;
+	b.lse = p + 5 * size;
+	b.sum = b.lse + all;
+	b.k = b.sum + all;
+	b.v = b.k + keys;
+	b.dk = b.v + keys;
 	b.dv = b.dk + keys;
 	b.p = b.dv + keys;
-	b.ds = b.p + tile;
+	b.ds = b.p + both;
+	b.query = (int32_t *)(b.ds + both);
+	number_lanes(b.query, t);
 	return b;
 }
 
@@ -288,59 +335,65 @@ HOT static float dot(const float *x, const float *y, long n)
 	return s;
 }
 
-/* Fetches what belongs to the queries; dq = 0. */
-static void start_row(struct backward *b, struct mat q, struct mat dout, struct mat o,
-                      const float *lse, const struct task *t)
+/* Fetches what belongs to the tile at query i; dq = 0. */
+static void start_back(struct backward *b, struct mat q, struct mat dout, struct mat o,
+                       const float *lse, long i, const struct task *t)
 {
-	long rows = t->queries * t->group;
+	long n = filled(t, i), first = i / t->tile * t->lanes, at = first * t->wide;
 
-	for (long r = 0; r < rows; r++) {
-		long token = token_of(t, r), head = head_of(t, r);
-		float *x = b->q + r * t->wide, *g = b->dout + r * t->wide;
+	fetch_tile(b->q + at, o, t->dim, i, t);
+	fetch_tile(b->dout + at, dout, t->dim, i, t);
+	for (long r = 0; r < t->lanes; r++) {
+		long x = at + r * t->wide;
 
-		fetch(x, o, token, head * t->dim, t);
-		fetch(g, dout, token, head * t->dim, t);
-		b->sum[r] = dot(x, g, t->dim);
-		b->lse[r] = lse[token * t->h->q + head];
-		fetch(x, q, token, head * t->h->q_stride, t);
-		scale_row(x, t->dim, t->h->scale);
+		b->sum[first + r] = dot(b->q + x, b->dout + x, t->wide);
+		b->lse[first + r] = r < n ? lse[token_of(t, i, r) * t->h->q + head_of(t, r)] : 0;
 	}
-	memset(b->dq, 0, rows * t->wide * sizeof(float));
+	fetch_tile(b->q + at, q, t->h->q_stride, i, t);
+	scale_by(b->q + at, t->lanes * t->wide, t->h->scale);
+	transpose(b->qt + at, b->q + at, t->lanes, t->wide);
+	transpose(b->doutt + at, b->dout + at, t->lanes, t->wide);
+	memset(b->dq + at, 0, t->lanes * t->wide * sizeof(float));
 }
 
 /* Scores p become probabilities, dp in ds becomes ds. */
 HOT static void soften_back(float *p, float *ds, const struct view *w, const float *lse,
                             const float *sum)
 {
-	long n = round_up(w->n, LANES);
-
-	for (long r = 0; r < w->rows; r++, p += KEYS, ds += KEYS) {
-		float shift = lse[r], D = sum[r];
-
-		hide(p, w, r, -INFINITY);
+	for (long j = 0; j < w->n; j++, p += w->lanes, ds += w->lanes)
 #pragma omp simd
-		for (long j = 0; j < n; j++) {
-			p[j] = exp_fast(p[j] - shift);
-			ds[j] = p[j] * (ds[j] - D);
+		for (long r = 0; r < w->lanes; r++) {
+			p[r] = exp_fast(p[r] - lse[r]);
+			ds[r] = p[r] * (ds[r] - sum[r]);
 		}
-	}
 }
 
-/* Queries i.., n of them, against the keys j.., nk of them. */
-static void back_tile(struct backward *b, long i, long n, long j, long nk, const struct task *t)
+/* The tile at query i against the keys j.., nk of them. */
+static void back_tile(struct backward *b, long i, long j, long nk, const struct task *t)
 {
-	long rows = n * t->group, wide = t->wide, seen = reach(t, i, n, j, nk);
-	long padded = round_up(seen, LANES), r = i * t->group;
-	struct view w = view_of(t, i, rows, j, seen);
+	struct view w = view_of(t, b->query, i, j, nk);
+	long wide = t->wide, lanes = t->lanes, n = filled(t, i), first = i / t->tile * lanes;
+	long at = first * wide;
 
-	if (seen <= 0)
+	if (!w.n)
 		return;
-	product(b->p, KEYS, b->q + r * wide, wide, 1, b->kt, KEYS, rows, padded, wide, 0);
-	product(b->ds, KEYS, b->dout + r * wide, wide, 1, b->vt, KEYS, rows, padded, wide, 0);
-	soften_back(b->p, b->ds, &w, b->lse + r, b->sum + r);
-	product(b->dv, wide, b->p, 1, KEYS, b->dout + r * wide, wide, seen, wide, rows, 1);
-	product(b->dk, wide, b->ds, 1, KEYS, b->q + r * wide, wide, seen, wide, rows, 1);
-	product(b->dq + r * wide, wide, b->ds, KEYS, 1, b->k, wide, rows, wide, seen, 1);
+	product(b->p, lanes, b->k, wide, 1, b->qt + at, lanes, w.n, lanes, wide, 0);
+	product(b->ds, lanes, b->v, wide, 1, b->doutt + at, lanes, w.n, lanes, wide, 0);
+	hide(b->p, &w);
+	soften_back(b->p, b->ds, &w, b->lse + first, b->sum + first);
+	product(b->dv, wide, b->p, lanes, 1, b->dout + at, wide, w.n, wide, n, 1);
+	product(b->dk, wide, b->ds, lanes, 1, b->q + at, wide, w.n, wide, n, 1);
+	product(b->dq + at, wide, b->ds, 1, lanes, b->k, wide, n, wide, w.n, 1);
+}
+
+static void finish_back(struct backward *b, struct mat dq, long i, const struct task *t)
+{
+	long n = filled(t, i), first = i / t->tile * t->lanes;
+	float *x = b->dq + first * t->wide;
+
+	scale_by(x, n * t->wide, t->h->scale);
+	for (long r = 0; r < n; r++)
+		put(dq, token_of(t, i, r), head_of(t, r) * t->h->q_stride, t->dim, x + r * t->wide);
 }
 
 static void back_row(struct dev *d, struct mat dq, struct mat dk, struct mat dv, struct mat dout,
@@ -350,27 +403,24 @@ static void back_row(struct dev *d, struct mat dq, struct mat dk, struct mat dv,
 	struct backward b = backward_room(d, t);
 	long column = t->head * t->h->kv_stride;
 
-	start_row(&b, q, dout, o, lse, t);
+	for (long i = 0; i < t->queries; i += t->tile)
+		start_back(&b, q, dout, o, lse, i, t);
 	for (long j = 0; j < t->keys; j += KEYS) {
 		long nk = min_long(KEYS, t->keys - j);
 
-		fetch_keys(b.k, v, j, nk, t);
-		transpose(b.vt, b.k, nk, t->wide);
 		fetch_keys(b.k, k, j, nk, t);
-		transpose(b.kt, b.k, nk, t->wide);
+		fetch_keys(b.v, v, j, nk, t);
 		memset(b.dk, 0, nk * t->wide * sizeof(float));
 		memset(b.dv, 0, nk * t->wide * sizeof(float));
 		for (long i = 0; i < t->queries; i += t->tile)
-			back_tile(&b, i, min_long(t->tile, t->queries - i), j, nk, t);
+			back_tile(&b, i, j, nk, t);
 		for (long r = 0; r < nk; r++) {
 			put(dk, t->k + j + r, column, t->dim, b.dk + r * t->wide);
 			put(dv, t->k + j + r, column, t->dim, b.dv + r * t->wide);
 		}
 	}
-	for (long r = 0; r < t->queries * t->group; r++) {
-		scale_row(b.dq + r * t->wide, t->dim, t->h->scale);
-		put(dq, token_of(t, r), head_of(t, r) * t->h->q_stride, t->dim, b.dq + r * t->wide);
-	}
+	for (long i = 0; i < t->queries; i += t->tile)
+		finish_back(&b, dq, i, t);
 }
 
 void cpu_attn_back(struct dev *d, struct mat dq, struct mat dk, struct mat dv, struct mat dout,

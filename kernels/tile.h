@@ -84,4 +84,27 @@ HOT static void product(float *c, long ldc, const float *a, long rs, long cs, co
 		tile_columns(c + j, ldc, a, rs, cs, b + j, ldb, m, k, 1, add);
 }
 
+typedef float vec4 __attribute__((vector_size(16), may_alias));
+
+/* y [cols x rows] = x', both multiples of 4, aligned to 16 bytes. */
+HOT static void transpose(float *y, const float *x, long rows, long cols)
+{
+	for (long i = 0; i < rows; i += 4)
+		for (long j = 0; j < cols; j += 4) {
+			const vec4 *p = (const vec4 *)(x + i * cols + j);
+			vec4 *q = (vec4 *)(y + j * rows + i);
+			long ps = cols / 4, qs = rows / 4;
+			vec4 a = p[0], b = p[ps], c = p[2 * ps], d = p[3 * ps];
+			vec4 ab = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+			vec4 cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+			vec4 AB = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+			vec4 CD = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+
+			q[0] = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
+			q[qs] = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+			q[2 * qs] = __builtin_shufflevector(AB, CD, 0, 1, 4, 5);
+			q[3 * qs] = __builtin_shufflevector(AB, CD, 2, 3, 6, 7);
+		}
+}
+
 #endif

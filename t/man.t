@@ -11,7 +11,7 @@ done
 # The long options of -h, one a line.
 options() { "$@" -h | grep -oE '^ .{5}--[a-z-]+' | sed 's/.*--/--/' | sort -u; }
 # Those that a page documents as list items.
-documented() { sed -n 's/^\.It Fl .*-\([a-z][a-z-]\{2,\}\).*/--\1/p' "$1" | sort -u; }
+documented() { sed -n 's/^\.It Fl \(. , Fl \)\{0,1\}-\([a-z][a-z-]*\).*/--\2/p' "$1" | sort -u; }
 
 for p in seal-tokenize seal-score seal-select seal-lora-train; do
 	options "$BIN/$p" > "$TMP/a"

@@ -56,6 +56,7 @@ row 'bad id: "id" is neither text nor an integer' '{"id":1.5,"prompt":"p","compl
 row 'bad id: "id" is neither text nor an integer' '{"id":{},"prompt":"p","completion":"c"}'
 row 'bad row: no known schema \(keys: x, y\)' '{"x":1,"y":2}'
 row 'bad row: messages\[1\]: "content" is missing' '{"messages":[{"role":"user","content":"a"},{"role":"assistant"}]}'
+row 'bad row: no known schema \(keys: \?\[2J\)' '{"\u001b[2J":1}'
 row 'empty answer' '{"prompt":"p","completion":""}'
 is "$(ls | grep '^\.*out')" "" "and nothing is left behind"
 printf '{"id":"a","prompt":"p","completion":"c"}\n' > dup.jsonl

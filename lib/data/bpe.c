@@ -288,7 +288,7 @@ static void word(struct job *j, struct slice s)
 static size_t next_cut(struct slice s, size_t at)
 {
 	while (at < s.n) {
-		const char *hit = memmem(s.p + at, s.n - at, SPACE_MARK, SPACE_MARK_BYTES);
+		const char *hit = text_find((struct slice){s.p + at, s.n - at}, SPACE_MARK, SPACE_MARK_BYTES);
 
 		if (!hit)
 			break;

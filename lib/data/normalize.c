@@ -133,7 +133,7 @@ struct slice replace_text(struct buf *out, struct slice s, const char *from, con
 	out->n = 0;
 	buf_need(out, s.n);
 	while (s.n) {
-		const char *hit = memmem(s.p, s.n, from, n);
+		const char *hit = text_find(s, from, n);
 		size_t before = hit ? (size_t)(hit - s.p) : s.n;
 
 		buf_add(out, s.p, before);

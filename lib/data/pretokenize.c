@@ -143,7 +143,7 @@ static void split(struct job *j, int k, struct slice s, int first)
 	size_t done = 0, start, end;
 	long last_end = -1;
 
-	while (j->out->n < j->stop && next_match(j, c.step, s, done, last_end, &start, &end)) {
+	while (done < s.n && j->out->n < j->stop && next_match(j, c.step, s, done, last_end, &start, &end)) {
 		if (start > done)
 			take(&c, s.p + done, start - done, 0);
 		take(&c, s.p + start, end - start, 1);

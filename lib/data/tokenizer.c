@@ -10,9 +10,6 @@
 #include "../format/gguf.h"
 #include "../format/zio.h"
 
-/* GPT-2's words: contractions, letters, numbers, other signs, white space. */
-#define GPT2_WORDS "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
-
 void ids_add(struct ids *ids, int32_t id)
 {
 	if (ids->n == ids->cap) {
@@ -195,7 +192,7 @@ void token_bytes(const struct tokenizer *t, int32_t id, struct buf *out)
 		return;
 	}
 	while (s.n && t->marks && !a) {
-		const char *hit = memmem(s.p, s.n, SPACE_MARK, SPACE_MARK_BYTES);
+		const char *hit = text_find(s, SPACE_MARK, SPACE_MARK_BYTES);
 		size_t before = hit ? (size_t)(hit - s.p) : s.n;
 
 		buf_add(out, s.p, before);

@@ -148,7 +148,7 @@ static int load_gpt2(struct tokenizer *t, const struct gguf *g, struct fault *f)
 	const struct gguf_value *pre = gguf_find(g, "tokenizer.ggml.pre");
 
 	if (text_is(pre, "smollm")) {
-		tokenizer_step(t, PRE_SPLIT, "\\p{N}", NULL);
+		tokenizer_step(t, PRE_SPLIT, DIGIT, NULL);
 	} else if (pre && !text_is(pre, "gpt-2")) {
 		return fault(f, "tokenizer.ggml.pre \"%.*s\" is not supported",
 		             pre->kind == GGUF_TEXT ? (int)(pre->n < 80 ? pre->n : 80) : 0,

@@ -12,12 +12,17 @@
 #ifndef SEAL_TOKENIZER_IN_H
 #define SEAL_TOKENIZER_IN_H
 
+#include <string.h>
+
 #include "tokenizer.h"
 
 struct slice { const char *p; size_t n; };
 
 enum { STEPS = 16, TOKENS_MOST = 1 << 21, SPACE_MARK_BYTES = 3 };
 #define SPACE_MARK "\xe2\x96\x81"        /* U+2581, SentencePiece's space */
+/* GPT-2's words: contractions, letters, numbers, other signs, white space. */
+#define GPT2_WORDS "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
+#define DIGIT "\\p{N}"
 
 /* Tokens by id, and ids by text. */
 enum {
@@ -179,9 +184,22 @@ static inline int utf8_first(const char *text, size_t n, int32_t *code)
 	return *code < 0 ? 1 : bytes;
 }
 
+/* The first place of a short text in s, or NULL. */
+static inline const char *text_find(struct slice s, const char *text, size_t n)
+{
+	const char *p = s.p, *end = s.p + s.n;
+
+	while (n && (size_t)(end - p) >= n && (p = memchr(p, *text, end - p - n + 1))) {
+		if (!memcmp(p, text, n))
+			return p;
+		p++;
+	}
+	return NULL;
+}
+
 static inline int starts_with(struct slice s, const char *with, size_t n)
 {
-	return s.n >= n && !__builtin_memcmp(s.p, with, n);
+	return s.n >= n && !memcmp(s.p, with, n);
 }
 
 #endif

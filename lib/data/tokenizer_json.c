@@ -140,7 +140,7 @@ static int pre_tokenizer(struct tokenizer *t, const json_t *o, struct fault *f)
 	if (is_type(o, "Metaspace"))
 		return metaspace(t, o, f);
 	if (is_type(o, "Digits")) {
-		step = tokenizer_step(t, PRE_SPLIT, "\\p{N}", NULL);
+		step = tokenizer_step(t, PRE_SPLIT, DIGIT, NULL);
 		if (!step)
 			return fault(f, "pre_tokenizer: more than %d steps", STEPS);
 		if (!json_flag(o, "individual_digits", 0))
