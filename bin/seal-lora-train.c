@@ -65,6 +65,7 @@ int main(int argc, char **argv)
 	f.theta = train_adapter(f.model, &train);
 	finetune_run(&f);
 	adapter_save(f.theta, own.output, own.model, data->template, settings);
+	log_end(train.log, began);
 	notice("%ld steps on %ld rows in %.1f s, peak memory %.0f MB", f.theta->step, data->rows,
 	       seconds_now() - began, peak_memory() / 1e6);
 	adapter_close(f.theta);

@@ -72,9 +72,8 @@ static json_t *settings_of(const struct model *m, const struct tokens *data, con
 	return s;
 }
 
-static void by_model(const char *path, struct zout *out)
+static void by_model(const char *path, struct zout *out, double began)
 {
-	double began = seconds_now();
 	struct model *m = model_open(own.model, &compute);
 	struct tokens *data = stream(path, m), *safe = score.safe ? stream(score.safe, m) : NULL;
 	struct tokens *valid = train.valid ? stream(train.valid, m) : NULL;
@@ -108,6 +107,7 @@ static void by_model(const char *path, struct zout *out)
 int main(int argc, char **argv)
 {
 	int k = opt_parse(&program, argc, argv), random;
+	double began = seconds_now();
 	struct zout *out;
 
 	notice_quiet(base.quiet);
@@ -131,8 +131,9 @@ int main(int argc, char **argv)
 		score_random(argv + k, argc - k, train.seed, &fate, header, out);
 		json_decref(header);
 	} else {
-		by_model(k < argc ? argv[k] : NULL, out);
+		by_model(k < argc ? argv[k] : NULL, out, began);
 	}
 	zout_close(out);
+	log_end(train.log, began);
 	return 0;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../base/progress.h"
 #include "train.h"
 
 struct zlog { char *path; FILE *f; };
@@ -72,4 +73,18 @@ void log_close(struct zlog *l)
 		die("write %s:", l->path);
 	free(l->path);
 	free(l);
+}
+
+void log_end(const char *path, double began)
+{
+	json_t *j = json_pack("{s:s, s:f, s:I}", "event", "end", "seconds", seconds_now() - began, "peak_bytes",
+	                      (json_int_t)peak_memory());
+	struct zlog l = {.path = (char *)path};
+
+	if (path && !(l.f = fopen(path, "a")))
+		die("open %s:", path);
+	log_line(path ? &l : NULL, j);
+	if (path && fclose(l.f))
+		die("write %s:", path);
+	json_decref(j);
 }

@@ -64,5 +64,7 @@ void check_tokens(const struct tokens *, const char *name, const char *model_pat
 struct zlog *log_open(const char *path, long resume_step);
 void log_line(struct zlog *, const json_t *);
 void log_close(struct zlog *);
+/* Appends {"event":"end","seconds","peak_bytes"}: what the whole program took. */
+void log_end(const char *path, double began);
 
 #endif

@@ -1,0 +1,135 @@
+/* attn.h - what attention forwards and backwards share; private to kernels/.
+ *
+ * The query heads of one key head are stacked, so that keys and values are read
+ * once for all: lane r of a tile is its query r / group, head r % group.  Scores
+ * are kept transposed, a lane a column, so that the softmax of many lanes is a
+ * loop of vectors.
+ */
+#ifndef SEAL_ATTN_H
+#define SEAL_ATTN_H
+
+#include "tile.h"
+
+enum {
+	KEYS = 96,     /* keys in a tile */
+	TILE = 48,     /* lanes in a tile */
+};
+
+/* One row of the packed tokens under one key head. */
+struct task {
+	const struct heads *h;
+	long group, dim, wide;         /* heads stacked; dim rounded up to LANES */
+	long head;                     /* the key head */
+	long q, queries, k, keys;      /* where they start, how many */
+	long tile, lanes;              /* queries in a tile; stacked, rounded up to LANES */
+};
+
+static inline long queries_a_tile(const struct heads *h) { return max_long(1, min_long(16, TILE / (h->q / h->kv))); }
+
+static inline struct task task_of(const struct spans *s, const struct heads *h, long row, long head)
+{
+	struct task t = {h, h->q / h->kv, h->dim, round_up(h->dim, LANES), head, s->q[row],
+	                 s->q[row + 1] - s->q[row], s->k[row], s->len[row], queries_a_tile(h), 0};
+
+	t.lanes = round_up(t.tile * t.group, LANES);
+	return t;
+}
+
+/* Query i sees keys first_key .. last_key - 1. */
+static inline long last_key(const struct task *t, long i)
+{
+	return max_long(0, i + 1 + t->keys - t->queries);
+}
+
+static inline long first_key(const struct task *t, long i)
+{
+	return t->h->window ? max_long(0, last_key(t, i) - t->h->window) : 0;
+}
+
+/* y [wide] = columns j.. of row i, then zeros. */
+static inline void fetch(float *y, struct mat m, long i, long j, const struct task *t)
+{
+	const float *x = load(m, i, j, t->dim, y);
+
+	if (x != y)
+		memcpy(y, x, t->dim * sizeof *y);
+	memset(y + t->dim, 0, (t->wide - t->dim) * sizeof *y);
+}
+
+static inline void put(struct mat m, long i, long j, long n, const float *x)
+{
+	if (m.type == F32)
+		memcpy(at(m, i, j), x, n * sizeof *x);
+	else
+		store(m, i, j, n, x);
+}
+
+/* y [n x wide] = keys or values j.., n of them. */
+static inline void fetch_keys(float *y, struct mat m, long j, long n, const struct task *t)
+{
+	for (long r = 0; r < n; r++)
+		fetch(y + r * t->wide, m, t->k + j + r, t->head * t->h->kv_stride, t);
+}
+
+/* How many lanes a tile that starts at query i fills. */
+static inline long filled(const struct task *t, long i)
+{
+	return min_long(t->tile, t->queries - i) * t->group;
+}
+
+static inline long token_of(const struct task *t, long i, long r) { return t->q + i + r / t->group; }
+static inline long head_of(const struct task *t, long r) { return t->head * t->group + r % t->group; }
+
+/* y [lanes x wide] = the tile at query i of a matrix whose heads lie stride apart. */
+static inline void fetch_tile(float *y, struct mat m, long stride, long i, const struct task *t)
+{
+	long n = filled(t, i);
+
+	for (long r = 0; r < n; r++)
+		fetch(y + r * t->wide, m, token_of(t, i, r), head_of(t, r) * stride, t);
+	memset(y + n * t->wide, 0, (t->lanes - n) * t->wide * sizeof *y);
+}
+
+HOT static void scale_by(float *x, long n, float c)
+{
+#pragma omp simd
+	for (long j = 0; j < n; j++)
+		x[j] *= c;
+}
+
+/* What a tile of queries sees of a tile of n keys: lane r the keys below
+ * to + query[r], and of those the last `window`. */
+struct view { long n, lanes, to, window; const int32_t *query; };
+
+static inline struct view view_of(const struct task *t, const int32_t *query, long i, long j, long n)
+{
+	long last = last_key(t, i + min_long(t->tile, t->queries - i) - 1);
+
+	return (struct view){first_key(t, i) < j + n ? max_long(0, min_long(n, last - j)) : 0, t->lanes,
+	                     i + 1 + t->keys - t->queries - j, t->h->window, query};
+}
+
+static inline void number_lanes(int32_t *query, const struct task *t)
+{
+	for (long r = 0; r < t->lanes; r++)
+		query[r] = r / t->group;
+}
+
+/* Scores that are not seen become -INFINITY. */
+HOT static void hide(float *s, const struct view *w)
+{
+	for (long j = max_long(0, w->to); j < w->n; j++)
+#pragma omp simd
+		for (long r = 0; r < w->lanes; r++)
+			s[j * w->lanes + r] =
+				w->query[r] > (int32_t)(j - w->to) ? s[j * w->lanes + r] : -INFINITY;
+	if (!w->window)
+		return;
+	for (long j = 0; j < w->n; j++)
+#pragma omp simd
+		for (long r = 0; r < w->lanes; r++)
+			s[j * w->lanes + r] = w->query[r] - (int32_t)(j - w->to) <= w->window
+			                      ? s[j * w->lanes + r] : -INFINITY;
+}
+
+#endif
