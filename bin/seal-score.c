@@ -123,6 +123,8 @@ int main(int argc, char **argv)
 		die_usage("gamma reaches 1 in the last epoch");
 	if (train.save)
 		folder_refuse(train.save, own.force);
+	if (!train.resume)
+		log_close(log_open(train.log, 0));      /* an old log goes, whatever the method */
 	out = zout_open(base.output, own.plain ? ZOUT_PLAIN : ZOUT_ZSTD);
 	if (random) {
 		json_t *header = json_pack("{s:s, s:o}", "method", "random", "settings", json_object());

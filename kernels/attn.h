@@ -24,7 +24,10 @@ struct task {
 	long tile, lanes;              /* queries in a tile; stacked, rounded up to LANES */
 };
 
-static inline long queries_a_tile(const struct heads *h) { return max_long(1, min_long(16, TILE / (h->q / h->kv))); }
+static inline long queries_a_tile(const struct heads *h)
+{
+	return max_long(1, min_long(16, TILE / (h->q / h->kv)));
+}
 
 static inline struct task task_of(const struct spans *s, const struct heads *h, long row, long head)
 {

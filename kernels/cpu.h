@@ -76,6 +76,29 @@ static inline void store(struct mat m, long i, long j, long n, const float *buf)
 INLINE float float_of(uint32_t u) { float f; memcpy(&f, &u, 4); return f; }
 INLINE uint32_t bits_of(float f) { uint32_t u; memcpy(&u, &f, 4); return u; }
 
+/* To nearest even; NaN stays NaN. */
+INLINE uint16_t bf16_of(float x)
+{
+	uint32_t u = bits_of(x);
+
+	return (u & 0x7fffffff) > 0x7f800000 ? u >> 16 | 0x40 : (u + 0x7fff + (u >> 16 & 1)) >> 16;
+}
+
+/* Element j of p, in loops where the type is a constant. */
+INLINE float element(const void *p, long j, enum dtype type)
+{
+	return type == F32 ? ((const float *)p)[j]
+	                   : float_of((uint32_t)((const uint16_t *)p)[j] << 16);
+}
+
+INLINE void set_element(void *p, long j, enum dtype type, float x)
+{
+	if (type == F32)
+		((float *)p)[j] = x;
+	else
+		((uint16_t *)p)[j] = bf16_of(x);
+}
+
 /* exp(x) to 2e-7 relative, 0 below -87.3, inf above 88.7, NaN for NaN; in
  * loops that become vectors.  exp(x) = 2^n exp(r), |r| <= log(2)/2; adding
  * 1.5 * 2^23 rounds to n and leaves it in the low bits. */
@@ -134,6 +157,8 @@ void cpu_sumsq(struct dev *, float *sum, const float *x, long n);
 void cpu_adamw(struct dev *, float *p, const float *g, float *m, float *v, long n, struct adamw,
                const float *sum);
 
+/* c = alpha a b' + beta c, one row */
+void row_product(struct dev *, struct mat c, struct mat a, struct mat b, float alpha, float beta);
 void products_close(struct products *);
 int bf16_is_fast(void);
 

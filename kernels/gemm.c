@@ -1,8 +1,9 @@
 /* gemm.c - c = alpha op(a) op(b) + beta c by oneDNN's matmul.
  *
- * A primitive is made for each shape and kept.  What oneDNN cannot multiply on
- * this CPU (bf16 without AVX-512, F32 into bf16) goes through F32, a piece at a
- * time.
+ * A primitive is made for each shape and kept; it computes
+ * alpha (op(a) op(b) + beta / alpha c), since the sum has to come first for
+ * oneDNN's fast paths.  What it cannot multiply on this CPU (bf16 without
+ * AVX-512, F32 into bf16) goes through F32, a piece at a time.
  */
 #include <oneapi/dnnl/dnnl.h>
 #include <stdlib.h>
@@ -75,10 +76,10 @@ static dnnl_memory_t memory(const desc d, dnnl_engine_t engine)
 
 static void append(dnnl_post_ops_t ops, float alpha, float beta)
 {
+	if (beta != 0)
+		check(dnnl_post_ops_append_sum(ops, beta / alpha, 0, dnnl_data_type_undef), "post-op");
 	if (alpha != 1)
 		check(dnnl_post_ops_append_eltwise(ops, dnnl_eltwise_linear, alpha, 0), "post-op");
-	if (beta != 0)
-		check(dnnl_post_ops_append_sum(ops, beta, 0, dnnl_data_type_undef), "post-op");
 }
 
 static dnnl_status_t describe_product(dnnl_primitive_desc_t *pd, dnnl_engine_t engine, desc a,
@@ -110,10 +111,10 @@ static dnnl_memory_t memory(const desc d, dnnl_engine_t engine)
 
 static void append(dnnl_post_ops_t ops, float alpha, float beta)
 {
+	if (beta != 0)
+		check(dnnl_post_ops_append_sum(ops, beta / alpha), "post-op");
 	if (alpha != 1)
 		check(dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_linear, alpha, 0), "post-op");
-	if (beta != 0)
-		check(dnnl_post_ops_append_sum(ops, beta), "post-op");
 }
 
 static dnnl_status_t describe_product(dnnl_primitive_desc_t *pd, dnnl_engine_t engine, desc a,
@@ -135,7 +136,7 @@ static struct products *products_open(void)
 	return t;
 }
 
-static void clear(struct product *p)
+static void discard(struct product *p)
 {
 	if (p->made && p->run) {
 		dnnl_primitive_destroy(p->run);
@@ -151,7 +152,7 @@ void products_close(struct products *t)
 	if (!t)
 		return;
 	for (int i = 0; i < SETS * WAYS; i++)
-		clear(&t->slot[0][0] + i);
+		discard(&t->slot[0][0] + i);
 	dnnl_stream_destroy(t->stream);
 	dnnl_engine_destroy(t->engine);
 	free(t);
@@ -166,7 +167,7 @@ static void make(struct products *t, struct product *p, const struct shape *s)
 	dnnl_primitive_desc_t pd;
 	dnnl_post_ops_t ops;
 
-	clear(p);
+	discard(p);
 	p->shape = *s;
 	p->made = 1;
 	check(dnnl_primitive_attr_create(&attr), "attributes");
@@ -204,12 +205,10 @@ static struct product *find(struct products *t, const struct shape *s)
 static int multiply(struct cpu *cpu, struct mat c, struct mat a, int ta, struct mat b, int tb,
                     float alpha, float beta)
 {
-	struct shape s;
+	struct shape s = {c.rows, c.cols, ta ? a.rows : a.cols, a.ld, b.ld, c.ld, alpha, beta,
+	                  !!ta, !!tb, a.type, c.type};   /* no padding: compared as bytes */
 	struct product *p;
 
-	memset(&s, 0, sizeof s);
-	s = (struct shape){c.rows, c.cols, ta ? a.rows : a.cols, a.ld, b.ld, c.ld, alpha, beta,
-	                   !!ta, !!tb, a.type, c.type};
 	if (!cpu->products)
 		cpu->products = products_open();
 	p = find(cpu->products, &s);
@@ -316,8 +315,10 @@ void cpu_gemm(struct dev *d, struct mat c, struct mat a, int ta, struct mat b, i
 {
 	if (!c.rows || !c.cols)
 		return;
-	if (!(ta ? a.rows : a.cols))
+	if (!(ta ? a.rows : a.cols) || alpha == 0)
 		scale_all(c, beta);
+	else if (c.rows == 1 && !ta && tb)
+		row_product(d, c, a, b, alpha, beta);
 	else if (a.type == F32 && c.type == BF16)
 		through_f32(d, c, a, ta, b, tb, alpha, beta);
 	else if (!multiply(cpu_of(d), c, a, ta, b, tb, alpha, beta))

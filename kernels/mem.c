@@ -64,19 +64,14 @@ HOT void widen(float *y, const uint16_t *x, long n)
 {
 #pragma omp simd
 	for (long j = 0; j < n; j++)
-		y[j] = float_of((uint32_t)x[j] << 16);
+		y[j] = element(x, j, BF16);
 }
 
 HOT void narrow(uint16_t *y, const float *x, long n)
 {
 #pragma omp simd
-	for (long j = 0; j < n; j++) {
-		uint32_t u = bits_of(x[j]);
-		uint32_t rounded = (u + 0x7fff + (u >> 16 & 1)) >> 16;
-		uint32_t quiet = u >> 16 | 0x40;
-
-		y[j] = (u & 0x7fffffff) > 0x7f800000 ? quiet : rounded;
-	}
+	for (long j = 0; j < n; j++)
+		y[j] = bf16_of(x[j]);
 }
 
 HOT static void add(float *y, const float *x, long n)

@@ -4,34 +4,27 @@
  */
 #include "cpu.h"
 
-HOT static void rotate(float *a, float *b, const float *cosine, const float *sine, long n,
-                       float sign)
+INLINE void rotate(void *x, long half, const float *angle, float sign, enum dtype type)
 {
-#pragma omp simd
-	for (long j = 0; j < n; j++) {
-		float s = sign * sine[j], u = a[j], v = b[j];
+	const float *cosine = angle, *sine = angle + half;
 
-		a[j] = u * cosine[j] - v * s;
-		b[j] = v * cosine[j] + u * s;
+#pragma omp simd
+	for (long j = 0; j < half; j++) {
+		float a = element(x, j, type), b = element(x, half + j, type), s = sign * sine[j];
+
+		set_element(x, j, type, a * cosine[j] - b * s);
+		set_element(x, half + j, type, b * cosine[j] + a * s);
 	}
 }
 
-static void rotate_token(struct mat x, long i, int n, long stride, long half, const float *angle,
-                         int sign)
+HOT static void rotate_f32(void *x, long half, const float *angle, float sign)
 {
-	float abuf[CHUNK], bbuf[CHUNK];
+	rotate(x, half, angle, sign, F32);
+}
 
-	for (long h = 0; h < n; h++)
-		for (long j = 0; j < half; j += CHUNK) {
-			long at_a = h * stride + j, at_b = at_a + half, m = min_long(CHUNK, half - j);
-			float *a = place(x, i, at_a, abuf), *b = place(x, i, at_b, bbuf);
-
-			load(x, i, at_a, m, abuf);
-			load(x, i, at_b, m, bbuf);
-			rotate(a, b, angle + j, angle + half + j, m, sign);
-			store(x, i, at_a, m, a);
-			store(x, i, at_b, m, b);
-		}
+HOT static void rotate_bf16(void *x, long half, const float *angle, float sign)
+{
+	rotate(x, half, angle, sign, BF16);
 }
 
 void cpu_rope(struct dev *d, struct mat x, int n, long stride, int rotary, const int32_t *position,
@@ -40,5 +33,7 @@ void cpu_rope(struct dev *d, struct mat x, int n, long stride, int rotary, const
 	(void)d;
 #pragma omp parallel for schedule(static)
 	for (long i = 0; i < x.rows; i++)
-		rotate_token(x, i, n, stride, rotary / 2, table + (long)position[i] * rotary, sign);
+		for (long h = 0; h < n; h++)
+			(x.type == F32 ? rotate_f32 : rotate_bf16)(
+				at(x, i, h * stride), rotary / 2, table + (long)position[i] * rotary, sign);
 }

@@ -170,7 +170,7 @@ static void check_refusals(void)
 /* Saved and loaded again: the same values, losses and settings. */
 static void check_round_trip(const char *name, const char *adapter, const struct tokens *rows)
 {
-	struct model *m = tiny_open(name, "f32", 2048);
+	struct model *m = tiny_open(name, "f32", 2048, 1);
 	struct adapter *a = tiny_adapter(m, adapter), *b;
 	char *dir = xprintf("%s/saved", tmp), *template;
 	float one[ROWS], two[ROWS], *p = xalloc(a->n * sizeof *p), *q = xalloc(a->n * sizeof *q);
@@ -203,6 +203,37 @@ static void check_round_trip(const char *name, const char *adapter, const struct
 	adapter_close(a);
 	adapter_close(b);
 	model_close(m);
+}
+
+/* peft resolves "all-linear" to the full name of every module. */
+static void check_full_names(void)
+{
+	char *dir = xprintf("%s/full", tmp), *text;
+	json_t *j = json_read_file(GOLD "tiny-llama-lora/adapter_config.json"), *full = json_array();
+	struct adapter *a = tiny_adapter(model, "tiny-llama-lora"), *b;
+	const struct part *part = model_config(model)->family->part;
+	size_t bytes;
+	const void *st = zio_map(GOLD "tiny-llama-lora/adapter_model.safetensors", &bytes);
+
+	for (int layer = 1; layer >= 0; layer--)
+		for (int i = 0; part[i].module; i++)
+			json_array_append_new(full, json_sprintf("model.layers.%d.%s", layer, part[i].module));
+	json_object_set_new(j, "target_modules", full);
+	text = json_dumps(j, 0);
+	mkdir(dir, 0777);
+	put_file(dir, "adapter_config.json", text, strlen(text));
+	put_file(dir, "adapter_model.safetensors", st, bytes);
+	b = adapter_load(model_dev(model), model_config(model), F32, dir);
+	ok(a->n == b->n && !memcmp(a->p, b->p, a->n * sizeof *a->p), "targets by their full names");
+	same(b->targets, "self_attn.q_proj,self_attn.k_proj,self_attn.v_proj,self_attn.o_proj,mlp.gate_proj,"
+	     "mlp.up_proj,mlp.down_proj", "become modules of a block");
+	remove_folder(dir);
+	zio_unmap(st, bytes);
+	json_decref(j);
+	adapter_close(a);
+	adapter_close(b);
+	free(text);
+	free(dir);
 }
 
 /* b = 0: a new adapter changes nothing; a is uniform; the seed decides. */
@@ -272,12 +303,13 @@ int main(void)
 	die_name("adapter.t");
 	if (!mkdtemp(tmp))
 		die("mkdtemp:");
-	model = tiny_open("tiny-llama", "f32", 2048);
+	model = tiny_open("tiny-llama", "f32", 2048, 1);
 	check_new(rows);
 	check_clone(rows);
 	check_round_trip("tiny-llama", "tiny-llama-lora", rows);
 	check_round_trip("tiny-neox", "tiny-neox-lora", rows);
 	check_round_trip("tiny-serial", "tiny-serial-lora", rows);
+	check_full_names();
 	check_refusals();
 	rmdir(tmp);
 	model_close(model);

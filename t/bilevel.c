@@ -114,6 +114,8 @@ static void check(const struct reference *r, enum activation act, enum selector_
 	b.hat = algorithm == 1 ? adapter_clone(b.theta) : NULL;
 	b.omega = selector_open(r->data->rows, act, optim,
 	                        json_number(set, optim == SELECTOR_SGD ? "sgd_rate" : "adam_rate", 0));
+	for (long i = 0; i < b.omega->n; i++)
+		b.omega->omega[i] += (float)json_number_value(json_array_get(json_object_get(set, "moved"), i));
 	bilevel_run(&b);
 
 	of = xprintf("%s.theta.", name);
@@ -146,7 +148,7 @@ int main(void)
 	if (!mkdtemp(tmp))
 		die("mkdtemp:");
 	snprintf(log_file, sizeof log_file, "%s/log", tmp);
-	r.model = tiny_open("tiny-llama", "f32", 2048);
+	r.model = tiny_open("tiny-llama", "f32", 2048, 1);
 	r.data = tiny_rows(json_object_get(rows, "data"));
 	r.safe = tiny_rows(json_object_get(rows, "safe"));
 	r.gold = json_read_file(GOLD "bilevel.json");

@@ -88,7 +88,7 @@ static void check(const char *name)
 {
 	json_t *json = json_read_file(GOLD "rows.json"), *gold = json_read_file(gold_path(name, ".json"));
 	struct tokens *rows = tiny_rows(json);
-	struct model *m = tiny_open(name, "f32", 2048);
+	struct model *m = tiny_open(name, "f32", 2048, 1);
 	struct adapter *a = NULL;
 	char adapter[64];
 

@@ -24,7 +24,7 @@ is "$(diff "$TMP/a" "$TMP/b")" "" "seal-eval's commands and its page have the sa
 
 # Examples: every literal block, in a folder that holds what they name.
 mkdir "$TMP/run" && cd "$TMP/run" || exit 1
-cp -r "$T/gold/model" model
+cp -rL "$T/gold/model" model
 for f in train safe; do
 	head -40 "$T/../pipelines/demo/$f.jsonl" > $f.jsonl
 	zstd -q $f.jsonl

@@ -136,7 +136,7 @@ static void check_passes(const struct tiny *t, struct model *m, struct adapter *
 	a->dev->op->get(a->dev, one, a->g, a->n * sizeof *one);
 	for (int way = 0; way < 3; way++) {
 		/* passes of a few rows, of a single one, and nothing kept: all recomputed */
-		struct model *narrow = tiny_open(t->name, "f32", way == 0 ? 64 : way == 1 ? 1 : 2048);
+		struct model *narrow = tiny_open(t->name, "f32", way == 0 ? 64 : way == 1 ? 1 : 2048, way == 2 ? 2 : 1);
 		struct adapter *b = tiny_adapter(narrow, adapter);
 
 		if (way == 2)
@@ -197,7 +197,7 @@ static void check_differences(const struct tiny *t, struct model *m, struct adap
 static void check_model(const char *name)
 {
 	struct tiny t;
-	struct model *m = tiny_open(name, "f32", 2048);
+	struct model *m = tiny_open(name, "f32", 2048, 1);
 	struct adapter *a;
 	char adapter[64];
 	float loss[ROWS];
@@ -221,7 +221,7 @@ static void check_model(const char *name)
 static void check_bf16(const char *name)
 {
 	struct tiny t;
-	struct model *m = tiny_open(name, "bf16", 2048);
+	struct model *m = tiny_open(name, "bf16", 2048, 2);
 	struct tensor_file want;
 	struct apart d = {0};
 	struct adapter *a;
@@ -257,7 +257,7 @@ static void check_gguf(const char *name)
 	snprintf(file, sizeof file, "%s.gguf", name);
 	snprintf(adapter, sizeof adapter, "%s-lora", name);
 	tiny_begin(&t, name);
-	m = tiny_open(file, "f32", 2048);
+	m = tiny_open(file, "f32", 2048, 1);
 	a = tiny_adapter(m, adapter);
 	model_loss(m, NULL, &t.batch, loss);
 	small(losses_off(&t, "base", loss), 1e-5, file, "base, losses");

@@ -8,8 +8,7 @@ export HF_HUB_OFFLINE=1 PYTHONDONTWRITEBYTECODE=1
 
 # losses MODEL [ADAPTER] - l(theta; z) of each row, as a JSON list
 losses() {
-	"$BIN/seal-score" -q -m "$G/$1" --method loss ${2:+--init-adapter "$2"} --dtype f32 --plain "$G/rows.tok" |
-		jq -cs 'map(select(.id) | .loss)'
+	"$BIN/seal-eval" nll -q -m "$G/$1" ${2:+-a "$2"} --dtype f32 "$G/rows.tok" | jq -cs 'map(.nll)'
 }
 
 # close A B - two JSON lists of numbers agree to 1e-4

@@ -84,6 +84,7 @@ int main(void)
 	}
 	o.device = "cpu";
 	o.dtype = "f32";
+	o.threads = 1;
 	m = model_open(path, &o);
 	t = tokenizer_open(path);
 	gold = json_read_file(GOLD "stories.json");

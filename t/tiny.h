@@ -59,13 +59,15 @@ TINY struct tokens *tiny_rows(const json_t *rows)
 	return t;
 }
 
-TINY struct model *tiny_open(const char *name, const char *dtype, long pass)
+/* threads: 1 for long tests, since threads that wait for each other crawl on a busy machine. */
+TINY struct model *tiny_open(const char *name, const char *dtype, long pass, int threads)
 {
 	struct compute_opts o = COMPUTE_DEFAULTS;
 
 	o.device = "cpu";
 	o.dtype = dtype;
 	o.pass = pass;
+	o.threads = threads;
 	return model_open(gold_path(name, ""), &o);
 }
 

@@ -186,7 +186,7 @@ int is_word_char(int32_t c)
 {
 	if (c < 0)
 		return 0;
-	switch (utf8proc_category(c)) {
+	switch (utf8proc_category(stand_in(c))) {
 	case UTF8PROC_CATEGORY_LU: case UTF8PROC_CATEGORY_LL: case UTF8PROC_CATEGORY_LT:
 	case UTF8PROC_CATEGORY_LM: case UTF8PROC_CATEGORY_LO: case UTF8PROC_CATEGORY_MN:
 	case UTF8PROC_CATEGORY_MC: case UTF8PROC_CATEGORY_ME: case UTF8PROC_CATEGORY_ND:

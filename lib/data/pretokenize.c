@@ -140,10 +140,12 @@ static int next_match(struct job *j, const struct pre_step *step, struct slice s
 static void split(struct job *j, int k, struct slice s, int first)
 {
 	struct cut c = {j, &j->t->pre[k], k + 1, first, s.p, {0}, 0, 0};
+	struct buf copy = {0};
+	struct slice seen = j->newer && !c.step->literal ? put_stand_ins(&copy, s) : s;
 	size_t done = 0, start, end;
 	long last_end = -1;
 
-	while (done < s.n && j->out->n < j->stop && next_match(j, c.step, s, done, last_end, &start, &end)) {
+	while (done < s.n && j->out->n < j->stop && next_match(j, c.step, seen, done, last_end, &start, &end)) {
 		if (start > done)
 			take(&c, s.p + done, start - done, 0);
 		take(&c, s.p + start, end - start, 1);
@@ -152,6 +154,7 @@ static void split(struct job *j, int k, struct slice s, int first)
 	if (done < s.n && j->out->n < j->stop)
 		take(&c, s.p + done, s.n - done, 0);
 	let_go(&c);
+	buf_free(&copy);
 }
 
 /* Steps k and on, of a piece; first: the text begins with it. */
@@ -186,4 +189,8 @@ static void run(struct job *j, int k, struct slice s, int first)
 	}
 }
 
-void pretokenize(struct job *j, struct slice s, int first) { run(j, 0, s, first); }
+void pretokenize(struct job *j, struct slice s, int first)
+{
+	j->newer = has_newer(s);
+	run(j, 0, s, first);
+}

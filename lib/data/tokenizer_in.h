@@ -22,7 +22,8 @@ enum { STEPS = 16, TOKENS_MOST = 1 << 21, SPACE_MARK_BYTES = 3 };
 #define SPACE_MARK "\xe2\x96\x81"        /* U+2581, SentencePiece's space */
 /* GPT-2's words: contractions, letters, numbers, other signs, white space. */
 #define GPT2_WORDS "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
-#define DIGIT "\\p{N}"
+/* A digit: numbers of Unicode 17. */
+#define DIGIT "[\\p{N}\\x{11de0}-\\x{11de9}\\x{16ff4}-\\x{16ff6}]"
 
 /* Tokens by id, and ids by text. */
 enum {
@@ -103,6 +104,7 @@ struct job {
 	const struct tokenizer *t;
 	int flags;
 	long stop;
+	int newer;          /* the text has_newer characters */
 	struct ids *out;
 	struct buf norm[2], pre[STEPS];
 	struct sym *sym; long syms;
@@ -146,6 +148,11 @@ void bpe_text(struct job *, struct slice);
 struct slice normalize(const struct tokenizer *, struct buf work[2], struct slice, int prefix);
 struct slice replace_text(struct buf *, struct slice, const char *from, const char *to);
 int is_word_char(int32_t code), is_space_char(int32_t code);
+
+/* newer.c */
+int32_t stand_in(int32_t code);                 /* the code itself if not newer */
+int has_newer(struct slice);
+struct slice put_stand_ins(struct buf *, struct slice);
 
 /* added.c */
 void added_prepare(struct tokenizer *);

@@ -39,6 +39,7 @@ void state_adapter(struct state *s, const char *name, struct adapter *a)
 	add_device(s, a->dev, name, 'v', a->v, a->n);
 	snprintf(step, sizeof step, "%s.step", name);
 	state_add(s, step, ST_I64, &a->step, 1);
+	s->adapter[s->adapters++] = a;
 }
 
 /* The steps of DIR/step-N, newest first; returns how many. */
@@ -155,6 +156,8 @@ static void restore(const char *path, const struct safetensors *st, struct state
 		else
 			memcpy(it->p, t->data, t->bytes);
 	}
+	for (int i = 0; i < s->adapters; i++)
+		adapter_refresh(s->adapter[i]);
 }
 
 long checkpoint_load(const char *dir, struct state *s, const json_t *settings)

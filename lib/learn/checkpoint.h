@@ -16,7 +16,10 @@ struct state_item {
 enum { STATE_ITEMS = 24 };
 
 /* What has to be restored for a run to go on as if nothing had happened. */
-struct state { struct state_item item[STATE_ITEMS]; int n; };
+struct state {
+	struct state_item item[STATE_ITEMS]; int n;
+	struct adapter *adapter[2]; int adapters;      /* whose shadows follow a restored p */
+};
 
 void state_add(struct state *, const char *name, enum st_type, void *host, long n);
 void state_adapter(struct state *, const char *name, struct adapter *);   /* p, m, v, step */

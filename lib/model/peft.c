@@ -74,7 +74,32 @@ static void check_config(const char *path, const json_t *j)
 		die("%s: \"r\" and \"lora_alpha\" must be positive", path);
 }
 
-static char *config_targets(const char *path, const json_t *j)
+/* The module below the block: peft resolves "all-linear" to names such as
+ * "model.layers.3.mlp.up_proj".  That each layer has it is seen from the tensors. */
+static const char *below_block(const struct config *c, const char *name)
+{
+	char block[96];
+	size_t n;
+
+	for (long i = 0; i < c->layers; i++) {
+		n = snprintf(block, sizeof block, c->family->block, i);
+		if (!strncmp(name, block, n) && name[n] == '.')
+			return name + n + 1;
+	}
+	return name;
+}
+
+static int listed(const char *list, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (const char *p = list; p && *p; p += strcspn(p, ","), p += *p == ',')
+		if (strcspn(p, ",") == n && !memcmp(p, word, n))
+			return 1;
+	return 0;
+}
+
+static char *config_targets(const char *path, const struct config *c, const json_t *j)
 {
 	const json_t *t = json_object_get(j, "target_modules"), *v;
 	struct buf b = {0};
@@ -85,11 +110,15 @@ static char *config_targets(const char *path, const json_t *j)
 	if (!json_is_array(t) || !json_array_size(t))
 		die("%s: \"target_modules\" is not a list of names", path);
 	json_array_foreach(t, i, v) {
+		const char *word;
+
 		if (!json_is_string(v))
 			die("%s: \"target_modules\" is not a list of names", path);
-		if (i)
-			buf_str(&b, ",");
-		buf_str(&b, json_string_value(v));
+		word = below_block(c, json_string_value(v));
+		if (listed(b.p, word))
+			continue;
+		buf_str(&b, b.n ? "," : "");
+		buf_str(&b, word);
 	}
 	return b.p;
 }
@@ -107,7 +136,7 @@ struct adapter *adapter_load(struct dev *d, const struct config *c, enum dtype t
 	char *targets;
 
 	check_config(config, j);
-	targets = config_targets(config, j);
+	targets = config_targets(config, c, j);
 	a = adapter_blank(d, c, type, targets, json_long(j, "r", 0), json_number(j, "lora_alpha", 0));
 	map = zio_map(path, &bytes);
 	if (st_parse(&st, map, bytes, &used, &why))

@@ -98,6 +98,7 @@ static void gemms(enum dtype t)
 	gemm("head dw", VOCAB, DIM, 256, 1, 0, t, F32, 1, 1, 0);
 	gemm("lora t", TOKENS, 32, DIM, 0, 1, t, t, 1, 0, 0);
 	gemm("lora y", TOKENS, DIM, 16, 0, 1, t, t, 1, 1, QKV);
+	gemm("lora y", TOKENS, DIM, 16, 0, 1, t, t, 2, 1, QKV);
 	gemm("lora dt", TOKENS, 16, DIM, 0, 0, t, t, 1, 0, 32);
 	gemm("lora db", DIM, 16, TOKENS, 1, 0, t, F32, 1, 1, 0);
 	gemm("lora da", 32, DIM, TOKENS, 1, 0, t, F32, 1, 1, 0);

@@ -23,7 +23,8 @@ from tiny import exact, open_model, path
 
 BATCH, STEPS = 4, 3
 SET = {"batch": BATCH, "steps": STEPS, "rate": 0.01, "clip": 1.0, "gamma": 0.3, "gamma_step": 0.1,
-       "sgd_rate": 0.1, "adam_rate": 0.05}
+       "sgd_rate": 0.1, "adam_rate": 0.05,
+       "moved": [0.5, -0.8, 0.2, 1.1, -0.3, 0.9, -1.2, 0.4]}    # added to the logits' start: no two weights alike
 SCALE = 8 / 4           # lora_alpha / r
 
 
@@ -112,7 +113,7 @@ def run(base, saved, rows, activation, optim, algorithm):
     theta = Lora(base, saved)
     hat = Lora(base, saved) if algorithm == 1 else None
     start = 0.0 if optim == "sgd" else 0.1 if activation == "softmax" else -1e-4
-    omega = torch.full((n,), start, dtype=torch.float64)
+    omega = start + torch.tensor(SET["moved"], dtype=torch.float64)
     theta_adam, hat_adam = (Adam(theta.p, SET["rate"], SET["clip"]) for _ in range(2))
     omega_adam = Adam([omega], SET["adam_rate"], 10.0)
     log = []

@@ -28,6 +28,7 @@ STRINGS = [
     "naïve café façade Ångström straße ﬁn ﬀ", "nai\u0308ve cafe\u0301 A\u030angstro\u0308m \u212b \u1e9b\u0323", "a\u0316\u0301 a\u0301\u0316 \u0301\u0316\u0327 x\u08d3\u0316\u0301",
     "Привет, мир! Тюлени спят.", "Γειά σου Κόσμε", "שָׁלוֹם עולם", "مَرْحَبًا بالعالم", "नमस्ते दुनिया क्षि", "สวัสดีชาวโลก", "こんにちは世界、アザラシ。", "你好,世界!海豹在岩石上。",
     "안녕하세요 \u1112\u1161\u11ab\u1100\u1173\u11af", "ქართული Հայերեն አማርኛ ភាសាខ្មែរ ᚠᚢᚦ 𐍈𐌰 𝒳𝓎 𝟘𝟙", "👩‍👩‍👧‍👦 🏳️‍🌈 👍🏽 🇩🇪🇫🇷 ☃️ ❤ 😀😀😀",
+    "   \U00016136 1\U00011de1  \U000105c0a a\u1c89b   \U0002ebf0!! \ua7cd\U0001d2c0",
     "a\u00a0b\u2003c\u2009d\u202fe\u3000f\u200bg\u2028h\u2029i\u0085j\u1680k\ufeffl\u180em", "\x00\x01\x02\x07\x08\x0b\x0c\x0e\x1b\x1c\x1d\x1e\x1f\x7f\x80\x9f", "\u200d\u200c\ufe0f\u202e\ue000\uffff\U0010ffff\U000e0041",
     "<|endoftext|>", "a<|im_start|>user\nhi<|im_end|>\n", "<s>hello</s> <s> <unk><s", "  <s>  x  </s>  ", "<|im_<|im_start|>start|>", "[INST] say <mask> it [/INST]", "x <mask>  y<mask>z",
     "seal seals sealing a-seal seal", "sea\u006c\u0301 éseal sealé seal_ seal1 _seal", "<|user|>   \n hi <|user|>x", "▁a ▁ ▁▁b Ġa Ċ <0x41> <0x0A>", "é\u0301 e\u0301\u0301 caf\u0065\u0301seal",

@@ -1,0 +1,82 @@
+#!/bin/sh
+# train.t - seal-lora-train and seal-score as programs: equal bytes, kill and resume, faults
+. "$(dirname "$0")/tap.sh"
+cd "$TMP" || exit 1
+G=$T/gold
+cp -rL "$G/model" model
+head -60 "$T/../pipelines/demo/train.jsonl" > train.jsonl
+head -30 "$T/../pipelines/demo/safe.jsonl" > safe.jsonl
+for f in train safe; do "$BIN/seal-tokenize" -q -m model $f.jsonl -o $f.tok; done
+
+# Variables, not functions: in the background they must be one process, to be killed.
+lora="$BIN/seal-lora-train -q -j 1 -m model --lr 1e-3 -b 8"
+score="$BIN/seal-score -q -j 1 -m model --safe safe.tok --lr 1e-3 -b 8 --plain"
+timeless() { jq -c 'del(.seconds, .tokens_per_second, .peak_bytes, .tokens)' "$1"; }
+
+# The same command twice.
+$lora -o a1 --log l1 train.tok && $lora -o a2 --log l2 train.tok
+cmp -s a1/adapter_model.safetensors a2/adapter_model.safetensors
+ok $? "the same training twice writes the same adapter"
+is "$(timeless l1)" "$(timeless l2)" "and the same log, timings apart"
+is "$(jq -s 'map(select(.step)) | length' l1)" 8 "a step for every batch"
+is "$(jq -s '(.[0].loss - .[7].loss) > 0' l1)" true "the loss falls"
+for s in "--algorithm 1" "--algorithm 2 --activation sigmoid --selector-optim adam" "--method safe-loss"; do
+	$score $s train.tok > s1 && $score $s train.tok > s2
+	ok $? "seal-score $s"
+	cmp -s s1 s2; ok $? "twice the same bytes"
+done
+$score --algorithm 1 train.tok > s1
+is "$(jq -c 'select(.id) | [.weight, .visits, .last, .loss_base, .loss, .loss_hat] | map(type == "number") | all' s1 | sort | uniq -c | tr -s ' ')" \
+   " 60 true" "Algorithm 1 gives every number for every row"
+is "$(jq -s '[.[1:][] | .weight] | add / length * 1000 | round' s1)" 1000 "softmax weights have mean 1"
+is "$(jq -s '[.[1:][] | .visits] | unique' -c s1)" "[1]" "every row is visited once an epoch"
+is "$(jq -s -c '[.[1:][] | .last] | sort == [range(60)]' s1)" true "at a position of its own"
+for by in loss gain gap; do
+	$score --algorithm 1 --score $by train.tok > s2
+	is "$(jq -c 'select(.id) | del(.score)' s2 | md5sum)" "$(jq -c 'select(.id) | del(.score)' s1 | md5sum)" \
+	   "--score $by changes the score alone"
+done
+is "$(jq -c 'select(.id) | .score == .loss_hat - .loss' s2 | sort -u)" true "gap is loss_hat - loss"
+
+# kill -9 in mid-run: what resumes writes the same bytes.
+# killed NAME OUTPUT-TO-COMPARE COMMAND...
+resumed() {
+	name=$1 out=$2; shift 2
+	"$@" --log whole.log > whole.out; cp -r "$out" whole.kept 2> /dev/null
+	rm -rf "$out" ck
+	"$@" --checkpoint ck --every 10 --log part.log > part.out &
+	pid=$!
+	while ! [ -e ck/step-20 ] && kill -0 $pid 2> /dev/null; do sleep 0.02; done
+	kill -9 $pid 2> /dev/null; wait $pid 2> /dev/null
+	[ -e ck/step-20 ] || [ -e ck/step-30 ] || [ -e ck/step-40 ]; ok $? "$name: killed after a checkpoint"
+	[ ! -e "$out" ]; ok $? "$name: nothing half-written"
+	"$@" --checkpoint ck --every 10 --resume --log part.log > part.out
+	ok $? "$name: resumes"
+	cmp -s whole.out part.out && diff -r "$out" whole.kept > /dev/null; ok $? "$name: the same bytes"
+	is "$(timeless part.log | md5sum)" "$(timeless whole.log | md5sum)" "$name: the same log"
+	is "$(ls ck | wc -l)" 2 "$name: two checkpoints stay"
+	fails 1 "holds a checkpoint" "$name: refused without --resume" "$@" --checkpoint ck
+	rm -rf whole.kept
+}
+resumed "seal-lora-train" tuned $lora -o tuned --force --epochs 60 --schedule cosine --warmup 9 train.tok
+resumed "seal-score" theta $score --algorithm 1 --epochs 12 --force --save-adapter theta train.tok
+fails 1 "lr was 0.001, and is 0.002 now" "a checkpoint of other settings" \
+	$score --algorithm 1 --epochs 12 --lr 2e-3 --checkpoint ck --resume train.tok
+fails 1 "data was" "a checkpoint of other data" $score --algorithm 1 --epochs 12 --checkpoint ck --resume safe.tok
+
+# Faults.
+fails 1 "a1 exists" "an output that exists" $lora -o a1 train.tok
+fails 2 "needed" "no output named" "$BIN/seal-lora-train" -m model train.tok
+fails 1 "another tokenizer" "a token stream of another tokenizer" $lora -o x "$G/rows.tok"
+fails 1 "cut short|ends" "a cut stream" sh -c "head -c 3000 train.tok | '$BIN/seal-lora-train' -m model -o x"
+fails 1 "no linear layer" "an unknown target" $lora -o x --targets nonsense train.tok
+fails 1 "not finite on row" "a loss that is no number" $lora -o x --lr 1e30 --clip 0 --epochs 20 train.tok
+fails 2 "needs --safe" "bilevel without safe rows" "$BIN/seal-score" -m model train.tok
+fails 2 "gap needs" "gap without theta-hat" $score --score gap train.tok
+fails 2 "gamma reaches 1" "gamma of 1" $score --gamma 0.9 --gamma-step 0.2 --epochs 2 train.tok
+fails 1 "open nowhere" "no such model" "$BIN/seal-lora-train" -m nowhere -o x train.tok
+[ ! -e x ]; ok $? "no half-written adapter"
+[ -w /dev/full ] && { "$BIN/seal-score" -q -m model --method loss --plain train.tok > /dev/full 2> err; is $? 1 "a full disk"; }
+mkdir other && sed 's/"llama"/"mamba"/' model/config.json > other/config.json && cp model/model.safetensors other
+fails 1 'mamba.*not a model family' "an unknown family" "$BIN/seal-eval" nll -m other train.tok
+done_testing
