@@ -64,7 +64,6 @@ score() {
 	run=$1 by=$2 what=$3; shift 3
 	say "$what"
 	seal-score "$@" --plain --log "$OUT/$run.log" -o "$OUT/$run.$by.jsonl"
-	touch "$OUT/$run.log"   # "random" has none
 	detect "$run" "$by" "$what"
 }
 # model_score: the same with the model and the settings that all methods share
