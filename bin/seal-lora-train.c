@@ -46,8 +46,6 @@ int main(int argc, char **argv)
 	notice_quiet(own.quiet);
 	if (!own.model || !own.output)
 		die_usage("-m MODEL and -o ADAPTER are needed");
-	if (train.save)
-		die_usage("--save-adapter: the adapter goes to -o");
 	folder_refuse(own.output, own.force);
 	f.model = model_open(own.model, &compute);
 	f.data = data = tokens_read(argv + k, argc - k);

@@ -7,12 +7,13 @@
 #include "../lib/format/folder.h"
 #include "../lib/learn/score.h"
 
-struct own { const char *model; int force, zstd, plain; };
+struct own { const char *model, *save; int force, zstd, plain; };
 
 #define AT(field) offsetof(struct own, field)
 
 static const struct opt own_options[] = {
 	{"model", 'm', OPT_TEXT, AT(model), "MODEL", "Hugging Face folder or GGUF file", 0, 0},
+	{"save-adapter", 0, OPT_TEXT, AT(save), "DIR", "write theta there as a PEFT adapter", 0, 0},
 	{"force", 0, OPT_FLAG, AT(force), NULL, "replace the folder of --save-adapter", 0, 0},
 	{"zstd", 0, OPT_FLAG, AT(zstd), NULL, "compress the output (the default)", 0, 0},
 	{"plain", 0, OPT_FLAG, AT(plain), NULL, "do not", 0, 0},
@@ -86,8 +87,8 @@ static void by_model(const char *path, struct zout *out, double began)
 	json_object_set_new(header, "settings", json_incref(settings));
 	json_object_set_new(header, "history", json_incref(data->history));
 	scores_write(out, header, row, data->rows);
-	if (train.save)
-		adapter_save(theta, train.save, own.model, data->template, settings);
+	if (own.save)
+		adapter_save(theta, own.save, own.model, data->template, settings);
 	notice("%ld rows scored by %s in %.1f s, peak memory %.0f MB", data->rows, score.score,
 	       seconds_now() - began, peak_memory() / 1e6);
 	adapter_close(theta);
@@ -121,8 +122,8 @@ int main(int argc, char **argv)
 		die_usage("--zstd and --plain exclude each other");
 	if (score.gamma + (train.epochs - 1) * score.gamma_step >= 1)
 		die_usage("gamma reaches 1 in the last epoch");
-	if (train.save)
-		folder_refuse(train.save, own.force);
+	if (own.save)
+		folder_refuse(own.save, own.force);
 	if (!train.resume)
 		log_close(log_open(train.log, 0));      /* an old log goes, whatever the method */
 	out = zout_open(base.output, own.plain ? ZOUT_PLAIN : ZOUT_ZSTD);

@@ -155,7 +155,7 @@ void cpu_attn(struct dev *d, struct mat o, float *lse, struct mat q, struct mat 
 {
 	long step = BLOCK * queries_a_tile(&h), most = most_queries(&spans);
 
-#pragma omp parallel for collapse(3) schedule(dynamic)
+#pragma omp parallel for collapse(3) schedule(dynamic) num_threads(cpu_of(d)->threads)
 	for (long row = 0; row < spans.n; row++)
 		for (long head = 0; head < h.kv; head++)
 			for (long i = 0; i < most; i += step) {

@@ -139,7 +139,7 @@ void cpu_attn_back(struct dev *d, struct mat dq, struct mat dk, struct mat dv, s
                    struct mat o, const float *lse, struct mat q, struct mat k, struct mat v,
                    struct spans spans, struct heads h)
 {
-#pragma omp parallel for collapse(2) schedule(dynamic)
+#pragma omp parallel for collapse(2) schedule(dynamic) num_threads(cpu_of(d)->threads)
 	for (long row = 0; row < spans.n; row++)
 		for (long head = 0; head < h.kv; head++) {
 			struct task t = task_of(&spans, &h, row, head);

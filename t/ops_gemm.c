@@ -1,4 +1,7 @@
 /* ops_gemm.c - c = alpha op(a) op(b) + beta c, every way round. */
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "ops_help.h"
 
 static struct ref expected(struct mat c, struct mat a, int ta, struct mat b, int tb, double alpha,
@@ -74,7 +77,7 @@ static void many_shapes(void)
 	ok(good, "seven hundred shapes");
 }
 
-int main(void)
+static void everything(void)
 {
 	open_device("cpu", 0);
 	for (int ta = 0; ta < 2; ta++)
@@ -85,9 +88,34 @@ int main(void)
 	one(0, 4, 3, 0, 0, F32, F32, 1, 0, 0);
 	one(4, 3, 0, 0, 0, F32, F32, 1, 0.5, 2);
 	one(4, 3, 0, 0, 0, BF16, BF16, 1, 0, 2);
+	one(4, 3, 5, 0, 0, F32, F32, 0, 0.5, 2);
 	one(3, 1100, 1030, 0, 1, BF16, F32, 1, 1, 0);
 	one(1100, 3, 5000, 1, 0, F32, BF16, 1, 1, 1);
 	many_shapes();
 	dev_close(dev);
+}
+
+/* oneDNN settles which instructions it uses once a process. */
+static void without_avx512(void)
+{
+	int status = 0;
+	pid_t child = fork();
+
+	if (child == 0) {
+		setenv("DNNL_MAX_CPU_ISA", "AVX2", 1);
+		setenv("ONEDNN_MAX_CPU_ISA", "AVX2", 1);
+		if (!freopen("/dev/null", "w", stdout))
+			_exit(1);
+		everything();
+		_exit(tap_failed != 0);
+	}
+	ok(child > 0 && waitpid(child, &status, 0) == child && status == 0,
+	   "all of it where oneDNN has no bf16");
+}
+
+int main(void)
+{
+	without_avx512();
+	everything();
 	return tap_done();
 }

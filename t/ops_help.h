@@ -54,6 +54,7 @@ static double normal_draw(void)
 	return sqrt(-2 * log(1 - rng_unit(&dice))) * cos(6.283185307179586 * rng_unit(&dice));
 }
 
+__attribute__((unused))
 static const char *type_name(enum dtype t) { return t == BF16 ? "bf16" : "f32"; }
 
 static uint16_t bf16_of(double x)

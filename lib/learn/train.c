@@ -25,7 +25,6 @@ const struct opt train_options[] = {
 	{"lora-alpha", 0, OPT_REAL, AT(alpha), "X", "LoRA's alpha; pairs are scaled by alpha/rank", 0, 1},
 	{"targets", 0, OPT_TEXT, AT(targets), "NAMES", "layers to adapt: PEFT's names, auto or all-linear", 0, 1},
 	{"init-adapter", 0, OPT_TEXT, AT(init), "DIR", "start theta from this adapter", 0, 0},
-	{"save-adapter", 0, OPT_TEXT, AT(save), "DIR", "write theta there as a PEFT adapter", 0, 0},
 	{"valid", 0, OPT_TEXT, AT(valid), "TOKENS", "log the mean loss on these rows after every epoch", 0, 0},
 	{"no-shuffle", 0, OPT_FLAG, AT(no_shuffle), NULL, "visit the rows in file order", 0, 1},
 	{"checkpoint", 0, OPT_TEXT, AT(checkpoint), "DIR", "write the run's state there", 0, 0},

@@ -10,7 +10,7 @@ struct train_opts {
 	long epochs, batch, max_steps, warmup, rank, every;
 	int resume, no_shuffle;
 	double rate, decay, clip, alpha;
-	const char *schedule, *targets, *init, *save, *checkpoint, *valid, *log;
+	const char *schedule, *targets, *init, *checkpoint, *valid, *log;
 	long seed;
 };
 extern const struct opt train_options[];

@@ -1,0 +1,80 @@
+/* ops_threads.c - the operations that add across rows give the same bits
+ * whatever the number of threads. */
+#include "ops_help.h"
+
+enum { TOKENS = 300, HEADS = 6, KV = 2, DIM = 20, WIDE = HEADS * DIM, CUTS = 4, COUNT = 30011 };
+
+struct results { struct mat o, dq, dk, dv, dgain, dbias, sums, rows, square; };
+
+static struct mat fresh(long rows, long cols)
+{
+	struct mat m = mat_of(dev_alloc(4 * rows * cols), F32, rows, cols);
+
+	op->zero(dev, m.p, 4 * rows * cols);
+	return m;
+}
+
+static struct results all(int threads)
+{
+	static const int32_t start[CUTS + 1] = {0, 1, 120, 137, TOKENS};
+	int32_t len[CUTS], id[TOKENS];
+	struct heads h = {HEADS, KV, DIM, DIM, DIM, 0, 0.2f};
+	struct results r;
+
+	open_device("cpu", threads);           /* and the same dice */
+	for (int i = 0; i < CUTS; i++)
+		len[i] = start[i + 1] - start[i];
+	for (int i = 0; i < TOKENS; i++)
+		id[i] = rng_below(&dice, 10);
+	struct spans s = {upload_bytes(start, sizeof start), NULL, upload_bytes(len, sizeof len), CUTS,
+	                  TOKENS - 137};
+	s.k = s.q;
+	int32_t *at = upload_bytes(id, sizeof id);
+	struct mat q = upload(host_mat(F32, TOKENS, WIDE, 0, 1));
+	struct mat k = upload(host_mat(F32, TOKENS, KV * DIM, 0, 1));
+	struct mat v = upload(host_mat(F32, TOKENS, KV * DIM, 0, 1));
+	struct mat dout = upload(host_mat(BF16, TOKENS, WIDE, 0, 1));
+	struct mat g = upload(host_mat(F32, TOKENS, WIDE, 0, 1));
+	struct mat many = upload(host_mat(F32, 1, COUNT, 0, 1)), gain = row_range(g, 0, 1);
+	float *lse = dev_alloc(4 * TOKENS * HEADS), *stat = dev_alloc(8 * TOKENS);
+
+	r.o = fresh(TOKENS, WIDE), r.dq = fresh(TOKENS, WIDE), r.dk = fresh(TOKENS, KV * DIM);
+	r.dv = fresh(TOKENS, KV * DIM), r.dgain = fresh(1, WIDE), r.dbias = fresh(1, WIDE);
+	r.sums = fresh(1, WIDE), r.rows = fresh(10, WIDE), r.square = fresh(1, 1);
+	op->attn(dev, r.o, lse, q, k, v, s, h);
+	op->attn_back(dev, r.dq, r.dk, r.dv, g, r.o, lse, q, k, v, s, h);
+	struct mat y = fresh(TOKENS, WIDE), dx = fresh(TOKENS, WIDE);
+	op->norm(dev, y, stat, q, gain, gain, 1e-5f, 0);
+	op->norm_back(dev, dx, r.dgain, r.dbias, dout, q, gain, stat, 0);
+	op->bias_back(dev, r.sums, dout);
+	op->scatter_add(dev, r.rows, dout, at);
+	op->sumsq(dev, r.square.p, many.p, COUNT);
+	return r;
+}
+
+int main(void)
+{
+	struct results a = all(1);
+	struct dev *first = dev;
+
+	for (int threads = 2; threads <= 3; threads++) {
+		struct results b = all(threads);
+
+		ok(1, "%d threads", threads);
+		same_bytes(a.o, b.o, "attn");
+		same_bytes(a.dq, b.dq, "attn_back: dq");
+		same_bytes(a.dk, b.dk, "attn_back: dk");
+		same_bytes(a.dv, b.dv, "attn_back: dv");
+		same_bytes(a.dgain, b.dgain, "norm_back: dgain");
+		same_bytes(a.dbias, b.dbias, "norm_back: dbias");
+		same_bytes(a.sums, b.sums, "bias_back");
+		same_bytes(a.rows, b.rows, "scatter_add");
+		same_bytes(a.square, b.square, "sumsq");
+		if (threads == 2)
+			dev_close(dev);
+	}
+	tidy();
+	dev_close(first);
+	dev_close(dev);
+	return tap_done();
+}
