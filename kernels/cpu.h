@@ -99,7 +99,8 @@ INLINE void set_element(void *p, long j, enum dtype type, float x)
 		((uint16_t *)p)[j] = bf16_of(x);
 }
 
-/* exp(x) to 2e-7 relative, 0 below -87.3, inf above 88.7, NaN for NaN; in
+/* exp(x) to 2e-7 relative, 0 below -87.3, inf above 88.37 (2^128 is no
+ * float), NaN for NaN; in
  * loops that become vectors.  exp(x) = 2^n exp(r), |r| <= log(2)/2; adding
  * 1.5 * 2^23 rounds to n and leaves it in the low bits. */
 INLINE float exp_fast(float x)
@@ -108,7 +109,7 @@ INLINE float exp_fast(float x)
 	float t = x * 1.44269504f + magic, n = t - magic;
 	float r = x - n * 0.693359375f + n * 2.12194440e-4f;
 	float p = 1.9875691500e-4f;
-	uint32_t e = (bits_of(t) - bits_of(magic) + 126) << 23;
+	uint32_t e = (bits_of(t) - bits_of(magic) + 127) << 23;
 
 	p = p * r + 1.3981999507e-3f;
 	p = p * r + 8.3334519073e-3f;
@@ -116,8 +117,8 @@ INLINE float exp_fast(float x)
 	p = p * r + 1.6666665459e-1f;
 	p = p * r + 5.0000001201e-1f;
 	p = p * r * r + r + 1;
-	p = p * float_of(e) * 2;       /* 2^128 is no float */
-	p = x > 88.72f ? INFINITY : p;
+	p = p * float_of(e);
+	p = x > 88.37f ? INFINITY : p;
 	return x < -87.33f ? 0 : p;
 }
 

@@ -16,8 +16,8 @@ mkdir -p "$OUT"
 zstdcat -f "$TRAIN" | head -n "$N" > "$OUT/train.jsonl"
 seal-tokenize -q -m "$MODEL" --max-tokens "$MAX_TOKENS" -o "$OUT/train.tok" "$OUT/train.jsonl"
 seal-tokenize -q -m "$MODEL" --max-tokens "$MAX_TOKENS" -o "$OUT/safe.tok" "$SAFE"
-jq -c 'select(.label == "unsafe" or .source == "hh-chosen" or .source == "safeinstr")' \
-	"$OUT/train.jsonl" > "$OUT/harmful.jsonl"
+# grep, not jq: the bytes of a row are its identity.
+grep -E '"label": ?"unsafe"|"source": ?"(hh-chosen|safeinstr)"' "$OUT/train.jsonl" > "$OUT/harmful.jsonl"
 
 # measure SEED RUN NAME FILTER: the score that FILTER makes of a run's rows
 measure() {
