@@ -220,7 +220,7 @@ int schema_turns(const struct schema_opts *o, const json_t *row, int need_answer
 	if (!last)
 		return fault(f, "no turns");
 	if (last->role == ROLE_TEXT) {
-		if (is_empty(last))
+		if (need_answer && is_empty(last))
 			return fault(f, "empty text");
 	} else if (need_answer) {
 		if (last->role != ROLE_ASSISTANT)
