@@ -1,7 +1,6 @@
 /* seal-lora-train - tune LoRA pairs on a token stream; writes a PEFT adapter. */
 #include <string.h>
 
-#include "../lib/base/hash.h"
 #include "../lib/base/progress.h"
 #include "../lib/format/folder.h"
 #include "../lib/learn/finetune.h"
@@ -41,7 +40,6 @@ int main(int argc, char **argv)
 	struct finetune f = {.opts = &train};
 	struct tokens *data, *valid = NULL;
 	json_t *settings;
-	char hex[17];
 
 	notice_quiet(own.quiet);
 	if (!own.model || !own.output)
@@ -54,13 +52,8 @@ int main(int argc, char **argv)
 		f.valid = valid = tokens_read((char **)&train.valid, 1);
 		check_tokens(valid, train.valid, own.model, model_config(f.model));
 	}
-	settings = json_settings(groups);
-	json_object_set_new(settings, "dtype", json_string(model_dtype(f.model) == BF16 ? "bf16" : "f32"));
-	hash_hex(data->input, hex);
-	json_object_set_new(settings, "data", json_string(hex));
-	json_object_set_new(settings, "fingerprint", json_string(data->fingerprint));
-	f.settings = settings;
 	f.theta = train_adapter(f.model, &train);
+	f.settings = settings = train_settings(groups, &train, f.model, f.theta, data);
 	finetune_run(&f);
 	adapter_save(f.theta, own.output, own.model, data->template, settings);
 	log_end(train.log, began);

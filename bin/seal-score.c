@@ -51,25 +51,16 @@ static struct tokens *stream(const char *path, const struct model *m)
 	return t;
 }
 
-static json_t *input(const struct tokens *t)
+static json_t *settings_of(const struct model *m, const struct adapter *theta, const struct tokens *data,
+                           const struct tokens *safe)
 {
+	json_t *s = train_settings(groups, &train, m, theta, data);
 	char hex[17];
 
-	hash_hex(t->input, hex);
-	return json_string(hex);
-}
-
-/* What decides the result: options, data, tokenizer. */
-static json_t *settings_of(const struct model *m, const struct tokens *data, const struct tokens *safe)
-{
-	json_t *s = json_settings(groups);
-
-	json_object_set_new(s, "dtype", json_string(model_dtype(m) == BF16 ? "bf16" : "f32"));
-	json_object_set_new(s, "fingerprint", json_string(data->fingerprint));
-	json_object_set_new(s, "template", json_string(data->template));
-	json_object_set_new(s, "data", input(data));
-	if (safe)
-		json_object_set_new(s, "safe", input(safe));
+	if (safe) {
+		hash_hex(safe->input, hex);
+		json_object_set_new(s, "safe", json_string(hex));
+	}
 	return s;
 }
 
@@ -78,8 +69,8 @@ static void by_model(const char *path, struct zout *out, double began)
 	struct model *m = model_open(own.model, &compute);
 	struct tokens *data = stream(path, m), *safe = score.safe ? stream(score.safe, m) : NULL;
 	struct tokens *valid = train.valid ? stream(train.valid, m) : NULL;
-	json_t *settings = settings_of(m, data, safe), *header = json_object();
 	struct adapter *theta = train_adapter(m, &train);
+	json_t *settings = settings_of(m, theta, data, safe), *header = json_object();
 	struct score *row = score_rows(m, theta, data, safe, valid, &score, &train, settings);
 
 	json_object_set_new(header, "method", json_string(score.method));
@@ -116,11 +107,15 @@ int main(int argc, char **argv)
 	random = !strcmp(score.method, "random");
 	if (!random && !own.model)
 		die_usage("--method %s needs -m MODEL", score.method);
+	if (!random && (fate.fates || fate.limit || strcmp(fate.on_error, "fail")))
+		die_usage("--fates, --on-error and --limit are for the rows of --method random");
 	if (!random && argc - k > 1)
 		die_usage("one token stream, please (cat joins several)");
 	if (own.zstd && own.plain)
 		die_usage("--zstd and --plain exclude each other");
-	if (score.gamma + (train.epochs - 1) * score.gamma_step >= 1)
+	if (random && own.save)
+		die_usage("--method random has no adapter to save");
+	if (!strcmp(score.method, "bilevel") && score.gamma + (train.epochs - 1) * score.gamma_step >= 1)
 		die_usage("gamma reaches 1 in the last epoch");
 	if (own.save)
 		folder_refuse(own.save, own.force);

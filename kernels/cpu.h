@@ -99,10 +99,9 @@ INLINE void set_element(void *p, long j, enum dtype type, float x)
 		((uint16_t *)p)[j] = bf16_of(x);
 }
 
-/* exp(x) to 2e-7 relative, 0 below -87.3, inf above 88.37 (2^128 is no
- * float), NaN for NaN; in
- * loops that become vectors.  exp(x) = 2^n exp(r), |r| <= log(2)/2; adding
- * 1.5 * 2^23 rounds to n and leaves it in the low bits. */
+/* exp(x) to 2e-7 relative, 0 below -87.3, inf above 88.37 (2^128 is no float),
+ * NaN for NaN; in loops that become vectors.  exp(x) = 2^n exp(r), |r| <=
+ * log(2)/2; adding 1.5 * 2^23 rounds to n and leaves it in the low bits. */
 INLINE float exp_fast(float x)
 {
 	const float magic = 12582912.0f;

@@ -58,30 +58,37 @@ static json_t *step(struct bilevel *b, struct training *t, const struct batch *z
 {
 	double gamma = b->gamma + training_epoch(t) * b->gamma_step, norm;
 	struct adamw adamw = training_adamw(t);
+	json_t *line;
 
 	if (b->omega)
 		selector_weights(b->omega, z->row, z->n, r->w);
 	upper(b, z0, z, gamma, r);
-	train_check(t, z0, r->l0);
+	training_saw(t, z0, r->l0);
 	if (b->omega)
-		train_check(t, z, r->l);
+		training_saw(t, z, r->l);
 	memset(r->lhat, 0, z->n * sizeof *r->lhat);
 	if (b->hat) {
 		lower(b, z, r);
-		train_check(t, z, r->lhat);
+		training_saw(t, z, r->lhat);
 	}
 	for (int j = 0; j < z->n; j++)
 		r->gap[j] = r->l[j] - r->lhat[j];
 
-	norm = adapter_norm(b->theta);
-	adapter_step(b->theta, adamw);
+	norm = training_update(t, b->theta, adamw);
 	if (b->hat)
-		adapter_step(b->hat, adamw);
+		training_update(t, b->hat, adamw);
 	if (b->omega)
 		selector_step(b->omega, z->row, r->gap, z->n);
-	return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "epoch", training_epoch(t), "loss_safe",
-	                 mean(r->l0, z0->n), "loss", mean(r->l, z->n), "loss_hat", mean(r->lhat, z->n), "norm", norm,
-	                 "lr", (double)adamw.rate, "gamma", gamma);
+	line = json_pack("{s:f, s:f}", "epoch", training_epoch(t), "loss_safe", mean(r->l0, z0->n));
+	if (b->omega)
+		json_object_set_new(line, "loss", json_real(mean(r->l, z->n)));
+	if (b->hat)
+		json_object_set_new(line, "loss_hat", json_real(mean(r->lhat, z->n)));
+	json_object_set_new(line, "norm", json_real(norm));
+	json_object_set_new(line, "lr", json_real(adamw.rate));
+	if (b->omega)
+		json_object_set_new(line, "gamma", json_real(gamma));
+	return line;
 }
 
 static void visit(struct bilevel *b, const struct training *t, const struct batch *z)
@@ -136,8 +143,8 @@ static void room_close(struct room *r)
 
 void bilevel_run(struct bilevel *b)
 {
-	struct training t = {.opts = b->opts, .what = b->omega ? "bilevel" : "safe-loss", .data = b->data,
-	                     .settings = b->settings};
+	struct training t = {.opts = b->opts, .what = b->omega ? "bilevel" : "safe-loss", .model = b->model,
+	                     .theta = b->theta, .data = b->data, .valid = b->valid, .settings = b->settings};
 	struct order safe;
 	struct batch z0, z;
 	struct room r;
@@ -148,16 +155,12 @@ void bilevel_run(struct bilevel *b)
 	training_open(&t);
 	order_seek(&safe, safe.epoch, safe.at);
 	while (training_next(&t, &z)) {
-		double epoch = training_epoch(&t), loss;
 		json_t *line;
 
 		order_cycle(&safe, &z0, (int)b->opts->batch);
 		visit(b, &t, &z);
 		line = step(b, &t, &z0, &z, &r);
-		loss = json_number(line, "loss_safe", 0);
-		training_stepped(&t, line, loss);
-		if (b->valid && (training_epoch(&t) > epoch || t.step == t.steps))
-			training_valid(&t, b->model, b->theta, b->valid);
+		training_stepped(&t, line, json_number(line, "loss_safe", 0));
 	}
 	order_close(&safe);
 	training_close(&t);

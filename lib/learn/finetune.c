@@ -5,28 +5,26 @@
 
 void finetune_run(struct finetune *f)
 {
-	struct training t = {.opts = f->opts, .what = "train", .data = f->data, .settings = f->settings};
+	struct training t = {.opts = f->opts, .what = "train", .model = f->model, .theta = f->theta,
+	                     .data = f->data, .valid = f->valid, .settings = f->settings};
 	float *weight = xalloc(f->opts->batch * sizeof *weight), *loss = xalloc(f->opts->batch * sizeof *loss);
 	struct batch b;
 
 	state_adapter(&t.state, "theta", f->theta);
 	training_open(&t);
 	while (training_next(&t, &b)) {
-		double epoch = training_epoch(&t), mean = 0, norm;
+		double mean = 0, norm;
 		struct adamw adamw = training_adamw(&t);
 
 		for (int i = 0; i < b.n; i++)
 			weight[i] = 1.0f / b.n;
 		model_grad(f->model, f->theta, &b, weight, loss);
-		train_check(&t, &b, loss);
-		norm = adapter_norm(f->theta);
-		adapter_step(f->theta, adamw);
+		training_saw(&t, &b, loss);
+		norm = training_update(&t, f->theta, adamw);
 		for (int i = 0; i < b.n; i++)
 			mean += loss[i] / b.n;
-		training_stepped(&t, json_pack("{s:f, s:f, s:f, s:f}", "epoch", epoch, "loss", mean, "norm", norm,
+		training_stepped(&t, json_pack("{s:f, s:f, s:f, s:f}", "epoch", training_epoch(&t), "loss", mean, "norm", norm,
 		                               "lr", (double)adamw.rate), mean);
-		if (f->valid && (training_epoch(&t) > epoch || t.step == t.steps))
-			training_valid(&t, f->model, f->theta, f->valid);
 	}
 	training_close(&t);
 	free(weight);

@@ -1,7 +1,7 @@
 /* generate.c - see generate.h.
  *
  * Rows are answered a group at a time; each has its own random numbers, from the
- * seed and its hash, so that its answer does not depend on its neighbours.
+ * seed and its hash, so that its draws do not depend on its neighbours.
  */
 #include "generate.h"
 

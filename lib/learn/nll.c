@@ -1,27 +1,28 @@
 /* nll.c - how likely a model finds given rows. */
-#include <math.h>
 #include <stdlib.h>
 
 #include "../base/progress.h"
 #include "generate.h"
+#include "objects.h"
 
 static void write_row(struct zout *out, const struct tokens *d, long row, const float nll[], int per_token)
 {
 	json_t *j = json_object(), *list = json_array();
 	long n = tokens_length(d, row), count = 0;
-	char id[4096];
+	const uint8_t *train = d->train + d->offset[row];
+	const int64_t *at = d->id_offset + row;
 	double sum = 0;
 
 	for (long t = 0; t < n; t++) {
-		if (!isnan(nll[t])) {
+		if (train[t]) {
 			sum += nll[t];
 			count++;
 		}
 		if (per_token)
-			json_array_append_new(list, isnan(nll[t]) ? json_null() : json_real(nll[t]));
+			json_array_append_new(list, real_or_null(nll[t]));
 	}
-	json_object_set_new(j, "id", json_string(tokens_id(d, row, id, sizeof id)));
-	json_object_set_new(j, "nll", count && isfinite(sum) ? json_real(sum / count) : json_null());
+	json_object_set_new(j, "id", json_stringn(d->ids + at[0], at[1] - at[0]));
+	json_object_set_new(j, "nll", real_or_null(sum / count));
 	json_object_set_new(j, "tokens", json_integer(count));
 	if (per_token)
 		json_object_set(j, "nlls", list);

@@ -58,9 +58,9 @@ void score_check(struct score_opts *o)
 
 static void fill(struct score *s, const struct tokens *d, long i)
 {
-	char id[4096];
+	const int64_t *at = d->id_offset + i;
 
-	*s = (struct score){.id = xstrdup(tokens_id(d, i, id, sizeof id)), .hash = d->hash[i], .line = d->line[i],
+	*s = (struct score){.id = xstrndup(d->ids + at[0], at[1] - at[0]), .hash = d->hash[i], .line = d->line[i],
 	                    .score = NAN, .weight = NAN, .visits = -1, .last = -1, .loss_base = NAN, .loss = NAN,
 	                    .loss_hat = NAN};
 }
@@ -114,6 +114,8 @@ struct score *score_rows(struct model *m, struct adapter *theta, const struct to
 	struct adapter *hat;
 	int k = 0;
 
+	if (safe && !safe->rows)
+		die("no safe rows");
 	for (long i = 0; i < data->rows; i++)
 		fill(&row[i], data, i);
 	all_losses(m, opts->init ? theta : NULL, data, base, "base losses");

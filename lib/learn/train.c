@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "../base/hash.h"
 #include "../base/progress.h"
 #include "../data/tokenizer.h"
 
@@ -35,11 +36,50 @@ const struct opt train_options[] = {
 	{0}
 };
 
-struct adapter *train_adapter(struct model *m, const struct train_opts *o)
+struct adapter *train_adapter(struct model *m, struct train_opts *o)
 {
+	struct dev *d = model_dev(m);
+	const struct config *c = model_config(m);
+	struct adapter *a = o->init ? adapter_load(d, c, model_dtype(m), o->init)
+	                            : adapter_new(d, c, model_dtype(m), o->targets, o->rank, o->alpha, o->seed);
+
+	o->rank = a->rank;
+	o->alpha = a->alpha;
+	o->targets = a->targets;
+	return a;
+}
+
+static uint64_t adapter_hash(const struct adapter *a)
+{
+	float *p = xalloc(a->n * sizeof *p);
+	uint64_t hash;
+
+	a->dev->op->get(a->dev, p, a->p, a->n * sizeof *p);
+	hash = hash_bytes(p, a->n * sizeof *p);
+	free(p);
+	return hash;
+}
+
+static void put_hash(json_t *o, const char *key, uint64_t hash)
+{
+	char hex[17];
+
+	hash_hex(hash, hex);
+	json_object_set_new(o, key, json_string(hex));
+}
+
+json_t *train_settings(const struct opt_group *groups, const struct train_opts *o, const struct model *m,
+                       const struct adapter *theta, const struct tokens *data)
+{
+	json_t *s = json_settings(groups);
+
+	json_object_set_new(s, "dtype", json_string(model_dtype(m) == BF16 ? "bf16" : "f32"));
+	json_object_set_new(s, "fingerprint", json_string(data->fingerprint));
+	json_object_set_new(s, "template", json_string(data->template));
+	put_hash(s, "data", data->input);
 	if (o->init)
-		return adapter_load(model_dev(m), model_config(m), model_dtype(m), o->init);
-	return adapter_new(model_dev(m), model_config(m), model_dtype(m), o->targets, o->rank, o->alpha, o->seed);
+		put_hash(s, "init", adapter_hash(theta));
+	return s;
 }
 
 void training_open(struct training *t)
@@ -51,10 +91,13 @@ void training_open(struct training *t)
 		die_usage("--resume needs --checkpoint");
 	if (!t->data->rows)
 		die("no rows to train on");
+	if (t->valid && !t->valid->rows)
+		die("no rows to validate on");
 	t->steps = o->epochs * an_epoch;
 	if (o->max_steps && o->max_steps < t->steps)
 		t->steps = o->max_steps;
 	order_open(&t->order, t->data, o->seed, 1, !o->no_shuffle);
+	state_add(&t->state, "tokens", ST_I64, &t->tokens, 1);
 	if (o->checkpoint && o->resume)
 		t->step = checkpoint_load(o->checkpoint, &t->state, t->settings);
 	else if (o->checkpoint)
@@ -64,6 +107,7 @@ void training_open(struct training *t)
 	t->log = log_open(o->log, t->step);
 	t->progress = progress_open(t->what, "steps", t->steps);
 	t->began = seconds_now();
+	t->before = t->tokens;
 }
 
 int training_next(struct training *t, struct batch *b)
@@ -73,8 +117,6 @@ int training_next(struct training *t, struct batch *b)
 	order_next(&t->order, b, (int)t->opts->batch);
 	if (!b->n)
 		order_next(&t->order, b, (int)t->opts->batch);
-	for (int i = 0; i < b->n; i++)
-		t->tokens += tokens_length(t->data, b->row[i]);
 	return 1;
 }
 
@@ -98,10 +140,28 @@ struct adamw training_adamw(const struct training *t)
 	                      .decay = (float)o->decay, .clip = (float)o->clip};
 }
 
+/* The mean loss on the valid rows. */
+static void validate(struct training *t)
+{
+	const struct tokens *d = t->valid;
+	float *loss = xalloc(d->rows * sizeof *loss);
+	double sum = 0;
+	json_t *j;
+
+	all_losses(t->model, t->theta, d, loss, "validate");
+	for (long i = 0; i < d->rows; i++)
+		sum += loss[i];
+	j = json_pack("{s:I, s:f}", "step", (json_int_t)t->step, "valid", sum / d->rows);
+	log_line(t->log, j);
+	json_decref(j);
+	free(loss);
+	notice("after %ld steps: mean loss %.5f on the validation rows", t->step, sum / d->rows);
+}
+
 void training_stepped(struct training *t, json_t *line, double loss)
 {
 	const struct train_opts *o = t->opts;
-	double seconds = seconds_now() - t->began;
+	double epoch = training_epoch(t), seconds = seconds_now() - t->began, rate = (t->tokens - t->before) / seconds;
 	json_t *j = json_object();
 	char note[64];
 
@@ -109,14 +169,16 @@ void training_stepped(struct training *t, json_t *line, double loss)
 	json_object_set_new(j, "step", json_integer(t->step));
 	json_object_update(j, line);
 	json_object_set_new(j, "tokens", json_integer(t->tokens));
-	json_object_set_new(j, "tokens_per_second", json_real(t->tokens / seconds));
+	json_object_set_new(j, "tokens_per_second", json_real(rate));
 	json_object_set_new(j, "seconds", json_real(seconds));
 	json_object_set_new(j, "peak_bytes", json_integer(peak_memory()));
 	log_line(t->log, j);
 	json_decref(j);
 	json_decref(line);
-	snprintf(note, sizeof note, "loss %.4f  %.0f tokens/s", loss, t->tokens / seconds);
+	snprintf(note, sizeof note, "loss %.4f  %.0f tokens/s", loss, rate);
 	progress_at(t->progress, t->step, note);
+	if (t->valid && (training_epoch(t) > epoch || t->step == t->steps))
+		validate(t);
 	if (o->checkpoint && (t->step % o->every == 0 || t->step == t->steps))
 		checkpoint_save(o->checkpoint, t->step, &t->state, t->settings);
 }
@@ -128,20 +190,29 @@ void training_close(struct training *t)
 	order_close(&t->order);
 }
 
-void train_check(const struct training *t, const struct batch *b, const float loss[])
+void training_saw(struct training *t, const struct batch *b, const float loss[])
 {
 	struct buf ids = {0};
 	char id[128];
 	int bad = 0;
 
-	for (int i = 0; i < b->n; i++)
-		if (!isfinite(loss[i])) {
+	for (int i = 0; i < b->n; i++) {
+		t->tokens += tokens_length(b->data, b->row[i]);
+		if (!isfinite(loss[i]) && bad < 8)
 			buf_fmt(&ids, "%s%s", bad++ ? ", " : "", tokens_id(b->data, b->row[i], id, sizeof id));
-			if (bad == 8)
-				break;
-		}
+	}
 	if (bad)
 		die("step %ld: the loss is not finite on row %s", t->step + 1, ids.p);
+}
+
+double training_update(const struct training *t, struct adapter *a, struct adamw w)
+{
+	double norm = adapter_norm(a);
+
+	if (!isfinite(norm))
+		die("step %ld: the gradient is not finite", t->step + 1);
+	adapter_step(a, w);
+	return norm;
 }
 
 void all_losses(struct model *m, struct adapter *a, const struct tokens *d, float loss[], const char *what)
@@ -149,37 +220,19 @@ void all_losses(struct model *m, struct adapter *a, const struct tokens *d, floa
 	struct progress *p = progress_open(what, "rows", d->rows);
 	struct order o;
 	struct batch b;
+	char id[128];
 	long at = 0;
 
 	order_open(&o, d, 0, 0, 0);
 	for (order_next(&o, &b, 64); b.n; order_next(&o, &b, 64)) {
 		model_loss(m, a, &b, loss + at);
+		for (int i = 0; i < b.n; i++)
+			if (!isfinite(loss[at + i]))
+				die("%s: not finite on row %s", what, tokens_id(d, b.row[i], id, sizeof id));
 		progress_at(p, at += b.n, NULL);
 	}
 	order_close(&o);
 	progress_close(p);
-}
-
-double mean_loss(struct model *m, struct adapter *a, const struct tokens *d)
-{
-	float *loss = xalloc(d->rows * sizeof *loss);
-	double sum = 0;
-
-	all_losses(m, a, d, loss, "validate");
-	for (long i = 0; i < d->rows; i++)
-		sum += loss[i];
-	free(loss);
-	return sum / d->rows;
-}
-
-void training_valid(struct training *t, struct model *m, struct adapter *a, const struct tokens *valid)
-{
-	double loss = mean_loss(m, a, valid);
-	json_t *j = json_pack("{s:I, s:f}", "step", (json_int_t)t->step, "valid", loss);
-
-	log_line(t->log, j);
-	json_decref(j);
-	notice("after %ld steps: mean loss %.5f on the validation rows", t->step, loss);
 }
 
 void check_tokens(const struct tokens *d, const char *name, const char *model_path, const struct config *c)

@@ -20,43 +20,51 @@ extern const struct opt train_options[];
 struct training {
 	const struct train_opts *opts;
 	const char *what;              /* for the progress line */
+	struct model *model;
+	struct adapter *theta;
 	const struct tokens *data;     /* visited once an epoch */
+	const struct tokens *valid;    /* may be NULL */
 	struct order order;
 	struct state state;            /* the loop adds what is its own */
 	const json_t *settings;        /* what a resumed run must match */
 	long step, steps;              /* taken; in all */
 	struct zlog *log;
 	struct progress *progress;
+	long tokens;                   /* computed on, for the log */
 	double began;
-	long tokens;                   /* trained since then */
+	long before;                   /* tokens then: a resumed run has some */
 };
 
-/* theta: from --init-adapter, else new. */
-struct adapter *train_adapter(struct model *, const struct train_opts *);
+/* theta: from --init-adapter, else new.  Sets rank, alpha and targets to its own. */
+struct adapter *train_adapter(struct model *, struct train_opts *);
+/* The recorded options and what else decides the result: the type, the data, the
+ * tokenizer, the values of --init-adapter.  Owned; theta as train_adapter gave it. */
+json_t *train_settings(const struct opt_group *, const struct train_opts *, const struct model *,
+                       const struct adapter *theta, const struct tokens *data);
 
-/* Adds the order to the state, counts the steps, and goes to the newest
- * checkpoint when resuming.  Call after the loop has added its own state. */
+/* Counts the steps, and goes to the newest checkpoint when resuming.  Call after
+ * the loop has added its own state. */
 void training_open(struct training *);
 /* The next batch, 0 when all steps are taken. */
 int training_next(struct training *, struct batch *);
 double training_epoch(const struct training *);
 /* The optimiser's settings at this step: constant or cosine, after a linear warm-up. */
 struct adamw training_adamw(const struct training *);
-/* A step is done: counts it, logs `line` (owned; step and timings are put in),
- * shows progress, and writes a checkpoint when it is time. */
+/* A batch was computed on: counts its tokens, and dies naming step and rows when
+ * a loss is not finite. */
+void training_saw(struct training *, const struct batch *, const float loss[]);
+/* One optimiser step; returns the gradient's norm, and dies when that is not finite. */
+double training_update(const struct training *, struct adapter *, struct adamw);
+/* A step is done: counts it, logs `line` (owned; step and timings are put in) and,
+ * after an epoch, the loss on the valid rows; shows progress, and writes a
+ * checkpoint when it is time. */
 void training_stepped(struct training *, json_t *line, double loss);
-/* Logs the mean loss on the --valid rows. */
-void training_valid(struct training *, struct model *, struct adapter *, const struct tokens *);
 void training_close(struct training *);
 
-/* Dies naming step and rows when a loss is not finite. */
-void train_check(const struct training *, const struct batch *, const float loss[]);
-/* Mean over the rows of l(theta; z). */
-double mean_loss(struct model *, struct adapter *, const struct tokens *);
-/* l(theta; z) of every row in file order. */
+/* l(theta; z) of every row in file order; dies when one is not finite. */
 void all_losses(struct model *, struct adapter *, const struct tokens *, float loss[], const char *what);
 
-/* Reads --valid and checks that the streams fit the model's tokenizer. */
+/* Dies when the tokens are not of the model's own tokenizer, where it has one. */
 void check_tokens(const struct tokens *, const char *name, const char *model_path, const struct config *);
 
 /* One JSON object a line, appended as the run goes; a resumed run cuts the file

@@ -8,7 +8,7 @@
  */
 #include "block.h"
 
-/* y = beta y + the layer of x; t = x a' is kept for the way back */
+/* y = beta y + the layer of x; t = scale x a' is kept for the way back */
 static void linear(struct dev *d, struct mat y, struct mat x, const struct linear *l, struct theta th,
                    enum site s, struct mat t, float beta)
 {
@@ -25,15 +25,15 @@ static void linear(struct dev *d, struct mat y, struct mat x, const struct linea
 	if (!a || !a->n)
 		return;
 	t = columns(t, 0, a->ranks);
-	d->op->gemm(d, t, x, 0, a->a, 1, 1, 0);
+	d->op->gemm(d, t, x, 0, a->a, 1, th.scale, 0);
 	for (int i = 0; i < a->n; i++) {
 		const struct lora *r = &a->pair[i];
 
-		d->op->gemm(d, columns(y, r->first, r->cols), columns(t, r->at, r->rank), 0, r->b, 1, th.scale, 1);
+		d->op->gemm(d, columns(y, r->first, r->cols), columns(t, r->at, r->rank), 0, r->b, 1, 1, 1);
 	}
 }
 
-/* dx = dy w + scale (dy b) a where dx.p;  db += scale dy' t;  da += scale (dy b)' x */
+/* with dt = scale dy b:  dx = dy w + dt a where dx.p;  db += dy' t;  da += dt' x */
 static void linear_back(struct dev *d, struct mat dx, struct mat dy, struct mat x, const struct linear *l,
                         struct theta th, enum site s, struct mat t, struct mat dt)
 {
@@ -51,7 +51,7 @@ static void linear_back(struct dev *d, struct mat dx, struct mat dy, struct mat 
 		const struct lora *r = &a->pair[i];
 		struct mat part = columns(dy, r->first, r->cols);
 
-		d->op->gemm(d, r->db, part, 1, columns(t, r->at, r->rank), 0, th.scale, 1);
+		d->op->gemm(d, r->db, part, 1, columns(t, r->at, r->rank), 0, 1, 1);
 		d->op->gemm(d, columns(dt, r->at, r->rank), part, 0, r->b, 0, th.scale, 0);
 	}
 	d->op->gemm(d, a->da, dt, 1, x, 0, 1, 1);

@@ -23,7 +23,7 @@ struct theta { const struct lora_site *site; float scale; };
 /* A block's activations.  n1, qkv, o, n2, u, h, t in the compute type, x1 F32. */
 struct kept {
 	struct mat n1, qkv, o, x1, n2, u, h;
-	struct mat t[SITES];           /* x a' of each adapted layer; as wide as all ranks */
+	struct mat t[SITES];           /* scale x a' of each adapted layer; as wide as all ranks */
 	float *stat1, *stat2, *lse;
 };
 
