@@ -40,8 +40,9 @@ FUZZERS := $(patsubst t/fuzz/%.c,build/fuzz/%,$(wildcard t/fuzz/*.c))
 
 all: $(PROGRAMS)
 
-# A program is linked beside its source; the stamp notices a change of flags.
-$(PROGRAMS): bin/%: $B/bin/%.o $B/libseal.a $B/flags
+# A program is linked beside its source; the stamps notice a change of flags, and
+# that the programs there are from the other of the two builds.
+$(PROGRAMS): bin/%: $B/bin/%.o $B/libseal.a $B/flags build/linked
 	$(CC) $(ALL_CFLAGS) -o $@ $< $B/libseal.a $(LIBS)
 $B/libseal.a: $(OBJECTS)
 	rm -f $@ && ar rcs $@ $^
@@ -52,6 +53,9 @@ $B/t/%.t: $B/t/%.o $B/libseal.a
 	$(CC) $(ALL_CFLAGS) -o $@ $< $B/libseal.a $(LIBS)
 $B/t/bench/%: $B/t/bench/%.o $B/libseal.a
 	$(CC) $(ALL_CFLAGS) -o $@ $< $B/libseal.a $(LIBS)
+build/linked: FORCE
+	@mkdir -p build
+	@echo '$B' | cmp -s - $@ || echo '$B' > $@
 $B/flags: FORCE
 	@mkdir -p $B
 	@echo '$(CC) $(ALL_CFLAGS)' | cmp -s - $@ || echo '$(CC) $(ALL_CFLAGS)' > $@

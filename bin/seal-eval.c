@@ -96,6 +96,13 @@ static struct model *open_model(const struct model_opts *o, const struct compute
 	return m;
 }
 
+static void close_model(struct model *m, struct adapter *a)
+{
+	if (a)
+		adapter_close(a);
+	model_close(m);
+}
+
 static void nll(int argc, char **argv)
 {
 	static struct model_opts o;
@@ -122,6 +129,8 @@ static void nll(int argc, char **argv)
 	check_tokens(d, k < argc ? argv[k] : "stdin", o.model, model_config(m));
 	nll_rows(m, a, d, o.per_token, out);
 	zout_close(out);
+	tokens_close(d);
+	close_model(m, a);
 }
 
 /* An adapter answers in the form that it was trained in. */
@@ -166,6 +175,9 @@ static void generate(int argc, char **argv)
 	generate_rows(m, a, t, e, argv + k, argc - k, &encode.schema, &opts, &fate,
 	              o.adapter ? o.adapter : o.model, out);
 	zout_close(out);
+	encoder_close(e);
+	tokenizer_close(t);
+	close_model(m, a);
 }
 
 static const struct command { const char *name, *what; void (*run)(int argc, char **argv); } commands[] = {

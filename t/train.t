@@ -11,7 +11,7 @@ for f in train safe; do "$BIN/seal-tokenize" -q -m model $f.jsonl -o $f.tok; don
 # Variables, not functions: in the background they must be one process, to be killed.
 lora="$BIN/seal-lora-train -q -j 1 -m model --lr 1e-3 -b 8"
 score="$BIN/seal-score -q -j 1 -m model --safe safe.tok --lr 1e-3 -b 8 --plain"
-timeless() { jq -c 'del(.seconds, .tokens_per_second, .peak_bytes, .tokens)' "$1"; }
+timeless() { jq -c 'del(.seconds, .tokens_per_second, .peak_bytes)' "$1"; }
 
 # The same command twice.
 $lora -o a1 --log l1 train.tok && $lora -o a2 --log l2 train.tok
@@ -70,7 +70,15 @@ fails 2 "needed" "no output named" "$BIN/seal-lora-train" -m model train.tok
 fails 1 "another tokenizer" "a token stream of another tokenizer" $lora -o x "$G/rows.tok"
 fails 1 "cut short|ends" "a cut stream" sh -c "head -c 3000 train.tok | '$BIN/seal-lora-train' -m model -o x"
 fails 1 "no linear layer" "an unknown target" $lora -o x --targets nonsense train.tok
-fails 1 "not finite on row" "a loss that is no number" $lora -o x --lr 1e30 --clip 0 --epochs 20 train.tok
+fails 1 "gradient is not finite" "a gradient that is no number" $lora -o x --lr 1e30 --clip 0 --epochs 20 train.tok
+cp -r model nan && printf '\377\377\377\377' |
+	dd of=nan/model.safetensors bs=1 seek=$(($(wc -c < nan/model.safetensors) - 4)) conv=notrunc 2> /dev/null
+fails 1 "step 1: the loss is not finite on row" "a loss that is no number" $lora -m nan -o x train.tok
+fails 1 "base losses: not finite on row" "nor when scoring" $score -m nan --method loss train.tok
+: > none.jsonl; "$BIN/seal-tokenize" -q -m model none.jsonl -o none.tok
+fails 1 "no safe rows" "safe rows that are none" "$BIN/seal-score" -m model --safe none.tok train.tok
+fails 1 "no rows to validate" "validation rows that are none" $lora -o x --valid none.tok train.tok
+fails 1 "no linear layer" "no target" $lora -o x --targets "" train.tok
 fails 2 "needs --safe" "bilevel without safe rows" "$BIN/seal-score" -m model train.tok
 fails 2 "gap needs" "gap without theta-hat" $score --score gap train.tok
 fails 2 "gamma reaches 1" "gamma of 1" $score --gamma 0.9 --gamma-step 0.2 --epochs 2 train.tok

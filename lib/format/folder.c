@@ -29,15 +29,42 @@ static char *trimmed(const char *path)
 	return xstrndup(path, n);
 }
 
+static int remove_folder(const char *path)
+{
+	DIR *d = opendir(path);
+	struct dirent *e;
+
+	if (!d)
+		return errno == ENOENT ? 0 : -1;
+	while ((e = readdir(d)))
+		if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
+			unlinkat(dirfd(d), e->d_name, 0);
+	closedir(d);
+	return rmdir(path);
+}
+
+static char *unfinished;               /* begun, to be removed if the program dies */
+
+static void remove_unfinished(void)
+{
+	if (unfinished)
+		remove_folder(unfinished);
+}
+
 char *folder_begin(const char *path)
 {
-	char *base = trimmed(path), *name = xprintf("%s.XXXXXX", base);
+	static int watched;
+	char *to = trimmed(path), *slash = strrchr(to, '/'), *base = slash ? slash + 1 : to;
+	char *name = xprintf("%.*s.%s.XXXXXX", (int)(base - to), to, base);
 
+	if (!watched && atexit(remove_unfinished))
+		die("out of memory");
+	watched = 1;
 	if (!mkdtemp(name))
 		die("create a folder beside %s:", path);
 	chmod(name, 0755);
-	free(base);
-	return name;
+	free(to);
+	return unfinished = name;
 }
 
 static void sync_folder(const char *path)
@@ -51,19 +78,7 @@ static void sync_folder(const char *path)
 
 void folder_remove(const char *path)
 {
-	DIR *d = opendir(path);
-	struct dirent *e;
-
-	if (!d) {
-		if (errno != ENOENT)
-			die("remove %s:", path);
-		return;
-	}
-	while ((e = readdir(d)))
-		if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
-			unlinkat(dirfd(d), e->d_name, 0);
-	closedir(d);
-	if (rmdir(path))
+	if (remove_folder(path))
 		die("remove %s:", path);
 }
 
@@ -76,10 +91,11 @@ void folder_commit(char *begun, const char *path)
 		die("replace %s:", path);
 	if (rename(begun, to))
 		die("rename %s to %s:", begun, path);
-	folder_remove(old);
+	unfinished = NULL;
 	slash = strrchr(to, '/');
 	parent = slash ? xstrndup(to, slash == to ? 1 : slash - to) : xstrdup(".");
 	sync_folder(parent);
+	folder_remove(old);
 	free(parent);
 	free(old);
 	free(to);

@@ -4,9 +4,10 @@
 
 /* Dies when path exists and force is not set: to be asked before long work. */
 void folder_refuse(const char *path, int force);
-/* A new empty folder beside path (owned name), in which to write with zio_save. */
+/* A new empty folder beside path, .NAME.XXXXXX (owned), in which to write with
+ * zio_save; one at a time, removed when the program dies. */
 char *folder_begin(const char *path);
-/* Renames it into place, replacing what was there, after an fsync. */
+/* Renames it into place, replacing what was there, after an fsync; frees the name. */
 void folder_commit(char *begun, const char *path);
 /* Removes a folder of plain files; a missing one is fine. */
 void folder_remove(const char *path);

@@ -1,6 +1,7 @@
 /* checkpoint.c - see checkpoint.h. */
 #include "checkpoint.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@ void state_add(struct state *s, const char *name, enum st_type type, void *host,
 {
 	struct state_item *i = &s->item[s->n++];
 
+	assert(s->n <= STATE_ITEMS);
 	*i = (struct state_item){.type = type, .p = host, .n = n};
 	snprintf(i->name, sizeof i->name, "%s", name);
 }
@@ -39,6 +41,7 @@ void state_adapter(struct state *s, const char *name, struct adapter *a)
 	add_device(s, a->dev, name, 'v', a->v, a->n);
 	snprintf(step, sizeof step, "%s.step", name);
 	state_add(s, step, ST_I64, &a->step, 1);
+	assert(s->adapters < 2);
 	s->adapter[s->adapters++] = a;
 }
 
@@ -69,12 +72,30 @@ static int list(const char *dir, long step[], int most)
 	return n;
 }
 
+/* Removes what a run that was killed left unfinished (folder_begin). */
+static void sweep(const char *dir)
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+
+	while (d && (e = readdir(d)))
+		if (!strncmp(e->d_name, ".step-", 6)) {
+			char *path = xprintf("%s/%s", dir, e->d_name);
+
+			folder_remove(path);
+			free(path);
+		}
+	if (d)
+		closedir(d);
+}
+
 void checkpoint_refuse(const char *dir)
 {
 	long step[64];
 
 	if (list(dir, step, 64))
 		die("%s holds a checkpoint of step %ld (--resume goes on from it)", dir, step[0]);
+	sweep(dir);
 }
 
 void checkpoint_save(const char *dir, long step, const struct state *s, const json_t *settings)
@@ -169,6 +190,7 @@ long checkpoint_load(const char *dir, struct state *s, const json_t *settings)
 	size_t bytes, used;
 	char *path;
 
+	sweep(dir);
 	if (!list(dir, step, 64))
 		return 0;
 	path = xprintf("%s/step-%ld/%s", dir, step[0], file);

@@ -12,7 +12,7 @@ struct score_opts {
 };
 extern const struct opt score_options[];
 #define SCORE_DEFAULTS { .method = "bilevel", .algorithm = 2, .activation = "softmax", .optim = "sgd", \
-                         .rate = 0.005, .gamma = 0, .gamma_step = 0.03 }
+                         .rate = 0.1, .gamma = 0, .gamma_step = 0.03 }
 
 /* Fills row[] (id, hash, line, score and all that the method computes) for every
  * row of data.  theta: trained in place; safe, valid: may be NULL where the

@@ -27,6 +27,8 @@ static int named(const char *list, const char *module)
 
 static void check_targets(const struct config *c, const char *list)
 {
+	if (!*list)
+		die("no linear layer to adapt is named");
 	for (const char *p = list; *p; p += strcspn(p, ","), p += *p == ',') {
 		char *word = xstrndup(p, strcspn(p, ","));
 		int found = 0;

@@ -53,7 +53,8 @@ struct adapter *adapter_clone(const struct adapter *);     /* values, zero gradi
 void adapter_close(struct adapter *);
 
 /* PEFT folders.  Loading dies on what it cannot honour (another peft_type, dora,
- * modules_to_save, ...).  template: recorded beside PEFT's keys, or NULL. */
+ * modules_to_save, ...).  template and settings: recorded in the metadata of the
+ * tensors' file; template may be NULL. */
 struct adapter *adapter_load(struct dev *, const struct config *, enum dtype, const char *dir);
 void adapter_save(const struct adapter *, const char *dir, const char *base, const char *template,
                   const json_t *settings);

@@ -1,4 +1,5 @@
 /* cache.c - generation: keys and values of the tokens so far, a row a slot. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +12,7 @@ struct cache {
 	struct cache_layer *layer;     /* [layers]; kv is [n * positions x key and value columns] */
 	long n, positions;
 	int32_t *filled;               /* host, [n] tokens in each slot */
-	int32_t *host;                 /* staging for one call's integers */
+	int32_t *host, *ints;          /* one pass's integers, and their copy on the device */
 };
 
 /* Tokens of one call: prompts are fed a few slots at a time. */
@@ -31,7 +32,8 @@ struct cache *cache_open(struct model *m, struct adapter *a, int n, long positio
 	c->positions = positions;
 	c->work = work_open(m, a, room, 0);
 	c->filled = xzalloc(n, sizeof *c->filled);
-	c->host = xalloc(6 * (room + 1) * sizeof *c->host);
+	c->host = xalloc((7 * room + 1) * sizeof *c->host);
+	c->ints = m->dev->op->alloc(m->dev, (7 * room + 1) * sizeof *c->ints);
 	c->layer = xzalloc(f->layers, sizeof *c->layer);
 	for (long i = 0; i < f->layers; i++)
 		c->layer[i].kv = mat_of(m->dev->op->alloc(m->dev, n * positions * width * dtype_size(m->type)), m->type,
@@ -44,6 +46,7 @@ void cache_close(struct cache *c)
 {
 	for (long i = 0; i < c->model->config.layers; i++)
 		c->model->dev->op->free(c->model->dev, c->layer[i].kv.p);
+	c->model->dev->op->free(c->model->dev, c->ints);
 	work_close(c->work);
 	free(c->layer);
 	free(c->filled);
@@ -59,7 +62,7 @@ static void feed(struct cache *c, const int32_t *token, const int32_t *start, co
 	const struct ops *op = m->dev->op;
 	long total = start[n] - start[0], vocab = m->config.vocab;
 	int32_t *position = c->host, *at = position + total, *q = at + total, *k = q + n + 1, *len = k + n;
-	int32_t *last = len + n, *d = c->work->ints, count = 5 * n + 1 + 2 * (int)total;
+	int32_t *last = len + n, *id = last + n, *d = c->ints;
 	struct pack p = {.table = m->rope, .position = d};
 	struct mat x;
 	long t = 0;
@@ -69,6 +72,7 @@ static void feed(struct cache *c, const int32_t *token, const int32_t *start, co
 
 		q[i] = start[i] - start[0];
 		k[i] = (int32_t)(slot[i] * c->positions);
+		assert(*filled + start[i + 1] - start[i] <= c->positions);
 		for (int j = start[i]; j < start[i + 1]; j++, t++) {
 			position[t] = (*filled)++;
 			at[t] = k[i] + position[t];
@@ -79,15 +83,15 @@ static void feed(struct cache *c, const int32_t *token, const int32_t *start, co
 			p.spans.longest = len[i];
 	}
 	q[n] = (int32_t)total;
-	op->put(m->dev, d, c->host, count * sizeof *d);
-	op->put(m->dev, d + count, token + start[0], total * sizeof *d);
+	memcpy(id, token + start[0], total * sizeof *id);
+	op->put(m->dev, d, c->host, (id + total - c->host) * sizeof *d);
 	p.spans.q = d + (q - c->host);
 	p.spans.k = d + (k - c->host);
 	p.spans.len = d + (len - c->host);
 	p.spans.n = n;
 	for (long i = 0; i < m->config.layers; i++)
 		c->layer[i].at = d + (at - c->host);
-	x = model_blocks(m, c->adapter, c->work, &p, d + count, total, c->layer);
+	x = model_blocks(m, c->adapter, c->work, &p, d + (id - c->host), total, c->layer);
 	for (int i = 0; i < n; i += HEAD_ROWS) {
 		int rows = n - i < HEAD_ROWS ? n - i : HEAD_ROWS;
 		struct mat y = model_head(m, c->work, x, d + (last - c->host) + i, rows);

@@ -140,7 +140,6 @@ int config_json(struct config *c, const json_t *j, struct fault *f)
 	c->dim = json_long(j, "hidden_size", 0);
 	c->layers = json_long(j, "num_hidden_layers", 0);
 	c->ffn = json_long(j, "intermediate_size", 0);
-	c->max_position = json_long(j, "max_position_embeddings", 2048);
 	c->heads.q = (int)json_long(j, "num_attention_heads", 0);
 	c->heads.kv = (int)json_long(j, "num_key_value_heads", c->heads.q);
 	if (c->heads.q > 0)
@@ -175,9 +174,9 @@ static double metadata_real(const struct gguf *g, const char *arch, const char *
 int config_gguf(struct config *c, const struct gguf *g, struct fault *f)
 {
 	const struct gguf_value *arch = gguf_find(g, "general.architecture");
-	const struct gguf_value *tokens = gguf_find(g, "tokenizer.ggml.tokens");
+	const struct gguf_value *tokens = gguf_find(g, "tokenizer.ggml.tokens"), *scaling;
 	const char *a;
-	char type[64] = "";
+	char type[64] = "", key[96];
 
 	memset(c, 0, sizeof *c);
 	if (arch && arch->kind == GGUF_TEXT)
@@ -186,14 +185,16 @@ int config_gguf(struct config *c, const struct gguf *g, struct fault *f)
 		;
 	if (!c->family->name)
 		return unknown(f, "general.architecture", type);
-	if (gguf_tensor(g, "rope_freqs.weight"))
-		return fault(f, "scaled rotary frequencies (rope_freqs) are not supported");
 	a = c->family->gguf;
+	snprintf(key, sizeof key, "%s.rope.scaling.type", a);
+	scaling = gguf_find(g, key);
+	if (gguf_tensor(g, "rope_freqs.weight") ||
+	    (scaling && !(scaling->kind == GGUF_TEXT && scaling->n == 4 && !memcmp(scaling->text, "none", 4))))
+		return fault(f, "scaled rotary frequencies (rope_freqs, rope.scaling) are not supported");
 	c->vocab = metadata(g, a, "vocab_size", tokens ? tokens->count : 0);
 	c->dim = metadata(g, a, "embedding_length", 0);
 	c->layers = metadata(g, a, "block_count", 0);
 	c->ffn = metadata(g, a, "feed_forward_length", 0);
-	c->max_position = metadata(g, a, "context_length", 2048);
 	c->heads.q = (int)metadata(g, a, "attention.head_count", 0);
 	c->heads.kv = (int)metadata(g, a, "attention.head_count_kv", c->heads.q);
 	if (c->heads.q > 0)

@@ -39,7 +39,7 @@ struct family {
 
 struct config {
 	const struct family *family;
-	long vocab, dim, layers, ffn, max_position;
+	long vocab, dim, layers, ffn;
 	struct heads heads;        /* strides and scale included */
 	long k_at, v_at, qkv;      /* columns of the qkv activation where k, v start; its width */
 	int rotary;                /* columns of a head that rotate */

@@ -62,6 +62,7 @@ static void check_config(const char *path, const json_t *j)
 		"alpha_pattern", "layers_to_transform", "fan_in_fan_out", "lora_bias", "target_parameters",
 		"trainable_token_indices", "exclude_modules", "layer_replication", "megatron_config",
 		"use_qalora", "alora_invocation_tokens", NULL};
+	static const char *const split[] = {"pissa", "olora", "corda", "loftq", NULL};
 
 	if (strcmp(json_text(j, "peft_type", ""), "LORA"))
 		die("%s: peft_type \"%s\" is not LORA", path, json_text(j, "peft_type", ""));
@@ -70,6 +71,10 @@ static void check_config(const char *path, const json_t *j)
 	for (int i = 0; none[i]; i++)
 		if (!empty(json_object_get(j, none[i])))
 			die("%s: \"%s\" is not supported", path, none[i]);
+	/* these move a part of the base into the pairs when PEFT loads them */
+	for (const char *const *p = split; *p; p++)
+		if (!strncmp(json_text(j, "init_lora_weights", ""), *p, strlen(*p)))
+			die("%s: init_lora_weights \"%s\" is not supported", path, *p);
 	if (json_long(j, "r", 0) < 1 || json_number(j, "lora_alpha", 0) <= 0)
 		die("%s: \"r\" and \"lora_alpha\" must be positive", path);
 }
@@ -179,18 +184,17 @@ char *adapter_template(const char *dir)
 static void save_config(const struct adapter *a, const char *dir, const char *base)
 {
 	char *path = xprintf("%s/adapter_config.json", dir), *text;
-	json_t *targets = json_array(), *j;
+	int all = !strcmp(a->targets, "all-linear");
+	json_t *targets = all ? json_string(a->targets) : json_array(), *j;
 	char *list = xstrdup(a->targets), *at = NULL;
 
-	for (char *w = strtok_r(list, ",", &at); w; w = strtok_r(NULL, ",", &at))
+	for (char *w = strtok_r(list, ",", &at); w && !all; w = strtok_r(NULL, ",", &at))
 		json_array_append_new(targets, json_string(w));
-	j = json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:n, s:n, s:f, s:f, s:n, s:I, s:o, s:s, s:b, s:b}",
+	j = json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:n, s:n, s:f, s:f, s:n, s:I, s:o, s:b, s:b, s:b}",
 	              "peft_type", "LORA", "task_type", "CAUSAL_LM", "base_model_name_or_path", base, "bias", "none",
 	              "fan_in_fan_out", 0, "inference_mode", 1, "layers_pattern", "layers_to_transform", "lora_alpha",
 	              a->alpha, "lora_dropout", 0.0, "modules_to_save", "r", (json_int_t)a->rank, "target_modules",
-	              strcmp(a->targets, "all-linear") ? targets : json_string("all-linear"), "init_lora_weights",
-	              "true", "use_dora", 0, "use_rslora", 0);
-	json_object_set_new(j, "init_lora_weights", json_true());
+	              targets, "init_lora_weights", 1, "use_dora", 0, "use_rslora", 0);
 	text = json_dumps(j, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
 	zio_save(path, text, strlen(text));
 	json_decref(j);

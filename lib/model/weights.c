@@ -22,7 +22,6 @@ struct weights {
 	struct file *file; int files;
 	int is_gguf; struct gguf gguf;
 	void **held; const void **adopted; long n_held, n_adopted;
-	uint64_t bytes;
 };
 
 struct source { const char *data; enum gguf_type type; long rank, shape[4]; };
@@ -36,7 +35,6 @@ static struct file *map_file(struct weights *w, const char *path)
 	memset(f, 0, sizeof *f);
 	f->path = xstrdup(path);
 	f->map = zio_map(path, &f->bytes);
-	w->bytes += f->bytes;
 	return f;
 }
 
@@ -248,7 +246,7 @@ struct mat weights_mat(struct weights *w, struct dev *d, const struct config *c,
 	    !(s.rank == 1 && n->rows == 1 && s.shape[0] == n->cols))
 		die("%s: %s is [%ld x %ld], not the [%ld x %ld] that the configuration asks for", w->path, name,
 		    s.shape[0], s.rank > 1 ? s.shape[1] : 1, n->rows, n->cols);
-	if (n->cols % gguf_block(s.type))
+	if (n->cols % gguf_block(s.type) || (n->rows == 1 && order != AS_STORED && gguf_block(s.type) > 1))
 		die("%s: %s: rows of %ld values do not divide into blocks of %s", w->path, name, n->cols,
 		    gguf_type_name(s.type));
 
@@ -283,5 +281,3 @@ int weights_floats(const struct st_tensor *t, float *x)
 	gguf_decode(type, t->data, n, x);
 	return 0;
 }
-
-uint64_t weights_bytes(const struct weights *w) { return w->bytes; }

@@ -35,6 +35,4 @@ struct mat weights_mat(struct weights *, struct dev *, const struct config *, co
 /* The values of a floating-point tensor; -1 for other types. */
 int weights_floats(const struct st_tensor *, float *);
 
-uint64_t weights_bytes(const struct weights *);     /* of the files */
-
 #endif
