@@ -27,7 +27,7 @@ static void refusals(int argc, char **argv)
 	static struct { const char *list, *by; } o;
 	static const struct opt table[] = {
 		{"list", 0, OPT_TEXT, 0, "FILE", "phrases that refuse, one a line (default: built in)", 0, 0},
-		{"by", 0, OPT_TEXT, sizeof(char *), "KEY", "count for each value of this key too", 0, 0},
+		{"by", 0, OPT_TEXT, offsetof(__typeof__(o), by), "KEY", "count for each value of this key too", 0, 0},
 		{0}
 	};
 	static const struct opt_group groups[] = {
@@ -209,6 +209,7 @@ static _Noreturn void no_command(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	dev_prepare(argv);
 	for (const struct command *c = commands; argc > 1 && c->name; c++)
 		if (!strcmp(argv[1], c->name)) {
 			c->run(argc - 1, argv + 1);

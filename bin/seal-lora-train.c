@@ -35,16 +35,19 @@ static const struct opt_program program = {
 
 int main(int argc, char **argv)
 {
-	int k = opt_parse(&program, argc, argv);
 	double began = seconds_now();
 	struct finetune f = {.opts = &train};
 	struct tokens *data, *valid = NULL;
 	json_t *settings;
+	int k;
 
+	dev_prepare(argv);
+	k = opt_parse(&program, argc, argv);
 	notice_quiet(own.quiet);
 	if (!own.model || !own.output)
 		die_usage("-m MODEL and -o ADAPTER are needed");
-	folder_refuse(own.output, own.force);
+	folder_refuse(own.output, own.force, "adapter_config.json");
+	train_check(&train);
 	f.model = model_open(own.model, &compute);
 	f.data = data = tokens_read(argv + k, argc - k);
 	check_tokens(data, argc - k ? argv[k] : "stdin", own.model, model_config(f.model));

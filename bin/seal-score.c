@@ -102,6 +102,7 @@ int main(int argc, char **argv)
 	struct zout *out;
 	int k, random;
 
+	dev_prepare(argv);
 	/* Measured (README, "What the scores find"): many small steps over all layers. */
 	train.batch = 4;
 	train.rate = 1e-3;
@@ -118,14 +119,13 @@ int main(int argc, char **argv)
 		die_usage("one token stream, please (cat joins several)");
 	if (own.zstd && own.plain)
 		die_usage("--zstd and --plain exclude each other");
-	if (random && own.save)
-		die_usage("--method random has no adapter to save");
+	if (!score_trains(&score) && (own.save || train.checkpoint || train.resume || train.valid))
+		die_usage("--method %s does not train: no --save-adapter, --checkpoint, --resume, --valid", score.method);
 	if (!strcmp(score.method, "bilevel") && score.gamma + (train.epochs - 1) * score.gamma_step >= 1)
 		die_usage("gamma reaches 1 in the last epoch");
 	if (own.save)
-		folder_refuse(own.save, own.force);
-	if (!train.resume)
-		log_close(log_open(train.log, 0));      /* an old log goes, whatever the method */
+		folder_refuse(own.save, own.force, "adapter_config.json");
+	train_check(&train);
 	out = zout_open(base.output, own.plain ? ZOUT_PLAIN : ZOUT_ZSTD);
 	if (random) {
 		json_t *header = json_pack("{s:s, s:o}", "method", "random", "settings", json_object());

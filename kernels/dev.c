@@ -1,6 +1,7 @@
 /* dev.c - opens a device by its name; the only place that knows which exist. */
 #include <omp.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "../lib/base/die.h"
 #include "cpu.h"
@@ -40,6 +41,14 @@ static struct dev *dev_cpu(int threads)
 	omp_set_num_threads(cpu->threads);
 	*d = (struct dev){&cpu_ops, "cpu", cpu, bf16_is_fast()};
 	return d;
+}
+
+void dev_prepare(char **argv)
+{
+	if (getenv("OMP_WAIT_POLICY"))
+		return;
+	setenv("OMP_WAIT_POLICY", "passive", 1);
+	execv("/proc/self/exe", argv);         /* where that cannot be, only speed is lost */
 }
 
 struct dev *dev_open(const char *name, int threads, const char **why)

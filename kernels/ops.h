@@ -156,6 +156,12 @@ struct ops {
 
 struct dev { const struct ops *op; const char *name; void *self; int fast_bf16; };
 
+/* To be called first in main, before anything is read.  OpenMP's threads spin while
+ * they wait, and take the processor from those that they wait for when anything
+ * else runs (a step then took eight times as long); it reads the setting that has
+ * them sleep before main, so this starts the program again with it. */
+void dev_prepare(char **argv);
+
 /* name: "cpu", "cuda", "cuda:N" or "auto".  NULL with the reason if this build or machine has
  * none.  threads 0: all.  fast_bf16: the device multiplies bf16 faster than f32. */
 struct dev *dev_open(const char *name, int threads, const char **why);

@@ -66,6 +66,7 @@ fails 1 "data was" "a checkpoint of other data" $score --algorithm 1 --epochs 12
 
 # Faults.
 fails 1 "a1 exists" "an output that exists" $lora -o a1 train.tok
+fails 1 "something else" "--force on what is no adapter" $lora --force -o model train.tok
 fails 2 "needed" "no output named" "$BIN/seal-lora-train" -m model train.tok
 fails 1 "another tokenizer" "a token stream of another tokenizer" $lora -o x "$G/rows.tok"
 fails 1 "cut short|ends" "a cut stream" sh -c "head -c 3000 train.tok | '$BIN/seal-lora-train' -m model -o x"
@@ -80,6 +81,8 @@ fails 1 "no safe rows" "safe rows that are none" "$BIN/seal-score" -m model --sa
 fails 1 "no rows to validate" "validation rows that are none" $lora -o x --valid none.tok train.tok
 fails 1 "no linear layer" "no target" $lora -o x --targets "" train.tok
 fails 2 "needs --safe" "bilevel without safe rows" "$BIN/seal-score" -m model train.tok
+fails 2 "does not train" "a checkpoint of no training" $score --method loss --checkpoint ck2 train.tok
+fails 2 "resume needs" "nothing to resume from" $lora -o x --resume train.tok
 fails 2 "gap needs" "gap without theta-hat" $score --score gap train.tok
 fails 2 "gamma reaches 1" "gamma of 1" $score --gamma 0.9 --gamma-step 0.2 --epochs 2 train.tok
 fails 1 "open nowhere" "no such model" "$BIN/seal-lora-train" -m nowhere -o x train.tok

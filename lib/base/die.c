@@ -15,7 +15,8 @@ const char *program_name(void) { return name; }
 void notice_quiet(int q) { quiet = q; }
 int notice_is_quiet(void) { return quiet; }
 
-/* One write, so that the lines of a pipeline's programs stay whole. */
+/* One write, so that the lines of a pipeline's programs stay whole.  Names and
+ * ids of others' files are quoted: no control character of theirs gets through. */
 static void say(const char *fmt, va_list ap)
 {
 	int saved = errno;
@@ -25,6 +26,9 @@ static void say(const char *fmt, va_list ap)
 	fflush(stdout);
 	if (vasprintf(&text, fmt, ap) < 0)
 		return;
+	for (char *c = text; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 127)
+			*c = '?';
 	fprintf(stderr, "%s: %s%s%s\n", name, text, n && fmt[n - 1] == ':' ? " " : "",
 	        n && fmt[n - 1] == ':' ? strerror(saved) : "");
 	free(text);

@@ -2,6 +2,7 @@
 #include "opt.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,12 +60,14 @@ static const char *set(const struct opt_group *g, const struct opt *o, const cha
 		if (!is_choice(o->arg, value))
 			return "is not one of";
 		*(const char **)field(g, o) = value;
-	} else if (o->type == OPT_COUNT) {
+	} else if (o->type == OPT_COUNT || o->type == OPT_SEED) {
 		long v = strtol(value, &end, 10);
-		if (end == value || *end || errno)
+		if (end == value || *end || (errno && errno != ERANGE))
 			return "is not a whole number";
 		if (v < o->least)
 			return "is too small";
+		if (errno || (o->type == OPT_COUNT && v > INT_MAX))
+			return "is too large";
 		*(long *)field(g, o) = v;
 	} else {
 		double v = strtod(value, &end);
@@ -92,7 +95,8 @@ static const char *value_text(const struct opt_group *g, const struct opt *o, ch
 {
 	switch (o->type) {
 	case OPT_FLAG: return *(int *)field(g, o) ? "true" : "false";
-	case OPT_COUNT: snprintf(s, size, "%ld", *(long *)field(g, o)); return s;
+	case OPT_COUNT:
+	case OPT_SEED: snprintf(s, size, "%ld", *(long *)field(g, o)); return s;
 	case OPT_REAL: return shortest(*(double *)field(g, o), s, size);
 	default: return *(const char **)field(g, o);
 	}
@@ -112,6 +116,13 @@ static void help_option(const struct opt_group *g, const struct opt *o)
 	putchar('\n');
 }
 
+static _Noreturn void printed(void)
+{
+	if (fflush(stdout))
+		die("write stdout:");
+	exit(0);
+}
+
 static _Noreturn void help(const struct opt_program *p)
 {
 	printf("usage: %s [options] %s\n%s\n", p->name, p->operands, p->what);
@@ -122,9 +133,7 @@ static _Noreturn void help(const struct opt_program *p)
 	}
 	printf("\nOther:\n  %-30s%s\n  %-30s%s\n", "-h, --help", "print this and exit",
 	       "    --version", "print the version and exit");
-	if (fflush(stdout))
-		die("write stdout:");
-	exit(0);
+	printed();
 }
 
 static void assign(const struct opt_group *g, const struct opt *o, const char *value)
@@ -148,7 +157,7 @@ static int long_option(const struct opt_program *p, char **arg)
 		help(p);
 	if (!strcmp(name, "version")) {
 		printf("%s %s\n", p->name, SEAL_VERSION);
-		exit(0);
+		printed();
 	}
 	o = find(p->groups, name, n, 0, &g);
 	if (!o)

@@ -12,21 +12,49 @@
 
 #include "../base/die.h"
 
-void folder_refuse(const char *path, int force)
+void folder_refuse(const char *path, int force, const char *mark)
 {
+	char *inside = xprintf("%s/%s", path, mark);
 	struct stat st;
 
 	if (!force && !lstat(path, &st))
 		die("%s exists (--force replaces it)", path);
+	if (!lstat(path, &st) && lstat(inside, &st))
+		die("%s exists and holds no %s: --force would remove something else", path, mark);
+	folder_try(path);
+	free(inside);
 }
 
+/* Without slashes at its end; not a link, but what it points to. */
 static char *trimmed(const char *path)
 {
+	char *real = realpath(path, NULL);
 	size_t n = strlen(path);
 
+	if (real)
+		return real;
 	while (n > 1 && path[n - 1] == '/')
 		n--;
 	return xstrndup(path, n);
+}
+
+static char *parent_of(const char *trimmed)
+{
+	const char *slash = strrchr(trimmed, '/');
+
+	return slash ? xstrndup(trimmed, slash == trimmed ? 1 : slash - trimmed) : xstrdup(".");
+}
+
+void folder_try(const char *path)
+{
+	char *to = trimmed(path), *parent = parent_of(to);
+
+	if (!*path)
+		die_usage("the name of a folder to write is empty");
+	if (access(parent, W_OK | X_OK))
+		die("create %s:", path);
+	free(parent);
+	free(to);
 }
 
 static int remove_folder(const char *path)
@@ -84,7 +112,7 @@ void folder_remove(const char *path)
 
 void folder_commit(char *begun, const char *path)
 {
-	char *to = trimmed(path), *old = xprintf("%s.old", begun), *slash, *parent;
+	char *to = trimmed(path), *old = xprintf("%s.old", begun), *parent = parent_of(to);
 
 	sync_folder(begun);
 	if (rename(to, old) && errno != ENOENT)
@@ -92,8 +120,6 @@ void folder_commit(char *begun, const char *path)
 	if (rename(begun, to))
 		die("rename %s to %s:", begun, path);
 	unfinished = NULL;
-	slash = strrchr(to, '/');
-	parent = slash ? xstrndup(to, slash == to ? 1 : slash - to) : xstrdup(".");
 	sync_folder(parent);
 	folder_remove(old);
 	free(parent);

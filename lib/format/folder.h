@@ -2,8 +2,11 @@
 #ifndef SEAL_FOLDER_H
 #define SEAL_FOLDER_H
 
-/* Dies when path exists and force is not set: to be asked before long work. */
-void folder_refuse(const char *path, int force);
+/* Dies when path exists, unless force is set and it is a folder that holds a file
+ * `mark`, hence one of the kind that would replace it: to be asked before long work. */
+void folder_refuse(const char *path, int force, const char *mark);
+/* Dies unless a folder can be made at path. */
+void folder_try(const char *path);
 /* A new empty folder beside path, .NAME.XXXXXX (owned), in which to write with
  * zio_save; one at a time, removed when the program dies. */
 char *folder_begin(const char *path);

@@ -28,9 +28,15 @@ void inuse_add(const struct stat *s, int output, const void *by, const char *pat
 
 	if (!S_ISREG(s->st_mode))
 		return;
-	for (u = uses; u; u = u->next)
-		if (u->dev == s->st_dev && u->ino == s->st_ino && output != u->output)
+	for (u = uses; u; u = u->next) {
+		if (u->dev != s->st_dev || u->ino != s->st_ino)
+			continue;
+		if (output != u->output)
 			die("%s: is both input and output", path);
+		if (output)
+			die("%s: is two outputs at once", path);
+		return;
+	}
 	u = xalloc(sizeof *u);
 	*u = (struct use){s->st_dev, s->st_ino, output, by, uses};
 	uses = u;

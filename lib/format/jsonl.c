@@ -252,7 +252,7 @@ static void put_setting(void *ctx, const char *name, const char *value)
 
 	if (type == OPT_FLAG)
 		v = json_boolean(strcmp(value, "0") && strcmp(value, "false"));
-	else if (type == OPT_COUNT || type == OPT_REAL)
+	else if (type == OPT_COUNT || type == OPT_SEED || type == OPT_REAL)
 		v = parse(value, strlen(value), &e);
 	if (!v)
 		v = json_string(value);

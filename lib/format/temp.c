@@ -20,6 +20,7 @@
 enum { SLOTS = 64 };
 
 static char *volatile name[SLOTS];
+static const char *to[SLOTS];          /* where the file goes in the end */
 static pid_t owner;                    /* a forked child leaves its parent's files alone */
 
 static void remove_all(void)
@@ -73,6 +74,10 @@ struct temp temp_open(const char *path)
 	while (t.slot < SLOTS && name[t.slot])
 		t.slot++;
 	assert(t.slot < SLOTS);
+	for (int i = 0; i < SLOTS; i++)
+		if (name[i] && !strcmp(to[i], path))
+			die("%s: is two outputs at once", path);
+	to[t.slot] = path;
 	do {
 		char *taken = name[t.slot];
 

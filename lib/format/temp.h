@@ -9,7 +9,8 @@
 
 struct temp { int fd, slot; };
 
-/* Opens a new file in path's folder, for writing. Dies with path's name. */
+/* Opens a new file in path's folder, for writing. Dies with path's name, which is
+ * kept until the rename. */
 struct temp temp_open(const char *path);
 /* Syncs, closes and renames it to path; dies when any of that fails. */
 void temp_keep(struct temp, const char *path);

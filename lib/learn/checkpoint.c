@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "../format/folder.h"
 #include "../format/zio.h"
@@ -96,6 +97,11 @@ void checkpoint_refuse(const char *dir)
 	if (list(dir, step, 64))
 		die("%s holds a checkpoint of step %ld (--resume goes on from it)", dir, step[0]);
 	sweep(dir);
+	if (access(dir, W_OK | X_OK)) {
+		if (errno != ENOENT)
+			die("write in %s:", dir);
+		folder_try(dir);
+	}
 }
 
 void checkpoint_save(const char *dir, long step, const struct state *s, const json_t *settings)

@@ -18,7 +18,7 @@ const struct opt generate_options[] = {
 	{"temperature", 0, OPT_REAL, AT(temperature), "T", "0 takes the likeliest token", 0, 1},
 	{"top-p", 0, OPT_REAL, AT(top_p), "P", "sample from the likeliest tokens that reach P", 0, 1},
 	{"repetition-penalty", 0, OPT_REAL, AT(penalty), "R", "above 1 discourages tokens seen before", 0, 1},
-	{"seed", 0, OPT_COUNT, AT(seed), "N", "of the sampling", 0, 1},
+	{"seed", 0, OPT_SEED, AT(seed), "N", "of the sampling", 0, 1},
 	{0}
 };
 
@@ -141,6 +141,7 @@ static void one_row(struct generation *g, struct encoder *e, const struct row *r
                     const struct schema_opts *schema, struct fates *fates, const char *generator)
 {
 	struct answer *a = &g->answer[g->n];
+	long vocab = model_config(g->model)->vocab;
 	struct buf train = {0};
 	struct fault why;
 	enum encoded how;
@@ -160,6 +161,9 @@ static void one_row(struct generation *g, struct encoder *e, const struct row *r
 		ids_free(&a->ids);
 		return;
 	}
+	for (long i = 0; i < a->ids.n; i++)
+		if (a->ids.p[i] >= vocab)
+			die("row %s: token %d is not among the model's %ld", r->id, a->ids.p[i], vocab);
 	a->prompt = a->ids.n;
 	a->rng = rng_new(g->opts->seed, r->hash);
 	a->out = answer_row(r, schema, generator);

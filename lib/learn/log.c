@@ -2,9 +2,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../base/progress.h"
+#include "../format/inuse.h"
 #include "train.h"
 
 struct zlog { char *path; FILE *f; };
@@ -31,24 +33,38 @@ static long cut_at(FILE *f, long step)
 	return keep;
 }
 
+static int begun;                      /* a log of this run, no older one's */
+
+void log_claim(const char *path)
+{
+	FILE *f = path ? fopen(path, "a") : NULL;
+	struct stat s;
+
+	if (!path)
+		return;
+	if (!f || fstat(fileno(f), &s) || fclose(f))
+		die("open %s:", path);
+	inuse_add(&s, 1, NULL, path);
+}
+
 struct zlog *log_open(const char *path, long resume_step)
 {
 	struct zlog *l;
+	struct stat s;
 	long keep = 0;
 
 	if (!path)
 		return NULL;
 	l = xzalloc(1, sizeof *l);
 	l->path = xstrdup(path);
-	l->f = resume_step ? fopen(path, "r+") : fopen(path, "w");
-	if (!l->f && resume_step)
-		l->f = fopen(path, "w");
-	if (!l->f)
+	l->f = fopen(path, resume_step ? "r+" : "a");
+	if (!l->f || fstat(fileno(l->f), &s))
 		die("open %s:", path);
 	if (resume_step)
 		keep = cut_at(l->f, resume_step);
-	if (ftruncate(fileno(l->f), keep) || fseek(l->f, keep, SEEK_SET))
+	if (S_ISREG(s.st_mode) && (ftruncate(fileno(l->f), keep) || fseek(l->f, keep, SEEK_SET)))
 		die("write %s:", path);
+	begun = 1;
 	return l;
 }
 
@@ -81,7 +97,7 @@ void log_end(const char *path, double began)
 	                      (json_int_t)peak_memory());
 	struct zlog l = {.path = (char *)path};
 
-	if (path && !(l.f = fopen(path, "a")))
+	if (path && !(l.f = fopen(path, begun ? "a" : "w")))
 		die("open %s:", path);
 	log_line(path ? &l : NULL, j);
 	if (path && fclose(l.f))

@@ -47,6 +47,8 @@ int32_t sample_token(float *logits, long vocab, const int32_t *seen, long n, con
 	if (o->penalty != 1)
 		penalise(logits, vocab, seen, n, o->penalty);
 	best = argmax(logits, vocab);
+	if (!isfinite(logits[best]))
+		die("the model's logits are not finite");
 	if (o->temperature == 0)
 		return (int32_t)best;
 	c = xalloc(vocab * sizeof *c);

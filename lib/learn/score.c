@@ -36,9 +36,14 @@ static const struct { const char *name; double (*of)(const struct score *); } ta
 	{"weight", by_weight}, {"loss", by_loss}, {"gain", by_gain}, {"gap", by_gap}, {0}
 };
 
+int score_trains(const struct score_opts *o)
+{
+	return !strcmp(o->method, "bilevel") || !strcmp(o->method, "safe-loss");
+}
+
 void score_check(struct score_opts *o)
 {
-	int bilevel = !strcmp(o->method, "bilevel"), trained = strcmp(o->method, "loss") && strcmp(o->method, "random");
+	int bilevel = !strcmp(o->method, "bilevel"), trained = score_trains(o);
 
 	if (o->algorithm > 2)
 		die_usage("--algorithm: '%ld' is not one of 1|2", o->algorithm);

@@ -20,6 +20,7 @@ extern const struct opt score_options[];
 struct score *score_rows(struct model *, struct adapter *theta, const struct tokens *data,
                          const struct tokens *safe, const struct tokens *valid, const struct score_opts *,
                          const struct train_opts *, const json_t *settings);
+int score_trains(const struct score_opts *);     /* does the method train theta? */
 /* Dies (usage) on combinations that make no sense; sets the default score. */
 void score_check(struct score_opts *);
 

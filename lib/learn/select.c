@@ -162,7 +162,7 @@ static void annotated(struct buf *b, const struct pool *p, const struct held *h)
 
 	if (!row)
 		die("line %ld: %s", h->line, f.text);
-	if (!json_object_get(row, "id"))
+	if (!json_object_get(row, "id") || json_is_null(json_object_get(row, "id")))
 		json_object_set_new(row, "id", json_string(p->text.p + h->id));
 	json_object_set_new(row, "seal", json_pack("{s:o, s:o, s:o}",
 		"score", real_or_null(h->score ? h->score->score : NAN),

@@ -31,10 +31,19 @@ const struct opt train_options[] = {
 	{"checkpoint", 0, OPT_TEXT, AT(checkpoint), "DIR", "write the run's state there", 0, 0},
 	{"every", 0, OPT_COUNT, AT(every), "STEPS", "steps between checkpoints", 1, 0},
 	{"resume", 0, OPT_FLAG, AT(resume), NULL, "go on from the newest checkpoint", 0, 0},
-	{"seed", 0, OPT_COUNT, AT(seed), "N", "of the orders and the new adapter", 0, 1},
+	{"seed", 0, OPT_SEED, AT(seed), "N", "of the orders and the new adapter", 0, 1},
 	{"log", 0, OPT_TEXT, AT(log), "FILE", "one JSON object a step", 0, 0},
 	{0}
 };
+
+void train_check(const struct train_opts *o)
+{
+	if (o->resume && !o->checkpoint)
+		die_usage("--resume needs --checkpoint");
+	if (o->checkpoint && !o->resume)
+		checkpoint_refuse(o->checkpoint);
+	log_claim(o->log);
+}
 
 struct adapter *train_adapter(struct model *m, struct train_opts *o)
 {
@@ -87,8 +96,6 @@ void training_open(struct training *t)
 	const struct train_opts *o = t->opts;
 	long an_epoch = (t->data->rows + o->batch - 1) / o->batch;
 
-	if (o->resume && !o->checkpoint)
-		die_usage("--resume needs --checkpoint");
 	if (!t->data->rows)
 		die("no rows to train on");
 	if (t->valid && !t->valid->rows)
@@ -100,8 +107,6 @@ void training_open(struct training *t)
 	state_add(&t->state, "tokens", ST_I64, &t->tokens, 1);
 	if (o->checkpoint && o->resume)
 		t->step = checkpoint_load(o->checkpoint, &t->state, t->settings);
-	else if (o->checkpoint)
-		checkpoint_refuse(o->checkpoint);
 	if (t->step)
 		order_seek(&t->order, t->step / an_epoch, t->step % an_epoch * o->batch);
 	t->log = log_open(o->log, t->step);

@@ -35,6 +35,9 @@ struct training {
 	long before;                   /* tokens then: a resumed run has some */
 };
 
+/* Dies on what can be told before long work: --resume without --checkpoint, a checkpoint
+ * that is there without --resume, a log that cannot be written. */
+void train_check(const struct train_opts *);
 /* theta: from --init-adapter, else new.  Sets rank, alpha and targets to its own. */
 struct adapter *train_adapter(struct model *, struct train_opts *);
 /* The recorded options and what else decides the result: the type, the data, the
@@ -70,6 +73,9 @@ void check_tokens(const struct tokens *, const char *name, const char *model_pat
 /* One JSON object a line, appended as the run goes; a resumed run cuts the file
  * back to the step that it resumes from. NULL path: nothing. */
 struct zlog *log_open(const char *path, long resume_step);
+/* To be asked before the inputs are opened: dies when the log cannot be written or is
+ * an output, and makes it die when it is an input.  What is there stays for now. */
+void log_claim(const char *path);
 void log_line(struct zlog *, const json_t *);
 void log_close(struct zlog *);
 /* Appends {"event":"end","seconds","peak_bytes"}: what the whole program took. */

@@ -75,8 +75,8 @@ static void check_config(const char *path, const json_t *j)
 	for (const char *const *p = split; *p; p++)
 		if (!strncmp(json_text(j, "init_lora_weights", ""), *p, strlen(*p)))
 			die("%s: init_lora_weights \"%s\" is not supported", path, *p);
-	if (json_long(j, "r", 0) < 1 || json_number(j, "lora_alpha", 0) <= 0)
-		die("%s: \"r\" and \"lora_alpha\" must be positive", path);
+	if (json_long(j, "r", 0) < 1 || json_long(j, "r", 0) > 1 << 20 || json_number(j, "lora_alpha", 0) <= 0)
+		die("%s: \"r\" or \"lora_alpha\" is missing or makes no sense", path);
 }
 
 /* The module below the block: peft resolves "all-linear" to names such as

@@ -12,8 +12,8 @@ data=$top/../shared/data/redmix/hard-2k.jsonl
 [ -f "$data" ] || data=$top/pipelines/demo/train.jsonl
 ROWS_FILE=${ROWS_FILE:-$data}
 
-echo "== operations"
-"$top/build/t/bench/ops" "$THREADS"
+[ "${OPS:-1}" = 0 ] || echo "== operations"
+[ "${OPS:-1}" = 0 ] || "$top/build/t/bench/ops" "$THREADS"
 
 if [ -z "${SEAL_PYTHON:-}" ]; then
 	echo "== training: set SEAL_PYTHON to a Python with torch, transformers and peft"

@@ -1,0 +1,76 @@
+#!/bin/sh
+# faults.t - what no careless command line may do: destroy an input, lose an output, run long in vain
+. "$(dirname "$0")/tap.sh"
+cd "$TMP" || exit 1
+cp -rL "$T/gold/model" model
+head -4 "$T/../pipelines/demo/train.jsonl" > rows.jsonl
+"$BIN/seal-tokenize" -q -m model rows.jsonl -o rows.tok
+"$BIN/seal-score" -q --method random --plain rows.jsonl > scores.jsonl
+tok="$BIN/seal-tokenize -j 1 -m model" lora="$BIN/seal-lora-train -q -j 1 -m model"
+score="$BIN/seal-score -q -j 1 -m model --method loss" pick="$BIN/seal-select --scores scores.jsonl --keep 2"
+md5sum rows.jsonl rows.tok scores.jsonl model/* > sums
+
+# --- an input is never overwritten, also one that was read and closed long before
+fails 1 'both input and output' "the tokenizer as output" $tok rows.jsonl -o model/tokenizer.json
+fails 1 'both input and output' "the tokenizer as fates" $tok rows.jsonl --fates model/tokenizer.json
+fails 1 'both input and output' "a model's file as output" $score rows.tok -o model/config.json
+fails 1 'both input and output' "the prompts' tokenizer as fates" \
+	"$BIN/seal-eval" generate -q -j 1 -m model --max-new 1 rows.jsonl --fates model/tokenizer.json
+fails 1 'both input and output' "the tokens as a score's log" $score rows.tok --log rows.tok
+fails 1 'both input and output' "the rows as a random score's log" "$BIN/seal-score" --method random rows.jsonl --log rows.jsonl
+fails 1 'both input and output' "the tokens as a training's log" $lora -o x rows.tok --log rows.tok
+fails 1 'both input and output' "the weights as a training's log" $lora -o x rows.tok --log model/model.safetensors
+fails 1 'both input and output' "the fates on the scores" $pick rows.jsonl --fates scores.jsonl
+fails 1 'both input and output' "the list of refusals as output" "$BIN/seal-eval" refusals --list rows.jsonl -o rows.jsonl rows.tok
+md5sum -c sums > /dev/null 2>&1; ok $? "and all of them are untouched"
+[ ! -e x ]; ok $? "and nothing was written"
+
+# --- nor are two outputs one
+fails 1 'two outputs at once' "fates on the output" $pick rows.jsonl -o new --fates new
+[ ! -e new ]; ok $? "of which nothing is left"
+echo old > old
+fails 1 'two outputs at once' "fates on an old output" $pick rows.jsonl -o old --fates ./old
+is "$(cat old)" old "that stays"
+fails 1 'two outputs at once' "a log on the output" $score rows.tok -o new --log new
+is "$(ls -A | grep -c seal-)" 0 "no temporary file is left"
+
+# --- what cannot be written is known at once
+fails 2 'name of an output is empty' "an empty output" $tok rows.jsonl -o ''
+fails 2 'is empty' "an empty folder name" $lora -o '' rows.tok
+fails 1 'create nowhere/x' "a folder in a missing one" $lora -o nowhere/x none.tok
+fails 1 'create nowhere/x' "a saved adapter in a missing one" "$BIN/seal-score" -m model --safe none.tok --save-adapter nowhere/x none.tok
+fails 1 'create nowhere/x' "checkpoints in a missing one" $lora -o x --checkpoint nowhere/x none.tok
+fails 1 'open rows.jsonl/' "checkpoints in a file" $lora -o x --checkpoint rows.jsonl/ none.tok
+$lora -o adapter --max-steps 1 rows.tok && ln -s adapter link
+$lora -o link --force --max-steps 1 --lr 0.5 rows.tok; ok $? "--force through a link"
+is "$(readlink link) $(ls -A | grep -cE "^\.(adapter|link)")" "adapter 0" "replaces what it points to"
+
+# --- a log may be something else than a file
+is "$($lora -o a1 --max-steps 1 --log /dev/stderr rows.tok 2>&1 | jq -c 'has("step")' | tr '\n' ' ')" "true false " "a log in a pipe"
+if [ -w /dev/full ]; then
+	fails 1 'write /dev/full: No space' "a log on a full disk" $lora -o x --log /dev/full rows.tok
+	fails 1 'write stdout: No space' "--version on a full disk" sh -c '"$0" --version > /dev/full' "$BIN/seal-select"
+fi
+echo '{"step":1}' > log; $lora -o a2 --max-steps 1 --log log rows.tok
+is "$(jq -r '.loss // .event | type' log | tr '\n' ' ')" "number string " "an old log is replaced"
+
+# --- numbers
+fails 2 "max-new: '9223372036854775807' is too large" "--max-new" "$BIN/seal-eval" generate -m model --max-new 9223372036854775807 rows.jsonl
+fails 2 "'99999999999999999999' is too large" "beyond a long" $tok --max-tokens 99999999999999999999 rows.jsonl
+fails 2 "limit: '4294967296' is too large" "--limit" $tok --limit 4294967296 rows.jsonl
+$lora -o a3 --max-steps 1 --seed 9223372036854775807 rows.tok; ok $? "a seed may be as large as it likes"
+
+# --- messages quote ids of others' files without their control characters
+printf '{"id":"x\\u001b[2J\\ny","prompt":"a","completion":"b"}\n' > odd.jsonl
+"$BIN/seal-score" -q --method random --plain odd.jsonl > odd.scores
+is "$("$BIN/seal-select" --scores odd.scores --keep 1 rows.jsonl 2>&1 | grep -c 'x?\[2J?y that was scored is not there')" 1 "a control character in an id"
+
+# --- a null id is none, also for --annotate
+echo '{"id":null,"prompt":"a","completion":"b"}' > null.jsonl
+"$BIN/seal-score" -q --method random --plain null.jsonl > null.scores
+is "$("$BIN/seal-select" -q --scores null.scores --keep 1 --annotate null.jsonl | jq -r '.id | length')" 16 "an annotated row without an id gets its hash"
+
+# --- an adapter with a rank from nowhere
+cp -r adapter wild && sed -i 's/"r": [0-9]*/"r": 4611686018427387904/' wild/adapter_config.json
+fails 1 'makes no sense' "a rank beyond sense" "$BIN/seal-eval" nll -m model -a wild rows.tok
+done_testing
