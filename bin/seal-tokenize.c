@@ -244,16 +244,23 @@ static void check_options(void)
 		die_usage("--prompt-key needs --answer-key");
 }
 
+/* Before the tokenizer is read, so that it can be none of its files. */
 static void open_output(struct run *r)
 {
 	int tokens = !opt.show && !opt.json, zstd = opt.zstd || (tokens && !opt.plain);
+
+	r->fates = fates_open(&fate_opts);
+	r->out = zout_open(base.output, (zstd ? ZOUT_ZSTD : 0) | (tokens ? ZOUT_BINARY : 0));
+	r->colour = !base.output && !zstd && isatty(1);
+}
+
+static void open_writer(struct run *r)
+{
 	const char *template = template_name(encoder_template(r->encoder));
 	char fingerprint[17];
 	json_t *settings;
 
-	r->out = zout_open(base.output, (zstd ? ZOUT_ZSTD : 0) | (tokens ? ZOUT_BINARY : 0));
-	r->colour = !base.output && !zstd && isatty(1);
-	if (!tokens)
+	if (opt.show || opt.json)
 		return;
 	tokenizer_fingerprint(r->tok, vocabulary(opt.model), fingerprint);
 	settings = json_settings(groups);
@@ -273,11 +280,11 @@ int main(int argc, char **argv)
 	notice_quiet(base.quiet);
 	if (opt.threads)
 		omp_set_num_threads(opt.threads);
+	open_output(r);
 	r->tok = tokenizer_open(opt.model ? opt.model : opt.tokenizer);
 	r->encoder = encoder_open(r->tok, &encode_opts);
-	r->fates = fates_open(&fate_opts);
 	rows = rows_open(argv + first, argc - first, r->fates, &fate_opts, opt.dedupe);
-	open_output(r);
+	open_writer(r);
 	r->progress = progress_open("tokenize", "rows", 0);
 	input = run_rows(r, rows);
 	progress_close(r->progress);

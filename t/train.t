@@ -62,6 +62,9 @@ resumed "seal-lora-train" tuned $lora -o tuned --force --epochs 60 --schedule co
 resumed "seal-score" theta $score --algorithm 1 --epochs 12 --force --save-adapter theta train.tok
 fails 1 "lr was 0.001, and is 0.002 now" "a checkpoint of other settings" \
 	$score --algorithm 1 --epochs 12 --lr 2e-3 --checkpoint ck --resume train.tok
+cp -r model twin && printf '\001' | dd of=twin/model.safetensors bs=1 seek=9000 conv=notrunc 2> /dev/null
+fails 1 "model was" "a checkpoint of another model of its shape" \
+	$score --algorithm 1 --epochs 12 -m twin --checkpoint ck --resume train.tok
 fails 1 "data was" "a checkpoint of other data" $score --algorithm 1 --epochs 12 --checkpoint ck --resume safe.tok
 
 # Faults.

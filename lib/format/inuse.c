@@ -35,7 +35,6 @@ void inuse_add(const struct stat *s, int output, const void *by, const char *pat
 			die("%s: is both input and output", path);
 		if (output)
 			die("%s: is two outputs at once", path);
-		return;
 	}
 	u = xalloc(sizeof *u);
 	*u = (struct use){s->st_dev, s->st_ino, output, by, uses};

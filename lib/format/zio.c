@@ -123,7 +123,7 @@ struct zin *zin_open(const char *path)
 	z->fd = is_std(path) ? fcntl(0, F_DUPFD_CLOEXEC, 3) : open(path, O_RDONLY | O_CLOEXEC);
 	if (z->fd < 0 || fstat(z->fd, &s))
 		die("open %s:", z->name);
-	inuse_add(&s, 0, NULL, z->name);
+	inuse_add(&s, 0, z, z->name);
 	z->cap = CHUNK;
 	z->p = xalloc(z->cap + 1);
 	z->hash = hash_new();
@@ -176,6 +176,7 @@ void zin_close(struct zin *z)
 {
 	if (!z)
 		return;
+	inuse_drop(z);
 	close(z->fd);
 	ZSTD_freeDCtx(z->unpack);
 	hash_free(z->hash);
@@ -201,7 +202,7 @@ const void *zio_map(const char *path, size_t *bytes)
 	if (p == MAP_FAILED)
 		die("map %s:", path);
 	close(fd);
-	inuse_add(&s, 0, NULL, path);
+	inuse_add(&s, 0, p, path);
 	*bytes = s.st_size;
 	return p;
 }
@@ -210,6 +211,7 @@ void zio_unmap(const void *p, size_t bytes)
 {
 	if (!p)
 		return;
+	inuse_drop(p);
 	munmap((void *)p, bytes);
 }
 

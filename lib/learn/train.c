@@ -85,6 +85,7 @@ json_t *train_settings(const struct opt_group *groups, const struct train_opts *
 	json_object_set_new(s, "dtype", json_string(model_dtype(m) == BF16 ? "bf16" : "f32"));
 	json_object_set_new(s, "fingerprint", json_string(data->fingerprint));
 	json_object_set_new(s, "template", json_string(data->template));
+	put_hash(s, "model", model_hash(m));
 	put_hash(s, "data", data->input);
 	if (o->init)
 		put_hash(s, "init", adapter_hash(theta));

@@ -23,6 +23,7 @@ void model_close(struct model *);
 const struct config *model_config(const struct model *);
 struct dev *model_dev(const struct model *);
 enum dtype model_dtype(const struct model *);
+uint64_t model_hash(const struct model *);     /* of its weights, see weights.h */
 
 /* loss[i] = l(theta; z_i); adapter NULL: the model alone.  host arrays. */
 void model_loss(struct model *, struct adapter *, const struct batch *, float loss[]);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "../base/hash.h"
 #include "../format/zio.h"
 
 enum { CHUNK = 1 << 20 };              /* values converted at a time */
@@ -280,4 +281,25 @@ int weights_floats(const struct st_tensor *t, float *x)
 		n *= t->shape[i];
 	gguf_decode(type, t->data, n, x);
 	return 0;
+}
+
+uint64_t weights_hash(const struct weights *w)
+{
+	const size_t page = 4096, steps = 1024;
+	struct hash *h = hash_new();
+	uint64_t v;
+
+	for (int i = 0; i < w->files; i++) {
+		const struct file *f = &w->file[i];
+		size_t step = f->bytes / steps / page * page;
+
+		if (step < page)
+			step = page;
+		hash_add(h, &f->bytes, sizeof f->bytes);
+		for (size_t at = 0; at < f->bytes; at += step)
+			hash_add(h, (const char *)f->map + at, f->bytes - at < page ? f->bytes - at : page);
+	}
+	v = hash_value(h);
+	hash_free(h);
+	return v;
 }
