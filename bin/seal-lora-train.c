@@ -54,6 +54,7 @@ int main(int argc, char **argv)
 	if (train.valid) {
 		f.valid = valid = tokens_read((char **)&train.valid, 1);
 		check_tokens(valid, train.valid, own.model, model_config(f.model));
+		check_same_template(valid, train.valid, data);
 	}
 	f.theta = train_adapter(f.model, &train);
 	f.settings = settings = train_settings(groups, &train, f.model, f.theta, data);

@@ -71,8 +71,13 @@ static void by_model(const char *path, struct zout *out, double began)
 	struct tokens *valid = train.valid ? stream(train.valid, m) : NULL;
 	struct adapter *theta = train_adapter(m, &train);
 	json_t *settings = settings_of(m, theta, data, safe), *header = json_object();
-	struct score *row = score_rows(m, theta, data, safe, valid, &score, &train, settings);
+	struct score *row;
 
+	if (safe)
+		check_same_template(safe, score.safe, data);
+	if (valid)
+		check_same_template(valid, train.valid, data);
+	row = score_rows(m, theta, data, safe, valid, &score, &train, settings);
 	json_object_set_new(header, "method", json_string(score.method));
 	json_object_set_new(header, "score", json_string(score.score));
 	json_object_set_new(header, "settings", json_incref(settings));

@@ -68,6 +68,11 @@ echo '{"id":null,"prompt":"a","completion":"b"}' > null.jsonl
 "$BIN/seal-score" -q --method random --plain null.jsonl > null.scores
 is "$("$BIN/seal-select" -q --scores null.scores --keep 1 --annotate null.jsonl | jq -r '.id | length')" 16 "an annotated row without an id gets its hash"
 
+# --- what goes on, but not silently; what does not go on
+"$BIN/seal-tokenize" -q -m model --template none rows.jsonl -o none.tok
+like "$($score rows.tok --safe none.tok 2>&1 > odd.scores)" 'none.tok has the template "none", the rows have "seal"' "safe rows in another template"
+fails 1 'weight of row .* is not finite' "weights beyond numbers" "$BIN/seal-score" -q -j 1 -m model --safe rows.tok --selector-lr 1e300 rows.tok
+
 # --- an adapter with a rank from nowhere
 cp -r adapter wild && sed -i 's/"r": [0-9]*/"r": 4611686018427387904/' wild/adapter_config.json
 fails 1 'makes no sense' "a rank beyond sense" "$BIN/seal-eval" nll -m model -a wild rows.tok

@@ -98,6 +98,8 @@ static struct adapter *train(struct model *m, struct adapter *theta, const struc
 
 		selector_all(b.omega, w);
 		for (long i = 0; i < n; i++) {
+			if (!isfinite(w[i]))
+				die("the weight of row %s is not finite (--selector-lr %g)", row[i].id, o->rate);
 			row[i].weight = w[i];
 			row[i].visits = b.visits[i];
 			row[i].last = b.last[i];

@@ -258,3 +258,9 @@ void check_tokens(const struct tokens *d, const char *name, const char *model_pa
 		die("%s was made with another tokenizer (%s) than the model's (%s)", name, d->fingerprint, hex);
 	tokenizer_close(t);
 }
+
+void check_same_template(const struct tokens *d, const char *name, const struct tokens *rows)
+{
+	if (strcmp(d->template, rows->template))
+		warn("%s has the template \"%s\", the rows have \"%s\"", name, d->template, rows->template);
+}

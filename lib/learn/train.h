@@ -69,6 +69,8 @@ void all_losses(struct model *, struct adapter *, const struct tokens *, float l
 
 /* Dies when the tokens are not of the model's own tokenizer, where it has one. */
 void check_tokens(const struct tokens *, const char *name, const char *model_path, const struct config *);
+/* Warns when safe or validation rows stand in another template than the rows. */
+void check_same_template(const struct tokens *, const char *name, const struct tokens *rows);
 
 /* One JSON object a line, appended as the run goes; a resumed run cuts the file
  * back to the step that it resumes from. NULL path: nothing. */
