@@ -55,6 +55,16 @@ mkdir plain && sed 's/<|endoftext|>/<x>/g' "$TOK/tokenizer.json" > plain/tokeniz
 fails 1 'has no start token' "--bos yes without one" tok -t plain --bos yes
 is "$(both "$pair" --template none -t plain)" "259 124 114 / 011" "without an end token nothing closes an answer"
 
+# --- the templates of models, with their tokenizers: the ids of transformers' text
+if [ -d "$SEAL_DATA/tokenizers" ]; then
+	for name in llama2 mistral mistral-v1; do
+		jq -c ".[] | select(.by[\"$name\"].ids) | {messages, by}" "$T/gold/template.json" > gold.jsonl
+		jq '.added_tokens[].normalized = false' "$SEAL_DATA/tokenizers/${name%-*}/tokenizer.json" > gold-tok.json
+		is "$("$BIN/seal-tokenize" -t gold-tok.json --template $name --json gold.jsonl | jq -c .tokens)" \
+		  "$(jq -c ".by[\"$name\"].ids" gold.jsonl)" "$name: ids of transformers"
+	done
+else skip "llama2, mistral: ids of transformers" "no $SEAL_DATA"; fi
+
 # --- length
 is "$(both '{"prompt":"hi","completion":"abcd"}' --template none --max-tokens 3 2> err)" "259 100 101 / 011" "a cut answer has no end token"
 is "$(cat err)" "seal-tokenize: 1 rows kept (1 cut to 3 tokens), 0 dropped" "and is a fate"
