@@ -9,7 +9,7 @@
 #include <string.h>
 
 const struct opt row_options[] = {
-	{"schema", 0, OPT_CHOICE, offsetof(struct encode_opts, schema.schema), "messages|alpaca|prompt|hh",
+	{"schema", 0, OPT_CHOICE, offsetof(struct encode_opts, schema.schema), "messages|sharegpt|alpaca|orca|prompt|hh",
 	 "what the rows' keys mean, instead of recognising it", 0, 1},
 	{"prompt-key", 0, OPT_TEXT, offsetof(struct encode_opts, schema.prompt_key), "KEY",
 	 "the key that holds the prompt", 0, 1},

@@ -30,12 +30,13 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
 {
 	const struct schema_opts opts[] = {
 		{0}, {.schema = "alpaca"}, {.schema = "hh"}, {.schema = "messages"},
+		{.schema = "sharegpt"}, {.schema = "orca"},
 		{.prompt_key = "a", .answer_key = "b"}, {.text = "a"},
 	};
 	struct fault f;
 	json_t *row = json_parse((const char *)data, n, &f);
 
-	for (int i = 0; row && json_is_object(row) && i < 6; i++)
+	for (int i = 0; row && json_is_object(row) && i < 8; i++)
 		for (int need = 0; need < 2; need++)
 			pieces(&opts[i], row, need);
 	json_decref(row);
