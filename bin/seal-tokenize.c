@@ -45,7 +45,7 @@ static const struct opt_group groups[] = {
 };
 
 static const struct opt_program program = {
-	"seal-tokenize", "Encodes rows of a dialogue or text (JSONL, plain or zstd) for training.",
+	"seal-tokenize", "Encodes rows of a dialogue or text (JSONL or CSV, plain or zstd) for training.",
 	"[ROWS...]", groups
 };
 

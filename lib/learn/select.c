@@ -41,12 +41,32 @@ struct held {
 	const struct score *score;      /* or NULL */
 };
 
-struct pool { struct buf text; struct held *row; long n, room; };
+struct pool {
+	struct buf text;
+	struct held *row;
+	long n, room;
+	int csv;                        /* rows are CSV, under this header, if any */
+	struct buf header;
+};
+
+/* All rows must fit one output: JSONL, or CSV under one header. */
+static void check_form(struct pool *p, const struct row *row)
+{
+	if (!p->n) {
+		p->csv = row->csv;
+		buf_add(&p->header, row->header, row->header_n);
+	}
+	if (p->csv != row->csv)
+		die("%s: CSV and JSONL do not mix in one output", row->file);
+	if (p->header.n != row->header_n || (row->header_n && memcmp(p->header.p, row->header, row->header_n)))
+		die("%s: another CSV header than that of the rows before", row->file);
+}
 
 static struct held *hold(struct pool *p, const struct row *row)
 {
 	struct held *h;
 
+	check_form(p, row);
 	if (p->n == p->room) {
 		p->room = p->room * 3 / 2 + 1024;
 		p->row = xrealloc(p->row, p->room * sizeof *p->row);
@@ -62,6 +82,7 @@ static struct held *hold(struct pool *p, const struct row *row)
 static void pool_free(struct pool *p)
 {
 	buf_free(&p->text);
+	buf_free(&p->header);
 	free(p->row);
 }
 
@@ -158,8 +179,11 @@ static void annotated(struct buf *b, const struct pool *p, const struct held *h)
 {
 	const char *bytes = p->text.p + h->bytes;
 	struct fault f;
-	json_t *row = json_parse(bytes, h->n, &f);
+	json_t *row;
 
+	if (p->csv)
+		die("--annotate: rows of CSV have no place for it");
+	row = json_parse(bytes, h->n, &f);
 	if (!row)
 		die("line %ld: %s", h->line, f.text);
 	if (!json_object_get(row, "id"))
@@ -214,19 +238,22 @@ static void tell(struct fates *fates, const struct pool *p, int invert)
 }
 
 /* --add: all rows of a file, whatever the limit. */
-static void read_added(struct pool *p, const char *path, struct fates *fates,
+static void read_added(struct pool *p, struct pool *rows, const char *path, struct fates *fates,
                        const struct fate_opts *opts)
 {
 	struct fate_opts all = *opts;
 	char *paths[] = { (char *)path };
-	struct rows *rows;
+	struct rows *in;
 	struct row row;
 
 	all.limit = 0;
-	rows = rows_open(paths, 1, fates, &all, 0);
-	while (rows_next(rows, &row))
+	in = rows_open(paths, 1, fates, &all, 0);
+	while (rows_next(in, &row)) {
+		if (rows->n && !p->n)
+			check_form(rows, &row);
 		hold(p, &row)->picked = 1;
-	rows_close(rows);
+	}
+	rows_close(in);
 }
 
 void select_rows(char *const paths[], int n, const struct select_opts *o,
@@ -249,9 +276,10 @@ void select_rows(char *const paths[], int n, const struct select_opts *o,
 	read_rows(&rows, in, scores, !fate->limit);
 	rows_close(in);
 	if (o->add)
-		read_added(&added, o->add, fates, fate);
+		read_added(&added, &rows, o->add, fates, fate);
 	order = xalloc(rows.n * sizeof *order);
 	numbers = pick(&rows, o, order);
+	zout_write(sink.out, rows.header.p, rows.header.n);
 	write_rows(&sink, &rows, o, order, numbers);
 	for (long i = 0; i < added.n; i++)
 		write_row(&sink, &added, i, 0, &none);
