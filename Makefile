@@ -3,7 +3,7 @@
 #   make             build the programs (bin/seal-*) and libseal.a
 #   make check       install what is missing, build, run every test    [SAN=1]
 #   make quickstart  install, build, fetch a model, run the whole story  [MODEL= ROWS= N=]
-#   make install     programs and man pages                            [PREFIX= DESTDIR=]
+#   make install     programs, man pages, bash completion              [PREFIX= DESTDIR=]
 #   make bench       tables of speed                                   [SEAL_PYTHON=]
 #   make fuzz        a libFuzzer run of every parser                   [FUZZ_SECONDS=]
 #   make clean
@@ -30,7 +30,7 @@ ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE $(CFLAGS) -fopenmp -fno-math-errno -fno-t
 ifneq ($(SAN),)
 ALL_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -DSEAL_SAN
 endif
-LIBS := -lzstd -ljansson -lonig -lutf8proc -lxxhash -ldnnl -lm
+LIBS := -lcsv -lzstd -ljansson -lonig -lutf8proc -lxxhash -ldnnl -lm
 
 PROGRAMS := $(patsubst bin/%.c,bin/%,$(wildcard bin/seal-*.c))
 OBJECTS := $(patsubst %.c,$B/%.o,$(wildcard lib/*/*.c kernels/*.c))
@@ -96,6 +96,9 @@ install: all
 	install -m 644 man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
 	install -m 644 man/*.7 $(DESTDIR)$(PREFIX)/share/man/man7
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	for p in $(PROGRAMS); do \
+	  sh pipelines/completion.sh $$p > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$${p##*/} || exit 1; done
 
 clean:
 	rm -rf build $(PROGRAMS)

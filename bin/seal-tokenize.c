@@ -9,11 +9,12 @@
 #include "../lib/base/hash.h"
 #include "../lib/base/progress.h"
 #include "../lib/data/encode.h"
+#include "../lib/data/shown.h"
 #include "../lib/data/tokens.h"
 
 struct options {
 	const char *model, *tokenizer;
-	int dedupe, show, json, zstd, plain;
+	int dedupe, decode, show, json, zstd, plain;
 	long threads;
 };
 
@@ -27,6 +28,7 @@ static const struct opt own_options[] = {
 	{"model", 'm', OPT_TEXT, AT(model), "MODEL", "model folder or GGUF file whose tokenizer is used", 0, 0},
 	{"tokenizer", 't', OPT_TEXT, AT(tokenizer), "TOKENIZER", "tokenizer.json or GGUF file", 0, 0},
 	{"dedupe", 0, OPT_FLAG, AT(dedupe), NULL, "keep the first of rows that have one \"id\"", 0, 1},
+	{"decode", 0, OPT_FLAG, AT(decode), NULL, "read tokens instead, write their text: id, text, train", 0, 0},
 	{"show", 0, OPT_FLAG, AT(show), NULL, "text for people instead: what is trained is marked", 0, 0},
 	{"json", 0, OPT_FLAG, AT(json), NULL, "JSONL instead: id, tokens, train", 0, 0},
 	{"zstd", 0, OPT_FLAG, AT(zstd), NULL, "compress the output (tokens are by default)", 0, 0},
@@ -45,7 +47,7 @@ static const struct opt_group groups[] = {
 };
 
 static const struct opt_program program = {
-	"seal-tokenize", "Encodes rows of a dialogue or text (JSONL, plain or zstd) for training.",
+	"seal-tokenize", "Encodes rows of a dialogue or text (JSONL or CSV, plain or zstd) for training.",
 	"[ROWS...]", groups
 };
 
@@ -78,76 +80,20 @@ struct run {
 	int n;
 };
 
-static void put_json(struct run *r, const struct item *it)
-{
-	struct buf *b = &r->text;
-
-	b->n = 0;
-	buf_str(b, "{\"id\":");
-	json_put_text(b, it->id, strlen(it->id));
-	buf_str(b, ",\"tokens\":[");
-	for (long i = 0; i < it->ids.n; i++)
-		buf_fmt(b, i ? ",%d" : "%d", it->ids.p[i]);
-	buf_str(b, "],\"train\":[");
-	for (long i = 0; i < it->ids.n; i++)
-		buf_str(b, i ? it->train.p[i] ? ",1" : ",0" : it->train.p[i] ? "1" : "0");
-	buf_str(b, "]}\n");
-	zout_write(r->out, b->p, b->n);
-}
-
-/* Appends text of a row, that may hold anything, such that a terminal is safe
- * from it: control characters (C1 ones too) are spelled out. */
-static void put_safe(struct buf *b, const struct buf *text)
-{
-	for (size_t i = 0; i < text->n; i++) {
-		unsigned char c = text->p[i];
-		int c1 = i && (unsigned char)text->p[i - 1] == 0xc2 && c >= 0x80 && c < 0xa0;
-
-		if (c1)
-			b->n--;                 /* the byte that leads it */
-		if (c1 || (c < ' ' && c != '\n' && c != '\t') || c == 127)
-			buf_fmt(b, "\\x%02x", c);
-		else
-			buf_add(b, text->p + i, 1);
-	}
-}
-
-static void put_show(struct run *r, const struct item *it)
-{
-	struct buf *b = &r->text, text = {0};
-	long trained = 0, from, to;
-
-	for (long i = 0; i < it->ids.n; i++)
-		trained += it->train.p[i];
-	b->n = 0;
-	buf_str(b, "== ");
-	buf_add(&text, it->id, strlen(it->id));
-	put_safe(b, &text);
-	buf_fmt(b, " (line %ld, %ld tokens, %ld trained)\n", it->line, it->ids.n, trained);
-	for (from = 0; from < it->ids.n; from = to) {
-		for (to = from; to < it->ids.n && it->train.p[to] == it->train.p[from]; to++)
-			;
-		text.n = 0;
-		tokenizer_decode(r->tok, it->ids.p + from, to - from, 1, !from, &text);
-		if (it->train.p[from])
-			buf_str(b, r->colour ? "\033[1;32m" : "\u00ab");
-		put_safe(b, &text);
-		if (it->train.p[from])
-			buf_str(b, r->colour ? "\033[0m" : "\u00bb");
-	}
-	buf_str(b, "\n\n");
-	zout_write(r->out, b->p, b->n);
-	buf_free(&text);
-}
-
 static void put(struct run *r, const struct item *it)
 {
+	const struct shown row = {it->id, it->line, it->ids.p, (uint8_t *)it->train.p, it->ids.n};
+
+	r->text.n = 0;
 	if (opt.json)
-		put_json(r, it);
+		show_tokens(&r->text, &row);
 	else if (opt.show)
-		put_show(r, it);
+		show_people(&r->text, &row, r->tok, r->colour);
+	else if (opt.decode)
+		show_text(&r->text, &row, r->tok);
 	else
 		tokens_add(r->writer, it->id, it->hash, it->line, it->ids.p, (uint8_t *)it->train.p, it->ids.n);
+	zout_write(r->out, r->text.p, r->text.n);
 }
 
 static void settle(struct run *r, const struct item *it)
@@ -247,7 +193,7 @@ static void check_options(void)
 /* Before the tokenizer is read, so that it can be none of its files. */
 static void open_output(struct run *r)
 {
-	int tokens = !opt.show && !opt.json, zstd = opt.zstd || (tokens && !opt.plain);
+	int tokens = !opt.show && !opt.json && !opt.decode, zstd = opt.zstd || (tokens && !opt.plain);
 
 	r->fates = fates_open(&fate_opts);
 	r->out = zout_open(base.output, (zstd ? ZOUT_ZSTD : 0) | (tokens ? ZOUT_BINARY : 0));
@@ -256,12 +202,13 @@ static void open_output(struct run *r)
 
 static void open_writer(struct run *r)
 {
-	const char *template = template_name(encoder_template(r->encoder));
 	char fingerprint[17];
+	const char *template;
 	json_t *settings;
 
 	if (opt.show || opt.json)
 		return;
+	template = template_name(encoder_template(r->encoder));
 	tokenizer_fingerprint(r->tok, vocabulary(opt.model), fingerprint);
 	settings = json_settings(groups);
 	json_object_set_new(settings, "template", json_string(template));
@@ -269,21 +216,41 @@ static void open_writer(struct run *r)
 	json_decref(settings);
 }
 
-int main(int argc, char **argv)
+/* --decode: the rows of token streams, as text, or as --show and --json have them. */
+static void decode(struct run *r, char *const paths[], int n)
 {
-	int first = opt_parse(&program, argc, argv);
-	struct run *r = xzalloc(1, sizeof *r);
+	struct tokens *t;
+	char fingerprint[17];
+
+	t = tokens_read(paths, n);
+	tokenizer_fingerprint(r->tok, vocabulary(opt.model), fingerprint);
+	if (strcmp(fingerprint, t->fingerprint))
+		die("the tokens are of another tokenizer (fingerprint %s, this one has %s)", t->fingerprint, fingerprint);
+	for (long i = 0; i < t->rows && !(fate_opts.limit && i >= fate_opts.limit); i++) {
+		struct buf id = {0};
+		struct item it = {
+			.line = t->line[i],
+			.ids = {t->token + t->offset[i], tokens_length(t, i), 0},
+			.train = {(char *)t->train + t->offset[i], tokens_length(t, i), 0},
+		};
+
+		buf_add(&id, t->ids + t->id_offset[i], t->id_offset[i + 1] - t->id_offset[i]);
+		it.id = id.p;
+		put(r, &it);
+		buf_free(&id);
+	}
+	tokens_close(t);
+	zout_close(r->out);
+}
+
+/* Rows to tokens. */
+static void tokenize(struct run *r, char *const paths[], int n)
+{
 	struct rows *rows;
 	uint64_t input;
 
-	check_options();
-	notice_quiet(base.quiet);
-	if (opt.threads)
-		omp_set_num_threads(opt.threads);
-	open_output(r);
-	r->tok = tokenizer_open(opt.model ? opt.model : opt.tokenizer);
 	r->encoder = encoder_open(r->tok, &encode_opts);
-	rows = rows_open(argv + first, argc - first, r->fates, &fate_opts, opt.dedupe);
+	rows = rows_open(paths, n, r->fates, &fate_opts, opt.dedupe);
 	open_writer(r);
 	r->progress = progress_open("tokenize", "rows", 0);
 	input = run_rows(r, rows);
@@ -297,8 +264,22 @@ int main(int argc, char **argv)
 		ids_free(&r->item[i].ids);
 		buf_free(&r->item[i].train);
 	}
-	buf_free(&r->text);
 	encoder_close(r->encoder);
+}
+
+int main(int argc, char **argv)
+{
+	int first = opt_parse(&program, argc, argv);
+	struct run *r = xzalloc(1, sizeof *r);
+
+	check_options();
+	notice_quiet(base.quiet);
+	if (opt.threads)
+		omp_set_num_threads(opt.threads);
+	open_output(r);
+	r->tok = tokenizer_open(opt.model ? opt.model : opt.tokenizer);
+	(opt.decode ? decode : tokenize)(r, argv + first, argc - first);
+	buf_free(&r->text);
 	tokenizer_close(r->tok);
 	free(r);
 	return 0;

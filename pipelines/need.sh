@@ -5,6 +5,7 @@ set -eu
 
 # header or command, package
 build="zstd.h libzstd-dev
+csv.h libcsv-dev
 jansson.h libjansson-dev
 oniguruma.h libonig-dev
 utf8proc.h libutf8proc-dev

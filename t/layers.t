@@ -29,6 +29,7 @@ while read -r header file; do
 	is "$(grep -lE "#include <($header)>" lib/*/*.[ch] kernels/*.[ch] bin/*.c | tr '\n' ' ')" "$file " "$header enters in $file alone"
 done <<'END'
 zstd.h lib/format/zio.c
+csv.h lib/format/csv.c
 oniguruma.h lib/data/pretokenize.c
 utf8proc.h lib/data/normalize.c
 xxhash.h lib/base/hash.c

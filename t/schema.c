@@ -54,6 +54,30 @@ static void messages(void)
 	TRAIN("{\"messages\":[{\"role\":\"tool\",\"content\":\"\"}]}", "! messages[0]: unknown role \"tool\"");
 }
 
+static void sharegpt(void)
+{
+	TRAIN("{\"conversations\":[{\"from\":\"system\",\"value\":\"S\"},{\"from\":\"human\",\"value\":\"hi\"},"
+	      "{\"from\":\"gpt\",\"value\":\"yo\"}]}", "s:S|u:hi|a:yo");
+	PROMPT("{\"conversations\":[{\"from\":\"user\",\"value\":\"hi\"},{\"from\":\"assistant\",\"value\":\"yo\"}]}", "u:hi");
+	TRAIN("{\"conversations\":[{\"from\":\"human\",\"value\":\"hi\"},{\"from\":\"gpt\"}]}",
+	      "! conversations[1]: \"value\" is missing");
+	TRAIN("{\"conversations\":[{\"role\":\"human\",\"value\":\"hi\"}]}", "! conversations[0]: \"from\" is missing");
+	TRAIN("{\"conversations\":[{\"from\":\"bing\",\"value\":\"hi\"}]}", "! conversations[0]: unknown role \"bing\"");
+	TRAIN("{\"conversations\":3}", "! \"conversations\" is not an array");
+}
+
+static void orca(void)
+{
+	TRAIN("{\"system_prompt\":\"S\",\"question\":\"Q\",\"response\":\"R\"}", "s:S|u:Q|a:R");
+	TRAIN("{\"system_prompt\":\"\",\"question\":\"Q\",\"response\":\"R\"}", "u:Q|a:R");
+	TRAIN("{\"system_prompt\":null,\"question\":\"Q\",\"response\":\"R\"}", "u:Q|a:R");
+	TRAIN("{\"system_prompt\":1,\"question\":\"Q\",\"response\":\"R\"}", "! \"system_prompt\" is not text");
+	TRAIN("{\"system_prompt\":\"S\",\"question\":\"Q\"}", "! \"response\" is missing");
+	PROMPT("{\"system_prompt\":\"S\",\"question\":\"Q\"}", "s:S|u:Q");
+	same(turns(&(struct schema_opts){.schema = "orca"}, "{\"question\":\"Q\",\"response\":\"R\"}", 1), "u:Q|a:R",
+	     "--schema orca without a system prompt");
+}
+
 static void pairs(void)
 {
 	TRAIN("{\"instruction\":\"I\",\"input\":\"X\",\"output\":\"O\"}", "u:I\nX|a:O");
@@ -117,6 +141,8 @@ static void many(void)
 int main(void)
 {
 	messages();
+	sharegpt();
+	orca();
 	pairs();
 	hh();
 	named();

@@ -36,6 +36,20 @@ tail -n +4 "$G/rows.jsonl" > "$TMP/tail"
 pick --keep 50% "$TMP/three" "$TMP/tail" | cmp -s - "$TMP/kept"
 ok $? "files are read one after another"
 
+# Groups: the share of each.
+for i in 1 2 3 4 5 6 7 8 9; do
+	echo "{\"id\":$i,\"of\":\"$([ $i -le 6 ] && echo a || echo b)\"}"
+done | sed 's/,"of":"b"}$/}/' > "$TMP/groups"
+"$BIN/seal-score" -q --method random --seed 3 "$TMP/groups" -o "$TMP/groups.scores"
+grouped() { "$BIN/seal-select" -q --scores "$TMP/groups.scores" --by-group of "$@" "$TMP/groups"; }
+of() { jq -r .of | sort | uniq -c | tr -s ' \n' ' '; }
+is "$(grouped --keep 50% | of)" " 3 a 2 null " "--by-group keeps the share of each group, rounded half up"
+is "$(grouped --keep 50% --invert | of)" " 3 a 1 null " "and its complement"
+is "$(grouped --keep 2 | of)" " 2 a 2 null " "or as many of each"
+best() { zstd -dcf "$TMP/groups.scores" | sed 1d | jq -rs "map(select(.id | tonumber | $1)) | sort_by(-.score) | .[0:2][].id" | sort; }
+is "$(grouped --keep 2 | jq -r .id | sort)" "$({ best '. <= 6'; best '. > 6'; } | sort)" "the best of each"
+fails 2 'goes with --keep' "--by-group without --keep" grouped --threshold 0
+
 # Compression is the input's, or as told.
 zstd -q "$G/rows.jsonl" -o "$TMP/rows.zst" && zstd -q "$G/scores.jsonl" -o "$TMP/scores.zst"
 pick --keep 50% --scores "$TMP/scores.zst" "$TMP/rows.zst" > "$TMP/kept.zst"

@@ -55,6 +55,7 @@ static void boundaries(void)
 {
 	struct turn one[] = {U("hi"), A("yo")}, two[] = {U("a"), A("b"), U("c"), A("d")};
 	struct turn with[] = {S("sys"), U("a"), A("b")}, space[] = {U("hi "), A("yo")}, text[] = {{ROLE_TEXT, "T", 1}};
+	struct turn first[] = {A("yo")};
 
 	check("seal", NULL, one, 2, 0, "{Human: }hi{\nAssistant:}[ ][yo][$]");
 	check("seal", NULL, one, 1, 0, "{Human: }hi{\nAssistant:}");
@@ -70,15 +71,42 @@ static void boundaries(void)
 	check("Q: {} A:\n{}.", NULL, one, 2, 0, "{Q: }hi{ A:\n}[yo][{.}][$]");
 	check("<s>{} {}", NULL, space, 2, 0, "{<s>}hi [ ][yo][$]");
 	check("chatml", "", one, 2, 0,
-	      "{<|im_start|>user\n}hi{<|im_end|>}{\n<|im_start|>assistant\n}[yo][{<|im_end|>}]");
-	check("chatml", "Z", two, 4, 1, "{<|im_start|>system\n}Z{<|im_end|>}{\n<|im_start|>user\n}a{<|im_end|>}"
-	      "{\n<|im_start|>assistant\n}[b][{<|im_end|>}]{\n<|im_start|>user\n}c{<|im_end|>}"
-	      "{\n<|im_start|>assistant\n}[d][{<|im_end|>}]");
+	      "{<|im_start|>user\n}hi{<|im_end|>\n}{<|im_start|>assistant\n}[yo][{<|im_end|>}]");
+	check("chatml", "Z", two, 4, 1, "{<|im_start|>system\n}Z{<|im_end|>\n}{<|im_start|>user\n}a{<|im_end|>\n}"
+	      "{<|im_start|>assistant\n}[b][{<|im_end|>}]{\n}{<|im_start|>user\n}c{<|im_end|>\n}"
+	      "{<|im_start|>assistant\n}[d][{<|im_end|>}]");
+	check("alpaca", "P", two, 4, 0, "P{\n\n}{### Instruction:\n}a{\n\n}{### Response:\n}b${\n\n}"
+	      "{### Instruction:\n}c{\n\n}{### Response:\n}[d][$]");
+	check("alpaca", NULL, one, 1, 0, "Below is an instruction that describes a task. Write a response that appropriately "
+	      "completes the request.{\n\n}{### Instruction:\n}hi{\n\n}{### Response:\n}");
+	check("llama2", NULL, two, 4, 1, "{<s>[INST] }a{ [/INST]}[ ][b][{ }][$]{<s>[INST] }c{ [/INST]}[ ][d][{ }][$]");
+	check("llama2", "Z", one, 1, 0, "{<s>[INST] }{<<SYS>>\n}Z{\n<</SYS>>\n\n}hi{ [/INST]}");
+	check("llama2", NULL, first, 1, 0, "{<s>[INST] }{ [/INST]}[ ][yo][{ }][$]");
+	check("llama3", NULL, two, 4, 0, "{<|begin_of_text|>}{<|start_header_id|>user<|end_header_id|>\n\n}a{<|eot_id|>}"
+	      "{<|start_header_id|>assistant<|end_header_id|>\n\n}b{<|eot_id|>}"
+	      "{<|start_header_id|>user<|end_header_id|>\n\n}c{<|eot_id|>}"
+	      "{<|start_header_id|>assistant<|end_header_id|>\n\n}[d][{<|eot_id|>}]");
+	check("mistral", "Z", one, 2, 0, "{<s>}{[INST] }Z{\n\n}hi{ [/INST]}[yo][$]");
+	check("mistral-v3", "Z", two, 3, 0, "{<s>}{[INST] }a{[/INST]}{ }b${[INST] }Z{\n\n}c{[/INST]}");
+	check("merlinite", NULL, two, 4, 0, "{<|user|>\n}a{\n}{<|assistant|>\n}b{<|endoftext|>}{\n}"
+	      "{<|user|>\n}c{\n}{<|assistant|>\n}[d][{<|endoftext|>}]");
+	check("phi3", "Z", one, 2, 0, "{<|system|>\n}Z{<|end|>\n}{<|user|>\n}hi{<|end|>\n}{<|assistant|>\n}[yo][{<|end|>}]");
 }
 
 static void names(void)
 {
 	const char *bad[] = {"nothing", "one {} only", "{} {} {}", ""};
+	static const char *const speaks[][2] = {
+		{"chatml", "<|im_start|>system\\nYou are a helpful AI assistant named SmolLM"},
+		{"qwen2", "'<|im_start|>system\\nYou are a helpful assistant.<|im_end|>\\n'"},
+		{"llama2", "'<<SYS>>\\n' + content.strip()"},
+		{"llama3", "'<|start_header_id|>' + message['content'] | trim"},
+		{"mistral", "{{ '[INST] ' + message['content'] + ' [/INST]' }}{{ message['content'] + eos_token}}"},
+		{"mistral-v1", "{{- ' [INST] ' + message['content'] + ' [/INST]' }}{{- ' ' + message['content'] + eos_token}}"},
+		{"mistral-v3", "\"[INST] \" + message[\"content\"] + \"[/INST]\" \" \" + message[\"content\"]|trim + eos_token"},
+		{"merlinite", "'<|pretrain|>' + '<|assistant|>'"},
+		{"phi3", "'<|user|>\\n' + message['content'] + '<|end|>\\n'"},
+	};
 	struct fault f;
 	struct template *t;
 
@@ -89,43 +117,74 @@ static void names(void)
 	ok(!template_stop(t), "seal stops at the end token alone");
 	template_close(t);
 	t = template_open("auto", "... <|im_start|> ...", NULL, &f);
-	same(template_name(t), "chatml", "auto with a chat template of <|im_start|>");
+	same(template_name(t), "chatml-plain", "auto with a chat template of <|im_start|>");
 	same(template_stop(t), "<|im_end|>", "chatml stops at its own end");
 	template_close(t);
+	for (size_t i = 0; i < sizeof speaks / sizeof *speaks; i++) {
+		t = open_or_say("auto", speaks[i][1], NULL);
+		same(t ? template_name(t) : "nothing", speaks[i][0], "auto, by what the chat template says");
+		if (t)
+			template_close(t);
+	}
+	ok(!template_open("auto", "<|start_header_id|> message['content'] | trim, Cutting Knowledge Date", NULL, &f),
+	   "auto with Llama-3.1's, which tells the date");
 	ok(!template_open("auto", "[INST]", NULL, &f), "auto with one that is not known");
 }
 
-/* Pieces joined are the text that transformers makes of the row, but for the
- * newline behind the last turn. */
-static void gold(void)
+/* What transformers writes behind the last answer, of what no one is to learn. */
+static const char *tail(const char *name)
 {
-	json_t *all = json_read_file("t/gold/template.json"), *row;
-	struct template *t = open_or_say("chatml", NULL, NULL);
+	return !strcmp(name, "phi3") ? "\n<|endoftext|>" : strstr("chatml chatml-plain qwen2", name) ? "\n" : "";
+}
+
+static void joined(struct buf *b, const struct template *t, const struct turn turn[], int n)
+{
+	n = template_pieces(t, turn, n, 0, piece);
+	b->n = 0;
+	buf_str(b, "");
+	for (int k = 0; k < n; k++) {
+		buf_add(b, piece[k].text, piece[k].n);
+		buf_str(b, piece[k].kind == PIECE_END ? "</s>" : "");
+	}
+}
+
+/* The row's pieces joined are the text that transformers makes of it. */
+static int gold_row(const char *name, json_t *row, int need, const char *want)
+{
+	struct template *t = open_or_say(name, NULL, NULL);
 	struct buf own = {0}, got = {0};
 	struct turn turn[TURNS];
 	struct fault f;
-	size_t i;
 	int n;
 
-	json_array_foreach(all, i, row) {
-		for (int need = 1; need >= 0; need--) {
-			const char *want = json_text(row, need ? "text" : "prompt", "");
-
-			if (!ok(!schema_turns(&(struct schema_opts){0}, row, need, turn, &n, &own, &f), "row %zu", i))
-				continue;
-			n = template_pieces(t, turn, n, 0, piece);
-			got.n = 0;
-			for (int k = 0; k < n; k++)
-				buf_add(&got, piece[k].text, piece[k].n);
-			if (need)
-				buf_str(&got, "\n");
-			same(got.p, want, need ? "the text of transformers" : "with add_generation_prompt");
-		}
-	}
-	ok(i >= 6, "%zu gold rows", i);
-	json_decref(all);
+	if (!ok(t && !schema_turns(&(struct schema_opts){0}, row, need, turn, &n, &own, &f), "%s opens, the row too", name))
+		return 0;
+	joined(&got, t, turn, n);
+	buf_str(&got, need ? tail(name) : "");
+	same(got.p, want, need ? "the text of transformers" : "with add_generation_prompt");
 	template_close(t);
+	buf_free(&own);
 	buf_free(&got);
+	return 1;
+}
+
+static void gold(void)
+{
+	json_t *all = json_read_file("t/gold/template.json"), *row, *by;
+	const char *name;
+	int checked = 0;
+	size_t i;
+
+	json_array_foreach(all, i, row)
+		json_object_foreach(json_object_get(row, "by"), name, by)
+			for (int need = 1; need >= 0; need--) {
+				const char *want = json_text(by, need ? "text" : "prompt", NULL);
+
+				if (want)
+					checked += gold_row(name, row, need, want);
+			}
+	ok(checked >= 120, "%d gold texts", checked);
+	json_decref(all);
 }
 
 int main(void)

@@ -55,6 +55,16 @@ mkdir plain && sed 's/<|endoftext|>/<x>/g' "$TOK/tokenizer.json" > plain/tokeniz
 fails 1 'has no start token' "--bos yes without one" tok -t plain --bos yes
 is "$(both "$pair" --template none -t plain)" "259 124 114 / 011" "without an end token nothing closes an answer"
 
+# --- the templates of models, with their tokenizers: the ids of transformers' text
+if [ -d "$SEAL_DATA/tokenizers" ]; then
+	for name in llama2 mistral mistral-v1; do
+		jq -c ".[] | select(.by[\"$name\"].ids) | {messages, by}" "$T/gold/template.json" > gold.jsonl
+		jq '.added_tokens[].normalized = false' "$SEAL_DATA/tokenizers/${name%-*}/tokenizer.json" > gold-tok.json
+		is "$("$BIN/seal-tokenize" -t gold-tok.json --template $name --json gold.jsonl | jq -c .tokens)" \
+		  "$(jq -c ".by[\"$name\"].ids" gold.jsonl)" "$name: ids of transformers"
+	done
+else skip "llama2, mistral: ids of transformers" "no $SEAL_DATA"; fi
+
 # --- length
 is "$(both '{"prompt":"hi","completion":"abcd"}' --template none --max-tokens 3 2> err)" "259 100 101 / 011" "a cut answer has no end token"
 is "$(cat err)" "seal-tokenize: 1 rows kept (1 cut to 3 tokens), 0 dropped" "and is a fate"
@@ -77,6 +87,23 @@ is "$(jq -r '.__metadata__["seal.settings"] | fromjson | .template, .["max-token
 is "$(jq -r '.__metadata__["seal.end"] | fromjson | .rows, .input, .history[0].program' header.json | tr '\n' ' ')" \
   "0 ef46db3751d8e999 seal-tokenize " "no rows are a stream of no rows"
 is "$(($(wc -c < plain.tok) % 8))" 0 "blobs are multiples of 8"
+
+# --- and back
+cat > back.jsonl <<'E'
+{"id":"a","prompt":"grün \u0001\"","completion":"hi 你好"}
+{"id":"b","messages":[{"role":"user","content":"x"},{"role":"assistant","content":"€"},{"role":"user","content":"y"},{"role":"assistant","content":"z"}]}
+E
+tok --template 'Q{}:{}' --train-turns all back.jsonl > back.tok
+is "$(tok --decode back.tok | jq -c .)" '{"id":"a","text":"Qgrün \u0001\":hi 你好<|endoftext|>","train":[[9,27]]}
+{"id":"b","text":"Qx:€<|endoftext|>Qy:z<|endoftext|>","train":[[3,17],[20,34]]}' "--decode"
+is "$(tok --decode back.tok | jq -c '[.text[.train[][0]:.train[][1]]] | .[0]')" '"hi 你好<|endoftext|>"
+"€<|endoftext|>"' "its ranges are jq's"
+is "$(tok --decode --show back.tok)" "$(tok --show --template 'Q{}:{}' --train-turns all back.jsonl)" "--decode --show is --show"
+is "$(tok --decode --json --limit 1 < back.tok)" "$(tok --json --template 'Q{}:{}' --limit 1 back.jsonl)" "--decode --json is --json"
+seq 300 | sed 's/.*/{"prompt":"€&","completion":"ü你😀"}/' | tok --text prompt > cut.tok
+is "$(tok --decode cut.tok | jq -r .text | tr -d '\n' | cksum)" "$(seq 300 | sed 's/.*/€&/' | tr -d '\n' | cksum)" "a character may be cut by the mask"
+is "$(tok --decode cut.tok | jq -c .train | head -1)" "[[0,2]]" "and counts to where it ends"
+fails 1 'of another tokenizer' "--decode with another tokenizer" tok -t plain --decode back.tok
 
 # --- refusals
 fails 2 'needs -m MODEL or -t TOKENIZER' "neither -m nor -t" "$BIN/seal-tokenize"

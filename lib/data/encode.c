@@ -9,7 +9,7 @@
 #include <string.h>
 
 const struct opt row_options[] = {
-	{"schema", 0, OPT_CHOICE, offsetof(struct encode_opts, schema.schema), "messages|alpaca|prompt|hh",
+	{"schema", 0, OPT_CHOICE, offsetof(struct encode_opts, schema.schema), "messages|sharegpt|alpaca|orca|prompt|hh",
 	 "what the rows' keys mean, instead of recognising it", 0, 1},
 	{"prompt-key", 0, OPT_TEXT, offsetof(struct encode_opts, schema.prompt_key), "KEY",
 	 "the key that holds the prompt", 0, 1},
@@ -18,7 +18,7 @@ const struct opt row_options[] = {
 	{"text", 0, OPT_TEXT, offsetof(struct encode_opts, schema.text), "KEY",
 	 "the bare text of one key, no template", 0, 1},
 	{"template", 0, OPT_TEXT, offsetof(struct encode_opts, template), "NAME",
-	 "auto, none, chatml, seal, or a format with two {}", 0, 1},
+	 "auto, none, seal, a model's such as llama3, or a format with two {}", 0, 1},
 	{"system", 0, OPT_TEXT, offsetof(struct encode_opts, system), "TEXT",
 	 "system prompt of rows that have none, instead of the template's", 0, 1},
 	{"bos", 0, OPT_CHOICE, offsetof(struct encode_opts, bos), "auto|yes|no",
@@ -141,9 +141,13 @@ struct work {
 
 static void encode(struct work *w, const char *p, size_t n, int flags)
 {
-	if (!n || (w->most && w->ids->n >= w->most))
+	const struct ids *ids = w->ids;
+
+	if (!n || (w->most && ids->n >= w->most))
 		return;
-	tokenizer_encode(w->e->tok, p, n, flags | (w->begun ? TOKENIZE_CONTINUE : 0), w->most, w->ids);
+	if (w->begun)
+		flags |= tokenizer_special(w->e->tok, ids->p[ids->n - 1]) ? TOKENIZE_AFTER : TOKENIZE_CONTINUE;
+	tokenizer_encode(w->e->tok, p, n, flags, w->most, w->ids);
 	w->begun = 1;
 }
 

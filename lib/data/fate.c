@@ -13,6 +13,8 @@ const struct opt fate_options[] = {
 	 "at a broken row", 0, 1},
 	{"limit", 0, OPT_COUNT, offsetof(struct fate_opts, limit), "N",
 	 "read the first N rows only; 0: all", 0, 1},
+	{"columns", 0, OPT_TEXT, offsetof(struct fate_opts, columns), "A,B",
+	 "rows are CSV without a header, these are its columns", 0, 1},
 	{0}
 };
 

@@ -9,9 +9,10 @@
 #include "../base/die.h"
 #include "../base/opt.h"
 
-struct fate_opts { const char *fates, *on_error; long limit; };   /* on_error: fail|skip */
-extern const struct opt fate_options[];       /* --fates --on-error --limit */
-#define FATE_DEFAULTS { NULL, "fail", 0 }     /* limit 0: all rows */
+/* on_error: fail|skip; columns: of CSV without a header, see row.h */
+struct fate_opts { const char *fates, *on_error; long limit; const char *columns; };
+extern const struct opt fate_options[];       /* --fates --on-error --limit --columns */
+#define FATE_DEFAULTS { NULL, "fail", 0, NULL }     /* limit 0: all rows */
 
 struct fates;
 struct fates *fates_open(const struct fate_opts *);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "../base/hash.h"
+#include "table.h"
 
 struct place { uint64_t key, where; };   /* key 0: empty; where: file << 48 | line, or a count */
 
@@ -18,6 +19,10 @@ struct rows {
 	int paths, at;                   /* `at`: the file that is open, or next to be */
 	struct zin *in;
 	int zstd;
+	int fresh;                       /* no row of this file was read yet */
+	const char *columns;
+	struct table *table;             /* of this file, NULL: it is JSONL */
+	struct buf record, header;       /* a CSV row that spans lines; the header's lines */
 	long line, taken, limit;
 	struct fates *fates;
 	int dedupe;
@@ -36,6 +41,10 @@ static void open_next(struct rows *r)
 	if (!r->at)
 		r->zstd = zin_is_zstd(r->in);
 	r->line = 0;
+	r->fresh = 1;
+	r->header.n = 0;
+	table_close(r->table);
+	r->table = r->columns ? table_open(r->columns) : NULL;
 }
 
 struct rows *rows_open(char *const paths[], int n, struct fates *fates, const struct fate_opts *opts,
@@ -49,6 +58,7 @@ struct rows *rows_open(char *const paths[], int n, struct fates *fates, const st
 	r->paths = n;
 	r->fates = fates;
 	r->limit = opts->limit;
+	r->columns = opts->columns;
 	r->dedupe = dedupe;
 	r->hash = hash_new();
 	r->slots = 1024;
@@ -172,7 +182,7 @@ static int identify(struct rows *r, struct row *row)
 	const json_t *id = json_object_get(row->json, "id");
 	struct fault f;
 
-	row->hash = hash_bytes(row->bytes, row->text_n);
+	row->hash = r->table ? table_hash(r->table) : hash_bytes(row->bytes, row->text_n);
 	if (!id || json_is_null(id))
 		return hash_id(r, row);
 	r->id.n = 0;
@@ -194,7 +204,14 @@ static int parse(struct rows *r, struct row *row)
 {
 	struct fault f;
 	json_t *text;
+	int utf8;
 
+	if (r->table) {
+		r->json = row->json = table_row(r->table, &utf8, &f);
+		if (!row->json)
+			broken(r, row, NULL, utf8 ? "bad UTF-8" : "bad CSV", &f);
+		return row->json ? 0 : -1;
+	}
 	r->json = row->json = json_parse(row->bytes, row->text_n, &f);
 	if (!row->json) {
 		text = json_stringn(row->bytes, row->text_n);
@@ -216,47 +233,118 @@ static int is_blank(const char *p, size_t n)
 	return !n;
 }
 
+/* The next line of this file; 0 at its end. */
+static int take_line(struct rows *r, struct row *row)
+{
+	size_t n, raw;
+	char *p = zin_line(r->in, &n, &raw);
+
+	if (!p)
+		return 0;
+	r->line++;
+	if (raw > n + 1)
+		p[n] = '\r';
+	row->ended = raw > n;
+	row->n = raw - row->ended;
+	hash_add(r->hash, p, row->n);
+	hash_add(r->hash, "\n", row->ended);
+	row->bytes = p;
+	return 1;
+}
+
 /* The next line that is not blank, through all files. */
 static int next_line(struct rows *r, struct row *row)
 {
-	size_t n, raw;
-	char *p;
+	static const char bom[] = "\xef\xbb\xbf";
 
 	for (;;) {
-		while (!(p = zin_line(r->in, &n, &raw))) {
+		while (!take_line(r, row)) {
 			if (r->at + 1 >= r->paths)
 				return 0;
 			zin_close(r->in);
 			r->at++;
 			open_next(r);
 		}
-		r->line++;
-		if (raw > n + 1)
-			p[n] = '\r';
-		row->ended = raw > n;
-		row->n = raw - row->ended;
-		hash_add(r->hash, p, row->n);
-		hash_add(r->hash, "\n", row->ended);
-		row->text_n = row->n && p[row->n - 1] == '\r' ? row->n - 1 : row->n;
-		row->bytes = p;
+		if (r->line == 1 && row->n >= 3 && !memcmp(row->bytes, bom, 3)) {
+			row->bytes += 3;
+			row->n -= 3;
+		}
+		row->text_n = row->n && row->bytes[row->n - 1] == '\r' ? row->n - 1 : row->n;
 		row->file = file_name(r, r->at);
 		row->line = r->line;
-		if (!is_blank(p, row->n))
+		if (!is_blank(row->bytes, row->n))
 			return 1;
 	}
+}
+
+/* Completes the record of CSV that begins with this line, into r->record; -1
+ * with a fault. */
+static int next_record(struct rows *r, struct row *row, struct fault *f)
+{
+	struct csv *csv = table_csv(r->table);
+	int got;
+
+	r->record.n = 0;
+	for (;;) {
+		buf_add(&r->record, row->bytes, row->n);
+		if (row->ended)
+			buf_str(&r->record, "\n");
+		got = csv_line(csv, r->record.p + r->record.n - row->n - row->ended, row->n + row->ended, f);
+		if (got)
+			break;
+		if (!take_line(r, row)) {
+			got = csv_end(csv, f);
+			break;
+		}
+	}
+	row->ended = r->record.p[r->record.n - 1] == '\n';
+	row->bytes = r->record.p;
+	row->n = r->record.n - row->ended;
+	row->text_n = row->n && row->bytes[row->n - 1] == '\r' ? row->n - 1 : row->n;
+	return got < 0 ? -1 : 0;
+}
+
+/* 1 and a row that can be parsed, 0 at the end, -1 after telling what is wrong. */
+static int next_row(struct rows *r, struct row *row)
+{
+	struct fault f;
+
+	while (next_line(r, row)) {
+		if (r->fresh && !r->table && table_is(row->bytes, row->text_n))
+			r->table = table_open(NULL);
+		r->fresh = 0;
+		if (!r->table)
+			return 1;
+		if (next_record(r, row, &f)) {
+			broken(r, row, NULL, "bad CSV", &f);
+			return -1;
+		}
+		if (table_named(r->table))
+			return 1;
+		if (table_header(r->table, &f))
+			die("%s:%ld: neither JSONL nor CSV: %s", row->file, row->line, f.text);
+		buf_add(&r->header, r->record.p, r->record.n);
+	}
+	return 0;
 }
 
 int rows_next(struct rows *r, struct row *row)
 {
 	for (;;) {
+		int got;
+
 		json_decref(r->json);
 		r->json = NULL;
-		if ((r->limit && r->taken == r->limit) || !next_line(r, row))
+		got = r->limit && r->taken == r->limit ? 0 : next_row(r, row);
+		if (!got)
 			return 0;
 		r->taken++;
-		if (parse(r, row) || identify(r, row))
+		if (got < 0 || parse(r, row) || identify(r, row))
 			continue;
 		row->id = r->id.p;
+		row->csv = r->table != NULL;
+		row->header = r->header.n ? r->header.p : NULL;
+		row->header_n = r->header.n;
 		return 1;
 	}
 }
@@ -269,6 +357,9 @@ void rows_close(struct rows *r)
 	json_decref(r->json);
 	zin_close(r->in);
 	hash_free(r->hash);
+	table_close(r->table);
+	buf_free(&r->record);
+	buf_free(&r->header);
 	buf_free(&r->id);
 	free(r->place);
 	free(r);

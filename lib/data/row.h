@@ -1,6 +1,6 @@
-/* row.h - rows of JSONL, plain or zstd, from files or stdin, and who they are.
+/* row.h - rows of JSONL or CSV, plain or zstd, from files or stdin, and who they are.
  *
- * hash: XXH64 of the line's bytes without CR LF.  id: the row's "id" (integers
+ * hash: XXH64 of the line's bytes without CR LF; table_hash of a CSV row.  id: the row's "id" (integers
  * as decimal text), else the hash as 16 hex digits, with .2, .3 for repeats.
  * Blank lines are no rows but count as lines.
  */
@@ -12,17 +12,20 @@
 #include "fate.h"
 
 struct row {
-	const char *bytes; size_t n;      /* the line as read, without LF (CR included) */
-	size_t text_n;                    /* its length without CR LF: what is hashed */
+	const char *bytes; size_t n;      /* the line (of CSV: lines) as read, without LF (CR included) */
+	size_t text_n;                    /* its length without CR LF: what is hashed of a line */
 	const char *file; long line;      /* line: from 1, within its file */
 	const char *id; uint64_t hash;
 	json_t *json;                     /* borrowed; always an object */
 	int ended;                        /* the line had its LF */
+	const char *header; size_t header_n;   /* CSV: the file's header with its line end, else NULL, 0 */
+	int csv;
 };
 
 struct rows;
 
-/* paths: n names, none means stdin.  Broken rows (bad JSON, not an object, bad
+/* paths: n names, none means stdin.  A file is CSV when fate_opts.columns is
+ * given or table_is says so of its first line that is not blank.  Broken rows (bad JSON, not an object, bad
  * UTF-8, a second row with an explicit id) go to fate_broken.  dedupe: later
  * rows of one explicit id are dropped ("duplicate id") instead.  Respects
  * fate_opts.limit. */

@@ -43,33 +43,42 @@ static int pair(struct list *l, const json_t *row, const char *prompt, const cha
 	return need ? add_key(l, ROLE_ASSISTANT, row, answer) : 0;
 }
 
+/* Turns as an array of objects: which key holds it, and which hold role and text. */
+struct array { const char *key, *role, *text; };
+
+static const struct array messages = {"messages", "role", "content"};
+static const struct array sharegpt = {"conversations", "from", "value"};
+
 static int role_of(const char *name, enum role *role)
 {
-	static const char *const names[] = {"system", "user", "assistant"};
+	static const struct { const char *name; enum role role; } names[] = {
+		{"system", ROLE_SYSTEM}, {"user", ROLE_USER}, {"assistant", ROLE_ASSISTANT},
+		{"human", ROLE_USER}, {"gpt", ROLE_ASSISTANT},
+	};
 
-	for (int i = 0; i < 3; i++)
-		if (!strcmp(name, names[i])) {
-			*role = (enum role)i;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (!strcmp(name, names[i].name)) {
+			*role = names[i].role;
 			return 0;
 		}
 	return -1;
 }
 
-static int messages(struct list *l, const json_t *row)
+static int array(struct list *l, const json_t *row, const struct array *a)
 {
-	const json_t *all = json_object_get(row, "messages"), *m, *role, *content;
+	const json_t *all = json_object_get(row, a->key), *m, *role, *content;
 	char where[40];
 	enum role r;
 	size_t i;
 
 	if (!json_is_array(all))
-		return fault(l->fault, "\"messages\" is %s", all ? "not an array" : "missing");
+		return fault(l->fault, "\"%s\" is %s", a->key, all ? "not an array" : "missing");
 	json_array_foreach(all, i, m) {
-		snprintf(where, sizeof where, "messages[%zu]: ", i);
+		snprintf(where, sizeof where, "%s[%zu]: ", a->key, i);
 		if (!json_is_object(m))
 			return fault(l->fault, "%snot an object", where);
-		if (!(role = text_at(m, "role", where, l->fault)) ||
-		    !(content = text_at(m, "content", where, l->fault)))
+		if (!(role = text_at(m, a->role, where, l->fault)) ||
+		    !(content = text_at(m, a->text, where, l->fault)))
 			return -1;
 		if (role_of(json_string_value(role), &r))
 			return fault(l->fault, "%sunknown role \"%.60s\"", where, json_string_value(role));
@@ -77,6 +86,18 @@ static int messages(struct list *l, const json_t *row)
 			return -1;
 	}
 	return 0;
+}
+
+/* An empty system prompt is none. */
+static int orca(struct list *l, const json_t *row, int need)
+{
+	const json_t *system = json_object_get(row, "system_prompt");
+
+	if (system && !json_is_null(system) && add_key(l, ROLE_SYSTEM, row, "system_prompt"))
+		return -1;
+	if (l->n && !l->turn[0].n)
+		l->n = 0;
+	return pair(l, row, "question", "response", need);
 }
 
 static int alpaca(struct list *l, const json_t *row, int need, struct buf *own)
@@ -158,7 +179,8 @@ static int hh(struct list *l, const json_t *row, int need)
 static const char *recognise(const json_t *row)
 {
 	static const char *const key_of[][2] = {
-		{"messages", "messages"}, {"chosen", "hh"}, {"instruction", "alpaca"}, {"prompt", "prompt"},
+		{"messages", "messages"}, {"conversations", "sharegpt"}, {"chosen", "hh"}, {"instruction", "alpaca"},
+		{"system_prompt", "orca"}, {"prompt", "prompt"},
 	};
 
 	for (size_t i = 0; i < sizeof key_of / sizeof *key_of; i++)
@@ -192,7 +214,11 @@ static int read_turns(struct list *l, const struct schema_opts *o, const json_t 
 	if (!schema)
 		return unknown(row, l->fault);
 	if (!strcmp(schema, "messages"))
-		return messages(l, row);
+		return array(l, row, &messages);
+	if (!strcmp(schema, "sharegpt"))
+		return array(l, row, &sharegpt);
+	if (!strcmp(schema, "orca"))
+		return orca(l, row, need);
 	if (!strcmp(schema, "alpaca"))
 		return alpaca(l, row, need, own);
 	if (!strcmp(schema, "hh"))

@@ -1,7 +1,9 @@
 /* schema.h - what a row says: turns of a dialogue, whatever its schema.
  *
  *   messages     {"messages":[{"role","content"}]}
+ *   sharegpt     {"conversations":[{"from","value"}]}
  *   alpaca       {"instruction","input","output"}
+ *   orca         {"system_prompt","question","response"}
  *   prompt       {"prompt","completion"}
  *   hh           {"prompt","chosen"}  and  {"chosen": "\n\nHuman: ...\n\nAssistant: ..."}
  *   keys         any two keys by name;  text: one key

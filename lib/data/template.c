@@ -1,36 +1,108 @@
 /* template.c - see template.h.
  *
- * chatml, a turn:   <|im_start|>ROLE\nTEXT<|im_end|>\n
- * seal, FORMAT:     [SYSTEM\n] before-prompt PROMPT between ANSWER after-answer <end token>
+ * A row is   START turn turn ...   and a turn   OPEN[role] TEXT CLOSE[role],
+ * with AGAIN between an answer and what follows it.  In some templates a system
+ * turn stands inside the user's turn behind it.
  */
 #include "template.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static const char smol_system[] =
-	"You are a helpful AI assistant named SmolLM, trained by Hugging Face";
-static const char chatml_end[] = "<|im_end|>";
-
-struct template {
-	int chatml;
-	char *name, *system;
-	/* Control text around the prompt and the answer, between two exchanges, and
-	 * behind a system's turn. */
-	char *before, *between, *after;
-	const char *again, *after_system;
+enum {
+	END = 1,          /* the tokenizer's end token closes an answer */
+	PROMPTED = 2,     /* an answer needs a prompt, if an empty one */
+	INSIDE = 4,       /* a system's text begins the next user's turn */
+	LAST = 8,         /* ... begins the last user's turn */
+	USER_STRIPPED = 16, ANSWER_STRIPPED = 32, SYSTEM_STRIPPED = 64,   /* of white space at both ends */
 };
 
-static void set_format(struct template *t, const char *format, const char *again,
-                       const char *after_system)
-{
-	const char *first = strstr(format, "{}"), *second = strstr(first + 2, "{}");
+struct form {
+	const char *name;
+	const char *sign[2], *but;      /* what a chat template of this kind says, and does not */
+	const char *start;
+	struct { const char *open, *close; } of[3];   /* system, user, assistant */
+	const char *again, *system, *stop;
+	int flags;
+};
 
-	t->before = xstrndup(format, first - format);
-	t->between = xstrndup(first + 2, second - first - 2);
-	t->after = xstrdup(second + 2);
-	t->again = again;
-	t->after_system = after_system;
+#define CHATML {{"<|im_start|>system\n", "<|im_end|>\n"}, {"<|im_start|>user\n", "<|im_end|>\n"}, \
+                {"<|im_start|>assistant\n", "<|im_end|>"}}
+
+/* The first whose signs a chat template shows is what `auto` means. */
+static const struct form forms[] = {
+	{ .name = "none", .of = {{"", ""}, {"", ""}, {"", ""}}, .flags = END | PROMPTED },
+	{ .name = "seal", .of = {{"", "\n"}, {"Human: ", ""}, {"\nAssistant: ", ""}}, .again = "\n",
+	  .flags = END | PROMPTED },
+	{ .name = "alpaca", .of = {{"", "\n\n"}, {"### Instruction:\n", "\n\n"}, {"### Response:\n", ""}},
+	  .again = "\n\n", .flags = END | PROMPTED,
+	  .system = "Below is an instruction that describes a task. "
+	            "Write a response that appropriately completes the request." },
+	{ .name = "chatml", .sign = {"<|im_start|>", "named SmolLM"}, .of = CHATML, .again = "\n", .stop = "<|im_end|>",
+	  .system = "You are a helpful AI assistant named SmolLM, trained by Hugging Face" },
+	{ .name = "qwen2.5", .sign = {"<|im_start|>", "You are Qwen, created by Alibaba Cloud."}, .of = CHATML,
+	  .again = "\n", .stop = "<|im_end|>",
+	  .system = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant." },
+	{ .name = "qwen2", .sign = {"<|im_start|>", "You are a helpful assistant."}, .of = CHATML,
+	  .again = "\n", .stop = "<|im_end|>", .system = "You are a helpful assistant." },
+	{ .name = "chatml-plain", .sign = {"<|im_start|>"}, .but = "You are ", .of = CHATML, .again = "\n",
+	  .stop = "<|im_end|>" },
+	{ .name = "llama2", .sign = {"<<SYS>>", "content.strip()"},
+	  .of = {{"<<SYS>>\n", "\n<</SYS>>\n\n"}, {"<s>[INST] ", " [/INST]"}, {" ", " "}},
+	  .flags = END | PROMPTED | INSIDE | USER_STRIPPED | ANSWER_STRIPPED },
+	{ .name = "llama3", .sign = {"<|start_header_id|>", "| trim"}, .but = "Cutting Knowledge Date",
+	  .start = "<|begin_of_text|>", .stop = "<|eot_id|>",
+	  .of = {{"<|start_header_id|>system<|end_header_id|>\n\n", "<|eot_id|>"},
+	         {"<|start_header_id|>user<|end_header_id|>\n\n", "<|eot_id|>"},
+	         {"<|start_header_id|>assistant<|end_header_id|>\n\n", "<|eot_id|>"}},
+	  .flags = SYSTEM_STRIPPED | USER_STRIPPED | ANSWER_STRIPPED },
+	{ .name = "mistral", .sign = {"'[INST] ' + message['content'] + ' [/INST]'", "{{ message['content'] + eos_token}}"},
+	  .start = "<s>", .of = {{"", "\n\n"}, {"[INST] ", " [/INST]"}, {"", ""}},
+	  .flags = END | PROMPTED | INSIDE },
+	{ .name = "mistral-v1", .sign = {"' [INST] ' + message['content'] + ' [/INST]'", "' ' + message['content'] + eos_token"},
+	  .start = "<s>", .of = {{"", "\n\n"}, {" [INST] ", " [/INST]"}, {" ", ""}},
+	  .flags = END | PROMPTED | INSIDE },
+	{ .name = "mistral-v3", .sign = {"\"[INST] \" + message[\"content\"] + \"[/INST]\"", "\" \" + message[\"content\"]|trim + eos_token"},
+	  .start = "<s>", .of = {{"", "\n\n"}, {"[INST] ", "[/INST]"}, {" ", ""}},
+	  .flags = END | PROMPTED | INSIDE | LAST | ANSWER_STRIPPED },
+	{ .name = "merlinite", .sign = {"<|pretrain|>", "'<|assistant|>'"}, .again = "\n", .stop = "<|endoftext|>",
+	  .of = {{"<|system|>\n", "\n"}, {"<|user|>\n", "\n"}, {"<|assistant|>\n", "<|endoftext|>"}} },
+	{ .name = "phi3", .sign = {"<|user|>", "<|end|>"}, .again = "\n", .stop = "<|end|>",
+	  .of = {{"<|system|>\n", "<|end|>\n"}, {"<|user|>\n", "<|end|>\n"}, {"<|assistant|>\n", "<|end|>"}} },
+	{ .name = NULL }
+};
+
+struct template {
+	struct form form;
+	char *name, *system;
+	char *before, *between, *after;     /* of a FORMAT, cut at its {} */
+};
+
+/* "auto, none, ..., or a format with two {}", as messages and -h say it. */
+static void list_names(struct buf *b)
+{
+	buf_str(b, "auto");
+	for (const struct form *f = forms; f->name; f++)
+		buf_fmt(b, ", %s", f->name);
+	buf_str(b, ", or a format with two {}");
+}
+
+static const struct form *named(const char *name)
+{
+	const struct form *f = forms;
+
+	while (f->name && strcmp(f->name, name))
+		f++;
+	return f->name ? f : NULL;
+}
+
+static const struct form *recognise(const char *chat)
+{
+	for (const struct form *f = forms; f->name; f++)
+		if (f->sign[0] && strstr(chat, f->sign[0]) && (!f->sign[1] || strstr(chat, f->sign[1])) &&
+		    (!f->but || !strstr(chat, f->but)))
+			return f;
+	return NULL;
 }
 
 /* Holds "{}" exactly twice. */
@@ -43,36 +115,44 @@ static int is_format(const char *s)
 	return n == 2;
 }
 
+static void set_format(struct template *t, const char *format)
+{
+	const char *first = strstr(format, "{}"), *second = strstr(first + 2, "{}");
+
+	t->before = xstrndup(format, first - format);
+	t->between = xstrndup(first + 2, second - first - 2);
+	t->after = xstrdup(second + 2);
+	t->form = (struct form){ .of = {{"", "\n"}, {t->before, ""}, {t->between, t->after}},
+	                         .flags = END | PROMPTED };
+}
+
 struct template *template_open(const char *name, const char *chat, const char *system,
                                struct fault *f)
 {
+	int own = !strcmp(name, "auto") && chat;
+	const struct form *form = own ? recognise(chat) : named(strcmp(name, "auto") ? name : "seal");
+	struct buf names = {0};
 	struct template *t;
 
-	if (!strcmp(name, "auto")) {
-		if (chat && !strstr(chat, "<|im_start|>")) {
-			fault(f, "the model's own chat template is not one that is known here; "
-			         "name one with --template");
-			return NULL;
-		}
-		name = chat ? "chatml" : "seal";
-	}
-	t = xzalloc(1, sizeof *t);
-	t->name = xstrdup(name);
-	t->system = system ? xstrdup(system) : NULL;
-	if (!strcmp(name, "chatml")) {
-		t->chatml = 1;
-	} else if (!strcmp(name, "seal")) {
-		set_format(t, "Human: {}\nAssistant: {}", "\n", "\n");
-	} else if (!strcmp(name, "none")) {
-		set_format(t, "{}{}", "", "");
-	} else if (is_format(name)) {
-		set_format(t, name, "", "\n");
-	} else {
-		template_close(t);
-		fault(f, "unknown template '%.80s' (auto, none, chatml, seal, or a format with two {})",
-		      name);
+	if (!form && own) {
+		fault(f, "the model's own chat template is not one that is known here; "
+		         "name one with --template");
 		return NULL;
 	}
+	if (!form && !is_format(name)) {
+		list_names(&names);
+		fault(f, "unknown template '%.80s' (%s)", name, names.p);
+		buf_free(&names);
+		return NULL;
+	}
+	t = xzalloc(1, sizeof *t);
+	if (form)
+		t->form = *form;
+	else
+		set_format(t, name);
+	t->name = xstrdup(form ? form->name : name);
+	system = system ? system : t->form.system;
+	t->system = system && *system ? xstrdup(system) : NULL;
 	return t;
 }
 
@@ -87,7 +167,7 @@ void template_close(struct template *t)
 }
 
 const char *template_name(const struct template *t) { return t->name; }
-const char *template_stop(const struct template *t) { return t->chatml ? chatml_end : NULL; }
+const char *template_stop(const struct template *t) { return t->form.stop; }
 
 struct list { struct piece *piece; int n; };
 
@@ -99,12 +179,36 @@ static void add(struct list *l, enum piece_kind kind, const char *text, size_t n
 
 static void control(struct list *l, const char *text, int train)
 {
-	add(l, PIECE_CONTROL, text, strlen(text), train);
+	add(l, PIECE_CONTROL, text, text ? strlen(text) : 0, train);
 }
 
-static void text(struct list *l, const struct turn *t, int train)
+/* The length of the white space (Python's str.isspace) that begins, or ends, these bytes. */
+static size_t space(const char *p, size_t n, int at_end)
 {
-	add(l, PIECE_TEXT, t->text, t->n, train);
+	static const char *const spaces[] = {
+		" ", "\n", "\t", "\r", "\v", "\f", "\x1c", "\x1d", "\x1e", "\x1f", "\xc2\x85", "\u00a0", "\u1680",
+		"\u2000", "\u2001", "\u2002", "\u2003", "\u2004", "\u2005", "\u2006", "\u2007", "\u2008",
+		"\u2009", "\u200a", "\u2028", "\u2029", "\u202f", "\u205f", "\u3000",
+	};
+
+	for (size_t i = 0; i < sizeof spaces / sizeof *spaces; i++) {
+		size_t k = strlen(spaces[i]);
+
+		if (k <= n && !memcmp(at_end ? p + n - k : p, spaces[i], k))
+			return k;
+	}
+	return 0;
+}
+
+static void text(struct list *l, struct turn t, int train, int strip_left, int strip_right)
+{
+	size_t k;
+
+	while (strip_left && (k = space(t.text, t.n, 0)))
+		t.text += k, t.n -= k;
+	while (strip_right && (k = space(t.text, t.n, 1)))
+		t.n -= k;
+	add(l, PIECE_TEXT, t.text, t.n, train);
 }
 
 /* A space that ends the prompt begins the answer instead: tokenizers join a
@@ -120,69 +224,77 @@ static void move_space(struct list *l, int answer)
 		add(l, PIECE_TEXT, " ", 1, 1);
 }
 
-static void chatml(const struct template *t, struct list *l, const struct turn turn[], int n,
-                   int first_trained)
+static void system_turn(const struct form *f, struct list *l, struct turn t)
 {
-	static const char *const start[] = {
-		"<|im_start|>system\n", "<|im_start|>user\n", "<|im_start|>assistant\n",
-	};
-	static const char *const again[] = {
-		"\n<|im_start|>system\n", "\n<|im_start|>user\n", "\n<|im_start|>assistant\n",
-	};
-	const char *system = t->system ? t->system : smol_system;
+	int strip = f->flags & SYSTEM_STRIPPED;
 
-	if (*system && turn[0].role != ROLE_SYSTEM) {
-		control(l, start[ROLE_SYSTEM], 0);
-		add(l, PIECE_TEXT, system, strlen(system), 0);
-		control(l, chatml_end, 0);
-	}
-	for (int i = 0; i < n; i++) {
-		int train = turn[i].role == ROLE_ASSISTANT && i >= first_trained;
-
-		control(l, (l->n ? again : start)[turn[i].role], 0);
-		text(l, &turn[i], train);
-		control(l, chatml_end, train);
-	}
-	if (turn[n - 1].role != ROLE_ASSISTANT)
-		control(l, again[ROLE_ASSISTANT], 0);
+	control(l, f->of[ROLE_SYSTEM].open, 0);
+	text(l, t, 0, strip, strip);
+	control(l, f->of[ROLE_SYSTEM].close, 0);
 }
 
-/* seal, none, FORMAT.  An assistant that speaks first answers an empty prompt. */
-static void format(const struct template *t, struct list *l, const struct turn turn[], int n,
-                   int first_trained)
+/* A user's turn, NULL for an empty one; system turns `from` to `to` stand inside. */
+static void user_turn(const struct template *t, struct list *l, const struct turn turn[], int from,
+                      int to, const struct turn *user)
 {
-	int open = 0;                      /* a prompt waits for its answer */
-	size_t system = t->system ? strlen(t->system) : 0;
+	const struct form *f = &t->form;
+	int strip = f->flags & USER_STRIPPED, inside;
 
-	if (system && turn[0].role != ROLE_SYSTEM) {
-		add(l, PIECE_TEXT, t->system, system, 0);
-		control(l, t->after_system, 0);
-	}
+	control(l, f->of[ROLE_USER].open, 0);
+	inside = l->n;
+	if (f->flags & INSIDE && !from && t->system && turn[0].role != ROLE_SYSTEM)
+		system_turn(f, l, (struct turn){ROLE_SYSTEM, t->system, strlen(t->system)});
+	for (int i = from; f->flags & INSIDE && i < to; i++)
+		if (turn[i].role == ROLE_SYSTEM)
+			system_turn(f, l, turn[i]);
+	if (user)
+		text(l, *user, 0, strip && l->n == inside, strip);
+	control(l, f->of[ROLE_USER].close, 0);
+}
+
+static void answer(const struct form *f, struct list *l, struct turn t, int train)
+{
+	int strip = f->flags & ANSWER_STRIPPED;
+
+	control(l, f->of[ROLE_ASSISTANT].open, 0);
+	if (train)
+		move_space(l, 1);
+	text(l, t, train, strip, strip);
+	control(l, f->of[ROLE_ASSISTANT].close, train);
+	if (f->flags & END)
+		add(l, PIECE_END, "", 0, train);
+}
+
+static void dialogue(const struct template *t, struct list *l, const struct turn turn[], int n,
+                     int first_trained)
+{
+	const struct form *f = &t->form;
+	int last = n - 1, placed = 0;      /* system turns before `placed` stand inside a user's */
+
+	while (last > 0 && turn[last].role != ROLE_USER)
+		last--;
+	control(l, f->start, 0);
+	if (t->system && turn[0].role != ROLE_SYSTEM && !(f->flags & INSIDE))
+		system_turn(f, l, (struct turn){ROLE_SYSTEM, t->system, strlen(t->system)});
 	for (int i = 0; i < n; i++) {
-		int train = turn[i].role == ROLE_ASSISTANT && i >= first_trained;
+		enum role role = turn[i].role, before = i ? turn[i - 1].role : ROLE_SYSTEM;
+		int waits = before == ROLE_USER && f->flags & PROMPTED;     /* a prompt, for its answer */
 
-		if (turn[i].role == ROLE_SYSTEM) {
-			text(l, &turn[i], 0);
-			control(l, t->after_system, 0);
-		} else if (turn[i].role == ROLE_USER) {
-			control(l, open || (i && turn[i - 1].role == ROLE_ASSISTANT) ? t->again : "", 0);
-			control(l, t->before, 0);
-			text(l, &turn[i], 0);
-			open = 1;
-		} else {
-			if (!open)
-				control(l, t->before, 0);
-			control(l, t->between, 0);
-			if (train)
-				move_space(l, 1);
-			text(l, &turn[i], train);
-			control(l, t->after, train);
-			add(l, PIECE_END, "", 0, train);
-			open = 0;
+		if (before == ROLE_ASSISTANT || (waits && role == ROLE_USER))
+			control(l, f->again, 0);
+		if (role == ROLE_SYSTEM && !(f->flags & INSIDE))
+			system_turn(f, l, turn[i]);
+		if (role == ROLE_USER || (role == ROLE_ASSISTANT && f->flags & PROMPTED && !waits)) {
+			int all = !(f->flags & LAST) || i >= last;
+
+			user_turn(t, l, turn, all ? placed : i + 1, i, role == ROLE_USER ? &turn[i] : NULL);
+			placed = all ? i + 1 : placed;
 		}
+		if (role == ROLE_ASSISTANT)
+			answer(f, l, turn[i], i >= first_trained);
 	}
-	if (open) {
-		control(l, t->between, 0);
+	if (turn[n - 1].role != ROLE_ASSISTANT) {
+		control(l, f->of[ROLE_ASSISTANT].open, 0);
 		move_space(l, 0);
 	}
 }
@@ -193,10 +305,8 @@ int template_pieces(const struct template *t, const struct turn turn[], int n, i
 	struct list l = {piece, 0};
 
 	if (turn[0].role == ROLE_TEXT)
-		text(&l, &turn[0], 1);
-	else if (t->chatml)
-		chatml(t, &l, turn, n, train_all ? 0 : n - 1);
+		text(&l, turn[0], 1, 0, 0);
 	else
-		format(t, &l, turn, n, train_all ? 0 : n - 1);
+		dialogue(t, &l, turn, n, train_all ? 0 : n - 1);
 	return l.n;
 }

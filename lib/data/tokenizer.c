@@ -157,7 +157,7 @@ void tokenizer_encode(const struct tokenizer *t, const char *text, size_t n, int
 	struct job j = {.t = t, .flags = flags, .stop = most ? most : LONG_MAX, .out = out};
 
 	if (n)
-		added_split(&j, &t->raw, (struct slice){text, n}, 1, normal_text);
+		added_split(&j, &t->raw, (struct slice){text, n}, !(flags & TOKENIZE_AFTER), normal_text);
 	buf_free(&j.norm[0]);
 	buf_free(&j.norm[1]);
 	for (int i = 0; i < t->pres; i++)

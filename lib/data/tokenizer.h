@@ -24,6 +24,7 @@ void ids_free(struct ids *);
 enum {
 	TOKENIZE_CONTROL = 1,      /* special tokens spelled in the text are recognised */
 	TOKENIZE_CONTINUE = 2,     /* no dummy prefix of a sentence start */
+	TOKENIZE_AFTER = 4,        /* a special token stands before the text */
 };
 
 /* Appends the ids of text (valid UTF-8); adds no BOS or EOS.  Stops once ids->n

@@ -131,7 +131,7 @@ static json_t *answer_row(const struct row *r, const struct schema_opts *schema,
 	json_object_set_new(j, "output", json_null());
 	json_object_set_new(j, "generator", json_string(generator));
 	json_object_foreach(r->json, key, v)
-		if (!json_object_get(j, key) && strcmp(key, "messages"))
+		if (!json_object_get(j, key) && strcmp(key, "messages") && strcmp(key, "conversations"))
 			json_object_set(j, key, v);
 	buf_free(&own);
 	return j;

@@ -18,6 +18,7 @@
 const struct opt select_options[] = {
 	{"scores", 's', OPT_TEXT, AT(scores), "SCORES", "the rows' scores, from seal-score", 0, 0},
 	{"keep", 'k', OPT_TEXT, AT(keep), "N|P%", "pick the N best rows, or that share of the rows read", 0, 0},
+	{"by-group", 0, OPT_TEXT, AT(by_group), "KEY", "--keep of the rows of each value of this key", 0, 0},
 	{"threshold", 't', OPT_TEXT, AT(threshold), "X", "pick rows whose score is at least X", 0, 0},
 	{"invert", 'v', OPT_FLAG, AT(invert), NULL, "write the rows that are not picked instead", 0, 0},
 	{"top", 0, OPT_COUNT, AT(top), "N", "for reading: the N best rows, best first", 1, 0},
@@ -37,16 +38,59 @@ const struct opt select_output_options[] = {
 struct held {
 	size_t bytes, n, id;            /* places in the pool */
 	long line, rank;                /* rank: from 1, 0 without a number */
+	long group;
 	int ended, picked;
 	const struct score *score;      /* or NULL */
 };
 
-struct pool { struct buf text; struct held *row; long n, room; };
+struct pool {
+	struct buf text;
+	struct held *row;
+	long n, room;
+	int csv;                        /* rows are CSV, under this header, if any */
+	struct buf header;
+	json_t *group;                  /* --by-group: value -> place in group_rows */
+	long *group_rows, groups;
+};
+
+/* Counts the row in its group and says which that is; without --by-group all are of one. */
+static long join_group(struct pool *p, const json_t *row, const char *key)
+{
+	struct buf b = {0};
+	const char *value = key ? object_key(row, key, &b) : "";
+	json_t *at;
+
+	if (!p->group)
+		p->group = json_object();
+	at = json_object_get(p->group, value);
+	if (!at) {
+		json_object_set_new(p->group, value, at = json_integer(p->groups));
+		p->group_rows = xrealloc(p->group_rows, (p->groups + 1) * sizeof *p->group_rows);
+		p->group_rows[p->groups++] = 0;
+	}
+	buf_free(&b);
+	p->group_rows[json_integer_value(at)]++;
+	return json_integer_value(at);
+}
+
+/* All rows must fit one output: JSONL, or CSV under one header. */
+static void check_form(struct pool *p, const struct row *row)
+{
+	if (!p->n) {
+		p->csv = row->csv;
+		buf_add(&p->header, row->header, row->header_n);
+	}
+	if (p->csv != row->csv)
+		die("%s: CSV and JSONL do not mix in one output", row->file);
+	if (p->header.n != row->header_n || (row->header_n && memcmp(p->header.p, row->header, row->header_n)))
+		die("%s: another CSV header than that of the rows before", row->file);
+}
 
 static struct held *hold(struct pool *p, const struct row *row)
 {
 	struct held *h;
 
+	check_form(p, row);
 	if (p->n == p->room) {
 		p->room = p->room * 3 / 2 + 1024;
 		p->row = xrealloc(p->row, p->room * sizeof *p->row);
@@ -62,11 +106,15 @@ static struct held *hold(struct pool *p, const struct row *row)
 static void pool_free(struct pool *p)
 {
 	buf_free(&p->text);
+	buf_free(&p->header);
+	json_decref(p->group);
+	free(p->group_rows);
 	free(p->row);
 }
 
 /* Reads all rows and finds their scores. all: every scored row must come. */
-static void read_rows(struct pool *p, struct rows *rows, const struct scores *scores, int all)
+static void read_rows(struct pool *p, struct rows *rows, const struct scores *scores, int all,
+                      const char *by_group)
 {
 	struct score_index *index = score_index(scores);
 	char *seen = xzalloc(scores->n, 1);
@@ -75,6 +123,7 @@ static void read_rows(struct pool *p, struct rows *rows, const struct scores *sc
 	while (rows_next(rows, &row)) {
 		struct held *h = hold(p, &row);
 
+		h->group = join_group(p, row.json, by_group);
 		h->score = score_lookup(index, row.id, row.hash);
 		if (h->score)
 			seen[h->score - scores->row] = 1;
@@ -107,6 +156,8 @@ static void check(const struct select_opts *o, int paths)
 		die_usage("one of --keep, --threshold, --top, --bottom is needed");
 	if (o->keep && keep_count(o->keep, 0) < 0)
 		die_usage("--keep: '%s' is neither a count nor a share such as 80%%", o->keep);
+	if (o->by_group && !o->keep)
+		die_usage("--by-group goes with --keep");
 	if (o->invert && (o->top || o->bottom))
 		die_usage("--invert goes with --keep or --threshold");
 	if (o->zstd && o->plain)
@@ -126,8 +177,8 @@ static long pick(struct pool *p, const struct select_opts *o, long order[])
 		score[i] = p->row[i].score;
 	numbers = end = rank_order(score, p->n, order);
 	free(score);
-	if (o->keep && keep_count(o->keep, p->n) < end)
-		end = keep_count(o->keep, p->n);
+	for (long g = 0; o->keep && g < p->groups; g++)
+		p->group_rows[g] = keep_count(o->keep, p->group_rows[g]);
 	if (o->top && o->top < end)
 		end = o->top;
 	if (o->bottom && o->bottom < end)
@@ -136,7 +187,8 @@ static long pick(struct pool *p, const struct select_opts *o, long order[])
 		struct held *h = &p->row[order[i]];
 
 		h->rank = i + 1;
-		h->picked = o->threshold ? h->score->score >= least : i >= first && i < end;
+		h->picked = o->threshold ? h->score->score >= least :
+		            o->keep ? p->group_rows[h->group]-- > 0 : i >= first && i < end;
 	}
 	return numbers;
 }
@@ -158,8 +210,11 @@ static void annotated(struct buf *b, const struct pool *p, const struct held *h)
 {
 	const char *bytes = p->text.p + h->bytes;
 	struct fault f;
-	json_t *row = json_parse(bytes, h->n, &f);
+	json_t *row;
 
+	if (p->csv)
+		die("--annotate: rows of CSV have no place for it");
+	row = json_parse(bytes, h->n, &f);
 	if (!row)
 		die("line %ld: %s", h->line, f.text);
 	if (!json_object_get(row, "id") || json_is_null(json_object_get(row, "id")))
@@ -214,19 +269,22 @@ static void tell(struct fates *fates, const struct pool *p, int invert)
 }
 
 /* --add: all rows of a file, whatever the limit. */
-static void read_added(struct pool *p, const char *path, struct fates *fates,
+static void read_added(struct pool *p, struct pool *rows, const char *path, struct fates *fates,
                        const struct fate_opts *opts)
 {
 	struct fate_opts all = *opts;
 	char *paths[] = { (char *)path };
-	struct rows *rows;
+	struct rows *in;
 	struct row row;
 
 	all.limit = 0;
-	rows = rows_open(paths, 1, fates, &all, 0);
-	while (rows_next(rows, &row))
+	in = rows_open(paths, 1, fates, &all, 0);
+	while (rows_next(in, &row)) {
+		if (rows->n && !p->n)
+			check_form(rows, &row);
 		hold(p, &row)->picked = 1;
-	rows_close(rows);
+	}
+	rows_close(in);
 }
 
 void select_rows(char *const paths[], int n, const struct select_opts *o,
@@ -246,12 +304,13 @@ void select_rows(char *const paths[], int n, const struct select_opts *o,
 	/* opened before the other inputs, so that it can be none of them */
 	sink.out = zout_open(output, o->zstd || (rows_zstd(in) && !o->plain) ? ZOUT_ZSTD : ZOUT_PLAIN);
 	scores = scores_read(o->scores);
-	read_rows(&rows, in, scores, !fate->limit);
+	read_rows(&rows, in, scores, !fate->limit, o->by_group);
 	rows_close(in);
 	if (o->add)
-		read_added(&added, o->add, fates, fate);
+		read_added(&added, &rows, o->add, fates, fate);
 	order = xalloc(rows.n * sizeof *order);
 	numbers = pick(&rows, o, order);
+	zout_write(sink.out, rows.header.p, rows.header.n);
 	write_rows(&sink, &rows, o, order, numbers);
 	for (long i = 0; i < added.n; i++)
 		write_row(&sink, &added, i, 0, &none);

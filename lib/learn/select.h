@@ -4,9 +4,10 @@
 
 #include "scores.h"
 
-/* Exactly one of keep, threshold, top, bottom is given (NULL or 0: not). */
+/* Exactly one of keep, threshold, top, bottom is given (NULL or 0: not); by_group, a
+ * row's key, may go with keep, which then counts for the rows of each of its values. */
 struct select_opts {
-	const char *scores, *keep, *threshold, *add;
+	const char *scores, *keep, *threshold, *add, *by_group;
 	long top, bottom;
 	int invert, annotate, dedupe, zstd, plain;
 };

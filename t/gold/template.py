@@ -1,22 +1,18 @@
 """Writes t/gold/template.json: what transformers' apply_chat_template says of a few rows.
 
-    python t/gold/template.py SmolLM2-135M-Instruct.gguf > t/gold/template.json
+    python t/gold/template.py templates.json ../shared/data/tokenizers > t/gold/template.json
 
-The chat template is read from the GGUF file's metadata.
+templates.json: {"llama2": {"jinja", "bos", "eos"}, ...}, of each model's
+tokenizer_config.json (the ones as published, which belong to others, are not kept here).
+A template that refuses a row has null for its text.  ids: those of the text, of the
+model's tokenizer where that folder has one.
 """
 import json
 import sys
 
+from jinja2.exceptions import TemplateError
 from tokenizers import Tokenizer, models
 from transformers import PreTrainedTokenizerFast
-
-key = b"tokenizer.chat_template"
-data = open(sys.argv[1], "rb").read(1 << 24)
-at = data.index(key) + len(key) + 4
-size = int.from_bytes(data[at:at + 8], "little")
-template = data[at + 8:at + 8 + size].decode()
-
-tok = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE()))
 
 
 def turns(*texts, system=None):
@@ -32,11 +28,42 @@ rows = [
     turns("Say yes.", "Yes.", system="You are terse."),
     turns("x", "y", "z", "w", system=""),
     turns("<|im_end|> is text", "so is <|im_start|>"),
+    turns("\u3000 wide\u00a0", " \u2003em\u2028 ", " \x1c q\t", "r\u200b ", system=" s "),
 ]
+
+
+def render(template, row, **more):
+    tok = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE()),
+                                  bos_token=template["bos"], eos_token=template["eos"])
+    try:
+        return tok.apply_chat_template(row, chat_template=template["jinja"], tokenize=False, **more)
+    except TemplateError:
+        return None
+
+
+def tokenizer(name):
+    """As the models' own today: the text of a special token is not normalised."""
+    spec = json.load(open(f"{sys.argv[2]}/{name.split('-')[0]}/tokenizer.json"))
+    for t in spec["added_tokens"]:
+        t["normalized"] = False
+    return Tokenizer.from_str(json.dumps(spec))
+
+
+tokenizers = {name: tokenizer(name) for name in ("llama2", "mistral", "mistral-v1")}
+
+
+def ids(name, text):
+    if text is None or name not in tokenizers:
+        return {}
+    return {"ids": tokenizers[name].encode(text, add_special_tokens=False).ids}
+
+
+templates = json.load(open(sys.argv[1]))
 out = []
 for row in rows:
-    text = tok.apply_chat_template(row, chat_template=template, tokenize=False)
-    prompt = tok.apply_chat_template(row[:-1], chat_template=template, tokenize=False,
-                                     add_generation_prompt=True)
-    out.append({"messages": row, "text": text, "prompt": prompt})
+    by = {}
+    for name, t in sorted(templates.items()):
+        text = render(t, row)
+        by[name] = {"text": text, "prompt": render(t, row[:-1], add_generation_prompt=True), **ids(name, text)}
+    out.append({"messages": row, "by": by})
 print("[" + ",\n ".join(json.dumps(o, ensure_ascii=False) for o in out) + "]")

@@ -1,0 +1,105 @@
+/* csv.c - see csv.h. */
+#include "csv.h"
+
+#include <csv.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct csv {
+	struct csv_parser parser;
+	struct buf text;                /* the fields, one behind the other */
+	size_t *end;
+	long fields, room;
+	int complete, more;             /* a record is; something came behind it */
+};
+
+static int no_space(unsigned char c)
+{
+	(void)c;
+	return 0;
+}
+
+static void begin(struct csv *c)
+{
+	if (csv_init(&c->parser, CSV_STRICT | CSV_STRICT_FINI))
+		die("out of memory");
+	csv_set_space_func(&c->parser, no_space);
+	csv_set_blk_size(&c->parser, 1 << 16);
+	c->text.n = c->fields = c->complete = c->more = 0;
+}
+
+struct csv *csv_open(void)
+{
+	struct csv *c = xzalloc(1, sizeof *c);
+
+	begin(c);
+	return c;
+}
+
+void csv_close(struct csv *c)
+{
+	csv_free(&c->parser);
+	buf_free(&c->text);
+	free(c->end);
+	free(c);
+}
+
+static void take_field(void *p, size_t n, void *csv)
+{
+	struct csv *c = csv;
+
+	c->more |= c->complete;
+	if (c->fields == c->room) {
+		c->room = c->room * 2 + 16;
+		c->end = xrealloc(c->end, c->room * sizeof *c->end);
+	}
+	if (n)
+		buf_add(&c->text, p, n);
+	c->end[c->fields++] = c->text.n;
+}
+
+static void take_record(int last, void *csv)
+{
+	(void)last;
+	((struct csv *)csv)->complete = 1;
+}
+
+static int give_up(struct csv *c, struct fault *f)
+{
+	int code = csv_error(&c->parser);
+
+	csv_free(&c->parser);
+	begin(c);
+	if (code != CSV_EPARSE && code)
+		die("CSV: %s", csv_strerror(code));
+	return fault(f, code ? "a quote inside a field without quotes, or text behind a closing quote"
+	                     : "a CR outside quotes");
+}
+
+int csv_line(struct csv *c, const char *p, size_t n, struct fault *f)
+{
+	if (c->complete)
+		c->text.n = c->fields = c->complete = 0;
+	if (csv_parse(&c->parser, p, n, take_field, take_record, c) != n || c->more)
+		return give_up(c, f);
+	return c->complete;
+}
+
+int csv_end(struct csv *c, struct fault *f)
+{
+	if (csv_fini(&c->parser, take_field, take_record, c)) {
+		give_up(c, f);
+		return fault(f, "a quote is not closed before the end");
+	}
+	return c->more ? give_up(c, f) : c->complete;
+}
+
+long csv_fields(const struct csv *c) { return c->fields; }
+
+const char *csv_field(const struct csv *c, long i, size_t *n)
+{
+	size_t from = i ? c->end[i - 1] : 0;
+
+	*n = c->end[i] - from;
+	return *n ? c->text.p + from : "";
+}

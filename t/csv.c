@@ -1,0 +1,101 @@
+/* CSV: records from lines, rows from records, and what they hash to. */
+#include "tap.h"
+
+#include "../lib/base/hash.h"
+#include "../lib/data/table.h"
+
+/* All records of a text: "a|b;c|d", "!" where one is broken. */
+static const char *records(const char *text)
+{
+	static struct buf out;
+	struct csv *c = csv_open();
+	struct fault f;
+	int got = 1;
+
+	out.n = 0;
+	buf_str(&out, "");
+	for (const char *p = text, *next; *p || !got; p = next) {
+		next = strchr(p, '\n') ? strchr(p, '\n') + 1 : p + strlen(p);
+		got = *p ? csv_line(c, p, next - p, &f) : csv_end(c, &f);
+		if (got < 0)
+			buf_str(&out, "!;");
+		for (long i = 0; got > 0 && i < csv_fields(c); i++) {
+			size_t n;
+			const char *field = csv_field(c, i, &n);
+
+			buf_add(&out, field, n);
+			buf_str(&out, i + 1 < csv_fields(c) ? "|" : ";");
+		}
+	}
+	csv_close(c);
+	return out.p;
+}
+
+static void parsing(void)
+{
+	same(records("a,b\nc,d\n"), "a|b;c|d;", "two records");
+	same(records("a,b\r\nc,d"), "a|b;c|d;", "CR LF, and no LF at the end");
+	same(records("\"a,b\",\"c\"\"d\"\n"), "a,b|c\"d;", "quotes");
+	same(records("\"a\nb\r\n\",c\nd,e\n"), "a\nb\r\n|c;d|e;", "line ends in quotes");
+	same(records("\"\n\n\"\n"), "\n\n;", "an empty line in quotes");
+	same(records(",\n\"\",\n"), "|;|;", "empty fields");
+	same(records(" a , b\t\n"), " a | b\t;", "spaces belong to fields");
+	same(records("gr\xc3\xbc\xc3\x9f,\xff\n"), "gr\xc3\xbc\xc3\x9f|\xff;", "bytes are kept");
+	same(records("a\"b\nc\n"), "!;c;", "a quote inside a field; the next line is another record");
+	same(records("\"a\"b\nc\n"), "!;c;", "text behind a closing quote");
+	same(records("a\rb\nc\n"), "!;c;", "a CR outside quotes");
+	same(records("c\n\"a\nb"), "c;!;", "a quote that is not closed");
+	same(records("x,\"y"), "!;", "nor in a last line");
+}
+
+static json_t *row_of(struct table *t, const char *line, int *utf8, struct fault *f)
+{
+	ok(csv_line(table_csv(t), line, strlen(line), f) == 1, "a record");
+	return table_row(t, utf8, f);
+}
+
+static void rows(void)
+{
+	/* the fields' lengths and bytes, as the manual says */
+	static const char hashed[] = "\2\0\0\0\0\0\0\0hi" "\0\0\0\0\0\0\0\0";
+	struct table *t = table_open("a,\"b,c\"");
+	struct fault f;
+	struct buf b = {0};
+	json_t *row;
+	int utf8;
+
+	ok(table_named(t), "--columns names the columns");
+	row = row_of(t, "hi,\n", &utf8, &f);
+	json_put(&b, row);
+	same(b.p, "{\"a\":\"hi\",\"b,c\":\"\"}", "an object in the columns' order");
+	ok(table_hash(t) == hash_bytes(hashed, sizeof hashed - 1), "hashed as length-prefixed fields");
+	json_decref(row);
+	ok(!row_of(t, "x\n", &utf8, &f) && !utf8, "a field too few");
+	same(f.text, "1 fields where there are 2 columns", "is told");
+	ok(!row_of(t, "x,\xff\n", &utf8, &f) && utf8, "bad UTF-8");
+	same(f.text, "column 2 is not UTF-8", "names its column");
+	table_close(t);
+	buf_free(&b);
+}
+
+static int header(const char *line)
+{
+	struct table *t = table_open(NULL);
+	struct fault f;
+	int bad = csv_line(table_csv(t), line, strlen(line), &f) != 1 || table_header(t, &f);
+
+	table_close(t);
+	return bad;
+}
+
+int main(void)
+{
+	parsing();
+	rows();
+	ok(!header("id,text\n"), "a header");
+	ok(header("a,b,a\n"), "one name twice is none");
+	ok(header("a,\xff\n"), "nor is bad UTF-8");
+	ok(table_is("id,text", 7) && table_is("\"a\"", 3), "what looks like CSV");
+	ok(!table_is(" {\"a\":1}", 8) && !table_is("[1]", 3) && !table_is("", 0), "and what does not");
+	return tap_done();
+}
