@@ -1,5 +1,5 @@
 #!/bin/sh
-# run.sh - make bench: the operations, and LoRA training against PyTorch + PEFT.
+# run.sh - make bench: the operations, tokenizers, and LoRA training against PyTorch + PEFT.
 # SEAL_PYTHON names a Python with torch, transformers and peft; without it the
 # peer is left out.  ROWS_FILE, BATCH, STEPS, DTYPE, THREADS may be set.
 set -eu
@@ -14,6 +14,7 @@ ROWS_FILE=${ROWS_FILE:-$data}
 
 echo "== operations"
 "$top/build/t/bench/ops" "$THREADS"
+sh "$here/tokenize.sh"
 
 if [ -z "${SEAL_PYTHON:-}" ]; then
 	echo "== training: set SEAL_PYTHON to a Python with torch, transformers and peft"
