@@ -198,12 +198,12 @@ static void check_real(const json_t *gold)
 	free(llama_gguf);
 }
 
-static double seconds_for(const struct tokenizer *t, const char *text, size_t n)
+static double seconds_for(const struct tokenizer *t, const char *text, size_t n, long most)
 {
 	struct ids ids = {0};
 	clock_t begun = clock();                /* of this process: others may be busy */
 
-	tokenizer_encode(t, text, n, 0, 0, &ids);
+	tokenizer_encode(t, text, n, 0, most, &ids);
 	ids_free(&ids);
 	return (double)(clock() - begun) / CLOCKS_PER_SEC;
 }
@@ -219,12 +219,36 @@ static void check_linear(const char *path, const char *name)
 
 	for (size_t i = 0; i < n; i += 2)
 		memcpy(text + i, i < n / 2 ? "\xcc\x81" : "\xcc\x96", 2);
-	worst = seconds_for(t, text, n);
+	worst = seconds_for(t, text, n, 0);
 	for (int i = 0; c[i]; i++) {
 		memset(text, c[i], n);
-		worst = fmax(worst, seconds_for(t, text, n));
+		worst = fmax(worst, seconds_for(t, text, n, 0));
 	}
 	ok(worst < LINEAR_SECONDS, "%s: a megabyte of one character takes at most %.2f s", name, worst);
+	free(text);
+	tokenizer_close(t);
+}
+
+/* The first ids of a long text are those of the whole, and cost little. */
+static void check_early(const char *path, const char *name)
+{
+	static const char words[] = "The seals' 12 pups lay on the warm rocks,\n and watched. ";
+	struct tokenizer *t = tokenizer_open(path);
+	size_t n = 60000 * (sizeof words - 1);
+	char *text = xalloc(n);
+	struct ids all = {0}, some = {0};
+	double whole, part;
+
+	for (size_t i = 0; i < n; i += sizeof words - 1)
+		memcpy(text + i, words, sizeof words - 1);
+	whole = seconds_for(t, text, n, 0);
+	part = seconds_for(t, text, n, 1000);
+	ok(part < whole / 2, "%s: 1000 ids of %zu bytes take %.4f s, all take %.4f s", name, n, part, whole);
+	tokenizer_encode(t, text, n, 0, 0, &all);
+	tokenizer_encode(t, text, n, 0, 1000, &some);
+	ok(some.n >= 1000 && some.n < 1100 && !memcmp(some.p, all.p, 1000 * sizeof *all.p), "... and are the first ones");
+	ids_free(&all);
+	ids_free(&some);
 	free(text);
 	tokenizer_close(t);
 }
@@ -394,6 +418,7 @@ int main(void)
 
 		check(path, ours[i], strings, json_object_get(ids, ours[i]));
 		check_linear(path, ours[i]);
+		check_early(path, ours[i]);
 		free(path);
 	}
 	for (int i = 0; i < 6; i++) {
