@@ -229,6 +229,23 @@ static void check_linear(const char *path, const char *name)
 	tokenizer_close(t);
 }
 
+/* Longer than the steps that Oniguruma goes back by default. */
+static void check_long_run(void)
+{
+	struct tokenizer *t = tokenizer_open(RANKS);
+	struct ids ids = {0};
+	size_t n = 10100000;
+	char *text = xalloc(n);
+
+	memset(text, ' ', n);
+	text[n - 1] = 'x';
+	tokenizer_encode(t, text, n, 0, 0, &ids);
+	ok(ids.n > 0, "ten million spaces are split");
+	ids_free(&ids);
+	free(text);
+	tokenizer_close(t);
+}
+
 /* The first ids of a long text are those of the whole, and cost little. */
 static void check_early(const char *path, const char *name)
 {
@@ -436,6 +453,7 @@ int main(void)
 	check(RANKS, "ranks", strings, json_object_get(ids, "tok-llama3"));
 	check_same_fingerprint(GOLD "tok-llama3", RANKS, "one fingerprint from JSON and ranks");
 	check_ranks();
+	check_long_run();
 	check_threads(strings);
 	check_rest();
 	check_faults();
