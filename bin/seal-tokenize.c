@@ -26,7 +26,7 @@ static struct fate_opts fate_opts = FATE_DEFAULTS;
 #define AT(field) offsetof(struct options, field)
 static const struct opt own_options[] = {
 	{"model", 'm', OPT_TEXT, AT(model), "MODEL", "model folder or GGUF file whose tokenizer is used", 0, 0},
-	{"tokenizer", 't', OPT_TEXT, AT(tokenizer), "TOKENIZER", "tokenizer.json or GGUF file", 0, 0},
+	{"tokenizer", 't', OPT_TEXT, AT(tokenizer), "TOKENIZER", "tokenizer.json, GGUF file or tiktoken rank file", 0, 0},
 	{"dedupe", 0, OPT_FLAG, AT(dedupe), NULL, "keep the first of rows that have one \"id\"", 0, 1},
 	{"decode", 0, OPT_FLAG, AT(decode), NULL, "read tokens instead, write their text: id, text, train", 0, 0},
 	{"show", 0, OPT_FLAG, AT(show), NULL, "text for people instead: what is trained is marked", 0, 0},

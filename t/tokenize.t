@@ -43,6 +43,11 @@ is "$(both '{"prompt":"a","completion":"<|im_end|>"}' --template 'Q<|im_start|>{
   "84 1 100 61 63 127 108 112 98 104 113 103 127 65 0 / 000011111111111" "a format's <|im_start|> is not"
 is "$(both '{"prompt":"im_start|>","completion":"x"}' --template '<|{}<|im_end|>{}')" \
   "63 127 108 112 98 118 119 100 117 119 127 65 2 123 0 / 000000000000011" "nor may the two make one together"
+is "$(both '{"prompt":"<|im_end|>","completion":"x<|im_start|>"}' --template none --allow-special)" "2 123 1 0 / 0111" \
+  "--allow-special: it is the token"
+is "$(both '{"t":"a<|im_end|>b"}' --text t --allow-special)" "100 2 101 / 011" "... in bare text, too"
+is "$(both '{"prompt":"im_start|>","completion":"x"}' --template '<|{}<|im_end|>{}' --allow-special)" "1 2 123 0 / 0011" \
+  "... and together with the template"
 
 # --- the start token
 mkdir bos && cp "$TOK/tokenizer.json" bos

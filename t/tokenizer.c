@@ -13,6 +13,7 @@
 #include "tap.h"
 
 #define GOLD "t/gold/"
+#define RANKS GOLD "tok-llama3/tokenizer.model"
 #ifdef SEAL_SAN
 #define LINEAR_SECONDS 20
 #else
@@ -163,6 +164,7 @@ static void check_real(const json_t *gold)
 	const json_t *strings = json_object_get(gold, "strings"), *ids = json_object_get(gold, "ids");
 	char *folder = xprintf("%s/tokenizers", data());
 	char *gpt2 = xprintf("%s/gpt2/tokenizer.json", folder), *llama = xprintf("%s/llama2/tokenizer.json", folder);
+	char *llama3 = xprintf("%s/llama3/tokenizer.model", folder);
 	char *gpt2_gguf = xprintf("%s/gguf-vocab/ggml-vocab-gpt-2.gguf", folder);
 	char *llama_gguf = xprintf("%s/gguf-vocab/ggml-vocab-llama-spm.gguf", folder);
 	struct tokenizer *t;
@@ -176,6 +178,7 @@ static void check_real(const json_t *gold)
 			check(path, name[i], strings, json_object_get(ids, name[i]));
 			free(path);
 		}
+		check(llama3, "llama3 ranks", strings, json_object_get(ids, "llama3"));
 		check(gpt2_gguf, "gpt2.gguf", strings, json_object_get(ids, "gpt2"));
 		/* that json file matches control tokens in its own way, so only as text */
 		t = tokenizer_open(llama_gguf);
@@ -190,16 +193,17 @@ static void check_real(const json_t *gold)
 	free(folder);
 	free(gpt2);
 	free(llama);
+	free(llama3);
 	free(gpt2_gguf);
 	free(llama_gguf);
 }
 
-static double seconds_for(const struct tokenizer *t, const char *text, size_t n)
+static double seconds_for(const struct tokenizer *t, const char *text, size_t n, long most)
 {
 	struct ids ids = {0};
 	clock_t begun = clock();                /* of this process: others may be busy */
 
-	tokenizer_encode(t, text, n, 0, 0, &ids);
+	tokenizer_encode(t, text, n, 0, most, &ids);
 	ids_free(&ids);
 	return (double)(clock() - begun) / CLOCKS_PER_SEC;
 }
@@ -215,12 +219,53 @@ static void check_linear(const char *path, const char *name)
 
 	for (size_t i = 0; i < n; i += 2)
 		memcpy(text + i, i < n / 2 ? "\xcc\x81" : "\xcc\x96", 2);
-	worst = seconds_for(t, text, n);
+	worst = seconds_for(t, text, n, 0);
 	for (int i = 0; c[i]; i++) {
 		memset(text, c[i], n);
-		worst = fmax(worst, seconds_for(t, text, n));
+		worst = fmax(worst, seconds_for(t, text, n, 0));
 	}
 	ok(worst < LINEAR_SECONDS, "%s: a megabyte of one character takes at most %.2f s", name, worst);
+	free(text);
+	tokenizer_close(t);
+}
+
+/* Longer than the steps that Oniguruma goes back by default. */
+static void check_long_run(void)
+{
+	struct tokenizer *t = tokenizer_open(RANKS);
+	struct ids ids = {0};
+	size_t n = 10100000;
+	char *text = xalloc(n);
+
+	memset(text, ' ', n);
+	text[n - 1] = 'x';
+	tokenizer_encode(t, text, n, 0, 0, &ids);
+	ok(ids.n > 0, "ten million spaces are split");
+	ids_free(&ids);
+	free(text);
+	tokenizer_close(t);
+}
+
+/* The first ids of a long text are those of the whole, and cost little. */
+static void check_early(const char *path, const char *name)
+{
+	static const char words[] = "The seals' 12 pups lay on the warm rocks,\n and watched. ";
+	struct tokenizer *t = tokenizer_open(path);
+	size_t n = 60000 * (sizeof words - 1);
+	char *text = xalloc(n);
+	struct ids all = {0}, some = {0};
+	double whole, part;
+
+	for (size_t i = 0; i < n; i += sizeof words - 1)
+		memcpy(text + i, words, sizeof words - 1);
+	whole = seconds_for(t, text, n, 0);
+	part = seconds_for(t, text, n, 1000);
+	ok(part < whole / 2, "%s: 1000 ids of %zu bytes take %.4f s, all take %.4f s", name, n, part, whole);
+	tokenizer_encode(t, text, n, 0, 0, &all);
+	tokenizer_encode(t, text, n, 0, 1000, &some);
+	ok(some.n >= 1000 && some.n < 1100 && !memcmp(some.p, all.p, 1000 * sizeof *all.p), "... and are the first ones");
+	ids_free(&all);
+	ids_free(&some);
 	free(text);
 	tokenizer_close(t);
 }
@@ -294,6 +339,56 @@ static void check_rest(void)
 	tokenizer_close(g);
 }
 
+/* "QQ== 0" and so on for every byte, then `more`. */
+static char *rank_text(const char *more)
+{
+	static const char sign[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	struct buf b = {0};
+
+	for (int i = 0; i < 256; i++)
+		buf_fmt(&b, "%c%c== %d\n", sign[i >> 2], sign[(i & 3) << 4], i);
+	buf_str(&b, more);
+	return b.p;
+}
+
+static void check_ranks(void)
+{
+	static const struct { const char *more, *says; } bad[] = {
+		{"YWI= 257\n", "ranks are missing"},
+		{"YWI= 256\nYWI= 257\n", "rank 257 has another rank"},
+		{"YWI= 255\n", "two tokens have the id 255"},
+		{"YWI 256\n", "line 257 is not"}, {"YWI= x\n", "line 257 is not"}, {"YWI=\n", "line 257 is not"},
+		{"YWI= \n", "line 257 is not"}, {"Y=I= 256\n", "line 257 is not"}, {"==== 256\n", "line 257 is not"},
+		{"YWI= 99999999999\n", "line 257 is not"},
+	};
+	char *text = rank_text("YWI= 256\n\nYWJj 257\r\nYmM= 258");
+	struct tokenizer *t;
+	struct ids ids = {0};
+	struct fault f;
+
+	t = tokenizer_parse(text, strlen(text), &f);
+	ok(!!t, "ranks without a last newline, with an empty line");
+	if (t) {
+		ok(tokenizer_size(t) == 259 + 256 && tokenizer_bos(t) == 259 && tokenizer_eos(t) == 260 &&
+		   tokenizer_adds_bos(t) && tokenizer_id(t, "<|reserved_special_token_0|>") == 261 &&
+		   tokenizer_id(t, "<|eot_id|>") == 268 && tokenizer_id(t, "<|reserved_special_token_250|>") == 514,
+		   "special tokens stand behind the ranks");
+		tokenizer_encode(t, "abcabcd", 7, 0, 0, &ids);
+		ok(ids.n == 3 && ids.p[0] == 257 && ids.p[1] == 257 && ids.p[2] == 'd', "merged by rank");
+		tokenizer_close(t);
+	}
+	free(text);
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		text = rank_text(bad[i].more);
+		t = tokenizer_parse(text, strlen(text), &f);
+		ok(!t && strstr(f.text, bad[i].says), "fault: %s", f.text);
+		free(text);
+	}
+	t = tokenizer_parse("YQ== 0\n", 7, &f);
+	ok(!t && strstr(f.text, "byte 0 is no token"), "fault: %s", f.text);
+	ids_free(&ids);
+}
+
 #define MODEL "\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":["
 
 static void check_faults(void)
@@ -330,22 +425,35 @@ static void check_faults(void)
 
 int main(void)
 {
-	static const char *const ours[] = {"tok-bytelevel", "tok-added", "tok-spm"};
+	static const char *const ours[] = {"tok-bytelevel", "tok-added", "tok-spm", "tok-llama3", "tok-qwen2", "tok-phi3"};
 	json_t *gold = read_json(GOLD "tokenizer.json");
 	const json_t *strings = json_object_get(gold, "strings"), *ids = json_object_get(gold, "ids");
 
 	die_name("tokenizer.t");
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 6; i++) {
 		char *path = xprintf(GOLD "%s", ours[i]);
 
 		check(path, ours[i], strings, json_object_get(ids, ours[i]));
 		check_linear(path, ours[i]);
+		check_early(path, ours[i]);
 		free(path);
 	}
-	check(GOLD "tok-bytelevel.gguf", "tok-bytelevel.gguf", strings, json_object_get(ids, "tok-bytelevel"));
-	check(GOLD "tok-spm.gguf", "tok-spm.gguf", strings, json_object_get(ids, "tok-spm"));
-	check_same_fingerprint(GOLD "tok-bytelevel", GOLD "tok-bytelevel.gguf", "byte-level: one fingerprint from JSON and GGUF");
-	check_same_fingerprint(GOLD "tok-spm", GOLD "tok-spm.gguf", "SentencePiece: one fingerprint from JSON and GGUF");
+	for (int i = 0; i < 6; i++) {
+		char *json = xprintf(GOLD "%s", ours[i]), *gguf = xprintf(GOLD "%s.gguf", ours[i]);
+		char *name = xprintf("%s: one fingerprint from JSON and GGUF", ours[i]);
+
+		if (strcmp(ours[i], "tok-added")) {
+			check(gguf, gguf + strlen(GOLD), strings, json_object_get(ids, ours[i]));
+			check_same_fingerprint(json, gguf, name);
+		}
+		free(json);
+		free(gguf);
+		free(name);
+	}
+	check(RANKS, "ranks", strings, json_object_get(ids, "tok-llama3"));
+	check_same_fingerprint(GOLD "tok-llama3", RANKS, "one fingerprint from JSON and ranks");
+	check_ranks();
+	check_long_run();
 	check_threads(strings);
 	check_rest();
 	check_faults();

@@ -66,6 +66,13 @@ static void merges_grow(struct merges *m, long cap)
 	free(old.pair);
 }
 
+void merge_add_ids(struct tokenizer *t, uint32_t rank, int32_t left, int32_t right, int32_t made)
+{
+	if (2 * t->merges.n + 2 > t->merges.cap)
+		merges_grow(&t->merges, t->merges.cap ? 2 * t->merges.cap : 1024);
+	merge_put(&t->merges, (struct pair){pair_key(left, right), rank, made});
+}
+
 int merge_add(struct tokenizer *t, uint32_t rank, struct slice left, struct slice right, struct fault *f)
 {
 	struct buf both = {0}, l = {0}, r = {0};
@@ -88,9 +95,7 @@ int merge_add(struct tokenizer *t, uint32_t rank, struct slice left, struct slic
 	buf_free(&r);
 	if (a < 0 || b < 0 || made < 0)
 		return -1;
-	if (2 * t->merges.n + 2 > t->merges.cap)
-		merges_grow(&t->merges, t->merges.cap ? 2 * t->merges.cap : 1024);
-	merge_put(&t->merges, (struct pair){pair_key(a, b), rank, made});
+	merge_add_ids(t, rank, a, b, made);
 	return 0;
 }
 

@@ -23,6 +23,8 @@ const struct opt row_options[] = {
 	 "system prompt of rows that have none, instead of the template's", 0, 1},
 	{"bos", 0, OPT_CHOICE, offsetof(struct encode_opts, bos), "auto|yes|no",
 	 "begin rows with the tokenizer's start token", 0, 1},
+	{"allow-special", 0, OPT_FLAG, offsetof(struct encode_opts, allow_special), NULL,
+	 "special tokens that a row spells are no text", 0, 1},
 	{0}
 };
 
@@ -171,7 +173,7 @@ static void flush(struct work *w)
 	const char *p = w->text.p;
 	size_t n = w->text.n, from = 0;
 
-	if (!spelled_by_row(w)) {
+	if (w->e->opts->allow_special || !spelled_by_row(w)) {
 		encode(w, p, n, TOKENIZE_CONTROL);
 	} else {
 		for (size_t i = 0; i < n; ) {

@@ -14,8 +14,9 @@ struct encode_opts {
 	const char *template, *system, *bos;      /* bos: auto|yes|no */
 	long max_tokens;                          /* 2048 */
 	const char *overlong, *train_turns;       /* cut|drop, last|all */
+	int allow_special;                        /* a row's text may hold special tokens */
 };
-extern const struct opt row_options[];      /* --schema ... --template --system --bos; into encode_opts */
+extern const struct opt row_options[];      /* --schema ... --template --system --bos --allow-special; into encode_opts */
 extern const struct opt length_options[];   /* --max-tokens --overlong --train-turns */
 #define ENCODE_DEFAULTS { .template = "auto", .bos = "auto", .max_tokens = 2048, \
                           .overlong = "cut", .train_turns = "last" }

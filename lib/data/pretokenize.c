@@ -16,6 +16,10 @@
 
 struct splitter { regex_t *regex; };
 
+/* Steps back within one match: a run of so many spaces may be split.  The
+ * library's own limit, ten million, is below a long row. */
+#define STEPS_BACK (1UL << 32)
+
 int pre_prepare(struct pre_step *step, struct fault *f)
 {
 	const OnigUChar *p = (const OnigUChar *)step->from;
@@ -28,6 +32,7 @@ int pre_prepare(struct pre_step *step, struct fault *f)
 	if (step->kind != PRE_SPLIT)
 		return 0;
 	onig_initialize(&utf8, 1);
+	onig_set_retry_limit_in_match(STEPS_BACK);
 	rc = onig_new(&regex, p, p + strlen(step->from), ONIG_OPTION_NONE, ONIG_ENCODING_UTF8,
 	              step->literal ? ONIG_SYNTAX_ASIS : OnigDefaultSyntax, &info);
 	if (rc != ONIG_NORMAL) {

@@ -49,8 +49,15 @@ struct pre_step *tokenizer_step(struct tokenizer *t, int kind, const char *from,
 int tokenizer_byte_level(struct tokenizer *t, int prefix_space, int split, struct fault *f)
 {
 	t->byte_level = 1;
-	if ((prefix_space && !tokenizer_step(t, PRE_PREFIX, NULL, " ")) ||
-	    (split && !tokenizer_step(t, PRE_SPLIT, GPT2_WORDS, NULL)))
+	if (prefix_space && !tokenizer_step(t, PRE_PREFIX, NULL, " "))
+		return fault(f, "pre_tokenizer: more than %d steps", STEPS);
+	return split ? tokenizer_words(t, GPT2_WORDS, f) : 0;
+}
+
+int tokenizer_words(struct tokenizer *t, const char *pattern, struct fault *f)
+{
+	t->byte_level = 1;
+	if (!tokenizer_step(t, PRE_SPLIT, pattern, NULL))
 		return fault(f, "pre_tokenizer: more than %d steps", STEPS);
 	return 0;
 }
@@ -91,7 +98,9 @@ int tokenizer_prepare(struct tokenizer *t, struct fault *f)
 struct tokenizer *tokenizer_parse(const void *bytes, size_t n, struct fault *f)
 {
 	struct tokenizer *t = tokenizer_new();
-	int rc = gguf_is(bytes, n) ? tokenizer_gguf(t, bytes, n, f) : tokenizer_json(t, bytes, n, f);
+	int rc = gguf_is(bytes, n) ? tokenizer_gguf(t, bytes, n, f)
+	       : rank_is(bytes, n) ? tokenizer_rank(t, bytes, n, f)
+	       : tokenizer_json(t, bytes, n, f);
 
 	if (!rc && !tokenizer_prepare(t, f))
 		return t;

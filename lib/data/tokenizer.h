@@ -1,8 +1,8 @@
 /* tokenizer.h - text to token ids and back, equal to Hugging Face's.
  *
- * From tokenizer.json, a folder that holds one, or GGUF metadata.  A tokenizer
- * is a pipeline of data: normaliser steps, pre-tokenizer steps, a BPE model,
- * a decoder.
+ * From tokenizer.json, a folder that holds one, GGUF metadata, or a tiktoken
+ * rank file (Llama 3's tokenizer.model).  A tokenizer is a pipeline of data:
+ * normaliser steps, pre-tokenizer steps, a BPE model, a decoder.
  */
 #ifndef SEAL_TOKENIZER_H
 #define SEAL_TOKENIZER_H

@@ -142,21 +142,48 @@ static int scored_merges(struct tokenizer *t, const struct gguf *g, struct fault
 	return rc;
 }
 
-/* GPT-2's words; SmolLM takes digits apart before. */
-static int load_gpt2(struct tokenizer *t, const struct gguf *g, struct fault *f)
+/* The words by the name of their tokenizer; SmolLM takes digits apart before. */
+static int load_words(struct tokenizer *t, const struct gguf *g, struct fault *f)
 {
 	const struct gguf_value *pre = gguf_find(g, "tokenizer.ggml.pre");
+	const char *words = NULL;
 
-	if (text_is(pre, "smollm")) {
+	if (!pre || text_is(pre, "gpt-2") || text_is(pre, "phi-2")) {
+		words = GPT2_WORDS;
+	} else if (text_is(pre, "smollm")) {
 		tokenizer_step(t, PRE_SPLIT, DIGIT, NULL);
-	} else if (pre && !text_is(pre, "gpt-2")) {
+		words = GPT2_WORDS;
+	} else if (text_is(pre, "llama-bpe") || text_is(pre, "llama3") || text_is(pre, "llama-v3")) {
+		t->ignore_merges = 1;
+		words = LLAMA3_WORDS;
+	} else if (text_is(pre, "qwen2")) {
+		t->norm[t->norms++] = (struct norm_step){.kind = NORM_NFC};
+		words = QWEN2_WORDS;
+	}
+	if (!words)
 		return fault(f, "tokenizer.ggml.pre \"%.*s\" is not supported",
 		             pre->kind == GGUF_TEXT ? (int)(pre->n < 80 ? pre->n : 80) : 0,
 		             pre->kind == GGUF_TEXT ? pre->text : "");
+	if (gguf_int(g, "tokenizer.ggml.add_space_prefix", 0) && !tokenizer_step(t, PRE_PREFIX, NULL, " "))
+		return fault(f, "too many steps");
+	return tokenizer_words(t, words, f);
+}
+
+static int load_gpt2(struct tokenizer *t, const struct gguf *g, struct fault *f)
+{
+	return load_words(t, g, f) || load_tokens(t, g, f) || listed_merges(t, g, f) ? -1 : 0;
+}
+
+/* Phi-3's control tokens take the white space behind them; no key says so. */
+static void phi3_rules(struct tokenizer *t)
+{
+	static const char *const not[] = {"<unk>", "<s>", "<|endoftext|>"};
+
+	for (long i = 0; i < t->n_added; i++) {
+		t->added[i].rstrip = 1;
+		for (int k = 0; k < 3; k++)
+			t->added[i].rstrip &= strcmp(t->added[i].text, not[k]) != 0;
 	}
-	if (tokenizer_byte_level(t, gguf_int(g, "tokenizer.ggml.add_space_prefix", 0) != 0, 1, f))
-		return -1;
-	return load_tokens(t, g, f) || listed_merges(t, g, f) ? -1 : 0;
 }
 
 static int load_llama(struct tokenizer *t, const struct gguf *g, struct fault *f)
@@ -169,7 +196,11 @@ static int load_llama(struct tokenizer *t, const struct gguf *g, struct fault *f
 	t->bos = 1;
 	t->eos = 2;
 	t->adds_bos = 1;
-	return load_tokens(t, g, f) || scored_merges(t, g, f) ? -1 : 0;
+	if (load_tokens(t, g, f) || scored_merges(t, g, f))
+		return -1;
+	if (text_is(gguf_find(g, "general.architecture"), "phi3"))
+		phi3_rules(t);
+	return 0;
 }
 
 /* An id of the metadata: it must be one of the tokens', or say none. */

@@ -1,5 +1,5 @@
-/* tokenizer_in.h - the inside of a tokenizer: the data that tokenizer_json.c and
- * tokenizer_gguf.c load and that normalize.c, added.c, pretokenize.c and bpe.c
+/* tokenizer_in.h - the inside of a tokenizer: the data that tokenizer_json.c,
+ * tokenizer_gguf.c and tokenizer_rank.c load and that normalize.c, added.c, pretokenize.c and bpe.c
  * run.  Text goes through it in the order of Hugging Face's `tokenizers`:
  *
  *   added tokens are cut out, the rest is normalised, added tokens that are
@@ -22,6 +22,12 @@ enum { STEPS = 16, TOKENS_MOST = 1 << 21, SPACE_MARK_BYTES = 3 };
 #define SPACE_MARK "\xe2\x96\x81"        /* U+2581, SentencePiece's space */
 /* GPT-2's words: contractions, letters, numbers, other signs, white space. */
 #define GPT2_WORDS "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
+/* Llama 3's and Qwen 2's: a word takes any sign before it, numbers are cut in
+ * threes or in digits, signs take the line breaks behind them. */
+#define WORDS_WITH(number) "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" number \
+	"| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+#define LLAMA3_WORDS WORDS_WITH("\\p{N}{1,3}")
+#define QWEN2_WORDS WORDS_WITH("\\p{N}")
 /* A digit: numbers of Unicode 17. */
 #define DIGIT "[\\p{N}\\x{11de0}-\\x{11de9}\\x{16ff4}-\\x{16ff6}]"
 
@@ -118,12 +124,16 @@ struct tokenizer *tokenizer_new(void);
 struct tokenizer *tokenizer_parse(const void *bytes, size_t n, struct fault *);   /* or NULL */
 int tokenizer_json(struct tokenizer *, const char *text, size_t n, struct fault *);
 int tokenizer_gguf(struct tokenizer *, const void *map, size_t n, struct fault *);
+int rank_is(const void *bytes, size_t n);
+int tokenizer_rank(struct tokenizer *, const void *bytes, size_t n, struct fault *);
 void tokenizer_folder(struct tokenizer *, const char *path);    /* what lies beside tokenizer.json; dies */
 int tokenizer_prepare(struct tokenizer *, struct fault *);
 
 /* tokenizer.c: steps and tokens, in order */
 struct pre_step *tokenizer_step(struct tokenizer *, int kind, const char *from, const char *to);
 int tokenizer_byte_level(struct tokenizer *, int prefix_space, int split, struct fault *);
+/* Byte-level, of the words that a pattern matches. */
+int tokenizer_words(struct tokenizer *, const char *pattern, struct fault *);
 void tokenizer_add(struct tokenizer *, struct added);           /* .text is copied */
 /* Appends the bytes that id stands for. */
 void token_bytes(const struct tokenizer *, int32_t id, struct buf *);
@@ -141,6 +151,7 @@ int byte_of_name(struct slice);
 
 /* bpe.c */
 int merge_add(struct tokenizer *, uint32_t rank, struct slice left, struct slice right, struct fault *);
+void merge_add_ids(struct tokenizer *, uint32_t rank, int32_t left, int32_t right, int32_t made);
 void bpe_prepare(struct tokenizer *);
 void bpe_text(struct job *, struct slice);
 

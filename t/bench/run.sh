@@ -1,7 +1,7 @@
 #!/bin/sh
-# run.sh - make bench: the operations, and LoRA training against PyTorch + PEFT.
+# run.sh - make bench: operations, tokenizers, DSIR, and LoRA training against PyTorch + PEFT.
 # SEAL_PYTHON names a Python with torch, transformers and peft; without it the
-# peer is left out.  ROWS_FILE, BATCH, STEPS, DTYPE, THREADS may be set.
+# peer is left out.  BENCH names some of the parts; ROWS_FILE, BATCH, STEPS, DTYPE, THREADS may be set.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 top=$here/../..
@@ -12,8 +12,11 @@ data=$top/../shared/data/redmix/hard-2k.jsonl
 [ -f "$data" ] || data=$top/pipelines/demo/train.jsonl
 ROWS_FILE=${ROWS_FILE:-$data}
 
-[ "${OPS:-1}" = 0 ] || echo "== operations"
-[ "${OPS:-1}" = 0 ] || "$top/build/t/bench/ops" "$THREADS"
+want() { case " ${BENCH:-ops tokenize dsir train} " in *" $1 "*) ;; *) return 1 ;; esac; }
+if want ops; then echo "== operations"; "$top/build/t/bench/ops" "$THREADS"; fi
+if want tokenize; then sh "$here/tokenize.sh"; fi
+if want dsir; then sh "$here/dsir.sh"; fi
+want train || exit 0
 
 if [ -z "${SEAL_PYTHON:-}" ]; then
 	echo "== training: set SEAL_PYTHON to a Python with torch, transformers and peft"

@@ -16,7 +16,8 @@ int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t n)
 	if (!tokenizer_json(t, (const char *)bytes, n, &f) && !tokenizer_prepare(t, &f)) {
 		for (int i = 0; i < t->pres; i++)
 			own |= t->pre[i].kind == PRE_SPLIT && !t->pre[i].literal &&
-			       strcmp(t->pre[i].from, GPT2_WORDS) && strcmp(t->pre[i].from, DIGIT);
+			       strcmp(t->pre[i].from, GPT2_WORDS) && strcmp(t->pre[i].from, DIGIT) &&
+			       strcmp(t->pre[i].from, LLAMA3_WORDS) && strcmp(t->pre[i].from, QWEN2_WORDS);
 		for (int flags = 0; flags < 4 && !own; flags++)
 			tokenizer_encode(t, text, sizeof text - 1, flags, 0, &ids);
 		tokenizer_decode(t, ids.p, ids.n, 1, 1, &out);

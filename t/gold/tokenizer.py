@@ -3,12 +3,15 @@
 
 Run in t/gold: SEAL_DATA=../../../shared/data python3 tokenizer.py
 
-Writes tok-bytelevel/ (as SmolLM2's), tok-spm/ (as Llama-2's), tok-added/ (NFC and
-every rule of added tokens), the first two as .gguf too, and tokenizer.json: hard
-strings with their ids as text, as control text (null: the same), and continued.
+Writes tok-bytelevel/ (as SmolLM2's), tok-spm/ (as Llama-2's), tok-llama3/ (with the
+rank file), tok-qwen2/, tok-phi3/, all of them as .gguf too, and tok-added/ (NFC and
+every rule of added tokens); tokenizer.json: hard strings with their ids as text, as
+control text (null: the same), and continued.
 """
-import json, os, struct
+import base64, json, os, struct
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, decoders, trainers
+
+from with_tokenizers import ALPHABET, of_ranks
 
 CORPUS = """The seals lay on the warm rocks and watched the tide come in. They're quick in the water, slow on land,
 and they don't mind the rain. We've counted 128 of them in 2019, 131 in 2020 and 140 in 2021; it's a good sign, isn't it?
@@ -58,6 +61,36 @@ def with_added(base):
              ("    ", dict(special=False, normalized=True)), ("  ", dict(special=False, normalized=True)), ("[INST]", dict(lstrip=True, rstrip=True, special=False)),
              ("caf\u00e9", dict(special=False, normalized=True)), ("e\u0301\u0301", dict(special=False)), ("\u212b", dict(special=False, normalized=True)), ("im_start", dict(special=False))]
     t["added_tokens"] += [added(len(t["model"]["vocab"]) + i, c, **r) for i, (c, r) in enumerate(rules)]
+    return t
+
+
+def ranks(base):
+    """Lines of a rank file with the tokens of a byte-level vocabulary; the merges are found by rank, not listed."""
+    byte = {c: b for b, c in ALPHABET.items()}
+    tokens = [bytes(byte[c] for c in token) for token in base["model"]["vocab"] if not token.startswith("<|")]
+    tokens += [b"\xe6\xb5\xb7\xe8\xb1\xb9", b" seals lay"]        # no merges make these
+    return [base64.b64encode(token) + b" %d" % i for i, token in enumerate(tokens)]
+
+
+def qwen2(base):
+    t = json.loads(json.dumps(base))
+    t["normalizer"] = {"type": "NFC"}
+    words = of_ranks([])["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"].replace("{1,3}", "")
+    t["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [
+        {"type": "Split", "pattern": {"Regex": words}, "behavior": "Isolated", "invert": False},
+        {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": False}]}
+    t["post_processor"] = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": False}
+    return t
+
+
+def phi3(base):
+    t = json.loads(json.dumps(base))
+    n = len(t["model"]["vocab"])
+    names = ["<|endoftext|>", "<|assistant|>", "<|placeholder1|>", "<|end|>", "<|user|>"]
+    t["added_tokens"] = [added(0, "<unk>"), added(1, "<s>"), added(2, "</s>", rstrip=True, special=False)] + \
+        [added(n + i, name, rstrip=i > 0) for i, name in enumerate(names)]
+    t["post_processor"] = {"type": "TemplateProcessing", "single": [{"Sequence": {"id": "A", "type_id": 0}}],
+                           "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}], "special_tokens": {}}
     return t
 
 
@@ -126,7 +159,10 @@ def save(name, t, config=None):
 
 
 def ids(path, change=None):
-    t = json.load(open(path))
+    return ids_of(json.load(open(path)), change)
+
+
+def ids_of(t, change=None):
     t["truncation"] = t["padding"] = None
     if change:
         change(t)
@@ -163,14 +199,38 @@ def main():
     gguf("tok-spm.gguf", {
         "general.architecture": "llama", "tokenizer.ggml.model": "llama", "tokenizer.ggml.tokens": vocab, "tokenizer.ggml.scores": [score[x] for x in vocab],
         "tokenizer.ggml.token_type": [2, 3, 3] + [6] * 256 + [1] * (len(vocab) - 259), "tokenizer.ggml.bos_token_id": 1, "tokenizer.ggml.eos_token_id": 2})
-    for name in ("tok-bytelevel", "tok-added", "tok-spm"):
+    save("tok-phi3", phi3(t), {"bos_token": "<s>", "eos_token": "<|endoftext|>", "add_bos_token": False})
+    extra = phi3(t)["added_tokens"][3:]
+    gguf("tok-phi3.gguf", {
+        "general.architecture": "phi3", "tokenizer.ggml.model": "llama", "tokenizer.ggml.pre": "default",
+        "tokenizer.ggml.tokens": vocab + [a["content"] for a in extra], "tokenizer.ggml.scores": [score[x] for x in vocab] + [-1000.0] * len(extra),
+        "tokenizer.ggml.token_type": [2, 3, 4] + [6] * 256 + [1] * (len(vocab) - 259) + [3] * len(extra), "tokenizer.ggml.bos_token_id": 1,
+        "tokenizer.ggml.eos_token_id": len(vocab), "tokenizer.ggml.add_bos_token": False})
+    save("tok-qwen2", qwen2(base), {"bos_token": None, "eos_token": "<|im_end|>"})
+    rank_lines = ranks(base)
+    llama3 = of_ranks(rank_lines)
+    save("tok-llama3", llama3)
+    with open("tok-llama3/tokenizer.model", "wb") as f:
+        f.write(b"\n".join(rank_lines) + b"\n")
+    for name, pre, model in (("tok-qwen2", "qwen2", qwen2(base)), ("tok-llama3", "llama-bpe", llama3)):
+        tokens = {v: k for k, v in model["model"]["vocab"].items()} | {a["id"]: a["content"] for a in model["added_tokens"]}
+        special = {a["id"] for a in model["added_tokens"]}
+        gguf(name + ".gguf", {
+            "general.architecture": "llama", "tokenizer.ggml.model": "gpt2", "tokenizer.ggml.pre": pre,
+            "tokenizer.ggml.tokens": [tokens[i] for i in range(len(tokens))], "tokenizer.ggml.token_type": [3 if i in special else 1 for i in range(len(tokens))],
+            "tokenizer.ggml.merges": [" ".join(m) for m in model["model"]["merges"]], "tokenizer.ggml.add_bos_token": name == "tok-llama3",
+            "tokenizer.ggml.bos_token_id": llama3["added_tokens"][0]["id"] if name == "tok-llama3" else 0, "tokenizer.ggml.eos_token_id": 2})
+    for name in ("tok-bytelevel", "tok-added", "tok-spm", "tok-llama3", "tok-qwen2", "tok-phi3"):
         gold[name] = ids(f"{name}/tokenizer.json")
-        if name != "tok-added":         # a prefix is missing where the text begins only, not after an added token
+        if name not in ("tok-added", "tok-phi3"):       # a prefix is missing where the text begins only, not after an added token
             gold[name]["continue"] = ids(f"{name}/tokenizer.json", no_prefix)["text"]
     data = os.environ.get("SEAL_DATA", "../../../shared/data")
     for name in ("smollm", "gpt2", "pythia", "llama2", "mistral"):
         gold[name] = ids(f"{data}/tokenizers/{name}/tokenizer.json")
         del gold[name]["decoded"]
+    real = of_ranks(open(f"{data}/tokenizers/llama3/tokenizer.model", "rb").read().splitlines())
+    gold["llama3"] = ids_of(real)
+    del gold["llama3"]["decoded"]
     with open("tokenizer.json", "w") as f:
         f.write('{"strings":' + json.dumps(STRINGS) + ',\n"ids":' + json.dumps(gold, separators=(",", ":")).replace('},"', '},\n"') + "}\n")
 
