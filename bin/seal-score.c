@@ -5,6 +5,7 @@
 #include "../lib/base/hash.h"
 #include "../lib/base/progress.h"
 #include "../lib/format/folder.h"
+#include "../lib/learn/dsir.h"
 #include "../lib/learn/score.h"
 
 struct own { const char *model, *save; int force, zstd, plain; };
@@ -25,6 +26,7 @@ static struct opt_base base;
 static struct score_opts score = SCORE_DEFAULTS;
 static struct train_opts train = TRAIN_DEFAULTS;
 static struct compute_opts compute = COMPUTE_DEFAULTS;
+static struct dsir_opts dsir;
 static struct fate_opts fate = FATE_DEFAULTS;
 
 static const struct opt_group groups[] = {
@@ -33,7 +35,8 @@ static const struct opt_group groups[] = {
 	{"Scoring", score_options, &score},
 	{"Training", train_options, &train},
 	{"Computing", compute_options, &compute},
-	{"Rows (--method random)", fate_options, &fate},
+	{"DSIR (--method dsir)", dsir_options, &dsir},
+	{"Rows (--method random or dsir)", fate_options, &fate},
 	{0}
 };
 
@@ -96,11 +99,49 @@ static void by_model(const char *path, struct zout *out, double began)
 	model_close(m);
 }
 
+/* The methods that need rows only. */
+static void by_rows(char *const paths[], int n, struct zout *out)
+{
+	json_t *settings = json_object(), *header = json_pack("{s:s, s:o}", "method", score.method, "settings", settings);
+	const struct opt_group own_group[] = { {"DSIR", dsir_options, &dsir}, {0} };
+
+	if (strcmp(score.method, "random")) {
+		json_object_update_new(settings, json_settings(own_group));
+		json_object_set_new(settings, "seed", json_integer(train.seed));
+		score_dsir(paths, n, &dsir, train.seed, compute.threads, &fate, header, out);
+	} else {
+		json_object_set_new(settings, "seed", json_integer(train.seed));
+		score_random(paths, n, train.seed, &fate, header, out);
+	}
+	json_decref(header);
+}
+
+/* What the options ask for together makes sense. */
+static void check(int operands)
+{
+	int is_dsir = !strcmp(score.method, "dsir"), rows = is_dsir || !strcmp(score.method, "random");
+
+	score_check(&score);
+	if (!rows && !own.model)
+		die_usage("--method %s needs -m MODEL", score.method);
+	if (!rows && (fate.fates || fate.limit || strcmp(fate.on_error, "fail")))
+		die_usage("--fates, --on-error and --limit are for rows, not tokens");
+	if (!rows && operands > 1)
+		die_usage("one token stream, please (cat joins several)");
+	if (own.zstd && own.plain)
+		die_usage("--zstd and --plain exclude each other");
+	if (rows && own.save)
+		die_usage("--method %s has no adapter to save", score.method);
+	dsir_check(&dsir, is_dsir);
+	if (!strcmp(score.method, "bilevel") && score.gamma + (train.epochs - 1) * score.gamma_step >= 1)
+		die_usage("gamma reaches 1 in the last epoch");
+}
+
 int main(int argc, char **argv)
 {
 	double began = seconds_now();
 	struct zout *out;
-	int k, random;
+	int k;
 
 	/* Measured (README, "What the scores find"): many small steps over all layers. */
 	train.batch = 4;
@@ -108,34 +149,16 @@ int main(int argc, char **argv)
 	train.targets = "all-linear";
 	k = opt_parse(&program, argc, argv);
 	notice_quiet(base.quiet);
-	score_check(&score);
-	random = !strcmp(score.method, "random");
-	if (!random && !own.model)
-		die_usage("--method %s needs -m MODEL", score.method);
-	if (!random && (fate.fates || fate.limit || strcmp(fate.on_error, "fail")))
-		die_usage("--fates, --on-error and --limit are for the rows of --method random");
-	if (!random && argc - k > 1)
-		die_usage("one token stream, please (cat joins several)");
-	if (own.zstd && own.plain)
-		die_usage("--zstd and --plain exclude each other");
-	if (random && own.save)
-		die_usage("--method random has no adapter to save");
-	if (!strcmp(score.method, "bilevel") && score.gamma + (train.epochs - 1) * score.gamma_step >= 1)
-		die_usage("gamma reaches 1 in the last epoch");
+	check(argc - k);
 	if (own.save)
 		folder_refuse(own.save, own.force);
 	if (!train.resume)
 		log_close(log_open(train.log, 0));      /* an old log goes, whatever the method */
 	out = zout_open(base.output, own.plain ? ZOUT_PLAIN : ZOUT_ZSTD);
-	if (random) {
-		json_t *header = json_pack("{s:s, s:o}", "method", "random", "settings", json_object());
-
-		json_object_set_new(json_object_get(header, "settings"), "seed", json_integer(train.seed));
-		score_random(argv + k, argc - k, train.seed, &fate, header, out);
-		json_decref(header);
-	} else {
+	if (!strcmp(score.method, "random") || !strcmp(score.method, "dsir"))
+		by_rows(argv + k, argc - k, out);
+	else
 		by_model(k < argc ? argv[k] : NULL, out, began);
-	}
 	zout_close(out);
 	log_end(train.log, began);
 	return 0;

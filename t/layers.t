@@ -32,6 +32,7 @@ zstd.h lib/format/zio.c
 oniguruma.h lib/data/pretokenize.c
 utf8proc.h lib/data/normalize.c
 xxhash.h lib/base/hash.c
+nettle/.* lib/base/sha256.c
 oneapi/dnnl/.* kernels/gemm.c
 END
 
