@@ -5,7 +5,9 @@
 #include "../lib/base/hash.h"
 #include "../lib/base/progress.h"
 #include "../lib/format/folder.h"
+#include "../lib/learn/audit.h"
 #include "../lib/learn/dsir.h"
+#include "../lib/learn/import.h"
 #include "../lib/learn/score.h"
 
 struct own { const char *model, *save; int force, zstd, plain; };
@@ -27,6 +29,8 @@ static struct score_opts score = SCORE_DEFAULTS;
 static struct train_opts train = TRAIN_DEFAULTS;
 static struct compute_opts compute = COMPUTE_DEFAULTS;
 static struct dsir_opts dsir;
+static struct import_opts import;
+static struct audit_opts audit;
 static struct fate_opts fate = FATE_DEFAULTS;
 
 static const struct opt_group groups[] = {
@@ -36,7 +40,9 @@ static const struct opt_group groups[] = {
 	{"Training", train_options, &train},
 	{"Computing", compute_options, &compute},
 	{"DSIR (--method dsir)", dsir_options, &dsir},
-	{"Rows (--method random or dsir)", fate_options, &fate},
+	{"Rows (--method random or dsir, --import)", fate_options, &fate},
+	{"Instead of scoring", import_options, &import},
+	{"Instead of scoring", audit_options, &audit},
 	{0}
 };
 
@@ -117,7 +123,7 @@ static void by_rows(char *const paths[], int n, struct zout *out)
 }
 
 /* What the options ask for together makes sense. */
-static void check(int operands)
+static void check_method(int operands)
 {
 	int is_dsir = !strcmp(score.method, "dsir"), rows = is_dsir || !strcmp(score.method, "random");
 
@@ -128,13 +134,46 @@ static void check(int operands)
 		die_usage("--fates, --on-error and --limit are for rows, not tokens");
 	if (!rows && operands > 1)
 		die_usage("one token stream, please (cat joins several)");
-	if (own.zstd && own.plain)
-		die_usage("--zstd and --plain exclude each other");
 	if (rows && own.save)
 		die_usage("--method %s has no adapter to save", score.method);
 	dsir_check(&dsir, is_dsir);
 	if (!strcmp(score.method, "bilevel") && score.gamma + (train.epochs - 1) * score.gamma_step >= 1)
 		die_usage("gamma reaches 1 in the last epoch");
+}
+
+/* --import or --audit, which score nothing themselves. */
+static void check_no_method(int operands)
+{
+	const char *name = import.file ? "--import" : "--audit";
+
+	if (import.file && audit.scores)
+		die_usage("--import and --audit exclude each other");
+	if (own.model || score.safe || own.save || dsir.target)
+		die_usage("%s needs no model and no other rows", name);
+	if (operands)
+		die_usage("%s takes no operand%s", name, import.file ? ": --rows names the rows" : "");
+}
+
+static void check(int operands)
+{
+	if (own.zstd && own.plain)
+		die_usage("--zstd and --plain exclude each other");
+	if (import.rows && !import.file)
+		die_usage("--rows is for --import");
+	if (audit.order && !audit.scores)
+		die_usage("--order is for --audit");
+	if (import.file || audit.scores)
+		check_no_method(operands);
+	else
+		check_method(operands);
+}
+
+static void report(struct zout *out)
+{
+	json_t *result = score_audit(&audit);
+
+	json_write_line(out, result);
+	json_decref(result);
 }
 
 int main(int argc, char **argv)
@@ -154,8 +193,12 @@ int main(int argc, char **argv)
 		folder_refuse(own.save, own.force);
 	if (!train.resume)
 		log_close(log_open(train.log, 0));      /* an old log goes, whatever the method */
-	out = zout_open(base.output, own.plain ? ZOUT_PLAIN : ZOUT_ZSTD);
-	if (!strcmp(score.method, "random") || !strcmp(score.method, "dsir"))
+	out = zout_open(base.output, own.plain || (audit.scores && !own.zstd) ? ZOUT_PLAIN : ZOUT_ZSTD);
+	if (import.file)
+		score_import(&import, &fate, out);
+	else if (audit.scores)
+		report(out);
+	else if (!strcmp(score.method, "random") || !strcmp(score.method, "dsir"))
 		by_rows(argv + k, argc - k, out);
 	else
 		by_model(k < argc ? argv[k] : NULL, out, began);
