@@ -4,7 +4,8 @@
  *
  * The grams are the words of the lower-cased text, and every two neighbours
  * joined by a space.  Few make up most of a text, so buckets are remembered: a
- * gram's place in the cache is its hash, and whoever comes later has the place.
+ * gram's place in the cache is its hash, and whoever comes later has the place; the
+ * cache is small enough to stay near the processor.
  */
 #include "dsir.h"
 
@@ -15,7 +16,7 @@
 #include "../base/sha256.h"
 #include "../data/words.h"
 
-enum { PLACES = 1 << 17, SHORT = 29 };
+enum { PLACES = 1 << 14, SHORT = 29 };
 
 struct gram { char text[SHORT]; uint8_t n; uint16_t bucket; };     /* n 0: empty */
 
