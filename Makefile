@@ -30,7 +30,7 @@ ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE $(CFLAGS) -fopenmp -fno-math-errno -fno-t
 ifneq ($(SAN),)
 ALL_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -DSEAL_SAN
 endif
-LIBS := -lcsv -lzstd -ljansson -lonig -lutf8proc -lxxhash -ldnnl -lm
+LIBS := -lzstd -lcsv -ljansson -lonig -lutf8proc -lxxhash -lnettle -ldnnl -lm
 
 PROGRAMS := $(patsubst bin/%.c,bin/%,$(wildcard bin/seal-*.c))
 OBJECTS := $(patsubst %.c,$B/%.o,$(wildcard lib/*/*.c kernels/*.c))

@@ -5,6 +5,9 @@
 #include "../lib/base/hash.h"
 #include "../lib/base/progress.h"
 #include "../lib/format/folder.h"
+#include "../lib/learn/audit.h"
+#include "../lib/learn/dsir.h"
+#include "../lib/learn/import.h"
 #include "../lib/learn/score.h"
 
 struct own { const char *model, *save; int force, zstd, plain; };
@@ -25,6 +28,9 @@ static struct opt_base base;
 static struct score_opts score = SCORE_DEFAULTS;
 static struct train_opts train = TRAIN_DEFAULTS;
 static struct compute_opts compute = COMPUTE_DEFAULTS;
+static struct dsir_opts dsir;
+static struct import_opts import;
+static struct audit_opts audit;
 static struct fate_opts fate = FATE_DEFAULTS;
 
 static const struct opt_group groups[] = {
@@ -33,7 +39,10 @@ static const struct opt_group groups[] = {
 	{"Scoring", score_options, &score},
 	{"Training", train_options, &train},
 	{"Computing", compute_options, &compute},
-	{"Rows (--method random)", fate_options, &fate},
+	{"DSIR (--method dsir)", dsir_options, &dsir},
+	{"Rows (--method random or dsir, --import)", fate_options, &fate},
+	{"Instead of scoring", import_options, &import},
+	{"Instead of scoring", audit_options, &audit},
 	{0}
 };
 
@@ -101,11 +110,82 @@ static void by_model(const char *path, struct zout *out, double began)
 	model_close(m);
 }
 
+/* The methods that need rows only. */
+static void by_rows(char *const paths[], int n, struct zout *out)
+{
+	json_t *settings = json_object(), *header = json_pack("{s:s, s:o}", "method", score.method, "settings", settings);
+	const struct opt_group own_group[] = { {"DSIR", dsir_options, &dsir}, {0} };
+
+	if (strcmp(score.method, "random")) {
+		json_object_update_new(settings, json_settings(own_group));
+		json_object_set_new(settings, "seed", json_integer(train.seed));
+		score_dsir(paths, n, &dsir, train.seed, compute.threads, &fate, header, out);
+	} else {
+		json_object_set_new(settings, "seed", json_integer(train.seed));
+		score_random(paths, n, train.seed, &fate, header, out);
+	}
+	json_decref(header);
+}
+
+/* What the options ask for together makes sense. */
+static void check_method(int operands)
+{
+	int is_dsir = !strcmp(score.method, "dsir"), rows = is_dsir || !strcmp(score.method, "random");
+
+	score_check(&score);
+	if (!rows && !own.model)
+		die_usage("--method %s needs -m MODEL", score.method);
+	if (!rows && (fate.fates || fate.limit || strcmp(fate.on_error, "fail")))
+		die_usage("--fates, --on-error and --limit are for rows, not tokens");
+	if (!rows && operands > 1)
+		die_usage("one token stream, please (cat joins several)");
+	if (!score_trains(&score) && (own.save || train.checkpoint || train.resume || train.valid))
+		die_usage("--method %s does not train: no --save-adapter, --checkpoint, --resume, --valid", score.method);
+	dsir_check(&dsir, is_dsir);
+	if (!strcmp(score.method, "bilevel") && score.gamma + (train.epochs - 1) * score.gamma_step >= 1)
+		die_usage("gamma reaches 1 in the last epoch");
+}
+
+/* --import or --audit, which score nothing themselves. */
+static void check_no_method(int operands)
+{
+	const char *name = import.file ? "--import" : "--audit";
+
+	if (import.file && audit.scores)
+		die_usage("--import and --audit exclude each other");
+	if (own.model || score.safe || own.save || dsir.target)
+		die_usage("%s needs no model and no other rows", name);
+	if (operands)
+		die_usage("%s takes no operand%s", name, import.file ? ": --rows names the rows" : "");
+}
+
+static void check(int operands)
+{
+	if (own.zstd && own.plain)
+		die_usage("--zstd and --plain exclude each other");
+	if (import.rows && !import.file)
+		die_usage("--rows is for --import");
+	if (audit.order && !audit.scores)
+		die_usage("--order is for --audit");
+	if (import.file || audit.scores)
+		check_no_method(operands);
+	else
+		check_method(operands);
+}
+
+static void report(struct zout *out)
+{
+	json_t *result = score_audit(&audit);
+
+	json_write_line(out, result);
+	json_decref(result);
+}
+
 int main(int argc, char **argv)
 {
 	double began = seconds_now();
 	struct zout *out;
-	int k, random;
+	int k;
 
 	dev_prepare(argv);
 	/* Measured (README, "What the scores find"): many small steps over all layers. */
@@ -114,33 +194,19 @@ int main(int argc, char **argv)
 	train.targets = "all-linear";
 	k = opt_parse(&program, argc, argv);
 	notice_quiet(base.quiet);
-	score_check(&score);
-	random = !strcmp(score.method, "random");
-	if (!random && !own.model)
-		die_usage("--method %s needs -m MODEL", score.method);
-	if (!random && (fate.fates || fate.limit || strcmp(fate.on_error, "fail")))
-		die_usage("--fates, --on-error and --limit are for the rows of --method random");
-	if (!random && argc - k > 1)
-		die_usage("one token stream, please (cat joins several)");
-	if (own.zstd && own.plain)
-		die_usage("--zstd and --plain exclude each other");
-	if (!score_trains(&score) && (own.save || train.checkpoint || train.resume || train.valid))
-		die_usage("--method %s does not train: no --save-adapter, --checkpoint, --resume, --valid", score.method);
-	if (!strcmp(score.method, "bilevel") && score.gamma + (train.epochs - 1) * score.gamma_step >= 1)
-		die_usage("gamma reaches 1 in the last epoch");
+	check(argc - k);
 	if (own.save)
 		folder_refuse(own.save, own.force, "adapter_config.json");
 	train_check(&train);
-	out = zout_open(base.output, own.plain ? ZOUT_PLAIN : ZOUT_ZSTD);
-	if (random) {
-		json_t *header = json_pack("{s:s, s:o}", "method", "random", "settings", json_object());
-
-		json_object_set_new(json_object_get(header, "settings"), "seed", json_integer(train.seed));
-		score_random(argv + k, argc - k, train.seed, &fate, header, out);
-		json_decref(header);
-	} else {
+	out = zout_open(base.output, own.plain || (audit.scores && !own.zstd) ? ZOUT_PLAIN : ZOUT_ZSTD);
+	if (import.file)
+		score_import(&import, &fate, out);
+	else if (audit.scores)
+		report(out);
+	else if (!strcmp(score.method, "random") || !strcmp(score.method, "dsir"))
+		by_rows(argv + k, argc - k, out);
+	else
 		by_model(k < argc ? argv[k] : NULL, out, began);
-	}
 	zout_close(out);
 	log_end(train.log, began);
 	return 0;

@@ -3,7 +3,7 @@
 #
 #   MODEL= TRAIN=rows.jsonl SAFE=rows.jsonl N=800 SEEDS="1 2 3" OUT=folder detect.sh [seal-score options]
 #
-# One run of Algorithm 1 and one of Algorithm 2 a seed give every score.  Prints
+# One run of Algorithm 1 and one of Algorithm 2 a seed give every score but DSIR's.  Prints
 # a table of means (and the range over the seeds); OUT/detect.json has all
 # numbers: auroc, kept_unsafe at 80 %, rho, auroc by source, and within harmful
 # prompts (unsafe rows against the safe answers of hh-chosen and safeinstr).
@@ -33,6 +33,9 @@ for seed in $SEEDS; do
 		[ -s "$OUT/alg$a.$seed.jsonl" ] || seal-score -m "$MODEL" --safe "$OUT/safe.tok" --seed "$seed" \
 			--algorithm $a --plain -o "$OUT/alg$a.$seed.jsonl" --log "$OUT/alg$a.$seed.log" "$@" "$OUT/train.tok"
 	done
+	[ -s "$OUT/dsir.$seed.jsonl" ] ||
+		seal-score -q --method dsir --target "$SAFE" --plain -o "$OUT/dsir.$seed.jsonl" "$OUT/train.jsonl"
+	measure "$seed" dsir "DSIR" ".score"
 	measure "$seed" alg1 "loss of the base model" "-.loss_base"
 	measure "$seed" alg1 "loss" "-.loss"
 	measure "$seed" alg1 "gain" ".loss_base - .loss"

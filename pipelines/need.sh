@@ -10,6 +10,7 @@ jansson.h libjansson-dev
 oniguruma.h libonig-dev
 utf8proc.h libutf8proc-dev
 xxhash.h libxxhash-dev
+nettle/sha2.h nettle-dev
 oneapi/dnnl/dnnl.h libdnnl-dev"
 tools="gcc gcc
 prove perl

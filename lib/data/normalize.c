@@ -199,3 +199,7 @@ int is_word_char(int32_t c)
 		return c == 0x200c || c == 0x200d;
 	}
 }
+
+const char *char_category(int32_t c) { return utf8proc_category_string(c); }
+int32_t char_lower(int32_t c) { return utf8proc_tolower(c); }
+int char_put(int32_t c, char text[4]) { return utf8proc_encode_char(c, (utf8proc_uint8_t *)text); }

@@ -159,6 +159,9 @@ void bpe_text(struct job *, struct slice);
 struct slice normalize(const struct tokenizer *, struct buf work[2], struct slice, int prefix);
 struct slice replace_text(struct buf *, struct slice, const char *from, const char *to);
 int is_word_char(int32_t code), is_space_char(int32_t code);
+const char *char_category(int32_t code);        /* "Lu"; of the newest Unicode that there is */
+int32_t char_lower(int32_t code);               /* the simple mapping */
+int char_put(int32_t code, char text[4]);       /* in UTF-8: how many bytes */
 
 /* newer.c */
 int32_t stand_in(int32_t code);                 /* the code itself if not newer */

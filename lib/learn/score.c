@@ -14,8 +14,8 @@
 
 const struct opt score_options[] = {
 	{"safe", 0, OPT_TEXT, AT(safe), "TOKENS", "token stream of the trusted rows", 0, 0},
-	{"method", 0, OPT_CHOICE, AT(method), "bilevel|safe-loss|loss|random",
-	 "how theta is trained: SEAL; on safe rows only; not at all; no model at all", 0, 1},
+	{"method", 0, OPT_CHOICE, AT(method), "bilevel|safe-loss|loss|random|dsir",
+	 "how theta is trained: SEAL; on safe rows only; not at all; or no model at all", 0, 1},
 	{"algorithm", 0, OPT_COUNT, AT(algorithm), "1|2", "of the paper: 1 keeps theta-hat", 1, 1},
 	{"score", 0, OPT_CHOICE, AT(score), "weight|loss|gain|gap",
 	 "w; -l(theta); l(theta_0) - l(theta); l(hat) - l(theta)", 0, 1},

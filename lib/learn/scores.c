@@ -233,6 +233,8 @@ const struct score *score_lookup(const struct score_index *x, const char *id, ui
 	return s;
 }
 
+const struct score *score_of(const struct score_index *x, const char *id) { return *find(x, id); }
+
 void score_index_close(struct score_index *x)
 {
 	free(x->slot);

@@ -33,6 +33,7 @@ int score_parse(const char *text, size_t n, struct score *, struct fault *);   /
 struct score_index;
 struct score_index *score_index(const struct scores *);
 const struct score *score_lookup(const struct score_index *, const char *id, uint64_t hash);
+const struct score *score_of(const struct score_index *, const char *id);    /* the id alone */
 void score_index_close(struct score_index *);
 
 /* --method random: reads rows and writes scores uniform in [0, 1) for them, in

@@ -1,0 +1,11 @@
+/* sha256.h - SHA-256 (FIPS 180-4, libnettle), for buckets that others compute too. */
+#ifndef SEAL_SHA256_H
+#define SEAL_SHA256_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The digest as one 256-bit big-endian number, modulo m (not 0). */
+uint32_t sha256_modulo(const void *, size_t, uint32_t m);
+
+#endif

@@ -1,0 +1,258 @@
+/* pt.c - see pt.h.
+ *
+ * The pickle is read as a sentence of this grammar, where each word is an opcode
+ * and puts into the memo may follow any of them:
+ *
+ *   file      = PROTO2 (value | EMPTY_DICT item | ordered item [state BUILD]) STOP
+ *   item      = text value SETITEM
+ *   value     = tensor | _rebuild_parameter tensor bool ordered TUPLE3 REDUCE
+ *   tensor    = _rebuild_tensor_v2 MARK storage offset size stride bool ordered TUPLE REDUCE
+ *   storage   = MARK "storage" FloatStorage key device count TUPLE BINPERSID
+ *   size, stride = number TUPLE1
+ *   ordered   = OrderedDict EMPTY_TUPLE REDUCE
+ *   state     = EMPTY_DICT "_metadata" ordered "" EMPTY_DICT "version" number SETITEM SETITEM SETITEM
+ */
+#include "pt.h"
+
+#include <string.h>
+
+#include "zip.h"
+
+enum {
+	MARK = '(', STOP = '.', BININT = 'J', BININT1 = 'K', BININT2 = 'M', BINPERSID = 'Q', REDUCE = 'R',
+	BINUNICODE = 'X', EMPTY_TUPLE = ')', BUILD = 'b', GLOBAL = 'c', BINGET = 'h', BINPUT = 'q',
+	LONG_BINPUT = 'r', SETITEM = 's', TUPLE = 't', EMPTY_DICT = '}', PROTO = 0x80, TUPLE1 = 0x85,
+	TUPLE3 = 0x87, NEWTRUE = 0x88, NEWFALSE = 0x89
+};
+
+struct pickle {
+	const uint8_t *start, *p, *end;
+	int ordered;                    /* the memo's number of OrderedDict, or -1 */
+	struct fault *fault;
+};
+
+static int unknown(const struct pickle *k, const uint8_t *at)
+{
+	return fault(k->fault, "data.pkl: byte %zu: not the one float32 vector that is looked for, "
+	             "and nothing else is read", (size_t)(at - k->start));
+}
+
+static size_t left(const struct pickle *k) { return k->end - k->p; }
+
+/* Puts into the memo; *number is that of the last one. */
+static int skip_puts(struct pickle *k, int *number)
+{
+	while (left(k) && (*k->p == BINPUT || *k->p == LONG_BINPUT)) {
+		size_t n = *k->p == BINPUT ? 2 : 5;
+
+		if (left(k) < n)
+			return unknown(k, k->p);
+		*number = n == 2 ? k->p[1] : -1;
+		k->p += n;
+	}
+	return 0;
+}
+
+static int op(struct pickle *k, int code)
+{
+	int number;
+
+	if (!left(k) || *k->p != code)
+		return unknown(k, k->p);
+	k->p++;
+	return skip_puts(k, &number);
+}
+
+/* A global of this name, "module\nname\n"; *number as for skip_puts. */
+static int global(struct pickle *k, const char *name, int *number)
+{
+	size_t n = strlen(name);
+
+	if (left(k) < n + 1 || *k->p != GLOBAL || memcmp(k->p + 1, name, n))
+		return unknown(k, k->p);
+	k->p += 1 + n;
+	return skip_puts(k, number);
+}
+
+/* A text, which must be `want` unless that is NULL. */
+static int text(struct pickle *k, const char *want, const char **p, size_t *n)
+{
+	const uint8_t *at = k->p;
+	int number;
+
+	if (left(k) < 5 || *at != BINUNICODE)
+		return unknown(k, at);
+	*n = at[1] | at[2] << 8 | at[3] << 16 | (size_t)at[4] << 24;
+	if (left(k) - 5 < *n || (want && (*n != strlen(want) || memcmp(at + 5, want, *n))))
+		return unknown(k, at);
+	*p = (const char *)at + 5;
+	k->p += 5 + *n;
+	return skip_puts(k, &number);
+}
+
+static int number(struct pickle *k, long *x)
+{
+	const uint8_t *at = k->p;
+	size_t n = !left(k) ? 0 : *at == BININT ? 4 : *at == BININT1 ? 1 : *at == BININT2 ? 2 : 0;
+
+	if (!n || left(k) < 1 + n)
+		return unknown(k, at);
+	*x = 0;
+	for (size_t i = n; i > 0; i--)
+		*x = *x << 8 | at[i];
+	if (*x > 0x7fffffff)            /* BININT is signed */
+		return unknown(k, at);
+	k->p += 1 + n;
+	return 0;
+}
+
+static int ordered(struct pickle *k)
+{
+	if (left(k) >= 2 && *k->p == BINGET && k->ordered >= 0 && k->p[1] == k->ordered)
+		k->p += 2;
+	else if (global(k, "collections\nOrderedDict\n", &k->ordered))
+		return -1;
+	return op(k, EMPTY_TUPLE) || op(k, REDUCE) ? -1 : 0;
+}
+
+static int boolean(struct pickle *k)
+{
+	return op(k, left(k) && *k->p == NEWTRUE ? NEWTRUE : NEWFALSE);
+}
+
+static int storage(struct pickle *k, struct pt_view *v)
+{
+	const char *p;
+	size_t n;
+	int memo;
+
+	return op(k, MARK) || text(k, "storage", &p, &n) || global(k, "torch\nFloatStorage\n", &memo) ||
+	       text(k, NULL, &v->key, &v->key_n) || text(k, NULL, &p, &n) || number(k, &v->stored) ||
+	       op(k, TUPLE) || op(k, BINPERSID) ? -1 : 0;
+}
+
+static int tensor(struct pickle *k, struct pt_view *v)
+{
+	long stride;
+	int memo;
+
+	if (global(k, "torch._utils\n_rebuild_tensor_v2\n", &memo) || op(k, MARK) || storage(k, v) ||
+	    number(k, &v->offset) || number(k, &v->n) || op(k, TUPLE1) || number(k, &stride) || op(k, TUPLE1) ||
+	    boolean(k) || ordered(k) || op(k, TUPLE) || op(k, REDUCE))
+		return -1;
+	if (stride != 1)
+		return fault(k->fault, "data.pkl: a vector with gaps");
+	if (v->offset > v->stored || v->n > v->stored - v->offset)
+		return fault(k->fault, "data.pkl: a vector of %ld values from %ld on, of %ld", v->n, v->offset, v->stored);
+	return 0;
+}
+
+static int value(struct pickle *k, struct pt_view *v)
+{
+	static const char parameter[] = "torch._utils\n_rebuild_parameter\n";
+	int memo;
+
+	if (left(k) < sizeof parameter || memcmp(k->p + 1, parameter, sizeof parameter - 1))
+		return tensor(k, v);
+	return global(k, parameter, &memo) || tensor(k, v) || boolean(k) || ordered(k) || op(k, TUPLE3) ||
+	       op(k, REDUCE) ? -1 : 0;
+}
+
+static int item(struct pickle *k, struct pt_view *v)
+{
+	const char *p;
+	size_t n;
+
+	return text(k, NULL, &p, &n) || value(k, v) || op(k, SETITEM) ? -1 : 0;
+}
+
+static int state(struct pickle *k)
+{
+	const char *p;
+	size_t n;
+	long version;
+
+	return op(k, EMPTY_DICT) || text(k, "_metadata", &p, &n) || ordered(k) || text(k, "", &p, &n) ||
+	       op(k, EMPTY_DICT) || text(k, "version", &p, &n) || number(k, &version) || op(k, SETITEM) ||
+	       op(k, SETITEM) || op(k, SETITEM) || op(k, BUILD) ? -1 : 0;
+}
+
+int pt_pickle(struct pt_view *v, const void *pickle, size_t bytes, struct fault *f)
+{
+	struct pickle k = {pickle, pickle, (const uint8_t *)pickle + bytes, -1, f};
+	static const char dict[] = "collections\nOrderedDict\n";
+	int bad;
+
+	if (bytes < 3 || k.p[0] != PROTO || k.p[1] != 2)
+		return unknown(&k, k.p);
+	k.p += 2;
+	if (*k.p == EMPTY_DICT)
+		bad = op(&k, EMPTY_DICT) || item(&k, v);
+	else if (left(&k) > sizeof dict && !memcmp(k.p + 1, dict, sizeof dict - 1))
+		bad = ordered(&k) || item(&k, v) || (left(&k) && *k.p == EMPTY_DICT && state(&k));
+	else
+		bad = value(&k, v);
+	if (bad)
+		return -1;
+	return left(&k) == 1 && *k.p == STOP ? 0 : unknown(&k, k.p);
+}
+
+struct bytes { const uint8_t *p; size_t n; };
+
+/* The bytes of the one member NAME/what: 1, 0 when there is none, -1 with a fault. */
+static int find(const struct zip *z, const char *what, size_t n, struct bytes *b, struct fault *f)
+{
+	struct zip_member m, found;
+	size_t at = 0;
+	int rc, count = 0;
+
+	while ((rc = zip_next(z, &at, &m, f)) > 0) {
+		const char *slash = memchr(m.name, '/', m.name_n), *rest = slash ? slash + 1 : m.name;
+
+		if (!slash || m.name_n - (rest - m.name) != n || memcmp(rest, what, n))
+			continue;
+		if (count++)
+			return fault(f, "two members %.*s", n < 80 ? (int)n : 80, what);
+		found = m;
+	}
+	if (rc < 0 || !count)
+		return rc;
+	return zip_data(z, &found, &b->p, &b->n, f) ? -1 : 1;
+}
+
+int pt_parse(struct pt *t, const void *map, size_t bytes, struct fault *f)
+{
+	struct zip z;
+	struct bytes pickle, order, data;
+	struct pt_view v;
+	char key[64] = "data/";
+	int rc;
+
+	if (zip_open(&z, map, bytes, f) || (rc = find(&z, "data.pkl", 8, &pickle, f)) < 0)
+		return -1;
+	if (!rc)
+		return fault(f, "no data.pkl: not written by torch.save");
+	if ((rc = find(&z, "byteorder", 9, &order, f)) < 0)
+		return -1;
+	if (rc && (order.n != 6 || memcmp(order.p, "little", 6)))
+		return fault(f, "the byte order is not little");
+	if (pt_pickle(&v, pickle.p, pickle.n, f))
+		return -1;
+	if (v.key_n > sizeof key - 5)
+		return fault(f, "data.pkl: a storage of a strange name");
+	memcpy(key + 5, v.key, v.key_n);
+	if ((rc = find(&z, key, 5 + v.key_n, &data, f)) < 0)
+		return -1;
+	if (!rc || data.n != 4 * (size_t)v.stored)
+		return fault(f, rc ? "the storage is not of the size that data.pkl says" : "the storage is missing");
+	*t = (struct pt){data.p + 4 * v.offset, v.n};
+	return 0;
+}
+
+float pt_value(const struct pt *t, long i)
+{
+	float x;
+
+	memcpy(&x, t->data + 4 * i, 4);
+	return x;
+}

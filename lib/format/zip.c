@@ -1,0 +1,93 @@
+/* zip.c - see zip.h.
+ *
+ *   end record, the file's last 22 bytes and a comment:
+ *     0 "PK\5\6"  4 disk  6 its disk  8 members here  10 members  12 directory's bytes  16 its place  20 comment's bytes
+ *   a member in the directory, 46 bytes, then name, extra, comment:
+ *     0 "PK\1\2"  8 flags  10 method  16 CRC-32  20 packed  24 bytes  28 name  30 extra  32 comment  42 its place
+ *   and at its place, 30 bytes, then name, extra, data:
+ *     0 "PK\3\4"  26 name  28 extra
+ */
+#include "zip.h"
+
+#include <string.h>
+
+enum { END = 22, ENTRY = 46, LOCAL = 30, COMMENT_MOST = 65535 };
+
+static uint32_t u16(const uint8_t *p) { return p[0] | p[1] << 8; }
+static uint32_t u32(const uint8_t *p) { return u16(p) | u16(p + 2) << 16; }
+
+int zip_open(struct zip *z, const void *map, size_t bytes, struct fault *f)
+{
+	const uint8_t *p = map, *e;
+
+	for (size_t comment = 0; comment <= COMMENT_MOST && bytes >= END + comment; comment++) {
+		size_t at = bytes - END - comment;
+
+		e = p + at;
+		if (memcmp(e, "PK\5\6", 4) || u16(e + 20) != comment)
+			continue;
+		if (u16(e + 4) || u16(e + 6) || u16(e + 8) != u16(e + 10))
+			return fault(f, "a zip file of several disks");
+		if (u32(e + 16) > at || u32(e + 12) > at - u32(e + 16))
+			return fault(f, "the zip directory lies outside the file");
+		*z = (struct zip){p, bytes, u32(e + 16), u32(e + 16) + u32(e + 12)};
+		return 0;
+	}
+	return fault(f, "not a zip file, or cut short");
+}
+
+static uint32_t crc32_of(const void *data, size_t n)
+{
+	const uint8_t *p = data;
+	uint32_t crc = ~0u, table[256];
+
+	for (uint32_t i = 0; i < 256; i++) {
+		table[i] = i;
+		for (int k = 0; k < 8; k++)
+			table[i] = table[i] >> 1 ^ (table[i] & 1 ? 0xedb88320u : 0);
+	}
+	for (size_t i = 0; i < n; i++)
+		crc = crc >> 8 ^ table[(crc ^ p[i]) & 255];
+	return ~crc;
+}
+
+int zip_next(const struct zip *z, size_t *at, struct zip_member *m, struct fault *f)
+{
+	const uint8_t *e = z->map + z->directory + *at;
+	size_t left = z->end - z->directory - *at, more;
+
+	if (!left)
+		return 0;
+	if (left < ENTRY || memcmp(e, "PK\1\2", 4))
+		return fault(f, "the zip directory is broken");
+	more = u16(e + 28) + u16(e + 30) + u16(e + 32);
+	if (left - ENTRY < more)
+		return fault(f, "the zip directory is cut short");
+	m->name = (const char *)e + ENTRY;
+	m->name_n = u16(e + 28);
+	m->entry = e;
+	*at += ENTRY + more;
+	return 1;
+}
+
+int zip_data(const struct zip *z, const struct zip_member *m, const uint8_t **data, size_t *n, struct fault *f)
+{
+	const uint8_t *e = m->entry;
+	int name = m->name_n < 80 ? (int)m->name_n : 80;
+	size_t place = u32(e + 42), from;
+
+	*n = u32(e + 24);
+	if (u16(e + 8) & 1)
+		return fault(f, "%.*s is encrypted", name, m->name);
+	if (u16(e + 10) || u32(e + 20) != *n)
+		return fault(f, "%.*s is compressed", name, m->name);
+	if (place > z->directory || z->directory - place < LOCAL || memcmp(z->map + place, "PK\3\4", 4))
+		return fault(f, "%.*s is not where the zip directory says", name, m->name);
+	from = place + LOCAL + u16(z->map + place + 26) + u16(z->map + place + 28);
+	if (from > z->directory || z->directory - from < *n)
+		return fault(f, "%.*s runs into the zip directory", name, m->name);
+	*data = z->map + from;
+	if (crc32_of(*data, *n) != u32(e + 16))
+		return fault(f, "%.*s has another checksum", name, m->name);
+	return 0;
+}
