@@ -25,6 +25,8 @@ from transformers.utils import logging
 
 from tiny import loss, nll, open_model, path, read_rows
 
+NAMES = ["tiny-llama", "tiny-neox", "tiny-tied", "tiny-serial", "tiny-llama3", "tiny-mistral", "tiny-qwen2",
+         "tiny-phi3"]
 VOCAB = 96
 GREEDY = 12
 
@@ -257,8 +259,7 @@ def main():
     save_adapter("tiny-phi3", "tiny-phi3-lora", PHI3_ALL, 19)
     rows = read_rows()
     save_stream(rows)
-    for name in ["tiny-llama", "tiny-neox", "tiny-tied", "tiny-serial", "tiny-llama3", "tiny-mistral",
-                 "tiny-qwen2", "tiny-phi3"]:
+    for name in NAMES:
         make_gold(name, rows)
 
 
