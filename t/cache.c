@@ -75,6 +75,8 @@ static double pieces_off(struct model *m, struct adapter *a, const struct tokens
 		memcpy(fed, token + at, step * sizeof *fed);
 		fed[step] = 5;
 		model_next(c, fed, start, slot, 1 + with, logits);
+		if (at + step <= model_config(m)->rope.original)
+			continue;               /* shorter rows turn otherwise than the whole */
 		most = fmax(most, fabs(nll_of(logits, vocab, token[at + step]) - nll[at + step]));
 	}
 	cache_close(c);
@@ -147,5 +149,9 @@ int main(void)
 	check("tiny-neox");
 	check("tiny-tied");
 	check("tiny-serial");
+	check("tiny-llama3");
+	check("tiny-mistral");
+	check("tiny-qwen2");
+	check("tiny-phi3");
 	return tap_done();
 }

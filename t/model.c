@@ -270,14 +270,17 @@ static void check_gguf(const char *name)
 
 int main(void)
 {
-	static const char *const names[] = {"tiny-llama", "tiny-neox", "tiny-tied", "tiny-serial"};
+	static const char *const names[] = {"tiny-llama", "tiny-neox", "tiny-tied", "tiny-serial", "tiny-llama3",
+		"tiny-mistral", "tiny-qwen2", "tiny-phi3", NULL};
+	static const char *const ggufs[] = {"tiny-llama", "tiny-neox", "tiny-llama3", "tiny-mistral", "tiny-qwen2",
+		"tiny-phi3", NULL};
 
 	die_name("model.t");
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; names[i]; i++) {
 		check_model(names[i]);
 		check_bf16(names[i]);
 	}
-	check_gguf("tiny-llama");
-	check_gguf("tiny-neox");
+	for (int i = 0; ggufs[i]; i++)
+		check_gguf(ggufs[i]);
 	return tap_done();
 }

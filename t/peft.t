@@ -51,13 +51,18 @@ from_peft() {
 	close "$(losses "$1" "$TMP/new-$1")" "$b"; ok $? "$1: an adapter of all linear layers, written by peft now"
 }
 
-for model in tiny-llama tiny-neox tiny-tied tiny-serial; do by_peft $model; done
+for model in tiny-llama tiny-neox tiny-tied tiny-serial tiny-llama3 tiny-mistral tiny-qwen2 tiny-phi3; do by_peft $model; done
 to_peft tiny-llama auto
 to_peft tiny-neox dense,dense_4h_to_h
 to_peft tiny-tied all-linear
 to_peft tiny-serial query_key_value,dense_h_to_4h
+to_peft tiny-mistral auto
+to_peft tiny-qwen2 auto
+to_peft tiny-phi3 auto
 from_peft tiny-llama
 from_peft tiny-neox
+from_peft tiny-qwen2
+from_peft tiny-phi3
 
 # --init-adapter: no step of rate 0 changes what peft wrote
 train tiny-llama "$TMP/same" --init-adapter "$G/tiny-llama-lora" --lr 0

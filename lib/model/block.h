@@ -13,8 +13,8 @@ struct layer { struct mat gain1, bias1, gain2, bias2; struct linear at[SITES]; }
 /* What the tokens of one pass share. */
 struct pack {
 	struct spans spans;
-	const int32_t *position;       /* device, [tokens] */
-	const float *table;            /* rotary cos, sin by position */
+	const int32_t *position;       /* device, [tokens], their rope_entry */
+	const float *table;            /* rope_table */
 };
 
 /* theta at this block; site NULL: the model alone. */

@@ -1,4 +1,8 @@
-/* cache.c - generation: keys and values of the tokens so far, a row a slot. */
+/* cache.c - generation: keys and values of the tokens so far, a row a slot.
+ *
+ * A row that grows beyond rope.original turns by other rates from then on, its
+ * former tokens too: they are fed once more, as transformers does.
+ */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +15,7 @@ struct cache {
 	struct work *work;
 	struct cache_layer *layer;     /* [layers]; kv is [n * positions x key and value columns] */
 	long n, positions;
-	int32_t *filled;               /* host, [n] tokens in each slot */
+	int32_t *token, *filled;       /* host, [n x positions], [n]: the tokens of each slot */
 	int32_t *host, *ints;          /* one pass's integers, and their copy on the device */
 };
 
@@ -31,6 +35,7 @@ struct cache *cache_open(struct model *m, struct adapter *a, int n, long positio
 	c->n = n;
 	c->positions = positions;
 	c->work = work_open(m, a, room, 0);
+	c->token = xalloc(n * positions * sizeof *c->token);
 	c->filled = xzalloc(n, sizeof *c->filled);
 	c->host = xalloc((7 * room + 1) * sizeof *c->host);
 	c->ints = m->dev->op->alloc(m->dev, (7 * room + 1) * sizeof *c->ints);
@@ -49,18 +54,32 @@ void cache_close(struct cache *c)
 	c->model->dev->op->free(c->model->dev, c->ints);
 	work_close(c->work);
 	free(c->layer);
+	free(c->token);
 	free(c->filled);
 	free(c->host);
 	free(c);
 }
 
-/* One pass over the rows [0, n), whose tokens fit the work. */
-static void feed(struct cache *c, const int32_t *token, const int32_t *start, const int *slot, int n,
+/* The first token of a slot to feed when so many more come. */
+static long first(const struct cache *c, int slot, long more)
+{
+	long filled = c->filled[slot], original = c->model->config.rope.original;
+
+	return original && filled <= original && filled + more > original ? 0 : filled;
+}
+
+static long due(const struct cache *c, int slot, long more)
+{
+	return c->filled[slot] + more - first(c, slot, more);
+}
+
+/* One pass over the rows [0, n), whose `total` tokens due fit the work. */
+static void feed(struct cache *c, const int32_t *token, const int32_t *start, const int *slot, int n, long total,
                  float *logits)
 {
 	struct model *m = c->model;
 	const struct ops *op = m->dev->op;
-	long total = start[n] - start[0], vocab = m->config.vocab;
+	long vocab = m->config.vocab;
 	int32_t *position = c->host, *at = position + total, *q = at + total, *k = q + n + 1, *len = k + n;
 	int32_t *last = len + n, *id = last + n, *d = c->ints;
 	struct pack p = {.table = m->rope, .position = d};
@@ -68,14 +87,18 @@ static void feed(struct cache *c, const int32_t *token, const int32_t *start, co
 	long t = 0;
 
 	for (int i = 0; i < n; i++) {
-		int32_t *filled = &c->filled[slot[i]];
+		int32_t *filled = &c->filled[slot[i]], more = start[i + 1] - start[i];
+		long j = first(c, slot[i], more);
 
-		q[i] = start[i] - start[0];
+		q[i] = (int32_t)t;
 		k[i] = (int32_t)(slot[i] * c->positions);
-		assert(*filled + start[i + 1] - start[i] <= c->positions);
-		for (int j = start[i]; j < start[i + 1]; j++, t++) {
-			position[t] = (*filled)++;
-			at[t] = k[i] + position[t];
+		assert(*filled + more <= c->positions);
+		memcpy(c->token + k[i] + *filled, token + start[i], more * sizeof *token);
+		*filled += more;
+		for (; j < *filled; j++, t++) {
+			position[t] = (int32_t)rope_entry(&m->config.rope, j, *filled);
+			at[t] = (int32_t)(k[i] + j);
+			id[t] = c->token[at[t]];
 		}
 		len[i] = *filled;
 		last[i] = (int32_t)t - 1;
@@ -83,7 +106,6 @@ static void feed(struct cache *c, const int32_t *token, const int32_t *start, co
 			p.spans.longest = len[i];
 	}
 	q[n] = (int32_t)total;
-	memcpy(id, token + start[0], total * sizeof *id);
 	op->put(m->dev, d, c->host, (id + total - c->host) * sizeof *d);
 	p.spans.q = d + (q - c->host);
 	p.spans.k = d + (k - c->host);
@@ -103,8 +125,15 @@ static void feed(struct cache *c, const int32_t *token, const int32_t *start, co
 void model_next(struct cache *c, const int32_t *token, const int32_t *start, const int *slot, int n, float *logits)
 {
 	for (int from = 0, to; from < n; from = to) {
-		for (to = from + 1; to < n && start[to + 1] - start[from] <= c->work->tokens; to++)
-			;
-		feed(c, token, start + from, slot + from, to - from, logits + (long)from * c->model->config.vocab);
+		long total = 0;
+
+		for (to = from; to < n; to++) {
+			long next = due(c, slot[to], start[to + 1] - start[to]);
+
+			if (to > from && total + next > c->work->tokens)
+				break;
+			total += next;
+		}
+		feed(c, token, start + from, slot + from, to - from, total, logits + (long)from * c->model->config.vocab);
 	}
 }

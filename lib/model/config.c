@@ -5,32 +5,66 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { LONGEST = 1 << 24 };             /* a window of so many tokens hides none */
+
+static const struct part llama_part[] = {
+	{QKV, "self_attn.q_proj", "attn_q", QUERY},
+	{QKV, "self_attn.k_proj", "attn_k", KEY},
+	{QKV, "self_attn.v_proj", "attn_v", VALUE},
+	{OUT, "self_attn.o_proj", "attn_output", WHOLE},
+	{UP, "mlp.gate_proj", "ffn_gate", GATE},
+	{UP, "mlp.up_proj", "ffn_up", GATED},
+	{DOWN, "mlp.down_proj", "ffn_down", WHOLE},
+	{0}
+};
+
+static const struct part phi3_part[] = {
+	{QKV, "self_attn.qkv_proj", "attn_qkv", WHOLE},
+	{OUT, "self_attn.o_proj", "attn_output", WHOLE},
+	{UP, "mlp.gate_up_proj", "ffn_up", WHOLE},
+	{DOWN, "mlp.down_proj", "ffn_down", WHOLE},
+	{0}
+};
+
+static const struct part neox_part[] = {
+	{QKV, "attention.query_key_value", "attn_qkv", WHOLE},
+	{OUT, "attention.dense", "attn_output", WHOLE},
+	{UP, "mlp.dense_h_to_4h", "ffn_up", WHOLE},
+	{DOWN, "mlp.dense_4h_to_h", "ffn_down", WHOLE},
+	{0}
+};
+
+/* A GGUF file of Mistral calls itself llama, and is found as that. */
 static const struct family families[] = {
 	{
 		.name = "llama", .gguf = "llama",
 		.embed = "model.embed_tokens", .final_norm = "model.norm", .head = "lm_head",
 		.block = "model.layers.%ld", .norm1 = "input_layernorm", .norm2 = "post_attention_layernorm",
-		.part = {
-			{QKV, "self_attn.q_proj", "attn_q", QUERY},
-			{QKV, "self_attn.k_proj", "attn_k", KEY},
-			{QKV, "self_attn.v_proj", "attn_v", VALUE},
-			{OUT, "self_attn.o_proj", "attn_output", WHOLE},
-			{UP, "mlp.gate_proj", "ffn_gate", GATE},
-			{UP, "mlp.up_proj", "ffn_up", GATED},
-			{DOWN, "mlp.down_proj", "ffn_down", WHOLE},
-		},
-		.targets = "q_proj,v_proj", .rms = 1, .gguf_rotated = 1,
+		.part = llama_part,
+		.targets = "q_proj,v_proj", .rms = 1, .gated = 1, .gguf_rotated = 1,
+	}, {
+		.name = "mistral", .gguf = "llama",
+		.embed = "model.embed_tokens", .final_norm = "model.norm", .head = "lm_head",
+		.block = "model.layers.%ld", .norm1 = "input_layernorm", .norm2 = "post_attention_layernorm",
+		.part = llama_part,
+		.targets = "q_proj,v_proj", .rms = 1, .gated = 1, .gguf_rotated = 1, .window = 4096,
+	}, {
+		.name = "qwen2", .gguf = "qwen2",
+		.embed = "model.embed_tokens", .final_norm = "model.norm", .head = "lm_head",
+		.block = "model.layers.%ld", .norm1 = "input_layernorm", .norm2 = "post_attention_layernorm",
+		.part = llama_part,
+		.targets = "q_proj,v_proj", .rms = 1, .gated = 1,
+	}, {
+		.name = "phi3", .gguf = "phi3",
+		.embed = "model.embed_tokens", .final_norm = "model.norm", .head = "lm_head",
+		.block = "model.layers.%ld", .norm1 = "input_layernorm", .norm2 = "post_attention_layernorm",
+		.part = phi3_part,
+		.targets = "qkv_proj", .rms = 1, .gated = 1, .window = LONGEST,
 	}, {
 		.name = "gpt_neox", .gguf = "gptneox",
 		.embed = "gpt_neox.embed_in", .final_norm = "gpt_neox.final_layer_norm", .head = "embed_out",
 		.block = "gpt_neox.layers.%ld", .norm1 = "input_layernorm", .norm2 = "post_attention_layernorm",
-		.part = {
-			{QKV, "attention.query_key_value", "attn_qkv", WHOLE},
-			{OUT, "attention.dense", "attn_output", WHOLE},
-			{UP, "mlp.dense_h_to_4h", "ffn_up", WHOLE},
-			{DOWN, "mlp.dense_4h_to_h", "ffn_down", WHOLE},
-		},
-		.targets = "query_key_value", .interleaved = 1,
+		.part = neox_part, .targets = "query_key_value", .interleaved = 1,
 	},
 	{0}
 };
@@ -77,8 +111,8 @@ static int settle(struct config *c, double rotary_share, struct fault *f)
 	c->rotary = (int)(h->dim * rotary_share);
 	if (c->rotary < 2 || c->rotary > h->dim || c->rotary % 2)
 		return fault(f, "rotary columns: %d of a head's %d", c->rotary, h->dim);
-	if (!(c->theta > 0) || !isfinite(c->theta) || !(c->eps > 0 && c->eps < 1))
-		return fault(f, "rotary base %g, norm epsilon %g", c->theta, c->eps);
+	if (!(c->eps > 0 && c->eps < 1))
+		return fault(f, "norm epsilon %g", c->eps);
 
 	h->scale = (float)(1 / sqrt(h->dim));
 	h->q_stride = h->kv_stride = h->dim;
@@ -95,10 +129,8 @@ static int settle(struct config *c, double rotary_share, struct fault *f)
 
 static int activation(struct config *c, const char *name, struct fault *f)
 {
-	int gated = 0;
+	int gated = c->family->gated;
 
-	for (const struct part *p = c->family->part; p->module; p++)
-		gated |= p->extent == GATE;
 	if (gated && !strcmp(name, "silu"))
 		c->act = SILU_GATE;
 	else if (!gated && !strcmp(name, "gelu"))
@@ -121,12 +153,23 @@ static int unknown(struct fault *f, const char *key, const char *name)
 	return fault(f, "%s \"%.60s\" is not a model family that seal knows (%s)", key, name, known);
 }
 
+static int window(struct config *c, const json_t *j, struct fault *f)
+{
+	long n = json_long(j, "sliding_window", c->family->window);
+
+	if (!c->family->window && json_flag(j, "use_sliding_window", 0))
+		return fault(f, "use_sliding_window is not supported for %s", c->family->name);
+	if (!c->family->window || json_is_null(json_object_get(j, "sliding_window")))
+		return 0;
+	if (n < 1)
+		return fault(f, "sliding_window %ld", n);
+	c->heads.window = n < LONGEST ? (int)n : 0;
+	return 0;
+}
+
 int config_json(struct config *c, const json_t *j, struct fault *f)
 {
 	const char *type = json_text(j, "model_type", "");
-	const json_t *rope = json_object_get(j, "rope_parameters");
-	const json_t *scaling = rope ? rope : json_object_get(j, "rope_scaling");
-	const char *kind = json_text(scaling, "rope_type", json_text(scaling, "type", "default"));
 	double share;
 
 	memset(c, 0, sizeof *c);
@@ -134,8 +177,6 @@ int config_json(struct config *c, const json_t *j, struct fault *f)
 		;
 	if (!c->family->name)
 		return unknown(f, "model_type", type);
-	if (strcmp(kind, "default"))
-		return fault(f, "rope_type \"%.40s\" is not supported", kind);
 	c->vocab = json_long(j, "vocab_size", 0);
 	c->dim = json_long(j, "hidden_size", 0);
 	c->layers = json_long(j, "num_hidden_layers", 0);
@@ -144,15 +185,14 @@ int config_json(struct config *c, const json_t *j, struct fault *f)
 	c->heads.kv = (int)json_long(j, "num_key_value_heads", c->heads.q);
 	if (c->heads.q > 0)
 		c->heads.dim = (int)json_long(j, "head_dim", c->dim / c->heads.q);
-	c->theta = json_number(rope, "rope_theta", json_number(j, "rope_theta", json_number(j, "rotary_emb_base", 10000)));
-	share = json_number(rope, "partial_rotary_factor",
+	share = json_number(rope_parameters(j), "partial_rotary_factor",
 	                    json_number(j, "partial_rotary_factor", json_number(j, "rotary_pct", c->family->rms ? 1 : .25)));
 	c->parallel = c->family->rms ? 0 : json_flag(j, "use_parallel_residual", 1);
 	c->tied = json_flag(j, "tie_word_embeddings", 0);
 	c->eps = (float)json_number(j, c->family->rms ? "rms_norm_eps" : "layer_norm_eps", 1e-5);
-	if (activation(c, json_text(j, "hidden_act", c->family->rms ? "silu" : "gelu"), f))
+	if (activation(c, json_text(j, "hidden_act", c->family->rms ? "silu" : "gelu"), f) || window(c, j, f) || settle(c, share, f))
 		return -1;
-	return settle(c, share, f);
+	return rope_json(&c->rope, c->rotary / 2, j, f);
 }
 
 static long metadata(const struct gguf *g, const char *arch, const char *key, long otherwise)
@@ -174,9 +214,11 @@ static double metadata_real(const struct gguf *g, const char *arch, const char *
 int config_gguf(struct config *c, const struct gguf *g, struct fault *f)
 {
 	const struct gguf_value *arch = gguf_find(g, "general.architecture");
-	const struct gguf_value *tokens = gguf_find(g, "tokenizer.ggml.tokens"), *scaling;
+	const struct gguf_value *tokens = gguf_find(g, "tokenizer.ggml.tokens");
 	const char *a;
-	char type[64] = "", key[96];
+	char type[64] = "";
+	double share;
+	long seen;
 
 	memset(c, 0, sizeof *c);
 	if (arch && arch->kind == GGUF_TEXT)
@@ -186,11 +228,6 @@ int config_gguf(struct config *c, const struct gguf *g, struct fault *f)
 	if (!c->family->name)
 		return unknown(f, "general.architecture", type);
 	a = c->family->gguf;
-	snprintf(key, sizeof key, "%s.rope.scaling.type", a);
-	scaling = gguf_find(g, key);
-	if (gguf_tensor(g, "rope_freqs.weight") ||
-	    (scaling && !(scaling->kind == GGUF_TEXT && scaling->n == 4 && !memcmp(scaling->text, "none", 4))))
-		return fault(f, "scaled rotary frequencies (rope_freqs, rope.scaling) are not supported");
 	c->vocab = metadata(g, a, "vocab_size", tokens ? tokens->count : 0);
 	c->dim = metadata(g, a, "embedding_length", 0);
 	c->layers = metadata(g, a, "block_count", 0);
@@ -199,7 +236,8 @@ int config_gguf(struct config *c, const struct gguf *g, struct fault *f)
 	c->heads.kv = (int)metadata(g, a, "attention.head_count_kv", c->heads.q);
 	if (c->heads.q > 0)
 		c->heads.dim = (int)metadata(g, a, "attention.key_length", c->dim / c->heads.q);
-	c->theta = metadata_real(g, a, "rope.freq_base", 10000);
+	seen = metadata(g, a, "attention.sliding_window", 0);
+	c->heads.window = seen > 0 && seen < LONGEST ? (int)seen : 0;
 	c->parallel = c->family->rms ? 0 : (int)metadata(g, a, "use_parallel_residual", 1);
 	c->tied = !gguf_tensor(g, "output.weight");
 	c->eps = (float)metadata_real(g, a, c->family->rms ? "attention.layer_norm_rms_epsilon"
@@ -208,5 +246,8 @@ int config_gguf(struct config *c, const struct gguf *g, struct fault *f)
 		return -1;
 	if (c->heads.dim < 1)
 		return fault(f, "%s.attention.head_count is missing", a);
-	return settle(c, (double)metadata(g, a, "rope.dimension_count", c->heads.dim) / c->heads.dim, f);
+	share = (double)metadata(g, a, "rope.dimension_count", c->heads.dim) / c->heads.dim;
+	if (settle(c, share, f))
+		return -1;
+	return rope_gguf(&c->rope, c->rotary / 2, g, a, f);
 }

@@ -6,8 +6,7 @@
 #define SEAL_CONFIG_H
 
 #include "../../kernels/ops.h"
-#include "../format/gguf.h"
-#include "../format/jsonl.h"
+#include "rope.h"
 
 /* The linear layers of a block, each one matrix product. */
 enum site { QKV, OUT, UP, DOWN, SITES };
@@ -23,16 +22,16 @@ struct part {
 	enum extent extent;
 };
 
-enum { PARTS = 8 };
-
 struct family {
 	const char *name, *gguf;   /* model_type of config.json; general.architecture */
 	const char *embed, *final_norm, *head;     /* Hugging Face's names, without ".weight" */
 	const char *block;         /* "model.layers.%ld" */
 	const char *norm1, *norm2; /* below the block */
-	struct part part[PARTS];   /* ends with module NULL */
+	const struct part *part;   /* ends with module NULL */
 	const char *targets;       /* default LoRA targets, comma-separated */
 	int rms;                   /* RMSNorm, else LayerNorm */
+	int gated;                 /* mlp: act(gate) up, gate and up being halves of one layer's output */
+	long window;               /* a config.json's sliding_window where it has none; 0: not read */
 	int interleaved;           /* q, k, v of a head adjacent (GPT-NeoX), else all q, all k, all v */
 	int gguf_rotated;          /* GGUF's q and k have the two halves of a head's rotary pairs interleaved */
 };
@@ -43,7 +42,7 @@ struct config {
 	struct heads heads;        /* strides and scale included */
 	long k_at, v_at, qkv;      /* columns of the qkv activation where k, v start; its width */
 	int rotary;                /* columns of a head that rotate */
-	double theta;              /* rotary base */
+	struct rope rope;
 	enum act act;
 	int parallel;              /* attention and mlp both read x */
 	int tied;                  /* head = embed */

@@ -1,7 +1,6 @@
 /* model.c - opening a model: which tensor goes where. */
 #include "model_in.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,27 +132,23 @@ struct dev *model_dev(const struct model *m) { return m->dev; }
 enum dtype model_dtype(const struct model *m) { return m->type; }
 uint64_t model_hash(const struct model *m) { return weights_hash(m->weights); }
 
-/* table[position][j] = cos(position theta^(-2j/rotary)), then the sines. */
 void model_positions(struct model *m, long n)
 {
-	const struct config *c = &m->config;
-	long half = c->rotary / 2;
+	const struct rope *r = &m->config.rope;
 	float *table;
+	long entries;
+	size_t bytes;
 
 	if (n <= m->positions)
 		return;
 	n = (n + 255) / 256 * 256;
-	table = xalloc(n * c->rotary * sizeof *table);
-	for (long p = 0; p < n; p++)
-		for (long j = 0; j < half; j++) {
-			double angle = p * pow(c->theta, -2.0 * j / c->rotary);
-
-			table[p * c->rotary + j] = (float)cos(angle);
-			table[p * c->rotary + half + j] = (float)sin(angle);
-		}
+	entries = rope_entry(r, n, 0);
+	bytes = entries * 2 * r->pairs * sizeof *table;
+	table = xalloc(bytes);
+	rope_table(r, table, entries);
 	m->dev->op->free(m->dev, m->rope);
-	m->rope = m->dev->op->alloc(m->dev, n * c->rotary * sizeof *table);
-	m->dev->op->put(m->dev, m->rope, table, n * c->rotary * sizeof *table);
+	m->rope = m->dev->op->alloc(m->dev, bytes);
+	m->dev->op->put(m->dev, m->rope, table, bytes);
 	m->positions = n;
 	free(table);
 }

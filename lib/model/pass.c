@@ -20,7 +20,7 @@ static long round_up(long n) { return (n + ROUND - 1) / ROUND * ROUND; }
 struct packed {                        /* host */
 	long tokens, rows, trained, room;
 	int longest;
-	int32_t *id, *position;        /* [tokens] */
+	int32_t *id, *position;        /* [tokens]; the position's rope_entry */
 	int32_t *q, *len;              /* [rows + 1], [rows] */
 	int32_t *at, *target;          /* [trained]: predicted from row `at` of the activations */
 	float *weight;                 /* [trained] */
@@ -50,11 +50,11 @@ static void packed_close(struct packed *p)
 	free(p->weight);
 }
 
-static void add_tokens(struct packed *p, const int32_t *token, long n)
+static void add_tokens(struct packed *p, const struct rope *rope, const int32_t *token, long n)
 {
 	for (long i = 0; i < n; i++) {
 		p->id[p->tokens + i] = token ? token[i] : 0;
-		p->position[p->tokens + i] = (int32_t)i;
+		p->position[p->tokens + i] = (int32_t)rope_entry(rope, i, n);
 	}
 	p->len[p->rows++] = (int32_t)n;
 	p->tokens += n;
@@ -85,7 +85,7 @@ static void add_row(struct packed *p, const struct model *m, const struct tokens
 		if (token[i] < 0 || token[i] >= m->config.vocab)
 			die("row %s: token %d is not among the model's %ld", tokens_id(d, row, id, sizeof id), token[i],
 			    m->config.vocab);
-	add_tokens(p, token, n);
+	add_tokens(p, &m->config.rope, token, n);
 	for (long i = 1; i < n; i++)
 		if (all || train[i]) {
 			p->at[p->trained] = (int32_t)(begin + i - 1);
@@ -210,7 +210,7 @@ static void run(struct model *m, const struct adapter *a, struct packed *p, int 
 	struct mat x;
 
 	if (round_up(p->tokens) > p->tokens)
-		add_tokens(p, NULL, round_up(p->tokens) - p->tokens);
+		add_tokens(p, &m->config.rope, NULL, round_up(p->tokens) - p->tokens);
 	for (long i = p->trained; i < round_up(p->trained); i++) {
 		p->at[i] = 0;
 		p->target[i] = -1;

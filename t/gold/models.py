@@ -19,11 +19,14 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.numpy import save_file as numpy_save
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, GPTNeoXConfig, LlamaConfig
+from transformers import (AutoModelForCausalLM, GPTNeoXConfig, LlamaConfig, MistralConfig, Phi3Config,
+                          Qwen2Config)
 from transformers.utils import logging
 
 from tiny import loss, nll, open_model, path, read_rows
 
+NAMES = ["tiny-llama", "tiny-neox", "tiny-tied", "tiny-serial", "tiny-llama3", "tiny-mistral", "tiny-qwen2",
+         "tiny-phi3"]
 VOCAB = 96
 GREEDY = 12
 
@@ -48,7 +51,25 @@ TIED = {**LLAMA, "num_hidden_layers": 1, "head_dim": 16, "tie_word_embeddings": 
 SERIAL = {**NEOX, "num_hidden_layers": 1, "use_parallel_residual": False, "hidden_act": "gelu_new",
           "intermediate_size": 64, "rotary_pct": 0.25, "num_attention_heads": 2}
 
+# Llama 3.1's scaling, with lengths at which a small head has all three kinds of frequency.
+LLAMA3 = {**LLAMA, "num_hidden_layers": 1, "rope_theta": 500.0, "max_position_embeddings": 512,
+          "rope_scaling": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+                           "original_max_position_embeddings": 64}}
+# A window shorter than most rows.
+MISTRAL = {**LLAMA, "architectures": ["MistralForCausalLM"], "model_type": "mistral", "sliding_window": 8,
+           "rope_scaling": {"type": "linear", "factor": 2.0}}
+for unread in "attention_bias", "mlp_bias":
+    del MISTRAL[unread]
+QWEN2 = {**MISTRAL, "architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "use_sliding_window": False,
+         "max_window_layers": 2, "rope_scaling": None, "rope_theta": 1000000.0, "rms_norm_eps": 1e-6}
+# Rows of up to 24 tokens take the short factors; one of the rows grows beyond while it is continued.
+PHI3 = {**MISTRAL, "architectures": ["Phi3ForCausalLM"], "model_type": "phi3", "sliding_window": 40,
+        "max_position_embeddings": 96, "original_max_position_embeddings": 24, "pad_token_id": 0,
+        "rope_scaling": {"type": "longrope", "short_factor": [1.0, 1.1, 1.25, 1.5],
+                         "long_factor": [1.5, 2.0, 4.0, 9.0]}}
+
 LLAMA_ALL = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+PHI3_ALL = ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]
 NEOX_ALL = ["query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"]
 
 
@@ -164,8 +185,9 @@ def greedy(model, row):
     x = torch.tensor([row["tokens"]])
     y = model.generate(input_ids=x, attention_mask=torch.ones_like(x), do_sample=False,
                        max_new_tokens=GREEDY)[0, x.shape[1]:]
-    with torch.no_grad():
-        logits = model(input_ids=torch.cat([x[0], y])[None]).logits[0, -GREEDY - 1:-1]
+    with torch.no_grad():       # each token from the row so far
+        logits = torch.stack([model(input_ids=torch.cat([x[0], y[:i]])[None], use_cache=False).logits[0, -1]
+                              for i in range(GREEDY)])
     top = logits.topk(2).values
     assert (logits.argmax(-1) == y).all() and len(y) == GREEDY
     margin = (top[:, 0] - top[:, 1]).min().item()
@@ -222,14 +244,22 @@ def main():
     one_file(*save("tiny-neox", NEOX, GPTNeoXConfig, 2, False))
     two_files(*save("tiny-tied", TIED, LlamaConfig, 3, True))
     one_file(*save("tiny-serial", SERIAL, GPTNeoXConfig, 4, True), torch.bfloat16)
+    one_file(*save("tiny-llama3", LLAMA3, LlamaConfig, 5, False), torch.float16)
+    one_file(*save("tiny-mistral", MISTRAL, MistralConfig, 6, False), torch.float16)
+    one_file(*save("tiny-qwen2", QWEN2, Qwen2Config, 7, True), torch.float16)
+    one_file(*save("tiny-phi3", PHI3, Phi3Config, 10, False), torch.float16)
     save_adapter("tiny-llama", "tiny-llama-lora", LLAMA_ALL, 11)
     save_adapter("tiny-neox", "tiny-neox-lora", NEOX_ALL, 12)
     save_adapter("tiny-tied", "tiny-tied-lora", ["q_proj", "o_proj"], 13)
     save_adapter("tiny-serial", "tiny-serial-lora", ["query_key_value", "dense_4h_to_h"], 14)
     save_adapter("tiny-llama", "tiny-llama-qv", ["q_proj", "v_proj"], 15)
+    save_adapter("tiny-llama3", "tiny-llama3-lora", ["q_proj", "k_proj"], 16)
+    save_adapter("tiny-mistral", "tiny-mistral-lora", ["q_proj", "v_proj"], 17)
+    save_adapter("tiny-qwen2", "tiny-qwen2-lora", ["q_proj", "k_proj", "v_proj", "down_proj"], 18)
+    save_adapter("tiny-phi3", "tiny-phi3-lora", PHI3_ALL, 19)
     rows = read_rows()
     save_stream(rows)
-    for name in ["tiny-llama", "tiny-neox", "tiny-tied", "tiny-serial"]:
+    for name in NAMES:
         make_gold(name, rows)
 
 

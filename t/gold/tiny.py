@@ -4,6 +4,7 @@ transformers computes norms and rotary angles in float32 even in a float64
 model; exact() replaces those two by the same formulas without the casts.
 """
 import json
+import math
 import os
 
 import torch
@@ -20,14 +21,32 @@ def rms_norm(self, x):
     return self.weight * x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.variance_epsilon)
 
 
+def llama3(frequency, p):
+    """Less than low waves within the original context: divided; more than high: as they are."""
+    low, high = p["low_freq_factor"], p["high_freq_factor"]
+    waves = p["original_max_position_embeddings"] * frequency / (2 * math.pi)
+    smooth = ((waves - low) / (high - low)).clamp(0, 1)
+    return frequency * (smooth + (1 - smooth) / p["factor"])
+
+
 def rotary(self, x, position_ids):
     p = self.config.rope_parameters
     dim = getattr(self.config, "head_dim", None) or self.config.hidden_size // self.config.num_attention_heads
     dim = int(dim * p.get("partial_rotary_factor", 1.0))
     frequency = p["rope_theta"] ** (-torch.arange(0, dim, 2, dtype=torch.float64) / dim)
+    kind = p["rope_type"]
+    if kind == "linear":
+        frequency /= p["factor"]
+    elif kind == "llama3":
+        frequency = llama3(frequency, p)
+    elif kind == "longrope":
+        beyond = position_ids.max() + 1 > p["original_max_position_embeddings"]
+        frequency /= torch.tensor(p["long_factor" if beyond else "short_factor"], dtype=torch.float64)
+    else:
+        assert kind == "default"
     angle = position_ids[..., None].double() * frequency
     angle = torch.cat((angle, angle), dim=-1)
-    return angle.cos().to(x.dtype), angle.sin().to(x.dtype)
+    return angle.cos().to(x.dtype) * self.attention_scaling, angle.sin().to(x.dtype) * self.attention_scaling
 
 
 def exact(model):

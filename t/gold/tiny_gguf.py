@@ -1,13 +1,17 @@
-"""tiny_gguf.py - tiny-llama and tiny-neox as GGUF files, as llama.cpp's converter
-lays them out: llama's q and k with the two halves of each head's rotary pairs
-interleaved, gptneox's fused matrix as all q, all k, all v.
+"""tiny_gguf.py - tiny models as GGUF files, as llama.cpp's converter lays them out:
+llama's q and k with the two halves of each head's rotary pairs interleaved, qwen2's
+as they are, gptneox's fused matrix as all q, all k, all v, phi3's fused as they are;
+llama3's and longrope's factors as tensors.  (The converter leaves Mistral's window
+out; here it is said as for other architectures.)
 
     python3 t/gold/tiny_gguf.py         (after models.py; needs PyPI's gguf)
 """
 import json
+import math
 import os
 
 import gguf
+import numpy as np
 from safetensors.numpy import load_file
 
 from tiny import path
@@ -17,6 +21,7 @@ LLAMA = {"self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.
          "mlp.down_proj": "ffn_down", "input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm"}
 NEOX = {"attention.query_key_value": "attn_qkv", "attention.dense": "attn_output", "mlp.dense_h_to_4h": "ffn_up",
         "mlp.dense_4h_to_h": "ffn_down", "input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm"}
+PHI3 = {"self_attn.qkv_proj": "attn_qkv", "mlp.gate_up_proj": "ffn_up"}
 OUTER = {"model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output",
          "gpt_neox.embed_in": "token_embd", "gpt_neox.final_layer_norm": "output_norm", "embed_out": "output"}
 
@@ -29,21 +34,36 @@ def separate(w, heads):
     return w.reshape(heads, 3, w.shape[0] // heads // 3, -1).swapaxes(0, 1).reshape(w.shape)
 
 
-def tensors(name, config):
+def llama3_factors(rope, theta, dim):
+    low, high = rope["low_freq_factor"], rope["high_freq_factor"]
+    for j in range(0, dim, 2):
+        waves = rope["original_max_position_embeddings"] * theta ** (-j / dim) / (2 * math.pi)
+        smooth = (waves - low) / (high - low)
+        yield 1.0 if waves > high else rope["factor"] if waves < low else 1 / ((1 - smooth) / rope["factor"] + smooth)
+
+
+def tensors(name, config, arch):
     heads = config["num_attention_heads"]
+    rope = config.get("rope_scaling") or {}
+    if rope.get("rope_type") == "llama3":
+        factors = llama3_factors(rope, config["rope_theta"], config["hidden_size"] // heads)
+        yield "rope_freqs.weight", np.array(list(factors), np.float32)
+    if rope.get("type") == "longrope":
+        yield "rope_factors_long.weight", np.array(rope["long_factor"], np.float32)
+        yield "rope_factors_short.weight", np.array(rope["short_factor"], np.float32)
     for key, w in sorted(load_file(os.path.join(path(name), "model.safetensors")).items()):
         stem, kind = key.rsplit(".", 1)
         if stem in OUTER:
             yield f"{OUTER[stem]}.{kind}", w
             continue
         layer, module = stem.split("layers.")[1].split(".", 1)
-        if module == "self_attn.q_proj":
+        if arch == "llama" and module == "self_attn.q_proj":
             w = rotated(w, heads)
-        if module == "self_attn.k_proj":
+        if arch == "llama" and module == "self_attn.k_proj":
             w = rotated(w, config["num_key_value_heads"])
         if module == "attention.query_key_value":
             w = separate(w, heads)
-        yield f"blk.{layer}.{(LLAMA | NEOX)[module]}.{kind}", w
+        yield f"blk.{layer}.{(LLAMA | NEOX | PHI3)[module]}.{kind}", w
 
 
 def write(name, arch):
@@ -57,17 +77,29 @@ def write(name, arch):
     out.add_block_count(config["num_hidden_layers"])
     out.add_feed_forward_length(config["intermediate_size"])
     out.add_head_count(config["num_attention_heads"])
-    if arch == "llama":
+    if arch != "gptneox":
+        rope = config.get("rope_scaling") or {}
         out.add_head_count_kv(config["num_key_value_heads"])
         out.add_layer_norm_rms_eps(config["rms_norm_eps"])
-        out.add_rope_freq_base(config["rope_theta"])
-        out.add_rope_dimension_count(head)
+        out.add_rope_freq_base((config.get("rope_parameters") or config)["rope_theta"])
+        if arch != "qwen2":
+            out.add_rope_dimension_count(head)
+        if config.get("sliding_window"):
+            out.add_sliding_window(config["sliding_window"])
+        if rope.get("type") == "linear":
+            out.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
+            out.add_rope_scaling_factor(rope["factor"])
+        if arch == "phi3":
+            original = config["original_max_position_embeddings"]
+            out.add_rope_scaling_orig_ctx_len(original)
+            scale = config["max_position_embeddings"] / original
+            out.add_rope_scaling_attn_factors(math.sqrt(1 + math.log(scale) / math.log(original)))
     else:
         out.add_layer_norm_eps(config["layer_norm_eps"])
         out.add_rope_dimension_count(int(head * config["rotary_pct"]))
         out.add_parallel_residual(config["use_parallel_residual"])
-    for key, w in tensors(name, config):
-        out.add_tensor(key, w)
+    for key, w in tensors(name, config, arch):
+        out.add_tensor(key, w if w.ndim > 1 else w.astype(np.float32))
     out.write_header_to_file()
     out.write_kv_data_to_file()
     out.write_tensors_to_file()
@@ -76,3 +108,7 @@ def write(name, arch):
 
 write("tiny-llama", "llama")
 write("tiny-neox", "gptneox")
+write("tiny-llama3", "llama")
+write("tiny-mistral", "llama")
+write("tiny-qwen2", "qwen2")
+write("tiny-phi3", "phi3")

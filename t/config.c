@@ -1,0 +1,99 @@
+/* config.c - what config.json says of families, windows and rotary scaling, and
+ * what of it is refused. */
+#include <math.h>
+
+#include "../lib/model/config.h"
+#include "tap.h"
+
+#define SIZES "\"vocab_size\":96,\"hidden_size\":32,\"num_hidden_layers\":2,\"intermediate_size\":48," \
+	"\"num_attention_heads\":4,\"num_key_value_heads\":2,\"max_position_embeddings\":96"
+
+/* type: what follows "model_type": ; 0 when it is taken */
+static int take(struct config *c, const char *type, const char *more, struct fault *why)
+{
+	char text[1024];
+	json_t *j;
+	int r;
+
+	snprintf(text, sizeof text, "{\"model_type\":%s," SIZES "%s}", type, more);
+	j = json_parse(text, strlen(text), why);
+	if (!j)
+		die("%s: %s", text, why->text);
+	r = config_json(c, j, why);
+	json_decref(j);
+	return r;
+}
+
+static void refused(const char *type, const char *more, const char *said)
+{
+	struct config c;
+	struct fault why = {0};
+
+	ok(take(&c, type, more, &why) && strstr(why.text, said), "%s%s: \"%s\"", type, more, why.text);
+}
+
+static struct config taken(const char *type, const char *more)
+{
+	struct config c;
+	struct fault why = {0};
+	int r = take(&c, type, more, &why);
+
+	ok(!r, "%s%s is taken%s%s", type, more, r ? ": " : "", why.text);
+	return c;
+}
+
+static void refusals(void)
+{
+	refused("\"gemma\"", "", "model_type \"gemma\" is not a model family that seal knows (llama, mistral, qwen2, phi3");
+	refused("7", "", "model_type \"\" is not");
+	refused("\"llama\"", ",\"rope_scaling\":{\"type\":\"dynamic\",\"factor\":2}", "rope_type \"dynamic\" is not supported");
+	refused("\"qwen2\"", ",\"rope_parameters\":{\"rope_type\":\"yarn\",\"factor\":4}", "rope_type \"yarn\" is not supported");
+	refused("\"llama\"", ",\"rope_scaling\":{\"type\":\"linear\"}", "linear rope scaling by 0");
+	refused("\"llama\"", ",\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8}", "low_freq_factor 0");
+	refused("\"phi3\"", ",\"rope_scaling\":{\"type\":\"longrope\",\"long_factor\":[1,1,1]}", "long_factor is not a list of 4");
+	refused("\"phi3\"", ",\"rope_scaling\":{\"type\":\"longrope\",\"long_factor\":[1,1,1,0]}", "long_factor: factor 3 is 0");
+	refused("\"phi3\"", ",\"original_max_position_embeddings\":0,\"rope_scaling\":{\"type\":\"su\","
+	        "\"long_factor\":[1,1,1,1],\"short_factor\":[1,1,1,1]}", "original_max_position_embeddings 0");
+	refused("\"mistral\"", ",\"sliding_window\":0", "sliding_window 0");
+	refused("\"qwen2\"", ",\"use_sliding_window\":true", "use_sliding_window is not supported for qwen2");
+	refused("\"llama\"", ",\"rope_theta\":-1", "rotary base -1");
+	refused("\"llama\"", ",\"head_dim\":1024", "1024 rotary columns a head");
+}
+
+static void windows(void)
+{
+	near(taken("\"mistral\"", "").heads.window, 4096, 0, "transformers' default");
+	near(taken("\"mistral\"", ",\"sliding_window\":null").heads.window, 0, 0, "null: all keys");
+	near(taken("\"phi3\"", "").heads.window, 0, 0, "none by default");
+	near(taken("\"phi3\"", ",\"sliding_window\":2047").heads.window, 2047, 0, "as it says");
+	near(taken("\"llama\"", ",\"sliding_window\":5").heads.window, 0, 0, "not read, as transformers does not");
+	near(taken("\"qwen2\"", ",\"use_sliding_window\":false,\"sliding_window\":5").heads.window, 0, 0, "not used");
+}
+
+static void rotary(void)
+{
+	struct config c = taken("\"llama\"", ",\"rope_theta\":16");
+
+	near(c.rope.rate[0][1], .5, 1e-12, "theta^(-1/4)");
+	c = taken("\"llama\"", ",\"rope_theta\":16,\"rope_parameters\":{\"rope_theta\":81,\"rope_type\":\"linear\",\"factor\":3}");
+	near(c.rope.rate[0][2], 1 / 27., 1e-12, "rope_parameters' theta^(-2/4), over the factor");
+	c = taken("\"phi3\"", ",\"rope_theta\":16,\"original_max_position_embeddings\":32,\"rope_scaling\":"
+	          "{\"type\":\"su\",\"long_factor\":[4,1,1,1],\"short_factor\":[2,1,1,1]}");
+	near(c.rope.rate[0][0], .5, 1e-12, "short factors");
+	near(c.rope.rate[1][0], .25, 1e-12, "long factors");
+	near(c.rope.amplitude, sqrt(1 + log(3) / log(32)), 1e-6, "the amplitude follows from 96 / 32 positions");
+	near(rope_entry(&c.rope, 5, 32), 10, 0, "a row of 32 takes the short ones");
+	near(rope_entry(&c.rope, 5, 33), 11, 0, "a longer one the long ones");
+	c = taken("\"phi3\"", ",\"original_max_position_embeddings\":32,\"rope_scaling\":{\"type\":\"longrope\","
+	          "\"attention_factor\":1.5,\"long_factor\":[4,1,1,1],\"short_factor\":[2,1,1,1]}");
+	near(c.rope.amplitude, 1.5, 1e-6, "attention_factor is taken as it is");
+}
+
+int main(void)
+{
+	die_name("config.t");
+	refusals();
+	windows();
+	rotary();
+	return tap_done();
+}
