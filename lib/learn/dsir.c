@@ -196,7 +196,7 @@ void score_dsir(char *const paths[], int n, const struct dsir_opts *o, uint64_t 
 	char *target_path[] = {(char *)o->target}, hex[17];
 	struct list list = {0};
 
-	hash_hex(read_rows(r, target_path, 1, &(struct fate_opts){NULL, opts->on_error, 0}, target, NULL), hex);
+	hash_hex(read_rows(r, target_path, 1, &(struct fate_opts){.on_error = opts->on_error, .columns = opts->columns}, target, NULL), hex);
 	read_rows(r, paths, n, opts, raw, &list);
 	if (!target->total)
 		die("%s: no words", o->target);
