@@ -39,6 +39,7 @@ for seed in $SEEDS; do
 	measure "$seed" alg1 "loss of the base model" "-.loss_base"
 	measure "$seed" alg1 "loss" "-.loss"
 	measure "$seed" alg1 "gain" ".loss_base - .loss"
+	measure "$seed" alg1 "tempered" ".loss_base / 2 - .loss"
 	measure "$seed" alg2 "Algorithm 2, weight" ".weight"
 	measure "$seed" alg1 "Algorithm 1, weight" ".weight"
 	measure "$seed" alg1 "Algorithm 1, gap" ".loss_hat - .loss"

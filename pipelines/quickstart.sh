@@ -6,7 +6,7 @@
 #            TRAIN= SAFE= TEST_SAFE= TEST_UTILITY= PROMPTS=
 #   N=300    how many rows of TRAIN
 #   OUT=     where everything goes (build/quickstart)
-#   SEAL_SCORE=alg2.weight   the score that selects "SEAL 80 %", by its file's name below
+#   SEAL_SCORE=alg2.tempered   the score that selects "SEAL 80 %", by its file's name below
 #   SCORE_OPTIONS= TRAIN_OPTIONS=   more options for seal-score and seal-lora-train
 #
 # Writes OUT/result.json and OUT/scores.png; prints the table; leaves all files
@@ -24,7 +24,7 @@ say() { echo "== $*" >&2; }
 ROWS=${ROWS:-$here/demo}
 N=${N:-300}
 OUT=${OUT:-build/quickstart}
-SEAL_SCORE=${SEAL_SCORE:-alg2.weight}
+SEAL_SCORE=${SEAL_SCORE:-alg2.tempered}
 MODEL=${MODEL:-$(sh "$here/fetch-model.sh")}
 TRAIN=${TRAIN:-$(first "$ROWS/train.jsonl" "$ROWS/train.jsonl.zst" "$ROWS/hard-2k.jsonl")}
 SAFE=${SAFE:-$(first "$ROWS/safe.jsonl" "$ROWS/safe.jsonl.zst" "$ROWS/safe-mixed.jsonl")}
@@ -75,7 +75,7 @@ model_score() {
 # another SCORE WHAT: another score of the last run, out of the losses that it left
 another() {
 	jq -c --arg score "$1" 'if .seal then .score = $score else
-		.score = try ({gain: .loss_base, gap: .loss_hat}[$score] - .loss) catch null end' \
+		.score = try ({gain: .loss_base, tempered: (.loss_base / 2), gap: .loss_hat}[$score] - .loss) catch null end' \
 		"$OUT/$run.$by.jsonl" > "$OUT/$run.$1.jsonl"
 	detect "$run" "$1" "$2"
 }
@@ -84,8 +84,10 @@ score random random "random" --method random --seed 1 "$OUT/train.jsonl"
 model_score base loss "loss of the base model" --method loss
 model_score safe loss "safe-loss, loss" --method safe-loss
 another gain "safe-loss, gain"
+another tempered "safe-loss, tempered"
 model_score alg2 weight "bilevel Algorithm 2, weight" --method bilevel --algorithm 2
 another gain "bilevel Algorithm 2, gain"
+another tempered "bilevel Algorithm 2, tempered"
 model_score alg1 weight "bilevel Algorithm 1, weight" --method bilevel --algorithm 1
 another gain "bilevel Algorithm 1, gain"
 another gap "bilevel Algorithm 1, gap"

@@ -31,7 +31,7 @@ is "$(jq -c 'select(.id) | [.weight, .visits, .last, .loss_base, .loss, .loss_ha
 is "$(jq -s '[.[1:][] | .weight] | add / length * 1000 | round' s1)" 1000 "softmax weights have mean 1"
 is "$(jq -s '[.[1:][] | .visits] | unique' -c s1)" "[1]" "every row is visited once an epoch"
 is "$(jq -s -c '[.[1:][] | .last] | sort == [range(60)]' s1)" true "at a position of its own"
-for by in loss gain gap; do
+for by in loss gain tempered gap; do
 	$score --algorithm 1 --score $by train.tok > s2
 	is "$(jq -c 'select(.id) | del(.score)' s2 | md5sum)" "$(jq -c 'select(.id) | del(.score)' s1 | md5sum)" \
 	   "--score $by changes the score alone"

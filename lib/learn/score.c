@@ -17,8 +17,8 @@ const struct opt score_options[] = {
 	{"method", 0, OPT_CHOICE, AT(method), "bilevel|safe-loss|loss|random|dsir",
 	 "how theta is trained: SEAL; on safe rows only; not at all; or no model at all", 0, 1},
 	{"algorithm", 0, OPT_COUNT, AT(algorithm), "1|2", "of the paper: 1 keeps theta-hat", 1, 1},
-	{"score", 0, OPT_CHOICE, AT(score), "weight|loss|gain|gap",
-	 "w; -l(theta); l(theta_0) - l(theta); l(hat) - l(theta)", 0, 1},
+	{"score", 0, OPT_CHOICE, AT(score), "weight|loss|gain|tempered|gap",
+	 "w; -l(theta); l(theta_0) - l(theta); l(theta_0)/2 - l(theta); l(hat) - l(theta)", 0, 1},
 	{"activation", 0, OPT_CHOICE, AT(activation), "softmax|sigmoid", "omega to weights", 0, 1},
 	{"selector-optim", 0, OPT_CHOICE, AT(optim), "sgd|adam", "the paper's plain step, or the authors' Adam", 0, 1},
 	{"selector-lr", 0, OPT_REAL, AT(rate), "X", "learning rate of omega", 0, 1},
@@ -30,10 +30,12 @@ const struct opt score_options[] = {
 static double by_weight(const struct score *s) { return s->weight; }
 static double by_loss(const struct score *s) { return -s->loss; }
 static double by_gain(const struct score *s) { return s->loss_base - s->loss; }
+/* Half of gain, half of loss: the ratio to the base model at half its strength. */
+static double by_tempered(const struct score *s) { return s->loss_base / 2 - s->loss; }
 static double by_gap(const struct score *s) { return s->loss_hat - s->loss; }
 
 static const struct { const char *name; double (*of)(const struct score *); } table[] = {
-	{"weight", by_weight}, {"loss", by_loss}, {"gain", by_gain}, {"gap", by_gap}, {0}
+	{"weight", by_weight}, {"loss", by_loss}, {"gain", by_gain}, {"tempered", by_tempered}, {"gap", by_gap}, {0}
 };
 
 int score_trains(const struct score_opts *o)
@@ -55,8 +57,8 @@ void score_check(struct score_opts *o)
 		die_usage("--score weight needs --method bilevel");
 	if (!strcmp(o->score, "gap") && !(bilevel && o->algorithm == 1))
 		die_usage("--score gap needs --method bilevel --algorithm 1");
-	if (!strcmp(o->score, "gain") && !trained)
-		die_usage("--score gain needs a method that trains: bilevel or safe-loss");
+	if ((!strcmp(o->score, "gain") || !strcmp(o->score, "tempered")) && !trained)
+		die_usage("--score %s needs a method that trains: bilevel or safe-loss", o->score);
 	if (trained && !o->safe)
 		die_usage("--method %s needs --safe", o->method);
 }

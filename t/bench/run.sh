@@ -41,7 +41,7 @@ for dtype in ${DTYPE:-bf16 f32}; do
 		"$dtype" "$THREADS" 2> /dev/null > "$out/peer.$dtype"
 	# Both without the first step, which prepares.
 	jq -s -r --arg t "$dtype" --slurpfile peer "$out/peer.$dtype" '
-		((.[-1].tokens - .[0].tokens) / (.[-1].seconds - .[0].seconds)) as $rate
+		map(select(.step)) | ((.[-1].tokens - .[0].tokens) / (.[-1].seconds - .[0].seconds)) as $rate
 		| (.[-1].peak_bytes / 1e6) as $mb | ($peer[0].peak_bytes / 1e6) as $pmb
 		| [$t, $rate, $peer[0].tokens_per_second, $rate / $peer[0].tokens_per_second, $mb, $pmb, $mb / $pmb] | @tsv' \
 		"$out/log.$dtype" |
