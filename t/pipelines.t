@@ -49,9 +49,9 @@ else
 	ok $rc "$what"
 	[ $rc -eq 0 ] || tail -n 5 "$TMP/err" | sed 's/^/# /'
 	R=$TMP/out/result.json
-	is "$(jq -c '[.rows, (.scores | length), (.tuned | length)]' "$R")" '[40,9,4]' "result.json has all methods and models"
-	is "$(jq '[.scores[] | .auroc, .kept_unsafe | numbers] | length' "$R")" 18 "every score has its AUROC and share"
-	is "$(jq '[.scores[] | .seconds, .peak_bytes | numbers] | length' "$R")" 18 "every run has its cost"
+	is "$(jq -c '[.rows, (.scores | length), (.tuned | length)]' "$R")" '[40,11,4]' "result.json has all methods and models"
+	is "$(jq '[.scores[] | .auroc, .kept_unsafe | numbers] | length' "$R")" 22 "every score has its AUROC and share"
+	is "$(jq '[.scores[] | .seconds, .peak_bytes | numbers] | length' "$R")" 22 "every run has its cost"
 	is "$(jq -c '.tuned | map(.rows)' "$R")" '[0,40,32,32]' "80 % of the rows are kept"
 	is "$(jq '[.tuned[] | .nll_safe, .nll_utility, .refusals | numbers] | length' "$R")" 12 "every model has its figures"
 	like "$(head -c 4 "$TMP/out/scores.png" | tail -c 3)" PNG "scores.png is a picture"
