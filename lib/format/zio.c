@@ -13,6 +13,7 @@
 #include "../base/die.h"
 #include "../base/hash.h"
 #include "inuse.h"
+#include "spool.h"
 #include "temp.h"
 
 enum { CHUNK = 1 << 18, LEVEL = 3 };
@@ -120,7 +121,9 @@ struct zin *zin_open(const char *path)
 	struct stat s;
 
 	z->name = xstrdup(is_std(path) ? "stdin" : path);
-	z->fd = is_std(path) ? fcntl(0, F_DUPFD_CLOEXEC, 3) : open(path, O_RDONLY | O_CLOEXEC);
+	z->fd = spool_open(path);
+	if (z->fd < 0)
+		z->fd = is_std(path) ? fcntl(0, F_DUPFD_CLOEXEC, 3) : open(path, O_RDONLY | O_CLOEXEC);
 	if (z->fd < 0 || fstat(z->fd, &s))
 		die("open %s:", z->name);
 	inuse_add(&s, 0, z, z->name);

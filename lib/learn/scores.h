@@ -28,6 +28,9 @@ void scores_close(struct scores *);
 /* The two kinds of line, for scores_read and the fuzzer: -1 with a fault. */
 int scores_header(const char *text, size_t n, json_t **header, long *rows, struct fault *);
 int score_parse(const char *text, size_t n, struct score *, struct fault *);   /* id: owned by the caller */
+/* Its two ways: the very form that scores_write gives, by hand (-1: another form), and any JSON. */
+int score_line(const char *text, size_t n, struct score *);
+int score_object(const char *text, size_t n, struct score *, struct fault *);
 
 /* By id: the row's score, or NULL when the scores lack it.  A different hash dies ("another data set"). */
 struct score_index;
