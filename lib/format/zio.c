@@ -101,6 +101,8 @@ static void sniff(struct zin *z)
 {
 	while (z->end < 4 && fill(z))
 		;
+	if (z->end && z->end < 4 && !memcmp(z->p, "\x28\xb5\x2f", z->end))
+		die("%s: the zstd stream is cut short", z->name);
 	if (!starts_zstd((unsigned char *)z->p, z->end))
 		return;
 	z->zstd = 1;
