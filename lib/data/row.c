@@ -210,12 +210,12 @@ static int take_line(struct rows *r, struct row *row)
 	if (!p)
 		return 0;
 	r->line++;
-	if (raw > n + 1)
-		p[n] = '\r';
 	row->ended = raw > n;
 	row->n = raw - row->ended;
-	hash_add(r->hash, p, row->n);
-	hash_add(r->hash, "\n", row->ended);
+	if (row->ended)                      /* as it was, in one piece */
+		p[n] = row->n > n ? '\r' : '\n';
+	hash_add(r->hash, p, raw);
+	p[row->n] = 0;
 	row->bytes = p;
 	return 1;
 }

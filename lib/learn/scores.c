@@ -170,7 +170,7 @@ struct scores *scores_read(const char *path)
 	if (s->n < rows)
 		die("%s: cut short: %ld of %ld rows", s->name, s->n, rows);
 	zin_close(in);
-	score_index_close(score_index(s));      /* dies when an id is there twice */
+	s->index = score_index(s);              /* dies when an id is there twice */
 	return s;
 }
 
@@ -178,6 +178,7 @@ void scores_close(struct scores *s)
 {
 	for (long i = 0; i < s->n; i++)
 		free(s->row[i].id);
+	score_index_close(s->index);
 	free(s->row);
 	free(s->name);
 	json_decref(s->header);

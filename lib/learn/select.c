@@ -124,7 +124,6 @@ static void note(struct part *part, const struct row *row, long score)
 /* Reads all rows and finds their scores. all: every scored row must come. */
 static void read_rows(struct picker *p, struct part *part, int all)
 {
-	struct score_index *index = score_index(p->scores);
 	struct known *known = known_open(p->scores);
 	const struct score *s;
 	struct row row;
@@ -136,7 +135,7 @@ static void read_rows(struct picker *p, struct part *part, int all)
 
 		check_form(p, &row);
 		group = join_group(p, &row);
-		s = score_lookup(index, row.id, row.hash);
+		s = score_lookup(p->scores->index, row.id, row.hash);
 		at = s ? s - p->scores->row : -1;
 		note(part, &row, at);
 		if (!s)
@@ -149,7 +148,6 @@ static void read_rows(struct picker *p, struct part *part, int all)
 		if (all && !p->seen[i])
 			die("%s:%ld: the row %s that was scored is not there: another data set",
 			    p->scores->name, i + 2, p->scores->row[i].id);
-	score_index_close(index);
 	known_close(known);
 }
 
