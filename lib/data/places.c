@@ -33,9 +33,8 @@ static struct place *slot_of(struct place *place, size_t slots, uint64_t key)
 	return &place[i];
 }
 
-static void grow(struct places *t)
+static void grow(struct places *t, size_t slots)
 {
-	size_t slots = t->slots * 2;
 	struct place *place = xzalloc(slots, sizeof *place);
 
 	for (size_t i = 0; i < t->slots; i++)
@@ -46,13 +45,22 @@ static void grow(struct places *t)
 	t->slots = slots;
 }
 
+void places_expect(struct places *t, size_t n)
+{
+	size_t slots = t->slots;
+
+	while (3 * slots < 4 * n)
+		slots *= 2;
+	grow(t, slots);
+}
+
 struct place *places_find(struct places *t, const void *p, size_t n, int *fresh)
 {
 	uint64_t key = hash_bytes(p, n);
 	struct place *s;
 
 	if (4 * (t->n + 1) > 3 * t->slots)
-		grow(t);
+		grow(t, 2 * t->slots);
 	key += !key;
 	s = slot_of(t->place, t->slots, key);
 	*fresh = !s->key;

@@ -342,8 +342,9 @@ int rows_next(struct rows *r, struct row *row)
 	}
 }
 
-void rows_known(struct rows *r, const char *(*known)(void *, const struct row *), void *ctx)
+void rows_known(struct rows *r, const char *(*known)(void *, const struct row *), void *ctx, long n)
 {
+	places_expect(r->seen, n);
 	r->known = known;
 	r->known_ctx = ctx;
 }

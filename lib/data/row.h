@@ -37,8 +37,8 @@ struct rows *rows_open(char *const paths[], int n, struct fates *, const struct 
 void rows_before(struct rows *, void (*before)(void *), void *ctx);
 /* Spares the reading of JSON: known(ctx, row), given a line with its bytes and hash, may
  * return the row's own id, or "" for none of its own; NULL: the JSON must tell.  Where it
- * did not, the row's json is NULL. */
-void rows_known(struct rows *, const char *(*known)(void *, const struct row *), void *ctx);
+ * did not, the row's json is NULL.  n: about how many are known. */
+void rows_known(struct rows *, const char *(*known)(void *, const struct row *), void *ctx, long n);
 /* After the last row: begins again.  Then every row comes, the broken and dropped ones too,
  * with bytes, place and header alone, and no fate; dies at the end of other bytes than before.
  * The inputs were spooled. */

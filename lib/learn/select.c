@@ -129,7 +129,7 @@ static void read_rows(struct picker *p, struct part *part, int all)
 	struct row row;
 
 	if (!p->o->by_group)
-		rows_known(part->in, known_id, known);
+		rows_known(part->in, known_id, known, p->scores->n);
 	while (rows_next(part->in, &row)) {
 		long group, at;
 
