@@ -190,6 +190,82 @@ static void broken(void)
 	free(s.id);
 }
 
+static int equal(const void *a, const void *b, size_t n) { return !memcmp(a, b, n); }
+
+/* Whether both ways say the same of a line, if the fast one says anything. */
+static int agree(const char *line, size_t n, long *taken)
+{
+	struct score a = {0}, b = {0};
+	struct fault f;
+	char *text = xstrndup(line, n);
+	int ok = 1;
+
+	if (!score_line(text, n, &a)) {
+		++*taken;
+		ok = !score_object(text, n, &b, &f) && !strcmp(a.id, b.id) && a.hash == b.hash &&
+		     a.line == b.line && a.visits == b.visits && a.last == b.last &&
+		     equal(&a.score, &b.score, 2 * sizeof(double)) && equal(&a.loss_base, &b.loss_base, 3 * sizeof(double));
+		free(a.id);
+		free(b.id);
+	}
+	free(text);
+	return ok;
+}
+
+static double any_real(struct rng *r)
+{
+	union { uint64_t bits; double x; } u = { rng_next(r) };
+
+	switch (rng_below(r, 4)) {
+	case 0: return u.x;
+	case 1: return NAN;
+	case 2: return (double)rng_below(r, 2000) - 1000;
+	}
+	return rng_unit(r);
+}
+
+/* Lines as they are written, and the same with a byte or two changed, left out or put in. */
+static void fast_way(struct rng *r, const char *path)
+{
+	static const char other[] = "0123456789-+.eE\"\\,:{}[]nul \t\xc3\xa9xX";
+	struct score s[500];
+	char ids[500][24];
+	size_t n, raw;
+	struct zout *out = zout_open(path, ZOUT_PLAIN);
+	struct zin *in;
+	json_t *header = json_object();
+	long whole = 0, lines = 0, changed = 0, all = 1;
+
+	for (int i = 0; i < 500; i++) {
+		snprintf(ids[i], sizeof ids[i], "r %d", i);
+		s[i] = (struct score){ ids[i], rng_next(r), rng_below(r, 1000), any_real(r), any_real(r),
+		                       (long)rng_below(r, 9) - 1, (long)rng_below(r, 9) - 1, any_real(r), any_real(r), any_real(r) };
+	}
+	scores_write(out, header, s, 500);
+	zout_close(out);
+	json_decref(header);
+	in = zin_open(path);
+	zin_line(in, &n, &raw);
+	for (char *line; (line = zin_line(in, &n, &raw)); lines++) {
+		all &= agree(line, n, &whole);
+		for (int k = 0; k < 200; k++) {
+			char *edit = xalloc(n + 2);
+			size_t at = rng_below(r, n), skip = rng_below(r, 3), len;
+
+			memcpy(edit, line, at);
+			edit[at] = other[rng_below(r, sizeof other - 1)];
+			skip = at + skip > n ? n - at : skip;
+			len = at + 1 + n - at - skip;
+			memcpy(edit + at + 1, line + at + skip, n - at - skip);
+			all &= agree(edit, len, &changed);
+			free(edit);
+		}
+	}
+	zin_close(in);
+	ok(lines == 500 && whole == 500, "all lines as we write them are read the fast way");
+	ok(all && changed > 1000, "and, like %ld that were changed, as jansson reads them", changed);
+}
+
 static double seconds(void)
 {
 	struct timespec t;
@@ -237,6 +313,7 @@ int main(void)
 	keeps();
 	order();
 	there_and_back(path);
+	fast_way(&r, path);
 	unlink(path);
 	broken();
 	scale(&r);

@@ -105,4 +105,44 @@ fails 2 'exclude' "both compressions" pick --keep 5 --zstd --plain "$G/rows.json
 { cat "$TMP/three"; head -n 1 "$TMP/three"; } > "$TMP/dup"
 fails 1 'dup:4: .*r1' "an id twice in the rows" "$BIN/seal-select" --scores "$TMP/three.scores" --keep 3 "$TMP/dup"
 is "$("$BIN/seal-select" -q --scores "$TMP/three.scores" --keep 3 --dedupe "$TMP/dup" | wc -l)" 3 "--dedupe keeps the first"
+
+# A row is recognised by its hash or by its JSON (which --by-group needs): the outcome is one.
+cat > "$TMP/odd" <<'END'
+{"id":"a","n":1}
+{"n":2}
+{"n":2}
+{"n":2}
+{"meta":{"id":"a"},"id":"b"}
+{"text":"\"id\":\"c\"","id" : "c"}
+{"text":"so \"id\" is a word"}
+{"meta":{"id":"d"}}
+{"id":7}
+{"n":1, "id":	12 }
+{"id":"u\u0308 \\ \" \t"}
+{"\u0069d":"escaped"}
+{"id":null}
+{"id":"e.2"}
+ {"id":"f"} 
+END
+"$BIN/seal-score" -q --method random --seed 5 --plain "$TMP/odd" -o "$TMP/odd.scores"
+both() {
+	"$BIN/seal-select" -q --scores "$1" --keep 50% --fates "$TMP/f1" "$2" > "$TMP/o1" 2> "$TMP/e1"; r1=$?
+	"$BIN/seal-select" -q --scores "$1" --keep 50% --fates "$TMP/f2" --by-group no "$2" > "$TMP/o2" 2> "$TMP/e2"; r2=$?
+	[ "$r1" -eq $r2 ] && cmp -s "$TMP/o1" "$TMP/o2" && cmp -s "$TMP/e1" "$TMP/e2" && { [ $r1 -ne 0 ] || cmp -s "$TMP/f1" "$TMP/f2"; }
+}
+both "$TMP/odd.scores" "$TMP/odd" && [ "$r1" -eq 0 ]; ok $? "odd ids, by hash and by JSON"
+is "$(jq -r .id "$TMP/f1" | wc -l) $(jq -r .id "$TMP/f1" | tr '\n' ' ' | grep -c '\.2 .*\.3 ')" "15 1" "every row, repeats numbered"
+"$BIN/seal-select" -q --scores "$TMP/odd.scores" --keep 50% < "$TMP/odd" | cmp -s - "$TMP/o1"; ok $? "from a file as stdin"
+cat "$TMP/odd" | "$BIN/seal-select" -q --scores "$TMP/odd.scores" --keep 50% | cmp -s - "$TMP/o1"; ok $? "from a pipe"
+for edit in 's/"id":"a"/"id":"z"/' 's/"id":"b"/"id":"a0"/' 's/"id":"7"/"id":"8"/' '3s/"id":"[^"]*"/"id":"other"/' \
+	'3s/"hash":"./"hash":"g/' '3s/"hash":"..../"hash":"0000/' '5s/\.3"/.4"/'; do
+	sed "$edit" "$TMP/odd.scores" > "$TMP/edited"
+	both "$TMP/edited" "$TMP/odd" && [ "$r1" -eq 1 ]; ok $? "edited scores are another data set, by hash and by JSON: $edit"
+done
+{ cat "$TMP/odd"; head -n 1 "$TMP/odd"; } > "$TMP/odd2"
+both "$TMP/odd.scores" "$TMP/odd2" && grep -q 'odd2:16: duplicate id' "$TMP/e1"; ok $? "a duplicate id, by hash and by JSON"
+{ cat "$TMP/odd"; echo '{"n":2}'; echo '{"id":"new"}'; } > "$TMP/odd3"
+both "$TMP/odd.scores" "$TMP/odd3" && [ "$r1" -eq 0 ]; ok $? "rows without a score, by hash and by JSON"
+fails 1 'can be read only once' "stdin named twice" pick --keep 5 - -
+fails 1 'create a file in' "a pipe, and no place for it" sh -c "cat '$TMP/odd' | TMPDIR=$TMP/nowhere '$BIN/seal-select' --scores '$TMP/odd.scores' --keep 5"
 done_testing

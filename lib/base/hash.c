@@ -1,8 +1,6 @@
 /* hash.c - see hash.h. */
 #include "hash.h"
 
-#include <stdio.h>
-#include <string.h>
 #include <xxhash.h>
 
 #include "die.h"
@@ -26,15 +24,28 @@ void hash_add(struct hash *h, const void *p, size_t n)
 
 uint64_t hash_value(const struct hash *h) { return XXH64_digest((const XXH64_state_t *)h); }
 void hash_free(struct hash *h) { XXH64_freeState((XXH64_state_t *)h); }
-void hash_hex(uint64_t v, char hex[17]) { snprintf(hex, 17, "%016llx", (unsigned long long)v); }
+
+void hash_hex(uint64_t v, char hex[17])
+{
+	for (int i = 15; i >= 0; i--, v >>= 4)
+		hex[i] = "0123456789abcdef"[v & 15];
+	hex[16] = 0;
+}
 
 int hash_parse(const char *hex, uint64_t *v)
 {
-	unsigned long long x;
+	uint64_t x = 0;
+	int i;
 
-	if (strlen(hex) != 16 || strspn(hex, "0123456789abcdef") != 16)
+	for (i = 0; i < 16; i++)
+		if (hex[i] >= '0' && hex[i] <= '9')
+			x = x << 4 | (hex[i] - '0');
+		else if (hex[i] >= 'a' && hex[i] <= 'f')
+			x = x << 4 | (hex[i] - 'a' + 10);
+		else
+			return -1;
+	if (hex[16])
 		return -1;
-	sscanf(hex, "%llx", &x);
 	*v = x;
 	return 0;
 }

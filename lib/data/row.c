@@ -1,18 +1,12 @@
-/* row.c - see row.h.
- *
- * Ids are remembered as 16 bytes each: the XXH64 of the id, and where its row
- * is.  Two different ids of one hash would be taken for one; among a million
- * rows the chance is 3e-8, and the outcome is a message that names both lines.
- */
+/* row.c - see row.h. */
 #include "row.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "../base/hash.h"
+#include "places.h"
 #include "table.h"
-
-struct place { uint64_t key, where; };   /* key 0: empty; where: file << 48 | line, or a count */
 
 struct rows {
 	char *const *path;
@@ -31,8 +25,11 @@ struct rows {
 	struct hash *hash;
 	json_t *json;
 	struct buf id;
-	struct place *place;             /* open addressing, slots is a power of 2 */
-	size_t places, slots;
+	struct places *seen;             /* ids, where: file << 48 | line, or a count */
+	const char *(*known)(void *, const struct row *);
+	void *known_ctx;
+	int again;
+	uint64_t before_hash;            /* of the first reading */
 };
 
 static void open_next(struct rows *r)
@@ -61,8 +58,7 @@ struct rows *rows_open(char *const paths[], int n, struct fates *fates, const st
 	r->columns = opts->columns;
 	r->dedupe = dedupe;
 	r->hash = hash_new();
-	r->slots = 1024;
-	r->place = xzalloc(r->slots, sizeof *r->place);
+	r->seen = places_new();
 	open_next(r);
 	return r;
 }
@@ -71,46 +67,6 @@ void rows_before(struct rows *r, void (*before)(void *), void *ctx)
 {
 	r->before = before;
 	r->before_ctx = ctx;
-}
-
-static struct place *slot_of(struct place *place, size_t slots, uint64_t key)
-{
-	size_t i = key & (slots - 1);
-
-	while (place[i].key && place[i].key != key)
-		i = (i + 1) & (slots - 1);
-	return &place[i];
-}
-
-static void grow(struct rows *r)
-{
-	size_t slots = r->slots * 2;
-	struct place *place = xzalloc(slots, sizeof *place);
-
-	for (size_t i = 0; i < r->slots; i++)
-		if (r->place[i].key)
-			*slot_of(place, slots, r->place[i].key) = r->place[i];
-	free(r->place);
-	r->place = place;
-	r->slots = slots;
-}
-
-/* The slot of these bytes; *fresh when they are new, and then the slot is taken. */
-static struct place *remember(struct rows *r, const void *p, size_t n, int *fresh)
-{
-	uint64_t key = hash_bytes(p, n);
-	struct place *s;
-
-	if (4 * (r->places + 1) > 3 * r->slots)
-		grow(r);
-	key += !key;
-	s = slot_of(r->place, r->slots, key);
-	*fresh = !s->key;
-	if (*fresh) {
-		s->key = key;
-		r->places++;
-	}
-	return s;
 }
 
 static const char *file_name(const struct rows *r, int i)
@@ -136,7 +92,7 @@ static void broken(struct rows *r, const struct row *row, const char *id, const 
 static int explicit_id(struct rows *r, const struct row *row)
 {
 	int fresh;
-	struct place *s = remember(r, r->id.p, r->id.n, &fresh);
+	struct place *s = places_find(r->seen, r->id.p, r->id.n, &fresh);
 	struct fault f;
 
 	if (fresh)
@@ -166,13 +122,13 @@ static int hash_id(struct rows *r, const struct row *row)
 	r->id.n = 0;
 	buf_str(&r->id, hex);
 	hex[16] = '.';
-	s = remember(r, hex, 16, &fresh);
+	s = places_find(r->seen, hex, 16, &fresh);
 	while (!fresh) {
-		s = remember(r, hex, 17, &fresh);
+		s = places_find(r->seen, hex, 17, &fresh);
 		s->where = fresh ? 2 : s->where + 1;
 		r->id.n = 0;
 		buf_fmt(&r->id, "%.17s%llu", hex, (unsigned long long)s->where);
-		s = remember(r, r->id.p, r->id.n, &fresh);
+		s = places_find(r->seen, r->id.p, r->id.n, &fresh);
 	}
 	return here(r, s);
 }
@@ -182,7 +138,6 @@ static int identify(struct rows *r, struct row *row)
 	const json_t *id = json_object_get(row->json, "id");
 	struct fault f;
 
-	row->hash = r->table ? table_hash(r->table) : hash_bytes(row->bytes, row->text_n);
 	if (!id || json_is_null(id))
 		return hash_id(r, row);
 	r->id.n = 0;
@@ -197,6 +152,19 @@ static int identify(struct rows *r, struct row *row)
 	fault(&f, json_is_string(id) ? "\"id\" is empty" : "\"id\" is neither text nor an integer");
 	broken(r, row, NULL, "bad id", &f);
 	return -1;
+}
+
+/* Identifies a row of JSON whose id the caller knows; 0: not known, -1: dropped. */
+static int known(struct rows *r, struct row *row)
+{
+	const char *id = r->known && !r->table ? r->known(r->known_ctx, row) : NULL;
+
+	if (!id)
+		return 0;
+	row->json = NULL;
+	r->id.n = 0;
+	buf_str(&r->id, id);
+	return (*id ? explicit_id(r, row) : hash_id(r, row)) ? -1 : 1;
 }
 
 /* Sets row->json, always an object; -1 after telling what is wrong. */
@@ -242,12 +210,12 @@ static int take_line(struct rows *r, struct row *row)
 	if (!p)
 		return 0;
 	r->line++;
-	if (raw > n + 1)
-		p[n] = '\r';
 	row->ended = raw > n;
 	row->n = raw - row->ended;
-	hash_add(r->hash, p, row->n);
-	hash_add(r->hash, "\n", row->ended);
+	if (row->ended)                      /* as it was, in one piece */
+		p[n] = row->n > n ? '\r' : '\n';
+	hash_add(r->hash, p, raw);
+	p[row->n] = 0;
 	row->bytes = p;
 	return 1;
 }
@@ -316,7 +284,8 @@ static int next_row(struct rows *r, struct row *row)
 		if (!r->table)
 			return 1;
 		if (next_record(r, row, &f)) {
-			broken(r, row, NULL, "bad CSV", &f);
+			if (!r->again)
+				broken(r, row, NULL, "bad CSV", &f);
 			return -1;
 		}
 		if (table_named(r->table))
@@ -325,6 +294,30 @@ static int next_row(struct rows *r, struct row *row)
 			die("%s:%ld: neither JSONL nor CSV: %s", row->file, row->line, f.text);
 		buf_add(&r->header, r->record.p, r->record.n);
 	}
+	return 0;
+}
+
+/* The row's hash, JSON and id; -1 after telling what is wrong. */
+static int understand(struct rows *r, struct row *row)
+{
+	int got;
+
+	if (!r->table)
+		row->hash = hash_bytes(row->bytes, row->text_n);
+	got = known(r, row);
+	if (got)
+		return got < 0 ? -1 : 0;
+	if (parse(r, row))
+		return -1;
+	if (r->table)
+		row->hash = table_hash(r->table);
+	return identify(r, row);
+}
+
+static int rows_end(struct rows *r)
+{
+	if (r->again && hash_value(r->hash) != r->before_hash)
+		die("%s: changed while it was read", file_name(r, r->at));
 	return 0;
 }
 
@@ -337,16 +330,36 @@ int rows_next(struct rows *r, struct row *row)
 		r->json = NULL;
 		got = r->limit && r->taken == r->limit ? 0 : next_row(r, row);
 		if (!got)
-			return 0;
-		r->taken++;
-		if (got < 0 || parse(r, row) || identify(r, row))
+			return rows_end(r);
+		row->at = r->taken++;
+		if (!r->again && (got < 0 || understand(r, row)))
 			continue;
-		row->id = r->id.p;
+		row->id = r->again ? NULL : r->id.p;
 		row->csv = r->table != NULL;
 		row->header = r->header.n ? r->header.p : NULL;
 		row->header_n = r->header.n;
 		return 1;
 	}
+}
+
+void rows_known(struct rows *r, const char *(*known)(void *, const struct row *), void *ctx, long n)
+{
+	places_expect(r->seen, n);
+	r->known = known;
+	r->known_ctx = ctx;
+}
+
+void rows_again(struct rows *r)
+{
+	r->before_hash = hash_value(r->hash);
+	hash_free(r->hash);
+	r->hash = hash_new();
+	places_free(r->seen);
+	r->seen = NULL;
+	zin_close(r->in);
+	r->at = r->taken = 0;
+	r->again = 1;
+	open_next(r);
 }
 
 uint64_t rows_hash(const struct rows *r) { return hash_value(r->hash); }
@@ -361,6 +374,6 @@ void rows_close(struct rows *r)
 	buf_free(&r->record);
 	buf_free(&r->header);
 	buf_free(&r->id);
-	free(r->place);
+	places_free(r->seen);
 	free(r);
 }

@@ -16,7 +16,8 @@ struct row {
 	size_t text_n;                    /* its length without CR LF: what is hashed of a line */
 	const char *file; long line;      /* line: from 1, within its file */
 	const char *id; uint64_t hash;
-	json_t *json;                     /* borrowed; always an object */
+	json_t *json;                     /* borrowed; always an object, but see rows_known, rows_again */
+	long at;                          /* from 0, among all rows, the broken ones too */
 	int ended;                        /* the line had its LF */
 	const char *header; size_t header_n;   /* CSV: the file's header with its line end, else NULL, 0 */
 	int csv;
@@ -34,6 +35,14 @@ struct rows *rows_open(char *const paths[], int n, struct fates *, const struct 
 /* Calls before(ctx) ahead of every fate that is recorded here, so that a caller
  * who holds rows back can settle theirs first: fates are in the order of rows. */
 void rows_before(struct rows *, void (*before)(void *), void *ctx);
+/* Spares the reading of JSON: known(ctx, row), given a line with its bytes and hash, may
+ * return the row's own id, or "" for none of its own; NULL: the JSON must tell.  Where it
+ * did not, the row's json is NULL.  n: about how many are known. */
+void rows_known(struct rows *, const char *(*known)(void *, const struct row *), void *ctx, long n);
+/* After the last row: begins again.  Then every row comes, the broken and dropped ones too,
+ * with bytes, place and header alone, and no fate; dies at the end of other bytes than before.
+ * The inputs were spooled. */
+void rows_again(struct rows *);
 /* 1 and the next row, valid until the next call; 0 at the end. */
 int rows_next(struct rows *, struct row *);
 uint64_t rows_hash(const struct rows *);      /* XXH64 of all bytes read so far */

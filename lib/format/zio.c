@@ -11,8 +11,8 @@
 #include <zstd.h>
 
 #include "../base/die.h"
-#include "../base/hash.h"
 #include "inuse.h"
+#include "spool.h"
 #include "temp.h"
 
 enum { CHUNK = 1 << 18, LEVEL = 3 };
@@ -27,7 +27,6 @@ struct zin {
 	char *raw;
 	size_t hint;                   /* 0: between two frames */
 	int full;                      /* the unpacker may hold more output */
-	struct hash *hash;
 };
 
 static size_t read_some(struct zin *z, void *p, size_t n)
@@ -100,6 +99,8 @@ static void sniff(struct zin *z)
 {
 	while (z->end < 4 && fill(z))
 		;
+	if (z->end && z->end < 4 && !memcmp(z->p, "\x28\xb5\x2f", z->end))
+		die("%s: the zstd stream is cut short", z->name);
 	if (!starts_zstd((unsigned char *)z->p, z->end))
 		return;
 	z->zstd = 1;
@@ -120,20 +121,20 @@ struct zin *zin_open(const char *path)
 	struct stat s;
 
 	z->name = xstrdup(is_std(path) ? "stdin" : path);
-	z->fd = is_std(path) ? fcntl(0, F_DUPFD_CLOEXEC, 3) : open(path, O_RDONLY | O_CLOEXEC);
+	z->fd = spool_open(path);
+	if (z->fd < 0)
+		z->fd = is_std(path) ? fcntl(0, F_DUPFD_CLOEXEC, 3) : open(path, O_RDONLY | O_CLOEXEC);
 	if (z->fd < 0 || fstat(z->fd, &s))
 		die("open %s:", z->name);
 	inuse_add(&s, 0, z, z->name);
 	z->cap = CHUNK;
 	z->p = xalloc(z->cap + 1);
-	z->hash = hash_new();
 	sniff(z);
 	return z;
 }
 
 const char *zin_name(const struct zin *z) { return z->name; }
 int zin_is_zstd(const struct zin *z) { return z->zstd; }
-uint64_t zin_hash(const struct zin *z) { return hash_value(z->hash); }
 
 size_t zin_read(struct zin *z, void *p, size_t n)
 {
@@ -145,7 +146,6 @@ size_t zin_read(struct zin *z, void *p, size_t n)
 		z->at += some;
 		got += some;
 	}
-	hash_add(z->hash, p, got);
 	return got;
 }
 
@@ -164,7 +164,6 @@ char *zin_line(struct zin *z, size_t *n, size_t *raw)
 	*raw = *n + !!lf;
 	if (!*raw)
 		return NULL;
-	hash_add(z->hash, line, *raw);
 	z->at += *raw;
 	if (lf && *n && lf[-1] == '\r')
 		--*n;
@@ -179,7 +178,6 @@ void zin_close(struct zin *z)
 	inuse_drop(z);
 	close(z->fd);
 	ZSTD_freeDCtx(z->unpack);
-	hash_free(z->hash);
 	free(z->raw);
 	free(z->p);
 	free(z->name);

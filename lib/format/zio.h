@@ -8,7 +8,6 @@
 #define SEAL_ZIO_H
 
 #include <stddef.h>
-#include <stdint.h>
 #include <sys/types.h>
 
 struct zin;
@@ -22,7 +21,6 @@ size_t zin_read(struct zin *, void *p, size_t n);
  * in), valid until the next call; NULL at the end.  NUL-terminated.  So
  * *raw - *n is 0 when the last line lacks its LF, 1, or 2 for CR LF. */
 char *zin_line(struct zin *, size_t *n, size_t *raw);
-uint64_t zin_hash(const struct zin *);         /* XXH64 of the bytes given so far, unpacked */
 void zin_close(struct zin *);
 
 /* The whole of a regular file, mapped read-only; dies if it cannot be. */

@@ -127,13 +127,18 @@ static int take_row(const json_t *o, struct score *s, struct fault *f)
 	return 0;
 }
 
-int score_parse(const char *text, size_t n, struct score *s, struct fault *f)
+int score_object(const char *text, size_t n, struct score *s, struct fault *f)
 {
 	json_t *o = json_parse(text, n, f);
 	int bad = !o || take_row(o, s, f) ? -1 : 0;
 
 	json_decref(o);
 	return bad;
+}
+
+int score_parse(const char *text, size_t n, struct score *s, struct fault *f)
+{
+	return score_line(text, n, s) ? score_object(text, n, s, f) : 0;
 }
 
 struct scores *scores_read(const char *path)
@@ -165,7 +170,7 @@ struct scores *scores_read(const char *path)
 	if (s->n < rows)
 		die("%s: cut short: %ld of %ld rows", s->name, s->n, rows);
 	zin_close(in);
-	score_index_close(score_index(s));      /* dies when an id is there twice */
+	s->index = score_index(s);              /* dies when an id is there twice */
 	return s;
 }
 
@@ -173,25 +178,31 @@ void scores_close(struct scores *s)
 {
 	for (long i = 0; i < s->n; i++)
 		free(s->row[i].id);
+	score_index_close(s->index);
 	free(s->row);
 	free(s->name);
 	json_decref(s->header);
 	free(s);
 }
 
-/* Open addressing, at most half full. */
+/* Open addressing, at most half full; a slot tells most ids apart by a part of
+ * their hash, without a look at the row. */
+struct slot { uint32_t tag, at; };       /* at: the row's place + 1; 0: empty */
+
 struct score_index {
 	const struct scores *of;
-	const struct score **slot;
+	struct slot *slot;
 	size_t mask;
 };
 
 /* Where the id is, or the empty slot where it would be. */
-static const struct score **find(const struct score_index *x, const char *id)
+static struct slot *find(const struct score_index *x, const char *id, uint32_t *tag)
 {
-	size_t i = hash_bytes(id, strlen(id)) & x->mask;
+	uint64_t h = hash_bytes(id, strlen(id));
+	size_t i = h & x->mask;
 
-	while (x->slot[i] && strcmp(x->slot[i]->id, id))
+	*tag = h >> 32;
+	while (x->slot[i].at && (x->slot[i].tag != *tag || strcmp(x->of->row[x->slot[i].at - 1].id, id)))
 		i = (i + 1) & x->mask;
 	return &x->slot[i];
 }
@@ -206,34 +217,43 @@ struct score_index *score_index(const struct scores *s)
 {
 	struct score_index *x = xalloc(sizeof *x);
 	size_t size = 16;
+	uint32_t tag;
 
+	if (s->n >= UINT32_MAX)
+		die("%s: too many rows", s->name);
 	while (size < 2 * (size_t)s->n)
 		size *= 2;
 	x->of = s;
 	x->mask = size - 1;
 	x->slot = xzalloc(size, sizeof *x->slot);
 	for (long i = 0; i < s->n; i++) {
-		const struct score **at = find(x, s->row[i].id);
+		struct slot *at = find(x, s->row[i].id, &tag);
 
-		if (*at)
+		if (at->at)
 			die("%s:%ld: id %s is on line %ld too", s->name, i + 2, s->row[i].id,
-			    line_of(s, *at));
-		*at = &s->row[i];
+			    at->at + 1L);
+		*at = (struct slot){tag, i + 1};
 	}
 	return x;
 }
 
+const struct score *score_of(const struct score_index *x, const char *id)
+{
+	uint32_t tag;
+	struct slot *at = find(x, id, &tag);
+
+	return at->at ? &x->of->row[at->at - 1] : NULL;
+}
+
 const struct score *score_lookup(const struct score_index *x, const char *id, uint64_t hash)
 {
-	const struct score *s = *find(x, id);
+	const struct score *s = score_of(x, id);
 
 	if (s && s->hash != hash)
 		die("%s:%ld: the row %s that was scored has another hash: another data set",
 		    x->of->name, line_of(x->of, s), id);
 	return s;
 }
-
-const struct score *score_of(const struct score_index *x, const char *id) { return *find(x, id); }
 
 void score_index_close(struct score_index *x)
 {

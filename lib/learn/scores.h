@@ -7,6 +7,8 @@
 #include "../data/fate.h"
 #include "../format/jsonl.h"
 
+struct score_index;
+
 struct score {
 	char *id;                       /* owned by scores */
 	uint64_t hash;
@@ -16,7 +18,12 @@ struct score {
 	double loss_base, loss, loss_hat;
 };
 
-struct scores { char *name; json_t *header; struct score *row; long n; };   /* name: of the file */
+struct scores {
+	char *name;                     /* of the file */
+	json_t *header;
+	struct score *row; long n;
+	struct score_index *index;      /* as score_index gives it */
+};
 
 /* header: an object of the method, settings, fingerprints; "seal" and "rows"
  * are put first. */
@@ -28,9 +35,11 @@ void scores_close(struct scores *);
 /* The two kinds of line, for scores_read and the fuzzer: -1 with a fault. */
 int scores_header(const char *text, size_t n, json_t **header, long *rows, struct fault *);
 int score_parse(const char *text, size_t n, struct score *, struct fault *);   /* id: owned by the caller */
+/* Its two ways: the very form that scores_write gives, by hand (-1: another form), and any JSON. */
+int score_line(const char *text, size_t n, struct score *);
+int score_object(const char *text, size_t n, struct score *, struct fault *);
 
 /* By id: the row's score, or NULL when the scores lack it.  A different hash dies ("another data set"). */
-struct score_index;
 struct score_index *score_index(const struct scores *);
 const struct score *score_lookup(const struct score_index *, const char *id, uint64_t hash);
 const struct score *score_of(const struct score_index *, const char *id);    /* the id alone */

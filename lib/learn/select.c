@@ -1,16 +1,19 @@
 /* select.c - see select.h.
  *
- * The rows are held in memory while they are ranked: what a share means is
- * known only when all have been read, and then they need not be read again, so
- * that a pipe and a file are alike.
+ * The rows are read twice: what a share means is known only when all have been
+ * counted, and so nothing is written before every check is done.  In between
+ * a row is one number, the place of its score.
  */
 #include "select.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../data/row.h"
+#include "../format/spool.h"
+#include "known.h"
 #include "objects.h"
 
 #define AT(field) offsetof(struct select_opts, field)
@@ -35,50 +38,65 @@ const struct opt select_output_options[] = {
 	{0}
 };
 
-struct held {
-	size_t bytes, n, id;            /* places in the pool */
-	long line, rank;                /* rank: from 1, 0 without a number */
-	long group;
-	int ended, picked;
-	const struct score *score;      /* or NULL */
+/* One input's rows.  which: the place of a row's score; or, without one, ~(where its
+ * id is in ids); or that it was broken or dropped. */
+static const long GONE = LONG_MIN;
+struct part {
+	struct rows *in;
+	char *path;                     /* of what is added */
+	long *which, n, room;
+	struct buf ids;
 };
 
-struct pool {
-	struct buf text;
-	struct held *row;
-	long n, room;
-	int csv;                        /* rows are CSV, under this header, if any */
+struct picker {
+	const struct select_opts *o;
+	const struct scores *scores;
+	char *seen, *picked;            /* for each score */
+	long *rank, *group;             /* for each score; rank: from 1, 0 without a number */
+	long numbers;                   /* how many have one */
+	int any, csv;                   /* a row was seen; rows are CSV, under this header, if any */
 	struct buf header;
-	json_t *group;                  /* --by-group: value -> place in group_rows */
+	json_t *value;                  /* --by-group: value -> place in group_rows */
 	long *group_rows, groups;
+	struct fates *fates;
+	struct zout *out;
+	int open;                       /* the last row that was written lacks its LF */
+	struct held { char *bytes; size_t n; int ended; } *held;   /* --top, --bottom: by rank */
 };
 
 /* Counts the row in its group and says which that is; without --by-group all are of one. */
-static long join_group(struct pool *p, const json_t *row, const char *key)
+static long join_group(struct picker *p, const struct row *row)
 {
 	struct buf b = {0};
-	const char *value = key ? object_key(row, key, &b) : "";
 	json_t *at;
+	const char *value;
+	long g = 0;
 
-	if (!p->group)
-		p->group = json_object();
-	at = json_object_get(p->group, value);
-	if (!at) {
-		json_object_set_new(p->group, value, at = json_integer(p->groups));
+	if (p->o->by_group) {
+		value = object_key(row->json, p->o->by_group, &b);
+		at = json_object_get(p->value, value);
+		if (!at)
+			json_object_set_new(p->value, value, at = json_integer(p->groups));
+		g = json_integer_value(at);
+		buf_free(&b);
+	}
+	if (g == p->groups) {
 		p->group_rows = xrealloc(p->group_rows, (p->groups + 1) * sizeof *p->group_rows);
 		p->group_rows[p->groups++] = 0;
 	}
-	buf_free(&b);
-	p->group_rows[json_integer_value(at)]++;
-	return json_integer_value(at);
+	p->group_rows[g]++;
+	return g;
 }
 
 /* All rows must fit one output: JSONL, or CSV under one header. */
-static void check_form(struct pool *p, const struct row *row)
+static void check_form(struct picker *p, const struct row *row)
 {
-	if (!p->n) {
+	if (!p->any) {
+		p->any = 1;
 		p->csv = row->csv;
 		buf_add(&p->header, row->header, row->header_n);
+		if (p->csv && p->o->annotate)
+			die("--annotate: rows of CSV have no place for it");
 	}
 	if (p->csv != row->csv)
 		die("%s: CSV and JSONL do not mix in one output", row->file);
@@ -86,54 +104,66 @@ static void check_form(struct pool *p, const struct row *row)
 		die("%s: another CSV header than that of the rows before", row->file);
 }
 
-static struct held *hold(struct pool *p, const struct row *row)
+/* Keeps what was found out about a row: its score, or its id. */
+static void note(struct part *part, const struct row *row, long score)
 {
-	struct held *h;
-
-	check_form(p, row);
-	if (p->n == p->room) {
-		p->room = p->room * 3 / 2 + 1024;
-		p->row = xrealloc(p->row, p->room * sizeof *p->row);
+	while (part->n <= row->at) {
+		if (part->n == part->room) {
+			part->room = part->room * 3 / 2 + 1024;
+			part->which = xrealloc(part->which, part->room * sizeof *part->which);
+		}
+		part->which[part->n++] = GONE;
 	}
-	h = &p->row[p->n++];
-	*h = (struct held){ .bytes = p->text.n, .n = row->n, .line = row->line, .ended = row->ended };
-	buf_add(&p->text, row->bytes, row->n);
-	h->id = p->text.n;
-	buf_add(&p->text, row->id, strlen(row->id) + 1);
-	return h;
-}
-
-static void pool_free(struct pool *p)
-{
-	buf_free(&p->text);
-	buf_free(&p->header);
-	json_decref(p->group);
-	free(p->group_rows);
-	free(p->row);
+	if (score < 0) {
+		score = ~(long)part->ids.n;
+		buf_add(&part->ids, row->id, strlen(row->id) + 1);
+	}
+	part->which[row->at] = score;
 }
 
 /* Reads all rows and finds their scores. all: every scored row must come. */
-static void read_rows(struct pool *p, struct rows *rows, const struct scores *scores, int all,
-                      const char *by_group)
+static void read_rows(struct picker *p, struct part *part, int all)
 {
-	struct score_index *index = score_index(scores);
-	char *seen = xzalloc(scores->n, 1);
+	struct known *known = known_open(p->scores);
+	const struct score *s;
 	struct row row;
 
-	while (rows_next(rows, &row)) {
-		struct held *h = hold(p, &row);
+	if (!p->o->by_group)
+		rows_known(part->in, known_id, known, p->scores->n);
+	while (rows_next(part->in, &row)) {
+		long group, at;
 
-		h->group = join_group(p, row.json, by_group);
-		h->score = score_lookup(index, row.id, row.hash);
-		if (h->score)
-			seen[h->score - scores->row] = 1;
+		check_form(p, &row);
+		group = join_group(p, &row);
+		s = score_lookup(p->scores->index, row.id, row.hash);
+		at = s ? s - p->scores->row : -1;
+		note(part, &row, at);
+		if (!s)
+			continue;
+		p->seen[at] = 1;
+		if (p->group)
+			p->group[at] = group;
 	}
-	for (long i = 0; i < scores->n; i++)
-		if (all && !seen[i])
+	for (long i = 0; i < p->scores->n; i++)
+		if (all && !p->seen[i])
 			die("%s:%ld: the row %s that was scored is not there: another data set",
-			    scores->name, i + 2, scores->row[i].id);
-	free(seen);
-	score_index_close(index);
+			    p->scores->name, i + 2, p->scores->row[i].id);
+	known_close(known);
+}
+
+/* --add: all rows of a file, whatever the limit. */
+static void read_added(struct picker *p, struct part *part, const struct fate_opts *opts)
+{
+	struct fate_opts all = *opts;
+	struct row row;
+
+	all.limit = 0;
+	part->path = (char *)p->o->add;
+	part->in = rows_open(&part->path, 1, p->fates, &all, 0);
+	while (rows_next(part->in, &row)) {
+		check_form(p, &row);
+		note(part, &row, -1);
+	}
 }
 
 static double threshold_of(const struct select_opts *o)
@@ -165,161 +195,191 @@ static void check(const struct select_opts *o, int paths)
 	threshold_of(o);
 }
 
-/* Ranks the rows and marks the picked ones; order: all places, best first.
- * Returns how many rows have a number. */
-static long pick(struct pool *p, const struct select_opts *o, long order[])
+/* Ranks the scored rows that are there, and marks the picked ones. */
+static void pick(struct picker *p)
 {
-	const struct score **score = xalloc(p->n * sizeof *score);
+	const struct select_opts *o = p->o;
+	long n = p->scores->n, *order = xalloc(n * sizeof *order), first = 0, end;
+	const struct score **score = xzalloc(n, sizeof *score);
 	double least = threshold_of(o);
-	long first = 0, end, numbers;
 
-	for (long i = 0; i < p->n; i++)
-		score[i] = p->row[i].score;
-	numbers = end = rank_order(score, p->n, order);
-	free(score);
+	for (long i = 0; i < n; i++)
+		if (p->seen[i])
+			score[i] = &p->scores->row[i];
+	p->numbers = end = rank_order(score, n, order);
 	for (long g = 0; o->keep && g < p->groups; g++)
 		p->group_rows[g] = keep_count(o->keep, p->group_rows[g]);
 	if (o->top && o->top < end)
 		end = o->top;
 	if (o->bottom && o->bottom < end)
 		first = end - o->bottom;
-	for (long i = 0; i < numbers; i++) {
-		struct held *h = &p->row[order[i]];
+	for (long i = 0; i < p->numbers; i++) {
+		long at = order[i];
 
-		h->rank = i + 1;
-		h->picked = o->threshold ? h->score->score >= least :
-		            o->keep ? p->group_rows[h->group]-- > 0 : i >= first && i < end;
+		p->rank[at] = i + 1;
+		p->picked[at] = o->threshold ? score[at]->score >= least :
+		                o->keep ? p->group_rows[p->group ? p->group[at] : 0]-- > 0 : i >= first && i < end;
 	}
-	return numbers;
+	free(score);
+	free(order);
 }
 
 /* The rows go out as they came; only the last may lack its line feed. */
-struct sink { struct zout *out; int open; };
-
-static void emit(struct sink *s, const char *bytes, size_t n, int ended)
+static void emit(struct picker *p, const char *bytes, size_t n, int ended)
 {
-	if (s->open)
-		zout_str(s->out, "\n");
-	zout_write(s->out, bytes, n);
+	if (p->open)
+		zout_str(p->out, "\n");
+	zout_write(p->out, bytes, n);
 	if (ended)
-		zout_str(s->out, "\n");
-	s->open = !ended;
+		zout_str(p->out, "\n");
+	p->open = !ended;
 }
 
-static void annotated(struct buf *b, const struct pool *p, const struct held *h)
+static void annotate(const struct picker *p, const struct row *row, const char *id, long which, struct buf *b)
 {
-	const char *bytes = p->text.p + h->bytes;
+	const struct score *s = which < 0 ? NULL : &p->scores->row[which];
+	json_t *o, *rank = s && p->rank[which] ? json_integer(p->rank[which]) : json_null();
 	struct fault f;
-	json_t *row;
 
-	if (p->csv)
-		die("--annotate: rows of CSV have no place for it");
-	row = json_parse(bytes, h->n, &f);
-	if (!row)
-		die("line %ld: %s", h->line, f.text);
-	if (!json_object_get(row, "id") || json_is_null(json_object_get(row, "id")))
-		json_object_set_new(row, "id", json_string(p->text.p + h->id));
-	json_object_set_new(row, "seal", json_pack("{s:o, s:o, s:o}",
-		"score", real_or_null(h->score ? h->score->score : NAN),
-		"weight", real_or_null(h->score ? h->score->weight : NAN),
-		"rank", h->rank ? json_integer(h->rank) : json_null()));
+	o = json_parse(row->bytes, row->text_n, &f);
+	if (!o)
+		die("%s:%ld: %s", row->file, row->line, f.text);
+	if (!json_object_get(o, "id") || json_is_null(json_object_get(o, "id")))
+		json_object_set_new(o, "id", json_string(id));
+	json_object_set_new(o, "seal", json_pack("{s:o, s:o, s:o}", "score", real_or_null(s ? s->score : NAN),
+		"weight", real_or_null(s ? s->weight : NAN), "rank", rank));
 	b->n = 0;
-	json_put(b, row);
-	json_decref(row);
+	json_put(b, o);
+	json_decref(o);
 }
 
-static void write_row(struct sink *s, const struct pool *p, long i, int annotate, struct buf *b)
+/* Writes the row, or holds it until the better ones, or worse ones, are there. */
+static void take(struct picker *p, const struct row *row, const char *id, long which, int annotated)
 {
-	const struct held *h = &p->row[i];
-
-	if (annotate) {
-		annotated(b, p, h);
-		emit(s, b->p, b->n, 1);
-	} else {
-		emit(s, p->text.p + h->bytes, h->n, h->ended);
-	}
-}
-
-static void write_rows(struct sink *s, const struct pool *p, const struct select_opts *o,
-                       const long order[], long numbers)
-{
+	const char *bytes = row->bytes;
+	int ended = row->ended;
 	struct buf b = {0};
+	size_t n = row->n;
 
-	for (long k = 0; k < p->n; k++) {
-		long i = o->top ? order[k] : o->bottom ? order[k < numbers ? numbers - 1 - k : k] : k;
-
-		if (p->row[i].picked != o->invert)
-			write_row(s, p, i, o->annotate, &b);
+	if (annotated) {
+		annotate(p, row, id, which, &b);
+		bytes = b.p;
+		n = b.n;
+		ended = 1;
 	}
+	if (p->held && which >= 0)
+		p->held[p->rank[which] - 1] = (struct held){ xstrndup(bytes, n), n, ended };
+	else
+		emit(p, bytes, n, ended);
 	buf_free(&b);
 }
 
-static void tell(struct fates *fates, const struct pool *p, int invert)
+static void write_rows(struct picker *p, struct part *part)
 {
-	for (long i = 0; i < p->n; i++) {
-		const struct held *h = &p->row[i];
-		const char *id = p->text.p + h->id;
+	struct row row;
 
-		if (h->picked != invert)
-			fate_kept(fates, id, h->line);
-		else
-			fate_dropped(fates, id, h->line, h->rank || invert ? "not picked" :
-			             h->score ? "null score" : "no score");
+	rows_again(part->in);
+	while (rows_next(part->in, &row)) {
+		long which = row.at < part->n ? part->which[row.at] : GONE;
+		const char *id = which < 0 ? part->ids.p + ~which : p->scores->row[which].id;
+
+		if (which == GONE)
+			continue;
+		if ((which >= 0 && p->picked[which]) != p->o->invert) {
+			take(p, &row, id, which, p->o->annotate);
+			fate_kept(p->fates, id, row.line);
+		} else {
+			fate_dropped(p->fates, id, row.line, p->o->invert || (which >= 0 && p->rank[which]) ?
+			             "not picked" : which >= 0 ? "null score" : "no score");
+		}
 	}
 }
 
-/* --add: all rows of a file, whatever the limit. */
-static void read_added(struct pool *p, struct pool *rows, const char *path, struct fates *fates,
-                       const struct fate_opts *opts)
+/* --top, --bottom */
+static void write_held(struct picker *p)
 {
-	struct fate_opts all = *opts;
-	char *paths[] = { (char *)path };
-	struct rows *in;
+	for (long k = 0; k < p->numbers; k++) {
+		struct held *h = &p->held[p->o->bottom ? p->numbers - 1 - k : k];
+
+		if (h->bytes)
+			emit(p, h->bytes, h->n, h->ended);
+		free(h->bytes);
+	}
+	free(p->held);
+	p->held = NULL;
+}
+
+static void write_added(struct picker *p, struct part *part)
+{
 	struct row row;
 
-	all.limit = 0;
-	in = rows_open(paths, 1, fates, &all, 0);
-	while (rows_next(in, &row)) {
-		if (rows->n && !p->n)
-			check_form(rows, &row);
-		hold(p, &row)->picked = 1;
+	rows_again(part->in);
+	while (rows_next(part->in, &row)) {
+		long which = row.at < part->n ? part->which[row.at] : GONE;
+
+		if (which == GONE)
+			continue;
+		emit(p, row.bytes, row.n, row.ended);
+		fate_kept(p->fates, part->ids.p + ~which, row.line);
 	}
-	rows_close(in);
+}
+
+static void part_free(struct part *part)
+{
+	if (part->in)
+		rows_close(part->in);
+	free(part->which);
+	buf_free(&part->ids);
+}
+
+static void picker_free(struct picker *p)
+{
+	buf_free(&p->header);
+	json_decref(p->value);
+	free(p->group_rows);
+	free(p->group);
+	free(p->rank);
+	free(p->seen);
+	free(p->picked);
 }
 
 void select_rows(char *const paths[], int n, const struct select_opts *o,
                  const struct fate_opts *fate, const char *output)
 {
-	struct pool rows = {0}, added = {0};
-	struct fates *fates;
-	struct rows *in;
-	struct sink sink = {0};
+	struct picker p = { .o = o };
+	struct part rows = {0}, added = {0};
 	struct scores *scores;
-	struct buf none = {0};
-	long *order, numbers;
 
 	check(o, n);
-	fates = fates_open(fate);
-	in = rows_open(paths, n, fates, fate, o->dedupe);
-	/* opened before the other inputs, so that it can be none of them */
-	sink.out = zout_open(output, o->zstd || (rows_zstd(in) && !o->plain) ? ZOUT_ZSTD : ZOUT_PLAIN);
-	scores = scores_read(o->scores);
-	read_rows(&rows, in, scores, !fate->limit, o->by_group);
-	rows_close(in);
+	p.fates = fates_open(fate);
+	for (int i = 0; i < (n ? n : 1); i++)
+		spool(n ? paths[i] : NULL);
 	if (o->add)
-		read_added(&added, &rows, o->add, fates, fate);
-	order = xalloc(rows.n * sizeof *order);
-	numbers = pick(&rows, o, order);
-	zout_write(sink.out, rows.header.p, rows.header.n);
-	write_rows(&sink, &rows, o, order, numbers);
-	for (long i = 0; i < added.n; i++)
-		write_row(&sink, &added, i, 0, &none);
-	zout_close(sink.out);
-	tell(fates, &rows, o->invert);
-	tell(fates, &added, 0);
-	fates_close(fates, 1);
-	free(order);
+		spool(o->add);
+	rows.in = rows_open(paths, n, p.fates, fate, o->dedupe);
+	/* opened before the other inputs, so that it can be none of them */
+	p.out = zout_open(output, o->zstd || (rows_zstd(rows.in) && !o->plain) ? ZOUT_ZSTD : ZOUT_PLAIN);
+	p.scores = scores = scores_read(o->scores);
+	p.seen = xzalloc(scores->n, 1);
+	p.picked = xzalloc(scores->n, 1);
+	p.rank = xzalloc(scores->n, sizeof *p.rank);
+	p.group = o->by_group ? xzalloc(scores->n, sizeof *p.group) : NULL;
+	p.value = json_object();
+	read_rows(&p, &rows, !fate->limit);
+	if (o->add)
+		read_added(&p, &added, fate);
+	pick(&p);
+	p.held = o->top || o->bottom ? xzalloc(p.numbers, sizeof *p.held) : NULL;
+	zout_write(p.out, p.header.p, p.header.n);
+	write_rows(&p, &rows);
+	if (p.held)
+		write_held(&p);
+	if (o->add)
+		write_added(&p, &added);
+	zout_close(p.out);
+	fates_close(p.fates, 1);
 	scores_close(scores);
-	pool_free(&rows);
-	pool_free(&added);
+	part_free(&rows);
+	part_free(&added);
+	picker_free(&p);
 }

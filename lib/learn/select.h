@@ -14,8 +14,8 @@ struct select_opts {
 extern const struct opt select_options[];
 extern const struct opt select_output_options[];    /* --zstd --plain */
 
-/* Reads the rows (paths: n names, none means stdin), holds them, since a share
- * counts them, and writes those that are picked to `output` (NULL: stdout). */
+/* Reads the rows (paths: n names, none means stdin) twice, since a share counts
+ * them, and writes those that are picked to `output` (NULL: stdout). */
 void select_rows(char *const paths[], int n, const struct select_opts *, const struct fate_opts *,
                  const char *output);
 

@@ -1,0 +1,136 @@
+/* score_line.c - a row of scores in the one form that scores_write gives it:
+ *
+ *   {"id":"r1","hash":"00000000000000ff","line":1,"score":-0.5,"weight":null, ... }
+ *
+ * Keys in that order, no spaces, an id of plain ASCII, integers of at most 18
+ * digits.  Of any other line nothing is said but that it is not of this form.
+ */
+#include "scores.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/hash.h"
+
+struct cursor { const char *at, *end; };
+
+static inline int literal(struct cursor *c, const char *text)
+{
+	size_t n = strlen(text);
+
+	if ((size_t)(c->end - c->at) < n || memcmp(c->at, text, n))
+		return -1;
+	c->at += n;
+	return 0;
+}
+
+/* c stands on a digit: past all digits, -1 unless that is before the end. */
+static int digits(struct cursor *c)
+{
+	const char *from = c->at;
+
+	while (c->at < c->end && isdigit((unsigned char)*c->at))
+		c->at++;
+	return c->at > from && c->at < c->end ? 0 : -1;
+}
+
+/* JSON's grammar of numbers; *whole: no fraction, no exponent.  Some byte that is
+ * not the number's follows, within the line. */
+static int number(struct cursor *c, int *whole)
+{
+	const char *first;
+
+	*whole = 1;
+	c->at += c->at < c->end && *c->at == '-';
+	first = c->at;
+	if (digits(c) || (*first == '0' && c->at > first + 1))
+		return -1;
+	if (*c->at == '.') {
+		*whole = 0;
+		c->at++;
+		if (digits(c))
+			return -1;
+	}
+	if (*c->at == 'e' || *c->at == 'E') {
+		*whole = 0;
+		c->at++;
+		c->at += c->at < c->end && (*c->at == '-' || *c->at == '+');
+		if (digits(c))
+			return -1;
+	}
+	return 0;
+}
+
+static int real(struct cursor *c, const char *key, double *x)
+{
+	const char *from;
+	int whole;
+
+	if (literal(c, key))
+		return -1;
+	*x = NAN;
+	if (!literal(c, "null"))
+		return 0;
+	from = c->at;
+	if (number(c, &whole) || (whole && c->at - from > 18))
+		return -1;
+	*x = whole ? (double)strtoll(from, NULL, 10) : strtod(from, NULL);
+	return isfinite(*x) ? 0 : -1;
+}
+
+static int count(struct cursor *c, const char *key, long *x)
+{
+	const char *from;
+	int whole;
+
+	if (literal(c, key))
+		return -1;
+	*x = -1;
+	if (!literal(c, "null"))
+		return 0;
+	from = c->at;
+	if (number(c, &whole) || !whole || *from == '-' || c->at - from > 18)
+		return -1;
+	*x = strtol(from, NULL, 10);
+	return 0;
+}
+
+static int id(struct cursor *c, const char **p, size_t *n)
+{
+	if (literal(c, "{\"id\":\""))
+		return -1;
+	*p = c->at;
+	while (c->at < c->end && *c->at != '"' && *c->at != '\\' && (unsigned char)(*c->at - ' ') < 0x60)
+		c->at++;
+	*n = c->at - *p;
+	return literal(c, "\"");
+}
+
+static int hash(struct cursor *c, uint64_t *h)
+{
+	char hex[17] = "";
+
+	if (literal(c, ",\"hash\":\"") || c->end - c->at < 16)
+		return -1;
+	memcpy(hex, c->at, 16);
+	c->at += 16;
+	return hash_parse(hex, h) || literal(c, "\"") ? -1 : 0;
+}
+
+int score_line(const char *text, size_t n, struct score *s)
+{
+	struct cursor c = {text, text + n};
+	const char *name;
+	size_t name_n;
+
+	if (id(&c, &name, &name_n) || hash(&c, &s->hash) || count(&c, ",\"line\":", &s->line) ||
+	    real(&c, ",\"score\":", &s->score) || real(&c, ",\"weight\":", &s->weight) ||
+	    count(&c, ",\"visits\":", &s->visits) || count(&c, ",\"last\":", &s->last) ||
+	    real(&c, ",\"loss_base\":", &s->loss_base) || real(&c, ",\"loss\":", &s->loss) ||
+	    real(&c, ",\"loss_hat\":", &s->loss_hat) || literal(&c, "}") || c.at != c.end)
+		return -1;
+	s->id = xstrndup(name, name_n);
+	return 0;
+}
