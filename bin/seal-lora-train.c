@@ -1,17 +1,19 @@
 /* seal-lora-train - tune LoRA pairs on a token stream; writes a PEFT adapter. */
-#include <string.h>
+#include <stdlib.h>
 
+#include "../lib/base/hash.h"
 #include "../lib/base/progress.h"
 #include "../lib/format/folder.h"
 #include "../lib/learn/finetune.h"
 
-struct own { const char *model, *output; int force, quiet; };
+struct own { const char *model, *output, *weights; int force, quiet; };
 
 #define AT(field) offsetof(struct own, field)
 
 static const struct opt own_options[] = {
 	{"model", 'm', OPT_TEXT, AT(model), "MODEL", "Hugging Face folder or GGUF file", 0, 0},
 	{"output", 'o', OPT_TEXT, AT(output), "ADAPTER", "the folder to write", 0, 0},
+	{"weights", 0, OPT_TEXT, AT(weights), "SCORES", "weigh the rows by the weight column of these scores", 0, 0},
 	{"force", 0, OPT_FLAG, AT(force), NULL, "replace a folder that exists", 0, 0},
 	{"quiet", 'q', OPT_FLAG, AT(quiet), NULL, "no progress, no summaries on stderr", 0, 0},
 	{0}
@@ -33,12 +35,26 @@ static const struct opt_program program = {
 	"[TOKENS...]", groups
 };
 
+/* The rows' weights; what they are joins the settings. */
+static float *read_weights(const struct tokens *data, json_t *settings)
+{
+	struct scores *s = scores_read(own.weights);
+	float *w = finetune_weights(s, data);
+	char hex[17];
+
+	hash_hex(hash_bytes(w, data->rows * sizeof *w), hex);
+	json_object_set_new(settings, "weights", json_string(hex));
+	scores_close(s);
+	return w;
+}
+
 int main(int argc, char **argv)
 {
 	double began = seconds_now();
 	struct finetune f = {.opts = &train};
 	struct tokens *data, *valid = NULL;
 	json_t *settings;
+	float *weight = NULL;
 	int k;
 
 	dev_prepare(argv);
@@ -58,6 +74,8 @@ int main(int argc, char **argv)
 	}
 	f.theta = train_adapter(f.model, &train);
 	f.settings = settings = train_settings(groups, &train, f.model, f.theta, data);
+	if (own.weights)
+		f.weight = weight = read_weights(data, settings);
 	finetune_run(&f);
 	adapter_save(f.theta, own.output, own.model, data->template, settings);
 	log_end(train.log, began);
@@ -69,5 +87,6 @@ int main(int argc, char **argv)
 	if (valid)
 		tokens_close(valid);
 	json_decref(settings);
+	free(weight);
 	return 0;
 }

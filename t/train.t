@@ -67,6 +67,67 @@ fails 1 "model was" "a checkpoint of another model of its shape" \
 	$score --algorithm 1 --epochs 12 -m twin --checkpoint ck --resume train.tok
 fails 1 "data was" "a checkpoint of other data" $score --algorithm 1 --epochs 12 --checkpoint ck --resume safe.tok
 
+# SIGTERM and SIGINT: a checkpoint after the current step, and equal bytes from there on.
+# A shell's background processes ignore SIGINT; env gives it back.
+stopped() {
+	name=$1 sig=$2 out=$3; shift 3
+	rm -rf whole.kept "$out" ck part.log
+	"$@" --log whole.log > whole.out; cp -r "$out" whole.kept
+	rm -rf "$out"
+	env --default-signal=INT "$@" --checkpoint ck --every 1000 --log part.log > part.out 2> err &
+	pid=$!
+	while [ "$(wc -l < part.log 2> /dev/null || echo 0)" -lt 5 ] && kill -0 $pid 2> /dev/null; do sleep 0.01; done
+	kill -"$sig" $pid; wait $pid
+	is $? $((sig + 128)) "$name: signal $sig ends it with 128 + signal"
+	at=$(sed -n 's/.*stopped after step \([0-9]*\) of .* is in ck\/step-\1 .*/\1/p' err)
+	[ -n "$at" ] && [ -e "ck/step-$at" ] && [ ! -e "$out" ] && [ ! -s part.out ]; ok $? "$name: a checkpoint and nothing else"
+	"$@" --checkpoint ck --every 1000 --resume --log part.log > part.out
+	cmp -s whole.out part.out && diff -r "$out" whole.kept > /dev/null; ok $? "$name: resumed to the same bytes"
+	is "$(timeless part.log | md5sum)" "$(timeless whole.log | md5sum)" "$name: and the same log"
+}
+stopped "seal-lora-train" 15 tuned $lora -o tuned --force --epochs 60 --schedule cosine train.tok
+stopped "seal-score" 2 theta $score --algorithm 1 --epochs 12 --force --save-adapter theta train.tok
+rm -rf tuned part.log; : > part.log
+$lora -o tuned --epochs 600 --log part.log train.tok & pid=$!
+while [ "$(wc -l < part.log)" -lt 2 ] && kill -0 $pid 2> /dev/null; do sleep 0.01; done
+kill -TERM $pid; wait $pid 2> /dev/null; is $? 143 "without --checkpoint SIGTERM ends it at once"
+
+# Weights.
+$lora -o once --force --seed 3 --epochs 2 train.tok
+"$BIN/seal-score" -q -m model --method loss --plain train.tok > none.scores
+weigh() { jq -c "if .seal then . else .weight = ($1) end" none.scores; }
+tensors() { tail -c +$((9 + $(od -An -tu8 -N8 "$1/adapter_model.safetensors"))) "$1/adapter_model.safetensors" | md5sum; }
+for w in 1 0.3; do
+	weigh $w | zstd -q > w.zst && $lora -o w1 --force --seed 3 --epochs 2 --weights w.zst train.tok
+	is "$(tensors w1)" "$(tensors once)" "weights of $w give the tensors of plain training"
+done
+weigh 'if .line % 3 == 0 then -0.5 else .line end' > mixed
+"$BIN/seal-eval" nll -q -j 1 -m model train.tok > nll
+want=$(jq -n --slurpfile s mixed --slurpfile l nll '[$s[1:] | .[].weight] as $w | [$l[].nll] as $l |
+	([range(60) | $w[.] * $l[.]] | add) / ($w | map(fabs) | add)')
+$lora -o w2 --force -b 60 --no-shuffle --weights mixed --log l2 train.tok
+is "$(jq --argjson w "$want" 'select(.step == 1) | (.loss - $w | fabs) < 1e-4 * ($w | fabs)' l2)" true \
+   "a step's loss is sum w l / sum |w|"
+weigh 'if .line <= 20 then 2 else 0 end' > some
+$lora -o w3 --force -b 60 --no-shuffle --weights some --log l3 train.tok
+head -20 train.jsonl | "$BIN/seal-tokenize" -q -m model > few.tok
+$lora -o w4 --force -b 20 --no-shuffle --log l4 few.tok
+is "$(jq -s '[.[] | select(.step == 1)] | (.[0].norm / .[1].norm - 1 | fabs) < 0.01' l3 l4)" true \
+   "its gradient is that of the rows that weigh"
+weigh 0 > zero; $lora -o w3 --force --weights zero --log l3 train.tok
+is "$(jq -s 'map(select(.step) | .norm == 0) | all' l3)" true "rows of no weight move nothing"
+$lora -o w3 --force --weights some few.tok; ok $? "the scores may have more rows"
+weigh 'if .line == 7 then null else 1 end' > gap; seventh=$(jq -r 'select(.line == 7) | .id' gap)
+fails 1 "gap: the weight of row $seventh is null" "a null weight" $lora -o x --weights gap train.tok
+grep -v "\"id\":\"$seventh\"" mixed | sed '1s/60/59/' > less
+fails 1 "less: the row $seventh has no score" "a row without a score" $lora -o x --weights less train.tok
+sed '/"line":7,/s/"hash":"[0-9a-f]*"/"hash":"0123456789abcdef"/' mixed > twisted
+fails 1 "another data set" "scores of other rows" $lora -o x --weights twisted train.tok
+rm -rf ck; $lora -o w3 --force --weights mixed --checkpoint ck train.tok
+fails 1 "weights was .*, and is .* now" "a checkpoint of other weights" \
+	$lora -o w3 --force --weights some --checkpoint ck --resume train.tok
+fails 1 "weights was .*, and is null now" "a checkpoint of weights" $lora -o w3 --force --checkpoint ck --resume train.tok
+
 # Faults.
 fails 1 "a1 exists" "an output that exists" $lora -o a1 train.tok
 fails 1 "something else" "--force on what is no adapter" $lora --force -o model train.tok

@@ -43,7 +43,7 @@ static void on_signal(int sig)
 	raise(sig);
 }
 
-static void watch(void)
+void temp_watch(void)
 {
 	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
 	struct sigaction sa = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND | SA_NODEFER}, old;
@@ -70,7 +70,7 @@ struct temp temp_open(const char *path)
 	int folder = slash ? (int)(slash + 1 - path) : 0;
 	struct temp t = {-1, 0};
 
-	watch();
+	temp_watch();
 	while (t.slot < SLOTS && name[t.slot])
 		t.slot++;
 	assert(t.slot < SLOTS);

@@ -9,6 +9,8 @@
 
 struct temp { int fd, slot; };
 
+/* Sees to the removing on exit and on signals that nobody handles; temp_open calls it. */
+void temp_watch(void);
 /* Opens a new file in path's folder, for writing. Dies with path's name, which is
  * kept until the rename. */
 struct temp temp_open(const char *path);

@@ -148,6 +148,15 @@ void checkpoint_save(const char *dir, long step, const struct state *s, const js
 	free(to);
 }
 
+static _Noreturn void differs(const char *path, const char *key, const json_t *was, const json_t *now)
+{
+	struct buf a = {0}, b = {0};
+
+	json_put(&a, was ? was : json_null());
+	json_put(&b, now ? now : json_null());
+	die("%s is of another run: %s was %s, and is %s now", path, key, a.p, b.p);
+}
+
 static void check_settings(const char *path, const char *was, const json_t *now)
 {
 	struct fault why;
@@ -159,14 +168,12 @@ static void check_settings(const char *path, const char *was, const json_t *now)
 	json_object_foreach((json_t *)now, key, v) {
 		json_t *w = json_object_get(j, key);
 
-		if (!w || !json_equal(v, w)) {
-			struct buf a = {0}, b = {0};
-
-			json_put(&a, w ? w : json_null());
-			json_put(&b, v);
-			die("%s is of another run: %s was %s, and is %s now", path, key, a.p, b.p);
-		}
+		if (!w || !json_equal(v, w))
+			differs(path, key, w, v);
 	}
+	json_object_foreach(j, key, v)
+		if (!json_object_get(now, key))
+			differs(path, key, v, NULL);
 	json_decref(j);
 }
 

@@ -1,7 +1,51 @@
 /* finetune.c - see finetune.h. */
 #include "finetune.h"
 
+#include <math.h>
 #include <stdlib.h>
+
+float *finetune_weights(const struct scores *scores, const struct tokens *d)
+{
+	struct score_index *index = score_index(scores);
+	float *w = xalloc(d->rows * sizeof *w);
+	char id[128];
+
+	for (long i = 0; i < d->rows; i++) {
+		const int64_t *at = d->id_offset + i;
+		char *whole = xstrndup(d->ids + at[0], at[1] - at[0]);
+		const struct score *s = score_lookup(index, whole, d->hash[i]);
+
+		tokens_id(d, i, id, sizeof id);
+		if (!s)
+			die("%s: the row %s has no score", scores->name, id);
+		if (isnan(s->weight))
+			die("%s: the weight of row %s is null", scores->name, id);
+		w[i] = (float)s->weight;
+		if (!isfinite(w[i]))
+			die("%s: the weight of row %s is too large", scores->name, id);
+		free(whole);
+	}
+	score_index_close(index);
+	return w;
+}
+
+/* into[i] = w_i / sum |w| over the batch; 0 where all are.  Equal weights give
+ * exactly what none do. */
+static void batch_weights(const struct finetune *f, const struct batch *b, float into[])
+{
+	double sum = 0;
+	int equal = 1;
+
+	for (int i = 0; f->weight && i < b->n; i++) {
+		sum += fabs(f->weight[b->row[i]]);
+		equal &= f->weight[b->row[i]] == f->weight[b->row[0]];
+	}
+	for (int i = 0; i < b->n; i++) {
+		float w = f->weight ? f->weight[b->row[i]] : 1;
+
+		into[i] = w == 0 ? 0 : equal ? copysignf(1.0f / b->n, w) : (float)(w / sum);
+	}
+}
 
 void finetune_run(struct finetune *f)
 {
@@ -16,13 +60,12 @@ void finetune_run(struct finetune *f)
 		double mean = 0, norm;
 		struct adamw adamw = training_adamw(&t);
 
-		for (int i = 0; i < b.n; i++)
-			weight[i] = 1.0f / b.n;
+		batch_weights(f, &b, weight);
 		model_grad(f->model, f->theta, &b, weight, loss);
 		training_saw(&t, &b, loss);
 		norm = training_update(&t, f->theta, adamw);
 		for (int i = 0; i < b.n; i++)
-			mean += loss[i] / b.n;
+			mean += (double)weight[i] * loss[i];
 		training_stepped(&t, json_pack("{s:f, s:f, s:f, s:f}", "epoch", training_epoch(&t), "loss", mean, "norm", norm,
 		                               "lr", (double)adamw.rate), mean);
 	}

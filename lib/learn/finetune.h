@@ -1,17 +1,23 @@
-/* finetune.h - LoRA tuning: minimise the mean of l(theta; z) over the rows. */
+/* finetune.h - LoRA tuning: minimise the mean of l(theta; z) over the rows, or
+ * with a weight w for every row: a step's loss is sum w l / sum |w| over its batch. */
 #ifndef SEAL_FINETUNE_H
 #define SEAL_FINETUNE_H
 
+#include "scores.h"
 #include "train.h"
 
 struct finetune {
 	struct model *model;
 	struct adapter *theta;
 	const struct tokens *data, *valid;     /* valid may be NULL */
+	const float *weight;                   /* [data rows], or NULL */
 	const struct train_opts *opts;
 	const json_t *settings;                /* what a resumed run must match */
 };
 
+/* The weight of every row, by id.  Dies naming the first row that has none, or when
+ * the scores are of another data set.  Owned. */
+float *finetune_weights(const struct scores *, const struct tokens *);
 void finetune_run(struct finetune *);
 
 #endif

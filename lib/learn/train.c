@@ -10,6 +10,7 @@
 #include "../base/hash.h"
 #include "../base/progress.h"
 #include "../data/tokenizer.h"
+#include "stop.h"
 
 #define AT(field) offsetof(struct train_opts, field)
 
@@ -114,6 +115,8 @@ void training_open(struct training *t)
 	t->progress = progress_open(t->what, "steps", t->steps);
 	t->began = seconds_now();
 	t->before = t->tokens;
+	if (o->checkpoint)
+		stop_hold();
 }
 
 int training_next(struct training *t, struct batch *b)
@@ -164,9 +167,25 @@ static void validate(struct training *t)
 	notice("after %ld steps: mean loss %.5f on the validation rows", t->step, sum / d->rows);
 }
 
-void training_stepped(struct training *t, json_t *line, double loss)
+/* Writes a checkpoint when it is time, or when a signal asked to stop: then it ends there. */
+static void keep_state(struct training *t)
 {
 	const struct train_opts *o = t->opts;
+	int sig = stop_asked();
+
+	if (!o->checkpoint || (t->step % o->every && t->step < t->steps && !sig))
+		return;
+	checkpoint_save(o->checkpoint, t->step, &t->state, t->settings);
+	if (!sig)
+		return;
+	progress_close(t->progress);
+	warn("signal %d: stopped after step %ld of %ld, whose state is in %s/step-%ld (--resume goes on from it)", sig,
+	     t->step, t->steps, o->checkpoint, t->step);
+	exit(128 + sig);
+}
+
+void training_stepped(struct training *t, json_t *line, double loss)
+{
 	double epoch = training_epoch(t), seconds = seconds_now() - t->began, rate = (t->tokens - t->before) / seconds;
 	json_t *j = json_object();
 	char note[64];
@@ -185,12 +204,13 @@ void training_stepped(struct training *t, json_t *line, double loss)
 	progress_at(t->progress, t->step, note);
 	if (t->valid && (training_epoch(t) > epoch || t->step == t->steps))
 		validate(t);
-	if (o->checkpoint && (t->step % o->every == 0 || t->step == t->steps))
-		checkpoint_save(o->checkpoint, t->step, &t->state, t->settings);
+	keep_state(t);
 }
 
 void training_close(struct training *t)
 {
+	if (t->opts->checkpoint)
+		stop_release();
 	progress_close(t->progress);
 	log_close(t->log);
 	order_close(&t->order);

@@ -60,7 +60,8 @@ void training_saw(struct training *, const struct batch *, const float loss[]);
 double training_update(const struct training *, struct adapter *, struct adamw);
 /* A step is done: counts it, logs `line` (owned; step and timings are put in) and,
  * after an epoch, the loss on the valid rows; shows progress, and writes a
- * checkpoint when it is time. */
+ * checkpoint when it is time.  With checkpoints, SIGINT and SIGTERM have one written
+ * here and end the program with 128 + signal. */
 void training_stepped(struct training *, json_t *line, double loss);
 void training_close(struct training *);
 
