@@ -71,7 +71,7 @@ fails 1 "data was" "a checkpoint of other data" $score --algorithm 1 --epochs 12
 # A shell's background processes ignore SIGINT; env gives it back.
 stopped() {
 	name=$1 sig=$2 out=$3; shift 3
-	rm -rf whole.kept "$out" ck part.log
+	rm -rf whole.kept "$out" ck; : > part.log
 	"$@" --log whole.log > whole.out; cp -r "$out" whole.kept
 	rm -rf "$out"
 	env --default-signal=INT "$@" --checkpoint ck --every 1000 --log part.log > part.out 2> err &
