@@ -241,6 +241,7 @@ static void decode(struct run *r, char *const paths[], int n)
 	}
 	tokens_close(t);
 	zout_close(r->out);
+	fates_close(r->fates, 0);
 }
 
 /* Rows to tokens. */
