@@ -13,6 +13,13 @@ lora="$BIN/seal-lora-train -q -j 1 -m model --lr 1e-3 -b 8"
 score="$BIN/seal-score -q -j 1 -m model --safe safe.tok --lr 1e-3 -b 8 --plain"
 timeless() { jq -c 'del(.seconds, .tokens_per_second, .peak_bytes)' "$1"; }
 
+# await SECONDS COMMAND... - until it succeeds, but not for ever
+await() {
+	left=$(($1 * 50)); shift
+	while ! "$@" && [ $((left -= 1)) -gt 0 ]; do sleep 0.02; done
+}
+lines() { [ "$(wc -l < "$1")" -ge "$2" ]; }
+
 # The same command twice.
 $lora -o a1 --log l1 train.tok && $lora -o a2 --log l2 train.tok
 cmp -s a1/adapter_model.safetensors a2/adapter_model.safetensors
@@ -46,7 +53,7 @@ resumed() {
 	rm -rf "$out" ck
 	"$@" --checkpoint ck --every 10 --log part.log > part.out &
 	pid=$!
-	while ! [ -e ck/step-20 ] && kill -0 $pid 2> /dev/null; do sleep 0.02; done
+	await 20 [ -e ck/step-20 ]
 	kill -9 $pid 2> /dev/null; wait $pid 2> /dev/null
 	[ -e ck/step-20 ] || [ -e ck/step-30 ] || [ -e ck/step-40 ]; ok $? "$name: killed after a checkpoint"
 	[ ! -e "$out" ]; ok $? "$name: nothing half-written"
@@ -76,7 +83,7 @@ stopped() {
 	rm -rf "$out"
 	env --default-signal=INT "$@" --checkpoint ck --every 1000 --log part.log > part.out 2> err &
 	pid=$!
-	while [ "$(wc -l < part.log 2> /dev/null || echo 0)" -lt 5 ] && kill -0 $pid 2> /dev/null; do sleep 0.01; done
+	await 20 lines part.log 5
 	kill -"$sig" $pid; wait $pid
 	is $? $((sig + 128)) "$name: signal $sig ends it with 128 + signal"
 	at=$(sed -n 's/.*stopped after step \([0-9]*\) of .* is in ck\/step-\1 .*/\1/p' err)
@@ -89,7 +96,7 @@ stopped "seal-lora-train" 15 tuned $lora -o tuned --force --epochs 60 --schedule
 stopped "seal-score" 2 theta $score --algorithm 1 --epochs 12 --force --save-adapter theta train.tok
 rm -rf tuned part.log; : > part.log
 $lora -o tuned --epochs 600 --log part.log train.tok & pid=$!
-while [ "$(wc -l < part.log)" -lt 2 ] && kill -0 $pid 2> /dev/null; do sleep 0.01; done
+await 20 lines part.log 2
 kill -TERM $pid; wait $pid 2> /dev/null; is $? 143 "without --checkpoint SIGTERM ends it at once"
 
 # Weights.
