@@ -63,21 +63,28 @@ static int number(struct cursor *c, int *whole)
 	return 0;
 }
 
+/* x NULL: reads over it, if it is clear that it is finite. */
 static int real(struct cursor *c, const char *key, double *x)
 {
 	const char *from;
+	double own;
 	int whole;
 
 	if (literal(c, key))
 		return -1;
-	*x = NAN;
+	if (x)
+		*x = NAN;
 	if (!literal(c, "null"))
 		return 0;
 	from = c->at;
 	if (number(c, &whole) || (whole && c->at - from > 18))
 		return -1;
-	*x = whole ? (double)strtoll(from, NULL, 10) : strtod(from, NULL);
-	return isfinite(*x) ? 0 : -1;
+	if (!x && c->at - from < 24 && !memchr(from, 'e', c->at - from) && !memchr(from, 'E', c->at - from))
+		return 0;
+	own = whole ? (double)strtoll(from, NULL, 10) : strtod(from, NULL);
+	if (x)
+		*x = own;
+	return isfinite(own) ? 0 : -1;
 }
 
 static int count(struct cursor *c, const char *key, long *x)
@@ -133,4 +140,16 @@ int score_line(const char *text, size_t n, struct score *s)
 		return -1;
 	s->id = xstrndup(name, name_n);
 	return 0;
+}
+
+int score_glance(const char *text, size_t n, struct glance *g, double *weight)
+{
+	struct cursor c = {text, text + n};
+	long ignored;
+
+	return id(&c, &g->id, &g->id_n) || hash(&c, &g->hash) || count(&c, ",\"line\":", &ignored) ||
+	       real(&c, ",\"score\":", &g->score) || real(&c, ",\"weight\":", weight) ||
+	       count(&c, ",\"visits\":", &ignored) || count(&c, ",\"last\":", &ignored) ||
+	       real(&c, ",\"loss_base\":", NULL) || real(&c, ",\"loss\":", NULL) ||
+	       real(&c, ",\"loss_hat\":", NULL) || literal(&c, "}") || c.at != c.end ? -1 : 0;
 }
