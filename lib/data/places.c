@@ -15,10 +15,8 @@
 
 #include "../base/die.h"
 
-struct place { uint32_t high, low, number; };    /* number 0: empty; the key in halves, for 12 bytes */
-
 struct places {
-	struct place *place;             /* [slots + spare], then one that is always empty */
+	struct item *place;              /* [slots + spare], then one that is always empty; at 0: empty */
 	size_t n, slots, spare;
 };
 
@@ -34,14 +32,14 @@ struct places *places_new(void)
 	return t;
 }
 
-static uint64_t key_of(const struct place *p) { return (uint64_t)p->high << 32 | p->low; }
+static size_t home(const struct places *t, uint64_t key) { return (key >> 32) * t->slots >> 32; }
 
 /* Where the key is, or would be. */
 static size_t search(const struct places *t, uint64_t key)
 {
-	size_t i = (key >> 32) * t->slots >> 32;
+	size_t i = home(t, key);
 
-	while (t->place[i].number && key_of(&t->place[i]) < key)
+	while (t->place[i].at && t->place[i].key < key)
 		i++;
 	return i;
 }
@@ -53,19 +51,19 @@ static int spread(struct places *t)
 	size_t end = t->slots + t->spare, next = 0;
 
 	for (size_t i = end - t->n; i < end; i++) {
-		size_t home = t->place[i].high * (uint64_t)t->slots >> 32;
+		size_t at = home(t, t->place[i].key);
 
-		next = (home > next ? home : next) + 1;
+		next = (at > next ? at : next) + 1;
 	}
 	if (next > end)
 		return -1;
 	next = 0;
 	for (size_t i = end - t->n; i < end; i++) {
-		struct place p = t->place[i];
-		size_t home = p.high * (uint64_t)t->slots >> 32;
+		struct item p = t->place[i];
+		size_t at = home(t, p.key);
 
-		t->place[i].number = 0;
-		next = home > next ? home : next;
+		t->place[i].at = 0;
+		next = at > next ? at : next;
 		t->place[next++] = p;
 	}
 	return 0;
@@ -79,10 +77,10 @@ static void grow(struct places *t, size_t slots, size_t spare)
 	t->place = xrealloc(t->place, (end + 1) * sizeof *t->place);
 	memset(t->place + old, 0, (end + 1 - old) * sizeof *t->place);
 	for (size_t i = old; i-- > 0; )
-		if (t->place[i].number) {
-			struct place p = t->place[i];
+		if (t->place[i].at) {
+			struct item p = t->place[i];
 
-			t->place[i].number = 0;
+			t->place[i].at = 0;
 			t->place[--to] = p;
 		}
 	t->slots = slots;
@@ -93,31 +91,41 @@ static void grow(struct places *t, size_t slots, size_t spare)
 
 uint32_t *places_look(const struct places *t, uint64_t key)
 {
-	struct place *p = &t->place[search(t, key)];
+	struct item *p = &t->place[search(t, key)];
 
-	return p->number && key_of(p) == key ? &p->number : NULL;
+	return p->at && p->key == key ? &p->at : NULL;
 }
 
 uint32_t *places_find(struct places *t, uint64_t key)
 {
 	size_t i = search(t, key), end;
 
-	if (t->place[i].number && key_of(&t->place[i]) == key)
-		return &t->place[i].number;
+	if (t->place[i].at && t->place[i].key == key)
+		return &t->place[i].at;
 	if (10 * (t->n + 1) > 9 * t->slots) {
 		grow(t, t->slots + t->slots / 8, t->spare);
 		i = search(t, key);
 	}
-	for (end = i; t->place[end].number; end++)
+	for (end = i; t->place[end].at; end++)
 		;
 	if (end == t->slots + t->spare) {
 		grow(t, t->slots, 2 * t->spare);
 		return places_find(t, key);
 	}
 	memmove(&t->place[i + 1], &t->place[i], (end - i) * sizeof *t->place);
-	t->place[i] = (struct place){ key >> 32, (uint32_t)key, 0 };
+	t->place[i] = (struct item){ key, 0 };
 	t->n++;
-	return &t->place[i].number;
+	return &t->place[i].at;
+}
+
+struct places *places_of(struct item *p, long n)
+{
+	struct places *t = xzalloc(1, sizeof *t);
+
+	t->place = p;
+	t->n = t->slots = n;
+	grow(t, n + n / 8 + FEWEST, SPARE);
+	return t;
 }
 
 void places_free(struct places *t)

@@ -5,9 +5,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../base/sort.h"
+
 struct places;
 
 struct places *places_new(void);
+/* With these, sorted; the numbers are their `at`, not 0.  Of equal keys the first is
+ * found.  p: is taken over, from xalloc. */
+struct places *places_of(struct item *p, long n);
 /* The number under key, for the caller to change, valid until the next call.  0: the
  * key is new, and is forgotten unless another number is put there at once. */
 uint32_t *places_find(struct places *, uint64_t key);

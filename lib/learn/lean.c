@@ -4,7 +4,7 @@
  * read then: it is the score's, unless that is made from the hash, as it is for a row
  * with no id of its own.  Scores may have been edited since, so the line must show
  * the id where it would stand, or nothing that looks like one.  An id is known by its
- * key, XXH64.
+ * key, XXH64, or here, where the hash has spoken already, by half of it.
  */
 #include "lean.h"
 
@@ -50,8 +50,8 @@ static int shown_id(const char *p, size_t n, const char **id, size_t *id_n)
 
 static int known_id(void *lean, const struct row *row, const char **id, size_t *n)
 {
-	const struct lean *l = lean;
-	const uint32_t *at = places_look(l->by_hash, mixed(row->hash)), *same;
+	struct lean *l = lean;
+	const uint32_t *at = places_look(l->by_hash, mixed(row->hash));
 	int shown = at && !(*at & SHARED) ? shown_id(row->bytes, row->text_n, id, n) : -1;
 	char hex[17];
 
@@ -62,69 +62,102 @@ static int known_id(void *lean, const struct row *row, const char **id, size_t *
 		*id = "";
 		*n = 0;
 	}
-	same = places_look(l->by_key, shown ? hash_bytes(*id, *n) : hash_bytes(hex, 16));
-	return same && *same == *at;
+	l->key = shown ? hash_bytes(*id, *n) : hash_bytes(hex, 16);
+	l->at = *at;
+	if (l->seen[*at - 1].key != (uint32_t)l->key)
+		l->at = 0;
+	return l->at != 0;
+}
+
+/* The place + 1 of the score whose id has this key, 0: none. */
+static uint32_t find(struct lean *l, uint64_t key)
+{
+	const uint32_t *at;
+
+	if (!l->at || l->key != key) {
+		at = places_look(l->by_key, key);
+		l->key = key;
+		l->at = at ? *at : 0;
+	}
+	return l->at;
 }
 
 static uint32_t *line_of(void *lean, uint64_t key)
 {
 	struct lean *l = lean;
-	const uint32_t *at = places_look(l->by_key, key);
+	uint32_t at = find(l, key);
 
-	return at ? &l->line[*at - 1] : NULL;
+	return at ? &l->seen[at - 1].line : NULL;
 }
 
-long lean_of(const struct lean *l, const struct row *row)
+long lean_of(struct lean *l, const struct row *row)
 {
-	const uint32_t *at = places_look(l->by_key, row->key);
+	uint32_t at = find(l, row->key);
 
-	if (!at)
-		return -1;
-	if (l->hash[*at - 1] != row->hash)
-		die("%s:%ld: the row %s that was scored has another hash: another data set", l->name, *at + 1L, row->id);
-	return *at - 1;
+	if (at && l->hash[at - 1] != row->hash)
+		die("%s:%ld: the row %s that was scored has another hash: another data set", l->name, at + 1L, row->id);
+	return at - 1L;
 }
 
-/* Reading: how much memory there is, whether weights are wanted. */
-struct room { long n; int weights; };
+/* Reading: how much memory there is, whether weights are wanted; keys and hashes, with
+ * place + 1. */
+struct reading { long room; int weights; struct item *key, *hash; };
 
-static void add(struct lean *l, struct room *room, const struct glance *g, double weight)
+static void add(struct lean *l, struct reading *r, const struct glance *g, double weight)
 {
-	uint32_t *at = places_find(l->by_key, hash_bytes(g->id, g->id_n));
-
-	if (*at)
-		die("%s:%ld: id %.*s is on line %ld too", l->name, l->n + 2, (int)g->id_n, g->id, *at + 1L);
-	*at = l->n + 1;
-	at = places_find(l->by_hash, mixed(g->hash));
-	*at = *at ? *at | SHARED : l->n + 1;
-	if (l->n == room->n) {
-		room->n = room->n * 3 / 2 + 1024;
-		l->score = xrealloc(l->score, room->n * sizeof *l->score);
-		l->hash = xrealloc(l->hash, room->n * sizeof *l->hash);
-		if (room->weights)
-			l->weight = xrealloc(l->weight, room->n * sizeof *l->weight);
+	if (l->n == r->room) {
+		r->room = r->room * 3 / 2 + 1024;
+		l->score = xrealloc(l->score, r->room * sizeof *l->score);
+		l->hash = xrealloc(l->hash, r->room * sizeof *l->hash);
+		r->key = xrealloc(r->key, r->room * sizeof *r->key);
+		r->hash = xrealloc(r->hash, r->room * sizeof *r->hash);
+		if (r->weights)
+			l->weight = xrealloc(l->weight, r->room * sizeof *l->weight);
 	}
 	l->score[l->n] = g->score;
 	l->hash[l->n] = g->hash;
-	if (room->weights)
+	if (r->weights)
 		l->weight[l->n] = weight;
+	r->key[l->n] = (struct item){ hash_bytes(g->id, g->id_n), l->n + 1 };
+	r->hash[l->n] = (struct item){ mixed(g->hash), l->n + 1 };
 	l->n++;
 }
 
 /* Reads a line of scores in any form. */
-static void add_line(struct lean *l, struct room *room, const char *text, size_t n)
+static void add_line(struct lean *l, struct reading *r, const char *text, size_t n)
 {
 	struct score s = {0};
 	struct glance g;
 	struct fault f;
 
-	if (score_glance(text, n, &g, room->weights ? &s.weight : NULL)) {
+	if (score_glance(text, n, &g, r->weights ? &s.weight : NULL)) {
 		if (score_object(text, n, &s, &f))
 			die("%s:%ld: %s", l->name, l->n + 2, f.text);
 		g = (struct glance){ s.id, strlen(s.id), s.hash, s.score };
 	}
-	add(l, room, &g, s.weight);
+	add(l, r, &g, s.weight);
 	free(s.id);
+}
+
+/* After reading: what finds a row. */
+static void index_all(struct lean *l, struct reading *r, const char *path)
+{
+	sort_items(r->key, l->n);
+	for (long i = 1; i < l->n; i++)
+		if (r->key[i].key == r->key[i - 1].key)
+			die("%s:%ld: id %s is on line %ld too", l->name, r->key[i].at + 1L,
+			    lean_id(l, path, r->key[i].at - 1), r->key[i - 1].at + 1L);
+	l->seen = xzalloc(l->n, sizeof *l->seen);
+	for (long i = 0; i < l->n; i++)
+		l->seen[r->key[i].at - 1].key = (uint32_t)r->key[i].key;
+	l->by_key = places_of(r->key, l->n);
+	sort_items(r->hash, l->n);
+	for (long i = 1; i < l->n; i++)
+		if (r->hash[i].key == r->hash[i - 1].key) {
+			r->hash[i - 1].at |= SHARED;
+			r->hash[i].at |= SHARED;
+		}
+	l->by_hash = places_of(r->hash, l->n);
 }
 
 /* Reads the header; returns how many rows it promises. */
@@ -150,26 +183,24 @@ struct lean *lean_read(const char *path, int weights)
 {
 	struct zin *in = zin_open(path);
 	struct lean *l = xzalloc(1, sizeof *l);
-	struct room room = { 0, weights };
+	struct reading r = { .weights = weights };
 	long rows = read_header(in);
 	size_t n, raw;
 	char *text;
 
 	zin_ahead(in);
 	l->name = xstrdup(zin_name(in));
-	l->by_key = places_new();
-	l->by_hash = places_new();
 	l->known = (struct rows_known){ known_id, line_of, l };
 	l->lines = (struct rows_known){ NULL, line_of, l };
 	while ((text = zin_line(in, &n, &raw))) {
 		if (l->n == rows)
 			die("%s:%ld: more rows than the %ld that the header promises", l->name, l->n + 2, rows);
-		add_line(l, &room, text, n);
+		add_line(l, &r, text, n);
 	}
 	if (l->n < rows)
 		die("%s: cut short: %ld of %ld rows", l->name, l->n, rows);
 	zin_close(in);
-	l->line = xzalloc(l->n, sizeof *l->line);
+	index_all(l, &r, path);
 	return l;
 }
 
@@ -193,9 +224,9 @@ void lean_found(struct lean *l)
 {
 	places_free(l->by_key);
 	places_free(l->by_hash);
-	free(l->line);
+	free(l->seen);
 	l->by_key = l->by_hash = NULL;
-	l->line = NULL;
+	l->seen = NULL;
 }
 
 void lean_close(struct lean *l)

@@ -13,29 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct __attribute__((packed, aligned(4))) item { uint64_t key; uint32_t at; };
-
-/* Sorts by the key, what is equal as it stood.  Eleven bits of all items at a time,
- * the lowest first, each time from one array to the other; the result is in *p. */
-static void sort_items(struct item **p, struct item **q, long n)
-{
-	enum { DIGITS = 1 << 11 };
-	uint32_t start[DIGITS + 1];
-
-	for (int shift = 0; shift < 64; shift += 11) {
-		struct item *from = *p, *to = *q;
-
-		memset(start, 0, sizeof start);
-		for (long i = 0; i < n; i++)
-			start[(from[i].key >> shift) % DIGITS + 1]++;
-		for (int d = 0; d < DIGITS; d++)
-			start[d + 1] += start[d];
-		for (long i = 0; i < n; i++)
-			to[start[(from[i].key >> shift) % DIGITS]++] = from[i];
-		*p = to;
-		*q = from;
-	}
-}
+#include "../base/sort.h"
 
 /* The larger x, the smaller the number; those of -0 and 0 are equal. */
 static uint64_t falling(double x)
@@ -47,24 +25,19 @@ static uint64_t falling(double x)
 
 long rank_order(const double score[], const uint64_t hash[], long n, uint32_t order[])
 {
-	struct item *p, *q;
+	struct item *p = xalloc(n * sizeof *p);
 	long numbers = 0;
 
 	for (long i = 0; i < n; i++)
-		numbers += !isnan(score[i]);
-	p = xalloc(numbers * sizeof *p);
-	q = xalloc(numbers * sizeof *q);
-	for (long i = 0, k = 0; i < n; i++)
 		if (!isnan(score[i]))
-			p[k++] = (struct item){ hash[i], i };
-	sort_items(&p, &q, numbers);
+			p[numbers++] = (struct item){ hash[i], i };
+	sort_items(p, numbers);
 	for (long k = 0; k < numbers; k++)
 		p[k].key = falling(score[p[k].at]);
-	sort_items(&p, &q, numbers);
+	sort_items(p, numbers);
 	for (long k = 0; k < numbers; k++)
 		order[k] = p[k].at;
 	free(p);
-	free(q);
 	return numbers;
 }
 

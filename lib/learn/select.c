@@ -99,10 +99,10 @@ static void check_all(struct picker *p, long rows, long found, int some)
 	if (some && rows && s->n && !found)
 		die("%s: none of the %ld rows read was scored: another data set", s->name, rows);
 	for (long i = 0; i < s->n; i++) {
-		if (!s->line[i] && !some)
+		if (!s->seen[i].line && !some)
 			die("%s:%ld: the row %s that was scored is not there: another data set", s->name,
 			    i + 2, lean_id(s, p->o->scores, i));
-		if (!s->line[i])
+		if (!s->seen[i].line)
 			s->score[i] = NAN;
 	}
 }
