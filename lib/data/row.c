@@ -12,14 +12,12 @@ struct rows {
 	char *const *path;
 	int paths, at;                   /* `at`: the file that is open, or next to be */
 	struct zin *in;
-	int zstd;
-	int fresh;                       /* no row of this file was read yet */
+	int zstd, fresh;                 /* fresh: no row of this file was read yet */
 	const char *columns;
 	struct table *table;             /* of this file, NULL: it is JSONL */
 	struct buf record, header;       /* a CSV row that spans lines; the header's lines */
 	long line, taken, limit;
 	struct fates *fates;
-	int dedupe;
 	void (*before)(void *);          /* see rows_before */
 	void *before_ctx;
 	struct hash *hash;
@@ -28,7 +26,7 @@ struct rows {
 	struct places *seen;             /* by an id's key: its line, or a count */
 	uint64_t *begun;                 /* [paths] lines that were read before this file */
 	const struct rows_known *known;
-	int ahead, again;
+	int dedupe, ahead, again;
 	uint64_t before_hash;            /* of the first reading */
 };
 
@@ -80,11 +78,10 @@ static const char *file_name(const struct rows *r, int i)
 /* Where to remember that the row at hand, its id in r->id, was there. */
 static uint32_t *place(struct rows *r, struct row *row)
 {
-	uint32_t *line = NULL;
+	uint32_t *line;
 
 	row->key = hash_bytes(r->id.p, r->id.n);
-	if (r->known && r->known->line)
-		line = r->known->line(r->known->ctx, row->key);
+	line = r->known ? r->known->line(r->known->ctx, row->key) : NULL;
 	return line ? line : places_find(r->seen, row->key);
 }
 

@@ -303,6 +303,8 @@ struct zout *zout_open(const char *path, int flags)
 		inuse_add(&s, 1, z, z->name);
 		if (write(z->fd, "", 0))           /* closed, or open for reading only */
 			die("write stdout:");
+		if (S_ISFIFO(s.st_mode))
+			fcntl(z->fd, F_SETPIPE_SZ, 4 * CHUNK);   /* fewer turns with the reader; as may be */
 	} else {
 		open_path(z, path);
 	}
