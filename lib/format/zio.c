@@ -11,6 +11,7 @@
 #include <zstd.h>
 
 #include "../base/die.h"
+#include "ahead.h"
 #include "inuse.h"
 #include "spool.h"
 #include "temp.h"
@@ -27,46 +28,57 @@ struct zin {
 	char *raw;
 	size_t hint;                   /* 0: between two frames */
 	int full;                      /* the unpacker may hold more output */
+	int error;                     /* errno of a failed read, or 0 and what is wrong: */
+	struct fault fault;
+	struct ahead *ahead;
 };
 
-static size_t read_some(struct zin *z, void *p, size_t n)
+static ssize_t read_some(struct zin *z, void *p, size_t n)
 {
 	ssize_t got;
 
 	do
 		got = read(z->fd, p, n);
 	while (got < 0 && errno == EINTR);
-	if (got < 0)
-		die("read %s:", z->name);
+	z->error = got < 0 ? errno : 0;
 	return got;
 }
 
-/* Unpacks to p: at least a byte, or 0 at the end. */
-static size_t unpack_some(struct zin *z, void *p, size_t n)
+/* Unpacks to p: at least a byte, 0 at the end, or -1. */
+static ssize_t unpack_some(struct zin *z, void *p, size_t n)
 {
 	ZSTD_outBuffer out = {p, n, 0};
 
 	while (!out.pos) {
 		if (z->in.pos == z->in.size && !z->full) {
+			ssize_t got = read_some(z, z->raw, CHUNK);
+
+			if (!got && z->hint)
+				return fault(&z->fault, "the zstd stream is cut short");
+			if (got <= 0)
+				return got;
 			z->in.pos = 0;
-			z->in.size = read_some(z, z->raw, CHUNK);
-			if (!z->in.size && z->hint)
-				die("%s: the zstd stream is cut short", z->name);
-			if (!z->in.size)
-				return 0;
+			z->in.size = got;
 		}
 		z->hint = ZSTD_decompressStream(z->unpack, &out, &z->in);
 		if (ZSTD_isError(z->hint))
-			die("%s: broken zstd stream: %s", z->name, ZSTD_getErrorName(z->hint));
+			return fault(&z->fault, "broken zstd stream: %s", ZSTD_getErrorName(z->hint));
 		z->full = out.pos == out.size && z->hint;
 	}
 	return out.pos;
 }
 
+static ssize_t source(void *zin, void *p, size_t n)
+{
+	struct zin *z = zin;
+
+	return z->zstd ? unpack_some(z, p, n) : read_some(z, p, n);
+}
+
 /* More unpacked bytes behind those that wait; 0 at the end. */
 static int fill(struct zin *z)
 {
-	size_t got;
+	ssize_t got;
 
 	if (z->ended)
 		return 0;
@@ -79,8 +91,14 @@ static int fill(struct zin *z)
 		z->cap *= 2;
 		z->p = xrealloc(z->p, z->cap + 1);
 	}
-	got = z->zstd ? unpack_some(z, z->p + z->end, z->cap - z->end)
-	              : read_some(z, z->p + z->end, z->cap - z->end);
+	got = z->ahead ? ahead_read(z->ahead, z->p + z->end, z->cap - z->end)
+	               : source(z, z->p + z->end, z->cap - z->end);
+	if (got < 0 && !z->error)
+		die("%s: %s", z->name, z->fault.text);
+	if (got < 0) {
+		errno = z->error;
+		die("read %s:", z->name);
+	}
 	z->end += got;
 	z->ended = !got;
 	return !z->ended;
@@ -133,6 +151,14 @@ struct zin *zin_open(const char *path)
 	return z;
 }
 
+void zin_ahead(struct zin *z)
+{
+	struct stat s;
+
+	if (!z->ahead && !fstat(z->fd, &s) && S_ISREG(s.st_mode))
+		z->ahead = ahead_open(source, z);
+}
+
 const char *zin_name(const struct zin *z) { return z->name; }
 int zin_is_zstd(const struct zin *z) { return z->zstd; }
 
@@ -176,6 +202,7 @@ void zin_close(struct zin *z)
 	if (!z)
 		return;
 	inuse_drop(z);
+	ahead_close(z->ahead);
 	close(z->fd);
 	ZSTD_freeDCtx(z->unpack);
 	free(z->raw);
@@ -276,6 +303,8 @@ struct zout *zout_open(const char *path, int flags)
 		inuse_add(&s, 1, z, z->name);
 		if (write(z->fd, "", 0))           /* closed, or open for reading only */
 			die("write stdout:");
+		if (S_ISFIFO(s.st_mode))
+			fcntl(z->fd, F_SETPIPE_SZ, 4 * CHUNK);   /* fewer turns with the reader; as may be */
 	} else {
 		open_path(z, path);
 	}

@@ -14,6 +14,8 @@ struct zin;
 
 struct zin *zin_open(const char *path);
 const char *zin_name(const struct zin *);      /* the path, or "stdin" */
+/* Has another thread read and unpack ahead, of a regular file. */
+void zin_ahead(struct zin *);
 int zin_is_zstd(const struct zin *);           /* what its first bytes say */
 /* Up to n bytes; fewer only at the end. */
 size_t zin_read(struct zin *, void *p, size_t n);
