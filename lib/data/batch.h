@@ -17,8 +17,8 @@ struct order {
 	uint64_t seed, stream;
 	int shuffle;
 	long epoch, at;           /* position within the epoch */
-	long *row;
-	long *cycle;               /* [cap], what order_cycle gave last */
+	int32_t *row;             /* a shuffled epoch; NULL: file order */
+	long *batch;              /* [cap], what was given last */
 	int cap;
 };
 

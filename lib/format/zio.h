@@ -23,6 +23,10 @@ size_t zin_read(struct zin *, void *p, size_t n);
 char *zin_line(struct zin *, size_t *n, size_t *raw);
 void zin_close(struct zin *);
 
+/* What zin reads, mapped read-only from its start, when that is a plain regular file of
+ * which nothing was read yet, else NULL; to be given to zio_unmap. */
+const void *zin_map(struct zin *, size_t *bytes);
+
 /* The whole of a regular file, mapped read-only; dies if it cannot be. */
 const void *zio_map(const char *path, size_t *bytes);
 void zio_unmap(const void *, size_t bytes);

@@ -65,10 +65,11 @@ static void add_tokens(struct packed *p, const struct rope *rope, const int32_t 
 
 static long count_trained(const struct tokens *d, long row, int all)
 {
+	struct tokens_row r = tokens_row(d, row);
 	long n = 0;
 
-	for (int64_t i = d->offset[row] + 1; i < d->offset[row + 1]; i++)
-		n += all || d->train[i];
+	for (long i = 1; i < r.n; i++)
+		n += all || r.train[i];
 	return n;
 }
 
@@ -76,20 +77,19 @@ static long count_trained(const struct tokens *d, long row, int all)
 static void add_row(struct packed *p, const struct model *m, const struct tokens *d, long row, int all,
                     float weight)
 {
-	const int32_t *token = d->token + d->offset[row];
-	const uint8_t *train = d->train + d->offset[row];
-	long n = tokens_length(d, row), trained = count_trained(d, row, all), begin = p->tokens;
+	struct tokens_row r = tokens_row(d, row);
+	long n = r.n, trained = count_trained(d, row, all), begin = p->tokens;
 	char id[128];
 
 	for (long i = 0; i < n; i++)
-		if (token[i] < 0 || token[i] >= m->config.vocab)
-			die("row %s: token %d is not among the model's %ld", tokens_id(d, row, id, sizeof id), token[i],
+		if (r.token[i] < 0 || r.token[i] >= m->config.vocab)
+			die("row %s: token %d is not among the model's %ld", tokens_id(d, row, id, sizeof id), r.token[i],
 			    m->config.vocab);
-	add_tokens(p, &m->config.rope, token, n);
+	add_tokens(p, &m->config.rope, r.token, n);
 	for (long i = 1; i < n; i++)
-		if (all || train[i]) {
+		if (all || r.train[i]) {
 			p->at[p->trained] = (int32_t)(begin + i - 1);
-			p->target[p->trained] = token[i];
+			p->target[p->trained] = r.token[i];
 			p->weight[p->trained++] = weight / trained;
 		}
 }
@@ -275,21 +275,21 @@ static void batch_run(struct model *m, struct adapter *a, const struct batch *b,
 			add_row(&p, m, b->data, b->row[i], all, weight ? weight[i] : 0);
 		run(m, a, &p, weight != NULL, loss);
 		for (int i = from; i < from + n; i++) {
-			long row = b->row[i], trained = count_trained(b->data, row, all), len = tokens_length(b->data, row);
-			const uint8_t *train = b->data->train + b->data->offset[row];
+			long row = b->row[i], trained = count_trained(b->data, row, all);
+			struct tokens_row r = tokens_row(b->data, row);
 			double sum = 0;
 
 			if (!trained && mean)
 				die("row %s has no trained token", tokens_id(b->data, row, id, sizeof id));
-			for (long t = 0; t < len; t++) {
-				int on = t && (all || train[t]);
+			for (long t = 0; t < r.n; t++) {
+				int on = t && (all || r.train[t]);
 				float x = on ? *l++ : NAN;
 
 				if (nll)
 					nll[at + t] = x;
 				sum += on ? x : 0;
 			}
-			at += len;
+			at += r.n;
 			if (mean)
 				mean[i] = (float)(sum / trained);
 		}
