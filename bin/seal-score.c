@@ -75,17 +75,21 @@ static json_t *settings_of(const struct model *m, const struct adapter *theta, c
 
 static void by_model(const char *path, struct zout *out, double began)
 {
-	struct model *m = model_open(own.model, &compute);
+	struct model *m = model_begin(own.model, &compute);
 	struct tokens *data = stream(path, m), *safe = score.safe ? stream(score.safe, m) : NULL;
 	struct tokens *valid = train.valid ? stream(train.valid, m) : NULL;
-	struct adapter *theta = train_adapter(m, &train);
-	json_t *settings = settings_of(m, theta, data, safe), *header = json_object();
+	json_t *settings, *header = json_object();
+	struct adapter *theta;
 	struct scoring found;
 
 	if (safe)
 		check_same_template(safe, score.safe, data);
 	if (valid)
 		check_same_template(valid, train.valid, data);
+	score_budget(m, data, safe, valid, &score, &train);
+	model_load(m);
+	theta = train_adapter(m, model_dev(m), &train);
+	settings = settings_of(m, theta, data, safe);
 	score_rows(&found, m, theta, data, safe, valid, &score, &train, settings);
 	json_object_set_new(header, "method", json_string(score.method));
 	json_object_set_new(header, "score", json_string(score.score));

@@ -140,7 +140,7 @@ static void check_passes(const struct tiny *t, struct model *m, struct adapter *
 		struct adapter *b = tiny_adapter(narrow, adapter);
 
 		if (way == 2)
-			narrow->keep = 0;
+			narrow->room = 0;
 		model_grad(narrow, b, &t->batch, t->weight, again);
 		b->dev->op->get(b->dev, many, b->g, b->n * sizeof *many);
 		for (long i = 0; i < a->n; i++) {

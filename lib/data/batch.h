@@ -22,6 +22,8 @@ struct order {
 	int cap;
 };
 
+enum { ORDER_BYTES = sizeof(int32_t) };        /* a shuffled order's, for each row */
+
 void order_open(struct order *, const struct tokens *, uint64_t seed, uint64_t stream, int shuffle);
 /* The next (at most) n rows of this epoch; b->n is 0 when the epoch has ended,
  * and the call after that begins the next one. */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -220,6 +221,15 @@ const void *zio_map(const char *path, size_t *bytes)
 	p = map(fd, &s, path, bytes);
 	close(fd);
 	return p;
+}
+
+void zio_forget(const void *p, size_t bytes)
+{
+	uintptr_t page = sysconf(_SC_PAGESIZE), from = ((uintptr_t)p + page - 1) / page * page;
+	uintptr_t to = ((uintptr_t)p + bytes) / page * page;
+
+	if (from < to)
+		madvise((void *)from, to - from, MADV_DONTNEED);
 }
 
 void zio_unmap(const void *p, size_t bytes)

@@ -35,6 +35,9 @@ enum { ZOUT_PLAIN = 0, ZOUT_ZSTD = 1, ZOUT_BINARY = 2 };   /* flags, or-ed */
 
 struct zout;
 
+/* These mapped bytes will not be needed soon: whole pages of them leave the memory. */
+void zio_forget(const void *, size_t bytes);
+
 /* Writes to a temporary file beside path that zout_close renames into place,
  * so that the output is whole or absent, also when the program dies or is
  * interrupted.  With ZOUT_BINARY or ZOUT_ZSTD a terminal is refused (exit 1).

@@ -150,7 +150,7 @@ void bilevel_run(struct bilevel *b)
 	struct room r;
 
 	room_open(&r, b->opts->batch);
-	order_open(&safe, b->safe, b->opts->seed, 2, !b->opts->no_shuffle);
+	order_open(&safe, b->safe, b->opts->seed, SAFE_STREAM, !b->opts->no_shuffle);
 	open_state(b, &t, &safe);
 	training_open(&t);
 	order_seek(&safe, safe.epoch, safe.at);

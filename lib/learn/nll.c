@@ -4,6 +4,7 @@
 #include "../base/progress.h"
 #include "generate.h"
 #include "objects.h"
+#include "train.h"
 
 static void write_row(struct zout *out, const struct tokens *d, long row, const float nll[], int per_token)
 {
@@ -38,7 +39,7 @@ void nll_rows(struct model *m, struct adapter *a, const struct tokens *d, int pe
 	long done = 0;
 
 	order_open(&o, d, 0, 0, 0);
-	for (order_next(&o, &b, 64); b.n; order_next(&o, &b, 64)) {
+	for (order_next(&o, &b, LOSS_BATCH); b.n; order_next(&o, &b, LOSS_BATCH)) {
 		long total = 0, at = 0;
 		float *nll;
 

@@ -4,6 +4,7 @@
  * table below.  All but `weight` come from one pass over all rows in file order
  * under theta_0, theta and hat, so that they cannot know the visiting order.
  */
+#include "budget.h"
 #include "score.h"
 
 #include <math.h>
@@ -61,6 +62,29 @@ void score_check(struct score_opts *o)
 		die_usage("--score %s needs a method that trains: bilevel or safe-loss", o->score);
 	if (trained && !o->safe)
 		die_usage("--method %s needs --safe", o->method);
+}
+
+/* Arrays of 4 bytes a row: the losses, and in training the order, visits, last; omega
+ * and its gradient, and Adam's two.  (The weights come when the order is gone.) */
+static size_t bytes_a_row(const struct score_opts *o)
+{
+	int bilevel = !strcmp(o->method, "bilevel"), hat = bilevel && o->algorithm == 1;
+
+	if (!score_trains(o))
+		return sizeof(float);
+	return (2 + hat + 3 + 2 * bilevel + 2 * (bilevel && !strcmp(o->optim, "adam"))) * sizeof(float);
+}
+
+void score_budget(struct model *m, const struct tokens *data, const struct tokens *safe, const struct tokens *valid,
+                  const struct score_opts *o, const struct train_opts *t)
+{
+	int bilevel = !strcmp(o->method, "bilevel"), trains = score_trains(o), hat = bilevel && o->algorithm == 1;
+
+	budget_plan(m, &(struct budget){
+		.opts = trains || t->init ? t : NULL, .data = data, .safe = trains ? safe : NULL, .valid = valid,
+		.adapters = trains + hat + (!trains && t->init), .safe_back = trains, .all = 1, .each = bytes_a_row(o),
+		.data_back = hat || (bilevel && o->gamma + (t->epochs - 1) * o->gamma_step > 0),
+	});
 }
 
 /* Runs the training that the method asks for; returns hat or NULL. */

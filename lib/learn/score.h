@@ -27,6 +27,9 @@ struct scoring {
 void score_rows(struct scoring *, struct model *, struct adapter *theta, const struct tokens *data,
                 const struct tokens *safe, const struct tokens *valid, const struct score_opts *,
                 const struct train_opts *, const json_t *settings);
+/* Has the model plan the run's memory. */
+void score_budget(struct model *, const struct tokens *data, const struct tokens *safe, const struct tokens *valid,
+                  const struct score_opts *, const struct train_opts *);
 void score_write(const struct scoring *, const struct score_opts *, const json_t *header, struct zout *);
 void score_close(struct scoring *);
 int score_trains(const struct score_opts *);     /* does the method train theta? */
