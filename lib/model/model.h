@@ -11,14 +11,18 @@
 #include "../data/batch.h"
 #include "adapter.h"
 
-struct compute_opts { const char *device, *dtype; long threads, pass; };
-extern const struct opt compute_options[];     /* --device --dtype -j */
-#define COMPUTE_DEFAULTS { "auto", "auto", 0, 2048 }
+struct compute_opts { const char *device, *dtype; long threads, memory, pass; };
+extern const struct opt compute_options[];     /* --device --dtype -j --max-memory */
+#define COMPUTE_DEFAULTS { .device = "auto", .dtype = "auto", .pass = 2048 }
 
 struct model;
 
 /* path: Hugging Face folder or GGUF file.  Dies. */
 struct model *model_open(const char *path, const struct compute_opts *);
+/* The same in two steps, so that memory can be planned between (plan.h): the first
+ * takes hardly any. */
+struct model *model_begin(const char *path, const struct compute_opts *);
+void model_load(struct model *);
 void model_close(struct model *);
 const struct config *model_config(const struct model *);
 struct dev *model_dev(const struct model *);
@@ -33,6 +37,9 @@ void model_grad(struct model *, struct adapter *, const struct batch *, const fl
 /* nll of every token of the batch's rows end to end; NaN where a token is not
  * trained (all: every token but a row's first counts as trained). */
 void model_nll(struct model *, struct adapter *, const struct batch *, int all, float nll[]);
+
+/* The tokens of the largest pass into which a batch divides, when passes are to hold `pass`. */
+long model_largest(const struct batch *, long pass);
 
 /* Generation: a cache holds the keys and values of up to n rows of up to
  * `positions` tokens. */
