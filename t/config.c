@@ -45,7 +45,7 @@ static struct config taken(const char *type, const char *more)
 static void refusals(void)
 {
 	refused("\"gemma\"", "", "model_type \"gemma\" is not a model family that seal knows (llama, mistral, qwen2, phi3");
-	refused("7", "", "model_type \"\" is not");
+	refused("7", "", "\"model_type\" is not text");
 	refused("\"llama\"", ",\"rope_scaling\":{\"type\":\"dynamic\",\"factor\":2}", "rope_type \"dynamic\" is not supported");
 	refused("\"qwen2\"", ",\"rope_parameters\":{\"rope_type\":\"yarn\",\"factor\":4}", "rope_type \"yarn\" is not supported");
 	refused("\"llama\"", ",\"rope_scaling\":{\"type\":\"linear\"}", "linear rope scaling by 0");
@@ -56,6 +56,15 @@ static void refusals(void)
 	        "\"long_factor\":[1,1,1,1],\"short_factor\":[1,1,1,1]}", "original_max_position_embeddings 0");
 	refused("\"mistral\"", ",\"sliding_window\":0", "sliding_window 0");
 	refused("\"qwen2\"", ",\"use_sliding_window\":true", "use_sliding_window is not supported for qwen2");
+	refused("\"llama\"", ",\"rope_scaling\":\"x\"", "\"rope_scaling\" is not an object");
+	refused("\"llama\"", ",\"rope_scaling\":[{\"type\":\"linear\",\"factor\":2}]", "\"rope_scaling\" is not an object");
+	refused("\"llama\"", ",\"rope_parameters\":2", "\"rope_parameters\" is not an object");
+	refused("\"llama\"", ",\"rope_scaling\":{\"type\":7}", "\"type\" is not text");
+	refused("\"llama\"", ",\"rope_scaling\":{\"type\":\"linear\",\"factor\":\"2\"}", "\"factor\" is not a number");
+	refused("\"llama\"", ",\"rope_scaling\":{\"type\":\"linear\",\"factor\":1e-320}", "frequency of pair 0 is not finite");
+	refused("\"llama\"", ",\"rms_norm_eps\":\"1e-6\"", "\"rms_norm_eps\" is not a number");
+	refused("\"llama\"", ",\"tie_word_embeddings\":\"yes\"", "\"tie_word_embeddings\" is not true or false");
+	refused("\"mistral\"", ",\"sliding_window\":\"none\"", "\"sliding_window\" is not a whole number");
 	refused("\"llama\"", ",\"rope_theta\":-1", "rotary base -1");
 	refused("\"llama\"", ",\"head_dim\":1024", "1024 rotary columns a head");
 }
