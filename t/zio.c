@@ -109,6 +109,7 @@ static void test_round_trips(void)
 	for (size_t i = 0; i < n; i++)
 		p[i] = (i * i >> 7) ^ i % 251;
 	for (int flags = 0; flags < 2; flags++) {
+		unlink("big");                 /* an input of the turn before */
 		put("big", p, n, flags);
 		q = get("big", &got);
 		ok(got == n && !memcmp(p, q, n), "%s: what was written is read", flags ? "zstd" : "plain");
@@ -144,6 +145,7 @@ static void test_lines(int flags)
 	char *p = xalloc(long_n + 2), *line;
 	struct zin *z;
 
+	unlink("lines");
 	put("lines", text, sizeof text - 1, flags);
 	z = zin_open("lines");
 	for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
@@ -156,6 +158,7 @@ static void test_lines(int flags)
 	memset(p, 'x', long_n);
 	p[0] = p[long_n] = '\n';
 	p[long_n + 1] = 'y';
+	unlink("lines");
 	put("lines", p, long_n + 2, flags);
 	z = zin_open("lines");
 	zin_line(z, &n, &raw);
@@ -221,6 +224,7 @@ static void terminal(void)
 static void write_folder(void) { zout_open(".", 0); }
 static void write_nowhere(void) { zout_open("no/where", 0); }
 static void write_input(void) { zin_open("lines"); zout_open("./lines", 0); }
+static void write_read(void) { zin_close(zin_open("lines")); zout_open("lines", 0); }
 static void read_output(void) { zout_open("lines", 0); zin_open("lines"); }
 static void map_output(void) { size_t n; zout_open("lines", 0); zio_map("lines", &n); }
 
@@ -302,6 +306,7 @@ static void test_writing(void)
 	dies(write_folder, "seal: .: is a folder\n");
 	dies(write_nowhere, "seal: create no/where: No such file or directory\n");
 	dies(write_input, "seal: ./lines: is both input and output\n");
+	dies(write_read, "seal: lines: is both input and output\n");
 	dies(read_output, "seal: lines: is both input and output\n");
 	dies(map_output, "seal: lines: is both input and output\n");
 	dies(write_stdin, "seal: stdout: is both input and output\n");

@@ -126,7 +126,7 @@ struct zin *zin_open(const char *path)
 		z->fd = is_std(path) ? fcntl(0, F_DUPFD_CLOEXEC, 3) : open(path, O_RDONLY | O_CLOEXEC);
 	if (z->fd < 0 || fstat(z->fd, &s))
 		die("open %s:", z->name);
-	inuse_add(&s, 0, z, z->name);
+	inuse_add(&s, 0, NULL, z->name);
 	z->cap = CHUNK;
 	z->p = xalloc(z->cap + 1);
 	sniff(z);
@@ -175,7 +175,6 @@ void zin_close(struct zin *z)
 {
 	if (!z)
 		return;
-	inuse_drop(z);
 	close(z->fd);
 	ZSTD_freeDCtx(z->unpack);
 	free(z->raw);
@@ -200,17 +199,15 @@ const void *zio_map(const char *path, size_t *bytes)
 	if (p == MAP_FAILED)
 		die("map %s:", path);
 	close(fd);
-	inuse_add(&s, 0, p, path);
+	inuse_add(&s, 0, NULL, path);
 	*bytes = s.st_size;
 	return p;
 }
 
 void zio_unmap(const void *p, size_t bytes)
 {
-	if (!p)
-		return;
-	inuse_drop(p);
-	munmap((void *)p, bytes);
+	if (p)
+		munmap((void *)p, bytes);
 }
 
 struct zout {

@@ -34,7 +34,7 @@ struct zout;
 /* Writes to a temporary file beside path that zout_close renames into place,
  * so that the output is whole or absent, also when the program dies or is
  * interrupted.  With ZOUT_BINARY or ZOUT_ZSTD a terminal is refused (exit 1).
- * A path that is a folder, or the same file as an open input, is refused. */
+ * A path that is a folder, or the same file as an input of the run, is refused. */
 struct zout *zout_open(const char *path, int flags);
 void zout_write(struct zout *, const void *, size_t);
 void zout_str(struct zout *, const char *);
