@@ -12,10 +12,13 @@ static char path[] = "/tmp/seal-tokens-XXXXXX";
 
 static void write_stream(const char *to, int flags, long rows, long first)
 {
-	struct zout *z = zout_open(to, flags);
+	struct zout *z;
 	json_t *settings = json_pack("{s:i}", "max-tokens", 9);
-	struct tokens_writer *w = tokens_writer(z, print, "seal", settings);
+	struct tokens_writer *w;
 
+	unlink(to);                     /* what was an input is none to be written */
+	z = zout_open(to, flags);
+	w = tokens_writer(z, print, "seal", settings);
 	for (long i = first; i < first + rows; i++) {
 		int32_t token[5];
 		uint8_t train[5] = {0, 0, 1, 1, 1};
@@ -107,6 +110,7 @@ static void alone(void)
 	tokens_close(t);
 	write_stream(path, ZOUT_PLAIN, 6, 0);
 	t = tokens_read((char *[]){path}, 1);
+	unlink(path);
 	zio_save(path, both, 2 * n);
 	u = tokens_read((char *[]){path}, 1);
 	ok(t->input == u->input, "the input hash does not depend on segments");

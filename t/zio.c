@@ -135,6 +135,52 @@ static void test_round_trips(void)
 	free(p);
 }
 
+/* The named parts one after another, each read to its end before the next may begin. */
+static void joined(const char *const part[], int parts)
+{
+	struct zin *z;
+	int same = 1;
+
+	unlink("joined");
+	for (int i = 0; i < parts; i++)
+		append("joined", part[i], -1);
+	z = zin_open("joined");
+	for (int i = 0; i < parts; i++) {
+		size_t n;
+		char *p = get(part[i], &n), *q = xalloc(n);
+
+		if (i)
+			zin_joint(z);
+		same &= zin_read(z, q, n) == n && !memcmp(p, q, n);
+		free(p);
+		free(q);
+	}
+	zin_joint(z);
+	ok(same && !zin_read(z, &same, 1), "%s, %s, ...: %d streams are one", part[0], part[1], parts);
+	zin_close(z);
+}
+
+static void test_joints(void)
+{
+	size_t n = 1000000;
+	char *p = xalloc(n);
+
+	for (size_t i = 0; i < n; i++)
+		p[i] = rand();
+	put("packed", p, n, ZOUT_ZSTD);
+	put("plain", p, n, ZOUT_PLAIN);
+	put("short", "ab", 2, ZOUT_PLAIN);
+	put("tiny", "ab", 2, ZOUT_ZSTD);
+	put("nil", "", 0, ZOUT_ZSTD);
+	joined((const char *const[]){"plain", "packed"}, 2);
+	joined((const char *const[]){"packed", "plain"}, 2);
+	joined((const char *const[]){"packed", "plain", "packed", "packed", "plain"}, 5);
+	joined((const char *const[]){"tiny", "short"}, 2);
+	joined((const char *const[]){"short", "tiny", "short"}, 3);
+	joined((const char *const[]){"plain", "nil", "plain", "tiny", "nil", "packed", "short"}, 7);
+	free(p);
+}
+
 static void test_lines(int flags)
 {
 	static const char text[] = "one\ntwo\r\n\nn\0ul\n\r\nlast";
@@ -389,6 +435,7 @@ int main(int argc, char **argv)
 	if (!self || !mkdtemp(folder) || chdir(folder))
 		die("make %s:", folder);
 	test_round_trips();
+	test_joints();
 	test_lines(ZOUT_PLAIN);
 	test_lines(ZOUT_ZSTD);
 	test_broken();

@@ -215,6 +215,7 @@ static int read_blob(struct zin *z, struct buf *b)
 
 	b->n = 0;
 	buf_need(b, 8);
+	zin_joint(z);
 	got = zin_read(z, b->p, 8);
 	if (!got)
 		return 0;

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zstd.h>
@@ -19,6 +18,7 @@ enum { CHUNK = 1 << 18, LEVEL = 3 };
 
 struct zin {
 	int fd, zstd, ended;
+	int joints;                    /* what follows a frame may be plain */
 	char *name;
 	char *p;                       /* unpacked: at..end are still to be given */
 	size_t at, end, cap;           /* one more byte than cap is allocated */
@@ -41,12 +41,49 @@ static size_t read_some(struct zin *z, void *p, size_t n)
 	return got;
 }
 
+/* Plain bytes to p: first what was read as packed and turned out not to be. */
+static size_t take_some(struct zin *z, void *p, size_t n)
+{
+	size_t rest = z->in.size - z->in.pos;
+
+	if (!rest)
+		return read_some(z, p, n);
+	n = n < rest ? n : rest;
+	memcpy(p, z->raw + z->in.pos, n);
+	z->in.pos += n;
+	return n;
+}
+
+/* A frame's magic number, or a skippable frame's as pzstd writes them. */
+static int starts_zstd(const char *p, size_t n)
+{
+	return n >= 4 && (!memcmp(p, "\x28\xb5\x2f\xfd", 4) || ((p[0] & 0xf0) == 0x50 && !memcmp(p + 1, "\x2a\x4d\x18", 3)));
+}
+
+/* Between two frames: is it one that follows, or nothing? */
+static int frame_follows(struct zin *z)
+{
+	size_t rest = z->in.size - z->in.pos, got = 1;
+
+	if (rest < 4) {
+		memmove(z->raw, z->raw + z->in.pos, rest);
+		for (; rest < 4 && got; rest += got)
+			got = read_some(z, z->raw + rest, CHUNK - rest);
+		z->in = (ZSTD_inBuffer){z->raw, rest, 0};
+	}
+	return !rest || starts_zstd(z->raw + z->in.pos, rest);
+}
+
 /* Unpacks to p: at least a byte, or 0 at the end. */
 static size_t unpack_some(struct zin *z, void *p, size_t n)
 {
 	ZSTD_outBuffer out = {p, n, 0};
 
 	while (!out.pos) {
+		if (z->joints && !z->hint && !frame_follows(z)) {
+			z->zstd = 0;
+			return take_some(z, p, n);
+		}
 		if (z->in.pos == z->in.size && !z->full) {
 			z->in.pos = 0;
 			z->in.size = read_some(z, z->raw, CHUNK);
@@ -80,19 +117,30 @@ static int fill(struct zin *z)
 		z->p = xrealloc(z->p, z->cap + 1);
 	}
 	got = z->zstd ? unpack_some(z, z->p + z->end, z->cap - z->end)
-	              : read_some(z, z->p + z->end, z->cap - z->end);
+	              : take_some(z, z->p + z->end, z->cap - z->end);
 	z->end += got;
 	z->ended = !got;
 	return !z->ended;
 }
 
-/* A frame's magic number, or a skippable frame's as pzstd writes them. */
-static int starts_zstd(const unsigned char *p, size_t n)
+/* The bytes that wait are packed ones. */
+static void begin_zstd(struct zin *z)
 {
-	static const unsigned char frame[4] = {0x28, 0xb5, 0x2f, 0xfd};
-	static const unsigned char skippable[3] = {0x2a, 0x4d, 0x18};
+	size_t waiting = z->end - z->at, rest = z->in.size - z->in.pos, n = waiting + rest;
+	char *raw = xalloc(n > CHUNK ? n : CHUNK);
 
-	return n >= 4 && (!memcmp(p, frame, 4) || ((p[0] & 0xf0) == 0x50 && !memcmp(p + 1, skippable, 3)));
+	memcpy(raw, z->p + z->at, waiting);
+	if (rest)
+		memcpy(raw + waiting, z->raw + z->in.pos, rest);
+	free(z->raw);
+	z->raw = raw;
+	z->in = (ZSTD_inBuffer){raw, n, 0};
+	z->at = z->end = 0;
+	z->zstd = 1;
+	if (!z->unpack)
+		z->unpack = ZSTD_createDCtx();
+	if (!z->unpack)
+		die("out of memory");
 }
 
 static void sniff(struct zin *z)
@@ -101,16 +149,8 @@ static void sniff(struct zin *z)
 		;
 	if (z->end && z->end < 4 && !memcmp(z->p, "\x28\xb5\x2f", z->end))
 		die("%s: the zstd stream is cut short", z->name);
-	if (!starts_zstd((unsigned char *)z->p, z->end))
-		return;
-	z->zstd = 1;
-	z->unpack = ZSTD_createDCtx();
-	if (!z->unpack)
-		die("out of memory");
-	z->raw = xalloc(CHUNK);
-	memcpy(z->raw, z->p, z->end);
-	z->in = (ZSTD_inBuffer){z->raw, z->end, 0};
-	z->end = 0;
+	if (starts_zstd(z->p, z->end))
+		begin_zstd(z);
 }
 
 static int is_std(const char *path) { return !path || !strcmp(path, "-"); }
@@ -171,6 +211,15 @@ char *zin_line(struct zin *z, size_t *n, size_t *raw)
 	return line;
 }
 
+void zin_joint(struct zin *z)
+{
+	z->joints = 1;
+	while (!z->zstd && z->end - z->at < 4 && fill(z))
+		;
+	if (!z->zstd && starts_zstd(z->p + z->at, z->end - z->at))
+		begin_zstd(z);
+}
+
 void zin_close(struct zin *z)
 {
 	if (!z)
@@ -181,33 +230,6 @@ void zin_close(struct zin *z)
 	free(z->p);
 	free(z->name);
 	free(z);
-}
-
-const void *zio_map(const char *path, size_t *bytes)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat s;
-	void *p;
-
-	if (fd < 0 || fstat(fd, &s))
-		die("open %s:", path);
-	if (!S_ISREG(s.st_mode))
-		die("%s: is not a regular file", path);
-	if (!s.st_size)
-		die("%s: is empty", path);
-	p = mmap(NULL, s.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (p == MAP_FAILED)
-		die("map %s:", path);
-	close(fd);
-	inuse_add(&s, 0, NULL, path);
-	*bytes = s.st_size;
-	return p;
-}
-
-void zio_unmap(const void *p, size_t bytes)
-{
-	if (p)
-		munmap((void *)p, bytes);
 }
 
 struct zout {

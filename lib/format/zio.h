@@ -21,6 +21,9 @@ size_t zin_read(struct zin *, void *p, size_t n);
  * in), valid until the next call; NULL at the end.  NUL-terminated.  So
  * *raw - *n is 0 when the last line lacks its LF, 1, or 2 for CR LF. */
 char *zin_line(struct zin *, size_t *n, size_t *raw);
+/* To be called where another stream may follow (cat a b): it may be packed or plain,
+ * whatever came before. */
+void zin_joint(struct zin *);
 void zin_close(struct zin *);
 
 /* The whole of a regular file, mapped read-only; dies if it cannot be. */
