@@ -37,6 +37,7 @@ cut_anywhere() {
 
 cut_anywhere "zstd rows into tokens" rows.zst 0 "$BIN/seal-tokenize" -q -j 1 -m model
 cut_anywhere "zstd rows into a selection" rows.zst 0 "$BIN/seal-select" -q --scores zstd.scores --keep 50%
+cut_anywhere "zstd rows into random scores" rows.zst 0 "$BIN/seal-score" -q --method random
 cut_anywhere "a token stream" zstd.tok 0 "$BIN/seal-tokenize" -q --decode -m model
 cut_anywhere "a plain token stream" plain.tok 0 "$BIN/seal-tokenize" -q --decode -m model
 cut_anywhere "scores" zstd.scores 0 "$BIN/seal-select" -q --scores - --keep 50% rows.jsonl

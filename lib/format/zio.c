@@ -249,7 +249,9 @@ static void write_all(struct zout *z, const char *p, size_t n)
 
 		if (done < 0 && errno == EINTR)
 			continue;
-		if (done < 0)
+		if (!done)
+			errno = EIO;               /* for ever */
+		if (done <= 0)
 			die("write %s:", z->name);
 		p += done;
 		n -= done;
