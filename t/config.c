@@ -98,10 +98,53 @@ static void rotary(void)
 	near(c.rope.amplitude, 1.5, 1e-6, "attention_factor is taken as it is");
 }
 
+static void put_int(struct buf *b, uint64_t v, int bytes) { buf_add(b, &v, bytes); }
+
+static void put_text(struct buf *b, const char *s)
+{
+	put_int(b, strlen(s), 8);
+	buf_str(b, s);
+}
+
+/* A GGUF file of two values: the family, and `key` with this type and these bytes. */
+static void refused_gguf(const char *key, int type, const void *bytes, size_t n, const char *said)
+{
+	struct buf b = {0};
+	struct gguf g;
+	struct config c;
+	struct fault why = {0};
+
+	buf_str(&b, "GGUF");
+	put_int(&b, 3, 4);
+	put_int(&b, 0, 8);
+	put_int(&b, 2, 8);
+	put_text(&b, "general.architecture");
+	put_int(&b, 8, 4);
+	put_text(&b, "llama");
+	put_text(&b, key);
+	put_int(&b, type, 4);
+	buf_add(&b, bytes, n);
+	if (gguf_parse(&g, b.p, b.n, &why))
+		die("%s", why.text);
+	ok(config_gguf(&c, &g, &why) && strstr(why.text, said), "GGUF: \"%s\"", why.text);
+	gguf_close(&g);
+	buf_free(&b);
+}
+
+static void gguf_refusals(void)
+{
+	static const char text[] = "\1\0\0\0\0\0\0\0x", list[] = "\4\0\0\0\1\0\0\0\0\0\0\0\2\0\0";
+
+	refused_gguf("llama.attention.head_count_kv", 9, list, sizeof list, "llama.attention.head_count_kv is not a number");
+	refused_gguf("llama.rope.freq_base", 8, text, sizeof text - 1, "llama.rope.freq_base is not a number");
+	refused_gguf("llama.block_count", 4, "\2\0\0", 4, "llama.attention.head_count is missing");
+}
+
 int main(void)
 {
 	die_name("config.t");
 	refusals();
+	gguf_refusals();
 	windows();
 	rotary();
 	return tap_done();

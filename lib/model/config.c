@@ -227,6 +227,29 @@ static double metadata_real(const struct gguf *g, const char *arch, const char *
 	return gguf_real(g, name, otherwise);
 }
 
+/* A list, as of models whose layers differ, or text would count as missing. */
+static int check_gguf(const struct gguf *g, const char *arch, struct fault *f)
+{
+	static const char *const number[] = {
+		"vocab_size", "embedding_length", "block_count", "feed_forward_length", "context_length",
+		"attention.head_count", "attention.head_count_kv", "attention.key_length", "attention.sliding_window",
+		"attention.layer_norm_rms_epsilon", "attention.layer_norm_epsilon", "use_parallel_residual",
+		"rope.dimension_count", "rope.freq_base", "rope.scaling.factor", "rope.scaling.original_context_length",
+		"rope.scaling.attn_factor", NULL
+	};
+	char name[96];
+
+	for (int i = 0; number[i]; i++) {
+		const struct gguf_value *v;
+
+		snprintf(name, sizeof name, "%s.%s", arch, number[i]);
+		v = gguf_find(g, name);
+		if (v && (v->kind == GGUF_TEXT || v->kind == GGUF_ARRAY))
+			return fault(f, "%s is not a number", name);
+	}
+	return 0;
+}
+
 int config_gguf(struct config *c, const struct gguf *g, struct fault *f)
 {
 	const struct gguf_value *arch = gguf_find(g, "general.architecture");
@@ -244,6 +267,8 @@ int config_gguf(struct config *c, const struct gguf *g, struct fault *f)
 	if (!c->family->name)
 		return unknown(f, "general.architecture", type);
 	a = c->family->gguf;
+	if (check_gguf(g, a, f))
+		return -1;
 	c->vocab = metadata(g, a, "vocab_size", tokens ? tokens->count : 0);
 	c->dim = metadata(g, a, "embedding_length", 0);
 	c->layers = metadata(g, a, "block_count", 0);

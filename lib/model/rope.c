@@ -178,7 +178,9 @@ static int scale_gguf(struct rope *r, int pairs, const struct gguf *g, const cha
 
 	snprintf(key, sizeof key, "%s.rope.scaling.type", arch);
 	v = gguf_find(g, key);
-	if (v && v->kind == GGUF_TEXT)
+	if (v && v->kind != GGUF_TEXT)
+		return fault(f, "%s is not text", key);
+	if (v)
 		snprintf(kind, sizeof kind, "%.*s", (int)(v->n < 40 ? v->n : 40), v->text);
 	if (begin(r, pairs, metadata(g, arch, "rope.freq_base", 10000), f))
 		return -1;

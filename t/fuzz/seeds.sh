@@ -15,6 +15,12 @@ lines() {
 	head -n "$2" "$1" | awk -v to="$to/seed-$(basename "$1")" '{ printf "%s", $0 > (to "-" NR); close(to "-" NR) }'
 }
 
+# header FILE - a blob without its header's length, and a line feed behind the header
+header() {
+	_n=$(od -An -tu8 -N8 "$1" | tr -d ' ')
+	{ tail -c +9 "$1" | head -c "$_n"; echo; tail -c "+$((9 + _n))" "$1"; } > "$1-header"
+}
+
 words() {
 	for _f in "$data"/tokenizers/*/tokenizer.json; do
 		[ -e "$_f" ] || continue
@@ -33,11 +39,13 @@ json) each t/gold/*/config.json t/gold/*/tokenizer_config.json; lines pipelines/
 peft) each t/gold/*/adapter_config.json ;;
 pt) each t/broken/pt-* t/gold/pt-*.pt ;;
 row) lines pipelines/demo/train.jsonl 20; lines t/gold/select/rows.jsonl 20; lines t/fuzz/samples/rows.jsonl 20 ;;
-safetensors) each t/broken/safetensors-* t/gold/tiny-*-grad.safetensors ;;
+safetensors)
+	each t/broken/safetensors-* t/gold/tiny-*-grad.safetensors
+	for f in "$to"/seed-t-gold-*-grad.safetensors; do header "$f"; done ;;
 scores) each t/gold/select/scores.jsonl; lines t/gold/select/scores.jsonl 20 ;;
 tokenizer_gguf) each t/gold/tok-*.gguf t/broken/gguf-* ;;
 tokenizer_json) each t/gold/tok-*/tokenizer.json; words ;;
 tokenizer_rank) each t/gold/tok-llama3/tokenizer.model; tail -n 20 t/gold/tok-llama3/tokenizer.model > "$to/seed-tail" ;;
-tokens) zstd -qdcf t/gold/rows.tok > "$to/seed-rows.tok" ;;
+tokens) zstd -qdcf t/gold/rows.tok > "$to/seed-rows.tok"; header "$to/seed-rows.tok" ;;
 *) echo "seeds.sh: no seeds for $target" >&2; exit 1 ;;
 esac
