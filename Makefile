@@ -30,6 +30,8 @@ ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE $(CFLAGS) -fopenmp -fno-math-errno -fno-t
 ifneq ($(SAN),)
 ALL_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -DSEAL_SAN
 endif
+FUZZ_CFLAGS := -std=gnu11 -D_GNU_SOURCE -g -O1 -fopenmp -Wno-pass-failed -DSEAL_SAN \
+               -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 LIBS := -lzstd -lcsv -ljansson -lonig -lutf8proc -lxxhash -lnettle -ldnnl -lm
 
 PROGRAMS := $(patsubst bin/%.c,bin/%,$(wildcard bin/seal-*.c))
@@ -82,12 +84,17 @@ quickstart: deps
 bench: all $(C_BENCH)
 	SEAL_PYTHON='$(SEAL_PYTHON)' sh t/bench/run.sh
 
+# The library is compiled once for all fuzzers.
 fuzz: $(FUZZERS)
-	@for f in $(FUZZERS); do echo "== $$f"; mkdir -p $$f.corpus; \
-	  $$f -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=4096 -print_final_stats=0 $$f.corpus || exit 1; done
-build/fuzz/%: t/fuzz/%.c $(wildcard lib/*/*.c kernels/*.c)
+	@for f in $(FUZZERS); do sh t/fuzz/run.sh $$f $(FUZZ_SECONDS) || exit 1; done
+fuzzers: $(FUZZERS)
+build/fuzz/%: t/fuzz/%.c build/fuzz/libseal.a
+	clang $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+build/fuzz/libseal.a: $(patsubst %.c,build/fuzz/obj/%.o,$(wildcard lib/*/*.c kernels/*.c))
+	rm -f $@ && ar rcs $@ $^
+build/fuzz/obj/%.o: %.c
 	@mkdir -p $(@D)
-	clang -std=gnu11 -D_GNU_SOURCE -g -O1 -fopenmp -fsanitize=fuzzer,address,undefined -DSEAL_SAN -o $@ $^ $(LIBS)
+	clang $(FUZZ_CFLAGS) -MMD -MP -c -o $@ $<
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
@@ -104,4 +111,4 @@ clean:
 	rm -rf build $(PROGRAMS)
 
 -include $(shell find build -name '*.d' 2>/dev/null)
-.PHONY: all deps check tests quickstart bench fuzz install clean FORCE
+.PHONY: all deps check tests quickstart bench fuzz fuzzers install clean FORCE

@@ -227,11 +227,13 @@ static void fast_way(struct rng *r, const char *path)
 	struct score s[500];
 	char ids[500][24];
 	size_t n, raw;
-	struct zout *out = zout_open(path, ZOUT_PLAIN);
+	struct zout *out;
 	struct zin *in;
 	json_t *header = json_object();
 	long whole = 0, lines = 0, changed = 0, all = 1;
 
+	unlink(path);
+	out = zout_open(path, ZOUT_PLAIN);
 	for (int i = 0; i < 500; i++) {
 		snprintf(ids[i], sizeof ids[i], "r %d", i);
 		s[i] = (struct score){ ids[i], rng_next(r), rng_below(r, 1000), any_real(r), any_real(r),

@@ -28,6 +28,7 @@ static int read_blob(struct zin *z, struct buf *b)
 
 	b->n = 0;
 	buf_need(b, 8);
+	zin_joint(z);
 	got = zin_read(z, b->p, 8);
 	if (!got)
 		return 0;
@@ -74,35 +75,44 @@ static size_t mapped_blob(const struct zin *z, const char *p, size_t left)
 	return 8 + header + data;
 }
 
-static int read_mapped(struct tokens *t, const struct zin *z, const char *p, size_t bytes)
+/* Where a packed segment begins behind plain ones, or else the end. */
+static size_t read_mapped(struct tokens *t, const struct zin *z, const char *p, size_t bytes, int *blobs)
 {
-	int blobs = 0;
+	size_t at = 0;
 
 	t->map = xrealloc(t->map, (t->maps + 1) * sizeof *t->map);
 	t->map[t->maps].p = p;
 	t->map[t->maps++].bytes = bytes;
-	t->mapped += bytes;
-	for (size_t at = 0, n; at < bytes; at += n) {
-		n = mapped_blob(z, p + at, bytes - at);
-		add_blob(t, z, ++blobs, p + at, n);
+	while (at < bytes && !zio_is_zstd(p + at, bytes - at)) {
+		size_t n = mapped_blob(z, p + at, bytes - at);
+
+		add_blob(t, z, ++*blobs, p + at, n);
+		at += n;
 	}
-	return blobs;
+	t->mapped += at;
+	return at;
 }
 
-static int read_into_memory(struct tokens *t, struct zin *z)
+static void skip(struct zin *z, size_t n)
+{
+	char p[1 << 14];
+
+	while (n)
+		n -= zin_read(z, p, n < sizeof p ? n : sizeof p);
+}
+
+static void read_into_memory(struct tokens *t, struct zin *z, int *blobs)
 {
 	struct buf b = {0};
-	int blobs = 0;
 
 	while (read_blob(z, &b)) {
 		char *p = xrealloc(b.p, b.n);
 
-		add_blob(t, z, ++blobs, p, b.n);
+		add_blob(t, z, ++*blobs, p, b.n);
 		tokens_hold(t, p, b.n);
 		b = (struct buf){0};
 	}
 	buf_free(&b);
-	return blobs;
 }
 
 static void read_stream(struct tokens *t, const char *path)
@@ -110,8 +120,12 @@ static void read_stream(struct tokens *t, const char *path)
 	struct zin *z = zin_open(path);
 	size_t bytes;
 	const void *p = zin_map(z, &bytes);
+	int blobs = 0;
 
-	if (!(p ? read_mapped(t, z, p, bytes) : read_into_memory(t, z)))
+	if (p)
+		skip(z, read_mapped(t, z, p, bytes, &blobs));
+	read_into_memory(t, z, &blobs);
+	if (!blobs)
 		die("%s: is empty, not even a token stream of no rows", zin_name(z));
 	if (t->open)
 		die("%s: cut short: no seal.end", zin_name(z));

@@ -9,18 +9,17 @@
 #include <unistd.h>
 
 #include "../base/die.h"
+#include "zio.h"
 
 enum { CHUNK = 1 << 18 };
 
 static struct spooled { const char *path; int fd; off_t start; struct spooled *next; } *all;
 
-static int is_std(const char *path) { return !path || !strcmp(path, "-"); }
-
 static struct spooled *find(const char *path)
 {
 	struct spooled *s = all;
 
-	while (s && strcmp(is_std(s->path) ? "-" : s->path, is_std(path) ? "-" : path))
+	while (s && strcmp(zio_is_std(s->path) ? "-" : s->path, zio_is_std(path) ? "-" : path))
 		s = s->next;
 	return s;
 }
@@ -63,17 +62,17 @@ static int copy(int from, const char *name)
 
 void spool(const char *path)
 {
-	const char *name = is_std(path) ? "stdin" : path;
+	const char *name = zio_is_std(path) ? "stdin" : path;
 	struct spooled *s;
 	struct stat st;
 	int fd;
 
 	if (find(path))
 		die("%s: can be read only once", name);
-	fd = is_std(path) ? fcntl(0, F_DUPFD_CLOEXEC, 3) : open(path, O_RDONLY | O_CLOEXEC);
+	fd = zio_is_std(path) ? fcntl(0, F_DUPFD_CLOEXEC, 3) : open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st))
 		die("open %s:", name);
-	if (S_ISREG(st.st_mode) && !is_std(path)) {
+	if (S_ISREG(st.st_mode) && !zio_is_std(path)) {
 		close(fd);
 		return;
 	}
@@ -95,6 +94,6 @@ int spool_open(const char *path)
 		return -1;
 	fd = fcntl(s->fd, F_DUPFD_CLOEXEC, 3);
 	if (fd < 0 || lseek(fd, s->start, SEEK_SET) < 0)
-		die("open %s again:", is_std(path) ? "stdin" : path);
+		die("open %s again:", zio_is_std(path) ? "stdin" : path);
 	return fd;
 }

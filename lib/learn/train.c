@@ -270,12 +270,29 @@ void all_losses(struct model *m, struct adapter *a, const struct tokens *d, floa
 	progress_close(p);
 }
 
+/* transformers computes such rows too, so they are no error. */
+static void warn_long(const struct tokens *d, const char *name, long context)
+{
+	long over = 0, most = 0;
+
+	for (long i = 0; i < d->rows; i++) {
+		long n = tokens_length(d, i);
+
+		over += n > context;
+		most = n > most ? n : most;
+	}
+	if (context && over)
+		warn("%s: %ld of %ld rows are longer than the %ld positions that the model was made for (up to %ld tokens)",
+		     name, over, d->rows, context, most);
+}
+
 void check_tokens(const struct tokens *d, const char *name, const char *model_path, const struct config *c)
 {
 	char *path = xprintf("%s/tokenizer.json", model_path), hex[17];
 	struct tokenizer *t;
 	struct stat st;
 
+	warn_long(d, name, c->context);
 	if (stat(model_path, &st) || (S_ISDIR(st.st_mode) && stat(path, &st))) {
 		free(path);
 		return;                 /* a model without its tokenizer: nothing to compare */

@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 
+#include "../base/die.h"
 #include "config.h"
 
 struct lora {                  /* one pair */
@@ -58,6 +59,9 @@ void adapter_close(struct adapter *);
 struct adapter *adapter_load(struct dev *, const struct config *, enum dtype, const char *dir);
 void adapter_save(const struct adapter *, const char *dir, const char *base, const char *template,
                   const json_t *settings);
+/* The modules of an adapter_config.json, comma-separated and owned; NULL with a fault
+ * where it asks for what adapter_load refuses.  "r" and "lora_alpha" make sense then. */
+char *peft_targets(const struct config *, const json_t *, struct fault *);
 char *adapter_template(const char *dir);       /* owned, or NULL */
 
 void adapter_zero(struct adapter *);           /* g = 0 */

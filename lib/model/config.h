@@ -44,6 +44,7 @@ struct config {
 	int rotary;                /* columns of a head that rotate */
 	struct rope rope;
 	enum act act;
+	long context;              /* positions that the model was made for; 0: not said */
 	int parallel;              /* attention and mlp both read x */
 	int tied;                  /* head = embed */
 	float eps;
