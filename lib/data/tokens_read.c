@@ -118,13 +118,15 @@ static void read_into_memory(struct tokens *t, struct zin *z, int *blobs)
 static void read_stream(struct tokens *t, const char *path)
 {
 	struct zin *z = zin_open(path);
+	int blobs = 0;
 	size_t bytes;
 	const void *p = zin_map(z, &bytes);
-	int blobs = 0;
+	size_t at = p ? read_mapped(t, z, p, bytes, &blobs) : 0;
 
-	if (p)
-		skip(z, read_mapped(t, z, p, bytes, &blobs));
-	read_into_memory(t, z, &blobs);
+	if (!p || at < bytes) {
+		skip(z, at);
+		read_into_memory(t, z, &blobs);
+	}
 	if (!blobs)
 		die("%s: is empty, not even a token stream of no rows", zin_name(z));
 	if (t->open)
