@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../base/hash.h"
+#include "places.h"
 
 /* The tensors of one blob, sizes checked, values not yet. */
 struct view {
@@ -104,16 +105,16 @@ static int check_row(const struct tokens *t, long i, struct fault *f)
 
 	json_decref(id);
 	if (!id)
-		return fault(f, "the id of row %ld is not UTF-8", i);
+		return fault(f, "the id of row %ld is not UTF-8", t->gone + i);
 	for (long k = 0; k < n; k++) {
 		if (token[k] < 0)
-			return fault(f, "row %ld: token id %d", i, token[k]);
+			return fault(f, "row %ld: token id %d", t->gone + i, token[k]);
 		if (train[k] > 1)
-			return fault(f, "row %ld: \"train\" is %d", i, train[k]);
+			return fault(f, "row %ld: \"train\" is %d", t->gone + i, train[k]);
 		trained += train[k];
 	}
 	if (train[0] || !trained)
-		return fault(f, "row %ld: %s", i, trained ? "the first token cannot be trained" : "no trained token");
+		return fault(f, "row %ld: %s", t->gone + i, trained ? "the first token cannot be trained" : "no trained token");
 	return 0;
 }
 
@@ -155,9 +156,9 @@ static int close_segment(struct tokens *t, const char *text, struct fault *f)
 	history = json_object_get(end, "history");
 	if (!end)
 		bad = fault(f, "seal.end: %.200s", inner.text);
-	else if (json_long(end, "rows", -1) != t->rows - t->begun)
+	else if (json_long(end, "rows", -1) != t->gone + t->rows - t->begun)
 		bad = fault(f, "seal.end counts %ld rows, there are %ld", json_long(end, "rows", -1),
-		            t->rows - t->begun);
+		            t->gone + t->rows - t->begun);
 	else if (hash_parse(json_text(end, "input", ""), &input) || !json_is_array(history))
 		bad = fault(f, "seal.end: \"input\" or \"history\" is missing or malformed");
 	for (size_t i = 0; !bad && i < json_array_size(history); i++)
@@ -179,7 +180,7 @@ int tokens_blob(struct tokens *t, const void *p, size_t bytes, size_t *used, str
 	if (!t->history)
 		t->history = json_array();
 	if (!t->open)
-		t->begun = t->rows;
+		t->begun = t->gone + t->rows;
 	t->open = 1;
 	bad = check_meta(t, &st, f) || view(&v, &st, f) || append_rows(t, &v, f);
 	end = st_meta(&st, "seal.end");
@@ -231,23 +232,63 @@ static int read_blob(struct zin *z, struct buf *b)
 	return 1;
 }
 
-static void read_stream(struct tokens *t, const char *path)
+/* For tokens_each: take, and the rows by their ids' keys. */
+struct each { int (*take)(void *, const struct tokens *); void *ctx; struct places *seen; };
+
+/* Hands on the rows and lets them go; 0: enough. */
+static int hand_on(struct tokens *t, const struct each *e)
+{
+	char id[128];
+	int more;
+
+	for (long i = 0; i < t->rows; i++) {
+		uint32_t *row = places_find(e->seen, hash_bytes(t->ids + t->id_offset[i], t->id_offset[i + 1] - t->id_offset[i]));
+
+		if (*row)
+			die("two rows have the id \"%s\" (rows %ld and %ld of the tokens)",
+			    tokens_id(t, i, id, sizeof id), (long)*row, t->gone + i + 1);
+		if (t->gone + i + 1 > UINT32_MAX)
+			die("too many rows");
+		*row = t->gone + i + 1;
+	}
+	more = e->take(e->ctx, t);
+	t->gone += t->rows;
+	t->rows = 0;
+	return more;
+}
+
+/* each: may be NULL; then all rows stay.  0: it had enough. */
+static int read_stream(struct tokens *t, const char *path, const struct each *each)
 {
 	struct zin *z = zin_open(path);
 	struct buf b = {0};
 	struct fault f;
 	size_t used;
-	int blobs = 0;
+	int blobs = 0, more = 1;
 
-	for (; read_blob(z, &b); blobs++)
+	for (; more && read_blob(z, &b); blobs++) {
 		if (tokens_blob(t, b.p, b.n, &used, &f))
 			die("%s: blob %d: %s", zin_name(z), blobs + 1, f.text);
+		more = !each || hand_on(t, each);
+	}
 	if (!blobs)
 		die("%s: is empty, not even a token stream of no rows", zin_name(z));
-	if (t->open)
+	if (more && t->open)
 		die("%s: cut short: no seal.end", zin_name(z));
 	zin_close(z);
 	buf_free(&b);
+	return more;
+}
+
+void tokens_each(char *const paths[], int n, int (*take)(void *, const struct tokens *), void *ctx)
+{
+	struct tokens *t = xzalloc(1, sizeof *t);
+	struct each each = { take, ctx, places_new() };
+
+	for (int i = 0; i < (n ? n : 1) && read_stream(t, n ? paths[i] : NULL, &each); i++)
+		;
+	places_free(each.seen);
+	tokens_close(t);
 }
 
 struct named { uint64_t hash; long row; };
@@ -295,10 +336,8 @@ struct tokens *tokens_read(char *const paths[], int n)
 {
 	struct tokens *t = xzalloc(1, sizeof *t);
 
-	if (!n)
-		read_stream(t, NULL);
-	for (int i = 0; i < n; i++)
-		read_stream(t, paths[i]);
+	for (int i = 0; i < (n ? n : 1); i++)
+		read_stream(t, n ? paths[i] : NULL, NULL);
 	refuse_duplicates(t);
 	t->input = hash_data(t);
 	return t;

@@ -22,12 +22,16 @@ struct tokens {                   /* rows in memory, all segments in order */
 	json_t *history;          /* array: one object a program run, oldest first */
 	uint64_t input;           /* hash over the stream's data (row hashes, tokens, masks) */
 	int open;                 /* reading: a segment waits for its seal.end, */
-	long begun;               /* and this was its first row */
+	long begun;               /* and this was its first row; */
+	long gone;                /* so many were there and were let go (tokens_each) */
 };
 
 /* paths: n names, none means stdin; streams and their segments are joined.
  * Dies on a cut stream, an empty file, disagreeing segments, two rows of one id. */
 struct tokens *tokens_read(char *const paths[], int n);
+/* The same a blob at a time: take sees its rows, and no more are kept than that, and 15
+ * bytes a row of all; it returns 0 to read no further.  Called at least once. */
+void tokens_each(char *const paths[], int n, int (*take)(void *ctx, const struct tokens *), void *ctx);
 /* Appends the blob at p to tokens (all zero before the first); *used: its
  * length.  -1 with a fault: then they are only good for tokens_close. */
 int tokens_blob(struct tokens *, const void *p, size_t bytes, size_t *used, struct fault *);
