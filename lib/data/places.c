@@ -14,10 +14,11 @@
 #include <string.h>
 
 #include "../base/die.h"
+#include "../base/pages.h"
 
 struct places {
 	struct item *place;              /* [slots + spare], then one that is always empty; at 0: empty */
-	size_t n, slots, spare;
+	size_t n, slots, spare, bytes;
 };
 
 enum { FEWEST = 1024, SPARE = 512 };
@@ -28,7 +29,8 @@ struct places *places_new(void)
 
 	t->slots = FEWEST;
 	t->spare = SPARE;
-	t->place = xzalloc(t->slots + t->spare + 1, sizeof *t->place);
+	t->bytes = (FEWEST + SPARE + 1) * sizeof *t->place;
+	t->place = pages_grow(NULL, 0, t->bytes);
 	return t;
 }
 
@@ -74,7 +76,10 @@ static void grow(struct places *t, size_t slots, size_t spare)
 {
 	size_t old = t->slots + t->spare, end = slots + spare, to = end;
 
-	t->place = xrealloc(t->place, (end + 1) * sizeof *t->place);
+	if (t->bytes < (end + 1) * sizeof *t->place) {
+		t->place = pages_grow(t->place, t->bytes, (end + 1) * sizeof *t->place);
+		t->bytes = (end + 1) * sizeof *t->place;
+	}
 	memset(t->place + old, 0, (end + 1 - old) * sizeof *t->place);
 	for (size_t i = old; i-- > 0; )
 		if (t->place[i].at) {
@@ -118,11 +123,12 @@ uint32_t *places_find(struct places *t, uint64_t key)
 	return &t->place[i].at;
 }
 
-struct places *places_of(struct item *p, long n)
+struct places *places_of(struct item *p, long n, size_t bytes)
 {
 	struct places *t = xzalloc(1, sizeof *t);
 
 	t->place = p;
+	t->bytes = bytes;
 	t->n = t->slots = n;
 	grow(t, n + n / 8 + FEWEST, SPARE);
 	return t;
@@ -132,6 +138,6 @@ void places_free(struct places *t)
 {
 	if (!t)
 		return;
-	free(t->place);
+	pages_free(t->place, t->bytes);
 	free(t);
 }

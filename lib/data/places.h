@@ -11,8 +11,8 @@ struct places;
 
 struct places *places_new(void);
 /* With these, sorted; the numbers are their `at`, not 0.  Of equal keys the first is
- * found.  p: is taken over, from xalloc. */
-struct places *places_of(struct item *p, long n);
+ * found.  p: is taken over, from pages_grow with so many bytes. */
+struct places *places_of(struct item *p, long n, size_t bytes);
 /* The number under key, for the caller to change, valid until the next call.  0: the
  * key is new, and is forgotten unless another number is put there at once. */
 uint32_t *places_find(struct places *, uint64_t key);

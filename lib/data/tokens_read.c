@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../base/hash.h"
+#include "places.h"
 #include "tokens.h"
 
 /* Memory grows with what is really there, not with what a header claims. */
@@ -115,6 +116,14 @@ static void read_into_memory(struct tokens *t, struct zin *z, int *blobs)
 	buf_free(&b);
 }
 
+static void check_end(const struct tokens *t, const struct zin *z, int blobs)
+{
+	if (!blobs)
+		die("%s: is empty, not even a token stream of no rows", zin_name(z));
+	if (t->open)
+		die("%s: cut short: no seal.end", zin_name(z));
+}
+
 static void read_stream(struct tokens *t, const char *path)
 {
 	struct zin *z = zin_open(path);
@@ -127,10 +136,7 @@ static void read_stream(struct tokens *t, const char *path)
 		skip(z, at);
 		read_into_memory(t, z, &blobs);
 	}
-	if (!blobs)
-		die("%s: is empty, not even a token stream of no rows", zin_name(z));
-	if (t->open)
-		die("%s: cut short: no seal.end", zin_name(z));
+	check_end(t, z, blobs);
 	zin_close(z);
 }
 
@@ -198,6 +204,51 @@ static uint64_t hash_data(const struct tokens *t)
 	value = hash_value(h);
 	hash_free(h);
 	return value;
+}
+
+/* Refuses the rows from `first` on whose ids were seen. */
+static void see(const struct tokens *t, struct places *seen, long first)
+{
+	char id[128];
+
+	if (t->rows > UINT32_MAX)
+		die("too many rows");
+	for (long i = first; i < t->rows; i++) {
+		uint32_t *row = places_find(seen, id_hash(t, i));
+
+		if (*row)
+			die("two rows have the id \"%s\" (rows %ld and %ld of the tokens)",
+			    tokens_id(t, i, id, sizeof id), (long)*row, i + 1);
+		*row = i + 1;
+	}
+}
+
+void tokens_each(char *const paths[], int n, int (*take)(void *, const struct tokens *, long), void *ctx)
+{
+	struct tokens *t = xzalloc(1, sizeof *t);
+	struct places *seen = places_new();
+	struct buf b = {0};
+	int more = 1;
+
+	for (int i = 0; more && i < (n ? n : 1); i++) {
+		struct zin *z = zin_open(n ? paths[i] : NULL);
+		int blobs = 0;
+
+		while (more && read_blob(z, &b)) {
+			long first = t->rows;
+
+			add_blob(t, z, ++blobs, b.p, b.n);
+			see(t, seen, first);
+			more = take(ctx, t, first);
+			tokens_drop(t);
+		}
+		if (more)
+			check_end(t, z, blobs);
+		zin_close(z);
+	}
+	buf_free(&b);
+	places_free(seen);
+	tokens_close(t);
 }
 
 struct tokens *tokens_read(char *const paths[], int n)

@@ -24,13 +24,18 @@ static struct spooled *find(const char *path)
 	return s;
 }
 
-static int nameless(const char *folder)
+static const char *folder(void)
 {
-	char *name = xprintf("%s/seal-XXXXXX", folder);
+	return getenv("TMPDIR") && *getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
+}
+
+static int nameless(void)
+{
+	char *name = xprintf("%s/seal-XXXXXX", folder());
 	int fd = mkostemp(name, O_CLOEXEC);
 
 	if (fd < 0 || unlink(name))
-		die("create a file in %s:", folder);
+		die("create a file in %s:", folder());
 	free(name);
 	return fd;
 }
@@ -38,8 +43,7 @@ static int nameless(const char *folder)
 /* Everything that comes, in a file. */
 static int copy(int from, const char *name)
 {
-	const char *folder = getenv("TMPDIR") && *getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
-	int fd = nameless(folder);
+	int fd = nameless();
 	char *p = xalloc(CHUNK);
 	ssize_t got, done;
 
@@ -51,7 +55,7 @@ static int copy(int from, const char *name)
 		for (char *at = p; got; at += done, got -= done) {
 			done = write(fd, at, got);
 			if (done < 0 && errno != EINTR)
-				die("write a copy of %s in %s:", name, folder);
+				die("write a copy of %s in %s:", name, folder());
 			done = done < 0 ? 0 : done;
 		}
 	}
@@ -96,4 +100,31 @@ int spool_open(const char *path)
 	if (fd < 0 || lseek(fd, s->start, SEEK_SET) < 0)
 		die("open %s again:", zio_is_std(path) ? "stdin" : path);
 	return fd;
+}
+
+FILE *scratch_open(void)
+{
+	FILE *f = fdopen(nameless(), "w+");
+
+	if (!f)
+		die("out of memory");
+	return f;
+}
+
+void scratch_write(FILE *f, const void *p, size_t n)
+{
+	if (fwrite(p, 1, n, f) < n)
+		die("write a file in %s:", folder());
+}
+
+void scratch_rewind(FILE *f)
+{
+	if (fflush(f) || fseek(f, 0, SEEK_SET))
+		die("write a file in %s:", folder());
+}
+
+void scratch_read(FILE *f, void *p, size_t n)
+{
+	if (fread(p, 1, n, f) < n)
+		die("read a file in %s:", folder());
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "../base/hash.h"
+#include "../base/pages.h"
 
 /* In by_hash: more than one score has this hash. */
 static const uint32_t SHARED = 1u << 31;
@@ -106,11 +107,13 @@ struct reading { long room; int weights; struct item *key, *hash; };
 static void add(struct lean *l, struct reading *r, const struct glance *g, double weight)
 {
 	if (l->n == r->room) {
-		r->room = r->room * 3 / 2 + 1024;
+		long more = r->room * 3 / 2 + 1024;
+
+		r->key = pages_grow(r->key, r->room * sizeof *r->key, more * sizeof *r->key);
+		r->hash = pages_grow(r->hash, r->room * sizeof *r->hash, more * sizeof *r->hash);
+		r->room = more;
 		l->score = xrealloc(l->score, r->room * sizeof *l->score);
 		l->hash = xrealloc(l->hash, r->room * sizeof *l->hash);
-		r->key = xrealloc(r->key, r->room * sizeof *r->key);
-		r->hash = xrealloc(r->hash, r->room * sizeof *r->hash);
 		if (r->weights)
 			l->weight = xrealloc(l->weight, r->room * sizeof *l->weight);
 	}
@@ -147,17 +150,17 @@ static void index_all(struct lean *l, struct reading *r, const char *path)
 		if (r->key[i].key == r->key[i - 1].key)
 			die("%s:%ld: id %s is on line %ld too", l->name, r->key[i].at + 1L,
 			    lean_id(l, path, r->key[i].at - 1), r->key[i - 1].at + 1L);
-	l->seen = xzalloc(l->n, sizeof *l->seen);
-	for (long i = 0; i < l->n; i++)
-		l->seen[r->key[i].at - 1].key = (uint32_t)r->key[i].key;
-	l->by_key = places_of(r->key, l->n);
 	sort_items(r->hash, l->n);
 	for (long i = 1; i < l->n; i++)
 		if (r->hash[i].key == r->hash[i - 1].key) {
 			r->hash[i - 1].at |= SHARED;
 			r->hash[i].at |= SHARED;
 		}
-	l->by_hash = places_of(r->hash, l->n);
+	l->seen = xzalloc(l->n, sizeof *l->seen);
+	for (long i = 0; i < l->n; i++)
+		l->seen[r->key[i].at - 1].key = (uint32_t)r->key[i].key;
+	l->by_key = places_of(r->key, l->n, r->room * sizeof *r->key);
+	l->by_hash = places_of(r->hash, l->n, r->room * sizeof *r->hash);
 }
 
 /* Reads the header; returns how many rows it promises. */
