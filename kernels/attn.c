@@ -173,12 +173,12 @@ void cpu_attn(struct dev *d, struct mat o, float *lse, struct mat q, struct mat 
 			}
 }
 
-size_t cpu_room(struct dev *d, struct heads h, long longest, int backward)
+size_t cpu_room(struct dev *d, enum dtype type, struct heads h, long longest, const int sizes[2])
 {
 	int32_t q[] = {0, (int32_t)longest}, len[] = {(int32_t)longest};
 	struct spans s = {q, q, len, 1, (int)longest};
 	struct task t = task_of(&s, &h, 0, 0);
-	long floats = backward ? max_long(attn_floats(&t), attn_back_floats(&t)) : attn_floats(&t);
+	long floats = sizes[1] ? max_long(attn_floats(&t), attn_back_floats(&t)) : attn_floats(&t);
 
-	return cpu_of(d)->threads * floats * sizeof(float);
+	return cpu_of(d)->threads * floats * sizeof(float) + products_room(type, sizes);
 }

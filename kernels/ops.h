@@ -86,8 +86,9 @@ struct ops {
 	const void *(*adopt)(struct dev *, const void *host, size_t bytes);
 	void (*disown)(struct dev *, const void *);
 	/* Bytes that the operations come to hold for themselves, beside all that is
-	 * allocated, with rows of up to so many tokens; backward: gradients too. */
-	size_t (*room)(struct dev *, struct heads, long longest, int backward);
+	 * allocated, in passes of this type: over rows of up to so many tokens, of so
+	 * many different numbers of tokens without and with gradients.  May be NULL. */
+	size_t (*room)(struct dev *, enum dtype, struct heads, long longest, const int sizes[2]);
 
 	/* y = x, any types */
 	void (*copy)(struct dev *, struct mat y, struct mat x);

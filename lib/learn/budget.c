@@ -2,55 +2,52 @@
  * largest pass. */
 #include "budget.h"
 
-/* The largest pass of `steps` batches of n rows. */
-static long walk(const struct tokens *d, const struct train_opts *o, uint64_t stream, int shuffle, int n, long steps,
-                 long pass)
+/* The passes of `steps` batches of n rows. */
+static void walk(const struct tokens *d, const struct train_opts *o, uint64_t stream, int shuffle, int n, long steps,
+                 long pass, struct passes *p)
 {
 	struct order order;
 	struct batch b;
-	long most = 0;
 
 	if (!d || !d->rows)
-		return 0;
+		return;
 	order_open(&order, d, o ? o->seed : 0, stream, shuffle);
 	for (long i = 0; i < steps; i++) {
-		long tokens;
-
 		if (stream == SAFE_STREAM)
 			order_cycle(&order, &b, n);
 		else
 			order_next(&order, &b, n);
 		if (!b.n)
 			order_next(&order, &b, n);
-		tokens = model_largest(&b, pass);
-		if (tokens > most)
-			most = tokens;
+		passes_add(p, &b, pass);
 	}
 	order_close(&order);
-	return most;
 }
 
-static long longer(long a, long b) { return a > b ? a : b; }
-
-static long in_order(const struct tokens *d, long pass)
+static void in_order(const struct tokens *d, long pass, struct passes *p)
 {
-	return d ? walk(d, NULL, 0, 0, LOSS_BATCH, (d->rows + LOSS_BATCH - 1) / LOSS_BATCH, pass) : 0;
+	if (d)
+		walk(d, NULL, 0, 0, LOSS_BATCH, (d->rows + LOSS_BATCH - 1) / LOSS_BATCH, pass, p);
 }
 
-static long largest(const void *run, long pass, int backward)
+static void passes(const void *run, long pass, int backward, struct passes *p)
 {
 	const struct budget *b = run;
 	const struct train_opts *o = b->opts;
-	long most = 0, steps = o ? train_steps(o, b->data) : 0;
+	long steps = o ? train_steps(o, b->data) : 0;
 
 	if (o && b->data_back == backward)
-		most = walk(b->data, o, DATA_STREAM, !o->no_shuffle, (int)o->batch, steps, pass);
+		walk(b->data, o, DATA_STREAM, !o->no_shuffle, (int)o->batch, steps, pass, p);
 	if (o && b->safe && b->safe_back == backward)
-		most = longer(most, walk(b->safe, o, SAFE_STREAM, !o->no_shuffle, (int)o->batch, steps, pass));
-	if (!backward && b->all)
-		most = longer(most, in_order(b->data, pass));
-	return backward ? most : longer(most, in_order(b->valid, pass));
+		walk(b->safe, o, SAFE_STREAM, !o->no_shuffle, (int)o->batch, steps, pass, p);
+	if (backward)
+		return;
+	if (b->all)
+		in_order(b->data, pass, p);
+	in_order(b->valid, pass, p);
 }
+
+static long longer(long a, long b) { return a > b ? a : b; }
 
 static void add_rows(struct demand *d, const struct tokens *t)
 {
@@ -64,7 +61,7 @@ static void add_rows(struct demand *d, const struct tokens *t)
 void budget_plan(struct model *m, const struct budget *b)
 {
 	struct dev *counting = dev_counting();
-	struct demand d = {.largest = largest, .run = b};
+	struct demand d = {.passes = passes, .run = b};
 	struct adapter *theta = NULL;
 	struct train_opts o;
 

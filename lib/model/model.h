@@ -38,8 +38,11 @@ void model_grad(struct model *, struct adapter *, const struct batch *, const fl
  * trained (all: every token but a row's first counts as trained). */
 void model_nll(struct model *, struct adapter *, const struct batch *, int all, float nll[]);
 
-/* The tokens of the largest pass into which a batch divides, when passes are to hold `pass`. */
-long model_largest(const struct batch *, long pass);
+/* The passes of batches: the tokens of the largest, and which sizes there are. */
+struct passes { long largest; uint64_t seen[64]; };
+/* Adds those into which this batch divides, when passes are to hold `pass` tokens. */
+void passes_add(struct passes *, const struct batch *, long pass);
+int passes_sizes(const struct passes *);
 
 /* Generation: a cache holds the keys and values of up to n rows of up to
  * `positions` tokens. */

@@ -262,16 +262,26 @@ static int next_pass(long pass, const struct batch *b, int from, long *tokens)
 	return to - from;
 }
 
-long model_largest(const struct batch *b, long pass)
+void passes_add(struct passes *p, const struct batch *b, long pass)
 {
-	long most = 0, tokens;
+	long tokens;
 
 	for (int from = 0; from < b->n; ) {
 		from += next_pass(pass, b, from, &tokens);
-		if (tokens > most)
-			most = tokens;
+		tokens = round_up(tokens);
+		p->seen[tokens / ROUND / 64 % 64] |= 1ull << tokens / ROUND % 64;
+		if (tokens > p->largest)
+			p->largest = tokens;
 	}
-	return round_up(most);
+}
+
+int passes_sizes(const struct passes *p)
+{
+	int n = 0;
+
+	for (int i = 0; i < 64; i++)
+		n += __builtin_popcountll(p->seen[i]);
+	return n;
 }
 
 /* The host's arrays, with room for a pass of so many tokens. */

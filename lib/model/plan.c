@@ -58,9 +58,15 @@ int plan_make(struct plan *p, const struct model *m, const struct demand *d)
 	p->layers = (int)m->config.layers;
 	plan_fixed(p, m, d);
 	for (p->pass = m->pass; ; p->pass = (p->pass + 1) / 2) {
-		p->largest[0] = d->largest(d->run, p->pass, 0);
-		p->largest[1] = d->largest(d->run, p->pass, 1);
-		p->bytes[MEMORY_DEVICE] = m->dev->op->room(m->dev, m->config.heads, d->longest, p->largest[1] > 0);
+		for (int backward = 0; backward < 2; backward++) {
+			struct passes all = {0};
+
+			d->passes(d->run, p->pass, backward, &all);
+			p->largest[backward] = all.largest;
+			p->sizes[backward] = passes_sizes(&all);
+		}
+		if (m->dev->op->room)
+			p->bytes[MEMORY_DEVICE] = m->dev->op->room(m->dev, m->type, m->config.heads, d->longest, p->sizes);
 		least = plan_passes(p, m, d, 1);
 		if (p->total <= limit || p->pass <= SHORTEST || p->pass <= d->longest)
 			break;

@@ -26,9 +26,8 @@ struct demand {
 	const struct adapter *theta;   /* its shape; NULL: none */
 	size_t adapters;               /* bytes of all adapters */
 	long longest;                  /* tokens of the longest row */
-	/* The tokens of the largest pass, with or without gradients, when passes are
-	 * to hold `pass`; 0: there is no such pass. */
-	long (*largest)(const void *run, long pass, int backward);
+	/* The passes, with or without gradients, when they are to hold `pass` tokens. */
+	void (*passes)(const void *run, long pass, int backward, struct passes *);
 	const void *run;
 	long slots, positions;         /* of a cache; 0: none */
 	size_t rows;                   /* bytes; of them */
@@ -37,8 +36,8 @@ struct demand {
 
 struct plan {
 	size_t bytes[MEMORY_KINDS], total, limit;
-	long pass, largest[2];         /* tokens; [backward] */
-	int kept, layers;
+	long pass, largest[2];         /* tokens; [backward], 0: no such pass */
+	int sizes[2], kept, layers;
 };
 
 /* The plan within plan->limit: all blocks' activations, else as many as fit, else
