@@ -3,7 +3,6 @@
 
 #include "../lib/base/hash.h"
 #include "../lib/base/progress.h"
-#include "../lib/format/folder.h"
 #include "../lib/learn/finetune.h"
 
 struct own { const char *model, *output, *weights; int force, quiet; };
@@ -62,7 +61,7 @@ int main(int argc, char **argv)
 	notice_quiet(own.quiet);
 	if (!own.model || !own.output)
 		die_usage("-m MODEL and -o ADAPTER are needed");
-	folder_refuse(own.output, own.force, "adapter_config.json");
+	train_save_check(&train, own.model, own.output, own.force);
 	train_check(&train);
 	f.model = model_open(own.model, &compute);
 	f.data = data = tokens_read(argv + k, argc - k);
@@ -77,7 +76,7 @@ int main(int argc, char **argv)
 	if (own.weights)
 		f.weight = weight = read_weights(data, settings);
 	finetune_run(&f);
-	adapter_save(f.theta, own.output, own.model, data->template, settings);
+	train_save(f.model, f.theta, own.output, own.model, data, settings);
 	log_end(train.log, began);
 	notice("%ld steps on %ld rows in %.1f s, peak memory %.0f MB", f.theta->step, data->rows,
 	       seconds_now() - began, peak_memory() / 1e6);

@@ -60,6 +60,8 @@ const struct gguf_tensor *gguf_tensor(const struct gguf *, const char *name);
 const char *gguf_type_name(enum gguf_type);
 /* Decodes n values (a multiple of the block) that start at block-aligned src. */
 void gguf_decode(enum gguf_type, const void *src, long n, float *dst);
+/* The reverse, for F32, F16 and BF16: rounds to nearest, ties to even. */
+void gguf_encode(enum gguf_type, const float *src, long n, void *dst);
 long gguf_block(enum gguf_type);                 /* values a block; 1 for plain types, 0 for unknown ones */
 size_t gguf_block_bytes(enum gguf_type);
 

@@ -259,10 +259,17 @@ static void put_entry(struct buf *b, const char *between, const struct st_tensor
 	buf_fmt(b, "],\"data_offsets\":[%zu,%zu]}", begin, begin + t->bytes);
 }
 
-void st_write(struct buf *out, const struct st_tensor *t, int n, const struct st_meta *meta,
-              int metas, int align)
+static size_t data_bytes(const struct st_tensor *t, int n)
 {
-	static const char zeros[8];
+	size_t bytes = 0;
+
+	for (int i = 0; i < n; i++)
+		bytes += t[i].bytes;
+	return bytes;
+}
+
+void st_head(struct buf *out, const struct st_tensor *t, int n, const struct st_meta *meta, int metas, int align)
+{
 	struct buf b = {0};
 	const char *between = "{";
 	size_t at = 0;
@@ -284,7 +291,7 @@ void st_write(struct buf *out, const struct st_tensor *t, int n, const struct st
 	if (align && at % 8) {
 		long pad = 8 - at % 8;
 
-		put_entry(&b, between, &(struct st_tensor){"pad", ST_U8, 1, {pad}, zeros, pad}, at);
+		put_entry(&b, between, &(struct st_tensor){"pad", ST_U8, 1, {pad}, NULL, pad}, at);
 		between = ",";
 	}
 	buf_str(&b, *between == '{' ? "{}" : "}");
@@ -294,9 +301,18 @@ void st_write(struct buf *out, const struct st_tensor *t, int n, const struct st
 		length[i] = (uint64_t)b.n >> 8 * i;
 	buf_add(out, length, 8);
 	buf_add(out, b.p, b.n);
+	buf_free(&b);
+}
+
+void st_write(struct buf *out, const struct st_tensor *t, int n, const struct st_meta *meta,
+              int metas, int align)
+{
+	static const char zeros[8];
+	size_t bytes = data_bytes(t, n);
+
+	st_head(out, t, n, meta, metas, align);
 	for (int i = 0; i < n; i++)
 		buf_add(out, t[i].data, t[i].bytes);
-	if (align && at % 8)
-		buf_add(out, zeros, 8 - at % 8);
-	buf_free(&b);
+	if (align && bytes % 8)
+		buf_add(out, zeros, 8 - bytes % 8);
 }

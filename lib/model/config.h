@@ -46,6 +46,7 @@ struct config {
 	enum act act;
 	int parallel;              /* attention and mlp both read x */
 	int tied;                  /* head = embed */
+	const char *head;          /* the head's name in this model's files */
 	float eps;
 };
 
