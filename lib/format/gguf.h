@@ -42,6 +42,12 @@ struct gguf {
 	const void *map; size_t bytes;
 };
 
+/* A value to write: a text, or else a FLOAT32. */
+struct gguf_pair { const char *key, *text; float real; };
+
+/* Appends to out a GGUF file of these pairs and tensors (name, type, rank, shape, data, bytes). */
+void gguf_write(struct buf *out, const struct gguf_pair *, int pairs, const struct gguf_tensor *, int n);
+
 int gguf_is(const void *p, size_t bytes);        /* starts with the magic */
 /* Parses a mapped file, which must outlive it. -1 with a fault. */
 int gguf_parse(struct gguf *, const void *map, size_t bytes, struct fault *);

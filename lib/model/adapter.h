@@ -64,6 +64,8 @@ void adapter_close(struct adapter *);
 struct adapter *adapter_load(struct dev *, const struct config *, enum dtype, const char *dir);
 void adapter_save(const struct adapter *, const char *dir, const char *base, const char *template,
                   const json_t *settings);
+/* Appends to out a GGUF file that llama.cpp takes with --lora. */
+void adapter_write_gguf(const struct adapter *, struct buf *out);
 char *adapter_template(const char *dir);       /* owned, or NULL */
 
 void adapter_zero(struct adapter *);           /* g = 0 */

@@ -60,7 +60,7 @@ static void norm(const struct walk *k, struct mat *gain, struct mat *bias, struc
 		vector(k, bias, &s, "bias", k->c->dim, 0);
 }
 
-static enum row_order gguf_order(const struct config *c, const struct part *p)
+enum row_order net_gguf_order(const struct config *c, const struct part *p)
 {
 	if (c->family->interleaved && p->site == QKV)
 		return SEPARATE;
@@ -84,7 +84,7 @@ static void block(const struct walk *k, struct layer *l, long i)
 		config_site(c, p->site, &in, &out);
 		config_extent(c, p, &first, &rows);
 		s.part = p;
-		s.order = gguf_order(c, p);
+		s.order = net_gguf_order(c, p);
 		matrix(k, &q->w, &s, rows, in);
 		vector(k, &q->bias, &s, "bias", rows, 1);
 	}

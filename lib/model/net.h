@@ -23,4 +23,7 @@ void net_close(struct net *);
 typedef void net_fn(void *ctx, const struct wanted *, struct mat *);
 void net_each(struct net *, const struct config *, enum dtype, net_fn *, void *ctx);
 
+/* How GGUF orders the rows of this matrix. */
+enum row_order net_gguf_order(const struct config *, const struct part *);
+
 #endif
