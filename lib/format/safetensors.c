@@ -259,16 +259,7 @@ static void put_entry(struct buf *b, const char *between, const struct st_tensor
 	buf_fmt(b, "],\"data_offsets\":[%zu,%zu]}", begin, begin + t->bytes);
 }
 
-static size_t data_bytes(const struct st_tensor *t, int n)
-{
-	size_t bytes = 0;
-
-	for (int i = 0; i < n; i++)
-		bytes += t[i].bytes;
-	return bytes;
-}
-
-void st_head(struct buf *out, const struct st_tensor *t, int n, const struct st_meta *meta, int metas, int align)
+void st_head(struct buf *out, const struct st_tensor *t, int n, const struct st_meta *meta, int metas)
 {
 	struct buf b = {0};
 	const char *between = "{";
@@ -288,12 +279,6 @@ void st_head(struct buf *out, const struct st_tensor *t, int n, const struct st_
 		put_entry(&b, between, &t[i], at);
 		at += t[i].bytes;
 	}
-	if (align && at % 8) {
-		long pad = 8 - at % 8;
-
-		put_entry(&b, between, &(struct st_tensor){"pad", ST_U8, 1, {pad}, NULL, pad}, at);
-		between = ",";
-	}
 	buf_str(&b, *between == '{' ? "{}" : "}");
 	while (b.n % 8)
 		buf_str(&b, " ");
@@ -308,11 +293,20 @@ void st_write(struct buf *out, const struct st_tensor *t, int n, const struct st
               int metas, int align)
 {
 	static const char zeros[8];
-	size_t bytes = data_bytes(t, n);
+	struct st_tensor *padded = xalloc((n + 1) * sizeof *padded);
+	size_t bytes = 0;
 
-	st_head(out, t, n, meta, metas, align);
+	for (int i = 0; i < n; i++) {
+		padded[i] = t[i];
+		bytes += t[i].bytes;
+	}
+	if (align && bytes % 8) {
+		long pad = 8 - bytes % 8;
+
+		padded[n++] = (struct st_tensor){"pad", ST_U8, 1, {pad}, zeros, pad};
+	}
+	st_head(out, padded, n, meta, metas);
 	for (int i = 0; i < n; i++)
-		buf_add(out, t[i].data, t[i].bytes);
-	if (align && bytes % 8)
-		buf_add(out, zeros, 8 - bytes % 8);
+		buf_add(out, padded[i].data, padded[i].bytes);
+	free(padded);
 }

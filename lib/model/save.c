@@ -99,7 +99,7 @@ static void write_tensors(struct saving *s, const char *path, const char *templa
 		if (vector)
 			t[i].shape[0] = it->w.cols;
 	}
-	st_head(&head, t, s->n, meta, template ? 4 : 3, 0);
+	st_head(&head, t, s->n, meta, template ? 4 : 3);
 	zout_write(out, head.p, head.n);
 	for (int i = 0; i < s->n; i++)
 		write_tensor(s, &s->item[i], out, room);
