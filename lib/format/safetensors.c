@@ -259,10 +259,8 @@ static void put_entry(struct buf *b, const char *between, const struct st_tensor
 	buf_fmt(b, "],\"data_offsets\":[%zu,%zu]}", begin, begin + t->bytes);
 }
 
-void st_write(struct buf *out, const struct st_tensor *t, int n, const struct st_meta *meta,
-              int metas, int align)
+void st_head(struct buf *out, const struct st_tensor *t, int n, const struct st_meta *meta, int metas)
 {
-	static const char zeros[8];
 	struct buf b = {0};
 	const char *between = "{";
 	size_t at = 0;
@@ -281,12 +279,6 @@ void st_write(struct buf *out, const struct st_tensor *t, int n, const struct st
 		put_entry(&b, between, &t[i], at);
 		at += t[i].bytes;
 	}
-	if (align && at % 8) {
-		long pad = 8 - at % 8;
-
-		put_entry(&b, between, &(struct st_tensor){"pad", ST_U8, 1, {pad}, zeros, pad}, at);
-		between = ",";
-	}
 	buf_str(&b, *between == '{' ? "{}" : "}");
 	while (b.n % 8)
 		buf_str(&b, " ");
@@ -294,9 +286,27 @@ void st_write(struct buf *out, const struct st_tensor *t, int n, const struct st
 		length[i] = (uint64_t)b.n >> 8 * i;
 	buf_add(out, length, 8);
 	buf_add(out, b.p, b.n);
-	for (int i = 0; i < n; i++)
-		buf_add(out, t[i].data, t[i].bytes);
-	if (align && at % 8)
-		buf_add(out, zeros, 8 - at % 8);
 	buf_free(&b);
+}
+
+void st_write(struct buf *out, const struct st_tensor *t, int n, const struct st_meta *meta,
+              int metas, int align)
+{
+	static const char zeros[8];
+	struct st_tensor *padded = xalloc((n + 1) * sizeof *padded);
+	size_t bytes = 0;
+
+	for (int i = 0; i < n; i++) {
+		padded[i] = t[i];
+		bytes += t[i].bytes;
+	}
+	if (align && bytes % 8) {
+		long pad = 8 - bytes % 8;
+
+		padded[n++] = (struct st_tensor){"pad", ST_U8, 1, {pad}, zeros, pad};
+	}
+	st_head(out, padded, n, meta, metas);
+	for (int i = 0; i < n; i++)
+		buf_add(out, padded[i].data, padded[i].bytes);
+	free(padded);
 }

@@ -52,6 +52,8 @@ void st_close(struct safetensors *);
 const struct st_tensor *st_find(const struct safetensors *, const char *name);  /* or NULL */
 const char *st_meta(const struct safetensors *, const char *key);               /* or NULL */
 
+/* Appends to out what stands before the data of these tensors: length and header. */
+void st_head(struct buf *out, const struct st_tensor *, int n, const struct st_meta *, int metas);
 /* Appends to out the blob of these tensors (name, type, rank, shape, data,
  * bytes) and metadata, and a `pad` U8 tensor when align is set and the length
  * is no multiple of 8.  The tensors keep their order; the first is 8-byte

@@ -104,35 +104,58 @@ void checkpoint_refuse(const char *dir)
 	}
 }
 
-void checkpoint_save(const char *dir, long step, const struct state *s, const json_t *settings)
+enum { CHUNK = 1 << 22 };              /* bytes fetched from a device at a time */
+
+static void write_item(struct zout *out, const struct state_item *it, void *room)
+{
+	size_t bytes = it->n * st_size(it->type);
+
+	for (size_t at = 0; at < bytes; at += CHUNK) {
+		size_t n = bytes - at < CHUNK ? bytes - at : CHUNK;
+
+		if (it->dev)
+			it->dev->op->get(it->dev, room, (char *)it->p + at, n);
+		zout_write(out, it->dev ? room : (char *)it->p + at, n);
+	}
+}
+
+static void write_state(const char *path, const struct state *s, const json_t *settings)
 {
 	struct st_tensor t[STATE_ITEMS] = {0};
 	struct st_meta meta[2] = {{"seal.kind", "checkpoint"}};
-	struct buf text = {0}, blob = {0};
+	struct zout *out = zout_open(path, ZOUT_PLAIN);
+	struct buf text = {0}, head = {0};
+	void *room = xalloc(CHUNK);
+
+	for (int i = 0; i < s->n; i++) {
+		const struct state_item *it = &s->item[i];
+
+		t[i] = (struct st_tensor){.name = (char *)it->name, .type = it->type, .rank = 1, .shape = {it->n},
+		                          .bytes = it->n * st_size(it->type)};
+	}
+	json_put(&text, settings);
+	meta[1] = (struct st_meta){"seal.settings", text.p};
+	st_head(&head, t, s->n, meta, 2);
+	zout_write(out, head.p, head.n);
+	for (int i = 0; i < s->n; i++)
+		write_item(out, &s->item[i], room);
+	zout_close(out);
+	buf_free(&text);
+	buf_free(&head);
+	free(room);
+}
+
+void checkpoint_save(const char *dir, long step, const struct state *s, const json_t *settings)
+{
 	char *to = xprintf("%s/step-%ld", dir, step), *begun, *path;
 	long old[64];
 	int n;
 
 	if (mkdir(dir, 0777) && errno != EEXIST)
 		die("create %s:", dir);
-	for (int i = 0; i < s->n; i++) {
-		const struct state_item *it = &s->item[i];
-		size_t bytes = it->n * st_size(it->type);
-		void *copy = xalloc(bytes);
-
-		if (it->dev)
-			it->dev->op->get(it->dev, copy, it->p, bytes);
-		else
-			memcpy(copy, it->p, bytes);
-		t[i] = (struct st_tensor){.name = (char *)it->name, .type = it->type, .rank = 1, .shape = {it->n},
-		                          .data = copy, .bytes = bytes};
-	}
-	json_put(&text, settings);
-	meta[1] = (struct st_meta){"seal.settings", text.p};
-	st_write(&blob, t, s->n, meta, 2, 1);
 	begun = folder_begin(to);
 	path = xprintf("%s/%s", begun, file);
-	zio_save(path, blob.p, blob.n);
+	write_state(path, s, settings);
 	folder_commit(begun, to);
 	n = list(dir, old, 64);
 	for (int i = 2; i < n; i++) {
@@ -140,10 +163,6 @@ void checkpoint_save(const char *dir, long step, const struct state *s, const js
 		path = xprintf("%s/step-%ld", dir, old[i]);
 		folder_remove(path);
 	}
-	for (int i = 0; i < s->n; i++)
-		free((void *)t[i].data);
-	buf_free(&text);
-	buf_free(&blob);
 	free(path);
 	free(to);
 }

@@ -200,6 +200,7 @@ int config_json(struct config *c, const json_t *j, struct fault *f)
 	c->heads.kv = (int)json_long(j, "num_key_value_heads", c->heads.q);
 	if (c->heads.q > 0)
 		c->heads.dim = (int)json_long(j, "head_dim", c->dim / c->heads.q);
+	c->head = c->family->head;
 	share = json_number(rope_parameters(j), "partial_rotary_factor",
 	                    json_number(j, "partial_rotary_factor", json_number(j, "rotary_pct", c->family->rms ? 1 : .25)));
 	c->parallel = c->family->rms ? 0 : json_flag(j, "use_parallel_residual", 1);
@@ -282,6 +283,7 @@ int config_gguf(struct config *c, const struct gguf *g, struct fault *f)
 	c->parallel = c->family->rms ? 0 : (int)metadata(g, a, "use_parallel_residual", 1);
 	c->context = metadata(g, a, "context_length", 0);
 	c->tied = !gguf_tensor(g, "output.weight");
+	c->head = c->family->head;
 	c->eps = (float)metadata_real(g, a, c->family->rms ? "attention.layer_norm_rms_epsilon"
 	                                                   : "attention.layer_norm_epsilon", 1e-5);
 	if (activation(c, c->family->rms ? "silu" : "gelu", f))

@@ -80,7 +80,7 @@ static void open_all(char **argv)
 	model = model_open(argv[1], &compute);
 	safe = tokens_read(&argv[2], 1);
 	data = tokens_read(&argv[3], 1);
-	theta = train_adapter(model, &opts);
+	theta = train_adapter(model, model_dev(model), &opts);
 	hat = adapter_clone(theta);
 }
 
