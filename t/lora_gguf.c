@@ -86,7 +86,7 @@ static void check_meta(const struct gguf *g, const char *name, const char *arch,
 static void check(const char *name, const char *arch, double tol, const struct tokens *rows)
 {
 	char path[] = "/tmp/seal-lora-gguf-XXXXXX", *model = xprintf("%s.gguf", gold_path(name, ""));
-	struct compute_opts o = {"cpu", "f32", 1, 2048};
+	struct compute_opts o = {.device = "cpu", .dtype = "f32", .threads = 1, .pass = 2048};
 	struct batch batch = {rows, order, ROWS};
 	struct model *m = tiny_open(name, "f32", 2048, 1), *merged;
 	char *lora = xprintf("%s-lora", name);
