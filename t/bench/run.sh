@@ -1,5 +1,5 @@
 #!/bin/sh
-# run.sh - make bench: operations, tokenizers, DSIR, and LoRA training against PyTorch + PEFT.
+# run.sh - make bench: operations, tokenizers, DSIR, seal-select, and LoRA training against PyTorch + PEFT.
 # SEAL_PYTHON names a Python with torch, transformers and peft; without it the
 # peer is left out.  BENCH names some of the parts; ROWS_FILE, BATCH, STEPS, DTYPE, THREADS may be set.
 set -eu
@@ -12,10 +12,11 @@ data=$top/../shared/data/redmix/hard-2k.jsonl
 [ -f "$data" ] || data=$top/pipelines/demo/train.jsonl
 ROWS_FILE=${ROWS_FILE:-$data}
 
-want() { case " ${BENCH:-ops tokenize dsir train} " in *" $1 "*) ;; *) return 1 ;; esac; }
+want() { case " ${BENCH:-ops tokenize dsir select train} " in *" $1 "*) ;; *) return 1 ;; esac; }
 if want ops; then echo "== operations"; "$top/build/t/bench/ops" "$THREADS"; fi
 if want tokenize; then sh "$here/tokenize.sh"; fi
 if want dsir; then sh "$here/dsir.sh"; fi
+if want select; then sh "$here/select.sh"; fi
 want train || exit 0
 
 if [ -z "${SEAL_PYTHON:-}" ]; then
