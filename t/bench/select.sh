@@ -7,7 +7,7 @@ top=$here/../..
 out=$top/build/bench
 mkdir -p "$out"
 n=${SELECT_ROWS:-400000} rounds=${ROUNDS:-5}
-data=$top/../shared/data/redmix/train-10k.jsonl
+data=${SEAL_DATA:-$top/../shared/data}/redmix/train-10k.jsonl
 [ -f "$data" ] || data=$top/pipelines/demo/train.jsonl
 rows=$out/select-$n.jsonl.zst scores=$out/select-$n.scores.zst
 
@@ -16,15 +16,17 @@ rows=$out/select-$n.jsonl.zst scores=$out/select-$n.scores.zst
 	jq -r '.messages[].content' "$data" | tr -d '"\\' | awk -v n="$n" '
 		{ for (i = 1; i <= NF; i++) w[m++] = $i }
 		function text(k, s, c, a) {
-			for (s = ""; k > 0; k -= c)
-				for (c = 4 + int(20 * rand()), a = int((m - 30) * rand()), e = a + c; a < e; a++)
-					s = s w[a] " "
+			for (s = ""; k > 0; k -= 24) {
+				a = int((m - 30) * rand())
+				for (c = 4 + int(20 * rand()); c; c--)
+					s = s w[a++] " "
+			}
 			return s
 		}
 		END {
 			srand(1)
 			for (i = 0; i < n; i++)
-				printf "{\"id\":\"r%d\",\"prompt\":\"%s\",\"completion\":\"%s\"}\n", i, text(50 * rand()), text(110 * rand())
+				printf "{\"id\":\"r%d\",\"prompt\":\"%s\",\"completion\":\"%s\"}\n", i, text(100 * rand()), text(200 * rand())
 		}' | zstd -q -3 -f -o "$rows"
 	"$top/bin/seal-score" -q --method random "$rows" -o "$scores"
 }
