@@ -39,6 +39,10 @@ is "$(jq -n --argjson a "$(mean -m b-f32 safe.tok)" --argjson b "$(mean -m b-bf1
 ok $? "every program takes the folder as its model"
 $full -o a3 --max-steps 1 -m a1 train.tok; ok $? "and it can be trained further"
 
+"$BIN/seal-tokenize" -q -m model --template alpaca train.jsonl -o alpaca.tok && $full -o alpaca --max-steps 1 alpaca.tok
+fails 1 "alpaca was trained with the template alpaca, not" "answers in another form" "$BIN/seal-eval" generate -m alpaca train.jsonl
+head -1 train.jsonl | "$BIN/seal-eval" generate -q -m alpaca --template alpaca --max-new 2 > /dev/null; ok $? "and in its own"
+
 # seal-score.
 $score --algorithm 1 --epochs 2 --save-adapter theta train.tok > s1
 ok $? "seal-score --full --algorithm 1"

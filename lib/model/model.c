@@ -116,6 +116,7 @@ void model_close(struct model *m)
 const struct config *model_config(const struct model *m) { return &m->config; }
 struct dev *model_dev(const struct model *m) { return m->dev; }
 enum dtype model_dtype(const struct model *m) { return m->type; }
+const char *model_template(const struct model *m) { return weights_meta(m->weights, "seal.template"); }
 uint64_t model_hash(const struct model *m) { return weights_hash(m->weights); }
 
 void model_positions(struct model *m, long n)

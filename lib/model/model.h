@@ -27,6 +27,7 @@ void model_close(struct model *);
 const struct config *model_config(const struct model *);
 struct dev *model_dev(const struct model *);
 enum dtype model_dtype(const struct model *);
+const char *model_template(const struct model *);      /* that it was tuned with here, or NULL */
 uint64_t model_hash(const struct model *);     /* of its weights, see weights.h */
 
 /* A theta of all weights, which start as the model's. */

@@ -296,6 +296,15 @@ enum gguf_type weights_type(const struct weights *w, const struct wanted *n)
 	return s.type;
 }
 
+const char *weights_meta(const struct weights *w, const char *key)
+{
+	const char *v = NULL;
+
+	for (int i = 0; i < w->files && !w->is_gguf && !v; i++)
+		v = st_meta(&w->file[i].st, key);
+	return v;
+}
+
 const char *weights_path(const struct weights *w) { return w->path; }
 
 int weights_floats(const struct st_tensor *t, float *x)

@@ -41,6 +41,7 @@ enum gguf_type weights_type(const struct weights *, const struct wanted *);    /
 /* The file's row that holds row i of this order. */
 long weights_row(enum row_order, const struct config *, long i);
 const char *weights_path(const struct weights *);
+const char *weights_meta(const struct weights *, const char *key);     /* of safetensors files, or NULL */
 
 /* The values of a floating-point tensor; -1 for other types. */
 int weights_floats(const struct st_tensor *, float *);
