@@ -83,3 +83,29 @@ void budget_plan(struct model *m, const struct budget *b)
 		adapter_close(theta);
 	dev_counting_close(counting);
 }
+
+static void answer_passes(const void *run, long pass, int backward, struct passes *p)
+{
+	const struct demand *d = run;
+
+	(void)pass;
+	if (!backward)
+		*p = (struct passes){cache_tokens(d->slots, d->positions), {~0ull}};
+}
+
+int budget_answers(struct model *m, const char *adapter, long positions, int most)
+{
+	struct dev *counting = dev_counting();
+	struct demand d = {.passes = answer_passes, .run = &d, .slots = most, .positions = positions, .longest = positions};
+	struct adapter *theta = adapter ? adapter_load(counting, model_config(m), model_dtype(m), adapter) : NULL;
+
+	d.theta = theta;
+	d.adapters = dev_counted(counting);
+	while (d.slots > 1 && !model_fits(m, &d))
+		d.slots = (d.slots + 1) / 2;
+	model_plan(m, &d);
+	if (theta)
+		adapter_close(theta);
+	dev_counting_close(counting);
+	return (int)d.slots;
+}

@@ -18,4 +18,9 @@ struct budget {
 /* Walks the run's batches, counts its adapters, and has the model plan for it. */
 void budget_plan(struct model *, const struct budget *);
 
+/* Has the model plan for answers to prompts, of so many tokens at most together with their
+ * prompt, by the adapter in this folder (NULL: none).  Returns how many can be written at a
+ * time, `most` or fewer. */
+int budget_answers(struct model *, const char *adapter, long positions, int most);
+
 #endif

@@ -269,11 +269,10 @@ void training_saw(struct training *t, const struct batch *b, const float loss[])
 
 double training_update(const struct training *t, struct adapter *a, struct adamw w)
 {
-	double norm = adapter_norm(a);
+	double norm = adapter_step(a, w);
 
 	if (!isfinite(norm))
 		die("step %ld: the gradient is not finite", t->step + 1);
-	adapter_step(a, w);
 	return norm;
 }
 

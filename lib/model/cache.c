@@ -22,6 +22,13 @@ struct cache {
 /* Tokens of one call: prompts are fed a few slots at a time. */
 enum { FEED = 512 };
 
+long cache_tokens(long n, long positions)
+{
+	long room = positions > FEED ? positions : FEED;
+
+	return room > n ? room : n;
+}
+
 static size_t layer_bytes(const struct model *m, long n, long positions)
 {
 	return n * positions * (m->config.qkv - m->config.k_at) * dtype_size(m->type);
@@ -36,10 +43,8 @@ struct cache *cache_open(struct model *m, struct adapter *a, int n, long positio
 {
 	struct cache *c = xzalloc(1, sizeof *c);
 	const struct config *f = &m->config;
-	long room = positions > FEED ? positions : FEED, width = f->qkv - f->k_at;
+	long room = cache_tokens(n, positions), width = f->qkv - f->k_at;
 
-	if (room < n)
-		room = n;
 	c->model = m;
 	c->adapter = a;
 	c->n = n;

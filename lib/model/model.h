@@ -61,6 +61,7 @@ int passes_sizes(const struct passes *);
  * `positions` tokens. */
 struct cache;
 struct cache *cache_open(struct model *, struct adapter *, int n, long positions);
+long cache_tokens(long n, long positions);     /* of its largest pass */
 /* Feeds row slot[i] the tokens token[start[i]..start[i+1]), i < n (each at
  * least one), and sets logits [n x vocab] (host) to those after its last. */
 void model_next(struct cache *, const int32_t *token, const int32_t *start, const int *slot, int n,

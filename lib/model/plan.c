@@ -108,9 +108,21 @@ static void print(const struct plan *p)
 	buf_free(&b);
 }
 
+static struct plan within(const struct model *m)
+{
+	return (struct plan){.limit = m->limit ? m->limit : memory_available() / 4 * 3};
+}
+
+int model_fits(const struct model *m, const struct demand *d)
+{
+	struct plan p = within(m);
+
+	return !plan_make(&p, m, d);
+}
+
 void model_plan(struct model *m, const struct demand *d)
 {
-	struct plan p = {.limit = m->limit ? m->limit : memory_available() / 4 * 3};
+	struct plan p = within(m);
 	char total[32], limit[32];
 
 	if (plan_make(&p, m, d))

@@ -43,6 +43,8 @@ struct plan {
 /* The plan within plan->limit: all blocks' activations, else as many as fit, else
  * shorter passes.  -1 when even the least, then planned, is over it. */
 int plan_make(struct plan *, const struct model *, const struct demand *);
+/* Would it? */
+int model_fits(const struct model *, const struct demand *);
 /* Plans within --max-memory, or three quarters of what there is, prints the plan, and
  * has the model keep to it; dies when the run does not fit. */
 void model_plan(struct model *, const struct demand *);
