@@ -22,7 +22,9 @@ const struct opt generate_options[] = {
 	{0}
 };
 
-enum { GROUP = 16 };
+/* Rows answered at a time: each step reads the weights once for all of them.  Fewer
+ * where their keys and values would take more than CACHE bytes. */
+enum { GROUP = 64, CACHE = 1 << 30 };
 
 struct answer {
 	json_t *out;                   /* what is to be written, without "output" */
@@ -95,6 +97,18 @@ static void answer_group(struct generation *g)
 	cache_close(c);
 	free(token);
 	free(logits);
+}
+
+/* Has the group room for another row like its longest? */
+static int has_room(const struct generation *g)
+{
+	const struct config *c = model_config(g->model);
+	double each = 2.0 * c->layers * c->heads.kv * c->heads.dim * dtype_size(model_dtype(g->model));
+	long longest = 0;
+
+	for (int i = 0; i < g->n; i++)
+		longest = g->answer[i].ids.n > longest ? g->answer[i].ids.n : longest;
+	return g->n < GROUP && (g->n + 1) * each * (longest + g->opts->max_new) <= CACHE;
 }
 
 static void write_group(struct generation *g, struct zout *out)
@@ -186,7 +200,7 @@ void generate_rows(struct model *m, struct adapter *a, const struct tokenizer *t
 
 	while (rows_next(rows, &row)) {
 		one_row(&g, e, &row, schema, fates, generator);
-		if (g.n < GROUP)
+		if (!g.n || has_room(&g))
 			continue;
 		done += g.n;
 		answer_group(&g);
