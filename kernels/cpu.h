@@ -161,6 +161,9 @@ void cpu_adamw(struct dev *, float *p, const float *g, float *m, float *v, long 
 
 /* c = alpha a b' + beta c, one row */
 void row_product(struct dev *, struct mat c, struct mat a, struct mat b, float alpha, float beta);
+/* The same with at most FEW rows; 0 where another is as fast. */
+enum { FEW = 64 };
+int few_product(struct dev *, struct mat c, struct mat a, struct mat b, float alpha, float beta);
 void products_close(struct products *);
 int bf16_is_fast(void);
 
