@@ -93,7 +93,7 @@ static inline __device__ void finish(T *o, float *lse, typename acc_of<T>::type 
 #pragma unroll
 	for (int d = 0; d < ND; d++)
 		scale_by(acc[d], part);
-	put_all<T, ND>(o, lanes_of(t, z, z.o_ld, z.dim), first, n, s, acc, z);
+	put_all<T, ND>(o, lanes_of(t, z, z.o_ld, z.dim), first, n, s, acc, 1, z);
 	if (lse && threadIdx.x % 2 == 0 && r < n)
 		lse[offset(lanes_of(t, z, z.heads, 1), first + r)] = (w.high + log2f(w.sum)) / LOG2E;
 }

@@ -295,13 +295,15 @@ static inline __device__ void add_product(typename acc_of<T>::type *c, const T *
 	}
 }
 
-/* Writes the accumulators of a warp's 16 rows, through x [16 x SCORE_LD]. */
+/* Writes the accumulators of a warp's 16 rows times scale, through x [16 x SCORE_LD]. */
 template <typename T, int ND>
 static inline __device__ void put_all(T *y, const struct place &a, int first, int n, float *x,
-                                      const typename acc_of<T>::type *c, const struct shape &s)
+                                      typename acc_of<T>::type *c, float scale, const struct shape &s)
 {
 #pragma unroll
 	for (int d = 0; d < ND; d++) {
+		for (int i = 0; i < (int)acc_of<T>::type::num_elements; i++)
+			c[d].x[i] *= scale;
 		__syncwarp();
 		give(x, c[d], SCORE_LD);
 		__syncwarp();
