@@ -23,7 +23,7 @@ extern "C" {
 	((kernel)<<<grid, block, bytes, stream>>>(__VA_ARGS__), cuda_launched(#kernel))
 #define SHARED(type, name, count) __shared__ type name[count]
 #define SHARED_DYNAMIC(type, name) \
-	extern __shared__ __align__(16) unsigned char shared_bytes[]; \
+	extern __shared__ __align__(32) unsigned char shared_bytes[]; \
 	type *name = (type *)shared_bytes
 #endif
 
@@ -141,6 +141,15 @@ static inline __device__ void store_piece(T *p, const float v[PIECE], long n, in
 	for (int k = 0; k < PIECE; k++)
 		if (k < n)
 			store(p + k, v[k]);
+}
+
+/* N values that are loaded and stored at once: 16 bytes where the address allows. */
+template <typename T, int N> struct alignas(N * sizeof(T)) pack { T x[N]; };
+
+/* Whether every pointer to and every stride of T lets rows be read 16 bytes at a time. */
+static inline int aligned16(const void *p, long stride, size_t size)
+{
+	return (size_t)p % 16 == 0 && stride * size % 16 == 0;
 }
 
 /* Sum and maximum over a warp; every lane gets the result. */
