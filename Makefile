@@ -51,6 +51,17 @@ OBJECTS := $(patsubst %.c,$B/%.o,$(wildcard lib/*/*.c kernels/*.c)) \
            $(if $(CUDA),$(patsubst %.cu,$B/%.cu.o,$(wildcard kernels/*.cu)))
 C_TESTS := $(patsubst t/%.c,$B/t/%.t,$(wildcard t/*.c))
 C_BENCH := $(patsubst t/bench/%.c,$B/t/bench/%,$(wildcard t/bench/*.c))
+# The GPU's code on a simulated GPU (t/cudasim): a library with it, tests of the simulator,
+# and the tests of what computes, again, on device "cuda".
+S := $B/cudasim
+SIM_TESTS := $(patsubst t/cudasim/%.cu,$S/%.t,$(wildcard t/cudasim/*.cu)) \
+             $(patsubst %,$S/t/%.t,ops_attn ops_gemm ops_mem ops_rows ops_threads model steps bilevel cache adapter)
+SIM_OBJECTS := $(patsubst %.c,$B/%.o,$(filter-out kernels/dev.c,$(wildcard lib/*/*.c kernels/*.c))) \
+               $S/kernels/dev.o $(patsubst %,$S/%.o,$(wildcard kernels/*.cu t/cudasim/*.cc))
+SIM_CXXFLAGS := -std=c++17 -O2 -g -Wall -Wextra -Werror -MMD -MP
+# Each access of a kernel calls the simulator.
+SIM_CUFLAGS := $(SIM_CXXFLAGS) -x c++ -It/cudasim -Wno-unknown-pragmas -fsanitize=thread,alignment,bounds \
+               -fno-tree-vectorize -fno-tree-loop-distribute-patterns
 FUZZERS := $(patsubst t/fuzz/%.c,build/fuzz/%,$(wildcard t/fuzz/*.c))
 
 all: $(PROGRAMS)
@@ -72,13 +83,30 @@ $B/t/%.t: $B/t/%.o $B/libseal.a
 	$(CC) $(ALL_CFLAGS) -o $@ $< $B/libseal.a $(LIBS)
 $B/t/bench/%: $B/t/bench/%.o $B/libseal.a
 	$(CC) $(ALL_CFLAGS) -o $@ $< $B/libseal.a $(LIBS)
+$S/libseal.a: $(SIM_OBJECTS)
+	rm -f $@ && ar rcs $@ $^
+$S/%.cc.o: %.cc $B/flags
+	@mkdir -p $(@D)
+	$(CXX) $(SIM_CXXFLAGS) -c -o $@ $<
+$S/%.cu.o: %.cu $B/flags
+	@mkdir -p $(@D)
+	$(CXX) $(SIM_CUFLAGS) -c -o $@ $<
+	objcopy --redefine-sym memcpy=cudasim_memcpy --redefine-sym memmove=cudasim_memmove \
+	  --redefine-sym memset=cudasim_memset $@
+$S/%.o: %.c $B/flags
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -DSEAL_CUDA -DTEST_DEVICE='"cuda"' -c -o $@ $<
+$S/%.t: $S/t/cudasim/%.cu.o $S/libseal.a
+	$(CC) $(ALL_CFLAGS) -o $@ $< $S/libseal.a $(LIBS) -lstdc++
+$S/t/%.t: $S/t/%.o $S/libseal.a
+	$(CC) $(ALL_CFLAGS) -o $@ $< $S/libseal.a $(LIBS) -lstdc++
 build/linked: FORCE
 	@mkdir -p build
 	@echo '$B' | cmp -s - $@ || echo '$B' > $@
 $B/flags: FORCE
 	@mkdir -p $B
 	@echo '$(CC) $(ALL_CFLAGS) $(ALL_NVCCFLAGS)' | cmp -s - $@ || echo '$(CC) $(ALL_CFLAGS) $(ALL_NVCCFLAGS)' > $@
-.PRECIOUS: $B/%.o
+.PRECIOUS: $B/%.o $S/%.cu.o
 
 # Names the Debian package of a header that is missing.
 $B/headers: pipelines/need.sh
@@ -91,8 +119,8 @@ deps:
 
 check: deps
 	$(MAKE) all tests
-	SAN=$(SAN) CUDA=$(CUDA) OMP_WAIT_POLICY=passive prove --timer -e '' $(C_TESTS) t/*.t
-tests: $(C_TESTS)
+	SAN=$(SAN) CUDA=$(CUDA) OMP_WAIT_POLICY=passive prove --timer -e '' $(C_TESTS) $(SIM_TESTS) t/*.t
+tests: $(C_TESTS) $(SIM_TESTS)
 
 quickstart: deps
 	$(MAKE) all
