@@ -32,9 +32,13 @@ typedef __nv_bfloat16 bf16;
 struct cuda {
 	cudaStream_t stream;           /* everything runs here, in order */
 	cublasHandle_t blas;
-	void *stage[2];                /* pinned host memory for uploads, stage_bytes each */
-	size_t stage_bytes;
-	cudaEvent_t staged[2];         /* the copy from stage[i] is done */
+	char *stage[2];                /* pinned host memory for uploads, stage_bytes each */
+	size_t stage_bytes, stage_at;  /* stage[turn] is filled up to stage_at */
+	int turn;
+	cudaEvent_t staged[2];         /* the copies from stage[i] are done */
+	struct adopted *adopted;       /* see mem.cu */
+	int n_adopted;
+	void *blas_work;               /* cuBLAS's own scratch */
 	void *work;                    /* scratch of a kernel, work_bytes; grown by cuda_work */
 	size_t work_bytes;
 	int processors;                /* streaming multiprocessors */
@@ -44,25 +48,99 @@ struct cuda {
 
 static inline struct cuda *cuda_of(struct dev *d) { return (struct cuda *)d->self; }
 
-/* Dies naming the call when it failed; also after each launch. */
+/* Dies naming the call when it failed. */
 #define CUDA_OK(call) cuda_check((call), #call)
 void cuda_check(cudaError_t, const char *call);
 void cuda_launched(const char *kernel);
+#define CUBLAS_OK(call) cublas_check((call), #call)
+void cublas_check(cublasStatus_t, const char *call);
 /* At least `bytes` of scratch on the device, valid until the next call. */
 void *cuda_work(struct dev *, size_t bytes);
+
+/* Kernels of one element or piece a thread run in blocks of BLOCK: for n > 0 threads. */
+enum { BLOCK = 256 };
+static inline unsigned blocks_of(long n) { return (unsigned)((n + BLOCK - 1) / BLOCK); }
+
+/* Rows are cut into pieces of 8 columns, one a thread, the last of a row shorter.  Where
+ * every whole piece of the operands starts at a multiple of 16 bytes (wide), it is read and
+ * written 16 bytes at a time. */
+enum { PIECE = 8 };
+static inline long pieces_of(long cols) { return (cols + PIECE - 1) / PIECE; }
+
+static inline int is_wide(struct mat m)
+{
+	return (uintptr_t)m.p % 16 == 0 && m.ld * dtype_size(m.type) % 16 == 0;
+}
 
 static inline __device__ float load(const float *p) { return *p; }
 static inline __device__ float load(const bf16 *p) { return __bfloat162float(*p); }
 static inline __device__ void store(float *p, float x) { *p = x; }
 static inline __device__ void store(bf16 *p, float x) { *p = __float2bfloat16_rn(x); }
 
-/* N values that are loaded and stored at once: 16 bytes where the address allows. */
-template <typename T, int N> struct alignas(N * sizeof(T)) pack { T x[N]; };
+struct alignas(16) four { float x[4]; };
+struct alignas(16) eight { bf16 x[8]; };
 
-/* Whether every pointer to and every stride of T lets rows be read 16 bytes at a time. */
-static inline int aligned16(const void *p, long stride, size_t size)
+static inline __device__ void load_whole(float v[PIECE], const float *p)
 {
-	return (size_t)p % 16 == 0 && stride * size % 16 == 0;
+	struct four a = ((const struct four *)p)[0], b = ((const struct four *)p)[1];
+
+	for (int k = 0; k < 4; k++) {
+		v[k] = a.x[k];
+		v[4 + k] = b.x[k];
+	}
+}
+
+static inline __device__ void load_whole(float v[PIECE], const bf16 *p)
+{
+	struct eight a = *(const struct eight *)p;
+
+	for (int k = 0; k < PIECE; k++)
+		v[k] = __bfloat162float(a.x[k]);
+}
+
+static inline __device__ void store_whole(float *p, const float v[PIECE])
+{
+	struct four a, b;
+
+	for (int k = 0; k < 4; k++) {
+		a.x[k] = v[k];
+		b.x[k] = v[4 + k];
+	}
+	((struct four *)p)[0] = a;
+	((struct four *)p)[1] = b;
+}
+
+static inline __device__ void store_whole(bf16 *p, const float v[PIECE])
+{
+	struct eight a;
+
+	for (int k = 0; k < PIECE; k++)
+		a.x[k] = __float2bfloat16_rn(v[k]);
+	*(struct eight *)p = a;
+}
+
+/* A piece, of which the row has n more columns; those past its end load as 0. */
+template <class T>
+static inline __device__ void load_piece(float v[PIECE], const T *p, long n, int wide)
+{
+	if (wide && n >= PIECE) {
+		load_whole(v, p);
+		return;
+	}
+	for (int k = 0; k < PIECE; k++)
+		v[k] = k < n ? load(p + k) : 0;
+}
+
+template <class T>
+static inline __device__ void store_piece(T *p, const float v[PIECE], long n, int wide)
+{
+	if (wide && n >= PIECE) {
+		store_whole(p, v);
+		return;
+	}
+	for (int k = 0; k < PIECE; k++)
+		if (k < n)
+			store(p + k, v[k]);
 }
 
 /* Sum and maximum over a warp; every lane gets the result. */
@@ -80,6 +158,12 @@ static inline __device__ float warp_max(float x)
 	return x;
 }
 
+/* Sums over rows are taken in two steps, in a fixed order: strips of rows into part
+ * [strips x cols], then  sum[j] += sum_i part[i][j]. */
+static inline long strip_of(long rows) { return rows > 4096 ? (rows + 127) / 128 : 32; }
+static inline long strips_of(long rows) { return (rows + strip_of(rows) - 1) / strip_of(rows); }
+void cuda_add_parts(struct dev *, float *sum, const float *part, long strips, long cols);
+
 /* The bodies, one for each entry of struct ops. */
 void *cuda_alloc(struct dev *, size_t bytes);
 void cuda_free(struct dev *, void *);
@@ -88,6 +172,7 @@ void cuda_get(struct dev *, void *host, const void *src, size_t bytes);
 void cuda_zero(struct dev *, void *, size_t bytes);
 const void *cuda_adopt(struct dev *, const void *host, size_t bytes);
 void cuda_disown(struct dev *, const void *);
+size_t cuda_spare(struct dev *);
 void cuda_copy(struct dev *, struct mat y, struct mat x);
 void cuda_gemm(struct dev *, struct mat c, struct mat a, int ta, struct mat b, int tb,
 	float alpha, float beta);

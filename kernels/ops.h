@@ -85,6 +85,8 @@ struct ops {
 	 * disown) holds; the CPU returns the pointer itself. */
 	const void *(*adopt)(struct dev *, const void *host, size_t bytes);
 	void (*disown)(struct dev *, const void *);
+	/* Bytes that could be allocated now, by all that is known. */
+	size_t (*spare)(struct dev *);
 
 	/* y = x, any types */
 	void (*copy)(struct dev *, struct mat y, struct mat x);
