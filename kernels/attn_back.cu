@@ -20,28 +20,22 @@
  */
 #include "attn_cuda.h"
 
-/* sum[token, head] = do o', eight threads each. */
+enum { TEAM = 8 };      /* threads a dot product of D */
+
+/* sum[token, head] = do o', TEAM threads each. */
 template <typename T>
 __global__ void attn_dot_kernel(float *sum, const T *dout, const T *o, long n, struct shape z)
 {
-	enum { EACH = 16 / sizeof(T), TEAM = 8 };
 	long id = (blockIdx.x * (long)blockDim.x + threadIdx.x) / TEAM, at = id < n ? id : n - 1;
 	long token = at / z.heads, column = at % z.heads * z.dim;
-	float x = 0;
+	float x = 0, a[PIECE], b[PIECE];
 
-	dout += token * z.dout_ld + column;
-	o += token * z.o_ld + column;
-	for (int j = threadIdx.x % TEAM * EACH; j < z.dim; j += TEAM * EACH)
-		if (z.vectors) {
-			pack<T, EACH> a = *(const pack<T, EACH> *)(dout + j);
-			pack<T, EACH> b = *(const pack<T, EACH> *)(o + j);
-
-			for (int e = 0; e < EACH; e++)
-				x += load(&a.x[e]) * load(&b.x[e]);
-		} else {
-			for (int e = 0; e < EACH && j + e < z.dim; e++)
-				x += load(dout + j + e) * load(o + j + e);
-		}
+	for (int j = threadIdx.x % TEAM * PIECE; j < z.dim; j += TEAM * PIECE) {
+		load_piece(a, dout + token * z.dout_ld + column + j, z.dim - j, z.vectors);
+		load_piece(b, o + token * z.o_ld + column + j, z.dim - j, z.vectors);
+		for (int e = 0; e < PIECE; e++)
+			x += a[e] * b[e];
+	}
 	for (int d = TEAM / 2; d; d /= 2)
 		x += __shfl_xor_sync(0xffffffffu, x, d);
 	if (id < n && threadIdx.x % TEAM == 0)
@@ -104,7 +98,7 @@ static inline __device__ void soften_back(A &s, A &dp, const A &lse, const A &su
 }
 
 template <typename T, int ND>
-__global__ void __launch_bounds__(32 * tile<T, ND>::back_warps)
+__global__ void __launch_bounds__(32 * tile<T, ND>::back_warps, 1)
 attn_dq_kernel(T *dq, const T *dout, const T *q, const T *k, const T *v, const float *lse,
                const float *sum, const int32_t *first_query, const int32_t *first_row,
                const int32_t *length, struct shape z)
@@ -212,7 +206,7 @@ static inline __device__ int last_lane(const struct task &t, const struct shape 
 }
 
 template <typename T, int ND, int WHAT>
-__global__ void __launch_bounds__(32 * tile<T, ND>::back_warps)
+__global__ void __launch_bounds__(32 * tile<T, ND>::back_warps, 1)
 attn_keys_kernel(T *dk, T *dv, const T *dout, const T *q, const T *k, const T *v, const float *lse,
                  const float *sum, const int32_t *first_query, const int32_t *first_row,
                  const int32_t *length, struct shape z)
@@ -293,8 +287,8 @@ template <typename T, int ND> static void back(struct dev *d, const struct gradi
 	LAUNCH((attn_dq_kernel<T, ND>), grid, threads, bytes, cuda_of(d)->stream, (T *)g.dq.p,
 	       (const T *)g.dout.p, (const T *)g.q.p, (const T *)g.k.p, (const T *)g.v.p, g.lse,
 	       (const float *)g.sum, g.spans.q, g.spans.k, g.spans.len, z);
-	if (ND <= 8) {
-		launch_keys<T, ND, (ND <= 8 ? DK | DV : DK)>(d, g);
+	if constexpr (ND <= 8) {
+		launch_keys<T, ND, DK | DV>(d, g);
 	} else {
 		launch_keys<T, ND, DV>(d, g);
 		launch_keys<T, ND, DK>(d, g);
@@ -303,10 +297,9 @@ template <typename T, int ND> static void back(struct dev *d, const struct gradi
 
 template <typename T> static void back_any(struct dev *d, const struct gradients &g)
 {
-	enum { THREADS = 256, TEAM = 8 };
 	long n = g.o.rows * g.z.heads;
 
-	LAUNCH(attn_dot_kernel<T>, (n * TEAM + THREADS - 1) / THREADS, THREADS, 0, cuda_of(d)->stream, g.sum,
+	LAUNCH(attn_dot_kernel<T>, blocks_of(n * TEAM), BLOCK, 0, cuda_of(d)->stream, g.sum,
 	       (const T *)g.dout.p, (const T *)g.o.p, n, g.z);
 	if (g.z.dim <= 32)
 		back<T, 2>(d, g);

@@ -30,6 +30,9 @@ enum {
 
 #define LOG2E 1.44269504f
 
+/* N values that are loaded and stored at once: 16 bytes. */
+template <typename T, int N> struct alignas(N * sizeof(T)) pack { T x[N]; };
+
 /* The tile for heads of up to EDGE * ND columns: `step` keys (or lanes) pass at a time; warps
  * a block, such that shared memory stays below 99 KB, the most that sm_86 gives a block. */
 template <typename T, int ND> struct tile {
@@ -129,26 +132,11 @@ template <typename T>
 static inline __device__ void put(T *y, const struct place &a, int first, int n, int j, const float *x,
                                   const struct shape &s)
 {
-	enum { EACH = 16 / sizeof(T), HALF = EDGE / 2 };
-	int r = threadIdx.x % 32 / 2, half = threadIdx.x % 2 * HALF;
+	int r = threadIdx.x % 32 / 2, half = threadIdx.x % 2 * PIECE;
 
-	j += half;
-	x += r * SCORE_LD + half;
-	if (r >= n || j >= s.dim)
-		return;
-	y += offset(a, first + r) + j;
-	if (s.vectors && j + HALF <= s.dim) {
-		for (int c = 0; c < HALF; c += EACH) {
-			pack<T, EACH> some;
-
-			for (int e = 0; e < EACH; e++)
-				store(&some.x[e], x[c + e]);
-			*(pack<T, EACH> *)(y + c) = some;
-		}
-		return;
-	}
-	for (int e = 0; e < HALF && j + e < s.dim; e++)
-		store(y + e, x[e]);
+	if (r < n && j + half < s.dim)
+		store_piece(y + offset(a, first + r) + j + half, x + r * SCORE_LD + half, s.dim - j - half,
+		            s.vectors);
 }
 
 /* Accumulators.  In f32 a thread has rows 2 (t / 4), + 1 and columns 4 (t % 4) .. + 3. */
@@ -355,7 +343,7 @@ static inline int in_vectors(struct mat m, long stride, long dim)
 {
 	size_t size = dtype_size(m.type);
 
-	return aligned16(m.p, m.ld, size) && aligned16(m.p, stride, size) && aligned16(m.p, dim, size);
+	return is_wide(m) && stride * size % 16 == 0 && dim * size % 16 == 0;
 }
 
 /* Blocks of `lanes` lanes that the row with the most queries takes: no row has more of them than keys. */
