@@ -30,9 +30,6 @@ enum {
 
 #define LOG2E 1.44269504f
 
-/* N values that are loaded and stored at once: 16 bytes. */
-template <typename T, int N> struct alignas(N * sizeof(T)) pack { T x[N]; };
-
 /* The tile for heads of up to EDGE * ND columns: `step` keys (or lanes) pass at a time; warps
  * a block, such that shared memory stays below 99 KB, the most that sm_86 gives a block. */
 template <typename T, int ND> struct tile {
