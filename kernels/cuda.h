@@ -61,28 +61,30 @@ void *cuda_work(struct dev *, size_t bytes);
 enum { BLOCK = 256 };
 static inline unsigned blocks_of(long n) { return (unsigned)((n + BLOCK - 1) / BLOCK); }
 
-/* Rows are cut into pieces of 8 columns, one a thread, the last of a row shorter.  Where
- * every whole piece of the operands starts at a multiple of 16 bytes (wide), it is read and
- * written 16 bytes at a time. */
-enum { PIECE = 8 };
-static inline long pieces_of(long cols) { return (cols + PIECE - 1) / PIECE; }
-
-static inline int is_wide(struct mat m)
-{
-	return (uintptr_t)m.p % 16 == 0 && m.ld * dtype_size(m.type) % 16 == 0;
-}
-
 static inline __device__ float load(const float *p) { return *p; }
 static inline __device__ float load(const bf16 *p) { return __bfloat162float(*p); }
 static inline __device__ void store(float *p, float x) { *p = x; }
 static inline __device__ void store(bf16 *p, float x) { *p = __float2bfloat16_rn(x); }
 
-struct alignas(16) four { float x[4]; };
-struct alignas(16) eight { bf16 x[8]; };
+/* N values that are loaded and stored at once: 16 bytes where the address allows. */
+template <typename T, int N> struct alignas(N * sizeof(T)) pack { T x[N]; };
+
+/* Whether every pointer to and every stride of T lets rows be read 16 bytes at a time. */
+static inline int aligned16(const void *p, long stride, size_t size)
+{
+	return (size_t)p % 16 == 0 && stride * size % 16 == 0;
+}
+
+/* Rows are cut into pieces of 8 columns, one a thread, the last of a row shorter.  Where
+ * every whole piece of the operands starts at a multiple of 16 bytes (wide), it is read and
+ * written 16 bytes at a time. */
+enum { PIECE = 8 };
+static inline long pieces_of(long cols) { return (cols + PIECE - 1) / PIECE; }
+static inline int is_wide(struct mat m) { return aligned16(m.p, m.ld, dtype_size(m.type)); }
 
 static inline __device__ void load_whole(float v[PIECE], const float *p)
 {
-	struct four a = ((const struct four *)p)[0], b = ((const struct four *)p)[1];
+	pack<float, 4> a = ((const pack<float, 4> *)p)[0], b = ((const pack<float, 4> *)p)[1];
 
 	for (int k = 0; k < 4; k++) {
 		v[k] = a.x[k];
@@ -92,7 +94,7 @@ static inline __device__ void load_whole(float v[PIECE], const float *p)
 
 static inline __device__ void load_whole(float v[PIECE], const bf16 *p)
 {
-	struct eight a = *(const struct eight *)p;
+	pack<bf16, 8> a = *(const pack<bf16, 8> *)p;
 
 	for (int k = 0; k < PIECE; k++)
 		v[k] = __bfloat162float(a.x[k]);
@@ -100,23 +102,23 @@ static inline __device__ void load_whole(float v[PIECE], const bf16 *p)
 
 static inline __device__ void store_whole(float *p, const float v[PIECE])
 {
-	struct four a, b;
+	pack<float, 4> a, b;
 
 	for (int k = 0; k < 4; k++) {
 		a.x[k] = v[k];
 		b.x[k] = v[4 + k];
 	}
-	((struct four *)p)[0] = a;
-	((struct four *)p)[1] = b;
+	((pack<float, 4> *)p)[0] = a;
+	((pack<float, 4> *)p)[1] = b;
 }
 
 static inline __device__ void store_whole(bf16 *p, const float v[PIECE])
 {
-	struct eight a;
+	pack<bf16, 8> a;
 
 	for (int k = 0; k < PIECE; k++)
 		a.x[k] = __float2bfloat16_rn(v[k]);
-	*(struct eight *)p = a;
+	*(pack<bf16, 8> *)p = a;
 }
 
 /* A piece, of which the row has n more columns; those past its end load as 0. */

@@ -113,15 +113,16 @@ static int look_at(int n, struct cudaDeviceProp *is, const char **why)
 static int choose(const char *name, struct cudaDeviceProp *is, const char **why)
 {
 	static char text[160];
-	int count = count_devices(why);
 	long n = number(name);
+	int count;
 
-	if (!count)
-		return -1;
 	if (n < 0) {
 		*why = "a GPU is cuda or cuda:N, N a number from 0 on";
 		return -1;
 	}
+	count = count_devices(why);
+	if (!count)
+		return -1;
 	if (n >= count) {
 		snprintf(text, sizeof text, "there is no cuda:%ld; this machine's last is cuda:%d", n, count - 1);
 		*why = text;
@@ -129,10 +130,10 @@ static int choose(const char *name, struct cudaDeviceProp *is, const char **why)
 	}
 	if (name[4])
 		return look_at((int)n, is, why) ? -1 : (int)n;
-	for (int i = count - 1; i >= 0; i--)   /* backwards, so that the reason is the first one's */
+	for (int i = 0; i < count; i++)
 		if (!look_at(i, is, why))
-			n = i + 1;
-	return n && !look_at((int)n - 1, is, why) ? (int)n - 1 : -1;
+			return i;
+	return -1;
 }
 
 static void open_blas(struct dev *d)

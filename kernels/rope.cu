@@ -15,10 +15,10 @@
 #include "cuda.h"
 
 template <class X>
-static __global__ void turn(X *x, long ldx, long rows, int n, long stride, int half,
+static __global__ void turn(X *x, long ldx, long rows, int n, long stride, int rotary,
 	const int32_t *position, const float *table, float sign, int wide)
 {
-	int pieces = (half + PIECE - 1) / PIECE;
+	int half = rotary / 2, pieces = (half + PIECE - 1) / PIECE;
 	long at = (long)blockIdx.x * blockDim.x + threadIdx.x, head = at / pieces, i = head / n;
 	int j = (int)(at % pieces) * PIECE;
 	float a[PIECE], b[PIECE], cosine[PIECE], sine[PIECE];
@@ -26,7 +26,7 @@ static __global__ void turn(X *x, long ldx, long rows, int n, long stride, int h
 	if (i >= rows)
 		return;
 	x += i * ldx + head % n * stride + j;
-	table += (long)position[i] * 2 * half + j;
+	table += (long)position[i] * rotary + j;
 	load_piece(a, x, half - j, wide);
 	load_piece(b, x + half, half - j, wide);
 	load_piece(cosine, table, half - j, wide);
@@ -47,14 +47,14 @@ void cuda_rope(struct dev *d, struct mat x, int n, long stride, int rotary, cons
 	cudaStream_t stream = cuda_of(d)->stream;
 	int half = rotary / 2;
 	unsigned blocks = blocks_of(x.rows * n * pieces_of(half));
-	int wide = is_wide(x) && half % PIECE == 0 && stride % PIECE == 0 && (uintptr_t)table % 16 == 0;
+	int wide = is_wide(x) && rotary % (2 * PIECE) == 0 && stride % PIECE == 0 && (uintptr_t)table % 16 == 0;
 
 	if (!x.rows || !n || !half)
 		return;
 	if (x.type == F32)
-		LAUNCH(turn<float>, blocks, BLOCK, 0, stream, (float *)x.p, x.ld, x.rows, n, stride, half, position,
+		LAUNCH(turn<float>, blocks, BLOCK, 0, stream, (float *)x.p, x.ld, x.rows, n, stride, rotary, position,
 			table, (float)sign, wide);
 	else
-		LAUNCH(turn<bf16>, blocks, BLOCK, 0, stream, (bf16 *)x.p, x.ld, x.rows, n, stride, half, position,
+		LAUNCH(turn<bf16>, blocks, BLOCK, 0, stream, (bf16 *)x.p, x.ld, x.rows, n, stride, rotary, position,
 			table, (float)sign, wide);
 }

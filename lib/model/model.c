@@ -9,7 +9,7 @@
 #include "../base/die.h"
 
 const struct opt compute_options[] = {
-	{"device", 0, OPT_TEXT, offsetof(struct compute_opts, device), "auto|cpu",
+	{"device", 0, OPT_TEXT, offsetof(struct compute_opts, device), "auto|cpu|cuda[:N]",
 	 "where to compute", 0, 0},
 	{"dtype", 0, OPT_CHOICE, offsetof(struct compute_opts, dtype), "auto|bf16|f32",
 	 "type of the products; auto: bf16 where the device is fast at it", 0, 0},
@@ -88,6 +88,7 @@ static void open_device(struct model *m, const struct compute_opts *o)
 	m->dev = dev_open(o->device, (int)o->threads, &why);
 	if (!m->dev)
 		die("--device %s: %s", o->device, why);
+	notice("computing on %s", m->dev->name);
 	m->type = !strcmp(o->dtype, "bf16") || (!strcmp(o->dtype, "auto") && m->dev->fast_bf16) ? BF16 : F32;
 }
 
