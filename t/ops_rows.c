@@ -231,7 +231,7 @@ static void check_adamw(long n, double clip, double decay)
 
 int main(void)
 {
-	open_device("cpu", 0);
+	open_device(0);
 	for (int type = F32; type <= BF16; type++) {
 		for (int rms = 0; rms < 2; rms++) {
 			check_norm(type, 1, 1, rms, 1, 1);
