@@ -18,7 +18,7 @@ uint3 cudasim_block_dim asm("blockDim"), cudasim_grid_dim asm("gridDim");
 
 namespace cudasim {
 
-struct running now = {NULL, {NULL, 0}, -1, 1, 1, 1, 1, {}, false, false};
+struct running now = {NULL, {NULL, 0}, -1, NULL, 1, 1, 1, 1, {}, false, false};
 
 struct thread { struct wait wait; bool started; int slot; uint3 index; };
 
@@ -36,8 +36,7 @@ bool in_any_stack(const void *p) { return (size_t)((const char *)p - stacks) < M
 
 bool in_stack(const void *p)
 {
-	return now.thread >= 0 &&
-	       (size_t)((const char *)p - (stacks + threads[now.thread].slot * STACK)) < STACK;
+	return now.thread >= 0 && (size_t)((const char *)p - now.stack) < STACK;
 }
 
 bool in_guard(const void *p)
@@ -73,7 +72,6 @@ static void run_thread()
 
 static void start_thread(struct thread *t)
 {
-	t->slot = free_slots[--free_count];
 	t->started = true;
 	memcpy(stacks + (t->slot + 1) * STACK - (launched->args_bytes + 15) / 16 * 16, launched->args,
 	       launched->args_bytes);
@@ -86,6 +84,9 @@ static void run_on(int i)
 
 	now.thread = i;
 	cudasim_thread = t->index;
+	if (!t->started)
+		t->slot = free_slots[--free_count];
+	now.stack = stacks + t->slot * STACK;
 	if (t->started)
 		fibre_resume(fibres[t->slot]);
 	else

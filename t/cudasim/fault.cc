@@ -25,19 +25,20 @@ static void source_of(char *text, size_t n, const void *pc)
 		((struct where *)arg)->base = i->dlpi_addr;
 		return 1;              /* the first is the program */
 	}, &w);
-	snprintf(command, sizeof command, "addr2line -e /proc/%d/exe %zx 2>/dev/null", (int)getpid(),
+	snprintf(command, sizeof command, "addr2line -i -e /proc/%d/exe %zx 2>/dev/null", (int)getpid(),
 	         (size_t)w.pc - 1 - w.base);
 	p = popen(command, "r");
 	if (!p)
 		return;
-	if (!fgets(line, sizeof line, p))
-		*line = 0;
+	/* the innermost that is not the simulator's own */
+	while (!*text && fgets(line, sizeof line, p)) {
+		line[strcspn(line, "\n ")] = 0;
+		name = strrchr(line, '/');
+		name = name ? name + 1 : line;
+		if (*name && *name != '?' && !(strstr(line, "cudasim/") && strstr(name, ".h:")))
+			snprintf(text, n, "%s: ", name);
+	}
 	pclose(p);
-	line[strcspn(line, "\n ")] = 0;
-	name = strrchr(line, '/');
-	name = name ? name + 1 : line;
-	if (*name && *name != '?')
-		snprintf(text, n, "%s: ", name);
 }
 
 static void index_of(char *text, size_t n, const char *what, uint3 i)

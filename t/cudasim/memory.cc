@@ -60,7 +60,7 @@ void memory_open()
 	space = reserve(space_bytes, PROT_NONE);
 	states = (uint8_t *)reserve(space_bytes, PROT_READ | PROT_WRITE);
 	records = (struct record *)reserve(space_bytes / 2 * sizeof *records, PROT_READ | PROT_WRITE);
-	next_free = SHARED_SPACE;
+	next_free = SHARED_SPACE + RED;
 	fault_open();
 }
 
@@ -131,35 +131,44 @@ void device_free(void *p)
 	madvise((void *)(((uintptr_t)p + 4095) & -4096), b->second.bytes & -4096, MADV_DONTNEED);
 }
 
-/* "4 bytes past the end of 100 bytes that cudaMalloc gave" */
+/* "4 bytes past the end of 100 bytes of device memory" */
+static void describe_device(char *text, size_t n, size_t at)
+{
+	auto next = blocks.upper_bound(at);
+
+	if (next != blocks.begin()) {
+		auto b = std::prev(next);
+		size_t in = at - b->first, size = b->second.bytes;
+		const char *kind = b->second.freed ? "freed device memory" : "device memory";
+
+		if (in < size) {
+			snprintf(text, n, "byte %zu of %zu of %s", in, size, kind);
+			return;
+		}
+		if (next == blocks.end() || next->first - at >= in - size) {
+			snprintf(text, n, "%zu bytes past the end of %zu bytes of %s", in - size, size, kind);
+			return;
+		}
+	}
+	if (next == blocks.end())
+		snprintf(text, n, "device memory that nobody asked for");
+	else
+		snprintf(text, n, "%zu bytes before %zu bytes of device memory", next->first - at,
+		         next->second.bytes);
+}
+
 void describe(char *text, size_t n, const void *p)
 {
 	size_t at = (const char *)p - space;
 
-	if ((uintptr_t)p < 65536) {
+	if ((uintptr_t)p < 65536)
 		snprintf(text, n, "address %zu, a null pointer", (size_t)p);
-	} else if (!on_device(p)) {
+	else if (!on_device(p))
 		snprintf(text, n, in_any_stack(p) ? "the stack of another thread" : "a host pointer (%p)", p);
-	} else if (at < SHARED_SPACE) {
+	else if (at < SHARED_SPACE)
 		snprintf(text, n, "byte %zu of %zu of shared memory", at, shared_end);
-	} else {
-		auto b = blocks.upper_bound(at);
-		if (b == blocks.begin()) {
-			snprintf(text, n, "device memory before any allocation");
-			return;
-		}
-		auto before = std::prev(b);
-		size_t in = at - before->first, size = before->second.bytes;
-		const char *kind = before->second.freed ? "freed device memory" : "device memory";
-
-		if (in < size)
-			snprintf(text, n, "byte %zu of %zu of %s", in, size, kind);
-		else if (b != blocks.end() && b->first - at < in - size)
-			snprintf(text, n, "%zu bytes before %zu bytes of device memory", b->first - at,
-			         b->second.bytes);
-		else
-			snprintf(text, n, "%zu bytes past the end of %zu bytes of %s", in - size, size, kind);
-	}
+	else
+		describe_device(text, n, at);
 }
 
 static const char *trouble(const char *p, size_t bytes, bool written, const char **first)
@@ -232,29 +241,56 @@ static inline void note_read(struct record &r, const struct access &me)
 	}
 }
 
-/* One granule of two bytes. */
-template <bool WRITE> static inline void order(size_t at, bool atomic, const void *pc)
+/* One granule: r is its record, p where it begins. */
+template <bool WRITE> static inline void order(struct record &r, const char *p, bool atomic, const void *pc)
 {
-	struct record &r = records[at / 2];
 	int t = now.thread;
 	uint32_t warp = now.warp[t / 32];
 	struct access me = {now.clock, (uint16_t)t, atomic};
 	/* blocks share the card's memory, and are in no order but the one of fences and atomics */
-	bool blocks_meet = at >= SHARED_SPACE && !now.after_atomic;
+	bool blocks_meet = p >= space + SHARED_SPACE && !now.after_atomic;
 	bool other_block = blocks_meet && r.write.time >= now.launch && r.write.time < now.block;
 
+	if (!WRITE && r.read[0].time == me.time && r.read[0].thread == t && !atomic)
+		return;
 	if (!(atomic && r.write.atomic) && (other_block || !before(r.write, now.barrier, warp, t)))
-		race(space + at, WRITE, true, r.write, pc);
+		race(p, WRITE, true, r.write, pc);
 	if (!WRITE) {
 		note_read(r, me);
 		return;
 	}
 	for (const struct access *a : {&r.read[0], &r.read[1], &r.other})
 		if (!before(*a, now.barrier, warp, t) && !(atomic && a->atomic))
-			race(space + at, true, false, *a, pc);
+			race(p, true, false, *a, pc);
 	if (blocks_meet && !atomic && r.earliest >= now.launch && r.earliest < now.block)
-		race(space + at, true, false, {r.earliest, 0, 0}, pc);
+		race(p, true, false, {r.earliest, 0, 0}, pc);
 	r.write = me;
+}
+
+/* A word has one record until somebody touches half of it. */
+template <bool WRITE> __attribute__((always_inline)) static inline void order_all(const char *p, size_t n, bool atomic, const void *pc)
+{
+	size_t at = p - space;
+
+	if (n == 1)
+		return;                        /* bytes share a record: not ordered */
+	if (n == 2) {
+		struct record *word = &records[at / 4 * 2];
+
+		if (!word->split) {
+			word[1] = word[0];
+			word->split = true;
+		}
+		order<WRITE>(records[at / 2], p, atomic, pc);
+		return;
+	}
+	for (size_t i = 0; i < n; i += 4) {
+		struct record *word = &records[(at + i) / 4 * 2];
+
+		order<WRITE>(word[0], p + i, atomic, pc);
+		if (word->split)
+			order<WRITE>(word[1], p + i + 2, atomic, pc);
+	}
 }
 
 [[noreturn]] static void bad_access(const char *p, size_t n, bool write, const void *pc)
@@ -269,18 +305,31 @@ template <bool WRITE> static inline void order(size_t at, bool atomic, const voi
 	         wrong ? wrong : "", where);
 }
 
-/* Not the card's memory: the thread's own stack, a constant, or a fault. */
+/* Not the card's memory and not the thread's own stack. */
 static void elsewhere(const char *p, size_t n, bool write, const void *pc)
 {
-	if (in_stack(p) || (!write && is_constant(p)))
+	if (!write && is_constant(p))
 		return;
 	bad_access(p, n, write, pc);
 }
 
-static bool all_are(const uint8_t *s, size_t n, uint8_t state)
+__attribute__((always_inline)) static inline bool all_written(const uint8_t *s, size_t n)
 {
+	const uint64_t all = WRITTEN * 0x0101010101010101u;
+	uint64_t x;
+	uint32_t y;
+
+	for (; n >= 8; s += 8, n -= 8) {
+		memcpy(&x, s, 8);
+		if (x != all)
+			return false;
+	}
+	if (n == 4) {
+		memcpy(&y, s, 4);
+		return y == (uint32_t)all;
+	}
 	for (size_t i = 0; i < n; i++)
-		if (s[i] != state)
+		if (s[i] != WRITTEN)
 			return false;
 	return true;
 }
@@ -295,7 +344,7 @@ static void host_access(const char *p, const void *pc)
 	fault_at(pc, "host code touches %s", where);
 }
 
-template <bool WRITE> static inline void touch(const char *p, size_t n, bool atomic, const void *pc)
+template <bool WRITE> __attribute__((always_inline)) static inline void touch(const char *p, size_t n, bool atomic, const void *pc)
 {
 	size_t at = p - space;
 
@@ -304,20 +353,18 @@ template <bool WRITE> static inline void touch(const char *p, size_t n, bool ato
 		return;
 	}
 	if (at >= space_bytes) {
-		elsewhere(p, n, WRITE, pc);
+		if ((size_t)(p - now.stack) >= STACK)
+			elsewhere(p, n, WRITE, pc);
 		return;
 	}
 	uint8_t *s = states + at;
-	if (!all_are(s, n, WRITTEN)) {
+	if (!all_written(s, n)) {
 		const char *first;
 		if (trouble(p, n, !WRITE, &first))
 			bad_access(p, n, WRITE, pc);
 		memset(s, WRITTEN, n);
 	}
-	if (n == 1)
-		return;                /* bytes share a record: not ordered */
-	for (size_t i = 0; i < n; i += 2)
-		order<WRITE>(at + i, atomic, pc);
+	order_all<WRITE>(p, n, atomic, pc);
 }
 
 void atomic_load(const void *p, void *old, size_t n)

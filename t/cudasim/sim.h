@@ -32,11 +32,12 @@ struct record {
 	struct access read[2];         /* the last two readers, of one warp */
 	struct access other;           /* the last reader of another warp */
 	uint32_t earliest;             /* the first read of this launch */
+	bool split;                    /* the other half of the word has its own record */
 };
 extern char *space;
 extern size_t space_bytes, device_used;
 extern uint8_t *states;                /* [space_bytes] */
-extern struct record *records;         /* [space_bytes / 2] */
+extern struct record *records;         /* [space_bytes / 2]; of a word, of its second half, ... */
 void memory_open();
 bool on_device(const void *);
 void *device_alloc(size_t bytes);
@@ -66,6 +67,7 @@ struct running {
 	const char *kernel;            /* NULL outside of one */
 	struct place from;             /* its launch */
 	int thread;                    /* in its block; -1 outside of all */
+	const char *stack;             /* its own */
 	uint32_t clock, launch, block, barrier;      /* now; the start of each, the last barrier */
 	uint32_t warp[MAX_THREADS / 32];             /* the last barrier of each warp */
 	bool fenced, after_atomic;     /* this block took part in an order between blocks */
@@ -88,7 +90,7 @@ void release(int thread);
 
 /* fibre.cc: a stack that runs a function until it switches away */
 struct fibre;
-enum : size_t { STACK = 128 << 10, GUARD = 4096 };     /* the guard is the stack's lowest part */
+enum : size_t { STACK = 256 << 10, GUARD = 64 << 10 };    /* the guard is the stack's lowest part */
 struct fibre *fibre_new(char *stack);
 /* From outside of all: run entry from the start, with `used` bytes at the stack's top taken. */
 void fibre_start(struct fibre *, void (*entry)(), size_t used);
