@@ -6,10 +6,9 @@
 #include <string.h>
 
 #include "../base/die.h"
-#include "../base/memory.h"
 
 const struct opt compute_options[] = {
-	{"device", 0, OPT_TEXT, offsetof(struct compute_opts, device), "auto|cpu",
+	{"device", 0, OPT_TEXT, offsetof(struct compute_opts, device), "auto|cpu|cuda[:N]",
 	 "where to compute", 0, 0},
 	{"dtype", 0, OPT_CHOICE, offsetof(struct compute_opts, dtype), "auto|bf16|f32",
 	 "type of the products; auto: bf16 where the device is fast at it", 0, 0},
@@ -27,6 +26,7 @@ static void open_device(struct model *m, const struct compute_opts *o)
 	m->dev = dev_open(o->device, (int)o->threads, &why);
 	if (!m->dev)
 		die("--device %s: %s", o->device, why);
+	notice("computing on %s", m->dev->name);
 	m->type = !strcmp(o->dtype, "bf16") || (!strcmp(o->dtype, "auto") && m->dev->fast_bf16) ? BF16 : F32;
 }
 
@@ -65,7 +65,7 @@ struct model *model_begin(const char *path, const struct compute_opts *o)
 	dev_counting_close(counting);
 	m->pass = o->pass;
 	m->limit = o->memory;
-	m->room = memory_available() / 4;
+	m->room = m->dev->op->spare(m->dev) / 4;
 	return m;
 }
 
