@@ -15,7 +15,9 @@ enum { STAGE_BYTES = 16 << 20, BLAS_BYTES = 32 << 20 };
 
 static const struct ops cuda_ops = {
 	.alloc = cuda_alloc, .free = cuda_free, .put = cuda_put, .get = cuda_get, .zero = cuda_zero,
-	.adopt = cuda_adopt, .disown = cuda_disown, .spare = cuda_spare, .copy = cuda_copy,
+	.adopt = cuda_adopt, .disown = cuda_disown, .spare = cuda_spare,
+	.room = NULL,                  /* cuda_work is small beside what a plan leaves free */
+	.copy = cuda_copy,
 	.gemm = cuda_gemm, .bias = cuda_bias, .bias_back = cuda_bias_back, .gather = cuda_gather,
 	.scatter = cuda_scatter, .scatter_add = cuda_scatter_add, .norm = cuda_norm,
 	.norm_back = cuda_norm_back, .rope = cuda_rope, .attn = cuda_attn,

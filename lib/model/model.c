@@ -15,7 +15,7 @@ const struct opt compute_options[] = {
 	{"threads", 'j', OPT_COUNT, offsetof(struct compute_opts, threads), "N",
 	 "processor threads, 0 for all", 0, 0},
 	{"max-memory", 0, OPT_SIZE, offsetof(struct compute_opts, memory), "SIZE",
-	 "memory to take at most, such as 8G; else three quarters of what there is", 0, 0},
+	 "memory to take at most, such as 8G; else most of what there is", 0, 0},
 	{0}
 };
 
