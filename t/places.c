@@ -76,13 +76,13 @@ static void at_once(struct rng *r, long n, uint64_t few)
 	}
 	ok(!wrong && !places_look(t, 0x5555), "and found, the first of equal ones");
 	for (long i = 0; i < 1000; i++) {
-		uint32_t *at = places_find(t, i << 54 | 0x77);
+		uint32_t *at = places_find(t, (uint64_t)i << 54 | 0x77);
 
 		wrong += *at != 0;
 		*at = i + 1;
 	}
 	for (long i = 0; i < 1000; i++)
-		wrong += *places_look(t, i << 54 | 0x77) != i + 1;
+		wrong += *places_look(t, (uint64_t)i << 54 | 0x77) != i + 1;
 	ok(!wrong, "and more may come");
 	places_free(t);
 	free(key);

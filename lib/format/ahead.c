@@ -13,7 +13,7 @@
 
 #include "../base/die.h"
 
-enum { BLOCKS = 8, BLOCK = 1 << 16 };
+enum { BLOCKS = 8, BLOCK = 1 << 18 };
 
 struct block { char *p; size_t n; int last; };   /* last: 0 more come, 1 the end, -1 an error */
 

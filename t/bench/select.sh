@@ -13,7 +13,7 @@ rows=$out/select-$n.jsonl.zst scores=$out/select-$n.scores.zst
 
 # Texts of random spans of real ones, which zstd can shorten as it does those.
 [ -f "$scores" ] || {
-	jq -r '.messages[].content' "$data" | tr -d '"\\' | awk -v n="$n" '
+	jq -r '.messages[].content' "$data" | tr -d '"\\\001-\011\013-\037' | awk -v n="$n" '
 		{ for (i = 1; i <= NF; i++) w[m++] = $i }
 		function text(k, s, c, a) {
 			for (s = ""; k > 0; k -= 24) {
