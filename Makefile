@@ -54,7 +54,7 @@ C_BENCH := $(patsubst t/bench/%.c,$B/t/bench/%,$(wildcard t/bench/*.c))
 # The GPU's code on a simulated GPU (t/cudasim): a library with it, tests of the simulator,
 # and the tests of what computes, again, on device "cuda".
 S := $B/cudasim
-SIM_TESTS := $(patsubst t/cudasim/%.cu,$S/%.t,$(wildcard t/cudasim/*.cu)) \
+SIM_TESTS := $S/words.t $S/faults.t $S/devices.t \
              $(patsubst %,$S/t/%.t,ops_attn ops_gemm ops_mem ops_rows ops_threads model steps bilevel cache adapter)
 SIM_OBJECTS := $(patsubst %.c,$B/%.o,$(filter-out kernels/dev.c,$(wildcard lib/*/*.c kernels/*.c))) \
                $S/kernels/dev.o $(patsubst %,$S/%.o,$(wildcard kernels/*.cu t/cudasim/*.cc))
@@ -96,7 +96,9 @@ $S/%.cu.o: %.cu $B/flags
 $S/%.o: %.c $B/flags
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -DSEAL_CUDA -DTEST_DEVICE='"cuda"' -c -o $@ $<
-$S/%.t: $S/t/cudasim/%.cu.o $S/libseal.a
+$S/words.t $S/faults.t: $S/%.t: $S/t/cudasim/%.cu.o $S/libseal.a
+	$(CC) $(ALL_CFLAGS) -o $@ $< $S/libseal.a $(LIBS) -lstdc++
+$S/devices.t: $S/t/cudasim/devices.o $S/libseal.a
 	$(CC) $(ALL_CFLAGS) -o $@ $< $S/libseal.a $(LIBS) -lstdc++
 $S/t/%.t: $S/t/%.o $S/libseal.a
 	$(CC) $(ALL_CFLAGS) -o $@ $< $S/libseal.a $(LIBS) -lstdc++

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <map>
+#include <set>
 
 #include "sim.h"
 
@@ -21,6 +22,7 @@ struct record *records;
  * access can be named: addresses are not used twice. */
 struct block { size_t bytes; bool freed; };
 static std::map<size_t, struct block> blocks;
+static std::set<size_t> live;          /* those not freed */
 static size_t next_free, shared_end, shared_total, opened;
 
 size_t env_number(const char *name, size_t otherwise)
@@ -60,23 +62,33 @@ void memory_open()
 	space = reserve(space_bytes, PROT_NONE);
 	states = (uint8_t *)reserve(space_bytes, PROT_READ | PROT_WRITE);
 	records = (struct record *)reserve(space_bytes / 2 * sizeof *records, PROT_READ | PROT_WRITE);
+	mprotect(space, SHARED_SPACE, PROT_READ | PROT_WRITE);
 	next_free = SHARED_SPACE + RED;
 	fault_open();
 }
 
 bool on_device(const void *p) { return (size_t)((const char *)p - space) < space_bytes; }
 
+/* From the oldest allocation to the last. */
+static void protect(int how)
+{
+	size_t first = (live.empty() ? next_free : *live.begin()) / 4096 * 4096;
+
+	if (mprotect(space + first, (next_free - first + 4095) / 4096 * 4096, how))
+		fault("mprotect fails");
+}
+
 /* Host code cannot reach the card's memory but between these two. */
 void space_open()
 {
-	if (!opened++ && mprotect(space, next_free, PROT_READ | PROT_WRITE))
-		fault("mprotect fails");
+	if (!opened++)
+		protect(PROT_READ | PROT_WRITE);
 }
 
 void space_shut()
 {
 	if (!--opened)
-		mprotect(space, next_free, PROT_NONE);
+		protect(PROT_NONE);
 }
 
 void shared_clear()
@@ -108,6 +120,7 @@ void *device_alloc(size_t bytes)
 		fault("more than %zu bytes of addresses are used: raise CUDASIM_SPACE", space_bytes);
 	next_free += room;
 	blocks[at] = {bytes, false};
+	live.insert(at);
 	device_used += bytes;
 	memset(states + at, BLANK, bytes);
 	space_open();
@@ -126,9 +139,12 @@ void device_free(void *p)
 		fault("cudaFree: not an allocation: %s", where);
 	}
 	b->second.freed = true;
+	live.erase(b->first);
 	device_used -= b->second.bytes;
+	uintptr_t first = ((uintptr_t)p + 4095) & -4096, last = ((uintptr_t)p + b->second.bytes) & -4096;
 	memset(states + b->first, FREED, b->second.bytes);
-	madvise((void *)(((uintptr_t)p + 4095) & -4096), b->second.bytes & -4096, MADV_DONTNEED);
+	if (last > first)
+		madvise((void *)first, last - first, MADV_DONTNEED);
 }
 
 /* "4 bytes past the end of 100 bytes of device memory" */
