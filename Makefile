@@ -5,6 +5,7 @@
 #   make quickstart  install, build, fetch a model, run the whole story  [MODEL= ROWS= N=]
 #   make install     programs, man pages, bash completion              [PREFIX= DESTDIR=]
 #   make bench       tables of speed                                   [SEAL_PYTHON=]
+#   make bench DEVICE=cuda  training on a GPU, see t/bench/gpu.sh      [MODEL= SEAL_PYTHON=]
 #   make fuzz        a libFuzzer run of every parser                   [FUZZ_SECONDS=]
 #   make clean
 #
@@ -16,7 +17,9 @@ CFLAGS ?= -O3 -g
 SAN ?=
 # CUDA=1: the programs can also compute on NVIDIA GPUs, from compute capability 8.0 on.
 # Needs NVIDIA's CUDA toolkit (nvcc, cuBLAS); nothing else does.
-CUDA ?=
+CUDA ?= $(if $(filter cuda%,$(DEVICE)),1)
+# make bench: cuda or cuda:N; builds with CUDA=1.
+DEVICE ?=
 NVCC ?= $(or $(shell command -v nvcc),/usr/local/cuda/bin/nvcc)
 NVCCFLAGS ?= -O3 -lineinfo
 PREFIX ?= /usr/local
@@ -129,7 +132,7 @@ quickstart: deps
 	MODEL='$(MODEL)' ROWS='$(ROWS)' N='$(N)' sh pipelines/quickstart.sh
 
 bench: all $(C_BENCH)
-	SEAL_PYTHON='$(SEAL_PYTHON)' sh t/bench/run.sh
+	SEAL_PYTHON='$(SEAL_PYTHON)' DEVICE='$(DEVICE)' MODEL='$(MODEL)' sh t/bench/run.sh
 
 fuzz: $(FUZZERS)
 	@for f in $(FUZZERS); do echo "== $$f"; mkdir -p $$f.corpus; \

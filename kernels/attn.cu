@@ -66,19 +66,19 @@ static inline __device__ void pass_keys(typename acc_of<T>::type *o, struct runn
                                         const T *k, const T *v, float *s, float scale, int j)
 {
 	typedef tile<T, ND> size;
-	typename acc_of<T>::type c[size::pieces], factor;
+	typename acc_of<T>::type c[size::step / EDGE], factor;
 
-	scores<T, ND>(c, q, k);
+	scores<T, ND, size::step>(c, q, k);
 	__syncwarp();
 #pragma unroll
-	for (int n = 0; n < size::pieces; n++)
+	for (int n = 0; n < size::step / EDGE; n++)
 		give(s + EDGE * n, c[n], SCORE_LD);
 	__syncwarp();
 	soften<T, size::step>(factor, s, w, scale, j);
 #pragma unroll
 	for (int d = 0; d < ND; d++)
 		scale_by(o[d], factor);
-	add_product<T, ND>(o, (const T *)s, v);
+	add_product<T, ND, size::step>(o, (const T *)s, v);
 }
 
 /* Writes a warp's rows, lanes first.. */

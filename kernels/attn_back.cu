@@ -79,11 +79,11 @@ static inline __device__ void add_masked(typename acc_of<T>::type *acc,
 
 	__syncwarp();
 #pragma unroll
-	for (int n = 0; n < size::pieces; n++)
+	for (int n = 0; n < size::back_step / EDGE; n++)
 		give(room + EDGE * n, x[n], SCORE_LD);
 	__syncwarp();
-	narrow<T, size::step>(room, from, to);
-	add_product<T, ND>(acc, (const T *)room, b);
+	narrow<T, size::back_step>(room, from, to);
+	add_product<T, ND, size::back_step>(acc, (const T *)room, b);
 }
 
 /* p = 2^(scale s - lse) in place of s; ds = p (dp - sum) in place of dp */
@@ -104,7 +104,7 @@ attn_dq_kernel(T *dq, const T *dout, const T *q, const T *k, const T *v, const f
                const int32_t *length, struct shape z)
 {
 	typedef tile<T, ND> size;
-	enum { LANES = EDGE * size::back_warps, LD = size::ld, STEP = size::step };
+	enum { LANES = EDGE * size::back_warps, LD = size::ld, STEP = size::back_step };
 	SHARED_DYNAMIC(T, qs);
 	T *gs = qs + LANES * LD, *ks = gs + LANES * LD, *vs = ks + STEP * LD;
 	struct task t = task_of(first_query, first_row, length, blockIdx.x / z.tiles, z);
@@ -115,7 +115,7 @@ attn_dq_kernel(T *dq, const T *dout, const T *q, const T *k, const T *v, const f
 	int from = first_key(t, z, mine / z.group);
 	int to = mine < past ? last_key(t, (min(mine + EDGE, past) - 1) / z.group) : 0;
 	float *room = (float *)(vs + STEP * LD) + warp * EDGE * SCORE_LD;
-	typename acc_of<T>::type acc[ND], s[size::pieces], dp[size::pieces], l, d;
+	typename acc_of<T>::type acc[ND], s[size::back_step / EDGE], dp[size::back_step / EDGE], l, d;
 	struct place rows = lanes_of(t, z, z.heads, 1);
 
 	if (first >= t.lanes)
@@ -134,9 +134,9 @@ attn_dq_kernel(T *dq, const T *dout, const T *q, const T *k, const T *v, const f
 		__syncthreads();
 		if (j >= to || j + STEP <= from)
 			continue;
-		scores<T, ND>(s, qs + warp * EDGE * LD, ks);
-		scores<T, ND>(dp, gs + warp * EDGE * LD, vs);
-		for (int n = 0; n < size::pieces; n++)
+		scores<T, ND, size::back_step>(s, qs + warp * EDGE * LD, ks);
+		scores<T, ND, size::back_step>(dp, gs + warp * EDGE * LD, vs);
+		for (int n = 0; n < size::back_step / EDGE; n++)
 			soften_back(s[n], dp[n], l, d, z.scale * LOG2E);
 		add_masked<T, ND>(acc, dp, ks, room, lo - j, hi - j);
 	}
@@ -153,7 +153,7 @@ static inline __device__ void fetch_lanes(const struct lanes<T> &to, const T *q,
                                           const float *lse, const float *sum, const struct task &t,
                                           const struct shape &z, int first, int n)
 {
-	enum { STEP = tile<T, ND>::step };
+	enum { STEP = tile<T, ND>::back_step };
 	struct place rows = lanes_of(t, z, z.heads, 1);
 
 	fetch<T, ND>(to.q, q, lanes_of(t, z, z.q_ld, z.q_stride), first, n, STEP, z);
@@ -173,13 +173,13 @@ static inline __device__ void meet_lanes(typename acc_of<T>::type *dk, typename 
                                          float scale, int from, int to)
 {
 	typedef tile<T, ND> size;
-	typename acc_of<T>::type p[size::pieces], ds[size::pieces], lse, sum;
+	typename acc_of<T>::type p[size::back_step / EDGE], ds[size::back_step / EDGE], lse, sum;
 
-	scores<T, ND>(p, k, b.q);
+	scores<T, ND, size::back_step>(p, k, b.q);
 	if (WHAT & DK)
-		scores<T, ND>(ds, v, b.dout);
+		scores<T, ND, size::back_step>(ds, v, b.dout);
 #pragma unroll
-	for (int n = 0; n < size::pieces; n++) {
+	for (int n = 0; n < size::back_step / EDGE; n++) {
 		take(lse, b.lse + EDGE * n, SCORE_LD);
 		take(sum, b.sum + EDGE * n, SCORE_LD);
 		if (!(WHAT & DK))
@@ -212,7 +212,7 @@ attn_keys_kernel(T *dk, T *dv, const T *dout, const T *q, const T *k, const T *v
                  const int32_t *length, struct shape z)
 {
 	typedef tile<T, ND> size;
-	enum { KEYS = EDGE * size::back_warps, LD = size::ld, STEP = size::step };
+	enum { KEYS = EDGE * size::back_warps, LD = size::ld, STEP = size::back_step };
 	SHARED_DYNAMIC(T, ks);
 	T *vs = ks + KEYS * LD, *qs = vs + KEYS * LD, *gs = qs + STEP * LD;
 	float *rooms = (float *)(gs + STEP * LD);
@@ -260,7 +260,7 @@ template <typename T, int ND, int WHAT> static void launch_keys(struct dev *d, c
 {
 	typedef tile<T, ND> size;
 	int keys = EDGE * size::back_warps, threads = 32 * size::back_warps;
-	size_t bytes = 2 * (keys + size::step) * size::ld * sizeof(T) +
+	size_t bytes = 2 * (keys + size::back_step) * size::ld * sizeof(T) +
 	               (keys + 2 * EDGE) * SCORE_LD * sizeof(float);
 	struct shape z = g.z;
 	dim3 grid;
@@ -277,7 +277,7 @@ template <typename T, int ND> static void back(struct dev *d, const struct gradi
 {
 	typedef tile<T, ND> size;
 	int lanes = EDGE * size::back_warps, threads = 32 * size::back_warps;
-	size_t bytes = 2 * (lanes + size::step) * size::ld * sizeof(T) + lanes * SCORE_LD * sizeof(float);
+	size_t bytes = 2 * (lanes + size::back_step) * size::ld * sizeof(T) + lanes * SCORE_LD * sizeof(float);
 	struct shape z = g.z;
 	dim3 grid;
 

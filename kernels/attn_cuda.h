@@ -37,8 +37,8 @@ template <typename T, int ND> struct tile {
 		F = sizeof(T) == 4,
 		wide = EDGE * ND,
 		ld = wide + 16 / sizeof(T),
-		step = F && ND == 16 ? 16 : 32,
-		pieces = step / EDGE,
+		step = ND == 16 ? 16 : 32,
+		back_step = ND == 16 || (ND == 8 && !F) ? 16 : 32,
 		warps = F && ND == 16 ? 2 : 4,
 		back_warps = ND == 16 ? (F ? 1 : 2) : F && ND == 8 ? 2 : 4,
 		p_ld = SCORE_LD * 4 / sizeof(T),   /* of probabilities, in the scores' place */
@@ -245,11 +245,11 @@ static inline __device__ void multiply_t(acc_bf16 &c, const left_bf16 &a, const 
 	wmma::mma_sync(c, a, b, c);
 }
 
-/* c [16 x step] = a b', a [16 x wide] and b [step x wide] in shared memory */
-template <typename T, int ND>
+/* c [16 x STEP] = a b', a [16 x wide] and b [STEP x wide] in shared memory */
+template <typename T, int ND, int STEP>
 static inline __device__ void scores(typename acc_of<T>::type *c, const T *a, const T *b)
 {
-	enum { LD = tile<T, ND>::ld, PIECES = tile<T, ND>::pieces };
+	enum { LD = tile<T, ND>::ld, PIECES = STEP / EDGE };
 	typename left_of<T>::type x;
 
 #pragma unroll
@@ -264,15 +264,15 @@ static inline __device__ void scores(typename acc_of<T>::type *c, const T *a, co
 	}
 }
 
-/* c [16 x wide] += a b, a [16 x step] in the scores' place, b [step x wide] */
-template <typename T, int ND>
+/* c [16 x wide] += a b, a [16 x STEP] in the scores' place, b [STEP x wide] */
+template <typename T, int ND, int STEP>
 static inline __device__ void add_product(typename acc_of<T>::type *c, const T *a, const T *b)
 {
 	enum { LD = tile<T, ND>::ld };
 	typename left_of<T>::type x;
 
 #pragma unroll
-	for (int n = 0; n < tile<T, ND>::pieces; n++) {
+	for (int n = 0; n < STEP / EDGE; n++) {
 		take(x, a + EDGE * n, tile<T, ND>::p_ld);
 #pragma unroll
 		for (int d = 0; d < ND; d++)

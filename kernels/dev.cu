@@ -42,7 +42,7 @@ void *cuda_work(struct dev *d, size_t bytes)
 	struct cuda *c = cuda_of(d);
 
 	if (c->work_bytes < bytes) {
-		cuda_free(d, c->work);       /* waits for the kernels that use it */
+		cuda_free(d, c->work);
 		c->work = cuda_alloc(d, bytes);
 		c->work_bytes = bytes;
 	}

@@ -15,7 +15,8 @@
  *   bias_back     4096 * 4096 * 2 + 2 * 2.1 MB =  37.7 MB  0.049 ms  0.011 ms
  *   scatter_add   256 * 4096 * (4 + 4 + 4)    =  12.6 MB   0.016 ms  0.004 ms
  *
- * with at most one addition an element: 17 MFLOP, under 1 us on either.
+ * with at most one addition an element: 17 MFLOP, under 1 us on either.  chain, before
+ * scatter_add, compares each pair of ids: 65 k for 256 rows.
  */
 #include "cuda.h"
 
@@ -48,9 +49,12 @@ void *cuda_alloc(struct dev *d, size_t bytes)
 	return p;
 }
 
+/* Kernels that still use it end first. */
 void cuda_free(struct dev *d, void *p)
 {
-	(void)d;
+	if (!p)
+		return;
+	CUDA_OK(cudaStreamSynchronize(cuda_of(d)->stream));
 	CUDA_OK(cudaFree(p));
 }
 

@@ -15,13 +15,13 @@
  *
  * and some 8, 12 and 4 operations an element: 0.13, 0.20 and 0.07 GFLOP, 5 us at most.
  *
- * Not fused with the residual that comes before it.  The sum x + (product) costs no pass: the
- * product adds to the copy of x (gemm, beta 1).  The copy does, 4096 * 4096 * (4 + 4) = 134 MB,
- * 0.175 and 0.040 ms, twice a block, where a block of Llama-3-8B takes 1.79 TFLOP forwards,
- * 11.5 and 1.8 ms: 3 and 4 %, or 1 % of a training step.  A fused kernel would not save it,
- * since the product would have to be written, read and added: 4096 * 4096 * (2 + 2 + 4 + 4),
- * half again as much.  What would is a product that reads one matrix and writes another
- * (c = a b + x), which only another signature of gemm could give.
+ * Not fused with the residual x1 = x + (product) that comes before.  As it is, x is copied, the
+ * product adds to the copy (gemm, beta 1) and the norm reads it: 8 + 8 + 4 + 2 bytes an element.
+ * A norm that also adds would take a product in bf16 and 2 + 2 + 4 + 4 + 2; it saves 134 MB,
+ * 0.175 and 0.040 ms, twice a block, whose products take 1.79 TFLOP forwards, 11.5 and 1.8 ms
+ * (Llama-3-8B): 3 and 4 %, 1 and 1.5 % of a training step.  But the product would be rounded to
+ * bf16 before it is added, as it is not now; in f32 half the gain is left.  A product that reads
+ * x and writes x1 would gain as much without that; cublasGemmEx has none.
  */
 #include "cuda.h"
 

@@ -108,6 +108,10 @@ static struct mat host_mat(enum dtype type, long rows, long cols, long gap, doub
 	return m;
 }
 
+/* A gap of `odd` elements, or one after which each row starts at a multiple of 16 bytes. */
+__attribute__((unused))
+static long gap_for(long cols, long odd, int aligned) { return aligned ? 8 + (8 - cols % 8) % 8 : odd; }
+
 __attribute__((unused))
 static int damaged(struct mat m)
 {

@@ -1,11 +1,12 @@
 """The peer of seal-lora-train: PyTorch + transformers + PEFT on the same rows.
 
   peer_train.py model DIR                  makes a random model of SmolLM2-135M's shape
-  peer_train.py train DIR ROWS BATCH STEPS DTYPE THREADS
+  peer_train.py train DIR ROWS BATCH STEPS DTYPE THREADS [DEVICE]
       ROWS: seal-tokenize --json.  Batches of rows sorted by length (the peer's best), padded;
-      sdpa attention; LoRA rank 16 on q_proj and v_proj, Adam.  Prints JSON.
+      sdpa attention; LoRA rank 16 on q_proj and v_proj, Adam; CHECKPOINTING=1 recomputes
+      activations.  Prints JSON.
 """
-import json, resource, sys, time
+import json, os, resource, sys, time
 import torch, transformers
 from peft import LoraConfig, get_peft_model
 
@@ -31,23 +32,33 @@ def batches(rows, size):
             labels[k, :len(t)] = torch.where(torch.tensor(r["train"]) > 0, t, -100)
         yield ids, mask, labels, int(mask.sum())
 
-def train(folder, rows, size, steps, dtype, threads):
+def now(device):
+    if device != "cpu":
+        torch.cuda.synchronize()
+    return time.monotonic()
+
+def train(folder, rows, size, steps, dtype, threads, device):
     torch.set_num_threads(threads)
     m = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation="sdpa")
     m = get_peft_model(m, LoraConfig(r=16, lora_alpha=16, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM"))
+    m.to(device)
+    if os.environ.get("CHECKPOINTING"):
+        m.gradient_checkpointing_enable()
+        m.enable_input_require_grads()
     opt = torch.optim.AdamW([p for p in m.parameters() if p.requires_grad], lr=2e-4, betas=(0.9, 0.95), weight_decay=0)
-    done = [(time.monotonic(), 0)]
+    done = [(now(device), 0)]
     tokens = 0
     order = list(batches(rows, size))
     for ids, mask, labels, n in order[:steps]:
-        m(input_ids=ids, attention_mask=mask, labels=labels).loss.backward()
+        m(input_ids=ids.to(device), attention_mask=mask.to(device), labels=labels.to(device)).loss.backward()
         torch.nn.utils.clip_grad_norm_(m.parameters(), 1.0)
         opt.step()
         opt.zero_grad()
         tokens += n
-        done.append((time.monotonic(), tokens))
+        done.append((now(device), tokens))
     first, last = done[1], done[-1]
-    print(json.dumps({"tokens_per_second": (last[1] - first[1]) / (last[0] - first[0]),
+    print(json.dumps({"step_seconds": (last[0] - first[0]) / (len(done) - 2),
+                      "tokens_per_second": (last[1] - first[1]) / (last[0] - first[0]),
                       "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
 
 if sys.argv[1] == "model":
@@ -55,4 +66,5 @@ if sys.argv[1] == "model":
 else:
     rows = [json.loads(line) for line in open(sys.argv[3])]
     train(sys.argv[2], rows, int(sys.argv[4]), int(sys.argv[5]),
-          {"bf16": torch.bfloat16, "f32": torch.float32}[sys.argv[6]], int(sys.argv[7]))
+          {"bf16": torch.bfloat16, "f32": torch.float32}[sys.argv[6]], int(sys.argv[7]),
+          sys.argv[8] if len(sys.argv) > 8 else "cpu")

@@ -2,11 +2,13 @@
 # run.sh - make bench: operations, tokenizers, DSIR, and LoRA training against PyTorch + PEFT.
 # SEAL_PYTHON names a Python with torch, transformers and peft; without it the
 # peer is left out.  BENCH names some of the parts; ROWS_FILE, BATCH, STEPS, DTYPE, THREADS may be set.
+# DEVICE=cuda: training on a GPU instead (gpu.sh).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 top=$here/../..
 out=$top/build/bench
 mkdir -p "$out"
+case ${DEVICE:-cpu} in cpu) ;; *) exec sh "$here/gpu.sh" ;; esac
 THREADS=${THREADS:-$(nproc)} BATCH=${BATCH:-64} STEPS=${STEPS:-4}
 data=$top/../shared/data/redmix/hard-2k.jsonl
 [ -f "$data" ] || data=$top/pipelines/demo/train.jsonl
