@@ -57,8 +57,10 @@ C_BENCH := $(patsubst t/bench/%.c,$B/t/bench/%,$(wildcard t/bench/*.c))
 # The GPU's code on a simulated GPU (t/cudasim): a library with it, tests of the simulator,
 # and the tests of what computes, again, on device "cuda".
 S := $B/cudasim
-SIM_TESTS := $S/words.t $S/faults.t $S/devices.t \
-             $(patsubst %,$S/t/%.t,ops_attn ops_gemm ops_mem ops_rows ops_threads model steps bilevel cache adapter)
+DEVICE_TESTS := ops_attn ops_gemm ops_mem ops_rows ops_threads model steps bilevel cache adapter
+SIM_TESTS := $(if $(SAN),,$S/words.t $S/faults.t $S/devices.t $(patsubst %,$S/t/%.t,$(DEVICE_TESTS)))
+# On a machine with a GPU they run there as well.
+GPU_TESTS := $(if $(CUDA),$(if $(wildcard /dev/nvidiactl),$(patsubst %,$B/gpu/t/%.t,$(DEVICE_TESTS))))
 SIM_OBJECTS := $(patsubst %.c,$B/%.o,$(filter-out kernels/dev.c,$(wildcard lib/*/*.c kernels/*.c))) \
                $S/kernels/dev.o $(patsubst %,$S/%.o,$(wildcard kernels/*.cu t/cudasim/*.cc))
 SIM_CXXFLAGS := -std=c++17 -O2 -g -Wall -Wextra -Werror -MMD -MP
@@ -105,6 +107,11 @@ $S/devices.t: $S/t/cudasim/devices.o $S/libseal.a
 	$(CC) $(ALL_CFLAGS) -o $@ $< $S/libseal.a $(LIBS) -lstdc++
 $S/t/%.t: $S/t/%.o $S/libseal.a
 	$(CC) $(ALL_CFLAGS) -o $@ $< $S/libseal.a $(LIBS) -lstdc++
+$B/gpu/t/%.o: t/%.c $B/flags
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -DTEST_DEVICE='"cuda"' -c -o $@ $<
+$B/gpu/t/%.t: $B/gpu/t/%.o $B/libseal.a
+	$(CC) $(ALL_CFLAGS) -o $@ $< $B/libseal.a $(LIBS)
 build/linked: FORCE
 	@mkdir -p build
 	@echo '$B' | cmp -s - $@ || echo '$B' > $@
@@ -124,8 +131,8 @@ deps:
 
 check: deps
 	$(MAKE) all tests
-	SAN=$(SAN) CUDA=$(CUDA) OMP_WAIT_POLICY=passive prove --timer -e '' $(C_TESTS) $(SIM_TESTS) t/*.t
-tests: $(C_TESTS) $(SIM_TESTS)
+	SAN=$(SAN) CUDA=$(CUDA) OMP_WAIT_POLICY=passive prove --timer -e '' $(C_TESTS) $(SIM_TESTS) $(GPU_TESTS) t/*.t
+tests: $(C_TESTS) $(SIM_TESTS) $(GPU_TESTS)
 
 quickstart: deps
 	$(MAKE) all
