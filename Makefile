@@ -5,6 +5,7 @@
 #   make quickstart  install, build, fetch a model, run the whole story  [MODEL= ROWS= N=]
 #   make install     programs, man pages, bash completion              [PREFIX= DESTDIR=]
 #   make bench       tables of speed                                   [SEAL_PYTHON=]
+#   make bench DEVICE=cuda  training on a GPU, see t/bench/gpu.sh      [MODEL= SEAL_PYTHON=]
 #   make fuzz        a libFuzzer run of every parser                   [FUZZ_SECONDS=]
 #   make clean
 #
@@ -16,7 +17,9 @@ CFLAGS ?= -O3 -g
 SAN ?=
 # CUDA=1: the programs can also compute on NVIDIA GPUs, from compute capability 8.0 on.
 # Needs NVIDIA's CUDA toolkit (nvcc, cuBLAS); nothing else does.
-CUDA ?=
+CUDA ?= $(if $(filter cuda%,$(DEVICE)),1)
+# make bench: cuda or cuda:N; builds with CUDA=1.
+DEVICE ?=
 NVCC ?= $(or $(shell command -v nvcc),/usr/local/cuda/bin/nvcc)
 NVCCFLAGS ?= -O3 -lineinfo
 PREFIX ?= /usr/local
@@ -56,8 +59,10 @@ C_BENCH := $(patsubst t/bench/%.c,$B/t/bench/%,$(wildcard t/bench/*.c))
 # The GPU's code on a simulated GPU (t/cudasim): a library with it, tests of the simulator,
 # and the tests of what computes, again, on device "cuda".
 S := $B/cudasim
-SIM_TESTS := $(patsubst t/cudasim/%.cu,$S/%.t,$(wildcard t/cudasim/*.cu)) \
-             $(patsubst %,$S/t/%.t,ops_attn ops_gemm ops_mem ops_rows ops_threads model steps bilevel cache adapter)
+DEVICE_TESTS := ops_attn ops_gemm ops_mem ops_rows ops_threads model steps bilevel cache adapter
+SIM_TESTS := $(if $(SAN),,$S/words.t $S/faults.t $S/devices.t $(patsubst %,$S/t/%.t,$(DEVICE_TESTS)))
+# On a machine with a GPU they run there as well.
+GPU_TESTS := $(if $(CUDA),$(if $(wildcard /dev/nvidiactl),$(patsubst %,$B/gpu/t/%.t,$(DEVICE_TESTS))))
 SIM_OBJECTS := $(patsubst %.c,$B/%.o,$(filter-out kernels/dev.c,$(wildcard lib/*/*.c kernels/*.c))) \
                $S/kernels/dev.o $(patsubst %,$S/%.o,$(wildcard kernels/*.cu t/cudasim/*.cc))
 SIM_CXXFLAGS := -std=c++17 -O2 -g -Wall -Wextra -Werror -MMD -MP
@@ -98,10 +103,17 @@ $S/%.cu.o: %.cu $B/flags
 $S/%.o: %.c $B/flags
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -DSEAL_CUDA -DTEST_DEVICE='"cuda"' -c -o $@ $<
-$S/%.t: $S/t/cudasim/%.cu.o $S/libseal.a
+$S/words.t $S/faults.t: $S/%.t: $S/t/cudasim/%.cu.o $S/libseal.a
+	$(CC) $(ALL_CFLAGS) -o $@ $< $S/libseal.a $(LIBS) -lstdc++
+$S/devices.t: $S/t/cudasim/devices.o $S/libseal.a
 	$(CC) $(ALL_CFLAGS) -o $@ $< $S/libseal.a $(LIBS) -lstdc++
 $S/t/%.t: $S/t/%.o $S/libseal.a
 	$(CC) $(ALL_CFLAGS) -o $@ $< $S/libseal.a $(LIBS) -lstdc++
+$B/gpu/t/%.o: t/%.c $B/flags
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -DTEST_DEVICE='"cuda"' -c -o $@ $<
+$B/gpu/t/%.t: $B/gpu/t/%.o $B/libseal.a
+	$(CC) $(ALL_CFLAGS) -o $@ $< $B/libseal.a $(LIBS)
 build/linked: FORCE
 	@mkdir -p build
 	@echo '$B' | cmp -s - $@ || echo '$B' > $@
@@ -121,15 +133,15 @@ deps:
 
 check: deps
 	$(MAKE) all tests
-	SAN=$(SAN) CUDA=$(CUDA) OMP_WAIT_POLICY=passive prove --timer -e '' $(C_TESTS) $(SIM_TESTS) t/*.t
-tests: $(C_TESTS) $(SIM_TESTS)
+	SAN=$(SAN) CUDA=$(CUDA) OMP_WAIT_POLICY=passive prove --timer -e '' $(C_TESTS) $(SIM_TESTS) $(GPU_TESTS) t/*.t
+tests: $(C_TESTS) $(SIM_TESTS) $(GPU_TESTS)
 
 quickstart: deps
 	$(MAKE) all
 	MODEL='$(MODEL)' ROWS='$(ROWS)' N='$(N)' sh pipelines/quickstart.sh
 
 bench: all $(C_BENCH)
-	SEAL_PYTHON='$(SEAL_PYTHON)' sh t/bench/run.sh
+	SEAL_PYTHON='$(SEAL_PYTHON)' DEVICE='$(DEVICE)' MODEL='$(MODEL)' sh t/bench/run.sh
 
 # The library is compiled once for all fuzzers.
 fuzz: $(FUZZERS)

@@ -20,6 +20,7 @@ for f in kernels/*.cu; do
 done > "$TMP/kernels"
 c++filt < "$TMP/kernels" | sed 's/^/# /'
 
+is "$(cut -d' ' -f1 "$TMP/kernels" | sort -u)" "$(grep -l __global__ kernels/*.cu)" "kernels of every file"
 is "$(cut -d' ' -f3 "$TMP/kernels" | sort -u | tr '\n' ' ')" "sm_80 sm_86 sm_90 " "kernels for three targets"
 for t in sm_86 sm_90; do
 	is "$(grep " $t " "$TMP/kernels" | cut -d' ' -f1,2)" "$(grep ' sm_80 ' "$TMP/kernels" | cut -d' ' -f1,2)" \
@@ -33,7 +34,8 @@ like "$(cat "$TMP/ldd")" 'libcublas' "seal-score is linked to cuBLAS"
 is "$(ldd bin/seal-select | grep -c 'libcu')" 0 "seal-select is not"
 
 model=$T/gold/model
-nll() { "$BIN/seal-eval" nll -m "$model" --dtype f32 "$@" "$T/gold/rows.tok"; }
+head -4 pipelines/demo/train.jsonl | "$BIN/seal-tokenize" -q -m "$model" -o "$TMP/rows.tok"
+nll() { "$BIN/seal-eval" nll -m "$model" --dtype f32 "$@" "$TMP/rows.tok"; }
 fails 1 '--device cuda:x: a GPU is cuda or cuda:N' "no number" nll --device cuda:x
 fails 1 '--device cuda:1x: a GPU is cuda or cuda:N' "a number and more" nll --device cuda:1x
 nll --device cpu > "$TMP/cpu" 2> "$TMP/err"

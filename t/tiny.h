@@ -76,6 +76,8 @@ TINY struct tokens *tiny_rows(const json_t *rows)
 	return t;
 }
 
+TINY int on_cpu(void) { return !strcmp(TEST_DEVICE, "cpu"); }
+
 /* threads: 1 for long tests, since threads that wait for each other crawl on a busy machine. */
 TINY struct model *tiny_open(const char *name, const char *dtype, long pass, int threads)
 {

@@ -25,6 +25,7 @@ struct thread { struct wait wait; bool started; int slot; uint3 index; };
 static struct thread threads[MAX_THREADS];
 static int thread_count, gone, at_barrier, barrier_votes, barrier_result;
 static std::vector<int> warp_order, lane_order;
+static int lane_at;                    /* in lane_order, while a warp runs */
 static struct fibre *fibres[MAX_THREADS];
 static int free_slots[MAX_THREADS], free_count = -1;
 static char *stacks;
@@ -78,19 +79,26 @@ static void start_thread(struct thread *t)
 	fibre_start(fibres[t->slot], run_thread, launched->args_bytes);
 }
 
+static void become(int i)
+{
+	now.thread = i;
+	cudasim_thread = threads[i].index;
+	now.stack = stacks + threads[i].slot * STACK;
+}
+
+/* Runs thread i, and others of its warp that it hands over to. */
 static void run_on(int i)
 {
 	struct thread *t = &threads[i];
 
-	now.thread = i;
-	cudasim_thread = t->index;
 	if (!t->started)
 		t->slot = free_slots[--free_count];
-	now.stack = stacks + t->slot * STACK;
+	become(i);
 	if (t->started)
 		fibre_resume(fibres[t->slot]);
 	else
 		start_thread(t);
+	t = &threads[now.thread];
 	now.thread = -1;
 	if (t->wait.kind == wait::GONE)
 		free_slots[free_count++] = t->slot;
@@ -98,9 +106,23 @@ static void run_on(int i)
 
 void wait_here(const struct wait &w)
 {
-	struct thread *t = &threads[now.thread];
+	int i = now.thread, warp = i / 32 * 32;
+	struct thread *t = &threads[i];
 
 	t->wait = w;
+	while (++lane_at < 32) {               /* the next lane, without a turn outside */
+		int next = warp + lane_order[lane_at];
+
+		if (next >= thread_count || threads[next].wait.kind != wait::READY)
+			continue;
+		if (!threads[next].started) {
+			lane_at--;
+			break;
+		}
+		become(next);
+		fibre_change(fibres[t->slot], fibres[threads[next].slot]);
+		return;
+	}
 	fibre_leave(fibres[t->slot]);
 }
 
@@ -189,8 +211,8 @@ static bool run_warp(int warp)
 
 	while (moved) {
 		moved = false;
-		for (int lane : lane_order) {
-			int i = warp * 32 + lane;
+		for (lane_at = 0; lane_at < 32; lane_at++) {
+			int i = warp * 32 + lane_order[lane_at];
 
 			if (i < thread_count && threads[i].wait.kind == wait::READY) {
 				run_on(i);

@@ -9,7 +9,8 @@ namespace cudasim {
 
 #if defined(__x86_64__)
 
-struct fibre { char *stack; void *here, *outside; };
+struct fibre { char *stack; void *here; };
+static void *outside;
 
 /* Saves what a call must keep, leaves its stack at *from, and goes on with that of `to`. */
 extern "C" void cudasim_switch(void **from, void *to);
@@ -34,7 +35,7 @@ asm(".text\n"
     "	ret\n"
     ".size cudasim_switch, .-cudasim_switch\n");
 
-struct fibre *fibre_new(char *stack) { return new fibre{stack, NULL, NULL}; }
+struct fibre *fibre_new(char *stack) { return new fibre{stack, NULL}; }
 
 void fibre_start(struct fibre *f, void (*entry)(), size_t used)
 {
@@ -46,15 +47,17 @@ void fibre_start(struct fibre *f, void (*entry)(), size_t used)
 	for (int i = 0; i < 6; i++)
 		sp[i] = NULL;
 	f->here = sp;
-	cudasim_switch(&f->outside, f->here);
+	cudasim_switch(&outside, f->here);
 }
 
-void fibre_resume(struct fibre *f) { cudasim_switch(&f->outside, f->here); }
-void fibre_leave(struct fibre *f) { cudasim_switch(&f->here, f->outside); }
+void fibre_resume(struct fibre *f) { cudasim_switch(&outside, f->here); }
+void fibre_leave(struct fibre *f) { cudasim_switch(&f->here, outside); }
+void fibre_change(struct fibre *f, struct fibre *to) { cudasim_switch(&f->here, to->here); }
 
 #else
 
-struct fibre { char *stack; ucontext_t here, outside; };
+struct fibre { char *stack; ucontext_t here; };
+static ucontext_t outside;
 
 struct fibre *fibre_new(char *stack)
 {
@@ -71,11 +74,12 @@ void fibre_start(struct fibre *f, void (*entry)(), size_t used)
 	f->here.uc_stack.ss_size = STACK - GUARD - (used + 15) / 16 * 16;
 	f->here.uc_link = NULL;
 	makecontext(&f->here, entry, 0);
-	swapcontext(&f->outside, &f->here);
+	swapcontext(&outside, &f->here);
 }
 
-void fibre_resume(struct fibre *f) { swapcontext(&f->outside, &f->here); }
-void fibre_leave(struct fibre *f) { swapcontext(&f->here, &f->outside); }
+void fibre_resume(struct fibre *f) { swapcontext(&outside, &f->here); }
+void fibre_leave(struct fibre *f) { swapcontext(&f->here, &outside); }
+void fibre_change(struct fibre *f, struct fibre *to) { swapcontext(&f->here, &to->here); }
 
 #endif
 

@@ -25,7 +25,7 @@ enum : size_t {
 };
 enum state : uint8_t { NOTHING, BLANK, WRITTEN, FREED };     /* of a byte */
 
-/* memory.cc */
+/* memory.cc; touch.cc has the accesses of kernels */
 struct access { uint32_t time; uint16_t thread, atomic; };   /* time 0: none */
 struct record {
 	struct access write;
@@ -51,6 +51,9 @@ void device_must(const char *what, const void *, size_t bytes, bool written);
 void device_written(void *, size_t bytes);
 void space_open();                     /* until space_shut, host code can reach the card's memory */
 void space_shut();
+extern size_t opened;                  /* how often */
+/* What is wrong with an access to these, and at which byte first; NULL: nothing. */
+const char *trouble(const char *, size_t bytes, bool must_be_written, const char **first);
 void describe(char *text, size_t n, const void *);           /* where an address lies */
 size_t device_memory();                /* bytes that the card has */
 size_t env_number(const char *name, size_t otherwise);
@@ -95,7 +98,12 @@ struct fibre *fibre_new(char *stack);
 /* From outside of all: run entry from the start, with `used` bytes at the stack's top taken. */
 void fibre_start(struct fibre *, void (*entry)(), size_t used);
 void fibre_resume(struct fibre *);
-void fibre_leave(struct fibre *);      /* from inside: back to where it was started or resumed */
+void fibre_leave(struct fibre *);      /* from inside: back outside */
+void fibre_change(struct fibre *, struct fibre *to);  /* from inside: into another, started before */
+
+/* card.cc */
+cudaError_t failed(cudaError_t);       /* remembers it */
+void check_launch(const struct launch_args &);
 
 /* runtime.cc */
 void enqueue(cudaStream_t, std::function<void()>);
