@@ -51,7 +51,7 @@ jq -c '. + {id: (.id // empty)}' "$ROWS_FILE" | head -n $((BATCH * STEPS)) |
 for f in "$folder"/*.safetensors; do
 	n=$(od -An -tu8 -N8 "$f" | tr -d ' ')
 	tail -c +9 "$f" | head -c "$n"
-done | jq -s --slurpfile config "$MODEL/config.json" '
+done | jq -s --slurpfile config "$folder/config.json" '
 	$config[0] as $c | map(to_entries[] | select(.value.shape | length == 2) | {key, n: (.value.shape | .[0] * .[1])})
 	| (map(select(.key | test("lm_head|embed_out")) | .n) | add // ($c.vocab_size * $c.hidden_size)) as $head
 	| {head: $head, body: (map(select(.key | test("embed|lm_head|wte") | not) | .n) | add),
