@@ -1,5 +1,5 @@
 #!/bin/sh
-# memory.t - the plan of a run's memory, --max-memory, long rows, threads
+# plan.t - the plan of a run's memory, --max-memory, long rows, threads
 . "$(dirname "$0")/tap.sh"
 cd "$TMP" || exit 1
 G=$T/gold
