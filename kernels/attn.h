@@ -34,6 +34,7 @@ static inline struct task task_of(const struct spans *s, const struct heads *h, 
 	struct task t = {h, h->q / h->kv, h->dim, round_up(h->dim, LANES), head, s->q[row],
 	                 s->q[row + 1] - s->q[row], s->k[row], s->len[row], queries_a_tile(h), 0};
 
+	t.tile = min_long(t.tile, max_long(1, t.queries));
 	t.lanes = round_up(t.tile * t.group, LANES);
 	return t;
 }
@@ -67,10 +68,26 @@ static inline void put(struct mat m, long i, long j, long n, const float *x)
 		store(m, i, j, n, x);
 }
 
+/* y [n x wide] = n rows of x, dim of their columns, then zeros */
+HOT static void widen_rows(float *y, const uint16_t *x, long ld, long n, long dim, long wide)
+{
+	for (long r = 0; r < n; r++, x += ld, y += wide) {
+#pragma omp simd
+		for (long j = 0; j < dim; j++)
+			y[j] = element(x, j, BF16);
+		for (long j = dim; j < wide; j++)
+			y[j] = 0;
+	}
+}
+
 /* y [n x wide] = keys or values j.., n of them. */
 static inline void fetch_keys(float *y, struct mat m, long j, long n, const struct task *t)
 {
-	for (long r = 0; r < n; r++)
+	long column = t->head * t->h->kv_stride;
+
+	if (m.type == BF16)
+		widen_rows(y, at(m, t->k + j, column), m.ld, n, t->dim, t->wide);
+	for (long r = 0; r < n && m.type == F32; r++)
 		fetch(y + r * t->wide, m, t->k + j + r, t->head * t->h->kv_stride, t);
 }
 

@@ -132,6 +132,7 @@ const void *cpu_adopt(struct dev *, const void *host, size_t bytes);
 void cpu_disown(struct dev *, const void *);
 size_t cpu_room(struct dev *, enum dtype, struct heads, long longest, const int sizes[2]);
 size_t products_room(enum dtype, const int sizes[2]);
+size_t cpu_spare(struct dev *);
 void cpu_copy(struct dev *, struct mat y, struct mat x);
 void cpu_gemm(struct dev *, struct mat c, struct mat a, int ta, struct mat b, int tb, float alpha,
               float beta);
@@ -161,6 +162,9 @@ void cpu_adamw(struct dev *, float *p, const float *g, float *m, float *v, long 
 
 /* c = alpha a b' + beta c, one row */
 void row_product(struct dev *, struct mat c, struct mat a, struct mat b, float alpha, float beta);
+/* The same with at most FEW rows; 0 where another is as fast. */
+enum { FEW = 64 };
+int few_product(struct dev *, struct mat c, struct mat a, struct mat b, float alpha, float beta);
 void products_close(struct products *);
 int bf16_is_fast(void);
 

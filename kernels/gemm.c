@@ -329,6 +329,8 @@ void cpu_gemm(struct dev *d, struct mat c, struct mat a, int ta, struct mat b, i
 		return;
 	if (!(ta ? a.rows : a.cols) || alpha == 0)
 		scale_all(c, beta);
+	else if (!ta && tb && few_product(d, c, a, b, alpha, beta))
+		return;
 	else if (c.rows == 1 && !ta && tb)
 		row_product(d, c, a, b, alpha, beta);
 	else if (a.type == F32 && c.type == BF16)

@@ -140,12 +140,15 @@ static void check_refusals(void)
 	broken_config("alpha_pattern", "{\"q_proj\": 8}", "alpha_pattern");
 	broken_config("layers_to_transform", "[0]", "layers_to_transform");
 	broken_config("bias", "\"all\"", "bias");
+	broken_config("bias", "7", "bias");
 	broken_config("r", "0", "adapter_config.json");
 	broken_config("r", "8", "adapter_model.safetensors");
 	broken_config("lora_alpha", "\"much\"", "adapter_config.json");
 	broken_config("target_modules", "[\"embed_tokens\"]", "embed_tokens");
 	broken_config("target_modules", "[]", "target_modules");
 	broken_config("target_modules", "7", "target_modules");
+	broken_config("target_modules", "[\"q_proj\", 7]", "target_modules");
+	broken_config("target_modules", "[\"q_proj,v_proj\"]", "target_modules");
 	broken_config("target_modules", "[\"q_proj\"]", "adapter_model.safetensors");
 
 	tensors_open(&t, GOLD "tiny-llama-lora/adapter_model.safetensors");

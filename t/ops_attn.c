@@ -255,7 +255,7 @@ int main(void)
 	static const int with_empty[] = {0, 5, 0, 3, -1}, none[] = {-1};
 	static const int next[] = {1, 3, 40, -1}, cached[] = {70, 3, 161, -1};
 
-	open_device("cpu", 0);
+	open_device(0);
 	check("short rows", heads(3, 3, 16, 0, 0), short_rows, short_rows, 1);
 	check("grouped", heads(9, 3, 64, 0, 0), long_rows, long_rows, 1);
 	check("odd dim, gaps", heads(4, 2, 37, 5, 0), short_rows, short_rows, 1);

@@ -3,11 +3,14 @@
 
 static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
 
-static void check_norm(enum dtype type, long rows, long cols, int rms, int with_bias, int with_grads)
+static void check_norm(enum dtype type, long rows, long cols, int aligned, int rms, int with_bias,
+                       int with_grads)
 {
-	struct mat x = host_mat(F32, rows, cols, 3, 2), gain = host_mat(F32, 1, cols, 0, 1);
-	struct mat bias = host_mat(F32, 1, cols, 0, 1), dy = host_mat(type, rows, cols, 1, 1);
-	struct mat dx = host_mat(F32, rows, cols, 2, 1), y = host_mat(type, rows, cols, 5, 1);
+	struct mat x = host_mat(F32, rows, cols, gap_for(cols, 3, aligned), 2);
+	struct mat dx = host_mat(F32, rows, cols, gap_for(cols, 2, aligned), 1);
+	struct mat dy = host_mat(type, rows, cols, gap_for(cols, 1, aligned), 1);
+	struct mat y = host_mat(type, rows, cols, gap_for(cols, 5, aligned), 1);
+	struct mat gain = host_mat(F32, 1, cols, 0, 1), bias = host_mat(F32, 1, cols, 0, 1);
 	struct mat dgain = host_mat(F32, 1, cols, 0, 1), dbias = host_mat(F32, 1, cols, 0, 1);
 	struct ref wy = ref_new(rows, cols), wdx = ref_of(dx), wdg = ref_of(dgain);
 	struct ref wdb = ref_of(dbias), wstat = ref_new(2, rows);
@@ -231,13 +234,14 @@ static void check_adamw(long n, double clip, double decay)
 
 int main(void)
 {
-	open_device("cpu", 0);
+	open_device(0);
 	for (int type = F32; type <= BF16; type++) {
 		for (int rms = 0; rms < 2; rms++) {
-			check_norm(type, 1, 1, rms, 1, 1);
-			check_norm(type, 37, 576, rms, 1, 1);
-			check_norm(type, 5, 1030, rms, 0, 1);
-			check_norm(type, 3, 17, rms, 0, 0);
+			check_norm(type, 1, 1, 0, rms, 1, 1);
+			check_norm(type, 37, 576, 1, rms, 1, 1);
+			check_norm(type, 5, 1030, 0, rms, 0, 1);
+			check_norm(type, 3, 17, 1, rms, 0, 0);
+			check_norm(type, 2, 5003, 1, rms, 1, 0);
 		}
 		for (enum act act = GELU; act <= SILU_GATE; act++) {
 			check_act(act, type, 5, 1030, 1);

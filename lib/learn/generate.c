@@ -40,6 +40,7 @@ struct generation {
 	int32_t eos, stop;
 	struct answer answer[GROUP];
 	int n;
+	long beyond;                   /* rows whose answer went past the model's context */
 };
 
 /* One token more for each of the rows that were fed. */
@@ -99,10 +100,13 @@ static void answer_group(struct generation *g)
 
 static void write_group(struct generation *g, struct zout *out)
 {
+	long context = model_config(g->model)->context;
+
 	for (int i = 0; i < g->n; i++) {
 		struct answer *a = &g->answer[i];
 		struct buf text = {0};
 
+		g->beyond += context && a->ids.n > context;
 		tokenizer_decode(g->tokenizer, a->ids.p + a->prompt, a->ids.n - a->prompt, 0, 0, &text);
 		json_object_set_new(a->out, "output", json_repaired(text.p, text.n));
 		json_write_line(out, a->out);
@@ -196,6 +200,9 @@ void generate_rows(struct model *m, struct adapter *a, const struct tokenizer *t
 	if (g.n)
 		answer_group(&g);
 	write_group(&g, out);
+	if (g.beyond)
+		warn("answers beyond the %ld positions that the model was made for: %ld", model_config(m)->context,
+		     g.beyond);
 	progress_close(p);
 	rows_close(rows);
 	fates_close(fates, 0);

@@ -174,7 +174,7 @@ void score_write(const struct scoring *s, const struct score_opts *o, const json
 		id.n = 0;
 		buf_add(&id, r.id, r.id_n);
 		row.id = id.p;
-		scores_put(out, &row);
+		scores_add(out, &row);
 	}
 	buf_free(&id);
 }

@@ -167,12 +167,27 @@ static int window(struct config *c, const json_t *j, struct fault *f)
 	return 0;
 }
 
+static int check_json(const json_t *j, struct fault *f)
+{
+	static const struct json_key key[] = {
+		{"model_type", 't'}, {"hidden_act", 't'}, {"vocab_size", 'w'}, {"hidden_size", 'w'},
+		{"num_hidden_layers", 'w'}, {"intermediate_size", 'w'}, {"num_attention_heads", 'w'},
+		{"num_key_value_heads", 'w'}, {"head_dim", 'w'}, {"sliding_window", 'w'}, {"max_position_embeddings", 'w'},
+		{"partial_rotary_factor", 'n'}, {"rotary_pct", 'n'}, {"rms_norm_eps", 'n'}, {"layer_norm_eps", 'n'},
+		{"use_parallel_residual", 'f'}, {"tie_word_embeddings", 'f'}, {"use_sliding_window", 'f'}, {0}
+	};
+
+	return json_is_object(j) ? json_check(j, key, f) : fault(f, "is not an object");
+}
+
 int config_json(struct config *c, const json_t *j, struct fault *f)
 {
 	const char *type = json_text(j, "model_type", "");
 	double share;
 
 	memset(c, 0, sizeof *c);
+	if (check_json(j, f))
+		return -1;
 	for (c->family = families; c->family->name && strcmp(c->family->name, type); c->family++)
 		;
 	if (!c->family->name)
@@ -185,9 +200,11 @@ int config_json(struct config *c, const json_t *j, struct fault *f)
 	c->heads.kv = (int)json_long(j, "num_key_value_heads", c->heads.q);
 	if (c->heads.q > 0)
 		c->heads.dim = (int)json_long(j, "head_dim", c->dim / c->heads.q);
+	c->head = c->family->head;
 	share = json_number(rope_parameters(j), "partial_rotary_factor",
 	                    json_number(j, "partial_rotary_factor", json_number(j, "rotary_pct", c->family->rms ? 1 : .25)));
 	c->parallel = c->family->rms ? 0 : json_flag(j, "use_parallel_residual", 1);
+	c->context = json_long(j, "max_position_embeddings", 0);
 	c->tied = json_flag(j, "tie_word_embeddings", 0);
 	c->eps = (float)json_number(j, c->family->rms ? "rms_norm_eps" : "layer_norm_eps", 1e-5);
 	if (activation(c, json_text(j, "hidden_act", c->family->rms ? "silu" : "gelu"), f) || window(c, j, f) || settle(c, share, f))
@@ -211,6 +228,29 @@ static double metadata_real(const struct gguf *g, const char *arch, const char *
 	return gguf_real(g, name, otherwise);
 }
 
+/* A list, as of models whose layers differ, or text would count as missing. */
+static int check_gguf(const struct gguf *g, const char *arch, struct fault *f)
+{
+	static const char *const number[] = {
+		"vocab_size", "embedding_length", "block_count", "feed_forward_length", "context_length",
+		"attention.head_count", "attention.head_count_kv", "attention.key_length", "attention.sliding_window",
+		"attention.layer_norm_rms_epsilon", "attention.layer_norm_epsilon", "use_parallel_residual",
+		"rope.dimension_count", "rope.freq_base", "rope.scaling.factor", "rope.scaling.original_context_length",
+		"rope.scaling.attn_factor", NULL
+	};
+	char name[96];
+
+	for (int i = 0; number[i]; i++) {
+		const struct gguf_value *v;
+
+		snprintf(name, sizeof name, "%s.%s", arch, number[i]);
+		v = gguf_find(g, name);
+		if (v && (v->kind == GGUF_TEXT || v->kind == GGUF_ARRAY))
+			return fault(f, "%s is not a number", name);
+	}
+	return 0;
+}
+
 int config_gguf(struct config *c, const struct gguf *g, struct fault *f)
 {
 	const struct gguf_value *arch = gguf_find(g, "general.architecture");
@@ -228,6 +268,8 @@ int config_gguf(struct config *c, const struct gguf *g, struct fault *f)
 	if (!c->family->name)
 		return unknown(f, "general.architecture", type);
 	a = c->family->gguf;
+	if (check_gguf(g, a, f))
+		return -1;
 	c->vocab = metadata(g, a, "vocab_size", tokens ? tokens->count : 0);
 	c->dim = metadata(g, a, "embedding_length", 0);
 	c->layers = metadata(g, a, "block_count", 0);
@@ -239,7 +281,9 @@ int config_gguf(struct config *c, const struct gguf *g, struct fault *f)
 	seen = metadata(g, a, "attention.sliding_window", 0);
 	c->heads.window = seen > 0 && seen < LONGEST ? (int)seen : 0;
 	c->parallel = c->family->rms ? 0 : (int)metadata(g, a, "use_parallel_residual", 1);
+	c->context = metadata(g, a, "context_length", 0);
 	c->tied = !gguf_tensor(g, "output.weight");
+	c->head = c->family->head;
 	c->eps = (float)metadata_real(g, a, c->family->rms ? "attention.layer_norm_rms_epsilon"
 	                                                   : "attention.layer_norm_epsilon", 1e-5);
 	if (activation(c, c->family->rms ? "silu" : "gelu", f))

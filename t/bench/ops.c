@@ -103,6 +103,11 @@ static void gemms(enum dtype t)
 	gemm("lora db", DIM, 16, TOKENS, 1, 0, t, F32, 1, 1, 0);
 	gemm("lora da", 32, DIM, TOKENS, 1, 0, t, F32, 1, 1, 0);
 	gemm("lora dx", TOKENS, DIM, 32, 0, 0, t, t, 1, 1, 0);
+	for (long m = 4; m <= 128; m *= 2) {
+		gemm("few rows", m, 2 * WIDE, DIM, 0, 1, t, t, 1, 0, 0);
+		gemm("few rows", m, DIM, WIDE, 0, 1, t, F32, 1, 1, 0);
+		gemm("few rows", m, VOCAB, DIM, 0, 1, t, F32, 1, 0, 0);
+	}
 	gemm("one row", 1, QKV, DIM, 0, 1, t, t, 1, 0, 0);
 	gemm("one row", 1, 2 * WIDE, DIM, 0, 1, t, t, 1, 0, 0);
 	gemm("one row", 1, DIM, WIDE, 0, 1, t, F32, 1, 1, 0);
