@@ -6,6 +6,8 @@
 #include "places.h"
 #include "tokens.h"
 
+enum { SHARE = 1 << 20 };               /* ids that are compared at a time */
+
 /* Memory grows with what is really there, not with what a header claims. */
 static void read_exactly(struct zin *z, struct buf *b, size_t n)
 {
@@ -166,16 +168,33 @@ static _Noreturn void refuse(const struct tokens *t, uint64_t hash)
 	    row[0] + 1, row[1] + 1);
 }
 
+/* By the hashes of the ids, a share of them at a time, so that the memory for it stays
+ * small however many there are. */
 static void refuse_duplicates(const struct tokens *t)
 {
-	uint64_t *hash = xalloc(t->rows * sizeof *hash);
+	long shares = 1 + t->rows / SHARE, room = 0;
+	uint64_t *hash = NULL;
 
-	for (long i = 0; i < t->rows; i++)
-		hash[i] = id_hash(t, i);
-	qsort(hash, t->rows, sizeof *hash, by_value);
-	for (long i = 1; i < t->rows; i++)
-		if (hash[i] == hash[i - 1])
-			refuse(t, hash[i]);
+	for (long share = 0; share < shares; share++) {
+		long n = 0;
+
+		for (long i = 0; i < t->rows; i++) {
+			uint64_t h = id_hash(t, i);
+
+			if ((long)(h % shares) != share)
+				continue;
+			if (n == room) {
+				room = room * 3 / 2 + 1024;
+				hash = xrealloc(hash, room * sizeof *hash);
+			}
+			hash[n++] = h;
+		}
+		if (n)
+			qsort(hash, n, sizeof *hash, by_value);
+		for (long i = 1; i < n; i++)
+			if (hash[i] == hash[i - 1])
+				refuse(t, hash[i]);
+	}
 	free(hash);
 }
 

@@ -1,6 +1,7 @@
 /* plan.c - see plan.h. */
 #include "plan.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -55,7 +56,7 @@ static size_t plan_passes(struct plan *p, const struct model *m, const struct de
 
 int plan_make(struct plan *p, const struct model *m, const struct demand *d)
 {
-	size_t limit = p->limit + (m->dev->apart ? 0 : d->mapped), least;
+	size_t limit = p->limit + (m->dev->apart ? 0 : d->mapped), least, smallest = SIZE_MAX;
 
 	p->layers = (int)m->config.layers;
 	plan_fixed(p, m, d);
@@ -70,11 +71,15 @@ int plan_make(struct plan *p, const struct model *m, const struct demand *d)
 		if (m->dev->op->room)
 			p->bytes[MEMORY_DEVICE] = m->dev->op->room(m->dev, m->type, m->config.heads, d->longest, p->sizes);
 		least = plan_passes(p, m, d, 1);
+		if (p->total < smallest)
+			smallest = p->total;
 		if (p->total <= limit || p->pass <= SHORTEST || p->pass <= d->longest)
 			break;
 	}
-	if (p->total > limit)
+	if (p->total > limit) {
+		p->total = smallest;
 		return -1;
+	}
 	if (p->largest[1])
 		plan_passes(p, m, d, work_keeps(m, d->theta, p->largest[1], 1, limit - p->total + least));
 	return 0;

@@ -41,7 +41,7 @@ struct plan {
 };
 
 /* The plan within plan->limit: all blocks' activations, else as many as fit, else
- * shorter passes.  -1 when even the least, then planned, is over it. */
+ * shorter passes.  -1 when even the least, which total then says, is over it. */
 int plan_make(struct plan *, const struct model *, const struct demand *);
 /* Would it? */
 int model_fits(const struct model *, const struct demand *);
