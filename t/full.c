@@ -17,7 +17,7 @@ struct test {
 	const float *start;             /* theta before the steps */
 	double most;                    /* the largest relative difference so far */
 	int tensors;
-	const char *worst;
+	char worst[160];
 };
 
 static void differs(struct test *t, double got, double want, double scale, const struct wanted *w)
@@ -27,7 +27,7 @@ static void differs(struct test *t, double got, double want, double scale, const
 	if (off <= t->most)
 		return;
 	t->most = off;
-	t->worst = xstrdup(w->hf);
+	snprintf(t->worst, sizeof t->worst, "%s", w->hf);
 }
 
 static double norm_of(const float *x, const float *less, long n)
@@ -75,7 +75,7 @@ static void each(struct test *t, struct net *net, net_fn *f, const json_t *gold,
 {
 	t->gold = gold;
 	t->most = t->tensors = 0;
-	t->worst = "";
+	*t->worst = 0;
 	net_each(net, model_config(t->model), F32, f, t);
 	ok(t->tensors == (int)json_object_size(gold), "%s: %s of %d tensors of %zu", t->name, what, t->tensors,
 	   json_object_size(gold));

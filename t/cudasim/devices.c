@@ -22,7 +22,7 @@ static struct end run(const char *device, const char *name, int algorithm, const
 {
 	struct compute_opts compute = COMPUTE_DEFAULTS;
 	struct train_opts opts = TRAIN_DEFAULTS;
-	long *visits = xzalloc(data->rows, sizeof *visits), *last = xzalloc(data->rows, sizeof *last);
+	int32_t *visits = xzalloc(data->rows, sizeof *visits), *last = xzalloc(data->rows, sizeof *last);
 	long *row = xalloc(data->rows * sizeof *row);
 	struct bilevel b = {.safe = safe, .data = data, .opts = &opts, .visits = visits, .last = last, .gamma = 0.4};
 	char *lora = xprintf("%s-lora", name);
