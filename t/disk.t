@@ -1,5 +1,5 @@
 #!/bin/sh
-# full.t - a full disk, a failing one and a closed stdout are errors of every program, and leave no output
+# disk.t - a full disk, a failing one and a closed stdout are errors of every program, and leave no output
 . "$(dirname "$0")/tap.sh"
 cd "$TMP" || exit 1
 cp -rL "$T/gold/model" model
