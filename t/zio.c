@@ -269,7 +269,7 @@ static void terminal(void)
 
 static void write_folder(void) { zout_open(".", 0); }
 static void write_nowhere(void) { zout_open("no/where", 0); }
-static struct zin *input;                /* kept, so that it is no leak */
+static struct zin *volatile input;       /* kept, so that it is no leak */
 
 static void write_input(void) { input = zin_open("lines"); zout_open("./lines", 0); }
 static void write_read(void) { zin_close(zin_open("lines")); zout_open("lines", 0); }
