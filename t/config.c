@@ -1,6 +1,7 @@
 /* config.c - what config.json says of families, windows and rotary scaling, and
  * what of it is refused. */
 #include <math.h>
+#include <stdlib.h>
 
 #include "../lib/model/config.h"
 #include "tap.h"
@@ -62,11 +63,25 @@ static void refusals(void)
 	refused("\"llama\"", ",\"rope_scaling\":{\"type\":7}", "\"type\" is not text");
 	refused("\"llama\"", ",\"rope_scaling\":{\"type\":\"linear\",\"factor\":\"2\"}", "\"factor\" is not a number");
 	refused("\"llama\"", ",\"rope_scaling\":{\"type\":\"linear\",\"factor\":1e-320}", "frequency of pair 0 is not finite");
+	refused("\"llama\"", ",\"head_dim\":4294967304", "4 heads of -1 over 2 key heads");
 	refused("\"llama\"", ",\"rms_norm_eps\":\"1e-6\"", "\"rms_norm_eps\" is not a number");
 	refused("\"llama\"", ",\"tie_word_embeddings\":\"yes\"", "\"tie_word_embeddings\" is not true or false");
 	refused("\"mistral\"", ",\"sliding_window\":\"none\"", "\"sliding_window\" is not a whole number");
 	refused("\"llama\"", ",\"rope_theta\":-1", "rotary base -1");
 	refused("\"llama\"", ",\"head_dim\":1024", "1024 rotary columns a head");
+}
+
+/* A file that a fuzzer found. */
+static void broken(const char *name, const char *said)
+{
+	char *path = xprintf("t/broken/config-%s.json", name);
+	json_t *j = json_read_file(path);
+	struct config c;
+	struct fault why = {0};
+
+	ok(config_json(&c, j, &why) && strstr(why.text, said), "%s: \"%s\"", path, why.text);
+	json_decref(j);
+	free(path);
 }
 
 static void windows(void)
@@ -145,6 +160,7 @@ int main(void)
 	die_name("config.t");
 	refusals();
 	gguf_refusals();
+	broken("rotary-share", "rotary columns: 1e+306 of a head's");
 	windows();
 	rotary();
 	return tap_done();

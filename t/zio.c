@@ -269,7 +269,9 @@ static void terminal(void)
 
 static void write_folder(void) { zout_open(".", 0); }
 static void write_nowhere(void) { zout_open("no/where", 0); }
-static void write_input(void) { zin_open("lines"); zout_open("./lines", 0); }
+static struct zin *volatile input;       /* kept, so that it is no leak */
+
+static void write_input(void) { input = zin_open("lines"); zout_open("./lines", 0); }
 static void write_read(void) { zin_close(zin_open("lines")); zout_open("lines", 0); }
 static void read_output(void) { zout_open("lines", 0); zin_open("lines"); }
 static void map_output(void) { size_t n; zout_open("lines", 0); zio_map("lines", &n); }
@@ -277,7 +279,7 @@ static void map_output(void) { size_t n; zout_open("lines", 0); zio_map("lines",
 static void write_stdin(void)
 {
 	dup2(open("lines", O_RDONLY), 0);
-	zin_open("-");
+	input = zin_open("-");
 	dup2(open("lines", O_WRONLY | O_APPEND), 1);
 	zout_open("-", 0);
 }

@@ -108,6 +108,8 @@ static int settle(struct config *c, double rotary_share, struct fault *f)
 		             c->vocab, c->dim, c->layers, c->ffn);
 	if (h->q < 1 || h->kv < 1 || h->q % h->kv || h->dim < 1 || h->dim > 4096 || (long)h->q * h->dim > most)
 		return fault(f, "%d heads of %d over %d key heads: not an attention's sizes", h->q, h->dim, h->kv);
+	if (!(rotary_share > 0 && rotary_share <= 1))
+		return fault(f, "rotary columns: %g of a head's", rotary_share);
 	c->rotary = (int)(h->dim * rotary_share);
 	if (c->rotary < 2 || c->rotary > h->dim || c->rotary % 2)
 		return fault(f, "rotary columns: %d of a head's %d", c->rotary, h->dim);
@@ -167,6 +169,9 @@ static int window(struct config *c, const json_t *j, struct fault *f)
 	return 0;
 }
 
+/* A count of heads, or -1 for what is none. */
+static int heads(long n) { return n > 0 && n <= 1 << 24 ? (int)n : -1; }
+
 static int check_json(const json_t *j, struct fault *f)
 {
 	static const struct json_key key[] = {
@@ -196,10 +201,10 @@ int config_json(struct config *c, const json_t *j, struct fault *f)
 	c->dim = json_long(j, "hidden_size", 0);
 	c->layers = json_long(j, "num_hidden_layers", 0);
 	c->ffn = json_long(j, "intermediate_size", 0);
-	c->heads.q = (int)json_long(j, "num_attention_heads", 0);
-	c->heads.kv = (int)json_long(j, "num_key_value_heads", c->heads.q);
+	c->heads.q = heads(json_long(j, "num_attention_heads", 0));
+	c->heads.kv = heads(json_long(j, "num_key_value_heads", c->heads.q));
 	if (c->heads.q > 0)
-		c->heads.dim = (int)json_long(j, "head_dim", c->dim / c->heads.q);
+		c->heads.dim = heads(json_long(j, "head_dim", c->dim / c->heads.q));
 	c->head = c->family->head;
 	share = json_number(rope_parameters(j), "partial_rotary_factor",
 	                    json_number(j, "partial_rotary_factor", json_number(j, "rotary_pct", c->family->rms ? 1 : .25)));
@@ -274,10 +279,10 @@ int config_gguf(struct config *c, const struct gguf *g, struct fault *f)
 	c->dim = metadata(g, a, "embedding_length", 0);
 	c->layers = metadata(g, a, "block_count", 0);
 	c->ffn = metadata(g, a, "feed_forward_length", 0);
-	c->heads.q = (int)metadata(g, a, "attention.head_count", 0);
-	c->heads.kv = (int)metadata(g, a, "attention.head_count_kv", c->heads.q);
+	c->heads.q = heads(metadata(g, a, "attention.head_count", 0));
+	c->heads.kv = heads(metadata(g, a, "attention.head_count_kv", c->heads.q));
 	if (c->heads.q > 0)
-		c->heads.dim = (int)metadata(g, a, "attention.key_length", c->dim / c->heads.q);
+		c->heads.dim = heads(metadata(g, a, "attention.key_length", c->dim / c->heads.q));
 	seen = metadata(g, a, "attention.sliding_window", 0);
 	c->heads.window = seen > 0 && seen < LONGEST ? (int)seen : 0;
 	c->parallel = c->family->rms ? 0 : (int)metadata(g, a, "use_parallel_residual", 1);

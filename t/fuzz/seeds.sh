@@ -32,7 +32,7 @@ words() {
 }
 
 case $target in
-config) each t/gold/*/config.json ;;
+config) each t/gold/*/config.json t/broken/config-*.json ;;
 csv) for f in t/fuzz/samples/*.csv; do one "$f" "$(basename "$f")"; done ;;
 gguf) each t/broken/gguf-* t/gold/tok-*.gguf t/gold/tiny-llama3.gguf ;;
 json) each t/gold/*/config.json t/gold/*/tokenizer_config.json; lines pipelines/demo/train.jsonl 20 ;;
