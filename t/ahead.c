@@ -83,6 +83,7 @@ static void lines(const char *path, int flags)
 	ok(same == all && !zin_line(b, &m, &raw_b), "the same lines of a %s file", flags ? "zstd" : "plain");
 	zin_close(a);
 	zin_close(b);
+	unlink(path);
 }
 
 int main(void)
@@ -99,6 +100,5 @@ int main(void)
 	early();
 	lines(path, ZOUT_PLAIN);
 	lines(path, ZOUT_ZSTD);
-	unlink(path);
 	return tap_done();
 }
