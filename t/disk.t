@@ -84,7 +84,7 @@ fi
 
 # with pipefail, the first program that failed tells too
 if command -v bash > /dev/null; then
-	awk 'BEGIN {while (i++ < 20000) print "{\"id\":" i ",\"prompt\":\"What is this?\",\"response\":\"A row of words.\"}"}' > large.jsonl
+	awk 'BEGIN {while (i++ < 20000) print "{\"id\":" i ",\"prompt\":\"What is this?\",\"completion\":\"A row of words.\"}"}' > large.jsonl
 	bash -c 'set -o pipefail; "$0" -q -j 1 -m model --json large.jsonl | head -c 100 > part; exit $?' "$BIN/seal-tokenize"; is $? 141 "a reader that left: SIGPIPE, with pipefail"
 	bash -c 'set -o pipefail; (head -c 1000 many.jsonl; kill -9 $BASHPID) | "$0" -q -j 1 -m model -o new 2> err; exit $?' "$BIN/seal-tokenize" 2> killed
 	is "$? $(ls new 2> err)" "1 " "plain rows cut within a line"
