@@ -13,6 +13,7 @@ xxhash.h libxxhash-dev
 nettle/sha2.h nettle-dev
 oneapi/dnnl/dnnl.h libdnnl-dev"
 tools="gcc gcc
+g++ g++
 prove perl
 zstd zstd
 jq jq

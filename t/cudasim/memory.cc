@@ -130,6 +130,15 @@ void *device_alloc(size_t bytes)
 	return space + at;
 }
 
+/* Gives the whole pages between back to the system. */
+static void forget(void *from, void *to)
+{
+	uintptr_t first = ((uintptr_t)from + 4095) & -4096, last = (uintptr_t)to & -4096;
+
+	if (last > first)
+		madvise((void *)first, last - first, MADV_DONTNEED);
+}
+
 void device_free(void *p)
 {
 	auto b = blocks.find((char *)p - space);
@@ -142,10 +151,9 @@ void device_free(void *p)
 	b->second.freed = true;
 	live.erase(b->first);
 	device_used -= b->second.bytes;
-	uintptr_t first = ((uintptr_t)p + 4095) & -4096, last = ((uintptr_t)p + b->second.bytes) & -4096;
 	memset(states + b->first, FREED, b->second.bytes);
-	if (last > first)
-		madvise((void *)first, last - first, MADV_DONTNEED);
+	forget(p, (char *)p + b->second.bytes);
+	forget(&records[b->first / 2], &records[(b->first + b->second.bytes) / 2]);
 }
 
 /* "4 bytes past the end of 100 bytes of device memory" */
