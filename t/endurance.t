@@ -40,10 +40,10 @@ killed() {
 	is "$(ls -A ck | wc -l)" 2 "$name: two checkpoints stay, and nothing unfinished"
 	rm -rf whole.kept
 }
-killed seal-lora-train 12 tuned "$BIN/seal-lora-train" -q -j 1 -m model --lr 1e-3 -b 8 -o tuned --force --epochs 40 \
+killed seal-lora-train 12 tuned "$BIN/seal-lora-train" -q -j 1 -m model --lr 1e-3 -b 8 -o tuned --force --epochs 100 \
 	--schedule cosine --warmup 9 train.tok
 killed seal-score 8 theta "$BIN/seal-score" -q -j 1 -m model --safe safe.tok --lr 1e-3 -b 8 --plain --algorithm 1 \
-	--selector-optim adam --epochs 30 --gamma-step 0.01 --force --save-adapter theta train.tok
+	--selector-optim adam --epochs 60 --gamma-step 0.005 --force --save-adapter theta train.tok
 
 # --force: at no moment is there neither the old folder nor the new one.
 "$BIN/seal-lora-train" -q -j 1 -m model -b 8 --max-steps 1 -o there train.tok
