@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../lib/learn/evaluate.h"
+#include "../lib/learn/budget.h"
 #include "../lib/learn/generate.h"
 #include "../lib/learn/train.h"
 
@@ -83,17 +84,19 @@ static void detect(int argc, char **argv)
 
 struct model_opts { const char *model, *adapter; int per_token; };
 
-/* The model and the adapter (NULL without -a) that nll and generate ask for. */
-static struct model *open_model(const struct model_opts *o, const struct compute_opts *compute,
-                                struct adapter **a)
+/* The model that nll and generate ask for, without its weights. */
+static struct model *begin_model(const struct model_opts *o, const struct compute_opts *compute)
 {
-	struct model *m;
-
 	if (!o->model)
 		die_usage("-m MODEL is needed");
-	m = model_open(o->model, compute);
-	*a = o->adapter ? adapter_load(model_dev(m), model_config(m), model_dtype(m), o->adapter) : NULL;
-	return m;
+	return model_begin(o->model, compute);
+}
+
+/* The weights, and the adapter (NULL without -a). */
+static struct adapter *load_model(struct model *m, const struct model_opts *o)
+{
+	model_load(m);
+	return o->adapter ? adapter_load(model_dev(m), model_config(m), model_dtype(m), o->adapter) : NULL;
 }
 
 static void close_model(struct model *m, struct adapter *a)
@@ -122,11 +125,13 @@ static void nll(int argc, char **argv)
 	};
 	int k = opt_parse(&program, argc, argv);
 	struct zout *out = result_open();
-	struct adapter *a;
-	struct model *m = open_model(&o, &compute, &a);
+	struct model *m = begin_model(&o, &compute);
 	struct tokens *d = tokens_read(argv + k, argc - k);
+	struct adapter *a;
 
 	check_tokens(d, k < argc ? argv[k] : "stdin", o.model, model_config(m));
+	budget_plan(m, &(struct budget){.data = d, .all = 1, .adapter = o.adapter, .adapters = !!o.adapter});
+	a = load_model(m, &o);
 	nll_rows(m, a, d, o.per_token, out);
 	zout_close(out);
 	tokens_close(d);
@@ -166,14 +171,17 @@ static void generate(int argc, char **argv)
 	};
 	int k = opt_parse(&program, argc, argv);
 	struct zout *out = result_open();
+	struct model *m = begin_model(&o, &compute);
 	struct adapter *a;
-	struct model *m = open_model(&o, &compute, &a);
 	struct tokenizer *t = tokenizer_open(o.model);
 	struct encoder *e = encoder_open(t, &encode);
+	int group;
 
 	check_template(o.adapter, e, encode.template);
+	group = budget_answers(m, o.adapter, encode.max_tokens + opts.max_new, GENERATE_GROUP);
+	a = load_model(m, &o);
 	generate_rows(m, a, t, e, argv + k, argc - k, &encode.schema, &opts, &fate,
-	              o.adapter ? o.adapter : o.model, out);
+	              o.adapter ? o.adapter : o.model, group, out);
 	zout_close(out);
 	encoder_close(e);
 	tokenizer_close(t);

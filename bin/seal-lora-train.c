@@ -4,6 +4,7 @@
 #include "../lib/base/hash.h"
 #include "../lib/base/progress.h"
 #include "../lib/format/folder.h"
+#include "../lib/learn/budget.h"
 #include "../lib/learn/finetune.h"
 
 struct own { const char *model, *output, *weights; int force, quiet; };
@@ -64,7 +65,7 @@ int main(int argc, char **argv)
 		die_usage("-m MODEL and -o ADAPTER are needed");
 	folder_refuse(own.output, own.force, "adapter_config.json");
 	train_check(&train);
-	f.model = model_open(own.model, &compute);
+	f.model = model_begin(own.model, &compute);
 	f.data = data = tokens_read(argv + k, argc - k);
 	check_tokens(data, argc - k ? argv[k] : "stdin", own.model, model_config(f.model));
 	if (train.valid) {
@@ -72,7 +73,10 @@ int main(int argc, char **argv)
 		check_tokens(valid, train.valid, own.model, model_config(f.model));
 		check_same_template(valid, train.valid, data);
 	}
-	f.theta = train_adapter(f.model, &train);
+	budget_plan(f.model, &(struct budget){.opts = &train, .data = data, .valid = valid, .adapters = 1, .data_back = 1,
+	                                      .each = ORDER_BYTES + (own.weights ? sizeof(float) : 0)});
+	model_load(f.model);
+	f.theta = train_adapter(f.model, model_dev(f.model), &train);
 	f.settings = settings = train_settings(groups, &train, f.model, f.theta, data);
 	if (own.weights)
 		f.weight = weight = read_weights(data, settings);

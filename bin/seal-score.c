@@ -75,31 +75,33 @@ static json_t *settings_of(const struct model *m, const struct adapter *theta, c
 
 static void by_model(const char *path, struct zout *out, double began)
 {
-	struct model *m = model_open(own.model, &compute);
+	struct model *m = model_begin(own.model, &compute);
 	struct tokens *data = stream(path, m), *safe = score.safe ? stream(score.safe, m) : NULL;
 	struct tokens *valid = train.valid ? stream(train.valid, m) : NULL;
-	struct adapter *theta = train_adapter(m, &train);
-	json_t *settings = settings_of(m, theta, data, safe), *header = json_object();
-	struct score *row;
+	json_t *settings, *header = json_object();
+	struct adapter *theta;
+	struct scoring found;
 
 	if (safe)
 		check_same_template(safe, score.safe, data);
 	if (valid)
 		check_same_template(valid, train.valid, data);
-	row = score_rows(m, theta, data, safe, valid, &score, &train, settings);
+	score_budget(m, data, safe, valid, &score, &train);
+	model_load(m);
+	theta = train_adapter(m, model_dev(m), &train);
+	settings = settings_of(m, theta, data, safe);
+	score_rows(&found, m, theta, data, safe, valid, &score, &train, settings);
 	json_object_set_new(header, "method", json_string(score.method));
 	json_object_set_new(header, "score", json_string(score.score));
 	json_object_set_new(header, "settings", json_incref(settings));
 	json_object_set_new(header, "history", json_incref(data->history));
-	scores_write(out, header, row, data->rows);
+	score_write(&found, &score, header, out);
 	if (own.save)
 		adapter_save(theta, own.save, own.model, data->template, settings);
 	notice("%ld rows scored by %s in %.1f s, peak memory %.0f MB", data->rows, score.score,
 	       seconds_now() - began, peak_memory() / 1e6);
 	adapter_close(theta);
-	for (long i = 0; i < data->rows; i++)
-		free(row[i].id);
-	free(row);
+	score_close(&found);
 	json_decref(header);
 	json_decref(settings);
 	tokens_close(data);

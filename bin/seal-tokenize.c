@@ -228,13 +228,11 @@ static void decode(struct run *r, char *const paths[], int n)
 		die("the tokens are of another tokenizer (fingerprint %s, this one has %s)", t->fingerprint, fingerprint);
 	for (long i = 0; i < t->rows && !(fate_opts.limit && i >= fate_opts.limit); i++) {
 		struct buf id = {0};
-		struct item it = {
-			.line = t->line[i],
-			.ids = {t->token + t->offset[i], tokens_length(t, i), 0},
-			.train = {(char *)t->train + t->offset[i], tokens_length(t, i), 0},
-		};
+		struct tokens_row row = tokens_row(t, i);
+		struct item it = {.line = row.line, .ids = {(int32_t *)row.token, row.n, 0},
+		                  .train = {(char *)row.train, row.n, 0}};
 
-		buf_add(&id, t->ids + t->id_offset[i], t->id_offset[i + 1] - t->id_offset[i]);
+		buf_add(&id, row.id, row.id_n);
 		it.id = id.p;
 		put(r, &it);
 		buf_free(&id);

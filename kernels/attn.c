@@ -57,10 +57,17 @@ HOT static void scale_rows(float *o, const float *c, long rows, long wide)
 /* The state of a block of tiles and the room it works in.  q lies transposed. */
 struct forward { float *q, *o, *m, *l, *k, *v, *s, *c; int32_t *query; };
 
+long attn_floats(const struct task *t)
+{
+	long block = BLOCK * t->lanes;
+
+	return 2 * block * t->wide + 2 * block + 2 * KEYS * t->wide + (KEYS + 2) * t->lanes;
+}
+
 static struct forward forward_room(struct dev *d, const struct task *t)
 {
 	long lanes = t->lanes, block = BLOCK * lanes, keys = KEYS * t->wide;
-	float *p = own_workspace(d, 2 * block * t->wide + 2 * block + 2 * keys + (KEYS + 2) * lanes);
+	float *p = own_workspace(d, attn_floats(t));
 	struct forward f = {.q = p, .o = p + block * t->wide};
 
 	f.m = f.o + block * t->wide;
@@ -164,4 +171,14 @@ void cpu_attn(struct dev *d, struct mat o, float *lse, struct mat q, struct mat 
 				if (i < t.queries)
 					attend(d, o, lse, q, k, v, i, &t);
 			}
+}
+
+size_t cpu_room(struct dev *d, enum dtype type, struct heads h, long longest, const int sizes[2])
+{
+	int32_t q[] = {0, (int32_t)longest}, len[] = {(int32_t)longest};
+	struct spans s = {q, q, len, 1, (int)longest};
+	struct task t = task_of(&s, &h, 0, 0);
+	long floats = sizes[1] ? max_long(attn_floats(&t), attn_back_floats(&t)) : attn_floats(&t);
+
+	return cpu_of(d)->threads * floats * sizeof(float) + products_room(type, sizes);
 }

@@ -152,4 +152,8 @@ HOT static void hide(float *s, const struct view *w)
 			                      ? s[j * w->lanes + r] : -INFINITY;
 }
 
+/* Floats of a thread's workspace. */
+long attn_floats(const struct task *);
+long attn_back_floats(const struct task *);
+
 #endif

@@ -16,11 +16,21 @@ struct backward {
 	int32_t *query;
 };
 
+/* How many lanes all tiles of the row's queries have. */
+static long all_lanes(const struct task *t) { return (t->queries + t->tile - 1) / t->tile * t->lanes; }
+
+long attn_back_floats(const struct task *t)
+{
+	long all = all_lanes(t);
+
+	return 5 * all * t->wide + 2 * all + 4 * KEYS * t->wide + 2 * KEYS * t->lanes + t->lanes;
+}
+
 static struct backward backward_room(struct dev *d, const struct task *t)
 {
-	long tiles = (t->queries + t->tile - 1) / t->tile, all = tiles * t->lanes, size = all * t->wide;
+	long all = all_lanes(t), size = all * t->wide;
 	long keys = KEYS * t->wide, both = KEYS * t->lanes;
-	float *p = own_workspace(d, 5 * size + 2 * all + 4 * keys + 2 * both + t->lanes);
+	float *p = own_workspace(d, attn_back_floats(t));
 	struct backward b = {.q = p, .qt = p + size, .dout = p + 2 * size, .doutt = p + 3 * size,
 	                     .dq = p + 4 * size};
 

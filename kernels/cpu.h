@@ -130,6 +130,8 @@ void cpu_get(struct dev *, void *host, const void *src, size_t bytes);
 void cpu_zero(struct dev *, void *, size_t bytes);
 const void *cpu_adopt(struct dev *, const void *host, size_t bytes);
 void cpu_disown(struct dev *, const void *);
+size_t cpu_room(struct dev *, enum dtype, struct heads, long longest, const int sizes[2]);
+size_t products_room(enum dtype, const int sizes[2]);
 void cpu_copy(struct dev *, struct mat y, struct mat x);
 void cpu_gemm(struct dev *, struct mat c, struct mat a, int ta, struct mat b, int tb, float alpha,
               float beta);

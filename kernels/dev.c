@@ -22,7 +22,7 @@ static void dev_cuda_close(struct dev *d) { (void)d; }
 
 static const struct ops cpu_ops = {
 	.alloc = cpu_alloc, .free = cpu_free, .put = cpu_put, .get = cpu_get, .zero = cpu_zero,
-	.adopt = cpu_adopt, .disown = cpu_disown, .copy = cpu_copy, .gemm = cpu_gemm,
+	.adopt = cpu_adopt, .disown = cpu_disown, .room = cpu_room, .copy = cpu_copy, .gemm = cpu_gemm,
 	.bias = cpu_bias, .bias_back = cpu_bias_back, .gather = cpu_gather,
 	.scatter = cpu_scatter, .scatter_add = cpu_scatter_add, .norm = cpu_norm,
 	.norm_back = cpu_norm_back, .rope = cpu_rope, .attn = cpu_attn,
@@ -39,7 +39,7 @@ static struct dev *dev_cpu(int threads)
 	cpu->own = xzalloc(cpu->threads, sizeof *cpu->own);
 	omp_set_dynamic(0);
 	omp_set_num_threads(cpu->threads);
-	*d = (struct dev){&cpu_ops, "cpu", cpu, bf16_is_fast()};
+	*d = (struct dev){.op = &cpu_ops, .name = "cpu", .self = cpu, .fast_bf16 = bf16_is_fast()};
 	return d;
 }
 

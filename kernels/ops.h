@@ -85,6 +85,10 @@ struct ops {
 	 * disown) holds; the CPU returns the pointer itself. */
 	const void *(*adopt)(struct dev *, const void *host, size_t bytes);
 	void (*disown)(struct dev *, const void *);
+	/* Bytes that the operations come to hold for themselves, beside all that is
+	 * allocated, in passes of this type: over rows of up to so many tokens, of so
+	 * many different numbers of tokens without and with gradients.  May be NULL. */
+	size_t (*room)(struct dev *, enum dtype, struct heads, long longest, const int sizes[2]);
 
 	/* y = x, any types */
 	void (*copy)(struct dev *, struct mat y, struct mat x);
@@ -154,7 +158,15 @@ struct ops {
 	              struct adamw, const float *sum);
 };
 
-struct dev { const struct ops *op; const char *name; void *self; int fast_bf16; };
+struct dev { const struct ops *op; const char *name; void *self; int fast_bf16, counts; };
+
+/* A device that only counts (its counts is 1): of its operations there are alloc,
+ * free, put, get, zero, adopt, disown and copy, and they do nothing.  What it would
+ * have had to allocate, and what was adopted: bytes. */
+struct dev *dev_counting(void);
+size_t dev_counted(const struct dev *);
+size_t dev_counted_adopted(const struct dev *);
+void dev_counting_close(struct dev *);
 
 /* To be called first in main, before anything is read.  OpenMP's threads spin while
  * they wait, and take the processor from those that they wait for when anything

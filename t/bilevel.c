@@ -92,7 +92,7 @@ static void check(const struct reference *r, enum activation act, enum selector_
 	const json_t *set = json_object_get(r->gold, "settings");
 	struct train_opts opts = TRAIN_DEFAULTS;
 	double rate = json_number(set, "rate", 0);
-	long visits[8] = {0}, last[8];
+	int32_t visits[8] = {0}, last[8];
 	json_t *settings = json_object();
 	struct bilevel b = {.model = r->model, .safe = r->safe, .data = r->data, .opts = &opts,
 	                    .settings = settings, .visits = visits, .last = last};

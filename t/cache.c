@@ -26,10 +26,10 @@ static int greedy_wrong(struct model *m, struct adapter *a, const struct tokens 
 
 	for (int i = 0; i < ROWS; i++) {
 		slot[i] = ROWS - 1 - i;
-		start[i] = (int32_t)rows->offset[i];
+		start[i] = (int32_t)rows->part->offset[i];
 	}
-	start[ROWS] = (int32_t)rows->offset[ROWS];
-	model_next(c, rows->token, start, slot, ROWS, logits);
+	start[ROWS] = (int32_t)rows->part->offset[ROWS];
+	model_next(c, rows->part->token, start, slot, ROWS, logits);
 	for (int k = 0; k < MORE; k++) {
 		for (int i = 0; i < ROWS; i++) {
 			next[i] = best(logits + i * vocab, vocab);
@@ -59,7 +59,7 @@ static double nll_of(const float *logits, long n, int32_t token)
 static double pieces_off(struct model *m, struct adapter *a, const struct tokens *rows, long r, int step)
 {
 	long n = tokens_length(rows, r), vocab = model_config(m)->vocab;
-	const int32_t *token = rows->token + rows->offset[r];
+	const int32_t *token = rows->part->token + rows->part->offset[r];
 	struct batch b = {rows, &r, 1};
 	struct cache *c = cache_open(m, a, 3, n);
 	float *nll = xalloc(n * sizeof *nll), *logits = xalloc(2 * vocab * sizeof *logits);

@@ -23,7 +23,7 @@ static void tiny_begin(struct tiny *t, const char *name)
 	t->rows = tiny_rows(t->json);
 	t->gold = json_read_file(gold_path(name, ".json"));
 	t->batch = (struct batch){t->rows, order, ROWS};
-	t->total = (long)t->rows->offset[ROWS];
+	t->total = (long)t->rows->part->offset[ROWS];
 	for (int i = 0; i < ROWS; i++)
 		t->weight[i] = (float)json_number(json_array_get(t->json, order[i]), "weight", 0);
 }
@@ -62,7 +62,7 @@ static double nll_off(const struct tiny *t, const char *part, const float nll[],
 	long k = 0;
 
 	for (int i = 0; i < ROWS; i++) {
-		const uint8_t *train = t->rows->train + t->rows->offset[order[i]];
+		const uint8_t *train = t->rows->part->train + t->rows->part->offset[order[i]];
 
 		for (long j = 0; j < tokens_length(t->rows, order[i]); j++, k++) {
 			double want, off;
@@ -140,7 +140,7 @@ static void check_passes(const struct tiny *t, struct model *m, struct adapter *
 		struct adapter *b = tiny_adapter(narrow, adapter);
 
 		if (way == 2)
-			narrow->keep = 0;
+			narrow->room = 0;
 		model_grad(narrow, b, &t->batch, t->weight, again);
 		b->dev->op->get(b->dev, many, b->g, b->n * sizeof *many);
 		for (long i = 0; i < a->n; i++) {

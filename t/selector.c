@@ -153,11 +153,12 @@ static double leak(enum activation a, enum selector_optim o, double rate, int ep
 {
 	struct selector *s = selector_open(SIM, a, o, rate);
 	struct rng r = rng_new(5, (uint64_t)o);
-	long *order = xalloc(SIM * sizeof *order);
+	int32_t *order = xalloc(SIM * sizeof *order);
 	double *last = xalloc(SIM * sizeof *last), *score = xalloc(SIM * sizeof *score), rho;
 	float loss[SIM_BATCH];
+	long row[SIM_BATCH];
 
-	for (long i = 0; i < SIM; i++)
+	for (int32_t i = 0; i < SIM; i++)
 		order[i] = i;
 	for (int e = 0; e < epochs; e++) {
 		rng_shuffle(&r, order, SIM);
@@ -165,10 +166,11 @@ static double leak(enum activation a, enum selector_optim o, double rate, int ep
 			int n = (int)(SIM - at < SIM_BATCH ? SIM - at : SIM_BATCH);
 
 			for (int j = 0; j < n; j++) {
+				row[j] = order[at + j];
 				loss[j] = (float)(1.5 + 0.7 * (rng_unit(&r) + rng_unit(&r) + rng_unit(&r) - 1.5));
 				last[order[at + j]] = (double)(at + j);
 			}
-			selector_step(s, order + at, loss, n);
+			selector_step(s, row, loss, n);
 		}
 	}
 	for (long i = 0; i < SIM; i++)          /* weights rise with it */

@@ -53,7 +53,7 @@ static void check_row(struct model *m, const struct tokenizer *t, const struct t
 
 	ids_add(&ids, tokenizer_bos(t));
 	tokenizer_encode(t, text, strlen(text), 0, 0, &ids);
-	ok(ids.n == n && !memcmp(ids.p, rows->token + rows->offset[r], n * sizeof *ids.p), "row %ld: token ids", r);
+	ok(ids.n == n && !memcmp(ids.p, rows->part->token + rows->part->offset[r], n * sizeof *ids.p), "row %ld: token ids", r);
 	model_nll(m, NULL, &b, 0, nll);
 	for (long i = 1; i < n; i++) {
 		double off = fabs(nll[i] - json_number_value(json_array_get(want, i - 1)));

@@ -22,6 +22,14 @@ TINY const char *gold_path(const char *name, const char *then)
 	return path[turn];
 }
 
+TINY void *held(struct tokens *t, size_t bytes)
+{
+	void *p = xzalloc(bytes, 1);
+
+	tokens_hold(t, p, bytes);
+	return p;
+}
+
 /* [{"tokens":[...],"train":[...]}] as a token stream in memory. */
 TINY struct tokens *tiny_rows(const json_t *rows)
 {
@@ -31,28 +39,34 @@ TINY struct tokens *tiny_rows(const json_t *rows)
 
 	for (long i = 0; i < n; i++)
 		total += (long)json_array_size(json_object_get(json_array_get(rows, i), "tokens"));
-	t->rows = n;
-	t->token = xzalloc(total, sizeof *t->token);
-	t->train = xzalloc(total, 1);
-	t->offset = xzalloc(n + 1, sizeof *t->offset);
-	t->id_offset = xzalloc(n + 1, sizeof *t->id_offset);
-	t->hash = xzalloc(n, sizeof *t->hash);
-	t->line = xzalloc(n, sizeof *t->line);
+	int32_t *token = held(t, total * sizeof *token);
+	uint8_t *train = held(t, total);
+	int64_t *offset = held(t, (n + 1) * sizeof *offset), *id_offset = held(t, (n + 1) * sizeof *offset);
+	int64_t *line = held(t, n * sizeof *line);
+	uint64_t *hash = held(t, n * sizeof *hash);
 	for (long i = 0; i < n; i++) {
-		json_t *row = json_array_get(rows, i), *token = json_object_get(row, "tokens");
-		json_t *train = json_object_get(row, "train");
+		json_t *row = json_array_get(rows, i), *tokens = json_object_get(row, "tokens");
+		json_t *trained = json_object_get(row, "train");
 
-		for (size_t j = 0; j < json_array_size(token); j++, k++) {
-			t->token[k] = (int32_t)json_integer_value(json_array_get(token, j));
-			t->train[k] = json_integer_value(json_array_get(train, j)) != 0;
+		for (size_t j = 0; j < json_array_size(tokens); j++, k++) {
+			token[k] = (int32_t)json_integer_value(json_array_get(tokens, j));
+			train[k] = json_integer_value(json_array_get(trained, j)) != 0;
 		}
 		buf_fmt(&ids, "%ld", i);
-		t->offset[i + 1] = k;
-		t->id_offset[i + 1] = (int64_t)ids.n;
-		t->hash[i] = (uint64_t)i * 7919 + 1;
-		t->line[i] = i + 1;
+		offset[i + 1] = k;
+		id_offset[i + 1] = (int64_t)ids.n;
+		hash[i] = (uint64_t)i * 7919 + 1;
+		line[i] = i + 1;
+		if (k - offset[i] > t->longest)
+			t->longest = k - offset[i];
 	}
-	t->ids = ids.p;
+	tokens_hold(t, ids.p, ids.n);
+	t->rows = n;
+	t->total = total;
+	t->parts = 1;
+	t->part = xalloc(sizeof *t->part);
+	*t->part = (struct tokens_part){.rows = n, .token = token, .train = train, .offset = offset, .ids = ids.p,
+	                                .id_offset = id_offset, .hash = hash, .line = line};
 	snprintf(t->fingerprint, sizeof t->fingerprint, "%016d", 0);
 	t->template = xstrdup("none");
 	t->history = json_array();

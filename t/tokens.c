@@ -34,15 +34,15 @@ static void write_stream(const char *to, int flags, long rows, long first)
 
 static int right(const struct tokens *t, long i)
 {
+	struct tokens_row r = tokens_row(t, i);
 	char id[24], want[24];
-	const int32_t *token = t->token + t->offset[i];
 
 	snprintf(want, sizeof want, "row%ld", i);
-	for (long k = 0; k < tokens_length(t, i); k++)
-		if (token[k] != 10 * i + k || t->train[t->offset[i] + k] != (k > 1))
+	for (long k = 0; k < r.n; k++)
+		if (r.token[k] != 10 * i + k || r.train[k] != (k > 1))
 			return 0;
-	return tokens_length(t, i) == 3 + i % 3 && t->hash[i] == (uint64_t)(1000 + i) &&
-	       t->line[i] == i + 1 && !strcmp(tokens_id(t, i, id, sizeof id), want);
+	return r.n == 3 + i % 3 && r.hash == (uint64_t)(1000 + i) && r.line == i + 1 &&
+	       !strcmp(tokens_id(t, i, id, sizeof id), want);
 }
 
 static void round_trip(int flags, long rows, const char *name)
@@ -87,8 +87,9 @@ static int parse(const char *p, size_t n, struct tokens **into, struct fault *f)
 
 static void alone(void)
 {
-	struct tokens *t, *u;
+	struct tokens *t;
 	struct fault f;
+	uint64_t input;
 	size_t n;
 	char *p, *both;
 
@@ -107,11 +108,17 @@ static void alone(void)
 	tokens_close(t);
 	write_stream(path, ZOUT_PLAIN, 6, 0);
 	t = tokens_read((char *[]){path}, 1);
-	zio_save(path, both, 2 * n);
-	u = tokens_read((char *[]){path}, 1);
-	ok(t->input == u->input, "the input hash does not depend on segments");
+	input = t->input;
+	ok(t->mapped == t->map[0].bytes && !t->in_memory, "a plain file is mapped, not copied");
 	tokens_close(t);
-	tokens_close(u);
+	zio_save(path, both, 2 * n);
+	t = tokens_read((char *[]){path}, 1);
+	ok(t->input == input, "the input hash does not depend on segments");
+	tokens_close(t);
+	write_stream(path, ZOUT_ZSTD, 6, 0);
+	t = tokens_read((char *[]){path}, 1);
+	ok(t->input == input && !t->mapped && t->in_memory, "nor on compression");
+	tokens_close(t);
 	free(p);
 	free(both);
 }

@@ -46,6 +46,20 @@ static int is_choice(const char *choices, const char *value)
 	return 0;
 }
 
+/* A number and a unit, K, M, G or T, in bytes; -1 when it is not that. */
+static long size_of(const char *value)
+{
+	static const char units[] = "KMGT";
+	char *end;
+	double v = strtod(value, &end);
+	const char *unit = *end ? strchr(units, *end & ~32) : NULL;
+
+	if (end == value || (*end && (!unit || end[1])) || !(v > 0))
+		return -1;
+	v *= unit ? (double)(1L << 10 * (unit - units + 1)) : 1;
+	return v >= 1 && v < 9e18 ? (long)v : -1;
+}
+
 /* NULL, or what is wrong with the value. */
 static const char *set(const struct opt_group *g, const struct opt *o, const char *value)
 {
@@ -68,6 +82,11 @@ static const char *set(const struct opt_group *g, const struct opt *o, const cha
 			return "is too small";
 		if (errno || (o->type == OPT_COUNT && v > INT_MAX))
 			return "is too large";
+		*(long *)field(g, o) = v;
+	} else if (o->type == OPT_SIZE) {
+		long v = size_of(value);
+		if (v < 0)
+			return "is not a size such as 500M or 8G";
 		*(long *)field(g, o) = v;
 	} else {
 		double v = strtod(value, &end);
@@ -97,6 +116,7 @@ static const char *value_text(const struct opt_group *g, const struct opt *o, ch
 	case OPT_FLAG: return *(int *)field(g, o) ? "true" : "false";
 	case OPT_COUNT:
 	case OPT_SEED: snprintf(s, size, "%ld", *(long *)field(g, o)); return s;
+	case OPT_SIZE: return NULL;
 	case OPT_REAL: return shortest(*(double *)field(g, o), s, size);
 	default: return *(const char **)field(g, o);
 	}

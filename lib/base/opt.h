@@ -15,6 +15,7 @@ enum opt_type {
 	OPT_FLAG,      /* int, set to 1 */
 	OPT_COUNT,     /* long, at least `least`, at most 2^31 - 1 */
 	OPT_SEED,      /* long, from 0 */
+	OPT_SIZE,      /* long, bytes: 500M, 1.5G (powers of 1024); 0 when not given */
 	OPT_REAL,      /* double, at least `least` */
 	OPT_TEXT,      /* const char *; NULL when not given */
 	OPT_CHOICE,    /* const char *; one of arg's words, "a|b|c" */

@@ -57,10 +57,11 @@ double rng_gumbel(struct rng *r)
 	return -log(-log(u));
 }
 
-void rng_shuffle(struct rng *r, long a[], long n)
+void rng_shuffle(struct rng *r, int32_t a[], long n)
 {
 	for (long i = n - 1; i > 0; i--) {
-		long j = rng_below(r, i + 1), t = a[i];
+		long j = (long)rng_below(r, i + 1);
+		int32_t t = a[i];
 
 		a[i] = a[j];
 		a[j] = t;

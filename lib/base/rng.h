@@ -11,6 +11,6 @@ uint64_t rng_next(struct rng *);
 double rng_unit(struct rng *);                     /* uniform in [0, 1) */
 uint64_t rng_below(struct rng *, uint64_t n);      /* uniform in 0..n-1, unbiased */
 double rng_gumbel(struct rng *);                   /* -log(-log(u)) */
-void rng_shuffle(struct rng *, long a[], long n);  /* Fisher-Yates */
+void rng_shuffle(struct rng *, int32_t a[], long n);  /* Fisher-Yates */
 
 #endif

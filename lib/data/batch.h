@@ -17,10 +17,12 @@ struct order {
 	uint64_t seed, stream;
 	int shuffle;
 	long epoch, at;           /* position within the epoch */
-	long *row;
-	long *cycle;               /* [cap], what order_cycle gave last */
+	int32_t *row;             /* a shuffled epoch; NULL: file order */
+	long *batch;              /* [cap], what was given last */
 	int cap;
 };
+
+enum { ORDER_BYTES = sizeof(int32_t) };        /* a shuffled order's, for each row */
 
 void order_open(struct order *, const struct tokens *, uint64_t seed, uint64_t stream, int shuffle);
 /* The next (at most) n rows of this epoch; b->n is 0 when the epoch has ended,

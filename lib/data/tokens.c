@@ -1,4 +1,6 @@
-/* tokens.c - reads the token stream; see tokens.h and seal-tensors(5). */
+/* tokens.c - the blobs of a token stream as rows; see tokens.h and seal-tensors(5).
+ *
+ * Nothing is copied: a row's numbers stay where the blob holds them. */
 #include "tokens.h"
 
 #include <stdlib.h>
@@ -67,72 +69,84 @@ static int check_meta(struct tokens *t, const struct safetensors *st, struct fau
 	return 0;
 }
 
-static void append(void *to, size_t at, const struct st_tensor *s)
+/* The tensor's values where they are, or, where they stand crooked, copied. */
+static const void *settle(struct tokens *t, const struct st_tensor *s)
 {
-	char **p = to;
+	void *copy;
 
-	*p = xrealloc(*p, at + s->bytes);
-	if (s->bytes)
-		memcpy(*p + at, s->data, s->bytes);
+	if ((uintptr_t)s->data % st_size(s->type) == 0)
+		return s->data;
+	copy = xalloc(s->bytes);
+	memcpy(copy, s->data, s->bytes);
+	tokens_hold(t, copy, s->bytes);
+	return copy;
 }
 
-/* The blob's own offsets, 0 to total, become the stream's. */
-static int append_offsets(int64_t **to, long rows, const struct st_tensor *s, long n, long total,
-                          struct fault *f)
+static int check_offsets(const int64_t *o, const struct st_tensor *s, long n, long total, struct fault *f)
 {
-	int64_t base = rows ? (*to)[rows] : 0, *o;
-
-	append(to, rows * sizeof *o, s);
-	o = *to + rows;
 	if (o[0] != 0 || o[n] != total)
 		return fault(f, "\"%s\" does not run from 0 to %ld", s->name, total);
 	for (long i = 0; i < n; i++)
 		if (o[i + 1] <= o[i])
 			return fault(f, "\"%s\" lies: row %ld is empty or runs backwards", s->name, i);
-	for (long i = 0; i <= n; i++)
-		o[i] += base;
 	return 0;
 }
 
-/* Row i of all: ids and masks that make sense. */
-static int check_row(const struct tokens *t, long i, struct fault *f)
+static struct tokens_row row_of(const struct tokens_part *p, long i)
 {
-	const int32_t *token = t->token + t->offset[i];
-	const uint8_t *train = t->train + t->offset[i];
-	long n = tokens_length(t, i), trained = 0;
-	json_t *id = json_stringn(t->ids + t->id_offset[i], t->id_offset[i + 1] - t->id_offset[i]);
+	long at = p->offset[i], id = p->id_offset[i];
+
+	return (struct tokens_row){.token = p->token + at, .train = p->train + at, .n = p->offset[i + 1] - at,
+	                           .id = p->ids + id, .id_n = p->id_offset[i + 1] - id, .hash = p->hash[i],
+	                           .line = p->line[i]};
+}
+
+/* Row i of all: ids and masks that make sense. */
+static int check_row(const struct tokens_row *r, long i, struct fault *f)
+{
+	json_t *id = json_stringn(r->id, r->id_n);
+	long trained = 0;
 
 	json_decref(id);
 	if (!id)
 		return fault(f, "the id of row %ld is not UTF-8", i);
-	for (long k = 0; k < n; k++) {
-		if (token[k] < 0)
-			return fault(f, "row %ld: token id %d", i, token[k]);
-		if (train[k] > 1)
-			return fault(f, "row %ld: \"train\" is %d", i, train[k]);
-		trained += train[k];
+	for (long k = 0; k < r->n; k++) {
+		if (r->token[k] < 0)
+			return fault(f, "row %ld: token id %d", i, r->token[k]);
+		if (r->train[k] > 1)
+			return fault(f, "row %ld: \"train\" is %d", i, r->train[k]);
+		trained += r->train[k];
 	}
-	if (train[0] || !trained)
+	if (r->train[0] || !trained)
 		return fault(f, "row %ld: %s", i, trained ? "the first token cannot be trained" : "no trained token");
 	return 0;
 }
 
 static int append_rows(struct tokens *t, const struct view *v, struct fault *f)
 {
-	size_t total = t->rows ? t->offset[t->rows] : 0, ids = t->rows ? t->id_offset[t->rows] : 0;
+	struct tokens_part p = {
+		.first = t->rows, .rows = v->rows, .token = settle(t, v->token), .train = v->train->data,
+		.offset = settle(t, v->offset), .ids = v->ids->data, .id_offset = settle(t, v->id_offset),
+		.hash = settle(t, v->hash), .line = settle(t, v->line),
+	};
 
-	append(&t->token, total * sizeof *t->token, v->token);
-	append(&t->train, total, v->train);
-	append(&t->ids, ids, v->ids);
-	append(&t->hash, t->rows * sizeof *t->hash, v->hash);
-	append(&t->line, t->rows * sizeof *t->line, v->line);
-	if (append_offsets(&t->offset, t->rows, v->offset, v->rows, v->total, f) ||
-	    append_offsets(&t->id_offset, t->rows, v->id_offset, v->rows, v->ids->shape[0], f))
+	if (check_offsets(p.offset, v->offset, v->rows, v->total, f) ||
+	    check_offsets(p.id_offset, v->id_offset, v->rows, v->ids->shape[0], f))
 		return -1;
-	for (long i = t->rows; i < t->rows + v->rows; i++)
-		if (check_row(t, i, f))
+	for (long i = 0; i < p.rows; i++) {
+		struct tokens_row r = row_of(&p, i);
+
+		if (check_row(&r, t->rows + i, f))
 			return -1;
-	t->rows += v->rows;
+		if (r.n > t->longest)
+			t->longest = r.n;
+	}
+	if (!p.rows)
+		return 0;
+	t->part = xrealloc(t->part, (t->parts + 1) * sizeof *t->part);
+	t->part[t->parts++] = p;
+	t->rows += p.rows;
+	t->total += v->total;
 	return 0;
 }
 
@@ -192,138 +206,48 @@ int tokens_blob(struct tokens *t, const void *p, size_t bytes, size_t *used, str
 	return bad ? -1 : 0;
 }
 
-/* Memory grows with what is really there, not with what a header claims. */
-static void read_exactly(struct zin *z, struct buf *b, size_t n)
+void tokens_hold(struct tokens *t, void *p, size_t bytes)
 {
-	while (n) {
-		size_t step = n < 1 << 24 ? n : 1 << 24;
-
-		buf_need(b, step);
-		if (zin_read(z, b->p + b->n, step) < step)
-			die("%s: cut short within a blob", zin_name(z));
-		b->n += step;
-		n -= step;
-	}
-}
-
-/* The next blob's bytes; 0 at the end. */
-static int read_blob(struct zin *z, struct buf *b)
-{
-	struct safetensors st;
-	struct fault f;
-	size_t got, header, data;
-
-	b->n = 0;
-	buf_need(b, 8);
-	got = zin_read(z, b->p, 8);
-	if (!got)
-		return 0;
-	b->n = got;
-	if (got < 8)
-		die("%s: %zu stray bytes at the end", zin_name(z), got);
-	if (st_header_bytes(b->p, &header, &f))
-		die("%s: %s", zin_name(z), f.text);
-	read_exactly(z, b, header);
-	if (st_parse_header(&st, b->p + 8, header, &data, &f))
-		die("%s: %s", zin_name(z), f.text);
-	st_close(&st);
-	read_exactly(z, b, data);
-	return 1;
-}
-
-static void read_stream(struct tokens *t, const char *path)
-{
-	struct zin *z = zin_open(path);
-	struct buf b = {0};
-	struct fault f;
-	size_t used;
-	int blobs = 0;
-
-	for (; read_blob(z, &b); blobs++)
-		if (tokens_blob(t, b.p, b.n, &used, &f))
-			die("%s: blob %d: %s", zin_name(z), blobs + 1, f.text);
-	if (!blobs)
-		die("%s: is empty, not even a token stream of no rows", zin_name(z));
-	if (t->open)
-		die("%s: cut short: no seal.end", zin_name(z));
-	zin_close(z);
-	buf_free(&b);
-}
-
-struct named { uint64_t hash; long row; };
-
-static int by_hash(const void *a, const void *b)
-{
-	const struct named *x = a, *y = b;
-
-	return x->hash != y->hash ? (x->hash > y->hash) - (x->hash < y->hash)
-	                          : (x->row > y->row) - (x->row < y->row);
-}
-
-static void refuse_duplicates(const struct tokens *t)
-{
-	struct named *name = xalloc(t->rows * sizeof *name);
-	char id[128];
-
-	for (long i = 0; i < t->rows; i++)
-		name[i] = (struct named){hash_bytes(t->ids + t->id_offset[i],
-		                                    t->id_offset[i + 1] - t->id_offset[i]), i};
-	qsort(name, t->rows, sizeof *name, by_hash);
-	for (long i = 1; i < t->rows; i++)
-		if (name[i].hash == name[i - 1].hash)
-			die("two rows have the id \"%s\" (rows %ld and %ld of the tokens)",
-			    tokens_id(t, name[i].row, id, sizeof id), name[i - 1].row + 1, name[i].row + 1);
-	free(name);
-}
-
-static uint64_t hash_data(const struct tokens *t)
-{
-	struct hash *h = hash_new();
-	uint64_t value;
-	size_t total = t->offset[t->rows];
-
-	hash_add(h, t->hash, t->rows * sizeof *t->hash);
-	hash_add(h, t->offset, (t->rows + 1) * sizeof *t->offset);
-	hash_add(h, t->token, total * sizeof *t->token);
-	hash_add(h, t->train, total);
-	value = hash_value(h);
-	hash_free(h);
-	return value;
-}
-
-struct tokens *tokens_read(char *const paths[], int n)
-{
-	struct tokens *t = xzalloc(1, sizeof *t);
-
-	if (!n)
-		read_stream(t, NULL);
-	for (int i = 0; i < n; i++)
-		read_stream(t, paths[i]);
-	refuse_duplicates(t);
-	t->input = hash_data(t);
-	return t;
+	t->held = xrealloc(t->held, (t->n_held + 1) * sizeof *t->held);
+	t->held[t->n_held++] = p;
+	t->in_memory += bytes;
 }
 
 void tokens_close(struct tokens *t)
 {
-	free(t->token);
-	free(t->offset);
-	free(t->train);
-	free(t->ids);
-	free(t->id_offset);
-	free(t->hash);
-	free(t->line);
+	for (long i = 0; i < t->n_held; i++)
+		free(t->held[i]);
+	for (int i = 0; i < t->maps; i++)
+		zio_unmap(t->map[i].p, t->map[i].bytes);
+	free(t->held);
+	free(t->map);
+	free(t->part);
 	free(t->template);
 	json_decref(t->history);
 	free(t);
 }
 
+struct tokens_row tokens_row(const struct tokens *t, long row)
+{
+	long low = 0, high = t->parts;
+
+	while (high - low > 1) {
+		long mid = (low + high) / 2;
+
+		if (t->part[mid].first <= row)
+			low = mid;
+		else
+			high = mid;
+	}
+	return row_of(&t->part[low], row - t->part[low].first);
+}
+
 char *tokens_id(const struct tokens *t, long row, char *into, size_t size)
 {
-	size_t n = t->id_offset[row + 1] - t->id_offset[row];
+	struct tokens_row r = tokens_row(t, row);
+	size_t n = (size_t)r.id_n < size ? (size_t)r.id_n : size - 1;
 
-	n = n < size ? n : size - 1;
-	memcpy(into, t->ids + t->id_offset[row], n);
+	memcpy(into, r.id, n);
 	into[n] = 0;
 	return into;
 }

@@ -8,15 +8,24 @@
 #include "../format/safetensors.h"
 #include "../format/zio.h"
 
-struct tokens {                   /* rows in memory, all segments in order */
-	long rows;
-	int32_t *token;           /* [total] */
-	int64_t *offset;          /* [rows + 1] */
-	uint8_t *train;           /* [total], 1 where the token is a training target */
-	char *ids;                /* bytes; row i's id is ids[id_offset[i]..id_offset[i+1]) */
-	int64_t *id_offset;
-	uint64_t *hash;           /* [rows], of the row's line */
-	int64_t *line;            /* [rows] */
+/* One blob's rows, where they lie: in a mapped file, or in memory as they were read. */
+struct tokens_part {
+	long first, rows;
+	const int32_t *token;
+	const uint8_t *train;     /* 1 where the token is a training target */
+	const int64_t *offset;    /* [rows + 1] */
+	const char *ids;          /* bytes; row i's id is ids[id_offset[i]..id_offset[i+1]) */
+	const int64_t *id_offset;
+	const uint64_t *hash;     /* [rows], of the row's line */
+	const int64_t *line;
+};
+
+struct tokens {                   /* all segments in order */
+	long rows, total, longest;    /* total tokens; of the longest row */
+	struct tokens_part *part; int parts;
+	void **held; long n_held;     /* memory and maps that the parts lie in */
+	struct { const void *p; size_t bytes; } *map; int maps;
+	size_t in_memory, mapped; /* bytes of them */
 	char fingerprint[17];     /* of the tokenizer; segments must agree */
 	char *template;           /* name or format; segments must agree */
 	json_t *history;          /* array: one object a program run, oldest first */
@@ -25,19 +34,26 @@ struct tokens {                   /* rows in memory, all segments in order */
 	long begun;               /* and this was its first row */
 };
 
-/* paths: n names, none means stdin; streams and their segments are joined.
+struct tokens_row {
+	const int32_t *token; const uint8_t *train; long n;
+	const char *id; long id_n;    /* no NUL after it */
+	uint64_t hash; long line;
+};
+
+/* paths: n names, none means stdin; streams and their segments are joined.  A
+ * plain file is mapped, anything else read into memory.
  * Dies on a cut stream, an empty file, disagreeing segments, two rows of one id. */
 struct tokens *tokens_read(char *const paths[], int n);
-/* Appends the blob at p to tokens (all zero before the first); *used: its
- * length.  -1 with a fault: then they are only good for tokens_close. */
+/* Appends the blob at p, which must stay as it is until tokens_close, to tokens (all
+ * zero before the first); *used: its length.  -1 with a fault: then they are only
+ * good for tokens_close. */
 int tokens_blob(struct tokens *, const void *p, size_t bytes, size_t *used, struct fault *);
 void tokens_close(struct tokens *);
+void tokens_hold(struct tokens *, void *, size_t bytes);     /* to be freed by tokens_close */
+struct tokens_row tokens_row(const struct tokens *, long row);
 char *tokens_id(const struct tokens *, long row, char *into, size_t size);  /* NUL-terminated */
 
-static inline long tokens_length(const struct tokens *t, long row)
-{
-	return (long)(t->offset[row + 1] - t->offset[row]);
-}
+static inline long tokens_length(const struct tokens *t, long row) { return tokens_row(t, row).n; }
 
 struct tokens_writer;
 

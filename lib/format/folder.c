@@ -110,15 +110,28 @@ void folder_remove(const char *path)
 		die("remove %s:", path);
 }
 
-void folder_commit(char *begun, const char *path)
+/* Puts begun in the place of `to`; returns where that is then (owned).  They change
+ * places at once where the file system can; else there is a moment without either. */
+static char *replace(const char *begun, const char *to, const char *path)
 {
-	char *to = trimmed(path), *old = xprintf("%s.old", begun), *parent = parent_of(to);
+	char *old;
 
-	sync_folder(begun);
+	if (!renameat2(AT_FDCWD, begun, AT_FDCWD, to, RENAME_EXCHANGE))
+		return xstrdup(begun);
+	old = xprintf("%s.old", begun);
 	if (rename(to, old) && errno != ENOENT)
 		die("replace %s:", path);
 	if (rename(begun, to))
 		die("rename %s to %s:", begun, path);
+	return old;
+}
+
+void folder_commit(char *begun, const char *path)
+{
+	char *to = trimmed(path), *parent = parent_of(to), *old;
+
+	sync_folder(begun);
+	old = replace(begun, to, path);
 	unfinished = NULL;
 	sync_folder(parent);
 	folder_remove(old);

@@ -259,10 +259,10 @@ static void put_entry(struct buf *b, const char *between, const struct st_tensor
 	buf_fmt(b, "],\"data_offsets\":[%zu,%zu]}", begin, begin + t->bytes);
 }
 
-void st_write(struct buf *out, const struct st_tensor *t, int n, const struct st_meta *meta,
-              int metas, int align)
+static const char zeros[8];
+
+size_t st_head(struct buf *out, const struct st_tensor *t, int n, const struct st_meta *meta, int metas, int align)
 {
-	static const char zeros[8];
 	struct buf b = {0};
 	const char *between = "{";
 	size_t at = 0;
@@ -294,9 +294,16 @@ void st_write(struct buf *out, const struct st_tensor *t, int n, const struct st
 		length[i] = (uint64_t)b.n >> 8 * i;
 	buf_add(out, length, 8);
 	buf_add(out, b.p, b.n);
+	buf_free(&b);
+	return align && at % 8 ? 8 - at % 8 : 0;
+}
+
+void st_write(struct buf *out, const struct st_tensor *t, int n, const struct st_meta *meta,
+              int metas, int align)
+{
+	size_t pad = st_head(out, t, n, meta, metas, align);
+
 	for (int i = 0; i < n; i++)
 		buf_add(out, t[i].data, t[i].bytes);
-	if (align && at % 8)
-		buf_add(out, zeros, 8 - at % 8);
-	buf_free(&b);
+	buf_add(out, zeros, pad);
 }

@@ -57,6 +57,9 @@ const char *st_meta(const struct safetensors *, const char *key);               
  * is no multiple of 8.  The tensors keep their order; the first is 8-byte
  * aligned, and all are when wider types come first.  Equal input gives equal
  * bytes. */
+/* st_head: the same but for the tensors' data, which follows in their order; returns
+ * how many bytes of padding end it. */
+size_t st_head(struct buf *out, const struct st_tensor *, int n, const struct st_meta *, int metas, int align);
 void st_write(struct buf *out, const struct st_tensor *, int n, const struct st_meta *, int metas,
               int align);
 

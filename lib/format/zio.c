@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -184,11 +185,32 @@ void zin_close(struct zin *z)
 	free(z);
 }
 
+static const void *map(int fd, const struct stat *s, const char *path, size_t *bytes)
+{
+	void *p = mmap(NULL, s->st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+
+	if (p == MAP_FAILED)
+		die("map %s:", path);
+	inuse_add(s, 0, p, path);
+	*bytes = s->st_size;
+	return p;
+}
+
+const void *zin_map(struct zin *z, size_t *bytes)
+{
+	struct stat s;
+
+	if (z->zstd || z->at || fstat(z->fd, &s) || !S_ISREG(s.st_mode) || !s.st_size ||
+	    lseek(z->fd, 0, SEEK_CUR) != (off_t)z->end)
+		return NULL;
+	return map(z->fd, &s, z->name, bytes);
+}
+
 const void *zio_map(const char *path, size_t *bytes)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat s;
-	void *p;
+	const void *p;
 
 	if (fd < 0 || fstat(fd, &s))
 		die("open %s:", path);
@@ -196,13 +218,18 @@ const void *zio_map(const char *path, size_t *bytes)
 		die("%s: is not a regular file", path);
 	if (!s.st_size)
 		die("%s: is empty", path);
-	p = mmap(NULL, s.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (p == MAP_FAILED)
-		die("map %s:", path);
+	p = map(fd, &s, path, bytes);
 	close(fd);
-	inuse_add(&s, 0, p, path);
-	*bytes = s.st_size;
 	return p;
+}
+
+void zio_forget(const void *p, size_t bytes)
+{
+	uintptr_t page = sysconf(_SC_PAGESIZE), from = ((uintptr_t)p + page - 1) / page * page;
+	uintptr_t to = ((uintptr_t)p + bytes) / page * page;
+
+	if (from < to)
+		madvise((void *)from, to - from, MADV_DONTNEED);
 }
 
 void zio_unmap(const void *p, size_t bytes)

@@ -23,6 +23,10 @@ size_t zin_read(struct zin *, void *p, size_t n);
 char *zin_line(struct zin *, size_t *n, size_t *raw);
 void zin_close(struct zin *);
 
+/* What zin reads, mapped read-only from its start, when that is a plain regular file of
+ * which nothing was read yet, else NULL; to be given to zio_unmap. */
+const void *zin_map(struct zin *, size_t *bytes);
+
 /* The whole of a regular file, mapped read-only; dies if it cannot be. */
 const void *zio_map(const char *path, size_t *bytes);
 void zio_unmap(const void *, size_t bytes);
@@ -30,6 +34,9 @@ void zio_unmap(const void *, size_t bytes);
 enum { ZOUT_PLAIN = 0, ZOUT_ZSTD = 1, ZOUT_BINARY = 2 };   /* flags, or-ed */
 
 struct zout;
+
+/* These mapped bytes will not be needed soon: whole pages of them leave the memory. */
+void zio_forget(const void *, size_t bytes);
 
 /* Writes to a temporary file beside path that zout_close renames into place,
  * so that the output is whole or absent, also when the program dies or is

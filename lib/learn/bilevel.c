@@ -95,7 +95,7 @@ static void visit(struct bilevel *b, const struct training *t, const struct batc
 {
 	for (int j = 0; j < z->n; j++) {
 		b->visits[z->row[j]]++;
-		b->last[z->row[j]] = t->order.at - z->n + j;
+		b->last[z->row[j]] = (int32_t)(t->order.at - z->n + j);
 	}
 }
 
@@ -115,8 +115,8 @@ static void open_state(struct bilevel *b, struct training *t, struct order *safe
 			state_add(s, "omega.v", ST_F32, b->omega->v, n);
 		}
 	}
-	state_add(s, "visits", ST_I64, b->visits, n);
-	state_add(s, "last", ST_I64, b->last, n);
+	state_add(s, "visits", ST_I32, b->visits, n);
+	state_add(s, "last", ST_I32, b->last, n);
 	state_add(s, "safe.epoch", ST_I64, &safe->epoch, 1);
 	state_add(s, "safe.at", ST_I64, &safe->at, 1);
 }
@@ -150,7 +150,7 @@ void bilevel_run(struct bilevel *b)
 	struct room r;
 
 	room_open(&r, b->opts->batch);
-	order_open(&safe, b->safe, b->opts->seed, 2, !b->opts->no_shuffle);
+	order_open(&safe, b->safe, b->opts->seed, SAFE_STREAM, !b->opts->no_shuffle);
 	open_state(b, &t, &safe);
 	training_open(&t);
 	order_seek(&safe, safe.epoch, safe.at);

@@ -15,7 +15,7 @@ struct bilevel {
 	double gamma, gamma_step;       /* penalty in epoch 0, and its growth an epoch */
 	const struct train_opts *opts;
 	const json_t *settings;         /* what a resumed run must match */
-	long *visits, *last;            /* [data rows]; last: position in its epoch, -1 before */
+	int32_t *visits, *last;         /* [data rows]; last: position in its epoch, -1 before */
 };
 
 /* Takes all steps: every row of data is visited once an epoch (with safe-loss:

@@ -104,35 +104,64 @@ void checkpoint_refuse(const char *dir)
 	}
 }
 
-void checkpoint_save(const char *dir, long step, const struct state *s, const json_t *settings)
+/* Writes an item's values, a piece at a time. */
+static void put_item(struct zout *out, const struct state_item *it)
 {
+	size_t bytes = it->n * st_size(it->type), most = 1 << 20;
+	char *piece;
+
+	if (!it->dev) {
+		zout_write(out, it->p, bytes);
+		return;
+	}
+	piece = xalloc(most);
+	for (size_t at = 0; at < bytes; at += most) {
+		size_t n = bytes - at < most ? bytes - at : most;
+
+		it->dev->op->get(it->dev, piece, (char *)it->p + at, n);
+		zout_write(out, piece, n);
+	}
+	free(piece);
+}
+
+static void write_state(const char *path, const struct state *s, const json_t *settings)
+{
+	static const char zeros[8];
 	struct st_tensor t[STATE_ITEMS] = {0};
 	struct st_meta meta[2] = {{"seal.kind", "checkpoint"}};
-	struct buf text = {0}, blob = {0};
+	struct buf text = {0}, head = {0};
+	struct zout *out = zout_open(path, ZOUT_PLAIN);
+	size_t pad;
+
+	for (int i = 0; i < s->n; i++) {
+		const struct state_item *it = &s->item[i];
+
+		t[i] = (struct st_tensor){.name = (char *)it->name, .type = it->type, .rank = 1, .shape = {it->n},
+		                          .bytes = it->n * st_size(it->type)};
+	}
+	json_put(&text, settings);
+	meta[1] = (struct st_meta){"seal.settings", text.p};
+	pad = st_head(&head, t, s->n, meta, 2, 1);
+	zout_write(out, head.p, head.n);
+	for (int i = 0; i < s->n; i++)
+		put_item(out, &s->item[i]);
+	zout_write(out, zeros, pad);
+	zout_close(out);
+	buf_free(&text);
+	buf_free(&head);
+}
+
+void checkpoint_save(const char *dir, long step, const struct state *s, const json_t *settings)
+{
 	char *to = xprintf("%s/step-%ld", dir, step), *begun, *path;
 	long old[64];
 	int n;
 
 	if (mkdir(dir, 0777) && errno != EEXIST)
 		die("create %s:", dir);
-	for (int i = 0; i < s->n; i++) {
-		const struct state_item *it = &s->item[i];
-		size_t bytes = it->n * st_size(it->type);
-		void *copy = xalloc(bytes);
-
-		if (it->dev)
-			it->dev->op->get(it->dev, copy, it->p, bytes);
-		else
-			memcpy(copy, it->p, bytes);
-		t[i] = (struct st_tensor){.name = (char *)it->name, .type = it->type, .rank = 1, .shape = {it->n},
-		                          .data = copy, .bytes = bytes};
-	}
-	json_put(&text, settings);
-	meta[1] = (struct st_meta){"seal.settings", text.p};
-	st_write(&blob, t, s->n, meta, 2, 1);
 	begun = folder_begin(to);
 	path = xprintf("%s/%s", begun, file);
-	zio_save(path, blob.p, blob.n);
+	write_state(path, s, settings);
 	folder_commit(begun, to);
 	n = list(dir, old, 64);
 	for (int i = 2; i < n; i++) {
@@ -140,10 +169,6 @@ void checkpoint_save(const char *dir, long step, const struct state *s, const js
 		path = xprintf("%s/step-%ld", dir, old[i]);
 		folder_remove(path);
 	}
-	for (int i = 0; i < s->n; i++)
-		free((void *)t[i].data);
-	buf_free(&text);
-	buf_free(&blob);
 	free(path);
 	free(to);
 }

@@ -11,9 +11,9 @@ float *finetune_weights(const struct scores *scores, const struct tokens *d)
 	char id[128];
 
 	for (long i = 0; i < d->rows; i++) {
-		const int64_t *at = d->id_offset + i;
-		char *whole = xstrndup(d->ids + at[0], at[1] - at[0]);
-		const struct score *s = score_lookup(index, whole, d->hash[i]);
+		struct tokens_row r = tokens_row(d, i);
+		char *whole = xstrndup(r.id, r.id_n);
+		const struct score *s = score_lookup(index, whole, r.hash);
 
 		tokens_id(d, i, id, sizeof id);
 		if (!s)

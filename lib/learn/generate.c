@@ -24,7 +24,7 @@ const struct opt generate_options[] = {
 
 /* Rows answered at a time: each step reads the weights once for all of them.  Fewer
  * where their keys and values would take more than CACHE bytes. */
-enum { GROUP = 64, CACHE = 1 << 30 };
+enum { GROUP = GENERATE_GROUP, CACHE = 1 << 30 };
 
 struct answer {
 	json_t *out;                   /* what is to be written, without "output" */
@@ -187,7 +187,7 @@ static void one_row(struct generation *g, struct encoder *e, const struct row *r
 
 void generate_rows(struct model *m, struct adapter *a, const struct tokenizer *t, struct encoder *e,
                    char *const paths[], int n, const struct schema_opts *schema, const struct generate_opts *o,
-                   const struct fate_opts *fate, const char *generator, struct zout *out)
+                   const struct fate_opts *fate, const char *generator, int group, struct zout *out)
 {
 	const char *stop = template_stop(encoder_template(e));
 	struct generation g = {.model = m, .adapter = a, .tokenizer = t, .opts = o, .eos = tokenizer_eos(t),
@@ -200,7 +200,7 @@ void generate_rows(struct model *m, struct adapter *a, const struct tokenizer *t
 
 	while (rows_next(rows, &row)) {
 		one_row(&g, e, &row, schema, fates, generator);
-		if (!g.n || has_room(&g))
+		if (!g.n || (g.n < group && has_room(&g)))
 			continue;
 		done += g.n;
 		answer_group(&g);

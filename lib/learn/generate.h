@@ -7,6 +7,8 @@
 #include "../data/tokens.h"
 #include "../model/model.h"
 
+enum { GENERATE_GROUP = 64 };                  /* rows that are answered at a time, at most */
+
 struct generate_opts { long max_new; double temperature, top_p, penalty; long seed; };
 extern const struct opt generate_options[];
 #define GENERATE_DEFAULTS { .max_new = 256, .temperature = 0, .top_p = 1, .penalty = 1 }
@@ -19,11 +21,11 @@ extern const struct opt generate_options[];
 int32_t sample_token(float *logits, long vocab, const int32_t *seen, long n, const struct generate_opts *,
                      struct rng *);
 
-/* Answers every row; writes {"id","instruction","output","generator", the row's
+/* Answers every row, `group` at a time; writes {"id","instruction","output","generator", the row's
  * other keys} a line, in the rows' order. */
 void generate_rows(struct model *, struct adapter *, const struct tokenizer *, struct encoder *,
                    char *const paths[], int n, const struct schema_opts *, const struct generate_opts *,
-                   const struct fate_opts *, const char *generator, struct zout *);
+                   const struct fate_opts *, const char *generator, int group, struct zout *);
 
 /* Writes {"id","nll","tokens"} a row (mean over its trained tokens); per_token
  * adds "nlls", null where a token is not trained. */

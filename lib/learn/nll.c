@@ -4,24 +4,24 @@
 #include "../base/progress.h"
 #include "generate.h"
 #include "objects.h"
+#include "train.h"
 
 static void write_row(struct zout *out, const struct tokens *d, long row, const float nll[], int per_token)
 {
 	json_t *j = json_object(), *list = json_array();
-	long n = tokens_length(d, row), count = 0;
-	const uint8_t *train = d->train + d->offset[row];
-	const int64_t *at = d->id_offset + row;
+	struct tokens_row r = tokens_row(d, row);
+	long count = 0;
 	double sum = 0;
 
-	for (long t = 0; t < n; t++) {
-		if (train[t]) {
+	for (long t = 0; t < r.n; t++) {
+		if (r.train[t]) {
 			sum += nll[t];
 			count++;
 		}
 		if (per_token)
 			json_array_append_new(list, real_or_null(nll[t]));
 	}
-	json_object_set_new(j, "id", json_stringn(d->ids + at[0], at[1] - at[0]));
+	json_object_set_new(j, "id", json_stringn(r.id, r.id_n));
 	json_object_set_new(j, "nll", real_or_null(sum / count));
 	json_object_set_new(j, "tokens", json_integer(count));
 	if (per_token)
@@ -39,7 +39,7 @@ void nll_rows(struct model *m, struct adapter *a, const struct tokens *d, int pe
 	long done = 0;
 
 	order_open(&o, d, 0, 0, 0);
-	for (order_next(&o, &b, 64); b.n; order_next(&o, &b, 64)) {
+	for (order_next(&o, &b, LOSS_BATCH); b.n; order_next(&o, &b, LOSS_BATCH)) {
 		long total = 0, at = 0;
 		float *nll;
 

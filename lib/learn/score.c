@@ -4,6 +4,7 @@
  * table below.  All but `weight` come from one pass over all rows in file order
  * under theta_0, theta and hat, so that they cannot know the visiting order.
  */
+#include "budget.h"
 #include "score.h"
 
 #include <math.h>
@@ -63,30 +64,43 @@ void score_check(struct score_opts *o)
 		die_usage("--method %s needs --safe", o->method);
 }
 
-static void fill(struct score *s, const struct tokens *d, long i)
+/* Arrays of 4 bytes a row: the losses, and in training the order, visits, last; omega
+ * and its gradient, and Adam's two.  (The weights come when the order is gone.) */
+static size_t bytes_a_row(const struct score_opts *o)
 {
-	const int64_t *at = d->id_offset + i;
+	int bilevel = !strcmp(o->method, "bilevel"), hat = bilevel && o->algorithm == 1;
 
-	*s = (struct score){.id = xstrndup(d->ids + at[0], at[1] - at[0]), .hash = d->hash[i], .line = d->line[i],
-	                    .score = NAN, .weight = NAN, .visits = -1, .last = -1, .loss_base = NAN, .loss = NAN,
-	                    .loss_hat = NAN};
+	if (!score_trains(o))
+		return sizeof(float);
+	return (2 + hat + 3 + 2 * bilevel + 2 * (bilevel && !strcmp(o->optim, "adam"))) * sizeof(float);
+}
+
+void score_budget(struct model *m, const struct tokens *data, const struct tokens *safe, const struct tokens *valid,
+                  const struct score_opts *o, const struct train_opts *t)
+{
+	int bilevel = !strcmp(o->method, "bilevel"), trains = score_trains(o), hat = bilevel && o->algorithm == 1;
+
+	budget_plan(m, &(struct budget){
+		.opts = trains || t->init ? t : NULL, .data = data, .safe = trains ? safe : NULL, .valid = valid,
+		.adapters = trains + hat + (!trains && t->init), .safe_back = trains, .all = 1, .each = bytes_a_row(o),
+		.data_back = hat || (bilevel && o->gamma + (t->epochs - 1) * o->gamma_step > 0),
+	});
 }
 
 /* Runs the training that the method asks for; returns hat or NULL. */
-static struct adapter *train(struct model *m, struct adapter *theta, const struct tokens *data,
-                             const struct tokens *safe, const struct tokens *valid, const struct score_opts *o,
-                             const struct train_opts *opts, const json_t *settings, struct score *row)
+static struct adapter *train(struct scoring *s, struct model *m, struct adapter *theta, const struct tokens *safe,
+                             const struct tokens *valid, const struct score_opts *o, const struct train_opts *opts,
+                             const json_t *settings)
 {
-	struct bilevel b = {.model = m, .theta = theta, .safe = safe, .data = data, .valid = valid,
+	struct bilevel b = {.model = m, .theta = theta, .safe = safe, .data = s->data, .valid = valid,
 	                    .gamma = o->gamma, .gamma_step = o->gamma_step, .opts = opts, .settings = settings};
-	int bilevel = !strcmp(o->method, "bilevel");
-	long n = data->rows;
+	long n = s->data->rows;
 
-	b.visits = xzalloc(n, sizeof *b.visits);
-	b.last = xalloc(n * sizeof *b.last);
+	s->visits = b.visits = xzalloc(n, sizeof *b.visits);
+	s->last = b.last = xalloc(n * sizeof *b.last);
 	for (long i = 0; i < n; i++)
 		b.last[i] = -1;
-	if (bilevel) {
+	if (!strcmp(o->method, "bilevel")) {
 		b.omega = selector_open(n, strcmp(o->activation, "sigmoid") ? SOFTMAX : SIGMOID,
 		                        strcmp(o->optim, "adam") ? SELECTOR_SGD : SELECTOR_ADAM, o->rate);
 		if (o->algorithm == 1)
@@ -96,59 +110,81 @@ static struct adapter *train(struct model *m, struct adapter *theta, const struc
 	}
 	bilevel_run(&b);
 	if (b.omega) {
-		float *w = xalloc(n * sizeof *w);
+		char id[128];
 
-		selector_all(b.omega, w);
-		for (long i = 0; i < n; i++) {
-			if (!isfinite(w[i]))
-				die("the weight of row %s is not finite (--selector-lr %g)", row[i].id, o->rate);
-			row[i].weight = w[i];
-			row[i].visits = b.visits[i];
-			row[i].last = b.last[i];
-		}
+		s->weight = xalloc(n * sizeof *s->weight);
+		selector_all(b.omega, s->weight);
+		for (long i = 0; i < n; i++)
+			if (!isfinite(s->weight[i]))
+				die("the weight of row %s is not finite (--selector-lr %g)",
+				    tokens_id(s->data, i, id, sizeof id), o->rate);
 		selector_close(b.omega);
-		free(w);
 	}
-	free(b.visits);
-	free(b.last);
 	return b.hat;
 }
 
-struct score *score_rows(struct model *m, struct adapter *theta, const struct tokens *data,
-                         const struct tokens *safe, const struct tokens *valid, const struct score_opts *o,
-                         const struct train_opts *opts, const json_t *settings)
+static float *losses(struct model *m, struct adapter *a, const struct tokens *data, const char *what)
 {
-	struct score *row = xalloc(data->rows * sizeof *row);
-	float *base = xalloc(data->rows * sizeof *base), *loss = xalloc(data->rows * sizeof *loss);
-	struct adapter *hat;
-	int k = 0;
+	float *loss = xalloc(data->rows * sizeof *loss);
 
+	all_losses(m, a, data, loss, what);
+	return loss;
+}
+
+void score_rows(struct scoring *s, struct model *m, struct adapter *theta, const struct tokens *data,
+                const struct tokens *safe, const struct tokens *valid, const struct score_opts *o,
+                const struct train_opts *opts, const json_t *settings)
+{
+	struct adapter *hat;
+
+	*s = (struct scoring){.data = data};
 	if (safe && !safe->rows)
 		die("no safe rows");
-	for (long i = 0; i < data->rows; i++)
-		fill(&row[i], data, i);
-	all_losses(m, opts->init ? theta : NULL, data, base, "base losses");
-	if (strcmp(o->method, "loss")) {
-		hat = train(m, theta, data, safe, valid, o, opts, settings, row);
-		all_losses(m, theta, data, loss, "losses");
-		for (long i = 0; i < data->rows; i++)
-			row[i].loss = loss[i];
-		if (hat) {
-			all_losses(m, hat, data, loss, "theta-hat's losses");
-			for (long i = 0; i < data->rows; i++)
-				row[i].loss_hat = loss[i];
-			adapter_close(hat);
-		}
+	s->base = losses(m, opts->init ? theta : NULL, data, "base losses");
+	if (!score_trains(o))
+		return;
+	hat = train(s, m, theta, safe, valid, o, opts, settings);
+	s->loss = losses(m, theta, data, "losses");
+	if (hat) {
+		s->hat = losses(m, hat, data, "theta-hat's losses");
+		adapter_close(hat);
 	}
+}
+
+void score_write(const struct scoring *s, const struct score_opts *o, const json_t *header, struct zout *out)
+{
+	struct buf id = {0};
+	int k = 0;
+
 	while (strcmp(table[k].name, o->score))
 		k++;
-	for (long i = 0; i < data->rows; i++) {
-		row[i].loss_base = base[i];
-		if (!strcmp(o->method, "loss"))
-			row[i].loss = base[i];
-		row[i].score = table[k].of(&row[i]);
+	scores_begin(out, header, s->data->rows);
+	for (long i = 0; i < s->data->rows; i++) {
+		struct tokens_row r = tokens_row(s->data, i);
+		struct score row = {.hash = r.hash, .line = r.line, .weight = NAN, .visits = -1, .last = -1,
+		                    .loss_base = s->base[i], .loss = s->loss ? s->loss[i] : s->base[i],
+		                    .loss_hat = s->hat ? s->hat[i] : NAN};
+
+		if (s->weight) {
+			row.weight = s->weight[i];
+			row.visits = s->visits[i];
+			row.last = s->last[i];
+		}
+		row.score = table[k].of(&row);
+		id.n = 0;
+		buf_add(&id, r.id, r.id_n);
+		row.id = id.p;
+		scores_put(out, &row);
 	}
-	free(base);
-	free(loss);
-	return row;
+	buf_free(&id);
+}
+
+void score_close(struct scoring *s)
+{
+	free(s->base);
+	free(s->loss);
+	free(s->hat);
+	free(s->weight);
+	free(s->visits);
+	free(s->last);
 }

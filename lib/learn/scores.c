@@ -41,20 +41,29 @@ static void put_row(struct buf *b, const struct score *s)
 	buf_str(b, "}\n");
 }
 
-void scores_write(struct zout *out, const json_t *header, const struct score row[], long n)
+void scores_begin(struct zout *out, const json_t *header, long n)
 {
 	json_t *first = json_pack("{s:s, s:I}", "seal", "scores", "rows", (json_int_t)n);
-	struct buf b = {0};
 
 	json_object_update_missing(first, (json_t *)header);
 	json_write_line(out, first);
 	json_decref(first);
-	for (long i = 0; i < n; i++) {
-		b.n = 0;
-		put_row(&b, &row[i]);
-		zout_write(out, b.p, b.n);
-	}
+}
+
+void scores_put(struct zout *out, const struct score *s)
+{
+	struct buf b = {0};
+
+	put_row(&b, s);
+	zout_write(out, b.p, b.n);
 	buf_free(&b);
+}
+
+void scores_write(struct zout *out, const json_t *header, const struct score row[], long n)
+{
+	scores_begin(out, header, n);
+	for (long i = 0; i < n; i++)
+		scores_put(out, &row[i]);
 }
 
 int scores_header(const char *text, size_t n, json_t **header, long *rows, struct fault *f)

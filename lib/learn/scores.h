@@ -28,6 +28,9 @@ struct scores {
 /* header: an object of the method, settings, fingerprints; "seal" and "rows"
  * are put first. */
 void scores_write(struct zout *, const json_t *header, const struct score row[], long n);
+/* The same a row at a time: the header, then n rows. */
+void scores_begin(struct zout *, const json_t *header, long n);
+void scores_put(struct zout *, const struct score *);
 /* Dies on a cut or malformed file, or one with two rows of one id. */
 struct scores *scores_read(const char *path);
 void scores_close(struct scores *);

@@ -46,9 +46,8 @@ void train_check(const struct train_opts *o)
 	log_claim(o->log);
 }
 
-struct adapter *train_adapter(struct model *m, struct train_opts *o)
+struct adapter *train_adapter(struct model *m, struct dev *d, struct train_opts *o)
 {
-	struct dev *d = model_dev(m);
 	const struct config *c = model_config(m);
 	struct adapter *a = o->init ? adapter_load(d, c, model_dtype(m), o->init)
 	                            : adapter_new(d, c, model_dtype(m), o->targets, o->rank, o->alpha, o->seed);
@@ -93,19 +92,29 @@ json_t *train_settings(const struct opt_group *groups, const struct train_opts *
 	return s;
 }
 
+static long epoch_steps(const struct train_opts *o, const struct tokens *d)
+{
+	return (d->rows + o->batch - 1) / o->batch;
+}
+
+long train_steps(const struct train_opts *o, const struct tokens *d)
+{
+	long all = o->epochs * epoch_steps(o, d);
+
+	return o->max_steps && o->max_steps < all ? o->max_steps : all;
+}
+
 void training_open(struct training *t)
 {
 	const struct train_opts *o = t->opts;
-	long an_epoch = (t->data->rows + o->batch - 1) / o->batch;
+	long an_epoch = epoch_steps(o, t->data);
 
 	if (!t->data->rows)
 		die("no rows to train on");
 	if (t->valid && !t->valid->rows)
 		die("no rows to validate on");
-	t->steps = o->epochs * an_epoch;
-	if (o->max_steps && o->max_steps < t->steps)
-		t->steps = o->max_steps;
-	order_open(&t->order, t->data, o->seed, 1, !o->no_shuffle);
+	t->steps = train_steps(o, t->data);
+	order_open(&t->order, t->data, o->seed, DATA_STREAM, !o->no_shuffle);
 	state_add(&t->state, "tokens", ST_I64, &t->tokens, 1);
 	if (o->checkpoint && o->resume)
 		t->step = checkpoint_load(o->checkpoint, &t->state, t->settings);
@@ -131,7 +140,7 @@ int training_next(struct training *t, struct batch *b)
 
 double training_epoch(const struct training *t)
 {
-	return (double)(t->step / ((t->data->rows + t->opts->batch - 1) / t->opts->batch));
+	return (double)(t->step / epoch_steps(t->opts, t->data));
 }
 
 struct adamw training_adamw(const struct training *t)
@@ -233,11 +242,10 @@ void training_saw(struct training *t, const struct batch *b, const float loss[])
 
 double training_update(const struct training *t, struct adapter *a, struct adamw w)
 {
-	double norm = adapter_norm(a);
+	double norm = adapter_step(a, w);
 
 	if (!isfinite(norm))
 		die("step %ld: the gradient is not finite", t->step + 1);
-	adapter_step(a, w);
 	return norm;
 }
 
@@ -250,7 +258,7 @@ void all_losses(struct model *m, struct adapter *a, const struct tokens *d, floa
 	long at = 0;
 
 	order_open(&o, d, 0, 0, 0);
-	for (order_next(&o, &b, 64); b.n; order_next(&o, &b, 64)) {
+	for (order_next(&o, &b, LOSS_BATCH); b.n; order_next(&o, &b, LOSS_BATCH)) {
 		model_loss(m, a, &b, loss + at);
 		for (int i = 0; i < b.n; i++)
 			if (!isfinite(loss[at + i]))

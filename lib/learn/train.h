@@ -17,6 +17,9 @@ extern const struct opt train_options[];
 #define TRAIN_DEFAULTS { .epochs = 1, .batch = 16, .every = 100, .rank = 16, .rate = 2e-4, .clip = 1, \
                          .alpha = 16, .schedule = "constant", .targets = "auto" }
 
+enum { DATA_STREAM = 1, SAFE_STREAM };         /* of the orders' random numbers */
+enum { LOSS_BATCH = 64 };                      /* rows a batch where nothing is trained */
+
 struct training {
 	const struct train_opts *opts;
 	const char *what;              /* for the progress line */
@@ -38,8 +41,11 @@ struct training {
 /* Dies on what can be told before long work: --resume without --checkpoint, a checkpoint
  * that is there without --resume, a log that cannot be written. */
 void train_check(const struct train_opts *);
-/* theta: from --init-adapter, else new.  Sets rank, alpha and targets to its own. */
-struct adapter *train_adapter(struct model *, struct train_opts *);
+/* theta: from --init-adapter, else new.  Sets rank, alpha and targets to its own.
+ * The device is the model's, or one that counts. */
+struct adapter *train_adapter(struct model *, struct dev *, struct train_opts *);
+/* How many steps the options mean for these rows. */
+long train_steps(const struct train_opts *, const struct tokens *);
 /* The recorded options and what else decides the result: the type, the data, the
  * tokenizer, the values of --init-adapter.  Owned; theta as train_adapter gave it. */
 json_t *train_settings(const struct opt_group *, const struct train_opts *, const struct model *,

@@ -181,11 +181,13 @@ void adapter_refresh(struct adapter *a)
 		a->dev->op->copy(a->dev, mat_of(a->shadow, a->type, 1, a->n), mat_of(a->p, F32, 1, a->n));
 }
 
-void adapter_step(struct adapter *a, struct adamw w)
+double adapter_step(struct adapter *a, struct adamw w)
 {
+	double norm = adapter_norm(a);         /* and leaves its square in a->sum */
+
 	w.step = ++a->step;
-	a->dev->op->sumsq(a->dev, a->sum, a->g, a->n);
 	a->dev->op->adamw(a->dev, a->p, a->g, a->m, a->v, a->n, w, a->sum);
 	adapter_zero(a);
 	adapter_refresh(a);
+	return norm;
 }

@@ -62,8 +62,8 @@ char *adapter_template(const char *dir);       /* owned, or NULL */
 
 void adapter_zero(struct adapter *);           /* g = 0 */
 double adapter_norm(const struct adapter *);   /* of g */
-/* One Adam step with torch's clipping, then g = 0. */
-void adapter_step(struct adapter *, struct adamw);
+/* One Adam step with torch's clipping, then g = 0; returns the norm that g had. */
+double adapter_step(struct adapter *, struct adamw);
 void adapter_refresh(struct adapter *);        /* shadow = p, after p was set from outside */
 
 #endif

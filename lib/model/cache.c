@@ -14,7 +14,7 @@ struct cache {
 	struct adapter *adapter;
 	struct work *work;
 	struct cache_layer *layer;     /* [layers]; kv is [n * positions x key and value columns] */
-	long n, positions;
+	long n, positions, room;       /* room: tokens of a pass */
 	int32_t *token, *filled;       /* host, [n x positions], [n]: the tokens of each slot */
 	int32_t *host, *ints;          /* one pass's integers, and their copy on the device */
 };
@@ -22,18 +22,34 @@ struct cache {
 /* Tokens of one call: prompts are fed a few slots at a time. */
 enum { FEED = 512 };
 
+long cache_tokens(long n, long positions)
+{
+	long room = positions > FEED ? positions : FEED;
+
+	return room > n ? room : n;
+}
+
+static size_t layer_bytes(const struct model *m, long n, long positions)
+{
+	return n * positions * (m->config.qkv - m->config.k_at) * dtype_size(m->type);
+}
+
+size_t cache_bytes(const struct model *m, long n, long positions)
+{
+	return m->config.layers * layer_bytes(m, n, positions);
+}
+
 struct cache *cache_open(struct model *m, struct adapter *a, int n, long positions)
 {
 	struct cache *c = xzalloc(1, sizeof *c);
 	const struct config *f = &m->config;
-	long room = positions > FEED ? positions : FEED, width = f->qkv - f->k_at;
+	long room = cache_tokens(n, positions), width = f->qkv - f->k_at;
 
-	if (room < n)
-		room = n;
 	c->model = m;
 	c->adapter = a;
 	c->n = n;
 	c->positions = positions;
+	c->room = room;
 	c->work = work_open(m, a, room, 0);
 	c->token = xalloc(n * positions * sizeof *c->token);
 	c->filled = xzalloc(n, sizeof *c->filled);
@@ -41,8 +57,7 @@ struct cache *cache_open(struct model *m, struct adapter *a, int n, long positio
 	c->ints = m->dev->op->alloc(m->dev, (7 * room + 1) * sizeof *c->ints);
 	c->layer = xzalloc(f->layers, sizeof *c->layer);
 	for (long i = 0; i < f->layers; i++)
-		c->layer[i].kv = mat_of(m->dev->op->alloc(m->dev, n * positions * width * dtype_size(m->type)), m->type,
-		                        n * positions, width);
+		c->layer[i].kv = mat_of(m->dev->op->alloc(m->dev, layer_bytes(m, n, positions)), m->type, n * positions, width);
 	model_positions(m, positions);
 	return c;
 }
@@ -113,6 +128,8 @@ static void feed(struct cache *c, const int32_t *token, const int32_t *start, co
 	p.spans.n = n;
 	for (long i = 0; i < m->config.layers; i++)
 		c->layer[i].at = d + (at - c->host);
+	if (work_divide(c->work, m, c->adapter, total, 0))
+		assert(!"a cache's work holds what it is fed");
 	x = model_blocks(m, c->adapter, c->work, &p, d + (id - c->host), total, c->layer);
 	for (int i = 0; i < n; i += HEAD_ROWS) {
 		int rows = n - i < HEAD_ROWS ? n - i : HEAD_ROWS;
@@ -130,7 +147,7 @@ void model_next(struct cache *c, const int32_t *token, const int32_t *start, con
 		for (to = from; to < n; to++) {
 			long next = due(c, slot[to], start[to + 1] - start[to]);
 
-			if (to > from && total + next > c->work->tokens)
+			if (to > from && total + next > c->room)
 				break;
 			total += next;
 		}

@@ -11,14 +11,18 @@
 #include "../data/batch.h"
 #include "adapter.h"
 
-struct compute_opts { const char *device, *dtype; long threads, pass; };
-extern const struct opt compute_options[];     /* --device --dtype -j */
-#define COMPUTE_DEFAULTS { "auto", "auto", 0, 2048 }
+struct compute_opts { const char *device, *dtype; long threads, memory, pass; };
+extern const struct opt compute_options[];     /* --device --dtype -j --max-memory */
+#define COMPUTE_DEFAULTS { .device = "auto", .dtype = "auto", .pass = 2048 }
 
 struct model;
 
 /* path: Hugging Face folder or GGUF file.  Dies. */
 struct model *model_open(const char *path, const struct compute_opts *);
+/* The same in two steps, so that memory can be planned between (plan.h): the first
+ * takes hardly any. */
+struct model *model_begin(const char *path, const struct compute_opts *);
+void model_load(struct model *);
 void model_close(struct model *);
 const struct config *model_config(const struct model *);
 struct dev *model_dev(const struct model *);
@@ -34,10 +38,17 @@ void model_grad(struct model *, struct adapter *, const struct batch *, const fl
  * trained (all: every token but a row's first counts as trained). */
 void model_nll(struct model *, struct adapter *, const struct batch *, int all, float nll[]);
 
+/* The passes of batches: the tokens of the largest, and which sizes there are. */
+struct passes { long largest; uint64_t seen[64]; };
+/* Adds those into which this batch divides, when passes are to hold `pass` tokens. */
+void passes_add(struct passes *, const struct batch *, long pass);
+int passes_sizes(const struct passes *);
+
 /* Generation: a cache holds the keys and values of up to n rows of up to
  * `positions` tokens. */
 struct cache;
 struct cache *cache_open(struct model *, struct adapter *, int n, long positions);
+long cache_tokens(long n, long positions);     /* of its largest pass */
 /* Feeds row slot[i] the tokens token[start[i]..start[i+1]), i < n (each at
  * least one), and sets logits [n x vocab] (host) to those after its last. */
 void model_next(struct cache *, const int32_t *token, const int32_t *start, const int *slot, int n,

@@ -6,12 +6,15 @@
 #include "model.h"
 #include "weights.h"
 
-/* Device memory for passes of up to `tokens` tokens. */
+enum { WORK_ACTIVATIONS, WORK_HEAD, WORK_SCRATCH, WORK_KINDS };
+
+/* The device memory of a pass. */
 struct work {
 	struct dev *dev;
-	long tokens;                   /* capacity */
+	char *base; size_t size, used; /* the piece, and how far it is divided */
+	size_t by[WORK_KINDS]; int kind;
+	long tokens;                   /* of this pass */
 	int kept;                      /* blocks whose activations stay (at least 1) */
-	int backward;
 	long ranks[SITES];             /* widths of t */
 	struct kept *block;            /* [kept] */
 	struct scratch scratch;        /* backward only */
@@ -20,7 +23,6 @@ struct work {
 	float *hstat;
 	int32_t *ints;                 /* device copies of a pass's numbers, see pass.c */
 	float *floats;
-	void **owned; int n_owned;
 };
 
 enum { HEAD_ROWS = 256 };              /* tokens whose logits exist at a time */
@@ -33,19 +35,39 @@ struct model {
 	struct mat embed, head, gain, bias;
 	struct layer *layer;
 	float *rope; long positions;   /* device table and how many positions it has */
-	long pass;                     /* tokens a pass */
-	size_t keep;                   /* bytes of activations that may stay */
+	long pass;                     /* tokens a pass, but for longer rows */
+	long largest[2];               /* planned, [backward]; 0: pass */
+	size_t room;                   /* bytes that a pass may take, if one block's activations fit */
 	struct work *work;             /* of the last pass, reused */
+	struct packed *packed;         /* likewise */
+	struct shared *shared;         /* likewise */
+	size_t limit, mapped, owned;   /* bytes: a run's; of the weights */
 };
 
-/* Room for `tokens` tokens with this adapter (NULL: none); kept: how many blocks
- * stay when backward is set. */
-struct work *work_open(struct model *, const struct adapter *, long tokens, int backward);
+/* What a pass of so many tokens takes with this adapter (NULL: none) when so many blocks
+ * keep their activations; by: of each kind, may be NULL. */
+size_t work_bytes(const struct model *, const struct adapter *, long tokens, int kept, int backward,
+                  size_t by[WORK_KINDS]);
+/* How many blocks can keep them in so many bytes; 0: the pass does not fit. */
+int work_keeps(const struct model *, const struct adapter *, long tokens, int backward, size_t bytes);
+/* Memory for a pass of so many tokens, m->room bytes if that is enough for one block. */
+struct work *work_open(const struct model *, const struct adapter *, long tokens, int backward);
+/* Divides it for a pass; -1: it does not fit. */
+int work_divide(struct work *, const struct model *, const struct adapter *, long tokens, int backward);
 void work_close(struct work *);
-int work_fits(const struct work *, const struct adapter *, long tokens, int backward);
 
-/* Every matrix of a pass gets n rows, n <= tokens. */
-void work_rows(struct work *, long n);
+/* Bytes of a cache's keys and values. */
+size_t cache_bytes(const struct model *, long n, long positions);
+
+void packed_close(struct packed *);    /* NULL is fine */
+
+/* How many first tokens the rows from..from+n-1 have in common and train nothing. */
+long shared_tokens(const struct model *, const struct batch *, int from, int n);
+/* Attention's keys when these are computed once: key i is that of token from[i], row r's
+ * start at k[r].  Sets spans->k. */
+struct cache_layer *shared_place(struct model *, const int32_t *from, long keys, const int32_t *k, long rows,
+                                 struct spans *);
+void shared_close(struct model *);
 
 /* Grows the rotary table to hold this many positions. */
 void model_positions(struct model *, long n);

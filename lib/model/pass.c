@@ -3,9 +3,11 @@
  *
  * A pass is filled up to a multiple of 64 tokens with one more row of padding
  * that nothing trains, so that products have few sizes; rows see only
- * themselves, so that it changes nothing.  The head works on the trained tokens
+ * themselves, so that it changes nothing.  Forwards, the first tokens that all rows of
+ * a pass have in common are computed once (shared.c).  The head works on the trained tokens
  * alone, HEAD_ROWS at a time:  loss = xent(norm(x) head').
  */
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,45 +21,63 @@ static long round_up(long n) { return (n + ROUND - 1) / ROUND * ROUND; }
 
 struct packed {                        /* host */
 	long tokens, rows, trained, room;
+	long shared, keys;             /* first tokens that all rows have in common; keys of all rows in full */
 	int longest;
 	int32_t *id, *position;        /* [tokens]; the position's rope_entry */
-	int32_t *q, *len;              /* [rows + 1], [rows] */
+	int32_t *q, *len, *k;          /* [rows + 1], [rows], [rows] */
+	int32_t *from;                 /* [keys]: the token that each key is of */
 	int32_t *at, *target;          /* [trained]: predicted from row `at` of the activations */
-	float *weight;                 /* [trained] */
+	float *weight, *loss;          /* [trained] */
 };
 
-static void packed_open(struct packed *p, long room)
+static struct packed *packed_open(long room)
 {
-	memset(p, 0, sizeof *p);
+	struct packed *p = xzalloc(1, sizeof *p);
+
 	p->room = room;
 	p->id = xalloc(room * sizeof *p->id);
 	p->position = xalloc(room * sizeof *p->position);
 	p->q = xzalloc(room + 1, sizeof *p->q);
 	p->len = xalloc(room * sizeof *p->len);
+	p->k = xalloc(room * sizeof *p->k);
+	p->from = xalloc((room + ROUND) * sizeof *p->from);
 	p->at = xalloc((room + ROUND) * sizeof *p->at);
 	p->target = xalloc((room + ROUND) * sizeof *p->target);
 	p->weight = xalloc((room + ROUND) * sizeof *p->weight);
+	p->loss = xalloc(room * sizeof *p->loss);
+	return p;
 }
 
-static void packed_close(struct packed *p)
+void packed_close(struct packed *p)
 {
+	if (!p)
+		return;
 	free(p->id);
 	free(p->position);
 	free(p->q);
 	free(p->len);
+	free(p->k);
+	free(p->from);
 	free(p->at);
 	free(p->target);
 	free(p->weight);
+	free(p->loss);
+	free(p);
 }
 
-static void add_tokens(struct packed *p, const struct rope *rope, const int32_t *token, long n)
+/* Of the first `skip` tokens, the first row's stand for this one's. */
+static void add_tokens(struct packed *p, const struct rope *rope, const int32_t *token, long n, long skip)
 {
-	for (long i = 0; i < n; i++) {
-		p->id[p->tokens + i] = token ? token[i] : 0;
-		p->position[p->tokens + i] = (int32_t)rope_entry(rope, i, n);
+	for (long i = skip; i < n; i++) {
+		p->id[p->tokens + i - skip] = token ? token[i] : 0;
+		p->position[p->tokens + i - skip] = (int32_t)rope_entry(rope, i, n);
 	}
+	for (long i = 0; i < n; i++)
+		p->from[p->keys + i] = (int32_t)(i < skip ? i : p->tokens + i - skip);
+	p->k[p->rows] = (int32_t)p->keys;
 	p->len[p->rows++] = (int32_t)n;
-	p->tokens += n;
+	p->keys += n;
+	p->tokens += n - skip;
 	p->q[p->rows] = (int32_t)p->tokens;
 	if (n > p->longest)
 		p->longest = (int)n;
@@ -65,10 +85,11 @@ static void add_tokens(struct packed *p, const struct rope *rope, const int32_t 
 
 static long count_trained(const struct tokens *d, long row, int all)
 {
+	struct tokens_row r = tokens_row(d, row);
 	long n = 0;
 
-	for (int64_t i = d->offset[row] + 1; i < d->offset[row + 1]; i++)
-		n += all || d->train[i];
+	for (long i = 1; i < r.n; i++)
+		n += all || r.train[i];
 	return n;
 }
 
@@ -76,20 +97,19 @@ static long count_trained(const struct tokens *d, long row, int all)
 static void add_row(struct packed *p, const struct model *m, const struct tokens *d, long row, int all,
                     float weight)
 {
-	const int32_t *token = d->token + d->offset[row];
-	const uint8_t *train = d->train + d->offset[row];
-	long n = tokens_length(d, row), trained = count_trained(d, row, all), begin = p->tokens;
+	struct tokens_row r = tokens_row(d, row);
+	long n = r.n, trained = count_trained(d, row, all), skip = p->rows ? p->shared : 0, begin = p->tokens - skip;
 	char id[128];
 
 	for (long i = 0; i < n; i++)
-		if (token[i] < 0 || token[i] >= m->config.vocab)
-			die("row %s: token %d is not among the model's %ld", tokens_id(d, row, id, sizeof id), token[i],
+		if (r.token[i] < 0 || r.token[i] >= m->config.vocab)
+			die("row %s: token %d is not among the model's %ld", tokens_id(d, row, id, sizeof id), r.token[i],
 			    m->config.vocab);
-	add_tokens(p, &m->config.rope, token, n);
+	add_tokens(p, &m->config.rope, r.token, n, skip);
 	for (long i = 1; i < n; i++)
-		if (all || train[i]) {
+		if (all || r.train[i]) {
 			p->at[p->trained] = (int32_t)(begin + i - 1);
-			p->target[p->trained] = token[i];
+			p->target[p->trained] = r.token[i];
 			p->weight[p->trained++] = weight / trained;
 		}
 }
@@ -132,7 +152,6 @@ struct mat model_blocks(struct model *m, const struct adapter *a, struct work *w
 {
 	struct mat x = w->x[0];
 
-	work_rows(w, tokens);
 	x.rows = tokens;
 	m->dev->op->gather(m->dev, x, m->embed, id);
 	for (long i = 0; i < m->config.layers; i++) {
@@ -203,99 +222,135 @@ static void back(struct model *m, const struct adapter *a, struct work *w, const
 	}
 }
 
-/* loss: host, [trained] */
-static void run(struct model *m, const struct adapter *a, struct packed *p, int backward, float loss[])
+/* Memory for this pass, as it is or larger. */
+static void make_room(struct model *m, const struct adapter *a, long tokens, int backward)
 {
+	long most = m->largest[backward] ? m->largest[backward] : m->pass;
+
+	if (m->work && !work_divide(m->work, m, a, tokens, backward))
+		return;
+	if (m->work)
+		work_close(m->work);
+	m->work = work_open(m, a, tokens > most ? tokens : most, backward);
+	if (work_divide(m->work, m, a, tokens, backward))
+		assert(!"the work that was opened for a pass holds it");
+}
+
+/* Sets p->loss. */
+static void run(struct model *m, const struct adapter *a, struct packed *p, int backward)
+{
+	struct cache_layer *keys = NULL;
 	struct placed d;
 	struct mat x;
 
 	if (round_up(p->tokens) > p->tokens)
-		add_tokens(p, &m->config.rope, NULL, round_up(p->tokens) - p->tokens);
+		add_tokens(p, &m->config.rope, NULL, round_up(p->tokens) - p->tokens, 0);
 	for (long i = p->trained; i < round_up(p->trained); i++) {
 		p->at[i] = 0;
 		p->target[i] = -1;
 		p->weight[i] = 0;
 	}
-	if (m->work && !work_fits(m->work, a, p->room, backward)) {
-		work_close(m->work);
-		m->work = NULL;
-	}
-	if (!m->work)
-		m->work = work_open(m, a, p->room, backward);
+	make_room(m, a, p->tokens, backward);
 	d = place(m, m->work, p);
-	x = model_blocks(m, a, m->work, &d.pack, d.id, p->tokens, NULL);
+	if (p->shared)
+		keys = shared_place(m, p->from, p->keys, p->k, p->rows, &d.pack.spans);
+	x = model_blocks(m, a, m->work, &d.pack, d.id, p->tokens, keys);
 	head(m, m->work, &d, x, round_up(p->trained), backward);
 	if (backward)
 		back(m, a, m->work, &d.pack);
-	m->dev->op->get(m->dev, loss, d.loss, p->trained * sizeof *loss);
+	m->dev->op->get(m->dev, p->loss, d.loss, p->trained * sizeof *p->loss);
 }
 
 /* How many rows from b->row[from] on make the next pass: rows of even shares of
- * what is left, none over the model's pass unless a single row is. */
-static int next_pass(const struct model *m, const struct batch *b, int from)
+ * what is left, none over `pass` tokens unless a single row is; *tokens of them. */
+static int next_pass(long pass, const struct batch *b, int from, long *tokens)
 {
 	long left = 0, share, n = 0;
 	int to = from;
 
 	for (int i = from; i < b->n; i++)
 		left += tokens_length(b->data, b->row[i]);
-	share = left / ((left + m->pass - 1) / m->pass);
-	while (to < b->n && (to == from || (n < share && n + tokens_length(b->data, b->row[to]) <= m->pass)))
+	share = left / ((left + pass - 1) / pass);
+	while (to < b->n && (to == from || (n < share && n + tokens_length(b->data, b->row[to]) <= pass)))
 		n += tokens_length(b->data, b->row[to++]);
+	*tokens = n;
 	return to - from;
 }
 
-static long room_for(const struct model *m, const struct batch *b)
+void passes_add(struct passes *p, const struct batch *b, long pass)
 {
-	long most = m->pass;
+	long tokens;
 
-	for (int i = 0; i < b->n; i++)
-		if (tokens_length(b->data, b->row[i]) > most)
-			most = tokens_length(b->data, b->row[i]);
-	return round_up(most);
+	for (int from = 0; from < b->n; ) {
+		from += next_pass(pass, b, from, &tokens);
+		tokens = round_up(tokens);
+		p->seen[tokens / ROUND / 64 % 64] |= 1ull << tokens / ROUND % 64;
+		if (tokens > p->largest)
+			p->largest = tokens;
+	}
+}
+
+int passes_sizes(const struct passes *p)
+{
+	int n = 0;
+
+	for (int i = 0; i < 64; i++)
+		n += __builtin_popcountll(p->seen[i]);
+	return n;
+}
+
+/* The host's arrays, with room for a pass of so many tokens. */
+static struct packed *empty(struct model *m, long tokens)
+{
+	struct packed *p = m->packed;
+
+	tokens = round_up(tokens);
+	if (!p || p->room < tokens) {
+		packed_close(p);
+		m->packed = p = packed_open(tokens > m->pass ? tokens : m->pass);
+	}
+	p->tokens = p->rows = p->trained = p->longest = p->keys = 0;
+	return p;
 }
 
 /* The one way through: weight NULL is forwards only; mean and nll as in model.h. */
 static void batch_run(struct model *m, struct adapter *a, const struct batch *b, const float weight[], int all,
                       float mean[], float nll[])
 {
-	struct packed p;
-	float *loss;
 	char id[128];
-	long at = 0;
+	long at = 0, tokens;
 
-	packed_open(&p, room_for(m, b));
-	loss = xalloc(p.room * sizeof *loss);
 	for (int from = 0, n; from < b->n; from += n) {
-		const float *l = loss;
+		struct packed *p;
+		const float *l;
 
-		n = next_pass(m, b, from);
-		p.tokens = p.rows = p.trained = p.longest = 0;
+		n = next_pass(m->pass, b, from, &tokens);
+		p = empty(m, tokens);
+		p->shared = weight || all ? 0 : shared_tokens(m, b, from, n);
 		for (int i = from; i < from + n; i++)
-			add_row(&p, m, b->data, b->row[i], all, weight ? weight[i] : 0);
-		run(m, a, &p, weight != NULL, loss);
+			add_row(p, m, b->data, b->row[i], all, weight ? weight[i] : 0);
+		run(m, a, p, weight != NULL);
+		l = p->loss;
 		for (int i = from; i < from + n; i++) {
-			long row = b->row[i], trained = count_trained(b->data, row, all), len = tokens_length(b->data, row);
-			const uint8_t *train = b->data->train + b->data->offset[row];
+			long row = b->row[i], trained = count_trained(b->data, row, all);
+			struct tokens_row r = tokens_row(b->data, row);
 			double sum = 0;
 
 			if (!trained && mean)
 				die("row %s has no trained token", tokens_id(b->data, row, id, sizeof id));
-			for (long t = 0; t < len; t++) {
-				int on = t && (all || train[t]);
+			for (long t = 0; t < r.n; t++) {
+				int on = t && (all || r.train[t]);
 				float x = on ? *l++ : NAN;
 
 				if (nll)
 					nll[at + t] = x;
 				sum += on ? x : 0;
 			}
-			at += len;
+			at += r.n;
 			if (mean)
 				mean[i] = (float)(sum / trained);
 		}
 	}
-	free(loss);
-	packed_close(&p);
 }
 
 void model_loss(struct model *m, struct adapter *a, const struct batch *b, float loss[])

@@ -121,12 +121,17 @@ struct weights *weights_open(const char *path, struct config *c)
 	return w;
 }
 
+void weights_release(struct weights *w, struct dev *d)
+{
+	while (w->n_held)
+		d->op->free(d, w->held[--w->n_held]);
+	while (w->n_adopted)
+		d->op->disown(d, w->adopted[--w->n_adopted]);
+}
+
 void weights_close(struct weights *w, struct dev *d)
 {
-	for (long i = 0; i < w->n_held; i++)
-		d->op->free(d, w->held[i]);
-	for (long i = 0; i < w->n_adopted; i++)
-		d->op->disown(d, w->adopted[i]);
+	weights_release(w, d);
 	if (w->is_gguf)
 		gguf_close(&w->gguf);
 	for (int i = 0; i < w->files; i++) {
@@ -262,11 +267,14 @@ struct mat weights_mat(struct weights *w, struct dev *d, const struct config *c,
 	m.p = d->op->alloc(d, (size_t)n->rows * n->cols * dtype_size(n->type));
 	w->held = xrealloc(w->held, (w->n_held + 1) * sizeof *w->held);
 	w->held[w->n_held++] = m.p;
+	if (d->counts)
+		return m;
 	if (n->rows == 1)       /* a vector's rows, for the order's sake, are its values */
 		convert(d, mat_of(m.p, m.type, order == AS_STORED ? 1 : n->cols, order == AS_STORED ? n->cols : 1),
 		        &s, order, c);
 	else
 		convert(d, m, &s, order, c);
+	zio_forget(s.data, (size_t)n->rows * (n->cols / gguf_block(s.type)) * gguf_block_bytes(s.type));
 	return m;
 }
 
@@ -298,6 +306,7 @@ uint64_t weights_hash(const struct weights *w)
 		hash_add(h, &f->bytes, sizeof f->bytes);
 		for (size_t at = 0; at < f->bytes; at += step)
 			hash_add(h, (const char *)f->map + at, f->bytes - at < page ? f->bytes - at : page);
+		zio_forget(f->map, f->bytes);
 	}
 	v = hash_value(h);
 	hash_free(h);

@@ -11,6 +11,7 @@ struct weights;
 /* Dies with the file's name.  Sets the config. */
 struct weights *weights_open(const char *path, struct config *);
 void weights_close(struct weights *, struct dev *);
+void weights_release(struct weights *, struct dev *);     /* gives back all that weights_mat gave */
 
 /* How a file's row order differs from Hugging Face's. */
 enum row_order { AS_STORED, ROTATED, SEPARATE };

@@ -1,22 +1,27 @@
-/* work.c - the device memory that a pass works in, planned once.
+/* work.c - the device memory that a pass works in: one piece, divided anew for
+ * every pass, and measured by the same division without memory behind it.
  *
- * Backwards, every block's input stays; as many blocks as model->keep allows
+ * Backwards, every block's input stays; as many blocks as there is room for
  * keep their activations too, and the rest, the lower ones, share one place and
  * are computed again on the way back.
  */
 #include "model_in.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../base/die.h"
 
+/* The next bytes of the piece; NULL while it is only measured. */
 static void *own(struct work *w, size_t bytes)
 {
-	void *p = w->dev->op->alloc(w->dev, bytes);
+	void *p = w->base ? w->base + w->used : NULL;
 
-	w->owned = xrealloc(w->owned, (w->n_owned + 1) * sizeof *w->owned);
-	w->owned[w->n_owned++] = p;
+	bytes = (bytes + 63) / 64 * 64;
+	w->used += bytes;
+	w->by[w->kind] += bytes;
+	assert(!w->base || w->used <= w->size);
 	return p;
 }
 
@@ -31,19 +36,6 @@ static void adapter_ranks(const struct adapter *a, long ranks[SITES])
 {
 	for (int s = 0; s < SITES; s++)
 		ranks[s] = a ? a->site[0][s].ranks : 0;
-}
-
-/* Bytes a token that a kept block holds. */
-static size_t kept_bytes(const struct model *m, const long ranks[SITES])
-{
-	const struct config *c = &m->config;
-	long in, out, n = 2 * c->dim + c->qkv + (long)c->heads.q * c->heads.dim + c->ffn;
-
-	config_site(c, UP, &in, &out);
-	n += out;
-	for (int s = 0; s < SITES; s++)
-		n += ranks[s];
-	return n * dtype_size(m->type) + (c->dim + 4 + c->heads.q) * sizeof(float);
 }
 
 static void room_for_block(struct work *w, const struct model *m, struct kept *k)
@@ -84,78 +76,102 @@ static void room_backwards(struct work *w, const struct model *m)
 	s->dqkv = room(w, m->type, t, c->qkv);
 	s->dt = room(w, m->type, t, widest);
 	w->dy = room(w, F32, t, c->dim);
+	w->kind = WORK_HEAD;
 	w->h2 = room(w, F32, HEAD_ROWS, c->dim);
 	w->dh = room(w, F32, HEAD_ROWS, c->dim);
 	w->dlogits = m->type == F32 ? w->logits : room(w, m->type, HEAD_ROWS, c->vocab);
+	w->kind = WORK_SCRATCH;
 }
 
-struct work *work_open(struct model *m, const struct adapter *a, long tokens, int backward)
+/* Divides the piece for this many tokens; ranks, dev and arrays are set. */
+static void divide(struct work *w, const struct model *m, long tokens, int kept, int backward)
 {
 	const struct config *c = &m->config;
-	struct work *w = xzalloc(1, sizeof *w);
-	size_t each;
 
-	w->dev = m->dev;
 	w->tokens = tokens;
-	w->backward = backward;
-	adapter_ranks(a, w->ranks);
-	each = kept_bytes(m, w->ranks) * tokens;
-	w->kept = !backward ? 1 : m->keep / each < (size_t)c->layers ? (int)(m->keep / each) : (int)c->layers;
-	if (w->kept < 1)
-		w->kept = 1;
-	w->block = xzalloc(w->kept, sizeof *w->block);
-	for (int i = 0; i < w->kept; i++)
+	w->kept = kept;
+	w->used = 0;
+	memset(w->by, 0, sizeof w->by);
+	w->kind = WORK_ACTIVATIONS;
+	for (int i = 0; i < kept; i++)
 		room_for_block(w, m, &w->block[i]);
 	w->xs = backward ? c->layers + 1 : 1;
-	w->x = xzalloc(w->xs, sizeof *w->x);
 	for (long i = 0; i < w->xs; i++)
 		w->x[i] = room(w, F32, tokens, c->dim);
+	w->kind = WORK_HEAD;
 	w->h = room(w, F32, HEAD_ROWS, c->dim);
 	w->hn = room(w, m->type, HEAD_ROWS, c->dim);
 	w->hstat = own(w, 2 * HEAD_ROWS * sizeof(float));
 	w->logits = room(w, F32, HEAD_ROWS, c->vocab);
+	w->kind = WORK_SCRATCH;
 	if (backward)
 		room_backwards(w, m);
 	w->ints = own(w, (6 * tokens + 512) * sizeof *w->ints);
 	w->floats = own(w, (2 * tokens + 256) * sizeof *w->floats);
+}
+
+static struct work *work_new(const struct model *m, const struct adapter *a)
+{
+	struct work *w = xzalloc(1, sizeof *w);
+
+	w->dev = m->dev;
+	w->block = xzalloc(m->config.layers + 1, sizeof *w->block);    /* two are measured at least */
+	w->x = xzalloc(m->config.layers + 1, sizeof *w->x);
+	adapter_ranks(a, w->ranks);
 	return w;
 }
 
-void work_rows(struct work *w, long n)
+size_t work_bytes(const struct model *m, const struct adapter *a, long tokens, int kept, int backward,
+                  size_t by[WORK_KINDS])
 {
-	struct scratch *s = &w->scratch;
+	struct work *w = work_new(m, a);
+	size_t bytes;
 
-	for (int i = 0; i < w->kept; i++) {
-		struct kept *k = &w->block[i];
-
-		k->n1.rows = k->qkv.rows = k->o.rows = k->x1.rows = k->n2.rows = k->u.rows = k->h.rows = n;
-		for (int t = 0; t < SITES; t++)
-			k->t[t].rows = n;
-	}
-	s->g.rows = s->dh.rows = s->du.rows = s->dn.rows = s->dn2.rows = n;
-	s->dout.rows = s->dqkv.rows = s->dt.rows = w->dy.rows = n;
-	for (long i = 0; i < w->xs; i++)
-		w->x[i].rows = n;
+	divide(w, m, tokens, kept, backward);
+	bytes = w->used;
+	if (by)
+		memcpy(by, w->by, sizeof w->by);
+	work_close(w);
+	return bytes;
 }
 
-int work_fits(const struct work *w, const struct adapter *a, long tokens, int backward)
+int work_keeps(const struct model *m, const struct adapter *a, long tokens, int backward, size_t bytes)
 {
-	long ranks[SITES];
+	size_t one = work_bytes(m, a, tokens, 1, backward, NULL);
+	size_t each = work_bytes(m, a, tokens, 2, backward, NULL) - one;
+	long more = bytes < one ? -1 : (long)((bytes - one) / each);
 
-	adapter_ranks(a, ranks);
-	if (w->tokens < tokens || (backward && !w->backward))
-		return 0;
-	for (int s = 0; s < SITES; s++)
-		if (ranks[s] > w->ranks[s])
-			return 0;
-	return 1;
+	if (!backward && more > 0)
+		return 1;
+	return more < m->config.layers - 1 ? (int)(1 + more) : (int)m->config.layers;
+}
+
+struct work *work_open(const struct model *m, const struct adapter *a, long tokens, int backward)
+{
+	int kept = work_keeps(m, a, tokens, backward, m->room);
+	struct work *w = work_new(m, a);
+
+	w->size = work_bytes(m, a, tokens, kept > 1 ? kept : 1, backward, NULL);
+	w->base = m->dev->op->alloc(m->dev, w->size);
+	return w;
+}
+
+int work_divide(struct work *w, const struct model *m, const struct adapter *a, long tokens, int backward)
+{
+	int kept;
+
+	adapter_ranks(a, w->ranks);
+	kept = work_keeps(m, a, tokens, backward, w->size);
+	if (!kept)
+		return -1;
+	divide(w, m, tokens, kept, backward);
+	return 0;
 }
 
 void work_close(struct work *w)
 {
-	for (int i = 0; i < w->n_owned; i++)
-		w->dev->op->free(w->dev, w->owned[i]);
-	free(w->owned);
+	if (w->base)
+		w->dev->op->free(w->dev, w->base);
 	free(w->block);
 	free(w->x);
 	free(w);

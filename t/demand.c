@@ -1,0 +1,102 @@
+/* demand.c - the plan of a run's memory: what gives way to which limit, and that the
+ * memory which a pass takes is what was planned. */
+#include "tap.h"
+
+#include "../lib/model/model_in.h"
+#include "../lib/model/plan.h"
+#include "tiny.h"
+
+enum { LONGEST = 100, MANY = 1 << 20 };
+
+/* Batches that fill whatever a pass holds. */
+static void full(const void *run, long pass, int backward, struct passes *p)
+{
+	(void)run;
+	if (backward)
+		*p = (struct passes){pass, {1}};
+}
+
+static size_t of_pass(const struct plan *p)
+{
+	return p->bytes[MEMORY_ACTIVATIONS] + p->bytes[MEMORY_LOGITS] + p->bytes[MEMORY_SCRATCH];
+}
+
+static void limits(const struct model *m, const struct adapter *a)
+{
+	struct demand d = {.theta = a, .longest = LONGEST, .passes = full};
+	struct plan all = {.limit = (size_t)1 << 40}, least = {.limit = 1};
+	int over = 0, wrong = 0, kept = 99, few = 0;
+	long pass = m->pass, narrow = 0;
+
+	ok(!plan_make(&all, m, &d) && all.kept == all.layers && all.pass == m->pass, "no limit: all blocks, whole passes");
+	ok(plan_make(&least, m, &d) == -1 && least.total > 1 && least.total < all.total, "too little: -1, and the least");
+	for (size_t limit = all.total; limit > least.total; limit -= (all.total - least.total) / 200 + 1) {
+		struct plan p = {.limit = limit};
+
+		if (plan_make(&p, m, &d) || p.total > limit + (MANY >> 2))      /* the program itself grows */
+			over++;
+		wrong += p.pass > pass || (p.pass == pass && p.kept > kept) || (p.pass < pass && p.pass < LONGEST / 2);
+		few += p.kept < p.layers && p.pass == m->pass;
+		narrow += p.pass < m->pass;
+		pass = p.pass;
+		kept = p.kept;
+	}
+	ok(!over, "within every limit in between");
+	ok(!wrong, "less memory never means longer passes or more blocks");
+	ok(few > 0 && narrow > 0, "first blocks give way (%d limits), then passes (%ld)", few, narrow);
+}
+
+/* The rows' own pass, as a run would have it planned. */
+struct rows { struct batch batch; };
+
+static void rows_passes(const void *run, long pass, int backward, struct passes *p)
+{
+	const struct rows *r = run;
+
+	if (backward)
+		passes_add(p, &r->batch, pass);
+}
+
+static void taken(struct model *m, struct adapter *a, struct rows *r)
+{
+	struct demand d = {.theta = a, .longest = r->batch.data->longest, .passes = rows_passes, .run = r};
+	struct plan p = {.limit = (size_t)1 << 40};
+	float weight[16] = {1, 1, 1}, loss[16];
+
+	plan_make(&p, m, &d);
+	m->largest[1] = p.largest[1];
+	m->room = of_pass(&p);
+	model_grad(m, a, &r->batch, weight, loss);
+	ok(m->work->size == of_pass(&p), "a pass takes what was planned (%zu bytes, %zu)", m->work->size, of_pass(&p));
+	ok(m->work->kept == p.kept, "and keeps as many blocks");
+}
+
+static void weights(struct model *m)
+{
+	struct dev *d = dev_counting();
+	struct adapter *a = adapter_load(d, &m->config, m->type, gold_path("tiny-llama-lora", ""));
+
+	ok(dev_counted(d) >= 4 * a->n * sizeof(float) && dev_counted(d) < 4 * a->n * sizeof(float) + 1024,
+	   "an adapter is counted: values, gradient, two moments");
+	ok(m->mapped > 0 && (long)(m->mapped + m->owned) > 4 * m->config.vocab * m->config.dim, "and the weights");
+	adapter_close(a);
+	dev_counting_close(d);
+}
+
+int main(void)
+{
+	json_t *rows = json_read_file(gold_path("rows", ".json"));
+	long row[3] = {0, 1, 2};
+	struct rows r = {{tiny_rows(rows), row, 3}};
+	struct model *m = tiny_open("tiny-llama", "f32", 2048, 1);
+	struct adapter *a = tiny_adapter(m, "tiny-llama-lora");
+
+	limits(m, a);
+	taken(m, a, &r);
+	weights(m);
+	adapter_close(a);
+	model_close(m);
+	tokens_close((struct tokens *)r.batch.data);
+	json_decref(rows);
+	return tap_done();
+}
