@@ -138,15 +138,17 @@ static void nll(int argc, char **argv)
 	close_model(m, a);
 }
 
-/* An adapter answers in the form that it was trained in. */
-static void check_template(const char *adapter, const struct encoder *e, const char *asked)
+/* An adapter, or a model that was tuned here, answers in the form that it was trained in. */
+static void check_template(const struct model_opts *o, const struct model *m, const struct encoder *e,
+                           const char *asked)
 {
-	char *trained = adapter ? adapter_template(adapter) : NULL;
-	const char *now = template_name(encoder_template(e));
+	char *of_adapter = o->adapter ? adapter_template(o->adapter) : NULL;
+	const char *trained = o->adapter ? of_adapter : model_template(m), *now = template_name(encoder_template(e));
 
 	if (trained && strcmp(trained, now) && !strcmp(asked, "auto"))
-		die("%s was trained with the template %s, not %s (--template insists on one)", adapter, trained, now);
-	free(trained);
+		die("%s was trained with the template %s, not %s (--template insists on one)",
+		    o->adapter ? o->adapter : o->model, trained, now);
+	free(of_adapter);
 }
 
 static void generate(int argc, char **argv)
@@ -177,7 +179,7 @@ static void generate(int argc, char **argv)
 	struct encoder *e = encoder_open(t, &encode);
 	int group;
 
-	check_template(o.adapter, e, encode.template);
+	check_template(&o, m, e, encode.template);
 	group = budget_answers(m, o.adapter, encode.max_tokens + opts.max_new, GENERATE_GROUP);
 	a = load_model(m, &o);
 	generate_rows(m, a, t, e, argv + k, argc - k, &encode.schema, &opts, &fate,

@@ -1,13 +1,15 @@
-/* seal-lora-train - tune LoRA pairs on a token stream; writes a PEFT adapter. */
+/* seal-lora-train - tune LoRA pairs, or all weights, on a token stream; writes a PEFT
+ * adapter or a model. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "../lib/base/hash.h"
 #include "../lib/base/progress.h"
-#include "../lib/format/folder.h"
 #include "../lib/learn/budget.h"
 #include "../lib/learn/finetune.h"
+#include "../lib/learn/merge.h"
 
-struct own { const char *model, *output, *weights; int force, quiet; };
+struct own { const char *model, *output, *weights, *merge, *gguf; int force, quiet; };
 
 #define AT(field) offsetof(struct own, field)
 
@@ -15,6 +17,8 @@ static const struct opt own_options[] = {
 	{"model", 'm', OPT_TEXT, AT(model), "MODEL", "Hugging Face folder or GGUF file", 0, 0},
 	{"output", 'o', OPT_TEXT, AT(output), "ADAPTER", "the folder to write", 0, 0},
 	{"weights", 0, OPT_TEXT, AT(weights), "SCORES", "weigh the rows by the weight column of these scores", 0, 0},
+	{"merge", 0, OPT_TEXT, AT(merge), "DIR", "also write the model with the pairs added to its weights", 0, 0},
+	{"lora-gguf", 0, OPT_TEXT, AT(gguf), "FILE", "also write the pairs as a GGUF adapter of llama.cpp", 0, 0},
 	{"force", 0, OPT_FLAG, AT(force), NULL, "replace a folder that exists", 0, 0},
 	{"quiet", 'q', OPT_FLAG, AT(quiet), NULL, "no progress, no summaries on stderr", 0, 0},
 	{0}
@@ -32,9 +36,31 @@ static const struct opt_group groups[] = {
 };
 
 static const struct opt_program program = {
-	"seal-lora-train", "Tune LoRA pairs on tokenized rows; writes an adapter folder that PEFT loads.",
+	"seal-lora-train", "Tune LoRA pairs, or all weights, on tokenized rows; writes a PEFT adapter or a model folder.",
 	"[TOKENS...]", groups
 };
+
+/* What the options ask for together makes sense, and what they name can be written. */
+static void check(int operands)
+{
+	if (!own.model)
+		die_usage("-m MODEL is needed");
+	if (train.full && (own.merge || own.gguf))
+		die_usage("--full writes a model: there are no pairs for --merge or --lora-gguf");
+	if (!own.output && !(train.init && (own.merge || own.gguf)))
+		die_usage("-o ADAPTER is needed, or --init-adapter with --merge or --lora-gguf");
+	if (!own.output && (own.weights || train.checkpoint || train.log))
+		die_usage("without -o nothing is trained: no --weights, --checkpoint, --log");
+	if (!own.output && !own.merge && (operands || train.valid))
+		die_usage("--lora-gguf alone takes no rows");
+	if (own.output && own.merge && !strcmp(own.output, own.merge))
+		die_usage("-o and --merge name the same folder");
+	train_check(&train);
+	if (own.output)
+		train_save_check(&train, own.model, own.output, own.force);
+	if (own.merge)
+		model_save_check(own.model, own.merge, own.force);
+}
 
 /* The rows' weights; what they are joins the settings. */
 static float *read_weights(const struct tokens *data, json_t *settings)
@@ -49,48 +75,94 @@ static float *read_weights(const struct tokens *data, json_t *settings)
 	return w;
 }
 
+static struct tokens *stream(char **paths, int n, const struct model *m)
+{
+	struct tokens *t = tokens_read(paths, n);
+
+	check_tokens(t, n ? paths[0] : "stdin", own.model, model_config(m));
+	return t;
+}
+
+static void tune(struct finetune *f, double began)
+{
+	float *weight = NULL;
+	json_t *settings = train_settings(groups, &train, f->model, f->theta, f->data);
+
+	f->settings = settings;
+	if (own.weights)
+		f->weight = weight = read_weights(f->data, settings);
+	finetune_run(f);
+	train_save(f->model, f->theta, own.output, own.model, f->data, settings);
+	log_end(train.log, began);
+	notice("%ld steps on %ld rows in %.1f s, peak memory %.0f MB", f->theta->step, f->data->rows,
+	       seconds_now() - began, peak_memory() / 1e6);
+	json_decref(settings);
+	free(weight);
+}
+
+/* --merge, whose report goes to stdout. */
+static void write_merged(const struct finetune *f)
+{
+	char *template = own.output ? xstrdup(f->data->template) : adapter_template(train.init);
+	json_t *settings = train_settings(groups, &train, f->model, f->theta, f->data), *said;
+	struct zout *out = zout_open(NULL, ZOUT_PLAIN);
+
+	said = merge(f->model, f->theta, own.merge, template, f->valid ? f->valid : f->data, &compute, settings);
+	json_write_line(out, said);
+	zout_close(out);
+	notice("%s: on %ld rows the losses are within %.2g of those of model and adapter", own.merge,
+	       json_long(said, "rows", 0), json_number(said, "largest", 0));
+	json_decref(settings);
+	json_decref(said);
+	free(template);
+}
+
+static void write_gguf(struct zout *out, const struct adapter *a)
+{
+	struct buf b = {0};
+
+	adapter_write_gguf(a, &b);
+	zout_write(out, b.p, b.n);
+	zout_close(out);
+	buf_free(&b);
+}
+
 int main(int argc, char **argv)
 {
 	double began = seconds_now();
 	struct finetune f = {.opts = &train};
-	struct tokens *data, *valid = NULL;
-	json_t *settings;
-	float *weight = NULL;
+	struct tokens *data = NULL, *valid = NULL;
+	struct zout *gguf;
 	int k;
 
 	dev_prepare(argv);
 	k = opt_parse(&program, argc, argv);
 	notice_quiet(own.quiet);
-	if (!own.model || !own.output)
-		die_usage("-m MODEL and -o ADAPTER are needed");
-	folder_refuse(own.output, own.force, "adapter_config.json");
-	train_check(&train);
+	check(argc - k);
+	gguf = own.gguf ? zout_open(own.gguf, ZOUT_BINARY) : NULL;
 	f.model = model_begin(own.model, &compute);
-	f.data = data = tokens_read(argv + k, argc - k);
-	check_tokens(data, argc - k ? argv[k] : "stdin", own.model, model_config(f.model));
+	if (own.output || own.merge)
+		f.data = data = stream(argv + k, argc - k, f.model);
 	if (train.valid) {
-		f.valid = valid = tokens_read((char **)&train.valid, 1);
-		check_tokens(valid, train.valid, own.model, model_config(f.model));
+		f.valid = valid = stream((char **)&train.valid, 1, f.model);
 		check_same_template(valid, train.valid, data);
 	}
-	budget_plan(f.model, &(struct budget){.opts = &train, .data = data, .valid = valid, .adapters = 1, .data_back = 1,
-	                                      .each = ORDER_BYTES + (own.weights ? sizeof(float) : 0)});
+	if (own.output)
+		budget_plan(f.model, &(struct budget){.opts = &train, .data = data, .valid = valid, .adapters = 1, .data_back = 1,
+		                                      .each = ORDER_BYTES + (own.weights ? sizeof(float) : 0)});
 	model_load(f.model);
 	f.theta = train_adapter(f.model, model_dev(f.model), &train);
-	f.settings = settings = train_settings(groups, &train, f.model, f.theta, data);
-	if (own.weights)
-		f.weight = weight = read_weights(data, settings);
-	finetune_run(&f);
-	adapter_save(f.theta, own.output, own.model, data->template, settings);
-	log_end(train.log, began);
-	notice("%ld steps on %ld rows in %.1f s, peak memory %.0f MB", f.theta->step, data->rows,
-	       seconds_now() - began, peak_memory() / 1e6);
+	if (own.output)
+		tune(&f, began);
+	if (own.merge)
+		write_merged(&f);
+	if (gguf)
+		write_gguf(gguf, f.theta);
 	adapter_close(f.theta);
 	model_close(f.model);
-	tokens_close(data);
+	if (data)
+		tokens_close(data);
 	if (valid)
 		tokens_close(valid);
-	json_decref(settings);
-	free(weight);
 	return 0;
 }

@@ -4,7 +4,6 @@
 
 #include "../lib/base/hash.h"
 #include "../lib/base/progress.h"
-#include "../lib/format/folder.h"
 #include "../lib/learn/audit.h"
 #include "../lib/learn/dsir.h"
 #include "../lib/learn/import.h"
@@ -97,7 +96,7 @@ static void by_model(const char *path, struct zout *out, double began)
 	json_object_set_new(header, "history", json_incref(data->history));
 	score_write(&found, &score, header, out);
 	if (own.save)
-		adapter_save(theta, own.save, own.model, data->template, settings);
+		train_save(m, theta, own.save, own.model, data, settings);
 	notice("%ld rows scored by %s in %.1f s, peak memory %.0f MB", data->rows, score.score,
 	       seconds_now() - began, peak_memory() / 1e6);
 	adapter_close(theta);
@@ -198,7 +197,7 @@ int main(int argc, char **argv)
 	notice_quiet(base.quiet);
 	check(argc - k);
 	if (own.save)
-		folder_refuse(own.save, own.force, "adapter_config.json");
+		train_save_check(&train, own.model, own.save, own.force);
 	train_check(&train);
 	out = zout_open(base.output, own.plain || (audit.scores && !own.zstd) ? ZOUT_PLAIN : ZOUT_ZSTD);
 	if (import.file)

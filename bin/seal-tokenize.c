@@ -216,28 +216,38 @@ static void open_writer(struct run *r)
 	json_decref(settings);
 }
 
-/* --decode: the rows of token streams, as text, or as --show and --json have them. */
-static void decode(struct run *r, char *const paths[], int n)
+/* Writes the rows from `first` on; 0 when the limit is reached. */
+static int decode_rows(void *run, const struct tokens *t, long first)
 {
-	struct tokens *t;
+	struct run *r = run;
 	char fingerprint[17];
+	struct buf id = {0};
 
-	t = tokens_read(paths, n);
-	tokenizer_fingerprint(r->tok, vocabulary(opt.model), fingerprint);
-	if (strcmp(fingerprint, t->fingerprint))
-		die("the tokens are of another tokenizer (fingerprint %s, this one has %s)", t->fingerprint, fingerprint);
-	for (long i = 0; i < t->rows && !(fate_opts.limit && i >= fate_opts.limit); i++) {
-		struct buf id = {0};
+	if (!r->read) {
+		tokenizer_fingerprint(r->tok, vocabulary(opt.model), fingerprint);
+		if (strcmp(fingerprint, t->fingerprint))
+			die("the tokens are of another tokenizer (fingerprint %s, this one has %s)", t->fingerprint, fingerprint);
+	}
+	for (long i = first; i < t->rows; i++) {
 		struct tokens_row row = tokens_row(t, i);
 		struct item it = {.line = row.line, .ids = {(int32_t *)row.token, row.n, 0},
 		                  .train = {(char *)row.train, row.n, 0}};
 
+		id.n = 0;
 		buf_add(&id, row.id, row.id_n);
 		it.id = id.p;
 		put(r, &it);
-		buf_free(&id);
+		if (++r->read == fate_opts.limit)
+			break;
 	}
-	tokens_close(t);
+	buf_free(&id);
+	return !fate_opts.limit || r->read < fate_opts.limit;
+}
+
+/* --decode: the rows of token streams, as text, or as --show and --json have them. */
+static void decode(struct run *r, char *const paths[], int n)
+{
+	tokens_each(paths, n, decode_rows, r);
 	zout_close(r->out);
 	fates_close(r->fates, 0);
 }

@@ -132,6 +132,7 @@ const void *cpu_adopt(struct dev *, const void *host, size_t bytes);
 void cpu_disown(struct dev *, const void *);
 size_t cpu_room(struct dev *, enum dtype, struct heads, long longest, const int sizes[2]);
 size_t products_room(enum dtype, const int sizes[2]);
+size_t cpu_spare(struct dev *);
 void cpu_copy(struct dev *, struct mat y, struct mat x);
 void cpu_gemm(struct dev *, struct mat c, struct mat a, int ta, struct mat b, int tb, float alpha,
               float beta);

@@ -22,8 +22,8 @@ static void dev_cuda_close(struct dev *d) { (void)d; }
 
 static const struct ops cpu_ops = {
 	.alloc = cpu_alloc, .free = cpu_free, .put = cpu_put, .get = cpu_get, .zero = cpu_zero,
-	.adopt = cpu_adopt, .disown = cpu_disown, .room = cpu_room, .copy = cpu_copy, .gemm = cpu_gemm,
-	.bias = cpu_bias, .bias_back = cpu_bias_back, .gather = cpu_gather,
+	.adopt = cpu_adopt, .disown = cpu_disown, .spare = cpu_spare, .room = cpu_room, .copy = cpu_copy,
+	.gemm = cpu_gemm, .bias = cpu_bias, .bias_back = cpu_bias_back, .gather = cpu_gather,
 	.scatter = cpu_scatter, .scatter_add = cpu_scatter_add, .norm = cpu_norm,
 	.norm_back = cpu_norm_back, .rope = cpu_rope, .attn = cpu_attn,
 	.attn_back = cpu_attn_back, .act = cpu_act, .act_back = cpu_act_back,
@@ -35,10 +35,8 @@ static struct dev *dev_cpu(int threads)
 	struct dev *d = xzalloc(1, sizeof *d);
 	struct cpu *cpu = xzalloc(1, sizeof *cpu);
 
-	cpu->threads = threads > 0 ? threads : omp_get_num_procs();
+	cpu->threads = threads;
 	cpu->own = xzalloc(cpu->threads, sizeof *cpu->own);
-	omp_set_dynamic(0);
-	omp_set_num_threads(cpu->threads);
 	*d = (struct dev){.op = &cpu_ops, .name = "cpu", .self = cpu, .fast_bf16 = bf16_is_fast()};
 	return d;
 }
@@ -55,6 +53,10 @@ struct dev *dev_open(const char *name, int threads, const char **why)
 {
 	struct dev *d;
 
+	if (threads <= 0)
+		threads = omp_get_num_procs();
+	omp_set_dynamic(0);
+	omp_set_num_threads(threads);          /* also what the host does for a GPU */
 	if (!strcmp(name, "cpu"))
 		return dev_cpu(threads);
 	if (!strcmp(name, "auto")) {

@@ -1,8 +1,11 @@
 /* mem.c - memory, and the operations that only move, convert or add. */
 #include <omp.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "../lib/base/die.h"
+#include "../lib/base/memory.h"
 #include "cpu.h"
 
 void *cpu_alloc(struct dev *d, size_t bytes)
@@ -59,6 +62,12 @@ const void *cpu_adopt(struct dev *d, const void *host, size_t bytes)
 }
 
 void cpu_disown(struct dev *d, const void *p) { (void)d; (void)p; }
+
+size_t cpu_spare(struct dev *d)
+{
+	(void)d;
+	return memory_available();
+}
 
 HOT void widen(float *y, const uint16_t *x, long n)
 {

@@ -85,6 +85,8 @@ struct ops {
 	 * disown) holds; the CPU returns the pointer itself. */
 	const void *(*adopt)(struct dev *, const void *host, size_t bytes);
 	void (*disown)(struct dev *, const void *);
+	/* Bytes that a run may hope to allocate. */
+	size_t (*spare)(struct dev *);
 	/* Bytes that the operations come to hold for themselves, beside all that is
 	 * allocated, in passes of this type: over rows of up to so many tokens, of so
 	 * many different numbers of tokens without and with gradients.  May be NULL. */
@@ -158,7 +160,8 @@ struct ops {
 	              struct adamw, const float *sum);
 };
 
-struct dev { const struct ops *op; const char *name; void *self; int fast_bf16, counts; };
+/* apart: its memory is not the host's; counts: see below. */
+struct dev { const struct ops *op; const char *name; void *self; int fast_bf16, apart, counts; };
 
 /* A device that only counts (its counts is 1): of its operations there are alloc,
  * free, put, get, zero, adopt, disown and copy, and they do nothing.  What it would

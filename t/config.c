@@ -1,6 +1,7 @@
 /* config.c - what config.json says of families, windows and rotary scaling, and
  * what of it is refused. */
 #include <math.h>
+#include <stdlib.h>
 
 #include "../lib/model/config.h"
 #include "tap.h"
@@ -45,7 +46,7 @@ static struct config taken(const char *type, const char *more)
 static void refusals(void)
 {
 	refused("\"gemma\"", "", "model_type \"gemma\" is not a model family that seal knows (llama, mistral, qwen2, phi3");
-	refused("7", "", "model_type \"\" is not");
+	refused("7", "", "\"model_type\" is not text");
 	refused("\"llama\"", ",\"rope_scaling\":{\"type\":\"dynamic\",\"factor\":2}", "rope_type \"dynamic\" is not supported");
 	refused("\"qwen2\"", ",\"rope_parameters\":{\"rope_type\":\"yarn\",\"factor\":4}", "rope_type \"yarn\" is not supported");
 	refused("\"llama\"", ",\"rope_scaling\":{\"type\":\"linear\"}", "linear rope scaling by 0");
@@ -56,8 +57,31 @@ static void refusals(void)
 	        "\"long_factor\":[1,1,1,1],\"short_factor\":[1,1,1,1]}", "original_max_position_embeddings 0");
 	refused("\"mistral\"", ",\"sliding_window\":0", "sliding_window 0");
 	refused("\"qwen2\"", ",\"use_sliding_window\":true", "use_sliding_window is not supported for qwen2");
+	refused("\"llama\"", ",\"rope_scaling\":\"x\"", "\"rope_scaling\" is not an object");
+	refused("\"llama\"", ",\"rope_scaling\":[{\"type\":\"linear\",\"factor\":2}]", "\"rope_scaling\" is not an object");
+	refused("\"llama\"", ",\"rope_parameters\":2", "\"rope_parameters\" is not an object");
+	refused("\"llama\"", ",\"rope_scaling\":{\"type\":7}", "\"type\" is not text");
+	refused("\"llama\"", ",\"rope_scaling\":{\"type\":\"linear\",\"factor\":\"2\"}", "\"factor\" is not a number");
+	refused("\"llama\"", ",\"rope_scaling\":{\"type\":\"linear\",\"factor\":1e-320}", "frequency of pair 0 is not finite");
+	refused("\"llama\"", ",\"head_dim\":4294967304", "4 heads of -1 over 2 key heads");
+	refused("\"llama\"", ",\"rms_norm_eps\":\"1e-6\"", "\"rms_norm_eps\" is not a number");
+	refused("\"llama\"", ",\"tie_word_embeddings\":\"yes\"", "\"tie_word_embeddings\" is not true or false");
+	refused("\"mistral\"", ",\"sliding_window\":\"none\"", "\"sliding_window\" is not a whole number");
 	refused("\"llama\"", ",\"rope_theta\":-1", "rotary base -1");
 	refused("\"llama\"", ",\"head_dim\":1024", "1024 rotary columns a head");
+}
+
+/* A file that a fuzzer found. */
+static void broken(const char *name, const char *said)
+{
+	char *path = xprintf("t/broken/config-%s.json", name);
+	json_t *j = json_read_file(path);
+	struct config c;
+	struct fault why = {0};
+
+	ok(config_json(&c, j, &why) && strstr(why.text, said), "%s: \"%s\"", path, why.text);
+	json_decref(j);
+	free(path);
 }
 
 static void windows(void)
@@ -89,10 +113,54 @@ static void rotary(void)
 	near(c.rope.amplitude, 1.5, 1e-6, "attention_factor is taken as it is");
 }
 
+static void put_int(struct buf *b, uint64_t v, int bytes) { buf_add(b, &v, bytes); }
+
+static void put_text(struct buf *b, const char *s)
+{
+	put_int(b, strlen(s), 8);
+	buf_str(b, s);
+}
+
+/* A GGUF file of two values: the family, and `key` with this type and these bytes. */
+static void refused_gguf(const char *key, int type, const void *bytes, size_t n, const char *said)
+{
+	struct buf b = {0};
+	struct gguf g;
+	struct config c;
+	struct fault why = {0};
+
+	buf_str(&b, "GGUF");
+	put_int(&b, 3, 4);
+	put_int(&b, 0, 8);
+	put_int(&b, 2, 8);
+	put_text(&b, "general.architecture");
+	put_int(&b, 8, 4);
+	put_text(&b, "llama");
+	put_text(&b, key);
+	put_int(&b, type, 4);
+	buf_add(&b, bytes, n);
+	if (gguf_parse(&g, b.p, b.n, &why))
+		die("%s", why.text);
+	ok(config_gguf(&c, &g, &why) && strstr(why.text, said), "GGUF: \"%s\"", why.text);
+	gguf_close(&g);
+	buf_free(&b);
+}
+
+static void gguf_refusals(void)
+{
+	static const char text[] = "\1\0\0\0\0\0\0\0x", list[] = "\4\0\0\0\1\0\0\0\0\0\0\0\2\0\0";
+
+	refused_gguf("llama.attention.head_count_kv", 9, list, sizeof list, "llama.attention.head_count_kv is not a number");
+	refused_gguf("llama.rope.freq_base", 8, text, sizeof text - 1, "llama.rope.freq_base is not a number");
+	refused_gguf("llama.block_count", 4, "\2\0\0", 4, "llama.attention.head_count is missing");
+}
+
 int main(void)
 {
 	die_name("config.t");
 	refusals();
+	gguf_refusals();
+	broken("rotary-share", "rotary columns: 1e+306 of a head's");
 	windows();
 	rotary();
 	return tap_done();

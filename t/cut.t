@@ -18,7 +18,7 @@ die_after() { sh -c 'head -c "$1" "$2"; kill -9 $$' sh "$1" "$2" 2> killed; }
 points() {
 	awk -v n=$(($(wc -c < "$2") - $1)) -v seed="${SEAL_SEED:-1}" 'BEGIN {
 		srand(seed); for (i = 1; i < 10; i++) print i, n - i;
-		for (i = 0; i < 100; i++) print int(1 + rand() * (n - 1)) }' | tr ' ' '\n' | awk '$1 > 0' | sort -nu
+		for (i = 0; i < 100; i++) print int(1 + rand() * (n - 1)) }' | tr ' ' '\n' | awk -v not="${joint:-0}" '$1 > 0 && $1 != not' | sort -nu
 }
 
 # cut_anywhere NAME FILE SPARE COMMAND... - it reads stdin, writes -o out
@@ -37,11 +37,30 @@ cut_anywhere() {
 
 cut_anywhere "zstd rows into tokens" rows.zst 0 "$BIN/seal-tokenize" -q -j 1 -m model
 cut_anywhere "zstd rows into a selection" rows.zst 0 "$BIN/seal-select" -q --scores zstd.scores --keep 50%
+cut_anywhere "zstd rows into random scores" rows.zst 0 "$BIN/seal-score" -q --method random
 cut_anywhere "a token stream" zstd.tok 0 "$BIN/seal-tokenize" -q --decode -m model
 cut_anywhere "a plain token stream" plain.tok 0 "$BIN/seal-tokenize" -q --decode -m model
 cut_anywhere "scores" zstd.scores 0 "$BIN/seal-select" -q --scores - --keep 50% rows.jsonl
 cut_anywhere "plain scores" plain.scores 1 "$BIN/seal-select" -q --scores - --keep 50% rows.jsonl     # the last line feed
 cut_anywhere "a token stream, to be scored" zstd.tok 0 "$BIN/seal-score" -q -j 1 -m model --method loss
+
+# Packed and plain streams join to one, in any order, and a cut of that is noticed too.
+head -7 rows.jsonl | "$BIN/seal-tokenize" -q -j 1 -m model -o a.tok
+sed -n 8,14p rows.jsonl | "$BIN/seal-tokenize" -q -j 1 -m model --plain -o b.tok
+tail -6 rows.jsonl | "$BIN/seal-tokenize" -q -j 1 -m model -o c.tok
+decode() { cat "$@" | "$BIN/seal-tokenize" -q --decode -m model | sort; }
+decode zstd.tok > want
+for order in "a b c" "b a c" "a c b" "b c a"; do
+	is "$(decode $(echo "$order" | sed 's/[abc]/&.tok/g') | cmp - want)" "" "segments in the order $order"
+done
+cat b.tok a.tok > ba.tok; cat a.tok b.tok > ab.tok
+joint=$(wc -c < b.tok)     # cut there, it is a whole stream of one segment
+cut_anywhere "a plain segment, then a packed one" ba.tok 0 "$BIN/seal-tokenize" -q --decode -m model
+joint=$(wc -c < a.tok)
+cut_anywhere "a packed segment, then a plain one" ab.tok 0 "$BIN/seal-tokenize" -q --decode -m model
+joint=
+fails 1 'stray bytes' "a packed segment, then rubbish" sh -c "(cat a.tok; echo x) | $BIN/seal-tokenize -q --decode -m model"
+fails 1 'a header of' "a plain segment, then rubbish" sh -c "(cat b.tok; echo rubbish) | $BIN/seal-tokenize -q --decode -m model"
 
 # Nothing at all: a set of no rows is one, but nothing is trained on it.
 die_after 0 rows.zst | "$BIN/seal-tokenize" -q -j 1 -m model 2> err | "$BIN/seal-lora-train" -q -j 1 -m model -o adapter 2> err

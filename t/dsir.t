@@ -28,6 +28,10 @@ jq -c '{q: .messages[0].content, a: .messages[1].content}' "$TARGET" > pair.targ
 is "$(dsir --prompt-key q --answer-key a --target pair.target pair | tail -n +2 | jq .score)" \
    "$(tail -n +2 scores | jq .score)" "--prompt-key, --answer-key"
 
+sed 's/^{/{"prompt":"of another schema","completion":"","chosen":"too",/' "$ROWS" > mixed
+is "$(dsir --schema messages --target "$TARGET" mixed | tail -n +2 | jq .score)" "$(tail -n +2 scores | jq .score)" "--schema"
+fails 1 'bad row' "which the rows must have" dsir --schema orca --target "$TARGET" "$ROWS"
+
 # --- Gumbel noise: the mean of -log(-log(u)) is 0.5772, its deviation 1.2825
 dsir --gumbel --seed 1 --target "$TARGET" many > g1; dsir --gumbel --seed 1 -j 3 --target "$TARGET" many | cmp -s - g1
 ok $? "--gumbel with one seed gives the same bytes"

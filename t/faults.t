@@ -13,6 +13,9 @@ md5sum rows.jsonl rows.tok scores.jsonl model/* > sums
 # --- an input is never overwritten
 fails 1 'both input and output' "the tokenizer as output" $tok rows.jsonl -o model/tokenizer.json
 fails 1 'both input and output' "the tokenizer as fates" $tok rows.jsonl --fates model/tokenizer.json
+fails 1 'both input and output' "the tokenizer as fates of answers" "$BIN/seal-eval" generate -q -j 1 -m model rows.jsonl --fates model/tokenizer.json
+fails 1 'both input and output' "the model as fates of answers" "$BIN/seal-eval" generate -q -j 1 -m model rows.jsonl --fates model/model.safetensors
+fails 1 'both input and output' "the rows as fates of themselves" "$BIN/seal-eval" generate -q -j 1 -m model rows.jsonl --fates rows.jsonl
 fails 1 'both input and output' "a model's file as output" $score rows.tok -o model/config.json
 fails 1 'both input and output' "the tokens as a score's log" $score rows.tok --log rows.tok
 fails 1 'both input and output' "the rows as a random score's log" "$BIN/seal-score" --method random rows.jsonl --log rows.jsonl
@@ -42,6 +45,11 @@ fails 1 'open rows.jsonl/' "checkpoints in a file" $lora -o x --checkpoint rows.
 $lora -o adapter --max-steps 1 rows.tok && ln -s adapter link
 $lora -o link --force --max-steps 1 --lr 0.5 rows.tok; ok $? "--force through a link"
 is "$(readlink link) $(ls -A | grep -cE "^\.(adapter|link)")" "adapter 0" "replaces what it points to"
+
+fails 1 'both input and output' "--force on the adapter to begin with" $lora -o adapter --force --init-adapter adapter rows.tok
+cp -r model both && cp adapter/adapter_config.json both
+fails 1 'both input and output' "--force on the model" "$BIN/seal-lora-train" -q -j 1 -m both -o both --force rows.tok
+is "$(ls both | wc -l) $(ls adapter | wc -l)" "$(($(ls model | wc -l) + 1)) 2" "and nothing of them is gone"
 
 # --- a log may be something else than a file
 is "$($lora -o a1 --max-steps 1 --log /dev/stderr rows.tok 2>&1 | jq -c 'has("step")' | tr '\n' ' ')" "true false " "a log in a pipe"

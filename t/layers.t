@@ -20,26 +20,28 @@ for floor in base format data model learn; do
 	is "$bad" "" "lib/$floor includes only what lies below it"
 done
 
-is "$(grep -h '#include "\.\./' kernels/*.[ch] | grep -v '"\.\./lib/base/')" "" "kernels include nothing of lib but its base"
-is "$(grep -lE '\((.*, )?stderr\b|perror\(' lib/*/*.c kernels/*.c bin/*.c | tr '\n' ' ')" "lib/base/die.c lib/base/progress.c " \
+is "$(grep -h '#include "\.\./' kernels/*.[ch] kernels/*.cu | grep -v '"\.\./lib/base/')" "" "kernels include nothing of lib but its base"
+is "$(grep -lE '\((.*, )?stderr\b|perror\(' lib/*/*.c kernels/*.c kernels/*.cu bin/*.c | tr '\n' ' ')" "lib/base/die.c lib/base/progress.c " \
    "only die.c and progress.c write to stderr"
 
-# header, the one file that may include it
-while read -r header file; do
-	is "$(grep -lE "#include <($header)>" lib/*/*.[ch] kernels/*.[ch] bin/*.c | tr '\n' ' ')" "$file " "$header enters in $file alone"
+# header, the files that may include it
+while read -r header files; do
+	is "$(grep -lE "#include <($header)>" lib/*/*.[ch] kernels/*.[ch] kernels/*.cu bin/*.c | tr '\n' ' ')" "$files " "$header enters in $files alone"
 done <<'END'
-zstd.h lib/format/zio.c
+zstd.h lib/format/zio.c lib/format/zout.c
 csv.h lib/format/csv.c
 oniguruma.h lib/data/pretokenize.c
 utf8proc.h lib/data/normalize.c
 xxhash.h lib/base/hash.c
 nettle/.* lib/base/sha256.c
 oneapi/dnnl/.* kernels/gemm.c
+cuda.* kernels/cuda.h
+cublas.* kernels/cuda.h
 END
 
-is "$(for f in lib/*/*.[ch] kernels/*.[ch] bin/*.c; do [ "$(wc -l < "$f")" -le 400 ] || echo "$f"; done)" "" \
+is "$(for f in lib/*/*.[ch] kernels/*.[ch] kernels/*.cu bin/*.c; do [ "$(wc -l < "$f")" -le 400 ] || echo "$f"; done)" "" \
    "no file is over 400 lines"
-is "$(awk 'FNR==1{n=0; name=""} /^[a-zA-Z_].*\)$/ || /^[ \t]+.*\)$/ && prev ~ /^[a-zA-Z_]/ {name=$0} /^{/ {n=FNR} /^}/ {if (n && FNR-n>60) print FILENAME ": " name; n=0} {prev=$0}' lib/*/*.c kernels/*.c bin/*.c)" "" \
+is "$(awk 'FNR==1{n=0; name=""} /^[a-zA-Z_].*\)$/ || /^[ \t]+.*\)$/ && prev ~ /^[a-zA-Z_]/ {name=$0} /^{/ {n=FNR} /^}/ {if (n && FNR-n>60) print FILENAME ": " name; n=0} {prev=$0}' lib/*/*.c kernels/*.c kernels/*.cu bin/*.c)" "" \
    "no function is over 60 lines"
 is "$(git ls-files -z 2>/dev/null | xargs -0 -r du -k 2>/dev/null | awk '$1 > 600')" "" "no large file is committed"
 done_testing

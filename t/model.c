@@ -194,7 +194,8 @@ static void check_differences(const struct tiny *t, struct model *m, struct adap
 	free(g);
 }
 
-static void check_model(const char *name)
+/* brief: without what takes very many passes, which the simulator of a GPU is too slow for */
+static void check_model(const char *name, int brief)
 {
 	struct tiny t;
 	struct model *m = tiny_open(name, "f32", 2048, 1);
@@ -210,8 +211,10 @@ static void check_model(const char *name)
 	check_gradient(&t, m, a);
 	model_loss(m, NULL, &t.batch, loss);
 	small(losses_off(&t, "base", loss), 1e-5, name, "base again, after the adapter");
-	check_differences(&t, m, a);
-	check_passes(&t, m, a);
+	if (on_cpu())
+		check_differences(&t, m, a);
+	if (!brief)
+		check_passes(&t, m, a);
 	adapter_close(a);
 	model_close(m);
 	tiny_end(&t);
@@ -277,10 +280,10 @@ int main(void)
 
 	die_name("model.t");
 	for (int i = 0; names[i]; i++) {
-		check_model(names[i]);
+		check_model(names[i], !on_cpu() && i >= 2);
 		check_bf16(names[i]);
 	}
-	for (int i = 0; ggufs[i]; i++)
+	for (int i = 0; ggufs[i] && (on_cpu() || i < 2); i++)
 		check_gguf(ggufs[i]);
 	return tap_done();
 }

@@ -149,6 +149,10 @@ static void keep_gaps(struct ref want, struct mat before, long stride, long dim)
 				R(want, i, j) = get(host, i, j);
 }
 
+/* A GPU multiplies probabilities, and ds, in the type of q: in bf16 each is off by up to
+ * 1/256, which is more than all other errors together. */
+static double rounding(enum dtype type) { return type == BF16 && !on_cpu() ? 1.0 / 128 : 0; }
+
 static int forward(struct problem *t, struct mat *o, float **lse, const char *name)
 {
 	struct mat q = upload(t->q), k = upload(t->k), v = upload(t->v), again;
@@ -164,7 +168,7 @@ static int forward(struct problem *t, struct mat *o, float **lse, const char *na
 	op->attn(dev, *o, *lse, q, k, v, s, t->h);
 	op->attn(dev, again, NULL, q, k, v, s, t->h);
 	snprintf(text, sizeof text, "attn %s %s: o", name, type_name(t->q.type));
-	agrees(*o, t->o, 3e-6 * t->size * t->size, 1, text);
+	agrees(*o, t->o, 3e-6 * t->size * t->size + rounding(t->q.type), 1, text);
 	snprintf(text, sizeof text, "attn %s %s: lse", name, type_name(t->q.type));
 	agrees(mat_of(*lse, F32, t->queries, t->h.q), t->lse, 2e-6, t->size, text);
 	same_bytes(*o, again, "the same bits twice, without lse too");
@@ -175,7 +179,7 @@ static void backward(struct problem *t, struct mat o, const float *lse, const ch
 {
 	struct mat q = upload(t->q), k = upload(t->k), v = upload(t->v), dout = upload(t->dout);
 	struct mat dq = blank(t->q, 3), dk = blank(t->k, 1), dv = blank(t->v, 0);
-	double tol = 5e-6 * t->size * sqrt(t->h.q / t->h.kv);
+	double tol = (5e-6 * t->size + rounding(t->q.type)) * sqrt(t->h.q / t->h.kv);
 	struct spans s = t->spans;
 	struct mat rounded = download(o);
 	char text[200];
@@ -255,13 +259,17 @@ int main(void)
 	static const int with_empty[] = {0, 5, 0, 3, -1}, none[] = {-1};
 	static const int next[] = {1, 3, 40, -1}, cached[] = {70, 3, 161, -1};
 
-	open_device("cpu", 0);
+	open_device(0);
 	check("short rows", heads(3, 3, 16, 0, 0), short_rows, short_rows, 1);
 	check("grouped", heads(9, 3, 64, 0, 0), long_rows, long_rows, 1);
 	check("odd dim, gaps", heads(4, 2, 37, 5, 0), short_rows, short_rows, 1);
 	check("one key head for many", heads(7, 1, 8, 0, 0), long_rows, long_rows, 1);
 	check("more heads than a tile", heads(100, 1, 4, 0, 0), short_rows, short_rows, 1);
 	check("dim 256", heads(2, 1, 256, 0, 0), short_rows, short_rows, 1);
+	check("dim 80", heads(4, 4, 80, 0, 0), long_rows, long_rows, 1);
+	check("dim 96, gaps", heads(2, 2, 96, 8, 0), long_rows, long_rows, 1);
+	check("dim 128", heads(4, 1, 128, 0, 40), long_rows, long_rows, 1);
+	check("dim 160", heads(2, 1, 160, 0, 0), long_rows, long_rows, 1);
 	check("window", heads(4, 2, 32, 0, 10), long_rows, long_rows, 1);
 	check("window 1", heads(2, 2, 16, 0, 1), short_rows, short_rows, 1);
 	check("one token", heads(2, 1, 16, 0, 0), one, one, 1);
@@ -269,6 +277,8 @@ int main(void)
 	check("no rows", heads(2, 1, 16, 0, 0), none, none, 1);
 	check("cache", heads(6, 2, 64, 0, 0), next, cached, 1);
 	check("cache, window", heads(6, 2, 20, 4, 50), next, cached, 1);
+	check("cache, dim 80", heads(3, 3, 80, 0, 0), next, cached, 1);
+	check("cache, dim 128", heads(8, 2, 128, 0, 100), next, cached, 1);
 	check("large scores", heads(2, 1, 32, 0, 0), long_rows, long_rows, 8);
 	for (int type = F32; type <= BF16; type++) {
 		check_rope(type, 3, 64, 64, 19);

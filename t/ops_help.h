@@ -1,6 +1,7 @@
 /* ops_help.h - what the tests of kernels/ share: random matrices with gaps
  * between their rows, and comparison with references in double.  tidy() frees
- * all that was made since the last one. */
+ * all that was made since the last one.  Each such test is built twice: for the CPU,
+ * and with TEST_DEVICE "cuda" for the simulator of t/cudasim (or a GPU). */
 #ifndef SEAL_OPS_HELP_H
 #define SEAL_OPS_HELP_H
 
@@ -15,15 +16,21 @@ static struct rng dice;
 static struct dev *dev;
 static const struct ops *op;
 
+#ifndef TEST_DEVICE
+#define TEST_DEVICE "cpu"
+#endif
+
+static inline int on_cpu(void) { return !strcmp(TEST_DEVICE, "cpu"); }
+
 __attribute__((unused))
-static void open_device(const char *name, int threads)
+static void open_device(int threads)
 {
 	const char *why = "";
 
 	dice = rng_new(1, 2);
-	dev = dev_open(name, threads, &why);
+	dev = dev_open(TEST_DEVICE, threads, &why);
 	if (!dev)
-		die("device %s: %s", name, why);
+		die("device %s: %s", TEST_DEVICE, why);
 	op = dev->op;
 }
 
@@ -100,6 +107,10 @@ static struct mat host_mat(enum dtype type, long rows, long cols, long gap, doub
 			set(m, i, j, j < cols ? size * normal_draw() : 12288);
 	return m;
 }
+
+/* A gap of `odd` elements, or one after which each row starts at a multiple of 16 bytes. */
+__attribute__((unused))
+static long gap_for(long cols, long odd, int aligned) { return aligned ? 8 + (8 - cols % 8) % 8 : odd; }
 
 __attribute__((unused))
 static int damaged(struct mat m)

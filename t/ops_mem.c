@@ -8,7 +8,7 @@ static void check_devices(void)
 
 	ok(!d && why && *why, "an unknown device says why: %s", why);
 	d = dev_open("auto", 1, &why);
-	ok(d != NULL, "auto is always something");
+	ok(d && (on_cpu() || !strncmp(d->name, TEST_DEVICE, strlen(TEST_DEVICE))), "auto is what there is");
 	dev_close(d);
 	dev_close(NULL);
 }
@@ -29,6 +29,65 @@ static void check_memory(void)
 	op->get(dev, back, held, sizeof text);
 	same(back, text, "adopt");
 	op->disown(dev, held);
+	tidy();
+}
+
+/* Memory adopted again, and parts of it, as tied weights are; each is disowned for itself. */
+static void check_adopted(void)
+{
+	static const char text[] = "an adopted text, of which parts are adopted too";
+	const char *whole = op->adopt(dev, text, sizeof text), *again = op->adopt(dev, text, sizeof text);
+	const char *part = op->adopt(dev, text + 11, 4), *wider;
+	char back[sizeof text] = "";
+
+	op->disown(dev, whole);
+	op->get(dev, back, again, sizeof text);
+	same(back, text, "adopted twice, disowned once");
+	op->disown(dev, again);
+	memset(back, 0, sizeof back);
+	op->get(dev, back, part, 4);
+	same(back, "text", "a part outlives the whole");
+	wider = op->adopt(dev, text + 3, 12);
+	op->disown(dev, part);
+	memset(back, 0, sizeof back);
+	op->get(dev, back, wider, 12);
+	same(back, "adopted text", "what is wider than what is there, but within it");
+	op->disown(dev, wider);
+	part = op->adopt(dev, text + 11, 4);
+	wider = op->adopt(dev, text + 3, 12);
+	op->disown(dev, part);
+	memset(back, 0, sizeof back);
+	op->get(dev, back, wider, 12);
+	same(back, "adopted text", "what is wider than all that is there");
+	op->disown(dev, wider);
+}
+
+/* More than passes through a GPU's staging memory at once, and changed as soon as it is put. */
+static void check_much(void)
+{
+	enum { N = 9 << 20 };
+	float *x = host_alloc(N * sizeof *x), *y = host_alloc(N * sizeof *y);
+	char *p = dev_alloc(N * sizeof *x);
+	int good = 1;
+
+	for (int i = 0; i < N; i++)
+		x[i] = i;
+	op->put(dev, p, x, N * sizeof *x);
+	memset(x, 1, N * sizeof *x);
+	op->get(dev, y, p, N * sizeof *x);
+	for (int i = 0; i < N; i++)
+		good &= y[i] == i;
+	ok(good, "36 MB there and back");
+	for (int i = 0; i < 1000; i++) {
+		x[0] = i;
+		op->put(dev, p + i * 4L, x, 4);
+	}
+	op->get(dev, y, p, 4000);
+	good = 1;
+	for (int i = 0; i < 1000; i++)
+		good &= y[i] == i;
+	ok(good, "a thousand small puts");
+	ok(op->spare(dev) > 1 << 20, "there is memory to spare");
 	tidy();
 }
 
@@ -57,9 +116,10 @@ static void check_rounding(void)
 	tidy();
 }
 
-static void check_copy(enum dtype to, enum dtype from, long rows, long cols)
+static void check_copy(enum dtype to, enum dtype from, long rows, long cols, int aligned)
 {
-	struct mat x = host_mat(from, rows, cols, 3, 1), y = host_mat(to, rows, cols, 1, 1);
+	struct mat x = host_mat(from, rows, cols, gap_for(cols, 3, aligned), 1);
+	struct mat y = host_mat(to, rows, cols, gap_for(cols, 1, aligned), 1);
 	struct mat ux = upload(x), uy = upload(y);
 	struct ref want = ref_of(x);
 
@@ -68,11 +128,12 @@ static void check_copy(enum dtype to, enum dtype from, long rows, long cols)
 	tidy();
 }
 
-static void check_rows(enum dtype to, enum dtype from, long n, long table, long cols)
+static void check_rows(enum dtype to, enum dtype from, long n, long table, long cols, int aligned)
 {
-	struct mat x = host_mat(from, table, cols, 3, 1), y = host_mat(to, n, cols, 1, 1);
-	struct mat ux = upload(x), uy = upload(y), z = host_mat(to, table, cols, 2, 1), uz = upload(z);
-	struct mat s = host_mat(F32, table, cols, 2, 1), us = upload(s), dy = host_mat(from, n, cols, 1, 1);
+	long gap = gap_for(cols, 2, aligned);
+	struct mat x = host_mat(from, table, cols, gap + 8, 1), y = host_mat(to, n, cols, gap, 1);
+	struct mat ux = upload(x), uy = upload(y), z = host_mat(to, table, cols, gap, 1), uz = upload(z);
+	struct mat s = host_mat(F32, table, cols, gap, 1), us = upload(s), dy = host_mat(from, n, cols, gap, 1);
 	struct ref gathered = ref_new(n, cols), scattered = ref_of(z), added = ref_of(s);
 	int32_t *id = host_alloc(4 * n), *own = host_alloc(4 * n), *uid;
 	char name[100];
@@ -99,9 +160,9 @@ static void check_rows(enum dtype to, enum dtype from, long n, long table, long 
 	tidy();
 }
 
-static void check_bias(enum dtype type, long rows, long cols)
+static void check_bias(enum dtype type, long rows, long cols, int aligned)
 {
-	struct mat y = host_mat(type, rows, cols, 3, 1), b = host_mat(F32, 1, cols, 0, 1);
+	struct mat y = host_mat(type, rows, cols, gap_for(cols, 3, aligned), 1), b = host_mat(F32, 1, cols, 0, 1);
 	struct mat uy = upload(y), ub = upload(b), udb = upload(b);
 	struct ref want = ref_of(y), sum = ref_of(b);
 
@@ -120,21 +181,27 @@ static void check_bias(enum dtype type, long rows, long cols)
 int main(void)
 {
 	check_devices();
-	open_device("cpu", 0);
+	open_device(0);
 	check_memory();
+	check_adopted();
+	check_much();
 	check_rounding();
 	for (int to = F32; to <= BF16; to++)
 		for (int from = F32; from <= BF16; from++) {
-			check_copy(to, from, 5, 2100);
-			check_copy(to, from, 1, 1);
-			check_copy(to, from, 0, 3);
-			check_rows(to, from, 7, 20, 100);
-			check_rows(to, from, 30, 30, 1030);
-			check_rows(to, from, 1, 1, 1);
+			check_copy(to, from, 5, 2100, 0);
+			check_copy(to, from, 5, 2100, 1);
+			check_copy(to, from, 1, 1, 0);
+			check_copy(to, from, 0, 3, 0);
+			check_rows(to, from, 7, 20, 100, 1);
+			check_rows(to, from, 30, 30, 1030, 0);
+			check_rows(to, from, 1, 1, 1, 0);
+			check_rows(to, from, 0, 1, 1, 0);
 		}
 	for (int type = F32; type <= BF16; type++) {
-		check_bias(type, 33, 1100);
-		check_bias(type, 1, 1);
+		check_bias(type, 33, 1100, 1);
+		check_bias(type, 4200, 11, 0);
+		check_bias(type, 1, 1, 0);
+		check_bias(type, 0, 3, 0);
 	}
 	dev_close(dev);
 	return tap_done();

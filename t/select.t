@@ -80,6 +80,9 @@ fails 1 'scores.jsonl:6: .*ee99927a3b9e5d85 .*not there' "a scored row that is m
 	sh -c "head -n 4 '$G/rows.jsonl' | '$BIN/seal-select' --scores '$G/scores.jsonl' --keep 5 -o '$TMP/absent'"
 [ ! -e "$TMP/absent" ]; ok $? "and leaves no output"
 is "$(pick --keep 50% --limit 4 "$G/rows.jsonl" | texts)" 'dr\u00e9i;vier;' "--limit: the share counts the rows read, the rest may be missing"
+printf '{"id":"n%d"}\n' 1 2 3 > "$TMP/strange"
+fails 1 'scores.jsonl: none of the 3 rows read was scored: another data set' "nor with --limit may all rows be strange" pick --keep 5 --limit 3 "$TMP/strange"
+is "$(pick --keep 5 --limit 1 --invert "$G/rows.jsonl" | wc -l)" 0 "one row that was scored is enough"
 head -n 8 "$G/scores.jsonl" > "$TMP/cut"
 fails 1 'cut: cut short: 7 of 9 rows' "cut scores" pick --keep 5 --scores "$TMP/cut" "$G/rows.jsonl"
 { cat "$G/scores.jsonl"; tail -n 1 "$G/scores.jsonl"; } > "$TMP/long"
@@ -134,15 +137,29 @@ both "$TMP/odd.scores" "$TMP/odd" && [ "$r1" -eq 0 ]; ok $? "odd ids, by hash an
 is "$(jq -r .id "$TMP/f1" | wc -l) $(jq -r .id "$TMP/f1" | tr '\n' ' ' | grep -c '\.2 .*\.3 ')" "15 1" "every row, repeats numbered"
 "$BIN/seal-select" -q --scores "$TMP/odd.scores" --keep 50% < "$TMP/odd" | cmp -s - "$TMP/o1"; ok $? "from a file as stdin"
 cat "$TMP/odd" | "$BIN/seal-select" -q --scores "$TMP/odd.scores" --keep 50% | cmp -s - "$TMP/o1"; ok $? "from a pipe"
+cat "$TMP/odd.scores" | "$BIN/seal-select" -q --scores - --keep 50% "$TMP/odd" | cmp -s - "$TMP/o1"; ok $? "scores from a pipe"
 for edit in 's/"id":"a"/"id":"z"/' 's/"id":"b"/"id":"a0"/' 's/"id":"7"/"id":"8"/' '3s/"id":"[^"]*"/"id":"other"/' \
 	'3s/"hash":"./"hash":"g/' '3s/"hash":"..../"hash":"0000/' '5s/\.3"/.4"/'; do
 	sed "$edit" "$TMP/odd.scores" > "$TMP/edited"
 	both "$TMP/edited" "$TMP/odd" && [ "$r1" -eq 1 ]; ok $? "edited scores are another data set, by hash and by JSON: $edit"
 done
+echo '{"id":7}' > "$TMP/odd7"
 { cat "$TMP/odd"; head -n 1 "$TMP/odd"; } > "$TMP/odd2"
 both "$TMP/odd.scores" "$TMP/odd2" && grep -q 'odd2:16: duplicate id' "$TMP/e1"; ok $? "a duplicate id, by hash and by JSON"
+{ cat "$TMP/odd"; echo '{"id":"a","n":99}'; } > "$TMP/odd5"
+both "$TMP/odd.scores" "$TMP/odd5" && grep -q 'odd5:16: duplicate id: "a" is also the id of .*odd5:1$' "$TMP/e1"; ok $? "also of a row that was never scored"
+"$BIN/seal-select" -q --scores "$TMP/odd.scores" --keep 5 "$TMP/odd" "$TMP/odd7" 2> "$TMP/e1" > /dev/null
+grep -q 'odd7:1: duplicate id: "7" is also the id of .*odd:9$' "$TMP/e1"; ok $? "each line with its file"
 { cat "$TMP/odd"; echo '{"n":2}'; echo '{"id":"new"}'; } > "$TMP/odd3"
 both "$TMP/odd.scores" "$TMP/odd3" && [ "$r1" -eq 0 ]; ok $? "rows without a score, by hash and by JSON"
+
+# Hashes of any pattern find their rows: 3000 that count from 0, which no XXH64 would.
+awk 'BEGIN { print "{\"seal\":\"scores\",\"rows\":3000}"; for (i = 0; i < 3000; i++) printf "{\"id\":\"%d\",\"hash\":\"%016x\",\"score\":%d}\n", i, i, i }' > "$TMP/counted"
+fails 1 'counted:2: the row 0 that was scored is not there' "hashes that were numbered" pick --keep 5 --scores "$TMP/counted" "$TMP/empty"
+fails 1 'counted:9: the row 7 that was scored has another hash' "and are another data set" pick --keep 5 --scores "$TMP/counted" "$TMP/odd7"
+head -n 4 "$TMP/odd" > "$TMP/odd4"
+fails 1 'stdin:6: the row b that was scored is not there' "which still name the row that is missing" \
+	sh -c "cat '$TMP/odd.scores' | '$BIN/seal-select' --scores - --keep 5 '$TMP/odd4'"
 fails 1 'can be read only once' "stdin named twice" pick --keep 5 - -
 fails 1 'create a file in' "a pipe, and no place for it" sh -c "cat '$TMP/odd' | TMPDIR=$TMP/nowhere '$BIN/seal-select' --scores '$TMP/odd.scores' --keep 5"
 done_testing

@@ -99,6 +99,7 @@ static void names(void)
 	static const char *const speaks[][2] = {
 		{"chatml", "<|im_start|>system\\nYou are a helpful AI assistant named SmolLM"},
 		{"qwen2", "'<|im_start|>system\\nYou are a helpful assistant.<|im_end|>\\n'"},
+		{"qwen2.5", "'<|im_start|>system\\nYou are Qwen, created by Alibaba Cloud. You are a helpful assistant.<|im_end|>\\n'"},
 		{"llama2", "'<<SYS>>\\n' + content.strip()"},
 		{"llama3", "'<|start_header_id|>' + message['content'] | trim"},
 		{"mistral", "{{ '[INST] ' + message['content'] + ' [/INST]' }}{{ message['content'] + eos_token}}"},
@@ -134,7 +135,7 @@ static void names(void)
 /* What transformers writes behind the last answer, of what no one is to learn. */
 static const char *tail(const char *name)
 {
-	return !strcmp(name, "phi3") ? "\n<|endoftext|>" : strstr("chatml chatml-plain qwen2", name) ? "\n" : "";
+	return !strcmp(name, "phi3") ? "\n<|endoftext|>" : strstr("chatml chatml-plain qwen2.5", name) ? "\n" : "";
 }
 
 static void joined(struct buf *b, const struct template *t, const struct turn turn[], int n)
@@ -183,7 +184,7 @@ static void gold(void)
 				if (want)
 					checked += gold_row(name, row, need, want);
 			}
-	ok(checked >= 120, "%d gold texts", checked);
+	ok(checked >= 148, "%d gold texts", checked);
 	json_decref(all);
 }
 

@@ -10,6 +10,9 @@
 
 #define TINY __attribute__((unused)) static
 #define GOLD "t/gold/"
+#ifndef TEST_DEVICE                    /* see ops_help.h */
+#define TEST_DEVICE "cpu"
+#endif
 
 /* A file of t/gold; `then` is appended to the name. */
 TINY const char *gold_path(const char *name, const char *then)
@@ -73,12 +76,14 @@ TINY struct tokens *tiny_rows(const json_t *rows)
 	return t;
 }
 
+TINY int on_cpu(void) { return !strcmp(TEST_DEVICE, "cpu"); }
+
 /* threads: 1 for long tests, since threads that wait for each other crawl on a busy machine. */
 TINY struct model *tiny_open(const char *name, const char *dtype, long pass, int threads)
 {
 	struct compute_opts o = COMPUTE_DEFAULTS;
 
-	o.device = "cpu";
+	o.device = TEST_DEVICE;
 	o.dtype = dtype;
 	o.pass = pass;
 	o.threads = threads;

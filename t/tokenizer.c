@@ -425,12 +425,12 @@ static void check_faults(void)
 
 int main(void)
 {
-	static const char *const ours[] = {"tok-bytelevel", "tok-added", "tok-spm", "tok-llama3", "tok-qwen2", "tok-phi3"};
+	static const char *const ours[] = {"tok-bytelevel", "tok-added", "tok-neox", "tok-spm", "tok-llama3", "tok-qwen2", "tok-phi3"};
 	json_t *gold = read_json(GOLD "tokenizer.json");
 	const json_t *strings = json_object_get(gold, "strings"), *ids = json_object_get(gold, "ids");
 
 	die_name("tokenizer.t");
-	for (int i = 0; i < 6; i++) {
+	for (int i = 0; i < 7; i++) {
 		char *path = xprintf(GOLD "%s", ours[i]);
 
 		check(path, ours[i], strings, json_object_get(ids, ours[i]));
@@ -438,11 +438,11 @@ int main(void)
 		check_early(path, ours[i]);
 		free(path);
 	}
-	for (int i = 0; i < 6; i++) {
+	for (int i = 0; i < 7; i++) {
 		char *json = xprintf(GOLD "%s", ours[i]), *gguf = xprintf(GOLD "%s.gguf", ours[i]);
 		char *name = xprintf("%s: one fingerprint from JSON and GGUF", ours[i]);
 
-		if (strcmp(ours[i], "tok-added")) {
+		if (strcmp(ours[i], "tok-added") && strcmp(ours[i], "tok-neox")) {
 			check(gguf, gguf + strlen(GOLD), strings, json_object_get(ids, ours[i]));
 			check_same_fingerprint(json, gguf, name);
 		}

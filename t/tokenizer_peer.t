@@ -21,10 +21,10 @@ compare() {
 }
 
 "$python" "$peer" make "$n" "${SEED:-1}" > rows.jsonl
-for name in tok-bytelevel tok-added tok-spm tok-llama3 tok-qwen2 tok-phi3; do
+for name in tok-bytelevel tok-added tok-neox tok-spm tok-llama3 tok-qwen2 tok-phi3; do
 	for special in '' special; do
 		compare $name "$T/gold/$name" "$T/gold/$name/tokenizer.json" $special
-		[ $name = tok-added ] || compare $name.gguf "$T/gold/$name.gguf" "$T/gold/$name/tokenizer.json" $special
+		[ $name = tok-added ] || [ $name = tok-neox ] || compare $name.gguf "$T/gold/$name.gguf" "$T/gold/$name/tokenizer.json" $special
 	done
 done
 D=$SEAL_DATA/tokenizers

@@ -12,10 +12,13 @@ static char path[] = "/tmp/seal-tokens-XXXXXX";
 
 static void write_stream(const char *to, int flags, long rows, long first)
 {
-	struct zout *z = zout_open(to, flags);
+	struct zout *z;
 	json_t *settings = json_pack("{s:i}", "max-tokens", 9);
-	struct tokens_writer *w = tokens_writer(z, print, "seal", settings);
+	struct tokens_writer *w;
 
+	unlink(to);                     /* what was an input is none to be written */
+	z = zout_open(to, flags);
+	w = tokens_writer(z, print, "seal", settings);
 	for (long i = first; i < first + rows; i++) {
 		int32_t token[5];
 		uint8_t train[5] = {0, 0, 1, 1, 1};
@@ -111,10 +114,12 @@ static void alone(void)
 	input = t->input;
 	ok(t->mapped == t->map[0].bytes && !t->in_memory, "a plain file is mapped, not copied");
 	tokens_close(t);
+	unlink(path);                       /* what was read is no longer an output */
 	zio_save(path, both, 2 * n);
 	t = tokens_read((char *[]){path}, 1);
 	ok(t->input == input, "the input hash does not depend on segments");
 	tokens_close(t);
+	unlink(path);
 	write_stream(path, ZOUT_ZSTD, 6, 0);
 	t = tokens_read((char *[]){path}, 1);
 	ok(t->input == input && !t->mapped && t->in_memory, "nor on compression");

@@ -13,9 +13,13 @@ lora="$BIN/seal-lora-train -q -j 1 -m model --lr 1e-3 -b 8"
 score="$BIN/seal-score -q -j 1 -m model --safe safe.tok --lr 1e-3 -b 8 --plain"
 timeless() { jq -c 'del(.seconds, .tokens_per_second, .peak_bytes)' "$1"; }
 
-# await SECONDS COMMAND... - until it succeeds, but not for ever
+# Under the sanitizers a step takes ten times as long.
+many=60 some=12 patience=20
+[ -z "${SAN:-}" ] || { many=12 some=5 patience=400; }
+
+# await COMMAND... - until it succeeds, but not for ever
 await() {
-	left=$(($1 * 50)); shift
+	left=$((patience * 50))
 	while ! "$@" && [ $((left -= 1)) -gt 0 ]; do sleep 0.02; done
 }
 lines() { [ "$(wc -l < "$1")" -ge "$2" ]; }
@@ -53,7 +57,7 @@ resumed() {
 	rm -rf "$out" ck
 	"$@" --checkpoint ck --every 10 --log part.log > part.out &
 	pid=$!
-	await 20 [ -e ck/step-20 ]
+	await [ -e ck/step-20 ]
 	kill -9 $pid 2> /dev/null; wait $pid 2> /dev/null
 	[ -e ck/step-20 ] || [ -e ck/step-30 ] || [ -e ck/step-40 ]; ok $? "$name: killed after a checkpoint"
 	[ ! -e "$out" ]; ok $? "$name: nothing half-written"
@@ -65,14 +69,14 @@ resumed() {
 	fails 1 "holds a checkpoint" "$name: refused without --resume" "$@" --checkpoint ck
 	rm -rf whole.kept
 }
-resumed "seal-lora-train" tuned $lora -o tuned --force --epochs 60 --schedule cosine --warmup 9 train.tok
-resumed "seal-score" theta $score --algorithm 1 --epochs 12 --force --save-adapter theta train.tok
+resumed "seal-lora-train" tuned $lora -o tuned --force --epochs $many --schedule cosine --warmup 9 train.tok
+resumed "seal-score" theta $score --algorithm 1 --epochs $some --force --save-adapter theta train.tok
 fails 1 "lr was 0.001, and is 0.002 now" "a checkpoint of other settings" \
-	$score --algorithm 1 --epochs 12 --lr 2e-3 --checkpoint ck --resume train.tok
+	$score --algorithm 1 --epochs $some --lr 2e-3 --checkpoint ck --resume train.tok
 cp -r model twin && printf '\001' | dd of=twin/model.safetensors bs=1 seek=9000 conv=notrunc 2> /dev/null
 fails 1 "model was" "a checkpoint of another model of its shape" \
-	$score --algorithm 1 --epochs 12 -m twin --checkpoint ck --resume train.tok
-fails 1 "data was" "a checkpoint of other data" $score --algorithm 1 --epochs 12 --checkpoint ck --resume safe.tok
+	$score --algorithm 1 --epochs $some -m twin --checkpoint ck --resume train.tok
+fails 1 "data was" "a checkpoint of other data" $score --algorithm 1 --epochs $some --checkpoint ck --resume safe.tok
 
 # SIGTERM and SIGINT: a checkpoint after the current step, and equal bytes from there on.
 # A shell's background processes ignore SIGINT; env gives it back.
@@ -83,7 +87,7 @@ stopped() {
 	rm -rf "$out"
 	env --default-signal=INT "$@" --checkpoint ck --every 1000 --log part.log > part.out 2> err &
 	pid=$!
-	await 20 lines part.log 5
+	await lines part.log 5
 	kill -"$sig" $pid; wait $pid
 	is $? $((sig + 128)) "$name: signal $sig ends it with 128 + signal"
 	at=$(sed -n 's/.*stopped after step \([0-9]*\) of .* is in ck\/step-\1 .*/\1/p' err)
@@ -92,11 +96,11 @@ stopped() {
 	cmp -s whole.out part.out && diff -r "$out" whole.kept > /dev/null; ok $? "$name: resumed to the same bytes"
 	is "$(timeless part.log | md5sum)" "$(timeless whole.log | md5sum)" "$name: and the same log"
 }
-stopped "seal-lora-train" 15 tuned $lora -o tuned --force --epochs 60 --schedule cosine train.tok
-stopped "seal-score" 2 theta $score --algorithm 1 --epochs 12 --force --save-adapter theta train.tok
+stopped "seal-lora-train" 15 tuned $lora -o tuned --force --epochs $many --schedule cosine train.tok
+stopped "seal-score" 2 theta $score --algorithm 1 --epochs $some --force --save-adapter theta train.tok
 rm -rf tuned part.log; : > part.log
 $lora -o tuned --epochs 600 --log part.log train.tok & pid=$!
-await 20 lines part.log 2
+await lines part.log 2
 kill -TERM $pid; wait $pid 2> /dev/null; is $? 143 "without --checkpoint SIGTERM ends it at once"
 
 # Weights.

@@ -109,6 +109,7 @@ static void test_round_trips(void)
 	for (size_t i = 0; i < n; i++)
 		p[i] = (i * i >> 7) ^ i % 251;
 	for (int flags = 0; flags < 2; flags++) {
+		unlink("big");                 /* an input of the turn before */
 		put("big", p, n, flags);
 		q = get("big", &got);
 		ok(got == n && !memcmp(p, q, n), "%s: what was written is read", flags ? "zstd" : "plain");
@@ -134,6 +135,52 @@ static void test_round_trips(void)
 	free(p);
 }
 
+/* The named parts one after another, each read to its end before the next may begin. */
+static void joined(const char *const part[], int parts)
+{
+	struct zin *z;
+	int same = 1;
+
+	unlink("joined");
+	for (int i = 0; i < parts; i++)
+		append("joined", part[i], -1);
+	z = zin_open("joined");
+	for (int i = 0; i < parts; i++) {
+		size_t n;
+		char *p = get(part[i], &n), *q = xalloc(n);
+
+		if (i)
+			zin_joint(z);
+		same &= zin_read(z, q, n) == n && !memcmp(p, q, n);
+		free(p);
+		free(q);
+	}
+	zin_joint(z);
+	ok(same && !zin_read(z, &same, 1), "%s, %s, ...: %d streams are one", part[0], part[1], parts);
+	zin_close(z);
+}
+
+static void test_joints(void)
+{
+	size_t n = 1000000;
+	char *p = xalloc(n);
+
+	for (size_t i = 0; i < n; i++)
+		p[i] = rand();
+	put("packed", p, n, ZOUT_ZSTD);
+	put("plain", p, n, ZOUT_PLAIN);
+	put("short", "ab", 2, ZOUT_PLAIN);
+	put("tiny", "ab", 2, ZOUT_ZSTD);
+	put("nil", "", 0, ZOUT_ZSTD);
+	joined((const char *const[]){"plain", "packed"}, 2);
+	joined((const char *const[]){"packed", "plain"}, 2);
+	joined((const char *const[]){"packed", "plain", "packed", "packed", "plain"}, 5);
+	joined((const char *const[]){"tiny", "short"}, 2);
+	joined((const char *const[]){"short", "tiny", "short"}, 3);
+	joined((const char *const[]){"plain", "nil", "plain", "tiny", "nil", "packed", "short"}, 7);
+	free(p);
+}
+
 static void test_lines(int flags)
 {
 	static const char text[] = "one\ntwo\r\n\nn\0ul\n\r\nlast";
@@ -144,6 +191,7 @@ static void test_lines(int flags)
 	char *p = xalloc(long_n + 2), *line;
 	struct zin *z;
 
+	unlink("lines");
 	put("lines", text, sizeof text - 1, flags);
 	z = zin_open("lines");
 	for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
@@ -156,6 +204,7 @@ static void test_lines(int flags)
 	memset(p, 'x', long_n);
 	p[0] = p[long_n] = '\n';
 	p[long_n + 1] = 'y';
+	unlink("lines");
 	put("lines", p, long_n + 2, flags);
 	z = zin_open("lines");
 	zin_line(z, &n, &raw);
@@ -220,14 +269,17 @@ static void terminal(void)
 
 static void write_folder(void) { zout_open(".", 0); }
 static void write_nowhere(void) { zout_open("no/where", 0); }
-static void write_input(void) { zin_open("lines"); zout_open("./lines", 0); }
+static struct zin *volatile input;       /* kept, so that it is no leak */
+
+static void write_input(void) { input = zin_open("lines"); zout_open("./lines", 0); }
+static void write_read(void) { zin_close(zin_open("lines")); zout_open("lines", 0); }
 static void read_output(void) { zout_open("lines", 0); zin_open("lines"); }
 static void map_output(void) { size_t n; zout_open("lines", 0); zio_map("lines", &n); }
 
 static void write_stdin(void)
 {
 	dup2(open("lines", O_RDONLY), 0);
-	zin_open("-");
+	input = zin_open("-");
 	dup2(open("lines", O_WRONLY | O_APPEND), 1);
 	zout_open("-", 0);
 }
@@ -302,6 +354,7 @@ static void test_writing(void)
 	dies(write_folder, "seal: .: is a folder\n");
 	dies(write_nowhere, "seal: create no/where: No such file or directory\n");
 	dies(write_input, "seal: ./lines: is both input and output\n");
+	dies(write_read, "seal: lines: is both input and output\n");
 	dies(read_output, "seal: lines: is both input and output\n");
 	dies(map_output, "seal: lines: is both input and output\n");
 	dies(write_stdin, "seal: stdout: is both input and output\n");
@@ -384,6 +437,7 @@ int main(int argc, char **argv)
 	if (!self || !mkdtemp(folder) || chdir(folder))
 		die("make %s:", folder);
 	test_round_trips();
+	test_joints();
 	test_lines(ZOUT_PLAIN);
 	test_lines(ZOUT_ZSTD);
 	test_broken();

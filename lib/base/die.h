@@ -16,8 +16,8 @@
 void die_name(const char *name);
 const char *program_name(void);
 
-_Noreturn void die(const char *fmt, ...) PRINTF(1, 2);
-_Noreturn void die_usage(const char *fmt, ...) PRINTF(1, 2);
+void die(const char *fmt, ...) PRINTF(1, 2) __attribute__((noreturn));
+void die_usage(const char *fmt, ...) PRINTF(1, 2) __attribute__((noreturn));
 void warn(const char *fmt, ...) PRINTF(1, 2);
 /* One line about what was done (counts, fates, the device); silent under -q. */
 void notice(const char *fmt, ...) PRINTF(1, 2);

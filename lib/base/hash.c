@@ -35,16 +35,17 @@ void hash_hex(uint64_t v, char hex[17])
 int hash_parse(const char *hex, uint64_t *v)
 {
 	uint64_t x = 0;
-	int i;
+	unsigned bad = 0;
 
-	for (i = 0; i < 16; i++)
-		if (hex[i] >= '0' && hex[i] <= '9')
-			x = x << 4 | (hex[i] - '0');
-		else if (hex[i] >= 'a' && hex[i] <= 'f')
-			x = x << 4 | (hex[i] - 'a' + 10);
-		else
+	for (int i = 0; i < 16; i++) {
+		unsigned digit = hex[i] - '0', letter = hex[i] - 'a';
+
+		if (!hex[i])
 			return -1;
-	if (hex[16])
+		bad |= (digit > 9) & (letter > 5);
+		x = x << 4 | (digit > 9 ? letter + 10 : digit);     /* no branch: which it is, nobody can guess */
+	}
+	if (bad || hex[16])
 		return -1;
 	*v = x;
 	return 0;

@@ -12,23 +12,21 @@ struct rows {
 	char *const *path;
 	int paths, at;                   /* `at`: the file that is open, or next to be */
 	struct zin *in;
-	int zstd;
-	int fresh;                       /* no row of this file was read yet */
+	int zstd, fresh;                 /* fresh: no row of this file was read yet */
 	const char *columns;
 	struct table *table;             /* of this file, NULL: it is JSONL */
 	struct buf record, header;       /* a CSV row that spans lines; the header's lines */
 	long line, taken, limit;
 	struct fates *fates;
-	int dedupe;
 	void (*before)(void *);          /* see rows_before */
 	void *before_ctx;
 	struct hash *hash;
 	json_t *json;
 	struct buf id;
-	struct places *seen;             /* ids, where: file << 48 | line, or a count */
-	const char *(*known)(void *, const struct row *);
-	void *known_ctx;
-	int again;
+	struct places *seen;             /* by an id's key: its line, or a count */
+	uint64_t *begun;                 /* [paths] lines that were read before this file */
+	const struct rows_known *known;
+	int dedupe, ahead, again;
 	uint64_t before_hash;            /* of the first reading */
 };
 
@@ -37,6 +35,10 @@ static void open_next(struct rows *r)
 	r->in = zin_open(r->paths ? r->path[r->at] : NULL);
 	if (!r->at)
 		r->zstd = zin_is_zstd(r->in);
+	else
+		r->begun[r->at] = r->begun[r->at - 1] + r->line;
+	if (r->ahead)
+		zin_ahead(r->in);
 	r->line = 0;
 	r->fresh = 1;
 	r->header.n = 0;
@@ -49,8 +51,6 @@ struct rows *rows_open(char *const paths[], int n, struct fates *fates, const st
 {
 	struct rows *r = xzalloc(1, sizeof *r);
 
-	if (n > 0xffff)
-		die_usage("too many files (%d)", n);
 	r->path = paths;
 	r->paths = n;
 	r->fates = fates;
@@ -59,6 +59,7 @@ struct rows *rows_open(char *const paths[], int n, struct fates *fates, const st
 	r->dedupe = dedupe;
 	r->hash = hash_new();
 	r->seen = places_new();
+	r->begun = xzalloc(n ? n : 1, sizeof *r->begun);
 	open_next(r);
 	return r;
 }
@@ -74,9 +75,23 @@ static const char *file_name(const struct rows *r, int i)
 	return r->paths && strcmp(r->path[i], "-") ? r->path[i] : "stdin";
 }
 
-static int here(struct rows *r, struct place *s)
+/* Where to remember that the row at hand, its id in r->id, was there. */
+static uint32_t *place(struct rows *r, struct row *row)
 {
-	s->where = (uint64_t)r->at << 48 | (uint64_t)r->line;
+	uint32_t *line;
+
+	row->key = hash_bytes(r->id.p, r->id.n);
+	line = r->known ? r->known->line(r->known->ctx, row->key) : NULL;
+	return line ? line : places_find(r->seen, row->key);
+}
+
+static int here(const struct rows *r, uint32_t *place)
+{
+	uint64_t line = r->begun[r->at] + r->line;
+
+	if (line > UINT32_MAX)
+		die("%s:%ld: too many lines", file_name(r, r->at), r->line);
+	*place = line;
 	return 0;
 }
 
@@ -89,22 +104,24 @@ static void broken(struct rows *r, const struct row *row, const char *id, const 
 }
 
 /* The row's own id. */
-static int explicit_id(struct rows *r, const struct row *row)
+static int explicit_id(struct rows *r, struct row *row)
 {
-	int fresh;
-	struct place *s = places_find(r->seen, r->id.p, r->id.n, &fresh);
+	uint32_t *line = place(r, row);
 	struct fault f;
+	int file = r->at;
 
-	if (fresh)
-		return here(r, s);
+	if (!*line)
+		return here(r, line);
 	if (r->dedupe) {
 		if (r->before)
 			r->before(r->before_ctx);
 		fate_dropped(r->fates, r->id.p, row->line, "duplicate id");
 		return -1;
 	}
-	fault(&f, "\"%.100s\" is also the id of %s:%lld", r->id.p, file_name(r, s->where >> 48),
-	      (long long)(s->where & 0xffffffffffff));
+	while (r->begun[file] >= *line)
+		file--;
+	fault(&f, "\"%.100s\" is also the id of %s:%lld", r->id.p, file_name(r, file),
+	      (long long)(*line - r->begun[file]));
 	broken(r, row, r->id.p, "duplicate id", &f);
 	return -1;
 }
@@ -112,25 +129,25 @@ static int explicit_id(struct rows *r, const struct row *row)
 /* The hash, and the first free one of .2, .3, ... for repeats.  How far a
  * repeated hash has come is remembered under "hash.", which is nobody's id
  * but could be: then some numbers are passed over. */
-static int hash_id(struct rows *r, const struct row *row)
+static int hash_id(struct rows *r, struct row *row)
 {
 	char hex[18];
-	struct place *s;
-	int fresh;
+	uint32_t *line;
 
 	hash_hex(row->hash, hex);
 	r->id.n = 0;
 	buf_str(&r->id, hex);
 	hex[16] = '.';
-	s = places_find(r->seen, hex, 16, &fresh);
-	while (!fresh) {
-		s = places_find(r->seen, hex, 17, &fresh);
-		s->where = fresh ? 2 : s->where + 1;
+	line = place(r, row);
+	while (*line) {
+		uint32_t *count = places_find(r->seen, hash_bytes(hex, 17));
+
+		*count = *count ? *count + 1 : 2;
 		r->id.n = 0;
-		buf_fmt(&r->id, "%.17s%llu", hex, (unsigned long long)s->where);
-		s = places_find(r->seen, r->id.p, r->id.n, &fresh);
+		buf_fmt(&r->id, "%.17s%u", hex, *count);
+		line = place(r, row);
 	}
-	return here(r, s);
+	return here(r, line);
 }
 
 static int identify(struct rows *r, struct row *row)
@@ -157,14 +174,15 @@ static int identify(struct rows *r, struct row *row)
 /* Identifies a row of JSON whose id the caller knows; 0: not known, -1: dropped. */
 static int known(struct rows *r, struct row *row)
 {
-	const char *id = r->known && !r->table ? r->known(r->known_ctx, row) : NULL;
+	const char *id;
+	size_t n;
 
-	if (!id)
+	if (!r->known || !r->known->id || r->table || !r->known->id(r->known->ctx, row, &id, &n))
 		return 0;
 	row->json = NULL;
 	r->id.n = 0;
-	buf_str(&r->id, id);
-	return (*id ? explicit_id(r, row) : hash_id(r, row)) ? -1 : 1;
+	buf_add(&r->id, id, n);
+	return (n ? explicit_id(r, row) : hash_id(r, row)) ? -1 : 1;
 }
 
 /* Sets row->json, always an object; -1 after telling what is wrong. */
@@ -342,11 +360,12 @@ int rows_next(struct rows *r, struct row *row)
 	}
 }
 
-void rows_known(struct rows *r, const char *(*known)(void *, const struct row *), void *ctx, long n)
+void rows_known(struct rows *r, const struct rows_known *known) { r->known = known; }
+
+void rows_ahead(struct rows *r)
 {
-	places_expect(r->seen, n);
-	r->known = known;
-	r->known_ctx = ctx;
+	r->ahead = 1;
+	zin_ahead(r->in);
 }
 
 void rows_again(struct rows *r)
@@ -375,5 +394,6 @@ void rows_close(struct rows *r)
 	buf_free(&r->header);
 	buf_free(&r->id);
 	places_free(r->seen);
+	free(r->begun);
 	free(r);
 }

@@ -7,6 +7,7 @@
  */
 #include "tokenizer_in.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +25,15 @@ static const struct gguf_value *array(const struct gguf *g, const char *key, enu
 static int text_is(const struct gguf_value *v, const char *s)
 {
 	return v && v->kind == GGUF_TEXT && v->n == strlen(s) && !memcmp(v->text, s, v->n);
+}
+
+/* Converters fill the vocabulary up to the model's with these: no tokens. */
+static int is_filler(int type, struct slice s, long id)
+{
+	char name[32];
+	size_t n = snprintf(name, sizeof name, "[PAD%ld]", id);
+
+	return type == TYPE_UNUSED && s.n == n && !memcmp(s.p, name, n);
 }
 
 static int load_tokens(struct tokenizer *t, const struct gguf *g, struct fault *f)
@@ -45,6 +55,10 @@ static int load_tokens(struct tokenizer *t, const struct gguf *g, struct fault *
 
 		text.p = gguf_item_text(tokens, i, &text.n);
 		s = text;
+		if (is_filler(type, text, i)) {
+			rc = vocab_set(&t->vocab, i, "", 0, TOKEN_NONE, f);
+			continue;
+		}
 		plain = t->byte_level && bytes_of_text(&s, &work);
 		rc = vocab_set(&t->vocab, i, s.p, s.n, plain ? TOKEN_PLAIN : TOKEN_MODEL, f);
 		if (!rc && is_added && text.n && !memchr(text.p, 0, text.n))
@@ -142,13 +156,18 @@ static int scored_merges(struct tokenizer *t, const struct gguf *g, struct fault
 	return rc;
 }
 
-/* The words by the name of their tokenizer; SmolLM takes digits apart before. */
+/* The words by the name of their tokenizer; SmolLM takes digits apart before.  OLMo and MPT
+ * have that of GPT-NeoX, so Pythia's files bear their names. */
 static int load_words(struct tokenizer *t, const struct gguf *g, struct fault *f)
 {
 	const struct gguf_value *pre = gguf_find(g, "tokenizer.ggml.pre");
+	int neox = text_is(gguf_find(g, "general.architecture"), "gptneox");
 	const char *words = NULL;
 
-	if (!pre || text_is(pre, "gpt-2") || text_is(pre, "phi-2")) {
+	if (text_is(pre, "olmo") || text_is(pre, "mpt") || (neox && (!pre || text_is(pre, "gpt-2")))) {
+		t->norm[t->norms++] = (struct norm_step){.kind = NORM_NFC};
+		words = GPT2_WORDS;
+	} else if (!pre || text_is(pre, "gpt-2") || text_is(pre, "phi-2")) {
 		words = GPT2_WORDS;
 	} else if (text_is(pre, "smollm")) {
 		tokenizer_step(t, PRE_SPLIT, DIGIT, NULL);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../base/hash.h"
+#include "places.h"
 
 /* The tensors of one blob, sizes checked, values not yet. */
 struct view {
@@ -213,10 +214,17 @@ void tokens_hold(struct tokens *t, void *p, size_t bytes)
 	t->in_memory += bytes;
 }
 
-void tokens_close(struct tokens *t)
+void tokens_drop(struct tokens *t)
 {
 	for (long i = 0; i < t->n_held; i++)
 		free(t->held[i]);
+	t->n_held = t->parts = 0;
+	t->in_memory = 0;
+}
+
+void tokens_close(struct tokens *t)
+{
+	tokens_drop(t);
 	for (int i = 0; i < t->maps; i++)
 		zio_unmap(t->map[i].p, t->map[i].bytes);
 	free(t->held);

@@ -44,11 +44,15 @@ struct tokens_row {
  * plain file is mapped, anything else read into memory.
  * Dies on a cut stream, an empty file, disagreeing segments, two rows of one id. */
 struct tokens *tokens_read(char *const paths[], int n);
+/* The same a blob at a time: take may look at the rows from `first` on, and no others
+ * are kept but for 15 bytes a row; it returns 0 to read no further.  Called at least once. */
+void tokens_each(char *const paths[], int n, int (*take)(void *ctx, const struct tokens *, long first), void *ctx);
 /* Appends the blob at p, which must stay as it is until tokens_close, to tokens (all
  * zero before the first); *used: its length.  -1 with a fault: then they are only
  * good for tokens_close. */
 int tokens_blob(struct tokens *, const void *p, size_t bytes, size_t *used, struct fault *);
 void tokens_close(struct tokens *);
+void tokens_drop(struct tokens *);     /* the parts so far, and what they lie in, if in memory */
 void tokens_hold(struct tokens *, void *, size_t bytes);     /* to be freed by tokens_close */
 struct tokens_row tokens_row(const struct tokens *, long row);
 char *tokens_id(const struct tokens *, long row, char *into, size_t size);  /* NUL-terminated */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../base/hash.h"
+#include "places.h"
 #include "tokens.h"
 
 enum { SHARE = 1 << 20 };               /* ids that are compared at a time */
@@ -30,6 +31,7 @@ static int read_blob(struct zin *z, struct buf *b)
 
 	b->n = 0;
 	buf_need(b, 8);
+	zin_joint(z);
 	got = zin_read(z, b->p, 8);
 	if (!got)
 		return 0;
@@ -76,47 +78,67 @@ static size_t mapped_blob(const struct zin *z, const char *p, size_t left)
 	return 8 + header + data;
 }
 
-static int read_mapped(struct tokens *t, const struct zin *z, const char *p, size_t bytes)
+/* Where a packed segment begins behind plain ones, or else the end. */
+static size_t read_mapped(struct tokens *t, const struct zin *z, const char *p, size_t bytes, int *blobs)
 {
-	int blobs = 0;
+	size_t at = 0;
 
 	t->map = xrealloc(t->map, (t->maps + 1) * sizeof *t->map);
 	t->map[t->maps].p = p;
 	t->map[t->maps++].bytes = bytes;
-	t->mapped += bytes;
-	for (size_t at = 0, n; at < bytes; at += n) {
-		n = mapped_blob(z, p + at, bytes - at);
-		add_blob(t, z, ++blobs, p + at, n);
+	while (at < bytes && !zio_is_zstd(p + at, bytes - at)) {
+		size_t n = mapped_blob(z, p + at, bytes - at);
+
+		add_blob(t, z, ++*blobs, p + at, n);
+		at += n;
 	}
-	return blobs;
+	t->mapped += at;
+	return at;
 }
 
-static int read_into_memory(struct tokens *t, struct zin *z)
+static void skip(struct zin *z, size_t n)
+{
+	char p[1 << 14];
+
+	while (n)
+		n -= zin_read(z, p, n < sizeof p ? n : sizeof p);
+}
+
+static void read_into_memory(struct tokens *t, struct zin *z, int *blobs)
 {
 	struct buf b = {0};
-	int blobs = 0;
 
 	while (read_blob(z, &b)) {
 		char *p = xrealloc(b.p, b.n);
 
-		add_blob(t, z, ++blobs, p, b.n);
+		add_blob(t, z, ++*blobs, p, b.n);
 		tokens_hold(t, p, b.n);
 		b = (struct buf){0};
 	}
 	buf_free(&b);
-	return blobs;
+}
+
+static void check_end(const struct tokens *t, const struct zin *z, int blobs)
+{
+	if (!blobs)
+		die("%s: is empty, not even a token stream of no rows", zin_name(z));
+	if (t->open)
+		die("%s: cut short: no seal.end", zin_name(z));
 }
 
 static void read_stream(struct tokens *t, const char *path)
 {
 	struct zin *z = zin_open(path);
+	int blobs = 0;
 	size_t bytes;
 	const void *p = zin_map(z, &bytes);
+	size_t at = p ? read_mapped(t, z, p, bytes, &blobs) : 0;
 
-	if (!(p ? read_mapped(t, z, p, bytes) : read_into_memory(t, z)))
-		die("%s: is empty, not even a token stream of no rows", zin_name(z));
-	if (t->open)
-		die("%s: cut short: no seal.end", zin_name(z));
+	if (!p || at < bytes) {
+		skip(z, at);
+		read_into_memory(t, z, &blobs);
+	}
+	check_end(t, z, blobs);
 	zin_close(z);
 }
 
@@ -201,6 +223,51 @@ static uint64_t hash_data(const struct tokens *t)
 	value = hash_value(h);
 	hash_free(h);
 	return value;
+}
+
+/* Refuses the rows from `first` on whose ids were seen. */
+static void see(const struct tokens *t, struct places *seen, long first)
+{
+	char id[128];
+
+	if (t->rows > UINT32_MAX)
+		die("too many rows");
+	for (long i = first; i < t->rows; i++) {
+		uint32_t *row = places_find(seen, id_hash(t, i));
+
+		if (*row)
+			die("two rows have the id \"%s\" (rows %ld and %ld of the tokens)",
+			    tokens_id(t, i, id, sizeof id), (long)*row, i + 1);
+		*row = i + 1;
+	}
+}
+
+void tokens_each(char *const paths[], int n, int (*take)(void *, const struct tokens *, long), void *ctx)
+{
+	struct tokens *t = xzalloc(1, sizeof *t);
+	struct places *seen = places_new();
+	struct buf b = {0};
+	int more = 1;
+
+	for (int i = 0; more && i < (n ? n : 1); i++) {
+		struct zin *z = zin_open(n ? paths[i] : NULL);
+		int blobs = 0;
+
+		while (more && read_blob(z, &b)) {
+			long first = t->rows;
+
+			add_blob(t, z, ++blobs, b.p, b.n);
+			see(t, seen, first);
+			more = take(ctx, t, first);
+			tokens_drop(t);
+		}
+		if (more)
+			check_end(t, z, blobs);
+		zin_close(z);
+	}
+	buf_free(&b);
+	places_free(seen);
+	tokens_close(t);
 }
 
 struct tokens *tokens_read(char *const paths[], int n)

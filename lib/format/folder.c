@@ -11,6 +11,25 @@
 #include <unistd.h>
 
 #include "../base/die.h"
+#include "inuse.h"
+
+/* No file that lies there may become an input any more. */
+static void claim(const char *path)
+{
+	DIR *d = opendir(path);
+	struct dirent *e;
+	struct stat st;
+
+	while (d && (e = readdir(d)))
+		if (!fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW)) {
+			char *name = xprintf("%s/%s", path, e->d_name);
+
+			inuse_add(&st, 1, claim, name);
+			free(name);
+		}
+	if (d)
+		closedir(d);
+}
 
 void folder_refuse(const char *path, int force, const char *mark)
 {
@@ -22,6 +41,7 @@ void folder_refuse(const char *path, int force, const char *mark)
 	if (!lstat(path, &st) && lstat(inside, &st))
 		die("%s exists and holds no %s: --force would remove something else", path, mark);
 	folder_try(path);
+	claim(path);
 	free(inside);
 }
 
@@ -135,6 +155,7 @@ void folder_commit(char *begun, const char *path)
 	unfinished = NULL;
 	sync_folder(parent);
 	folder_remove(old);
+	inuse_drop(claim);
 	free(parent);
 	free(old);
 	free(to);

@@ -3,7 +3,8 @@
 #define SEAL_FOLDER_H
 
 /* Dies when path exists, unless force is set and it is a folder that holds a file
- * `mark`, hence one of the kind that would replace it: to be asked before long work. */
+ * `mark`, hence one of the kind that would replace it: to be asked before the inputs are
+ * opened, for none of them may be in there. */
 void folder_refuse(const char *path, int force, const char *mark);
 /* Dies unless a folder can be made at path. */
 void folder_try(const char *path);

@@ -42,6 +42,12 @@ struct gguf {
 	const void *map; size_t bytes;
 };
 
+/* A value to write: a text, or else a FLOAT32. */
+struct gguf_pair { const char *key, *text; float real; };
+
+/* Appends to out a GGUF file of these pairs and tensors (name, type, rank, shape, data, bytes). */
+void gguf_write(struct buf *out, const struct gguf_pair *, int pairs, const struct gguf_tensor *, int n);
+
 int gguf_is(const void *p, size_t bytes);        /* starts with the magic */
 /* Parses a mapped file, which must outlive it. -1 with a fault. */
 int gguf_parse(struct gguf *, const void *map, size_t bytes, struct fault *);
@@ -60,6 +66,8 @@ const struct gguf_tensor *gguf_tensor(const struct gguf *, const char *name);
 const char *gguf_type_name(enum gguf_type);
 /* Decodes n values (a multiple of the block) that start at block-aligned src. */
 void gguf_decode(enum gguf_type, const void *src, long n, float *dst);
+/* The reverse, for F32, F16 and BF16: rounds to nearest, ties to even. */
+void gguf_encode(enum gguf_type, const float *src, long n, void *dst);
 long gguf_block(enum gguf_type);                 /* values a block; 1 for plain types, 0 for unknown ones */
 size_t gguf_block_bytes(enum gguf_type);
 

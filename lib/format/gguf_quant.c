@@ -192,3 +192,45 @@ void gguf_decode(enum gguf_type t, const void *src, long n, float *dst)
 	for (long i = 0; i < n; i += b->values, p += b->bytes)
 		b->decode(p, dst + i);
 }
+
+static uint32_t bits_of(float x)
+{
+	uint32_t u;
+
+	memcpy(&u, &x, 4);
+	return u;
+}
+
+static uint16_t to_bf16(float x)
+{
+	uint32_t u = bits_of(x);
+
+	if ((u & 0x7fffffff) > 0x7f800000)
+		return (uint16_t)(u >> 16 | 0x40);
+	return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
+}
+
+static uint16_t to_half(float x)
+{
+	uint32_t u = bits_of(x), sign = u >> 16 & 0x8000, most = u & 0x7fffffff;
+
+	if (most > 0x7f800000)
+		return (uint16_t)(sign | 0x7e00);
+	if (most >= 0x477ff000)                 /* 65520 and more round to infinity */
+		return (uint16_t)(sign | 0x7c00);
+	if (most < 0x38800000)                  /* below 2^-14: adding 1/2 leaves multiples of 2^-24 */
+		return (uint16_t)(sign | (bits_of(float_of(most) + 0.5f) - bits_of(0.5f)));
+	return (uint16_t)(sign | (most - (112u << 23) + 0xfff + (most >> 13 & 1)) >> 13);
+}
+
+void gguf_encode(enum gguf_type t, const float *src, long n, void *dst)
+{
+	uint16_t *h = dst;
+
+	if (t == GGUF_F32)
+		memcpy(dst, src, n * sizeof *src);
+	for (long i = 0; i < n && t == GGUF_BF16; i++)
+		h[i] = to_bf16(src[i]);
+	for (long i = 0; i < n && t == GGUF_F16; i++)
+		h[i] = to_half(src[i]);
+}

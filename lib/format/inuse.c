@@ -35,6 +35,7 @@ void inuse_add(const struct stat *s, int output, const void *by, const char *pat
 			die("%s: is both input and output", path);
 		if (output)
 			die("%s: is two outputs at once", path);
+		return;
 	}
 	u = xalloc(sizeof *u);
 	*u = (struct use){s->st_dev, s->st_ino, output, by, uses};
@@ -43,13 +44,12 @@ void inuse_add(const struct stat *s, int output, const void *by, const char *pat
 
 void inuse_drop(const void *by)
 {
-	struct use **at = &uses, *u;
-
-	while (*at && (*at)->by != by)
-		at = &(*at)->next;
-	u = *at;
-	if (!u)
-		return;
-	*at = u->next;
-	free(u);
+	for (struct use **at = &uses, *u = *at; u; u = *at) {
+		if (!u->output || u->by != by) {
+			at = &u->next;
+			continue;
+		}
+		*at = u->next;
+		free(u);
+	}
 }

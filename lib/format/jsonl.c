@@ -84,6 +84,29 @@ int json_flag(const json_t *o, const char *key, int otherwise)
 	return json_is_boolean(v) ? json_is_true(v) : otherwise;
 }
 
+static const char *not_as(const json_t *v, char is)
+{
+	switch (is) {
+	case 't': return json_is_string(v) ? NULL : "text";
+	case 'n': return json_is_number(v) ? NULL : "a number";
+	case 'w': return json_is_integer(v) ? NULL : "a whole number";
+	case 'f': return json_is_boolean(v) ? NULL : "true or false";
+	default: return json_is_object(v) ? NULL : "an object";
+	}
+}
+
+int json_check(const json_t *o, const struct json_key key[], struct fault *f)
+{
+	for (; key->name; key++) {
+		const json_t *v = json_object_get(o, key->name);
+		const char *want = v && !json_is_null(v) ? not_as(v, key->is) : NULL;
+
+		if (want)
+			return fault(f, "\"%s\" is not %s", key->name, want);
+	}
+	return 0;
+}
+
 /* The length of the UTF-8 character at s, 0 when it is none (Unicode 3.9, table 3-7). */
 static int utf8_length(const unsigned char *s, size_t n)
 {

@@ -21,6 +21,12 @@ double json_number(const json_t *object, const char *key, double otherwise);
 long json_long(const json_t *object, const char *key, long otherwise);
 int json_flag(const json_t *object, const char *key, int otherwise);
 
+/* So that a key of another type does not count as missing: -1 with a fault for the first
+ * of these keys whose value is there, not null, and not what it should be: a (t)ext,
+ * (n)umber, (w)hole number, (f)lag, (o)bject.  The list ends with NULL. */
+struct json_key { const char *name; char is; };
+int json_check(const json_t *object, const struct json_key[], struct fault *);
+
 /* A string of these bytes, U+FFFD for each that is no UTF-8; owned. */
 json_t *json_repaired(const char *text, size_t n);
 

@@ -259,9 +259,7 @@ static void put_entry(struct buf *b, const char *between, const struct st_tensor
 	buf_fmt(b, "],\"data_offsets\":[%zu,%zu]}", begin, begin + t->bytes);
 }
 
-static const char zeros[8];
-
-size_t st_head(struct buf *out, const struct st_tensor *t, int n, const struct st_meta *meta, int metas, int align)
+void st_head(struct buf *out, const struct st_tensor *t, int n, const struct st_meta *meta, int metas)
 {
 	struct buf b = {0};
 	const char *between = "{";
@@ -281,12 +279,6 @@ size_t st_head(struct buf *out, const struct st_tensor *t, int n, const struct s
 		put_entry(&b, between, &t[i], at);
 		at += t[i].bytes;
 	}
-	if (align && at % 8) {
-		long pad = 8 - at % 8;
-
-		put_entry(&b, between, &(struct st_tensor){"pad", ST_U8, 1, {pad}, zeros, pad}, at);
-		between = ",";
-	}
 	buf_str(&b, *between == '{' ? "{}" : "}");
 	while (b.n % 8)
 		buf_str(&b, " ");
@@ -295,15 +287,26 @@ size_t st_head(struct buf *out, const struct st_tensor *t, int n, const struct s
 	buf_add(out, length, 8);
 	buf_add(out, b.p, b.n);
 	buf_free(&b);
-	return align && at % 8 ? 8 - at % 8 : 0;
 }
 
 void st_write(struct buf *out, const struct st_tensor *t, int n, const struct st_meta *meta,
               int metas, int align)
 {
-	size_t pad = st_head(out, t, n, meta, metas, align);
+	static const char zeros[8];
+	struct st_tensor *padded = xalloc((n + 1) * sizeof *padded);
+	size_t bytes = 0;
 
+	for (int i = 0; i < n; i++) {
+		padded[i] = t[i];
+		bytes += t[i].bytes;
+	}
+	if (align && bytes % 8) {
+		long pad = 8 - bytes % 8;
+
+		padded[n++] = (struct st_tensor){"pad", ST_U8, 1, {pad}, zeros, pad};
+	}
+	st_head(out, padded, n, meta, metas);
 	for (int i = 0; i < n; i++)
-		buf_add(out, t[i].data, t[i].bytes);
-	buf_add(out, zeros, pad);
+		buf_add(out, padded[i].data, padded[i].bytes);
+	free(padded);
 }

@@ -52,14 +52,13 @@ void st_close(struct safetensors *);
 const struct st_tensor *st_find(const struct safetensors *, const char *name);  /* or NULL */
 const char *st_meta(const struct safetensors *, const char *key);               /* or NULL */
 
+/* Appends to out what stands before the data of these tensors: length and header. */
+void st_head(struct buf *out, const struct st_tensor *, int n, const struct st_meta *, int metas);
 /* Appends to out the blob of these tensors (name, type, rank, shape, data,
  * bytes) and metadata, and a `pad` U8 tensor when align is set and the length
  * is no multiple of 8.  The tensors keep their order; the first is 8-byte
  * aligned, and all are when wider types come first.  Equal input gives equal
  * bytes. */
-/* st_head: the same but for the tensors' data, which follows in their order; returns
- * how many bytes of padding end it. */
-size_t st_head(struct buf *out, const struct st_tensor *, int n, const struct st_meta *, int metas, int align);
 void st_write(struct buf *out, const struct st_tensor *, int n, const struct st_meta *, int metas,
               int align);
 

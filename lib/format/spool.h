@@ -7,8 +7,17 @@
 #ifndef SEAL_SPOOL_H
 #define SEAL_SPOOL_H
 
+#include <stddef.h>
+#include <stdio.h>
+
 void spool(const char *path);            /* dies when stdin or a pipe is named twice */
 /* A new descriptor at the beginning of what was spooled; -1: path was not. */
 int spool_open(const char *path);
+
+/* A file without a name there, for what is too much for memory; both die on failure. */
+FILE *scratch_open(void);
+void scratch_write(FILE *, const void *, size_t);
+void scratch_read(FILE *, void *, size_t);      /* from its beginning, after scratch_rewind */
+void scratch_rewind(FILE *);
 
 #endif

@@ -63,22 +63,26 @@ static json_t *tenth(const struct score *const row[], const char kept[], long fr
 static json_t *report(const struct score *const row[], long n)
 {
 	double *x = xalloc(n * sizeof *x), *y = xalloc(n * sizeof *y), rho;
-	long *order = xalloc(n * sizeof *order), keep = keep_count("80%", n);
+	uint64_t *hash = xalloc(n * sizeof *hash);
+	uint32_t *order = xalloc(n * sizeof *order);
+	long keep = keep_count("80%", n);
 	char *kept = xzalloc(n, 1);
 	json_t *tenths = json_array();
 
 	for (long i = 0; i < n; i++) {
 		x[i] = row[i]->score;
 		y[i] = row[i]->last;
+		hash[i] = row[i]->hash;
 	}
 	rho = spearman(x, y, n);
-	rank_order(row, n, order);
+	rank_order(x, hash, n, order);
 	for (long i = 0; i < keep; i++)
 		kept[order[i]] = 1;
 	for (int i = 0; i < TENTHS; i++)
 		json_array_append_new(tenths, tenth(row, kept, n * i / TENTHS, n * (i + 1) / TENTHS));
 	free(x);
 	free(y);
+	free(hash);
 	free(order);
 	free(kept);
 	return json_pack("{s:I, s:o, s:o, s:o}", "n", (json_int_t)n, "rho", real_or_null(rho),

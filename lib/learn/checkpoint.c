@@ -104,34 +104,28 @@ void checkpoint_refuse(const char *dir)
 	}
 }
 
-/* Writes an item's values, a piece at a time. */
-static void put_item(struct zout *out, const struct state_item *it)
+enum { CHUNK = 1 << 22 };              /* bytes fetched from a device at a time */
+
+static void write_item(struct zout *out, const struct state_item *it, void *room)
 {
-	size_t bytes = it->n * st_size(it->type), most = 1 << 20;
-	char *piece;
+	size_t bytes = it->n * st_size(it->type);
 
-	if (!it->dev) {
-		zout_write(out, it->p, bytes);
-		return;
-	}
-	piece = xalloc(most);
-	for (size_t at = 0; at < bytes; at += most) {
-		size_t n = bytes - at < most ? bytes - at : most;
+	for (size_t at = 0; at < bytes; at += CHUNK) {
+		size_t n = bytes - at < CHUNK ? bytes - at : CHUNK;
 
-		it->dev->op->get(it->dev, piece, (char *)it->p + at, n);
-		zout_write(out, piece, n);
+		if (it->dev)
+			it->dev->op->get(it->dev, room, (char *)it->p + at, n);
+		zout_write(out, it->dev ? room : (char *)it->p + at, n);
 	}
-	free(piece);
 }
 
 static void write_state(const char *path, const struct state *s, const json_t *settings)
 {
-	static const char zeros[8];
 	struct st_tensor t[STATE_ITEMS] = {0};
 	struct st_meta meta[2] = {{"seal.kind", "checkpoint"}};
-	struct buf text = {0}, head = {0};
 	struct zout *out = zout_open(path, ZOUT_PLAIN);
-	size_t pad;
+	struct buf text = {0}, head = {0};
+	void *room = xalloc(CHUNK);
 
 	for (int i = 0; i < s->n; i++) {
 		const struct state_item *it = &s->item[i];
@@ -141,14 +135,14 @@ static void write_state(const char *path, const struct state *s, const json_t *s
 	}
 	json_put(&text, settings);
 	meta[1] = (struct st_meta){"seal.settings", text.p};
-	pad = st_head(&head, t, s->n, meta, 2, 1);
+	st_head(&head, t, s->n, meta, 2);
 	zout_write(out, head.p, head.n);
 	for (int i = 0; i < s->n; i++)
-		put_item(out, &s->item[i]);
-	zout_write(out, zeros, pad);
+		write_item(out, &s->item[i], room);
 	zout_close(out);
 	buf_free(&text);
 	buf_free(&head);
+	free(room);
 }
 
 void checkpoint_save(const char *dir, long step, const struct state *s, const json_t *settings)

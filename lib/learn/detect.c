@@ -79,12 +79,21 @@ static void seen_free(struct seen *s)
 /* kept[i] 1: seal-select --keep would keep the row. */
 static char *kept_rows(const struct seen *s, const char *keep)
 {
-	long *order = xalloc(s->n * sizeof *order), k = keep_count(keep, s->n);
-	long numbers = rank_order(s->score, s->n, order);
+	double *score = xalloc(s->n * sizeof *score);
+	uint64_t *hash = xzalloc(s->n, sizeof *hash);
+	uint32_t *order = xalloc(s->n * sizeof *order);
+	long k = keep_count(keep, s->n), numbers;
 	char *kept = xzalloc(s->n, 1);
 
+	for (long i = 0; i < s->n; i++) {
+		score[i] = s->score[i] ? s->score[i]->score : NAN;
+		hash[i] = s->score[i] ? s->score[i]->hash : 0;
+	}
+	numbers = rank_order(score, hash, s->n, order);
 	for (long i = 0; i < k && i < numbers; i++)
 		kept[order[i]] = 1;
+	free(score);
+	free(hash);
 	free(order);
 	return kept;
 }

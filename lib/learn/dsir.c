@@ -7,8 +7,8 @@
  * drawn in proportion to exp(score): what DSIR calls importance resampling.
  *
  * A row's text is its turns joined by newlines.  Rows are read one by one, hashed
- * many at once, and counted in their order; two bytes an n-gram are held until the
- * counts are known.
+ * many at once, and counted in their order; until the counts are known, they lie in a
+ * scratch file: two bytes an n-gram, and who the row is.
  */
 #include "dsir.h"
 
@@ -20,6 +20,7 @@
 #include "../base/hash.h"
 #include "../base/rng.h"
 #include "../data/row.h"
+#include "../format/spool.h"
 
 enum { STREAM = 0x44, CHUNK = 1024 };
 
@@ -28,6 +29,8 @@ enum { STREAM = 0x44, CHUNK = 1024 };
 const struct opt dsir_options[] = {
 	{"target", 0, OPT_TEXT, AT(target), "ROWS", "rows of the kind that is wanted", 0, 0},
 	{"gumbel", 0, OPT_FLAG, AT(gumbel), NULL, "add noise, so that the best k are a random sample", 0, 1},
+	{"schema", 0, OPT_CHOICE, AT(schema.schema), "messages|sharegpt|alpaca|orca|prompt|hh",
+	 "what the rows' keys mean, instead of recognising it", 0, 1},
 	{"text", 0, OPT_TEXT, AT(schema.text), "KEY", "the bare text of one key is the row's", 0, 1},
 	{"prompt-key", 0, OPT_TEXT, AT(schema.prompt_key), "KEY", "the key that holds the prompt", 0, 1},
 	{"answer-key", 0, OPT_TEXT, AT(schema.answer_key), "KEY", "the key that holds the answer", 0, 1},
@@ -38,16 +41,16 @@ void dsir_check(const struct dsir_opts *o, int is_method)
 {
 	const struct schema_opts *s = &o->schema;
 
-	if (!is_method && (o->target || o->gumbel || s->text || s->prompt_key || s->answer_key))
-		die_usage("--target, --gumbel, --text, --prompt-key and --answer-key are for --method dsir");
+	if (!is_method && (o->target || o->gumbel || s->schema || s->text || s->prompt_key || s->answer_key))
+		die_usage("--target, --gumbel, --schema, --text, --prompt-key and --answer-key are for --method dsir");
 	if (!is_method)
 		return;
 	if (!o->target)
 		die_usage("--method dsir needs --target ROWS");
 	if (!s->prompt_key != !s->answer_key)
 		die_usage("--prompt-key and --answer-key need each other");
-	if (s->text && s->prompt_key)
-		die_usage("--text and --prompt-key exclude each other");
+	if (!!s->schema + !!s->text + !!s->prompt_key > 1)
+		die_usage("--schema, --text and --prompt-key exclude each other");
 }
 
 struct counts { long of[DSIR_BUCKETS], total; };
@@ -59,13 +62,14 @@ struct reader {
 	struct buf text;                /* of the rows at hand, one after the other */
 	size_t at[CHUNK + 1];           /* where each begins */
 	struct grams grams[CHUNK];
+	struct who { uint64_t hash; long line, id_n, grams; } who[CHUNK];
+	struct buf ids;                 /* theirs, one after the other */
 	int n;
+	FILE *scratch;                  /* NULL: only count */
+	long rows;                      /* in there */
 	struct buf own;
 	struct turn turn[TURNS];
 };
-
-/* Rows by identity, and their n-grams. */
-struct list { struct score *row; struct grams *grams; long n, hashed, cap; };
 
 static int add_text(struct reader *r, const json_t *row, struct fault *f)
 {
@@ -83,12 +87,26 @@ static int add_text(struct reader *r, const json_t *row, struct fault *f)
 	return 0;
 }
 
-/* Counts the rows at hand; keeps their n-grams when there is a list. */
-static void count(struct reader *r, struct counts *c, struct list *list)
+static void put_aside(struct reader *r, int i, const char *id)
 {
+	struct grams *g = &r->grams[i];
+	struct who *who = &r->who[i];
+
+	who->grams = g->n;
+	scratch_write(r->scratch, who, sizeof *who);
+	scratch_write(r->scratch, id, who->id_n);
+	scratch_write(r->scratch, g->p, g->n * sizeof *g->p);
+	r->rows++;
+}
+
+/* Counts the rows at hand, and puts them aside. */
+static void count(struct reader *r, struct counts *c)
+{
+	const char *id = r->ids.p;
+
 	#pragma omp parallel for num_threads(r->threads) schedule(dynamic, 16)
 	for (int i = 0; i < r->n; i++) {
-		r->grams[i] = (struct grams){0};
+		r->grams[i].n = 0;
 		grams_add(&r->grams[i], r->text.p + r->at[i], r->at[i + 1] - r->at[i], r->cache[omp_get_thread_num()]);
 	}
 	for (int i = 0; i < r->n; i++) {
@@ -97,31 +115,16 @@ static void count(struct reader *r, struct counts *c, struct list *list)
 		for (long k = 0; k < g->n; k++)
 			c->of[g->p[k]]++;
 		c->total += g->n;
-		if (list)
-			list->grams[list->hashed++] = (struct grams){xrealloc(g->p, g->n * sizeof *g->p + 1), g->n, g->n};
-		else
-			free(g->p);
+		if (r->scratch)
+			put_aside(r, i, id);
+		id += r->who[i].id_n;
 	}
 	r->n = 0;
-	r->text.n = 0;
-}
-
-static void enter(struct list *l, const struct row *row)
-{
-	if (l->n == l->cap) {
-		l->cap = l->cap * 3 / 2 + 1024;
-		l->row = xrealloc(l->row, l->cap * sizeof *l->row);
-		l->grams = xrealloc(l->grams, l->cap * sizeof *l->grams);
-	}
-	l->row[l->n++] = (struct score){
-		.id = xstrdup(row->id), .hash = row->hash, .line = row->line, .score = NAN, .weight = NAN,
-		.visits = -1, .last = -1, .loss_base = NAN, .loss = NAN, .loss_hat = NAN,
-	};
+	r->text.n = r->ids.n = 0;
 }
 
 /* Reads rows and counts their n-grams; returns the hash of what was read. */
-static uint64_t read_rows(struct reader *r, char *const paths[], int n, const struct fate_opts *opts,
-                          struct counts *c, struct list *list)
+static uint64_t read_rows(struct reader *r, char *const paths[], int n, const struct fate_opts *opts, struct counts *c)
 {
 	struct fates *fates = fates_open(opts);
 	struct rows *rows = rows_open(paths, n, fates, opts, 0);
@@ -135,35 +138,52 @@ static uint64_t read_rows(struct reader *r, char *const paths[], int n, const st
 			continue;
 		}
 		fate_kept(fates, row.id, row.line);
-		if (list)
-			enter(list, &row);
+		r->who[r->n - 1] = (struct who){ .hash = row.hash, .line = row.line, .id_n = strlen(row.id) };
+		buf_add(&r->ids, row.id, strlen(row.id));
 		if (r->n == CHUNK)
-			count(r, c, list);
+			count(r, c);
 	}
-	count(r, c, list);
+	count(r, c);
 	hash = rows_hash(rows);
 	rows_close(rows);
 	fates_close(fates, 0);
 	return hash;
 }
 
-static void score_list(struct list *l, const struct counts *target, const struct counts *raw, int gumbel,
-                       uint64_t seed)
+/* Scores the rows that were put aside. */
+static void score_all(struct reader *r, const struct counts *target, const struct counts *raw, uint64_t seed,
+                      struct zout *out)
 {
 	struct rng rng = rng_new(seed, STREAM);
+	struct buf id = {0}, grams = {0};
 	double ratio[DSIR_BUCKETS];
 
 	for (int b = 0; b < DSIR_BUCKETS; b++)
 		ratio[b] = log((double)target->of[b] / target->total + 1e-8) -
 		           log((double)raw->of[b] / raw->total + 1e-8);
-	for (long i = 0; i < l->n; i++) {
+	scratch_rewind(r->scratch);
+	for (long i = 0; i < r->rows; i++) {
 		double sum = 0;
+		struct who who;
+		uint16_t *g;
 
-		for (long k = 0; k < l->grams[i].n; k++)
-			sum += ratio[l->grams[i].p[k]];
-		l->row[i].score = gumbel ? sum + rng_gumbel(&rng) : sum;
-		free(l->grams[i].p);
+		scratch_read(r->scratch, &who, sizeof who);
+		id.n = grams.n = 0;
+		buf_need(&id, who.id_n + 1);
+		buf_need(&grams, who.grams * sizeof *g);
+		scratch_read(r->scratch, id.p, who.id_n);
+		scratch_read(r->scratch, grams.p, who.grams * sizeof *g);
+		id.p[who.id_n] = 0;
+		g = (uint16_t *)grams.p;
+		for (long k = 0; k < who.grams; k++)
+			sum += ratio[g[k]];
+		scores_add(out, &(struct score){
+			.id = id.p, .hash = who.hash, .line = who.line, .score = r->opts->gumbel ? sum + rng_gumbel(&rng) : sum,
+			.weight = NAN, .visits = -1, .last = -1, .loss_base = NAN, .loss = NAN, .loss_hat = NAN,
+		});
 	}
+	buf_free(&id);
+	buf_free(&grams);
 }
 
 static struct reader *reader_open(const struct dsir_opts *o, int threads)
@@ -183,6 +203,11 @@ static void reader_close(struct reader *r)
 	for (int i = 0; i < r->threads; i++)
 		gram_cache_close(r->cache[i]);
 	free(r->cache);
+	for (int i = 0; i < CHUNK; i++)
+		free(r->grams[i].p);
+	if (r->scratch)
+		fclose(r->scratch);
+	buf_free(&r->ids);
 	buf_free(&r->text);
 	buf_free(&r->own);
 	free(r);
@@ -193,22 +218,19 @@ void score_dsir(char *const paths[], int n, const struct dsir_opts *o, uint64_t 
 {
 	struct reader *r = reader_open(o, threads);
 	struct counts *target = xzalloc(1, sizeof *target), *raw = xzalloc(1, sizeof *raw);
+	const struct fate_opts target_opts = { .on_error = opts->on_error, .columns = opts->columns };
 	char *target_path[] = {(char *)o->target}, hex[17];
-	struct list list = {0};
 
-	hash_hex(read_rows(r, target_path, 1, &(struct fate_opts){.on_error = opts->on_error, .columns = opts->columns}, target, NULL), hex);
-	read_rows(r, paths, n, opts, raw, &list);
+	hash_hex(read_rows(r, target_path, 1, &target_opts, target), hex);
+	r->scratch = scratch_open();
+	read_rows(r, paths, n, opts, raw);
 	if (!target->total)
 		die("%s: no words", o->target);
-	if (list.n && !raw->total)
+	if (r->rows && !raw->total)
 		die("no words in the rows");
-	score_list(&list, target, raw, o->gumbel, seed);
 	json_object_set_new(header, "target", json_string(hex));
-	scores_write(out, header, list.row, list.n);
-	for (long i = 0; i < list.n; i++)
-		free(list.row[i].id);
-	free(list.row);
-	free(list.grams);
+	scores_begin(out, header, r->rows);
+	score_all(r, target, raw, seed, out);
 	free(target);
 	free(raw);
 	reader_close(r);

@@ -22,9 +22,7 @@ const struct opt generate_options[] = {
 	{0}
 };
 
-/* Rows answered at a time: each step reads the weights once for all of them.  Fewer
- * where their keys and values would take more than CACHE bytes. */
-enum { GROUP = GENERATE_GROUP, CACHE = 1 << 30 };
+enum { GROUP = GENERATE_GROUP };
 
 struct answer {
 	json_t *out;                   /* what is to be written, without "output" */
@@ -42,6 +40,7 @@ struct generation {
 	int32_t eos, stop;
 	struct answer answer[GROUP];
 	int n;
+	long beyond;                   /* rows whose answer went past the model's context */
 };
 
 /* One token more for each of the rows that were fed. */
@@ -99,24 +98,15 @@ static void answer_group(struct generation *g)
 	free(logits);
 }
 
-/* Has the group room for another row like its longest? */
-static int has_room(const struct generation *g)
-{
-	const struct config *c = model_config(g->model);
-	double each = 2.0 * c->layers * c->heads.kv * c->heads.dim * dtype_size(model_dtype(g->model));
-	long longest = 0;
-
-	for (int i = 0; i < g->n; i++)
-		longest = g->answer[i].ids.n > longest ? g->answer[i].ids.n : longest;
-	return g->n < GROUP && (g->n + 1) * each * (longest + g->opts->max_new) <= CACHE;
-}
-
 static void write_group(struct generation *g, struct zout *out)
 {
+	long context = model_config(g->model)->context;
+
 	for (int i = 0; i < g->n; i++) {
 		struct answer *a = &g->answer[i];
 		struct buf text = {0};
 
+		g->beyond += context && a->ids.n > context;
 		tokenizer_decode(g->tokenizer, a->ids.p + a->prompt, a->ids.n - a->prompt, 0, 0, &text);
 		json_object_set_new(a->out, "output", json_repaired(text.p, text.n));
 		json_write_line(out, a->out);
@@ -200,7 +190,7 @@ void generate_rows(struct model *m, struct adapter *a, const struct tokenizer *t
 
 	while (rows_next(rows, &row)) {
 		one_row(&g, e, &row, schema, fates, generator);
-		if (!g.n || (g.n < group && has_room(&g)))
+		if (g.n < group)
 			continue;
 		done += g.n;
 		answer_group(&g);
@@ -210,6 +200,9 @@ void generate_rows(struct model *m, struct adapter *a, const struct tokenizer *t
 	if (g.n)
 		answer_group(&g);
 	write_group(&g, out);
+	if (g.beyond)
+		warn("answers beyond the %ld positions that the model was made for: %ld", model_config(m)->context,
+		     g.beyond);
 	progress_close(p);
 	rows_close(rows);
 	fates_close(fates, 0);

@@ -7,7 +7,8 @@
 #include "../data/tokens.h"
 #include "../model/model.h"
 
-enum { GENERATE_GROUP = 64 };                  /* rows that are answered at a time, at most */
+/* Rows that are answered at a time, at most: each step reads the weights once for all. */
+enum { GENERATE_GROUP = 64 };
 
 struct generate_opts { long max_new; double temperature, top_p, penalty; long seed; };
 extern const struct opt generate_options[];

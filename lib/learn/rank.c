@@ -13,34 +13,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What decides lies here itself: a look at the score costs a miss of the cache. */
-struct place { double score; uint64_t hash; const char *id; long at; };
+#include "../base/sort.h"
 
-static int better(const void *a, const void *b)
+/* The larger x, the smaller the number; those of -0 and 0 are equal. */
+static uint64_t falling(double x)
 {
-	const struct place *p = a, *q = b;
+	union { double x; uint64_t bits; } u = { x + 0.0 };
 
-	if (p->score != q->score)
-		return p->score > q->score ? -1 : 1;
-	if (p->hash != q->hash)
-		return p->hash < q->hash ? -1 : 1;
-	return strcmp(p->id, q->id);
+	return u.bits >> 63 ? u.bits : ~u.bits & INT64_MAX;
 }
 
-long rank_order(const struct score *const score[], long n, long order[])
+long rank_order(const double score[], const uint64_t hash[], long n, uint32_t order[])
 {
-	struct place *p = xalloc(n * sizeof *p);
-	long numbers = 0, rest = 0;
+	struct item *p = xalloc(n * sizeof *p);
+	long numbers = 0;
 
 	for (long i = 0; i < n; i++)
-		if (score[i] && !isnan(score[i]->score))
-			p[numbers++] = (struct place){ score[i]->score, score[i]->hash, score[i]->id, i };
-		else
-			order[rest++] = i;
-	memmove(order + numbers, order, rest * sizeof *order);
-	qsort(p, numbers, sizeof *p, better);
-	for (long i = 0; i < numbers; i++)
-		order[i] = p[i].at;
+		if (!isnan(score[i]))
+			p[numbers++] = (struct item){ hash[i], i };
+	sort_items(p, numbers);
+	for (long k = 0; k < numbers; k++)
+		p[k].key = falling(score[p[k].at]);
+	sort_items(p, numbers);
+	for (long k = 0; k < numbers; k++)
+		order[k] = p[k].at;
 	free(p);
 	return numbers;
 }

@@ -64,15 +64,15 @@ void score_check(struct score_opts *o)
 		die_usage("--method %s needs --safe", o->method);
 }
 
-/* Arrays of 4 bytes a row: the losses, and in training the order, visits, last; omega
- * and its gradient, and Adam's two.  (The weights come when the order is gone.) */
+/* Arrays of 4 bytes a row: the base losses, and in training the order, visits, last; omega
+ * and its gradient, and Adam's two.  (There are fewer when it is over.) */
 static size_t bytes_a_row(const struct score_opts *o)
 {
-	int bilevel = !strcmp(o->method, "bilevel"), hat = bilevel && o->algorithm == 1;
+	int bilevel = !strcmp(o->method, "bilevel");
 
 	if (!score_trains(o))
 		return sizeof(float);
-	return (2 + hat + 3 + 2 * bilevel + 2 * (bilevel && !strcmp(o->optim, "adam"))) * sizeof(float);
+	return (4 + 2 * bilevel + 2 * (bilevel && !strcmp(o->optim, "adam"))) * sizeof(float);
 }
 
 void score_budget(struct model *m, const struct tokens *data, const struct tokens *safe, const struct tokens *valid,
@@ -174,7 +174,7 @@ void score_write(const struct scoring *s, const struct score_opts *o, const json
 		id.n = 0;
 		buf_add(&id, r.id, r.id_n);
 		row.id = id.p;
-		scores_put(out, &row);
+		scores_add(out, &row);
 	}
 	buf_free(&id);
 }

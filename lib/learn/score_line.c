@@ -63,21 +63,59 @@ static int number(struct cursor *c, int *whole)
 	return 0;
 }
 
+/* A number as strtod reads it.  Nearly all have at most 19 digits: m / 10^k is divided
+ * with more bits than a double has, the lowest of which tells that a rest remained,
+ * and rounded once. */
+static double decimal(const char *p, const char *end)
+{
+	static const uint64_t power[] = {
+		1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000, 10000000000,
+		100000000000, 1000000000000, 10000000000000, 100000000000000, 1000000000000000,
+		10000000000000000, 100000000000000000, 1000000000000000000, 10000000000000000000u,
+	};
+	const char *from = p + (*p == '-'), *point = NULL;
+	unsigned __int128 wide, q;
+	uint64_t m = 0;
+	int shift;
+
+	for (const char *c = from; c < end; c++)
+		if (*c == '.')
+			point = c;
+		else if (*c >= '0' && *c <= '9' && end - from <= 20)
+			m = 10 * m + (*c - '0');
+		else
+			return strtod(p, NULL);
+	if (!m)
+		return *p == '-' && point ? -0.0 : 0;
+	shift = __builtin_clzll(m);
+	wide = (unsigned __int128)(m << shift) << 64;
+	q = wide / power[point ? end - point - 1 : 0];
+	q |= q * power[point ? end - point - 1 : 0] != wide;
+	return ldexp(*p == '-' ? -(double)q : (double)q, -64 - shift);
+}
+
+/* x NULL: reads over it, if it is clear that it is finite. */
 static int real(struct cursor *c, const char *key, double *x)
 {
 	const char *from;
+	double own;
 	int whole;
 
 	if (literal(c, key))
 		return -1;
-	*x = NAN;
+	if (x)
+		*x = NAN;
 	if (!literal(c, "null"))
 		return 0;
 	from = c->at;
 	if (number(c, &whole) || (whole && c->at - from > 18))
 		return -1;
-	*x = whole ? (double)strtoll(from, NULL, 10) : strtod(from, NULL);
-	return isfinite(*x) ? 0 : -1;
+	if (!x && c->at - from < 24 && !memchr(from, 'e', c->at - from) && !memchr(from, 'E', c->at - from))
+		return 0;
+	own = decimal(from, c->at);
+	if (x)
+		*x = own;
+	return isfinite(own) ? 0 : -1;
 }
 
 static int count(struct cursor *c, const char *key, long *x)
@@ -133,4 +171,16 @@ int score_line(const char *text, size_t n, struct score *s)
 		return -1;
 	s->id = xstrndup(name, name_n);
 	return 0;
+}
+
+int score_glance(const char *text, size_t n, struct glance *g, double *weight)
+{
+	struct cursor c = {text, text + n};
+	long ignored;
+
+	return id(&c, &g->id, &g->id_n) || hash(&c, &g->hash) || count(&c, ",\"line\":", &ignored) ||
+	       real(&c, ",\"score\":", &g->score) || real(&c, ",\"weight\":", weight) ||
+	       count(&c, ",\"visits\":", &ignored) || count(&c, ",\"last\":", &ignored) ||
+	       real(&c, ",\"loss_base\":", NULL) || real(&c, ",\"loss\":", NULL) ||
+	       real(&c, ",\"loss_hat\":", NULL) || literal(&c, "}") || c.at != c.end ? -1 : 0;
 }

@@ -50,11 +50,11 @@ void scores_begin(struct zout *out, const json_t *header, long n)
 	json_decref(first);
 }
 
-void scores_put(struct zout *out, const struct score *s)
+void scores_add(struct zout *out, const struct score *row)
 {
 	struct buf b = {0};
 
-	put_row(&b, s);
+	put_row(&b, row);
 	zout_write(out, b.p, b.n);
 	buf_free(&b);
 }
@@ -63,7 +63,7 @@ void scores_write(struct zout *out, const json_t *header, const struct score row
 {
 	scores_begin(out, header, n);
 	for (long i = 0; i < n; i++)
-		scores_put(out, &row[i]);
+		scores_add(out, &row[i]);
 }
 
 int scores_header(const char *text, size_t n, json_t **header, long *rows, struct fault *f)

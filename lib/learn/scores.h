@@ -28,9 +28,9 @@ struct scores {
 /* header: an object of the method, settings, fingerprints; "seal" and "rows"
  * are put first. */
 void scores_write(struct zout *, const json_t *header, const struct score row[], long n);
-/* The same a row at a time: the header, then n rows. */
+/* The same in steps: the header, then n rows. */
 void scores_begin(struct zout *, const json_t *header, long n);
-void scores_put(struct zout *, const struct score *);
+void scores_add(struct zout *, const struct score *);
 /* Dies on a cut or malformed file, or one with two rows of one id. */
 struct scores *scores_read(const char *path);
 void scores_close(struct scores *);
@@ -41,6 +41,9 @@ int score_parse(const char *text, size_t n, struct score *, struct fault *);   /
 /* Its two ways: the very form that scores_write gives, by hand (-1: another form), and any JSON. */
 int score_line(const char *text, size_t n, struct score *);
 int score_object(const char *text, size_t n, struct score *, struct fault *);
+/* The first, for whoever needs no more of it; id: in the text; weight: NULL if it does not matter. */
+struct glance { const char *id; size_t id_n; uint64_t hash; double score; };
+int score_glance(const char *text, size_t n, struct glance *, double *weight);
 
 /* By id: the row's score, or NULL when the scores lack it.  A different hash dies ("another data set"). */
 struct score_index *score_index(const struct scores *);
@@ -53,10 +56,9 @@ void score_index_close(struct score_index *);
 void score_random(char *const paths[], int n, uint64_t seed, const struct fate_opts *,
                   const json_t *header, struct zout *);
 
-/* order: the places 0..n-1 by score, best first; ties by hash, then by id, the
- * smaller first; null scores and rows without one (NULL) last, as they stand.
- * Returns how many have a number. */
-long rank_order(const struct score *const score[], long n, long order[]);
+/* order: the places of the n scores that are numbers, best first, ties by hash, the
+ * smaller first, then as they stand.  Returns how many; NaN: null, or none. */
+long rank_order(const double score[], const uint64_t hash[], long n, uint32_t order[]);
 /* How many of `rows` rows "80%" (rounded half up) or "1600" means; -1: neither. */
 long keep_count(const char *keep, long rows);
 /* win[j]: how many of x[0..n-1] exceed y[j], ties counting half.  The area

@@ -4,16 +4,13 @@
  * counted, and so nothing is written before every check is done.  In between
  * a row is one number, the place of its score.
  */
-#include "select.h"
+#include "select_in.h"
 
-#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../data/row.h"
 #include "../format/spool.h"
-#include "known.h"
 #include "objects.h"
 
 #define AT(field) offsetof(struct select_opts, field)
@@ -36,32 +33,6 @@ const struct opt select_output_options[] = {
 	{"zstd", 0, OPT_FLAG, AT(zstd), NULL, "write zstd (default: as the first input is)", 0, 0},
 	{"plain", 0, OPT_FLAG, AT(plain), NULL, "write plain JSONL", 0, 0},
 	{0}
-};
-
-/* One input's rows.  which: the place of a row's score; or, without one, ~(where its
- * id is in ids); or that it was broken or dropped. */
-static const long GONE = LONG_MIN;
-struct part {
-	struct rows *in;
-	char *path;                     /* of what is added */
-	long *which, n, room;
-	struct buf ids;
-};
-
-struct picker {
-	const struct select_opts *o;
-	const struct scores *scores;
-	char *seen, *picked;            /* for each score */
-	long *rank, *group;             /* for each score; rank: from 1, 0 without a number */
-	long numbers;                   /* how many have one */
-	int any, csv;                   /* a row was seen; rows are CSV, under this header, if any */
-	struct buf header;
-	json_t *value;                  /* --by-group: value -> place in group_rows */
-	long *group_rows, groups;
-	struct fates *fates;
-	struct zout *out;
-	int open;                       /* the last row that was written lacks its LF */
-	struct held { char *bytes; size_t n; int ended; } *held;   /* --top, --bottom: by rank */
 };
 
 /* Counts the row in its group and says which that is; without --by-group all are of one. */
@@ -104,8 +75,8 @@ static void check_form(struct picker *p, const struct row *row)
 		die("%s: another CSV header than that of the rows before", row->file);
 }
 
-/* Keeps what was found out about a row: its score, or its id. */
-static void note(struct part *part, const struct row *row, long score)
+/* Keeps what was found out about a row. */
+static void note(const struct picker *p, struct part *part, const struct row *row, uint32_t which)
 {
 	while (part->n <= row->at) {
 		if (part->n == part->room) {
@@ -114,41 +85,49 @@ static void note(struct part *part, const struct row *row, long score)
 		}
 		part->which[part->n++] = GONE;
 	}
-	if (score < 0) {
-		score = ~(long)part->ids.n;
+	part->which[row->at] = which;
+	if (p->ids)
 		buf_add(&part->ids, row->id, strlen(row->id) + 1);
-	}
-	part->which[row->at] = score;
 }
 
-/* Reads all rows and finds their scores. all: every scored row must come. */
-static void read_rows(struct picker *p, struct part *part, int all)
+/* Every scored row must have come; of some rows only, at least one.  Those
+ * that did not come have no score from now on. */
+static void check_all(struct picker *p, long rows, long found, int some)
 {
-	struct known *known = known_open(p->scores);
-	const struct score *s;
+	struct lean *s = p->scores;
+
+	if (some && rows && s->n && !found)
+		die("%s: none of the %ld rows read was scored: another data set", s->name, rows);
+	for (long i = 0; i < s->n; i++) {
+		if (!s->seen[i].line && !some)
+			die("%s:%ld: the row %s that was scored is not there: another data set", s->name,
+			    i + 2, lean_id(s, p->o->scores, i));
+		if (!s->seen[i].line)
+			s->score[i] = NAN;
+	}
+}
+
+/* Reads all rows and finds their scores. some: the limit may leave scored rows out. */
+static void read_rows(struct picker *p, struct part *part, int some)
+{
+	struct lean *s = p->scores;
+	long rows = 0, found = 0;
 	struct row row;
 
-	if (!p->o->by_group)
-		rows_known(part->in, known_id, known, p->scores->n);
-	while (rows_next(part->in, &row)) {
+	rows_known(part->in, p->o->by_group ? &s->lines : &s->known);
+	for (; rows_next(part->in, &row); rows++) {
 		long group, at;
 
 		check_form(p, &row);
 		group = join_group(p, &row);
-		s = score_lookup(p->scores->index, row.id, row.hash);
-		at = s ? s - p->scores->row : -1;
-		note(part, &row, at);
-		if (!s)
-			continue;
-		p->seen[at] = 1;
-		if (p->group)
+		at = lean_of(s, &row);
+		note(p, part, &row, at < 0 ? UNSCORED : at);
+		found += at >= 0;
+		if (p->group && at >= 0)
 			p->group[at] = group;
 	}
-	for (long i = 0; i < p->scores->n; i++)
-		if (all && !p->seen[i])
-			die("%s:%ld: the row %s that was scored is not there: another data set",
-			    p->scores->name, i + 2, p->scores->row[i].id);
-	known_close(known);
+	check_all(p, rows, found, some);
+	lean_found(s);
 }
 
 /* --add: all rows of a file, whatever the limit. */
@@ -162,7 +141,7 @@ static void read_added(struct picker *p, struct part *part, const struct fate_op
 	part->in = rows_open(&part->path, 1, p->fates, &all, 0);
 	while (rows_next(part->in, &row)) {
 		check_form(p, &row);
-		note(part, &row, -1);
+		note(p, part, &row, UNSCORED);
 	}
 }
 
@@ -199,14 +178,14 @@ static void check(const struct select_opts *o, int paths)
 static void pick(struct picker *p)
 {
 	const struct select_opts *o = p->o;
-	long n = p->scores->n, *order = xalloc(n * sizeof *order), first = 0, end;
-	const struct score **score = xzalloc(n, sizeof *score);
+	const struct lean *s = p->scores;
+	uint32_t *order = xalloc(s->n * sizeof *order);
 	double least = threshold_of(o);
+	long first = 0, end;
 
-	for (long i = 0; i < n; i++)
-		if (p->seen[i])
-			score[i] = &p->scores->row[i];
-	p->numbers = end = rank_order(score, n, order);
+	p->numbers = end = rank_order(s->score, s->hash, s->n, order);
+	p->rank = xzalloc(s->n, sizeof *p->rank);
+	p->picked = xzalloc(s->n, 1);
 	for (long g = 0; o->keep && g < p->groups; g++)
 		p->group_rows[g] = keep_count(o->keep, p->group_rows[g]);
 	if (o->top && o->top < end)
@@ -214,114 +193,15 @@ static void pick(struct picker *p)
 	if (o->bottom && o->bottom < end)
 		first = end - o->bottom;
 	for (long i = 0; i < p->numbers; i++) {
-		long at = order[i];
+		uint32_t at = order[i];
 
 		p->rank[at] = i + 1;
-		p->picked[at] = o->threshold ? score[at]->score >= least :
+		p->picked[at] = o->threshold ? s->score[at] >= least :
 		                o->keep ? p->group_rows[p->group ? p->group[at] : 0]-- > 0 : i >= first && i < end;
 	}
-	free(score);
+	p->holds = o->top || o->bottom ? end - first : 0;
+	p->held = p->holds ? xzalloc(p->holds, sizeof *p->held) : NULL;
 	free(order);
-}
-
-/* The rows go out as they came; only the last may lack its line feed. */
-static void emit(struct picker *p, const char *bytes, size_t n, int ended)
-{
-	if (p->open)
-		zout_str(p->out, "\n");
-	zout_write(p->out, bytes, n);
-	if (ended)
-		zout_str(p->out, "\n");
-	p->open = !ended;
-}
-
-static void annotate(const struct picker *p, const struct row *row, const char *id, long which, struct buf *b)
-{
-	const struct score *s = which < 0 ? NULL : &p->scores->row[which];
-	json_t *o, *rank = s && p->rank[which] ? json_integer(p->rank[which]) : json_null();
-	struct fault f;
-
-	o = json_parse(row->bytes, row->text_n, &f);
-	if (!o)
-		die("%s:%ld: %s", row->file, row->line, f.text);
-	if (!json_object_get(o, "id") || json_is_null(json_object_get(o, "id")))
-		json_object_set_new(o, "id", json_string(id));
-	json_object_set_new(o, "seal", json_pack("{s:o, s:o, s:o}", "score", real_or_null(s ? s->score : NAN),
-		"weight", real_or_null(s ? s->weight : NAN), "rank", rank));
-	b->n = 0;
-	json_put(b, o);
-	json_decref(o);
-}
-
-/* Writes the row, or holds it until the better ones, or worse ones, are there. */
-static void take(struct picker *p, const struct row *row, const char *id, long which, int annotated)
-{
-	const char *bytes = row->bytes;
-	int ended = row->ended;
-	struct buf b = {0};
-	size_t n = row->n;
-
-	if (annotated) {
-		annotate(p, row, id, which, &b);
-		bytes = b.p;
-		n = b.n;
-		ended = 1;
-	}
-	if (p->held && which >= 0)
-		p->held[p->rank[which] - 1] = (struct held){ xstrndup(bytes, n), n, ended };
-	else
-		emit(p, bytes, n, ended);
-	buf_free(&b);
-}
-
-static void write_rows(struct picker *p, struct part *part)
-{
-	struct row row;
-
-	rows_again(part->in);
-	while (rows_next(part->in, &row)) {
-		long which = row.at < part->n ? part->which[row.at] : GONE;
-		const char *id = which < 0 ? part->ids.p + ~which : p->scores->row[which].id;
-
-		if (which == GONE)
-			continue;
-		if ((which >= 0 && p->picked[which]) != p->o->invert) {
-			take(p, &row, id, which, p->o->annotate);
-			fate_kept(p->fates, id, row.line);
-		} else {
-			fate_dropped(p->fates, id, row.line, p->o->invert || (which >= 0 && p->rank[which]) ?
-			             "not picked" : which >= 0 ? "null score" : "no score");
-		}
-	}
-}
-
-/* --top, --bottom */
-static void write_held(struct picker *p)
-{
-	for (long k = 0; k < p->numbers; k++) {
-		struct held *h = &p->held[p->o->bottom ? p->numbers - 1 - k : k];
-
-		if (h->bytes)
-			emit(p, h->bytes, h->n, h->ended);
-		free(h->bytes);
-	}
-	free(p->held);
-	p->held = NULL;
-}
-
-static void write_added(struct picker *p, struct part *part)
-{
-	struct row row;
-
-	rows_again(part->in);
-	while (rows_next(part->in, &row)) {
-		long which = row.at < part->n ? part->which[row.at] : GONE;
-
-		if (which == GONE)
-			continue;
-		emit(p, row.bytes, row.n, row.ended);
-		fate_kept(p->fates, part->ids.p + ~which, row.line);
-	}
 }
 
 static void part_free(struct part *part)
@@ -339,7 +219,6 @@ static void picker_free(struct picker *p)
 	free(p->group_rows);
 	free(p->group);
 	free(p->rank);
-	free(p->seen);
 	free(p->picked);
 }
 
@@ -348,28 +227,26 @@ void select_rows(char *const paths[], int n, const struct select_opts *o,
 {
 	struct picker p = { .o = o };
 	struct part rows = {0}, added = {0};
-	struct scores *scores;
 
 	check(o, n);
 	p.fates = fates_open(fate);
+	p.ids = fate->fates || o->annotate;
 	for (int i = 0; i < (n ? n : 1); i++)
 		spool(n ? paths[i] : NULL);
 	if (o->add)
 		spool(o->add);
+	spool(o->scores);
 	rows.in = rows_open(paths, n, p.fates, fate, o->dedupe);
+	rows_ahead(rows.in);
 	/* opened before the other inputs, so that it can be none of them */
 	p.out = zout_open(output, o->zstd || (rows_zstd(rows.in) && !o->plain) ? ZOUT_ZSTD : ZOUT_PLAIN);
-	p.scores = scores = scores_read(o->scores);
-	p.seen = xzalloc(scores->n, 1);
-	p.picked = xzalloc(scores->n, 1);
-	p.rank = xzalloc(scores->n, sizeof *p.rank);
-	p.group = o->by_group ? xzalloc(scores->n, sizeof *p.group) : NULL;
+	p.scores = lean_read(o->scores, o->annotate);
+	p.group = o->by_group ? xzalloc(p.scores->n, sizeof *p.group) : NULL;
 	p.value = json_object();
-	read_rows(&p, &rows, !fate->limit);
+	read_rows(&p, &rows, fate->limit != 0);
 	if (o->add)
 		read_added(&p, &added, fate);
 	pick(&p);
-	p.held = o->top || o->bottom ? xzalloc(p.numbers, sizeof *p.held) : NULL;
 	zout_write(p.out, p.header.p, p.header.n);
 	write_rows(&p, &rows);
 	if (p.held)
@@ -378,7 +255,7 @@ void select_rows(char *const paths[], int n, const struct select_opts *o,
 		write_added(&p, &added);
 	zout_close(p.out);
 	fates_close(p.fates, 1);
-	scores_close(scores);
+	lean_close(p.scores);
 	part_free(&rows);
 	part_free(&added);
 	picker_free(&p);

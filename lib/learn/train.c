@@ -10,6 +10,7 @@
 #include "../base/hash.h"
 #include "../base/progress.h"
 #include "../data/tokenizer.h"
+#include "../format/folder.h"
 #include "stop.h"
 
 #define AT(field) offsetof(struct train_opts, field)
@@ -26,6 +27,7 @@ const struct opt train_options[] = {
 	{"rank", 'r', OPT_COUNT, AT(rank), "N", "rank of the LoRA pairs", 1, 1},
 	{"lora-alpha", 0, OPT_REAL, AT(alpha), "X", "LoRA's alpha; pairs are scaled by alpha/rank", 0, 1},
 	{"targets", 0, OPT_TEXT, AT(targets), "NAMES", "layers to adapt: PEFT's names, auto or all-linear", 0, 1},
+	{"full", 0, OPT_FLAG, AT(full), NULL, "train all weights of the model instead of LoRA pairs", 0, 1},
 	{"init-adapter", 0, OPT_TEXT, AT(init), "DIR", "start theta from this adapter", 0, 0},
 	{"valid", 0, OPT_TEXT, AT(valid), "TOKENS", "log the mean loss on these rows after every epoch", 0, 0},
 	{"no-shuffle", 0, OPT_FLAG, AT(no_shuffle), NULL, "visit the rows in file order", 0, 1},
@@ -39,6 +41,8 @@ const struct opt train_options[] = {
 
 void train_check(const struct train_opts *o)
 {
+	if (o->full && o->init)
+		die_usage("--full trains no adapter: --init-adapter is of no use (--merge writes the model with it)");
 	if (o->resume && !o->checkpoint)
 		die_usage("--resume needs --checkpoint");
 	if (o->checkpoint && !o->resume)
@@ -49,13 +53,33 @@ void train_check(const struct train_opts *o)
 struct adapter *train_adapter(struct model *m, struct dev *d, struct train_opts *o)
 {
 	const struct config *c = model_config(m);
-	struct adapter *a = o->init ? adapter_load(d, c, model_dtype(m), o->init)
-	                            : adapter_new(d, c, model_dtype(m), o->targets, o->rank, o->alpha, o->seed);
+	struct adapter *a;
 
+	if (o->full)
+		return model_theta(m, d);
+	a = o->init ? adapter_load(d, c, model_dtype(m), o->init)
+	            : adapter_new(d, c, model_dtype(m), o->targets, o->rank, o->alpha, o->seed);
 	o->rank = a->rank;
 	o->alpha = a->alpha;
 	o->targets = a->targets;
 	return a;
+}
+
+void train_save_check(const struct train_opts *o, const char *base, const char *dir, int force)
+{
+	if (o->full)
+		model_save_check(base, dir, force);
+	else
+		folder_refuse(dir, force, "adapter_config.json");
+}
+
+void train_save(struct model *m, const struct adapter *a, const char *dir, const char *base,
+                const struct tokens *data, const json_t *settings)
+{
+	if (a->net)
+		model_save(m, a, dir, data->template, settings);
+	else
+		adapter_save(a, dir, base, data->template, settings);
 }
 
 static uint64_t adapter_hash(const struct adapter *a)
@@ -80,6 +104,7 @@ static void put_hash(json_t *o, const char *key, uint64_t hash)
 json_t *train_settings(const struct opt_group *groups, const struct train_opts *o, const struct model *m,
                        const struct adapter *theta, const struct tokens *data)
 {
+	static const char *const pairs[] = {"rank", "lora-alpha", "targets", NULL};
 	json_t *s = json_settings(groups);
 
 	json_object_set_new(s, "dtype", json_string(model_dtype(m) == BF16 ? "bf16" : "f32"));
@@ -89,6 +114,8 @@ json_t *train_settings(const struct opt_group *groups, const struct train_opts *
 	put_hash(s, "data", data->input);
 	if (o->init)
 		put_hash(s, "init", adapter_hash(theta));
+	for (int i = 0; o->full && pairs[i]; i++)
+		json_object_del(s, pairs[i]);
 	return s;
 }
 
@@ -269,12 +296,29 @@ void all_losses(struct model *m, struct adapter *a, const struct tokens *d, floa
 	progress_close(p);
 }
 
+/* transformers computes such rows too, so they are no error. */
+static void warn_long(const struct tokens *d, const char *name, long context)
+{
+	long over = 0, most = 0;
+
+	for (long i = 0; i < d->rows; i++) {
+		long n = tokens_length(d, i);
+
+		over += n > context;
+		most = n > most ? n : most;
+	}
+	if (context && over)
+		warn("%s: %ld of %ld rows are longer than the %ld positions that the model was made for (up to %ld tokens)",
+		     name, over, d->rows, context, most);
+}
+
 void check_tokens(const struct tokens *d, const char *name, const char *model_path, const struct config *c)
 {
 	char *path = xprintf("%s/tokenizer.json", model_path), hex[17];
 	struct tokenizer *t;
 	struct stat st;
 
+	warn_long(d, name, c->context);
 	if (stat(model_path, &st) || (S_ISDIR(st.st_mode) && stat(path, &st))) {
 		free(path);
 		return;                 /* a model without its tokenizer: nothing to compare */

@@ -8,7 +8,7 @@
 
 struct train_opts {
 	long epochs, batch, max_steps, warmup, rank, every;
-	int resume, no_shuffle;
+	int resume, no_shuffle, full;
 	double rate, decay, clip, alpha;
 	const char *schedule, *targets, *init, *checkpoint, *valid, *log;
 	long seed;
@@ -41,11 +41,16 @@ struct training {
 /* Dies on what can be told before long work: --resume without --checkpoint, a checkpoint
  * that is there without --resume, a log that cannot be written. */
 void train_check(const struct train_opts *);
-/* theta: from --init-adapter, else new.  Sets rank, alpha and targets to its own.
- * The device is the model's, or one that counts. */
+/* theta: all weights with --full; else from --init-adapter, else new, and rank, alpha and
+ * targets are set to its own.  The device is the model's, or one that counts. */
 struct adapter *train_adapter(struct model *, struct dev *, struct train_opts *);
 /* How many steps the options mean for these rows. */
 long train_steps(const struct train_opts *, const struct tokens *);
+/* Writes theta: a PEFT folder, or the whole model (model_save); and what is to be asked
+ * before long work: dies where that cannot be done. */
+void train_save(struct model *, const struct adapter *, const char *dir, const char *base,
+                const struct tokens *, const json_t *settings);
+void train_save_check(const struct train_opts *, const char *base, const char *dir, int force);
 /* The recorded options and what else decides the result: the type, the data, the
  * tokenizer, the values of --init-adapter.  Owned; theta as train_adapter gave it. */
 json_t *train_settings(const struct opt_group *, const struct train_opts *, const struct model *,
@@ -74,7 +79,8 @@ void training_close(struct training *);
 /* l(theta; z) of every row in file order; dies when one is not finite. */
 void all_losses(struct model *, struct adapter *, const struct tokens *, float loss[], const char *what);
 
-/* Dies when the tokens are not of the model's own tokenizer, where it has one. */
+/* Dies when the tokens are not of the model's own tokenizer, where it has one; warns of
+ * rows that are longer than the model's context. */
 void check_tokens(const struct tokens *, const char *name, const char *model_path, const struct config *);
 /* Warns when safe or validation rows stand in another template than the rows. */
 void check_same_template(const struct tokens *, const char *name, const struct tokens *rows);

@@ -87,34 +87,89 @@ static long place_all(struct adapter *a)
 	return at;
 }
 
-struct adapter *adapter_blank(struct dev *d, const struct config *c, enum dtype type, const char *targets,
-                              long rank, double alpha)
+static struct adapter *begin(struct dev *d, const struct config *c, enum dtype type)
 {
 	struct adapter *a = xzalloc(1, sizeof *a);
-	size_t bytes;
 
 	a->dev = d;
 	a->config = c;
 	a->type = type;
-	a->rank = rank;
-	a->alpha = alpha;
-	a->scale = (float)(alpha / rank);
-	a->targets = xstrdup(strcmp(targets, "auto") ? targets : c->family->targets);
-	check_targets(c, a->targets);
 	a->site = xzalloc(c->layers, sizeof *a->site);
-	a->n = place_all(a);        /* once to count, once with memory behind it */
-	bytes = a->n * sizeof(float);
+	return a;
+}
+
+/* Memory for a->n values. */
+static void room(struct adapter *a)
+{
+	struct dev *d = a->dev;
+	size_t bytes = a->n * sizeof(float);
+
 	a->p = d->op->alloc(d, bytes);
 	a->g = d->op->alloc(d, bytes);
 	a->m = d->op->alloc(d, bytes);
 	a->v = d->op->alloc(d, bytes);
 	a->sum = d->op->alloc(d, sizeof *a->sum);
-	a->shadow = type == F32 ? a->p : d->op->alloc(d, a->n * dtype_size(type));
-	place_all(a);
+	a->shadow = a->type == F32 ? a->p : d->op->alloc(d, a->n * dtype_size(a->type));
 	d->op->zero(d, a->g, bytes);
 	d->op->zero(d, a->m, bytes);
 	d->op->zero(d, a->v, bytes);
+}
+
+struct adapter *adapter_blank(struct dev *d, const struct config *c, enum dtype type, const char *targets,
+                              long rank, double alpha)
+{
+	struct adapter *a = begin(d, c, type);
+
+	a->rank = rank;
+	a->alpha = alpha;
+	a->scale = (float)(alpha / rank);
+	a->targets = xstrdup(strcmp(targets, "auto") ? targets : c->family->targets);
+	check_targets(c, a->targets);
+	a->n = place_all(a);        /* once to count, once with memory behind it */
+	room(a);
+	place_all(a);
 	return a;
+}
+
+/* Counts the tensors' values, or, given memory, lays them out there: those of F32
+ * in `single`, those of the compute type, where that is another, in `half`. */
+struct layout { char *half; float *single; long at; };
+
+static void lay_out(void *ctx, const struct wanted *w, struct mat *m)
+{
+	struct layout *l = ctx;
+	size_t size = dtype_size(w->type);
+
+	if (!m->p)
+		return;
+	if (l->single)
+		*m = mat_of(w->type == F32 ? (void *)(l->single + l->at) : l->half + l->at * size, w->type, w->rows, w->cols);
+	l->at += w->rows * w->cols;
+}
+
+struct adapter *adapter_whole(struct dev *d, const struct config *c, enum dtype type, const struct net *like)
+{
+	struct adapter *a = begin(d, c, type);
+	struct layout count = {0}, net, grad;
+
+	a->net = xzalloc(1, sizeof *a->net);
+	a->grad = xzalloc(1, sizeof *a->grad);
+	net_like(a->net, like, c);
+	net_like(a->grad, like, c);
+	net_each(a->net, c, type, lay_out, &count);
+	a->n = count.at;
+	room(a);
+	net = (struct layout){a->shadow, a->p, 0};
+	grad = (struct layout){NULL, a->g, 0};
+	net_each(a->net, c, type, lay_out, &net);
+	net_each(a->grad, c, F32, lay_out, &grad);
+	return a;
+}
+
+struct mat adapter_master(const struct adapter *a, struct mat grad)
+{
+	grad.p = a->p + ((float *)grad.p - a->g);
+	return grad;
 }
 
 struct adapter *adapter_new(struct dev *d, const struct config *c, enum dtype type, const char *targets,
@@ -141,7 +196,9 @@ struct adapter *adapter_new(struct dev *d, const struct config *c, enum dtype ty
 
 struct adapter *adapter_clone(const struct adapter *from)
 {
-	struct adapter *a = adapter_blank(from->dev, from->config, from->type, from->targets, from->rank, from->alpha);
+	struct adapter *a = from->net ? adapter_whole(from->dev, from->config, from->type, from->net)
+	                              : adapter_blank(from->dev, from->config, from->type, from->targets, from->rank,
+	                                              from->alpha);
 
 	a->dev->op->copy(a->dev, mat_of(a->p, F32, 1, a->n), mat_of(from->p, F32, 1, a->n));
 	adapter_refresh(a);
@@ -152,6 +209,12 @@ void adapter_close(struct adapter *a)
 {
 	const struct ops *op = a->dev->op;
 
+	if (a->net) {
+		net_close(a->net);
+		net_close(a->grad);
+	}
+	free(a->net);
+	free(a->grad);
 	if (a->shadow != a->p)
 		op->free(a->dev, a->shadow);
 	op->free(a->dev, a->p);

@@ -1,4 +1,5 @@
-/* adapter.h - theta: the trainable tensors, apart from the frozen model.
+/* adapter.h - theta: the trainable tensors, apart from the frozen model.  They are
+ * LoRA pairs beside its matrices, or all of its tensors in place of them.
  *
  * All of an adapter's tensors lie in one contiguous F32 vector p with its
  * gradient g and Adam's moments m, v.  A LoRA pair adds scale * (x a') b' to
@@ -10,7 +11,8 @@
 
 #include <jansson.h>
 
-#include "config.h"
+#include "../base/die.h"
+#include "net.h"
 
 struct lora {                  /* one pair */
 	const struct part *part;
@@ -39,6 +41,7 @@ struct adapter {
 	long step;             /* Adam steps taken */
 	struct lora_site (*site)[SITES];       /* [layers] */
 	long sites;            /* how many have pairs */
+	struct net *net, *grad;        /* theta of all weights: them and their gradients; else NULL */
 	float *sum;            /* device, for the squared gradient norm */
 };
 
@@ -49,6 +52,10 @@ struct adapter *adapter_new(struct dev *, const struct config *, enum dtype, con
 /* All zero; for loading. */
 struct adapter *adapter_blank(struct dev *, const struct config *, enum dtype, const char *targets,
                               long rank, double alpha);
+/* Room for all tensors of the network, values unset; matrices in the compute type. */
+struct adapter *adapter_whole(struct dev *, const struct config *, enum dtype, const struct net *like);
+/* The F32 values whose gradient is `grad`. */
+struct mat adapter_master(const struct adapter *, struct mat grad);
 struct adapter *adapter_clone(const struct adapter *);     /* values, zero gradient and moments */
 void adapter_close(struct adapter *);
 
@@ -58,6 +65,11 @@ void adapter_close(struct adapter *);
 struct adapter *adapter_load(struct dev *, const struct config *, enum dtype, const char *dir);
 void adapter_save(const struct adapter *, const char *dir, const char *base, const char *template,
                   const json_t *settings);
+/* The modules of an adapter_config.json, comma-separated and owned; NULL with a fault
+ * where it asks for what adapter_load refuses.  "r" and "lora_alpha" make sense then. */
+char *peft_targets(const struct config *, const json_t *, struct fault *);
+/* Appends to out a GGUF file that llama.cpp takes with --lora. */
+void adapter_write_gguf(const struct adapter *, struct buf *out);
 char *adapter_template(const char *dir);       /* owned, or NULL */
 
 void adapter_zero(struct adapter *);           /* g = 0 */

@@ -4,7 +4,8 @@
  *   parallel (NeoX):     y  = x + out(attn(qkv(norm1 x)))       +     down(act(up(norm2 x)))
  *
  * Every matrix of the model is applied by linear(), and there alone is the
- * adapter added:  y = x w' + bias + scale (x a') b'.
+ * adapter added:  y = x w' + bias + scale (x a') b'.  The layer's own tensors may be
+ * trained too: then theta says where their gradients go.
  */
 #include "block.h"
 
@@ -33,6 +34,19 @@ static void linear(struct dev *d, struct mat y, struct mat x, const struct linea
 	}
 }
 
+/* dw += dy' x, dbias += sum dy, where they are trained */
+static void weights_back(struct dev *d, struct mat dy, struct mat x, const struct linear *grad)
+{
+	for (int i = 0; i < grad->n; i++) {
+		const struct linear_part *g = &grad->part[i];
+		struct mat part = columns(dy, g->first, g->w.rows);
+
+		d->op->gemm(d, g->w, part, 1, x, 0, 1, 1);
+		if (g->bias.p)
+			d->op->bias_back(d, g->bias, part);
+	}
+}
+
 /* with dt = scale dy b:  dx = dy w + dt a where dx.p;  db += dy' t;  da += dt' x */
 static void linear_back(struct dev *d, struct mat dx, struct mat dy, struct mat x, const struct linear *l,
                         struct theta th, enum site s, struct mat t, struct mat dt)
@@ -44,6 +58,8 @@ static void linear_back(struct dev *d, struct mat dx, struct mat dy, struct mat 
 
 		d->op->gemm(d, dx, columns(dy, p->first, p->w.rows), 0, p->w, 0, 1, i > 0);
 	}
+	if (th.grad)
+		weights_back(d, dy, x, &th.grad->at[s]);
 	if (!a || !a->n)
 		return;
 	dt = columns(dt, 0, a->ranks);
@@ -124,6 +140,8 @@ void block_back(struct dev *d, const struct config *c, const struct layer *l, st
                 struct scratch *s, int need_dx)
 {
 	const struct ops *op = d->op;
+	static const struct layer frozen;
+	const struct layer *g = th.grad ? th.grad : &frozen;
 	const struct mat none = {0};
 	int rms = c->family->rms;
 	struct views v = views(c, k->qkv), dv = views(c, s->dqkv);
@@ -132,7 +150,7 @@ void block_back(struct dev *d, const struct config *c, const struct layer *l, st
 	op->act_back(d, s->du, s->dh, k->u, c->act);
 	linear_back(d, s->dn2, s->du, k->n2, &l->at[UP], th, UP, k->t[UP], s->dt);
 	if (!c->parallel)
-		op->norm_back(d, dy, none, none, s->dn2, k->x1, l->gain2, k->stat2, rms);
+		op->norm_back(d, dy, g->gain2, g->bias2, s->dn2, k->x1, l->gain2, k->stat2, rms);
 
 	linear_back(d, s->dout, cast(d, s->g, dy), k->o, &l->at[OUT], th, OUT, k->t[OUT], s->dt);
 	op->attn_back(d, dv.q, dv.k, dv.v, s->dout, k->o, k->lse, v.q, v.k, v.v, p->spans, c->heads);
@@ -140,7 +158,7 @@ void block_back(struct dev *d, const struct config *c, const struct layer *l, st
 	linear_back(d, need_dx ? s->dn : none, s->dqkv, k->n1, &l->at[QKV], th, QKV, k->t[QKV], s->dt);
 	if (!need_dx)
 		return;
-	op->norm_back(d, dy, none, none, s->dn, x, l->gain1, k->stat1, rms);
+	op->norm_back(d, dy, g->gain1, g->bias1, s->dn, x, l->gain1, k->stat1, rms);
 	if (c->parallel)
-		op->norm_back(d, dy, none, none, s->dn2, x, l->gain2, k->stat2, rms);
+		op->norm_back(d, dy, g->gain2, g->bias2, s->dn2, x, l->gain2, k->stat2, rms);
 }

@@ -4,12 +4,6 @@
 
 #include "adapter.h"
 
-/* A linear layer: parts that each fill out->w.rows columns from `first` on. */
-struct linear_part { struct mat w, bias; long first; };    /* bias.p may be NULL */
-struct linear { struct linear_part part[4]; int n; };
-
-struct layer { struct mat gain1, bias1, gain2, bias2; struct linear at[SITES]; };
-
 /* What the tokens of one pass share. */
 struct pack {
 	struct spans spans;
@@ -17,8 +11,9 @@ struct pack {
 	const float *table;            /* rope_table */
 };
 
-/* theta at this block; site NULL: the model alone. */
-struct theta { const struct lora_site *site; float scale; };
+/* theta at this block; site NULL: no pairs; grad: where the gradients of the
+ * layer's own tensors are added, NULL when those are frozen. */
+struct theta { const struct lora_site *site; float scale; const struct layer *grad; };
 
 /* A block's activations.  n1, qkv, o, n2, u, h, t in the compute type, x1 F32. */
 struct kept {
@@ -39,7 +34,7 @@ struct cache_layer { struct mat kv; const int32_t *at, *from; };
 void block_forward(struct dev *, const struct config *, const struct layer *, struct theta,
                    const struct pack *, struct mat y, struct mat x, struct kept *,
                    const struct cache_layer *cache);
-/* dy becomes dx, and the adapter's gradients are added to.  need_dx 0: nothing
+/* dy becomes dx, and theta's gradients are added to.  need_dx 0: nothing
  * below is trained, and dy is left unfinished. */
 void block_back(struct dev *, const struct config *, const struct layer *, struct theta,
                 const struct pack *, struct mat dy, struct mat x, const struct kept *,

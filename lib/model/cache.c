@@ -133,7 +133,7 @@ static void feed(struct cache *c, const int32_t *token, const int32_t *start, co
 	x = model_blocks(m, c->adapter, c->work, &p, d + (id - c->host), total, c->layer);
 	for (int i = 0; i < n; i += HEAD_ROWS) {
 		int rows = n - i < HEAD_ROWS ? n - i : HEAD_ROWS;
-		struct mat y = model_head(m, c->work, x, d + (last - c->host) + i, rows);
+		struct mat y = model_head(m, c->adapter, c->work, x, d + (last - c->host) + i, rows);
 
 		op->get(m->dev, logits + i * vocab, y.p, rows * vocab * sizeof *logits);
 	}

@@ -108,6 +108,8 @@ static int settle(struct config *c, double rotary_share, struct fault *f)
 		             c->vocab, c->dim, c->layers, c->ffn);
 	if (h->q < 1 || h->kv < 1 || h->q % h->kv || h->dim < 1 || h->dim > 4096 || (long)h->q * h->dim > most)
 		return fault(f, "%d heads of %d over %d key heads: not an attention's sizes", h->q, h->dim, h->kv);
+	if (!(rotary_share > 0 && rotary_share <= 1))
+		return fault(f, "rotary columns: %g of a head's", rotary_share);
 	c->rotary = (int)(h->dim * rotary_share);
 	if (c->rotary < 2 || c->rotary > h->dim || c->rotary % 2)
 		return fault(f, "rotary columns: %d of a head's %d", c->rotary, h->dim);
@@ -167,12 +169,30 @@ static int window(struct config *c, const json_t *j, struct fault *f)
 	return 0;
 }
 
+/* A count of heads, or -1 for what is none. */
+static int heads(long n) { return n > 0 && n <= 1 << 24 ? (int)n : -1; }
+
+static int check_json(const json_t *j, struct fault *f)
+{
+	static const struct json_key key[] = {
+		{"model_type", 't'}, {"hidden_act", 't'}, {"vocab_size", 'w'}, {"hidden_size", 'w'},
+		{"num_hidden_layers", 'w'}, {"intermediate_size", 'w'}, {"num_attention_heads", 'w'},
+		{"num_key_value_heads", 'w'}, {"head_dim", 'w'}, {"sliding_window", 'w'}, {"max_position_embeddings", 'w'},
+		{"partial_rotary_factor", 'n'}, {"rotary_pct", 'n'}, {"rms_norm_eps", 'n'}, {"layer_norm_eps", 'n'},
+		{"use_parallel_residual", 'f'}, {"tie_word_embeddings", 'f'}, {"use_sliding_window", 'f'}, {0}
+	};
+
+	return json_is_object(j) ? json_check(j, key, f) : fault(f, "is not an object");
+}
+
 int config_json(struct config *c, const json_t *j, struct fault *f)
 {
 	const char *type = json_text(j, "model_type", "");
 	double share;
 
 	memset(c, 0, sizeof *c);
+	if (check_json(j, f))
+		return -1;
 	for (c->family = families; c->family->name && strcmp(c->family->name, type); c->family++)
 		;
 	if (!c->family->name)
@@ -181,13 +201,15 @@ int config_json(struct config *c, const json_t *j, struct fault *f)
 	c->dim = json_long(j, "hidden_size", 0);
 	c->layers = json_long(j, "num_hidden_layers", 0);
 	c->ffn = json_long(j, "intermediate_size", 0);
-	c->heads.q = (int)json_long(j, "num_attention_heads", 0);
-	c->heads.kv = (int)json_long(j, "num_key_value_heads", c->heads.q);
+	c->heads.q = heads(json_long(j, "num_attention_heads", 0));
+	c->heads.kv = heads(json_long(j, "num_key_value_heads", c->heads.q));
 	if (c->heads.q > 0)
-		c->heads.dim = (int)json_long(j, "head_dim", c->dim / c->heads.q);
+		c->heads.dim = heads(json_long(j, "head_dim", c->dim / c->heads.q));
+	c->head = c->family->head;
 	share = json_number(rope_parameters(j), "partial_rotary_factor",
 	                    json_number(j, "partial_rotary_factor", json_number(j, "rotary_pct", c->family->rms ? 1 : .25)));
 	c->parallel = c->family->rms ? 0 : json_flag(j, "use_parallel_residual", 1);
+	c->context = json_long(j, "max_position_embeddings", 0);
 	c->tied = json_flag(j, "tie_word_embeddings", 0);
 	c->eps = (float)json_number(j, c->family->rms ? "rms_norm_eps" : "layer_norm_eps", 1e-5);
 	if (activation(c, json_text(j, "hidden_act", c->family->rms ? "silu" : "gelu"), f) || window(c, j, f) || settle(c, share, f))
@@ -211,6 +233,29 @@ static double metadata_real(const struct gguf *g, const char *arch, const char *
 	return gguf_real(g, name, otherwise);
 }
 
+/* A list, as of models whose layers differ, or text would count as missing. */
+static int check_gguf(const struct gguf *g, const char *arch, struct fault *f)
+{
+	static const char *const number[] = {
+		"vocab_size", "embedding_length", "block_count", "feed_forward_length", "context_length",
+		"attention.head_count", "attention.head_count_kv", "attention.key_length", "attention.sliding_window",
+		"attention.layer_norm_rms_epsilon", "attention.layer_norm_epsilon", "use_parallel_residual",
+		"rope.dimension_count", "rope.freq_base", "rope.scaling.factor", "rope.scaling.original_context_length",
+		"rope.scaling.attn_factor", NULL
+	};
+	char name[96];
+
+	for (int i = 0; number[i]; i++) {
+		const struct gguf_value *v;
+
+		snprintf(name, sizeof name, "%s.%s", arch, number[i]);
+		v = gguf_find(g, name);
+		if (v && (v->kind == GGUF_TEXT || v->kind == GGUF_ARRAY))
+			return fault(f, "%s is not a number", name);
+	}
+	return 0;
+}
+
 int config_gguf(struct config *c, const struct gguf *g, struct fault *f)
 {
 	const struct gguf_value *arch = gguf_find(g, "general.architecture");
@@ -228,18 +273,22 @@ int config_gguf(struct config *c, const struct gguf *g, struct fault *f)
 	if (!c->family->name)
 		return unknown(f, "general.architecture", type);
 	a = c->family->gguf;
+	if (check_gguf(g, a, f))
+		return -1;
 	c->vocab = metadata(g, a, "vocab_size", tokens ? tokens->count : 0);
 	c->dim = metadata(g, a, "embedding_length", 0);
 	c->layers = metadata(g, a, "block_count", 0);
 	c->ffn = metadata(g, a, "feed_forward_length", 0);
-	c->heads.q = (int)metadata(g, a, "attention.head_count", 0);
-	c->heads.kv = (int)metadata(g, a, "attention.head_count_kv", c->heads.q);
+	c->heads.q = heads(metadata(g, a, "attention.head_count", 0));
+	c->heads.kv = heads(metadata(g, a, "attention.head_count_kv", c->heads.q));
 	if (c->heads.q > 0)
-		c->heads.dim = (int)metadata(g, a, "attention.key_length", c->dim / c->heads.q);
+		c->heads.dim = heads(metadata(g, a, "attention.key_length", c->dim / c->heads.q));
 	seen = metadata(g, a, "attention.sliding_window", 0);
 	c->heads.window = seen > 0 && seen < LONGEST ? (int)seen : 0;
 	c->parallel = c->family->rms ? 0 : (int)metadata(g, a, "use_parallel_residual", 1);
+	c->context = metadata(g, a, "context_length", 0);
 	c->tied = !gguf_tensor(g, "output.weight");
+	c->head = c->family->head;
 	c->eps = (float)metadata_real(g, a, c->family->rms ? "attention.layer_norm_rms_epsilon"
 	                                                   : "attention.layer_norm_epsilon", 1e-5);
 	if (activation(c, c->family->rms ? "silu" : "gelu", f))

@@ -44,8 +44,10 @@ struct config {
 	int rotary;                /* columns of a head that rotate */
 	struct rope rope;
 	enum act act;
+	long context;              /* positions that the model was made for; 0: not said */
 	int parallel;              /* attention and mlp both read x */
 	int tied;                  /* head = embed */
+	const char *head;          /* the head's name in this model's files */
 	float eps;
 };
 

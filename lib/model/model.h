@@ -27,7 +27,20 @@ void model_close(struct model *);
 const struct config *model_config(const struct model *);
 struct dev *model_dev(const struct model *);
 enum dtype model_dtype(const struct model *);
+const char *model_template(const struct model *);      /* that it was tuned with here, or NULL */
 uint64_t model_hash(const struct model *);     /* of its weights, see weights.h */
+
+/* A theta of all weights, which start as the model's. */
+struct adapter *model_theta(struct model *, struct dev *);
+
+/* Writes the model under theta as a Hugging Face folder: the folder's configuration and
+ * tokenizer, and model.safetensors; where theta is all weights they are F32, else, with
+ * scale b a added, of the types that the model's files have.  template may be NULL. */
+void model_save(struct model *, const struct adapter *, const char *dir, const char *template,
+                const json_t *settings);
+/* Dies, before long work, where that cannot be done: a GGUF model has no such files; dir
+ * exists, or (force) is not such a folder, or is the model itself. */
+void model_save_check(const char *model, const char *dir, int force);
 
 /* loss[i] = l(theta; z_i); adapter NULL: the model alone.  host arrays. */
 void model_loss(struct model *, struct adapter *, const struct batch *, float loss[]);

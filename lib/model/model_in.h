@@ -32,8 +32,7 @@ struct model {
 	struct config config;
 	struct weights *weights;
 	enum dtype type;
-	struct mat embed, head, gain, bias;
-	struct layer *layer;
+	struct net net;
 	float *rope; long positions;   /* device table and how many positions it has */
 	long pass;                     /* tokens a pass, but for longer rows */
 	long largest[2];               /* planned, [backward]; 0: pass */
@@ -74,15 +73,21 @@ void model_positions(struct model *, long n);
 
 /* The logits that follow rows at[0..n) of x, n <= HEAD_ROWS: w->logits, by way
  * of w->h and w->hn. */
-struct mat model_head(struct model *, struct work *, struct mat x, const int32_t *at, long n);
+struct mat model_head(struct model *, const struct adapter *, struct work *, struct mat x, const int32_t *at, long n);
 
 /* Embeds the tokens and runs every block; the last one's output. */
 struct mat model_blocks(struct model *, const struct adapter *, struct work *, const struct pack *,
                         const int32_t *id, long tokens, struct cache_layer *cache);
 
+/* The tensors that a pass computes with. */
+static inline const struct net *net_of(const struct model *m, const struct adapter *a)
+{
+	return a && a->net ? a->net : &m->net;
+}
+
 static inline struct theta theta_of(const struct adapter *a, long layer)
 {
-	return a ? (struct theta){a->site[layer], a->scale} : (struct theta){0};
+	return a ? (struct theta){a->site[layer], a->scale, a->grad ? &a->grad->layer[layer] : NULL} : (struct theta){0};
 }
 
 #endif

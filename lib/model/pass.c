@@ -150,58 +150,67 @@ static struct kept *kept_of(const struct model *m, struct work *w, long i)
 struct mat model_blocks(struct model *m, const struct adapter *a, struct work *w, const struct pack *p,
                         const int32_t *id, long tokens, struct cache_layer *cache)
 {
+	const struct net *n = net_of(m, a);
 	struct mat x = w->x[0];
 
 	x.rows = tokens;
-	m->dev->op->gather(m->dev, x, m->embed, id);
+	m->dev->op->gather(m->dev, x, n->embed, id);
 	for (long i = 0; i < m->config.layers; i++) {
 		struct mat y = w->xs > 1 ? w->x[i + 1] : x;
 
-		block_forward(m->dev, &m->config, &m->layer[i], theta_of(a, i), p, y, x, kept_of(m, w, i),
+		block_forward(m->dev, &m->config, &n->layer[i], theta_of(a, i), p, y, x, kept_of(m, w, i),
 		              cache ? &cache[i] : NULL);
 		x = y;
 	}
 	return x;
 }
 
-struct mat model_head(struct model *m, struct work *w, struct mat x, const int32_t *at, long n)
+struct mat model_head(struct model *m, const struct adapter *a, struct work *w, struct mat x, const int32_t *at,
+                      long n)
 {
 	const struct ops *op = m->dev->op;
+	const struct net *t = net_of(m, a);
 	struct mat h = row_range(w->h, 0, n), hn = row_range(w->hn, 0, n), logits = row_range(w->logits, 0, n);
 
 	op->gather(m->dev, h, x, at);
-	op->norm(m->dev, hn, w->hstat, h, m->gain, m->bias, m->config.eps, m->config.family->rms);
-	op->gemm(m->dev, logits, hn, 0, m->head, 1, 1, 0);
+	op->norm(m->dev, hn, w->hstat, h, t->gain, t->bias, m->config.eps, m->config.family->rms);
+	op->gemm(m->dev, logits, hn, 0, t->head, 1, 1, 0);
 	return logits;
 }
 
 /* Losses of the trained tokens, and w->dy = their weighted gradient when backward. */
-static void head(struct model *m, struct work *w, const struct placed *p, struct mat x, long trained,
-                 int backward)
+static void head(struct model *m, const struct adapter *a, struct work *w, const struct placed *p, struct mat x,
+                 long trained, int backward)
 {
 	const struct ops *op = m->dev->op;
+	static const struct net frozen;
+	const struct net *t = net_of(m, a), *g = a && a->grad ? a->grad : &frozen;
 	const struct mat none = {0};
 
 	if (backward)
 		op->zero(m->dev, w->dy.p, w->dy.rows * w->dy.cols * sizeof(float));
 	for (long i = 0; i < trained; i += HEAD_ROWS) {
 		long n = trained - i < HEAD_ROWS ? trained - i : HEAD_ROWS;
-		struct mat logits = model_head(m, w, x, p->at + i, n);
+		struct mat logits = model_head(m, a, w, x, p->at + i, n);
 		struct mat dlogits = row_range(w->dlogits, 0, n), dh = row_range(w->dh, 0, n);
 
 		op->xent(m->dev, p->loss + i, backward ? dlogits : none, logits, p->target + i, p->weight + i);
 		if (!backward)
 			continue;
-		op->gemm(m->dev, dh, dlogits, 0, m->head, 0, 1, 0);
+		op->gemm(m->dev, dh, dlogits, 0, t->head, 0, 1, 0);
+		if (g->head.p)
+			op->gemm(m->dev, g->head, dlogits, 1, row_range(w->hn, 0, n), 0, 1, 1);
 		op->zero(m->dev, w->h2.p, n * dh.cols * sizeof(float));
-		op->norm_back(m->dev, row_range(w->h2, 0, n), none, none, dh, row_range(w->h, 0, n), m->gain, w->hstat,
-		              m->config.family->rms);
+		op->norm_back(m->dev, row_range(w->h2, 0, n), g->gain, g->bias, dh, row_range(w->h, 0, n), t->gain,
+		              w->hstat, m->config.family->rms);
 		op->scatter_add(m->dev, w->dy, row_range(w->h2, 0, n), p->at + i);
 	}
 }
 
-static long lowest_adapted(const struct adapter *a)
+static long lowest_trained(const struct adapter *a)
 {
+	if (a->grad)
+		return 0;
 	for (long i = 0; i < a->config->layers; i++)
 		for (int s = 0; s < SITES; s++)
 			if (a->site[i][s].n)
@@ -209,17 +218,21 @@ static long lowest_adapted(const struct adapter *a)
 	return a->config->layers;
 }
 
-static void back(struct model *m, const struct adapter *a, struct work *w, const struct pack *p)
+static void back(struct model *m, const struct adapter *a, struct work *w, const struct pack *p, const int32_t *id)
 {
-	long low = lowest_adapted(a), shared = m->config.layers - w->kept;
+	const struct net *n = net_of(m, a);
+	long low = lowest_trained(a), shared = m->config.layers - w->kept;
 
 	for (long i = m->config.layers - 1; i >= low; i--) {
 		struct kept *k = kept_of(m, w, i);
 
 		if (i < shared)         /* its activations were overwritten: compute them again */
-			block_forward(m->dev, &m->config, &m->layer[i], theta_of(a, i), p, w->x[i + 1], w->x[i], k, NULL);
-		block_back(m->dev, &m->config, &m->layer[i], theta_of(a, i), p, w->dy, w->x[i], k, &w->scratch, i > low);
+			block_forward(m->dev, &m->config, &n->layer[i], theta_of(a, i), p, w->x[i + 1], w->x[i], k, NULL);
+		block_back(m->dev, &m->config, &n->layer[i], theta_of(a, i), p, w->dy, w->x[i], k, &w->scratch,
+		           i > low || a->grad);
 	}
+	if (a->grad)
+		m->dev->op->scatter_add(m->dev, a->grad->embed, w->dy, id);
 }
 
 /* Memory for this pass, as it is or larger. */
@@ -255,9 +268,9 @@ static void run(struct model *m, const struct adapter *a, struct packed *p, int 
 	if (p->shared)
 		keys = shared_place(m, p->from, p->keys, p->k, p->rows, &d.pack.spans);
 	x = model_blocks(m, a, m->work, &d.pack, d.id, p->tokens, keys);
-	head(m, m->work, &d, x, round_up(p->trained), backward);
+	head(m, a, m->work, &d, x, round_up(p->trained), backward);
 	if (backward)
-		back(m, a, m->work, &d.pack);
+		back(m, a, m->work, &d.pack, d.id);
 	m->dev->op->get(m->dev, p->loss, d.loss, p->trained * sizeof *p->loss);
 }
 

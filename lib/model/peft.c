@@ -56,7 +56,7 @@ static int empty(const json_t *v)
 }
 
 /* What this program would compute otherwise than PEFT is refused. */
-static void check_config(const char *path, const json_t *j)
+static int check_config(const json_t *j, struct fault *f)
 {
 	static const char *const none[] = {"use_dora", "use_rslora", "modules_to_save", "rank_pattern",
 		"alpha_pattern", "layers_to_transform", "fan_in_fan_out", "lora_bias", "target_parameters",
@@ -65,18 +65,19 @@ static void check_config(const char *path, const json_t *j)
 	static const char *const split[] = {"pissa", "olora", "corda", "loftq", NULL};
 
 	if (strcmp(json_text(j, "peft_type", ""), "LORA"))
-		die("%s: peft_type \"%s\" is not LORA", path, json_text(j, "peft_type", ""));
-	if (strcmp(json_text(j, "bias", "none"), "none"))
-		die("%s: \"bias\" is not \"none\"", path);
+		return fault(f, "peft_type \"%.40s\" is not LORA", json_text(j, "peft_type", ""));
+	if (!empty(json_object_get(j, "bias")) && strcmp(json_text(j, "bias", ""), "none"))
+		return fault(f, "\"bias\" is not \"none\"");
 	for (int i = 0; none[i]; i++)
 		if (!empty(json_object_get(j, none[i])))
-			die("%s: \"%s\" is not supported", path, none[i]);
+			return fault(f, "\"%s\" is not supported", none[i]);
 	/* these move a part of the base into the pairs when PEFT loads them */
 	for (const char *const *p = split; *p; p++)
 		if (!strncmp(json_text(j, "init_lora_weights", ""), *p, strlen(*p)))
-			die("%s: init_lora_weights \"%s\" is not supported", path, *p);
-	if (json_long(j, "r", 0) < 1 || json_long(j, "r", 0) > 1 << 20 || json_number(j, "lora_alpha", 0) <= 0)
-		die("%s: \"r\" or \"lora_alpha\" is missing or makes no sense", path);
+			return fault(f, "init_lora_weights \"%s\" is not supported", *p);
+	if (json_long(j, "r", 0) < 1 || json_long(j, "r", 0) > 1 << 20 || !(json_number(j, "lora_alpha", 0) > 0))
+		return fault(f, "\"r\" or \"lora_alpha\" is missing or makes no sense");
+	return 0;
 }
 
 /* The module below the block: peft resolves "all-linear" to names such as
@@ -104,7 +105,7 @@ static int listed(const char *list, const char *word)
 	return 0;
 }
 
-static char *config_targets(const char *path, const struct config *c, const json_t *j)
+static char *config_targets(const struct config *c, const json_t *j, struct fault *f)
 {
 	const json_t *t = json_object_get(j, "target_modules"), *v;
 	struct buf b = {0};
@@ -112,20 +113,26 @@ static char *config_targets(const char *path, const struct config *c, const json
 
 	if (json_is_string(t) && !strcmp(json_string_value(t), "all-linear"))
 		return xstrdup("all-linear");
-	if (!json_is_array(t) || !json_array_size(t))
-		die("%s: \"target_modules\" is not a list of names", path);
 	json_array_foreach(t, i, v) {
-		const char *word;
+		const char *word = json_is_string(v) ? below_block(c, json_string_value(v)) : "";
 
-		if (!json_is_string(v))
-			die("%s: \"target_modules\" is not a list of names", path);
-		word = below_block(c, json_string_value(v));
+		if (!*word || strchr(word, ',')) {
+			buf_free(&b);
+			break;
+		}
 		if (listed(b.p, word))
 			continue;
 		buf_str(&b, b.n ? "," : "");
 		buf_str(&b, word);
 	}
+	if (!b.n)
+		fault(f, "\"target_modules\" is not a list of names");
 	return b.p;
+}
+
+char *peft_targets(const struct config *c, const json_t *j, struct fault *f)
+{
+	return check_config(j, f) ? NULL : config_targets(c, j, f);
 }
 
 struct adapter *adapter_load(struct dev *d, const struct config *c, enum dtype type, const char *dir)
@@ -140,8 +147,9 @@ struct adapter *adapter_load(struct dev *d, const struct config *c, enum dtype t
 	const void *map;
 	char *targets;
 
-	check_config(config, j);
-	targets = config_targets(config, c, j);
+	targets = peft_targets(c, j, &why);
+	if (!targets)
+		die("%s: %s", config, why.text);
 	a = adapter_blank(d, c, type, targets, json_long(j, "r", 0), json_number(j, "lora_alpha", 0));
 	map = zio_map(path, &bytes);
 	if (st_parse(&st, map, bytes, &used, &why))

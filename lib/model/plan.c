@@ -29,6 +29,8 @@ static void plan_fixed(struct plan *p, const struct model *m, const struct deman
 	p->bytes[MEMORY_WEIGHTS] = m->owned;
 	p->bytes[MEMORY_ADAPTERS] = d->adapters;
 	p->bytes[MEMORY_CACHE] = d->slots ? cache_bytes(m, d->slots, d->positions) : 0;
+	if (m->dev->apart)
+		return;
 	p->bytes[MEMORY_ROWS] = d->rows;
 	p->bytes[MEMORY_PROGRAM] = now > d->resident ? now - d->resident : 0;
 }
@@ -54,7 +56,7 @@ static size_t plan_passes(struct plan *p, const struct model *m, const struct de
 
 int plan_make(struct plan *p, const struct model *m, const struct demand *d)
 {
-	size_t limit = p->limit + d->mapped, least, smallest = SIZE_MAX;
+	size_t limit = p->limit + (m->dev->apart ? 0 : d->mapped), least, smallest = SIZE_MAX;
 
 	p->layers = (int)m->config.layers;
 	plan_fixed(p, m, d);
@@ -115,7 +117,10 @@ static void print(const struct plan *p)
 
 static struct plan within(const struct model *m)
 {
-	return (struct plan){.limit = m->limit ? m->limit : memory_available() / 4 * 3};
+	size_t all = m->dev->op->spare(m->dev);
+
+	/* a host has other things to do; a card's own bookkeeping takes something */
+	return (struct plan){.limit = m->limit ? m->limit : m->dev->apart ? all / 16 * 15 : all / 4 * 3};
 }
 
 int model_fits(const struct model *m, const struct demand *d)
@@ -132,7 +137,7 @@ void model_plan(struct model *m, const struct demand *d)
 
 	if (plan_make(&p, m, d))
 		die("the run needs at least %s of memory, and may take %s (%s)", memory_text(p.total, total),
-		    memory_text(p.limit, limit), m->limit ? "--max-memory" : "three quarters of what there is; --max-memory");
+		    memory_text(p.limit, limit), m->limit ? "--max-memory" : "most of what there is; --max-memory");
 	print(&p);
 	m->pass = p.pass;
 	m->largest[0] = p.largest[0];

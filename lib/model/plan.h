@@ -45,7 +45,7 @@ struct plan {
 int plan_make(struct plan *, const struct model *, const struct demand *);
 /* Would it? */
 int model_fits(const struct model *, const struct demand *);
-/* Plans within --max-memory, or three quarters of what there is, prints the plan, and
+/* Plans within --max-memory, or most of what the device has, prints the plan, and
  * has the model keep to it; dies when the run does not fit. */
 void model_plan(struct model *, const struct demand *);
 

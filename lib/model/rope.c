@@ -91,7 +91,31 @@ const json_t *rope_parameters(const json_t *config)
 	return json_object_size(old) ? old : json_object_get(config, "rope_parameters");
 }
 
-int rope_json(struct rope *r, int pairs, const json_t *config, struct fault *f)
+/* rate and amplitude can be computed with, however odd the numbers that they came from */
+static int settle(const struct rope *r, struct fault *f)
+{
+	for (int j = 0; j < r->pairs; j++)
+		if (!isfinite(r->rate[0][j]) || !isfinite(r->rate[1][j]))
+			return fault(f, "the rotary frequency of pair %d is not finite", j);
+	return isfinite(r->amplitude) ? 0 : fault(f, "the rotary amplitude is not finite");
+}
+
+static int check_json(const json_t *config, struct fault *f)
+{
+	static const struct json_key whole[] = {
+		{"rope_scaling", 'o'}, {"rope_parameters", 'o'}, {"rope_theta", 'n'}, {"rotary_emb_base", 'n'},
+		{"original_max_position_embeddings", 'n'}, {0}
+	};
+	static const struct json_key part[] = {
+		{"rope_type", 't'}, {"type", 't'}, {"rope_theta", 'n'}, {"partial_rotary_factor", 'n'}, {"factor", 'n'},
+		{"low_freq_factor", 'n'}, {"high_freq_factor", 'n'}, {"original_max_position_embeddings", 'n'},
+		{"attention_factor", 'n'}, {0}
+	};
+
+	return json_check(config, whole, f) || json_check(rope_parameters(config), part, f) ? -1 : 0;
+}
+
+static int scale_json(struct rope *r, int pairs, const json_t *config, struct fault *f)
 {
 	const json_t *rope = rope_parameters(config);
 	const char *kind = json_text(rope, "rope_type", json_text(rope, "type", "default"));
@@ -100,7 +124,7 @@ int rope_json(struct rope *r, int pairs, const json_t *config, struct fault *f)
 	double original = json_number(config, "original_max_position_embeddings",
 	                              json_number(rope, "original_max_position_embeddings", context));
 
-	if (begin(r, pairs, json_number(rope, "rope_theta", theta), f))
+	if (check_json(config, f) || begin(r, pairs, json_number(rope, "rope_theta", theta), f))
 		return -1;
 	if (!strcmp(kind, "default"))
 		return 0;
@@ -116,6 +140,11 @@ int rope_json(struct rope *r, int pairs, const json_t *config, struct fault *f)
 		return -1;
 	return longrope(r, original, factor > 0 ? factor : context / original,
 	                json_number(rope, "attention_factor", 0), f);
+}
+
+int rope_json(struct rope *r, int pairs, const json_t *config, struct fault *f)
+{
+	return scale_json(r, pairs, config, f) || settle(r, f) ? -1 : 0;
 }
 
 static double metadata(const struct gguf *g, const char *arch, const char *key, double otherwise)
@@ -140,7 +169,7 @@ static int gguf_factors(struct rope *r, double *into, const struct gguf *g, cons
 	return 0;
 }
 
-int rope_gguf(struct rope *r, int pairs, const struct gguf *g, const char *arch, struct fault *f)
+static int scale_gguf(struct rope *r, int pairs, const struct gguf *g, const char *arch, struct fault *f)
 {
 	static const char brief[] = "rope_factors_short.weight", lengthy[] = "rope_factors_long.weight";
 	char key[96], kind[48] = "none";
@@ -149,7 +178,9 @@ int rope_gguf(struct rope *r, int pairs, const struct gguf *g, const char *arch,
 
 	snprintf(key, sizeof key, "%s.rope.scaling.type", arch);
 	v = gguf_find(g, key);
-	if (v && v->kind == GGUF_TEXT)
+	if (v && v->kind != GGUF_TEXT)
+		return fault(f, "%s is not text", key);
+	if (v)
 		snprintf(kind, sizeof kind, "%.*s", (int)(v->n < 40 ? v->n : 40), v->text);
 	if (begin(r, pairs, metadata(g, arch, "rope.freq_base", 10000), f))
 		return -1;
@@ -166,6 +197,11 @@ int rope_gguf(struct rope *r, int pairs, const struct gguf *g, const char *arch,
 	original = metadata(g, arch, "rope.scaling.original_context_length", 0);
 	return longrope(r, original, metadata(g, arch, "context_length", original) / original,
 	                metadata(g, arch, "rope.scaling.attn_factor", 0), f);
+}
+
+int rope_gguf(struct rope *r, int pairs, const struct gguf *g, const char *arch, struct fault *f)
+{
+	return scale_gguf(r, pairs, g, arch, f) || settle(r, f) ? -1 : 0;
 }
 
 void rope_table(const struct rope *r, float *table, long entries)

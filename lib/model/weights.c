@@ -190,7 +190,7 @@ int weights_has(const struct weights *w, const char *hf)
 	return w->is_gguf || find(w, &n, &s);
 }
 
-static long file_row(enum row_order order, const struct config *c, long i)
+long weights_row(enum row_order order, const struct config *c, long i)
 {
 	long dim = c->heads.dim, head = i / dim, j = i % dim;
 
@@ -199,16 +199,6 @@ static long file_row(enum row_order order, const struct config *c, long i)
 	if (order == SEPARATE)
 		return (head % 3 * c->heads.q + head / 3) * dim + j;
 	return i;
-}
-
-static uint16_t to_bf16(float x)
-{
-	uint32_t u;
-
-	memcpy(&u, &x, 4);
-	if ((u & 0x7fffffff) > 0x7f800000)
-		return (uint16_t)(u >> 16 | 0x40);
-	return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
 }
 
 static void convert(struct dev *d, struct mat m, const struct source *s, enum row_order order,
@@ -224,10 +214,9 @@ static void convert(struct dev *d, struct mat m, const struct source *s, enum ro
 
 		#pragma omp parallel for schedule(static)
 		for (long i = 0; i < n; i++) {
-			gguf_decode(s->type, s->data + file_row(order, c, at + i) * row_bytes, m.cols, x + i * m.cols);
+			gguf_decode(s->type, s->data + weights_row(order, c, at + i) * row_bytes, m.cols, x + i * m.cols);
 			if (h)
-				for (long k = 0; k < m.cols; k++)
-					h[i * m.cols + k] = to_bf16(x[i * m.cols + k]);
+				gguf_encode(GGUF_BF16, x + i * m.cols, m.cols, h + i * m.cols);
 		}
 		d->op->put(d, row_range(m, at, n).p, h ? (void *)h : x, n * m.cols * dtype_size(m.type));
 	}
@@ -235,48 +224,88 @@ static void convert(struct dev *d, struct mat m, const struct source *s, enum ro
 	free(h);
 }
 
-struct mat weights_mat(struct weights *w, struct dev *d, const struct config *c, const struct wanted *n)
+/* Finds the tensor, checks its shape, and says in which order its rows are; 0 when
+ * it is optional and not there. */
+static int locate(const struct weights *w, const struct wanted *n, struct source *s, enum row_order *order)
 {
 	const char *name = w->is_gguf ? n->gguf : n->hf;
-	enum row_order order = w->is_gguf ? n->gguf_order : AS_STORED;
-	struct mat m = mat_of(NULL, n->type, n->rows, n->cols);
-	struct source s;
-	int in_place;
 
-	if (!find(w, n, &s)) {
+	*order = w->is_gguf ? n->gguf_order : AS_STORED;
+	if (!find(w, n, s)) {
 		if (!n->optional)
 			die("%s: the tensor %s is missing", w->path, name);
-		return m;
+		return 0;
 	}
-	if (!(s.rank == 2 && s.shape[0] == n->rows && s.shape[1] == n->cols) &&
-	    !(s.rank == 1 && n->rows == 1 && s.shape[0] == n->cols))
+	if (!(s->rank == 2 && s->shape[0] == n->rows && s->shape[1] == n->cols) &&
+	    !(s->rank == 1 && n->rows == 1 && s->shape[0] == n->cols))
 		die("%s: %s is [%ld x %ld], not the [%ld x %ld] that the configuration asks for", w->path, name,
-		    s.shape[0], s.rank > 1 ? s.shape[1] : 1, n->rows, n->cols);
-	if (n->cols % gguf_block(s.type) || (n->rows == 1 && order != AS_STORED && gguf_block(s.type) > 1))
+		    s->shape[0], s->rank > 1 ? s->shape[1] : 1, n->rows, n->cols);
+	if (n->cols % gguf_block(s->type) || (n->rows == 1 && *order != AS_STORED && gguf_block(s->type) > 1))
 		die("%s: %s: rows of %ld values do not divide into blocks of %s", w->path, name, n->cols,
-		    gguf_type_name(s.type));
+		    gguf_type_name(s->type));
+	return 1;
+}
 
-	in_place = order == AS_STORED && s.type == (n->type == BF16 ? GGUF_BF16 : GGUF_F32) &&
-	           (uintptr_t)s.data % dtype_size(n->type) == 0;
-	if (in_place) {
-		m.p = (void *)d->op->adopt(d, s.data, (size_t)n->rows * n->cols * dtype_size(n->type));
+/* A vector's rows, for the order's sake, are its values. */
+static struct mat in_rows(struct mat m, enum row_order order)
+{
+	return m.rows == 1 && order != AS_STORED ? mat_of(m.p, m.type, m.cols, 1) : m;
+}
+
+struct mat weights_mat(struct weights *w, struct dev *d, const struct config *c, const struct wanted *n)
+{
+	struct mat m = mat_of(NULL, n->type, n->rows, n->cols);
+	size_t bytes = (size_t)n->rows * n->cols * dtype_size(n->type);
+	enum row_order order;
+	struct source s;
+
+	if (!locate(w, n, &s, &order))
+		return m;
+	if (order == AS_STORED && s.type == (n->type == BF16 ? GGUF_BF16 : GGUF_F32) &&
+	    (uintptr_t)s.data % dtype_size(n->type) == 0) {
+		m.p = (void *)d->op->adopt(d, s.data, bytes);
 		w->adopted = xrealloc(w->adopted, (w->n_adopted + 1) * sizeof *w->adopted);
 		w->adopted[w->n_adopted++] = m.p;
 		return m;
 	}
-	m.p = d->op->alloc(d, (size_t)n->rows * n->cols * dtype_size(n->type));
+	m.p = d->op->alloc(d, bytes);
 	w->held = xrealloc(w->held, (w->n_held + 1) * sizeof *w->held);
 	w->held[w->n_held++] = m.p;
 	if (d->counts)
 		return m;
-	if (n->rows == 1)       /* a vector's rows, for the order's sake, are its values */
-		convert(d, mat_of(m.p, m.type, order == AS_STORED ? 1 : n->cols, order == AS_STORED ? n->cols : 1),
-		        &s, order, c);
-	else
-		convert(d, m, &s, order, c);
+	convert(d, in_rows(m, order), &s, order, c);
 	zio_forget(s.data, (size_t)n->rows * (n->cols / gguf_block(s.type)) * gguf_block_bytes(s.type));
 	return m;
 }
+
+void weights_read(struct weights *w, struct dev *d, const struct config *c, const struct wanted *n,
+                  struct mat into)
+{
+	enum row_order order;
+	struct source s;
+
+	if (locate(w, n, &s, &order) && !d->counts)
+		convert(d, in_rows(into, order), &s, order, c);
+}
+
+enum gguf_type weights_type(const struct weights *w, const struct wanted *n)
+{
+	struct source s = {0};
+
+	find(w, n, &s);
+	return s.type;
+}
+
+const char *weights_meta(const struct weights *w, const char *key)
+{
+	const char *v = NULL;
+
+	for (int i = 0; i < w->files && !w->is_gguf && !v; i++)
+		v = st_meta(&w->file[i].st, key);
+	return v;
+}
+
+const char *weights_path(const struct weights *w) { return w->path; }
 
 int weights_floats(const struct st_tensor *t, float *x)
 {

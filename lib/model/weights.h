@@ -23,6 +23,8 @@ struct wanted {
 	enum dtype type;
 	enum row_order gguf_order;     /* of the GGUF file; Hugging Face's is AS_STORED */
 	int optional;                  /* a missing tensor gives p == NULL instead of death */
+	long layer;                    /* -1: outside the blocks */
+	const struct part *part;       /* of a block's linear layer; else, and of biases, NULL */
 };
 
 /* Is there a tensor of this Hugging Face name, without ".weight"? (Some releases
@@ -32,6 +34,14 @@ int weights_has(const struct weights *, const char *hf);
 /* The matrix on the device: in place where the file holds that type, else
  * converted; owned by weights.  Dies when the shape is not [rows x cols]. */
 struct mat weights_mat(struct weights *, struct dev *, const struct config *, const struct wanted *);
+
+/* Sets `into`, F32 of that shape, to its values, if it is there. */
+void weights_read(struct weights *, struct dev *, const struct config *, const struct wanted *, struct mat into);
+enum gguf_type weights_type(const struct weights *, const struct wanted *);    /* the file's */
+/* The file's row that holds row i of this order. */
+long weights_row(enum row_order, const struct config *, long i);
+const char *weights_path(const struct weights *);
+const char *weights_meta(const struct weights *, const char *key);     /* of safetensors files, or NULL */
 
 /* The values of a floating-point tensor; -1 for other types. */
 int weights_floats(const struct st_tensor *, float *);

@@ -49,6 +49,8 @@ def slices(rows, size):
 
 
 def clocks():
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
     u = resource.getrusage(resource.RUSAGE_SELF)
     return time.monotonic(), u.ru_utime + u.ru_stime
 
@@ -66,7 +68,8 @@ def batch_grad(m, rows, o):
     total = 0
     for part in micros:
         ids, mask = padded([r["tokens"] for r in part])
-        out = m(input_ids=ids, attention_mask=mask, labels=labels_of(part, ids), num_items_in_batch=trained,
+        labels = labels_of(part, ids).to(o.device)
+        out = m(input_ids=ids.to(o.device), attention_mask=mask.to(o.device), labels=labels, num_items_in_batch=trained,
                 use_cache=False)
         out.loss.backward()
         total += out.loss.item()
@@ -77,6 +80,9 @@ def train(m, rows, o):
     from peft import LoraConfig, get_peft_model
     m = get_peft_model(m, LoraConfig(r=16, lora_alpha=16, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM"))
     m.train()
+    if o.checkpointing:
+        m.gradient_checkpointing_enable()
+        m.enable_input_require_grads()
     params = [p for p in m.parameters() if p.requires_grad]
     opt = torch.optim.AdamW(params, lr=2e-4, betas=(0.9, 0.95), eps=1e-8, weight_decay=0)
     call = torch.compile(m, dynamic=True) if o.compile else m
@@ -131,6 +137,8 @@ def main():
     p.add_argument("--order", default="sorted")
     p.add_argument("--compile", action="store_true")
     p.add_argument("--dtype", default="bf16")
+    p.add_argument("--device", default="cpu", help="of train")
+    p.add_argument("--checkpointing", action="store_true", help="recompute activations")
     p.add_argument("--threads", type=int, default=0)
     p.add_argument("--max-new", type=int, default=128)
     p.add_argument("--eos", type=int, nargs="+", default=[0, 2])
@@ -146,7 +154,7 @@ def main():
     m = transformers.AutoModelForCausalLM.from_pretrained(
         o.model, dtype={"bf16": torch.bfloat16, "f32": torch.float32}[o.dtype], attn_implementation="sdpa")
     if o.what == "train":
-        train(m, rows, o)
+        train(m.to(o.device), rows, o)
         return
     with torch.no_grad():
         {"nll": nll, "generate": generate}[o.what](m.eval(), rows, o)

@@ -76,10 +76,11 @@ static void open_all(char **argv)
 	compute.threads = atol(argv[5]);
 	opts.batch = atol(argv[6]);
 	opts.max_steps = opts.no_shuffle = 1;
+	opts.targets = "q_proj,v_proj";
 	model = model_open(argv[1], &compute);
 	safe = tokens_read(&argv[2], 1);
 	data = tokens_read(&argv[3], 1);
-	theta = adapter_new(model_dev(model), model_config(model), model_dtype(model), "q_proj,v_proj", 16, 16, 1);
+	theta = train_adapter(model, model_dev(model), &opts);
 	hat = adapter_clone(theta);
 }
 

@@ -1,9 +1,11 @@
 """Writes t/gold/template.json: what transformers' apply_chat_template says of a few rows.
 
-    python t/gold/template.py templates.json ../shared/data/tokenizers > t/gold/template.json
+    python t/gold/template.py templates.json ../shared/data/tokenizers [t/gold/template.json] > new.json
 
 templates.json: {"llama2": {"jinja", "bos", "eos"}, ...}, of each model's
 tokenizer_config.json (the ones as published, which belong to others, are not kept here).
+A third file gives what it has of templates that are not in the first.  No model publishes
+one for alpaca: below is what this project means by it.
 A template that refuses a row has null for its text.  ids: those of the text, of the
 model's tokenizer where that folder has one.
 """
@@ -32,6 +34,19 @@ rows = [
 ]
 
 
+ALPACA = """{%- if messages[0].role != 'system' -%}
+{{ 'Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n' }}
+{%- endif -%}
+{%- for m in messages -%}
+{%- if loop.index0 and messages[loop.index0 - 1].role == 'assistant' -%}{{ '\n\n' }}{%- endif -%}
+{%- if m.role == 'system' -%}{{ m.content + '\n\n' }}
+{%- elif m.role == 'user' -%}{{ '### Instruction:\n' + m.content + '\n\n' }}
+{%- else -%}{{ '### Response:\n' + m.content + eos_token }}
+{%- endif -%}
+{%- endfor -%}
+{%- if add_generation_prompt -%}{{ '### Response:\n' }}{%- endif -%}"""
+
+
 def render(template, row, **more):
     tok = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE()),
                                   bos_token=template["bos"], eos_token=template["eos"])
@@ -58,12 +73,13 @@ def ids(name, text):
     return {"ids": tokenizers[name].encode(text, add_special_tokens=False).ids}
 
 
-templates = json.load(open(sys.argv[1]))
+templates = {"alpaca": {"jinja": ALPACA, "bos": "<s>", "eos": "</s>"}} | json.load(open(sys.argv[1]))
+before = json.load(open(sys.argv[3])) if len(sys.argv) > 3 else [{"by": {}} for _ in rows]
 out = []
-for row in rows:
-    by = {}
+for row, had in zip(rows, before):
+    by = had["by"]
     for name, t in sorted(templates.items()):
         text = render(t, row)
         by[name] = {"text": text, "prompt": render(t, row[:-1], add_generation_prompt=True), **ids(name, text)}
-    out.append({"messages": row, "by": by})
+    out.append({"messages": row, "by": dict(sorted(by.items()))})
 print("[" + ",\n ".join(json.dumps(o, ensure_ascii=False) for o in out) + "]")

@@ -4,8 +4,8 @@
 Run in t/gold: SEAL_DATA=../../../shared/data python3 tokenizer.py
 
 Writes tok-bytelevel/ (as SmolLM2's), tok-spm/ (as Llama-2's), tok-llama3/ (with the
-rank file), tok-qwen2/, tok-phi3/, all of them as .gguf too, and tok-added/ (NFC and
-every rule of added tokens); tokenizer.json: hard strings with their ids as text, as
+rank file), tok-qwen2/, tok-phi3/, all of them as .gguf too, tok-neox/ (as Pythia's) and tok-added/ (NFC
+and every rule of added tokens); tokenizer.json: hard strings with their ids as text, as
 control text (null: the same), and continued.
 """
 import base64, json, os, struct
@@ -80,6 +80,16 @@ def qwen2(base):
         {"type": "Split", "pattern": {"Regex": words}, "behavior": "Isolated", "invert": False},
         {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": False}]}
     t["post_processor"] = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": False}
+    return t
+
+
+def neox(base):
+    """As Pythia's: runs of spaces are added tokens, which are matched after NFC."""
+    t = json.loads(json.dumps(base))
+    t["normalizer"] = {"type": "NFC"}
+    t["pre_tokenizer"] = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+    runs = [" " * n for n in (24, 8, 4, 3, 2)]
+    t["added_tokens"] += [added(len(t["model"]["vocab"]) + i, run, special=False, normalized=True) for i, run in enumerate(runs)]
     return t
 
 
@@ -193,6 +203,7 @@ def main():
         "tokenizer.ggml.token_type": [3] * 3 + [1] * (len(vocab) - 3), "tokenizer.ggml.merges": [" ".join(m) for m in base["model"]["merges"]],
         "tokenizer.ggml.bos_token_id": 1, "tokenizer.ggml.eos_token_id": 2, "tokenizer.ggml.add_bos_token": False, "tokenizer.chat_template": "{{ messages }}"})
     save("tok-added", with_added(base))
+    save("tok-neox", neox(base))
     t, score = spm()
     save("tok-spm", t)
     vocab = sorted(t["model"]["vocab"], key=t["model"]["vocab"].get)
@@ -220,7 +231,7 @@ def main():
             "tokenizer.ggml.tokens": [tokens[i] for i in range(len(tokens))], "tokenizer.ggml.token_type": [3 if i in special else 1 for i in range(len(tokens))],
             "tokenizer.ggml.merges": [" ".join(m) for m in model["model"]["merges"]], "tokenizer.ggml.add_bos_token": name == "tok-llama3",
             "tokenizer.ggml.bos_token_id": llama3["added_tokens"][0]["id"] if name == "tok-llama3" else 0, "tokenizer.ggml.eos_token_id": 2})
-    for name in ("tok-bytelevel", "tok-added", "tok-spm", "tok-llama3", "tok-qwen2", "tok-phi3"):
+    for name in ("tok-bytelevel", "tok-added", "tok-neox", "tok-spm", "tok-llama3", "tok-qwen2", "tok-phi3"):
         gold[name] = ids(f"{name}/tokenizer.json")
         if name not in ("tok-added", "tok-phi3"):       # a prefix is missing where the text begins only, not after an added token
             gold[name]["continue"] = ids(f"{name}/tokenizer.json", no_prefix)["text"]

@@ -2,6 +2,8 @@
 
     with_peft.py losses MODEL ADAPTER      l(theta; z) of each of rows.json, as a JSON list
     with_peft.py new MODEL ADAPTER         writes a random adapter as peft does
+    with_peft.py whole FOLDER BASE ...     a line a folder: the same losses of a model that seal wrote from
+                                           BASE, after a look at its tensors' names, shapes and types
 """
 import json
 import os
@@ -11,9 +13,10 @@ import warnings
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM
 from transformers.utils import logging
 
-from tiny import loss, open_model, read_rows
+from tiny import loss, open_model, path, read_rows
 
 
 def losses(model, adapter):
@@ -24,6 +27,32 @@ def losses(model, adapter):
     assert all(torch.equal(said[k].float(), has[k].float()) for k in said), "peft changed a tensor"
     with torch.no_grad():
         print(json.dumps([loss(theta, row).item() for row in read_rows()]))
+
+
+def state(folder):
+    """Every tensor of a folder's safetensors files; what is tied may be there or not."""
+    said = {}
+    for name in os.listdir(folder):
+        if name.endswith(".safetensors"):
+            said |= load_file(os.path.join(folder, name))
+    return said
+
+
+def whole(*pairs):
+    for folder, base in zip(pairs[::2], pairs[1::2]):
+        print(json.dumps(written(folder, base)))
+
+
+def written(folder, base):
+    model, info = AutoModelForCausalLM.from_pretrained(folder, output_loading_info=True)
+    assert not any(info.values()), f"not loaded as it is: {info}"
+    a, b = state(folder), state(path(base))
+    assert {k: v.shape for k, v in a.items()} == {k: v.shape for k, v in b.items()}, "other names or shapes"
+    types = {v.dtype for v in a.values()}
+    assert types == {torch.float32} or {k: v.dtype for k, v in a.items()} == {k: v.dtype for k, v in b.items()}
+    model = model.float().eval()
+    with torch.no_grad():
+        return [loss(model, row).item() for row in read_rows()]
 
 
 def new(model, adapter):
@@ -39,4 +68,4 @@ def new(model, adapter):
 if __name__ == "__main__":
     logging.disable_progress_bar()
     warnings.simplefilter("error", UserWarning)      # peft warns of missing keys
-    {"losses": losses, "new": new}[sys.argv[1]](*sys.argv[2:])
+    {"losses": losses, "new": new, "whole": whole}[sys.argv[1]](*sys.argv[2:])

@@ -1,0 +1,110 @@
+/* adamw.cu - the optimiser's step; the formulas are in adamw.c.
+ *
+ * A sum of squares is taken in two steps, PARTS sums and their sum, in an order that hangs on n
+ * alone.  The step reads it where it is, so that the host waits for nothing.
+ *
+ * Floors for LoRA of rank 16 on the q and v of Llama-3-8B (6.8 million values) and for all
+ * of Pythia-2.8B (2.78 billion), F32:
+ *
+ *            bytes                      A6000                 H100
+ *   sumsq    4 a value      27 MB, 11 GB  0.036 ms,  14.5 ms   0.008 ms,  3.3 ms
+ *   adamw    28 a value    190 MB, 78 GB  0.25 ms,  101 ms     0.057 ms, 23 ms
+ *
+ * and 2 and 15 operations a value: 42 GFLOP at most, 1.1 and 0.6 ms.
+ */
+#include "cuda.h"
+
+#include <math.h>
+
+enum { PARTS = 512 };
+
+/* The sum of x over a block, in thread 0. */
+static __device__ float block_sum(float x, float *warp)
+{
+	x = warp_sum(x);
+	if (threadIdx.x % 32 == 0)
+		warp[threadIdx.x / 32] = x;
+	__syncthreads();
+	x = threadIdx.x < BLOCK / 32 ? warp[threadIdx.x] : 0;
+	return warp_sum(x);
+}
+
+/* part[b] = the sum of squares of the values that block b meets. */
+static __global__ void sum_squares(float *part, const float *x, long n, int wide)
+{
+	SHARED(float, warp, BLOCK / 32);
+	float s = 0, v[PIECE];
+
+	for (long j = ((long)blockIdx.x * BLOCK + threadIdx.x) * PIECE; j < n; j += (long)PARTS * BLOCK * PIECE) {
+		load_piece(v, x + j, n - j, wide);
+		for (int k = 0; k < PIECE; k++)
+			s += v[k] * v[k];
+	}
+	s = block_sum(s, warp);
+	if (threadIdx.x == 0)
+		part[blockIdx.x] = s;
+}
+
+static __global__ void sum_parts(float *sum, const float *part)
+{
+	SHARED(float, warp, BLOCK / 32);
+	float s = 0;
+
+	for (int k = threadIdx.x; k < PARTS; k += BLOCK)
+		s += part[k];
+	s = block_sum(s, warp);
+	if (threadIdx.x == 0)
+		*sum = s;
+}
+
+void cuda_sumsq(struct dev *d, float *sum, const float *x, long n)
+{
+	float *part = (float *)cuda_work(d, PARTS * sizeof *part);
+	cudaStream_t stream = cuda_of(d)->stream;
+
+	LAUNCH(sum_squares, PARTS, BLOCK, 0, stream, part, x, n, (uintptr_t)x % 16 == 0);
+	LAUNCH(sum_parts, 1, BLOCK, 0, stream, sum, (const float *)part);
+}
+
+struct step { float clip, keep, b1, b2, rate, root, eps; };
+
+/* sum NULL: no clipping */
+static __global__ void adamw_step(float *p, const float *g, float *m, float *v, long n, struct step s,
+	const float *sum, int wide)
+{
+	long j = ((long)blockIdx.x * blockDim.x + threadIdx.x) * PIECE;
+	float shrink = sum ? fminf(1, s.clip / (sqrtf(*sum) + 1e-6f)) : 1;
+	float x[PIECE], y[PIECE], a[PIECE], b[PIECE];
+
+	if (j >= n)
+		return;
+	load_piece(x, p + j, n - j, wide);
+	load_piece(y, g + j, n - j, wide);
+	load_piece(a, m + j, n - j, wide);
+	load_piece(b, v + j, n - j, wide);
+	for (int k = 0; k < PIECE; k++) {
+		float z = y[k] * shrink;
+
+		a[k] = s.b1 * a[k] + (1 - s.b1) * z;
+		b[k] = s.b2 * b[k] + (1 - s.b2) * z * z;
+		x[k] = x[k] * s.keep - s.rate * a[k] / (sqrtf(b[k]) * s.root + s.eps);
+	}
+	store_piece(p + j, x, n - j, wide);
+	store_piece(m + j, a, n - j, wide);
+	store_piece(v + j, b, n - j, wide);
+}
+
+void cuda_adamw(struct dev *d, float *p, const float *g, float *m, float *v, long n, struct adamw a,
+	const float *sum)
+{
+	int wide = ((uintptr_t)p | (uintptr_t)g | (uintptr_t)m | (uintptr_t)v) % 16 == 0;
+	struct step s = {
+		a.clip, (float)(1 - (double)a.rate * a.decay), a.beta1, a.beta2,
+		(float)(a.rate / (1 - pow(a.beta1, a.step))), (float)(1 / sqrt(1 - pow(a.beta2, a.step))), a.eps,
+	};
+
+	if (!n)
+		return;
+	LAUNCH(adamw_step, blocks_of(pieces_of(n)), BLOCK, 0, cuda_of(d)->stream, p, g, m, v, n, s,
+		a.clip > 0 ? sum : NULL, wide);
+}

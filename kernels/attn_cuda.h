@@ -1,0 +1,361 @@
+/* attn_cuda.h - what attention forwards and backwards share on a GPU; private to kernels/.
+ *
+ * The query heads of one key head are stacked: lane r of a row of tokens is its query
+ * r / group under the group's head r % group.  So keys and values are read once for all of
+ * them, generation with one query a row fills group lanes, and dk and dv are sums over the
+ * lanes of one block.  (A lane is a row of a tile here; a warp's 32 are threads.)
+ *
+ * A warp owns 16 rows of a tile and multiplies 16 x 16 pieces: bf16 on tensor cores through
+ * WMMA, f32 in plain registers with the same words.  Where a WMMA accumulator keeps an element
+ * is not told, so what differs from row to row (or column to column) is spread to a 16 x 16
+ * piece of F32 in shared memory and loaded as an accumulator; equal pieces agree element by
+ * element.
+ *
+ * A head's dim is rounded up to 32, 64, 80, 96, 128 or 256 and filled with zeros.  Rows in
+ * shared memory are 16 bytes longer than that, so that eight of them, 16 bytes each, meet all banks once.
+ */
+#ifndef SEAL_ATTN_CUDA_H
+#define SEAL_ATTN_CUDA_H
+
+#include <mma.h>
+
+#include "cuda.h"
+
+namespace wmma = nvcuda::wmma;
+
+enum {
+	EDGE = 16,                     /* of a piece; rows of a warp */
+	SCORE_LD = 40,                 /* of a warp's scores, [EDGE x step] F32 */
+};
+
+#define LOG2E 1.44269504f
+
+/* The tile for heads of up to EDGE * ND columns: `step` keys (or lanes) pass at a time; warps
+ * a block, such that shared memory stays below 99 KB, the most that sm_86 gives a block. */
+template <typename T, int ND> struct tile {
+	enum {
+		F = sizeof(T) == 4,
+		wide = EDGE * ND,
+		ld = wide + 16 / sizeof(T),
+		step = ND == 16 ? 16 : 32,
+		back_step = ND == 16 || (ND == 8 && !F) ? 16 : 32,
+		warps = F && ND == 16 ? 2 : 4,
+		back_warps = ND == 16 ? (F ? 1 : 2) : F && ND == 8 ? 2 : 4,
+		p_ld = SCORE_LD * 4 / sizeof(T),   /* of probabilities, in the scores' place */
+	};
+};
+
+/* The numbers of a call.  Pitches of the matrices are in elements. */
+struct shape {
+	int rows, tiles;               /* rows of tokens; blocks for each and key head */
+	int heads, group, dim, window, vectors;
+	long q_stride, kv_stride;
+	long q_ld, k_ld, v_ld, o_ld, dout_ld, dq_ld, dk_ld, dv_ld;
+	float scale;
+};
+
+/* One row of tokens: where its queries and keys start, how many, and its key head. */
+struct task { int q, queries, k, keys, head, lanes; };
+
+static inline __device__ struct task task_of(const int32_t *q, const int32_t *k, const int32_t *len,
+                                             int row, const struct shape &s)
+{
+	struct task t = {q[row], q[row + 1] - q[row], k[row], len[row], (int)blockIdx.y, 0};
+
+	t.lanes = t.queries * s.group;
+	return t;
+}
+
+/* Query i sees keys first_key .. last_key - 1. */
+static inline __device__ int last_key(const struct task &t, int i)
+{
+	return max(0, i + 1 + t.keys - t.queries);
+}
+
+static inline __device__ int first_key(const struct task &t, const struct shape &s, int i)
+{
+	return s.window ? max(0, last_key(t, i) - s.window) : 0;
+}
+
+/* Row r of a tile of tokens: where its columns start in the matrix.  Keys are lanes with a group of 1. */
+struct place { int token, head, group; long ld, stride; };
+
+static inline __device__ struct place lanes_of(const struct task &t, const struct shape &s, long ld,
+                                               long stride)
+{
+	return {t.q, t.head * s.group, s.group, ld, stride};
+}
+
+static inline __device__ struct place keys_of(const struct task &t, const struct shape &s, long ld)
+{
+	return {t.k, t.head, 1, ld, s.kv_stride};
+}
+
+static inline __device__ long offset(const struct place &a, int r)
+{
+	int i = a.group == 1 ? r : r / a.group;
+
+	return (a.token + i) * a.ld + (a.head + r - i * a.group) * a.stride;
+}
+
+/* y [rows x ld] in shared memory = rows first.. of x, n of them, and zeros. */
+template <typename T, int ND>
+static inline __device__ void fetch(T *y, const T *x, const struct place &a, int first, int n, int rows,
+                                    const struct shape &s)
+{
+	enum { EACH = 16 / sizeof(T), CHUNKS = tile<T, ND>::wide / EACH, LD = tile<T, ND>::ld };
+
+#pragma unroll 4
+	for (int c = threadIdx.x; c < rows * CHUNKS; c += blockDim.x) {
+		int r = c / CHUNKS, j = c % CHUNKS * EACH;
+		T *to = y + r * LD + j;
+		pack<T, EACH> some;
+
+		if (r < n && s.vectors && j < s.dim) {
+			*(pack<T, EACH> *)to = *(const pack<T, EACH> *)(x + offset(a, first + r) + j);
+			continue;
+		}
+		for (int e = 0; e < EACH; e++)
+			if (r < n && j + e < s.dim)
+				some.x[e] = x[offset(a, first + r) + j + e];
+			else
+				store(&some.x[e], 0);
+		*(pack<T, EACH> *)to = some;
+	}
+}
+
+/* Writes 16 columns from column j on of a warp's 16 rows, of which n exist; x [16 x SCORE_LD]. */
+template <typename T>
+static inline __device__ void put(T *y, const struct place &a, int first, int n, int j, const float *x,
+                                  const struct shape &s)
+{
+	int r = threadIdx.x % 32 / 2, half = threadIdx.x % 2 * PIECE;
+
+	if (r < n && j + half < s.dim)
+		store_piece(y + offset(a, first + r) + j + half, x + r * SCORE_LD + half, s.dim - j - half,
+		            s.vectors);
+}
+
+/* Accumulators.  In f32 a thread has rows 2 (t / 4), + 1 and columns 4 (t % 4) .. + 3. */
+struct alignas(16) acc_f32 { float x[8]; enum { num_elements = 8 }; };
+typedef wmma::fragment<wmma::accumulator, EDGE, EDGE, EDGE, float> acc_bf16;
+
+template <typename T> struct acc_of { typedef acc_bf16 type; };
+template <> struct acc_of<float> { typedef acc_f32 type; };
+
+static inline __device__ int own_row(void) { return threadIdx.x % 32 / 4 * 2; }
+static inline __device__ int own_column(void) { return threadIdx.x % 4 * 4; }
+
+static inline __device__ void clear(acc_f32 &c)
+{
+	for (int i = 0; i < 8; i++)
+		c.x[i] = 0;
+}
+
+static inline __device__ void clear(acc_bf16 &c) { wmma::fill_fragment(c, 0.0f); }
+
+static inline __device__ void take(acc_f32 &c, const float *p, int ld)
+{
+	p += own_row() * ld + own_column();
+	for (int i = 0; i < 2; i++)
+		*(pack<float, 4> *)(c.x + 4 * i) = *(const pack<float, 4> *)(p + i * ld);
+}
+
+static inline __device__ void take(acc_bf16 &c, const float *p, int ld)
+{
+	wmma::load_matrix_sync(c, p, ld, wmma::mem_row_major);
+}
+
+static inline __device__ void give(float *p, const acc_f32 &c, int ld)
+{
+	p += own_row() * ld + own_column();
+	for (int i = 0; i < 2; i++)
+		*(pack<float, 4> *)(p + i * ld) = *(const pack<float, 4> *)(c.x + 4 * i);
+}
+
+static inline __device__ void give(float *p, const acc_bf16 &c, int ld)
+{
+	wmma::store_matrix_sync(p, c, ld, wmma::mem_row_major);
+}
+
+/* The left factor of a product, [16 x 16] row-major at p; in f32 it stays where it is. */
+struct left_f32 { const float *p; int ld; };
+typedef wmma::fragment<wmma::matrix_a, EDGE, EDGE, EDGE, bf16, wmma::row_major> left_bf16;
+
+template <typename T> struct left_of { typedef left_bf16 type; };
+template <> struct left_of<float> { typedef left_f32 type; };
+
+static inline __device__ void take(left_f32 &a, const float *p, int ld) { a = {p, ld}; }
+static inline __device__ void take(left_bf16 &a, const bf16 *p, int ld) { wmma::load_matrix_sync(a, p, ld); }
+
+/* c += a b, b [16 x 16] row-major at p */
+static inline __device__ void multiply(acc_f32 &c, const left_f32 &a, const float *p, int ld)
+{
+	const float *x = a.p + own_row() * a.ld;
+
+	for (int k = 0; k < EDGE; k += 4) {
+		pack<float, 4> x0 = *(const pack<float, 4> *)(x + k);
+		pack<float, 4> x1 = *(const pack<float, 4> *)(x + a.ld + k);
+
+		for (int e = 0; e < 4; e++) {
+			pack<float, 4> y = *(const pack<float, 4> *)(p + (k + e) * ld + own_column());
+
+			for (int j = 0; j < 4; j++) {
+				c.x[j] += x0.x[e] * y.x[j];
+				c.x[4 + j] += x1.x[e] * y.x[j];
+			}
+		}
+	}
+}
+
+static inline __device__ void multiply(acc_bf16 &c, const left_bf16 &a, const bf16 *p, int ld)
+{
+	wmma::fragment<wmma::matrix_b, EDGE, EDGE, EDGE, bf16, wmma::row_major> b;
+
+	wmma::load_matrix_sync(b, p, ld);
+	wmma::mma_sync(c, a, b, c);
+}
+
+/* c += a b', b as above */
+static inline __device__ void multiply_t(acc_f32 &c, const left_f32 &a, const float *p, int ld)
+{
+	const float *x = a.p + own_row() * a.ld;
+
+	p += own_column() * ld;
+	for (int k = 0; k < EDGE; k += 4) {
+		pack<float, 4> x0 = *(const pack<float, 4> *)(x + k);
+		pack<float, 4> x1 = *(const pack<float, 4> *)(x + a.ld + k);
+
+		for (int j = 0; j < 4; j++) {
+			pack<float, 4> y = *(const pack<float, 4> *)(p + j * ld + k);
+
+			for (int e = 0; e < 4; e++) {
+				c.x[j] += x0.x[e] * y.x[e];
+				c.x[4 + j] += x1.x[e] * y.x[e];
+			}
+		}
+	}
+}
+
+static inline __device__ void multiply_t(acc_bf16 &c, const left_bf16 &a, const bf16 *p, int ld)
+{
+	wmma::fragment<wmma::matrix_b, EDGE, EDGE, EDGE, bf16, wmma::col_major> b;
+
+	wmma::load_matrix_sync(b, p, ld);
+	wmma::mma_sync(c, a, b, c);
+}
+
+/* c [16 x STEP] = a b', a [16 x wide] and b [STEP x wide] in shared memory */
+template <typename T, int ND, int STEP>
+static inline __device__ void scores(typename acc_of<T>::type *c, const T *a, const T *b)
+{
+	enum { LD = tile<T, ND>::ld, PIECES = STEP / EDGE };
+	typename left_of<T>::type x;
+
+#pragma unroll
+	for (int n = 0; n < PIECES; n++)
+		clear(c[n]);
+#pragma unroll 4
+	for (int d = 0; d < ND; d++) {
+		take(x, a + EDGE * d, LD);
+#pragma unroll
+		for (int n = 0; n < PIECES; n++)
+			multiply_t(c[n], x, b + EDGE * n * LD + EDGE * d, LD);
+	}
+}
+
+/* c [16 x wide] += a b, a [16 x STEP] in the scores' place, b [STEP x wide] */
+template <typename T, int ND, int STEP>
+static inline __device__ void add_product(typename acc_of<T>::type *c, const T *a, const T *b)
+{
+	enum { LD = tile<T, ND>::ld };
+	typename left_of<T>::type x;
+
+#pragma unroll
+	for (int n = 0; n < STEP / EDGE; n++) {
+		take(x, a + EDGE * n, tile<T, ND>::p_ld);
+#pragma unroll
+		for (int d = 0; d < ND; d++)
+			multiply(c[d], x, b + EDGE * n * LD + EDGE * d, LD);
+	}
+}
+
+/* Writes the accumulators of a warp's 16 rows times scale, through x [16 x SCORE_LD]. */
+template <typename T, int ND>
+static inline __device__ void put_all(T *y, const struct place &a, int first, int n, float *x,
+                                      typename acc_of<T>::type *c, float scale, const struct shape &s)
+{
+#pragma unroll
+	for (int d = 0; d < ND; d++) {
+		for (int i = 0; i < (int)acc_of<T>::type::num_elements; i++)
+			c[d].x[i] *= scale;
+		__syncwarp();
+		give(x, c[d], SCORE_LD);
+		__syncwarp();
+		put(y, a, first, n, EDGE * d, x, s);
+	}
+}
+
+/* c *= f, element by element */
+template <typename A> static inline __device__ void scale_by(A &c, const A &f)
+{
+#pragma unroll
+	for (int i = 0; i < (int)A::num_elements; i++)
+		c.x[i] *= f.x[i];
+}
+
+/* A piece whose row r holds the x of threads 2 r and 2 r + 1, through room [16 x SCORE_LD]. */
+template <typename A> static inline __device__ void spread(A &c, float *room, float x)
+{
+	float *p = room + threadIdx.x % 32 / 2 * SCORE_LD + threadIdx.x % 2 * 8;
+
+	__syncwarp();
+	for (int j = 0; j < 8; j++)
+		p[j] = x;
+	__syncwarp();
+	take(c, room, SCORE_LD);
+	__syncwarp();
+}
+
+/* The host's part. */
+static inline struct shape shape_of(struct spans spans, struct heads h)
+{
+	struct shape z = {};
+
+	if (h.dim > 256)
+		die("attention heads of %d columns: at most 256 on a GPU", h.dim);
+	z.rows = spans.n;
+	z.heads = h.q;
+	z.group = h.q / h.kv;
+	z.dim = h.dim;
+	z.window = h.window;
+	z.q_stride = h.q_stride;
+	z.kv_stride = h.kv_stride;
+	z.scale = h.scale;
+	return z;
+}
+
+/* Whether all heads' rows can be read 16 bytes at a time. */
+static inline int in_vectors(struct mat m, long stride, long dim)
+{
+	size_t size = dtype_size(m.type);
+
+	return is_wide(m) && stride * size % 16 == 0 && dim * size % 16 == 0;
+}
+
+/* Blocks of `lanes` lanes that the row with the most queries takes: no row has more of them than keys. */
+static inline int tiles_of(struct spans spans, struct mat q, int group, int lanes)
+{
+	long most = spans.longest < q.rows ? spans.longest : q.rows;
+
+	return (most * group + lanes - 1) / lanes;
+}
+
+/* Lets a kernel have more shared memory than it gets unasked. */
+static inline void shared_memory(const void *kernel, size_t bytes)
+{
+	if (bytes > 48 * 1024)
+		CUDA_OK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes));
+}
+
+#endif

@@ -1,0 +1,205 @@
+/* cuda.h - what the .cu files share: the device's own state, the launch layer, loads and stores.
+ *
+ * The same source runs on a GPU (nvcc) and, in the tests, on the CPU (g++ with the headers of
+ * t/cudasim, which come first on its include path and define LAUNCH and SHARED themselves).
+ * So kernels are plain CUDA C++: raw pointers and numbers as arguments, never a struct that
+ * holds a pointer; shared memory only through SHARED and SHARED_DYNAMIC; full-warp shuffles
+ * and __syncwarp; WMMA; no inline PTX, no textures, no cooperative groups, no constant memory.
+ */
+#ifndef SEAL_CUDA_H
+#define SEAL_CUDA_H
+
+#include <cublas_v2.h>
+#include <cuda_bf16.h>
+#include <cuda_runtime.h>
+
+extern "C" {
+#include "../lib/base/die.h"
+#include "ops.h"
+}
+
+#ifndef LAUNCH
+#define LAUNCH(kernel, grid, block, bytes, stream, ...) \
+	((kernel)<<<grid, block, bytes, stream>>>(__VA_ARGS__), cuda_launched(#kernel))
+#define SHARED(type, name, count) __shared__ type name[count]
+#define SHARED_DYNAMIC(type, name) \
+	extern __shared__ __align__(32) unsigned char shared_bytes[]; \
+	type *name = (type *)shared_bytes
+#endif
+
+typedef __nv_bfloat16 bf16;
+
+struct cuda {
+	cudaStream_t stream;           /* everything runs here, in order */
+	cublasHandle_t blas;
+	char *stage[2];                /* pinned host memory for uploads, stage_bytes each */
+	size_t stage_bytes, stage_at;  /* stage[turn] is filled up to stage_at */
+	int turn;
+	cudaEvent_t staged[2];         /* the copies from stage[i] are done */
+	struct adopted *adopted;       /* see mem.cu */
+	int n_adopted;
+	void *blas_work;               /* cuBLAS's own scratch */
+	void *work;                    /* scratch of a kernel, work_bytes; grown by cuda_work */
+	size_t work_bytes;
+	int processors;                /* streaming multiprocessors */
+	int shared_max;                /* bytes of shared memory that a block may ask for */
+	char name[320];
+};
+
+static inline struct cuda *cuda_of(struct dev *d) { return (struct cuda *)d->self; }
+
+/* Dies naming the call when it failed. */
+#define CUDA_OK(call) cuda_check((call), #call)
+void cuda_check(cudaError_t, const char *call);
+void cuda_launched(const char *kernel);
+#define CUBLAS_OK(call) cublas_check((call), #call)
+void cublas_check(cublasStatus_t, const char *call);
+/* At least `bytes` of scratch on the device, valid until the next call. */
+void *cuda_work(struct dev *, size_t bytes);
+
+/* Kernels of one element or piece a thread run in blocks of BLOCK: for n > 0 threads. */
+enum { BLOCK = 256 };
+static inline unsigned blocks_of(long n) { return (unsigned)((n + BLOCK - 1) / BLOCK); }
+
+static inline __device__ float load(const float *p) { return *p; }
+static inline __device__ float load(const bf16 *p) { return __bfloat162float(*p); }
+static inline __device__ void store(float *p, float x) { *p = x; }
+static inline __device__ void store(bf16 *p, float x) { *p = __float2bfloat16_rn(x); }
+
+/* N values that are loaded and stored at once: 16 bytes where the address allows. */
+template <typename T, int N> struct alignas(N * sizeof(T)) pack { T x[N]; };
+
+/* Whether every pointer to and every stride of T lets rows be read 16 bytes at a time. */
+static inline int aligned16(const void *p, long stride, size_t size)
+{
+	return (size_t)p % 16 == 0 && stride * size % 16 == 0;
+}
+
+/* Rows are cut into pieces of 8 columns, one a thread, the last of a row shorter.  Where
+ * every whole piece of the operands starts at a multiple of 16 bytes (wide), it is read and
+ * written 16 bytes at a time. */
+enum { PIECE = 8 };
+static inline long pieces_of(long cols) { return (cols + PIECE - 1) / PIECE; }
+static inline int is_wide(struct mat m) { return aligned16(m.p, m.ld, dtype_size(m.type)); }
+
+static inline __device__ void load_whole(float v[PIECE], const float *p)
+{
+	pack<float, 4> a = ((const pack<float, 4> *)p)[0], b = ((const pack<float, 4> *)p)[1];
+
+	for (int k = 0; k < 4; k++) {
+		v[k] = a.x[k];
+		v[4 + k] = b.x[k];
+	}
+}
+
+static inline __device__ void load_whole(float v[PIECE], const bf16 *p)
+{
+	pack<bf16, 8> a = *(const pack<bf16, 8> *)p;
+
+	for (int k = 0; k < PIECE; k++)
+		v[k] = __bfloat162float(a.x[k]);
+}
+
+static inline __device__ void store_whole(float *p, const float v[PIECE])
+{
+	pack<float, 4> a, b;
+
+	for (int k = 0; k < 4; k++) {
+		a.x[k] = v[k];
+		b.x[k] = v[4 + k];
+	}
+	((pack<float, 4> *)p)[0] = a;
+	((pack<float, 4> *)p)[1] = b;
+}
+
+static inline __device__ void store_whole(bf16 *p, const float v[PIECE])
+{
+	pack<bf16, 8> a;
+
+	for (int k = 0; k < PIECE; k++)
+		a.x[k] = __float2bfloat16_rn(v[k]);
+	*(pack<bf16, 8> *)p = a;
+}
+
+/* A piece, of which the row has n more columns; those past its end load as 0. */
+template <class T>
+static inline __device__ void load_piece(float v[PIECE], const T *p, long n, int wide)
+{
+	if (wide && n >= PIECE) {
+		load_whole(v, p);
+		return;
+	}
+	for (int k = 0; k < PIECE; k++)
+		v[k] = k < n ? load(p + k) : 0;
+}
+
+template <class T>
+static inline __device__ void store_piece(T *p, const float v[PIECE], long n, int wide)
+{
+	if (wide && n >= PIECE) {
+		store_whole(p, v);
+		return;
+	}
+	for (int k = 0; k < PIECE; k++)
+		if (k < n)
+			store(p + k, v[k]);
+}
+
+/* Sum and maximum over a warp; every lane gets the result. */
+static inline __device__ float warp_sum(float x)
+{
+	for (int d = 16; d; d /= 2)
+		x += __shfl_xor_sync(0xffffffffu, x, d);
+	return x;
+}
+
+static inline __device__ float warp_max(float x)
+{
+	for (int d = 16; d; d /= 2)
+		x = fmaxf(x, __shfl_xor_sync(0xffffffffu, x, d));
+	return x;
+}
+
+/* Sums over rows are taken in two steps, in a fixed order: strips of rows into part
+ * [strips x cols], then  sum[j] += sum_i part[i][j]. */
+static inline long strip_of(long rows) { return rows > 4096 ? (rows + 127) / 128 : 32; }
+static inline long strips_of(long rows) { return (rows + strip_of(rows) - 1) / strip_of(rows); }
+void cuda_add_parts(struct dev *, float *sum, const float *part, long strips, long cols);
+
+/* The bodies, one for each entry of struct ops. */
+void *cuda_alloc(struct dev *, size_t bytes);
+void cuda_free(struct dev *, void *);
+void cuda_put(struct dev *, void *dst, const void *host, size_t bytes);
+void cuda_get(struct dev *, void *host, const void *src, size_t bytes);
+void cuda_zero(struct dev *, void *, size_t bytes);
+const void *cuda_adopt(struct dev *, const void *host, size_t bytes);
+void cuda_disown(struct dev *, const void *);
+size_t cuda_spare(struct dev *);
+void cuda_copy(struct dev *, struct mat y, struct mat x);
+void cuda_gemm(struct dev *, struct mat c, struct mat a, int ta, struct mat b, int tb,
+	float alpha, float beta);
+void cuda_bias(struct dev *, struct mat y, struct mat b);
+void cuda_bias_back(struct dev *, struct mat db, struct mat dy);
+void cuda_gather(struct dev *, struct mat y, struct mat x, const int32_t *id);
+void cuda_scatter(struct dev *, struct mat y, struct mat x, const int32_t *id);
+void cuda_scatter_add(struct dev *, struct mat y, struct mat x, const int32_t *id);
+void cuda_norm(struct dev *, struct mat y, float *stat, struct mat x, struct mat gain,
+	struct mat bias, float eps, int rms);
+void cuda_norm_back(struct dev *, struct mat dx, struct mat dgain, struct mat dbias,
+	struct mat dy, struct mat x, struct mat gain, const float *stat, int rms);
+void cuda_rope(struct dev *, struct mat x, int n, long stride, int rotary,
+	const int32_t *position, const float *table, int sign);
+void cuda_attn(struct dev *, struct mat o, float *lse, struct mat q, struct mat k, struct mat v,
+	struct spans, struct heads);
+void cuda_attn_back(struct dev *, struct mat dq, struct mat dk, struct mat dv, struct mat dout,
+	struct mat o, const float *lse, struct mat q, struct mat k, struct mat v, struct spans,
+	struct heads);
+void cuda_act(struct dev *, struct mat y, struct mat x, enum act);
+void cuda_act_back(struct dev *, struct mat dx, struct mat dy, struct mat x, enum act);
+void cuda_xent(struct dev *, float *loss, struct mat dlogits, struct mat logits,
+	const int32_t *target, const float *weight);
+void cuda_sumsq(struct dev *, float *sum, const float *x, long n);
+void cuda_adamw(struct dev *, float *p, const float *g, float *m, float *v, long n, struct adamw,
+	const float *sum);
+
+#endif

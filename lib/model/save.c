@@ -1,0 +1,204 @@
+/* save.c - a model under theta, as a Hugging Face folder: W, or W + scale b a. */
+#include <dirent.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "../format/folder.h"
+#include "../format/zio.h"
+#include "model_in.h"
+
+enum { CHUNK = 1 << 20 };              /* values converted at a time */
+
+struct item { struct wanted w; struct mat at; enum gguf_type type; };
+
+struct saving {
+	struct model *m;
+	const struct adapter *a;
+	struct item *item; int n;
+	long largest;                  /* values of a tensor */
+};
+
+static void add(void *ctx, const struct wanted *w, struct mat *at)
+{
+	struct saving *s = ctx;
+	long n = w->rows * w->cols;
+
+	if (!at->p)
+		return;
+	s->item = xrealloc(s->item, (s->n + 1) * sizeof *s->item);
+	s->item[s->n++] = (struct item){*w, *at, s->a->net ? GGUF_F32 : weights_type(s->m->weights, w)};
+	if (n > s->largest)
+		s->largest = n;
+}
+
+/* The tensor's F32 values under theta, in `room` if need be. */
+static struct mat under(const struct saving *s, const struct item *it, float *room)
+{
+	struct dev *d = s->m->dev;
+	struct mat w = mat_of(room, F32, it->w.rows, it->w.cols);
+	const struct lora_site *site;
+
+	if (s->a->net)
+		return adapter_master(s->a, it->at);
+	weights_read(s->m->weights, d, &s->m->config, &it->w, w);
+	if (!it->w.part)
+		return w;
+	site = &s->a->site[it->w.layer][it->w.part->site];
+	for (int i = 0; i < site->n; i++) {
+		const struct lora *l = &site->pair[i];
+
+		if (l->part == it->w.part)
+			d->op->gemm(d, w, adapter_master(s->a, l->db), 0, adapter_master(s->a, l->da), 0, s->a->scale, 1);
+	}
+	return w;
+}
+
+static void write_tensor(const struct saving *s, const struct item *it, struct zout *out, float *room)
+{
+	struct mat w = under(s, it, room);
+	long n = w.rows * w.cols, size = (long)gguf_block_bytes(it->type);
+	float *x = xalloc(CHUNK * sizeof *x);
+	void *y = xalloc(CHUNK * size);
+
+	for (long at = 0; at < n; at += CHUNK) {
+		long k = n - at < CHUNK ? n - at : CHUNK;
+
+		s->m->dev->op->get(s->m->dev, x, (float *)w.p + at, k * sizeof *x);
+		for (long i = 0; i < k; i++)
+			if (!isfinite(x[i]) || (it->type == GGUF_F16 && fabsf(x[i]) >= 65520))
+				die("%s: the value %g does not fit %s", it->w.hf, x[i], gguf_type_name(it->type));
+		gguf_encode(it->type, x, k, y);
+		zout_write(out, y, k * size);
+	}
+	free(x);
+	free(y);
+}
+
+static void write_tensors(struct saving *s, const char *path, const char *template, const json_t *settings)
+{
+	struct dev *d = s->m->dev;
+	struct st_meta meta[4] = {{"format", "pt"}, {"seal.version", SEAL_VERSION}};
+	struct st_tensor *t = xzalloc(s->n, sizeof *t);
+	float *room = s->a->net ? NULL : d->op->alloc(d, s->largest * sizeof *room);
+	struct zout *out = zout_open(path, ZOUT_PLAIN);
+	struct buf text = {0}, head = {0};
+
+	json_put(&text, settings);
+	meta[2] = (struct st_meta){"seal.settings", text.p};
+	meta[3] = (struct st_meta){"seal.template", (char *)template};
+	for (int i = 0; i < s->n; i++) {
+		struct item *it = &s->item[i];
+		int vector = it->w.rows == 1;
+
+		t[i] = (struct st_tensor){.name = it->w.hf, .rank = vector ? 1 : 2, .shape = {it->w.rows, it->w.cols},
+		                          .type = it->type == GGUF_F32 ? ST_F32 : it->type == GGUF_F16 ? ST_F16 : ST_BF16,
+		                          .bytes = it->w.rows * it->w.cols * gguf_block_bytes(it->type)};
+		if (vector)
+			t[i].shape[0] = it->w.cols;
+	}
+	st_head(&head, t, s->n, meta, template ? 4 : 3);
+	zout_write(out, head.p, head.n);
+	for (int i = 0; i < s->n; i++)
+		write_tensor(s, &s->item[i], out, room);
+	zout_close(out);
+	d->op->free(d, room);
+	free(t);
+	buf_free(&text);
+	buf_free(&head);
+}
+
+static int ends(const char *name, const char *with)
+{
+	size_t n = strlen(name), m = strlen(with);
+
+	return n >= m && !strcmp(name + n - m, with);
+}
+
+/* Configuration, tokenizer, templates, licence: not weights, whatever their format. */
+static int goes_along(const char *name)
+{
+	static const char *const kinds[] = {".json", ".model", ".tiktoken", ".txt", ".jinja", ".py", NULL};
+
+	if (*name == '.' || ends(name, ".index.json") || !strcmp(name, "adapter_config.json"))
+		return 0;
+	for (const char *const *k = kinds; *k; k++)
+		if (ends(name, *k))
+			return 1;
+	return !strncmp(name, "LICENSE", 7);
+}
+
+static void copy_file(const char *from, const char *to)
+{
+	size_t bytes;
+	const void *p = zio_map(from, &bytes);
+
+	zio_save(to, p, bytes);
+	zio_unmap(p, bytes);
+}
+
+/* config.json says in which type the weights are. */
+static void save_config(const char *from, const char *to)
+{
+	json_t *j = json_read_file(from);
+	char *text;
+
+	json_object_set_new(j, json_object_get(j, "dtype") ? "dtype" : "torch_dtype", json_string("float32"));
+	text = json_dumps(j, JSON_INDENT(2));
+	zio_save(to, text, strlen(text));
+	free(text);
+	json_decref(j);
+}
+
+static void copy_files(const char *from, const char *to, int as_f32)
+{
+	DIR *d = opendir(from);
+	struct dirent *e;
+	struct stat st;
+
+	if (!d)
+		die("open %s:", from);
+	while ((e = readdir(d))) {
+		char *a = xprintf("%s/%s", from, e->d_name), *b = xprintf("%s/%s", to, e->d_name);
+
+		if (goes_along(e->d_name) && !stat(a, &st) && S_ISREG(st.st_mode) && st.st_size) {
+			if (as_f32 && !strcmp(e->d_name, "config.json"))
+				save_config(a, b);
+			else
+				copy_file(a, b);
+		}
+		free(a);
+		free(b);
+	}
+	closedir(d);
+}
+
+void model_save(struct model *m, const struct adapter *a, const char *dir, const char *template,
+                const json_t *settings)
+{
+	char *begun = folder_begin(dir), *path = xprintf("%s/model.safetensors", begun);
+	struct saving s = {.m = m, .a = a};
+
+	net_each(a->net ? a->grad : &m->net, &m->config, F32, add, &s);
+	write_tensors(&s, path, template, settings);
+	copy_files(weights_path(m->weights), begun, a->net != NULL);
+	folder_commit(begun, dir);
+	free(s.item);
+	free(path);
+}
+
+void model_save_check(const char *model, const char *dir, int force)
+{
+	struct stat a, b;
+
+	if (stat(model, &a))
+		die("open %s:", model);
+	if (!S_ISDIR(a.st_mode))
+		die("%s: a GGUF file lacks the config.json and tokenizer files that a Hugging Face folder needs: give that "
+		    "folder as the model", model);
+	if (!stat(dir, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino)
+		die("%s is the model itself", dir);
+	folder_refuse(dir, force, "config.json");
+}

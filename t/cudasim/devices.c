@@ -1,0 +1,141 @@
+/* devices.c - ten steps of Algorithms 1 and 2 on the simulated GPU end where the CPU's end,
+ * and --device says what there is. */
+#include "../../lib/learn/bilevel.h"
+#include "../tap.h"
+#include "../tiny.h"
+
+enum { STEPS = 10 };
+
+/* Where a run ends. */
+struct end { float *theta, *hat, *omega, *loss; long n, rows; };
+
+static float *values(const struct adapter *a)
+{
+	float *p = xalloc(a->n * sizeof *p);
+
+	a->dev->op->get(a->dev, p, a->p, a->n * sizeof *p);
+	return p;
+}
+
+static struct end run(const char *device, const char *name, int algorithm, const struct tokens *data,
+                      const struct tokens *safe)
+{
+	struct compute_opts compute = COMPUTE_DEFAULTS;
+	struct train_opts opts = TRAIN_DEFAULTS;
+	int32_t *visits = xzalloc(data->rows, sizeof *visits), *last = xzalloc(data->rows, sizeof *last);
+	long *row = xalloc(data->rows * sizeof *row);
+	struct bilevel b = {.safe = safe, .data = data, .opts = &opts, .visits = visits, .last = last, .gamma = 0.4};
+	char *lora = xprintf("%s-lora", name);
+	struct batch all = {data, row, (int)data->rows};
+	json_t *settings = json_object();
+	struct end e = {0};
+
+	compute.device = device;
+	compute.dtype = "f32";
+	compute.pass = 256;
+	compute.threads = 1;
+	opts.epochs = STEPS;
+	opts.batch = 4;
+	opts.max_steps = STEPS;
+	opts.rate = 0.01;
+	for (long i = 0; i < data->rows; i++)
+		row[i] = i;
+	b.settings = settings;
+	b.model = model_open(gold_path(name, ""), &compute);
+	b.theta = tiny_adapter(b.model, lora);
+	b.hat = algorithm == 1 ? adapter_clone(b.theta) : NULL;
+	b.omega = selector_open(data->rows, SOFTMAX, SELECTOR_SGD, 0.5);
+	bilevel_run(&b);
+	e.n = b.theta->n;
+	e.rows = data->rows;
+	e.theta = values(b.theta);
+	e.hat = b.hat ? values(b.hat) : NULL;
+	e.omega = xalloc(e.rows * sizeof *e.omega);
+	for (long i = 0; i < e.rows; i++)
+		e.omega[i] = (float)b.omega->omega[i];
+	e.loss = xalloc(e.rows * sizeof *e.loss);
+	model_loss(b.model, b.theta, &all, e.loss);
+	selector_close(b.omega);
+	if (b.hat)
+		adapter_close(b.hat);
+	adapter_close(b.theta);
+	model_close(b.model);
+	json_decref(settings);
+	free(lora);
+	free(row);
+	free(visits);
+	free(last);
+	return e;
+}
+
+static double apart(const float *a, const float *b, long n)
+{
+	double most = 0;
+
+	for (long i = 0; i < n; i++)
+		if (!(fabs(a[i] - b[i]) <= most))
+			most = fabs(a[i] - b[i]);
+	return most;
+}
+
+static void free_end(struct end *e)
+{
+	free(e->theta);
+	free(e->hat);
+	free(e->omega);
+	free(e->loss);
+}
+
+static void check(const char *name, int algorithm, const struct tokens *data, const struct tokens *safe)
+{
+	struct end cpu = run("cpu", name, algorithm, data, safe), gpu = run("cuda", name, algorithm, data, safe);
+	double theta = apart(cpu.theta, gpu.theta, cpu.n) / 0.01, loss = apart(cpu.loss, gpu.loss, cpu.rows);
+	double omega = apart(cpu.omega, gpu.omega, cpu.rows) / 0.5;
+
+	ok(theta < 0.02, "%s, Algorithm %d: theta after %d steps (%.1e of the rate apart)", name, algorithm, STEPS, theta);
+	if (cpu.hat) {
+		double hat = apart(cpu.hat, gpu.hat, cpu.n) / 0.01;
+
+		ok(hat < 0.02, "%s, Algorithm 1: theta-hat (%.1e of the rate apart)", name, hat);
+	}
+	ok(omega < 1e-4, "%s, Algorithm %d: omega (%.1e of the rate apart)", name, algorithm, omega);
+	ok(loss < 1e-4, "%s, Algorithm %d: every loss (%.1e apart)", name, algorithm, loss);
+	free_end(&cpu);
+	free_end(&gpu);
+}
+
+static void check_names(void)
+{
+	const char *why = "";
+	struct dev *d = dev_open("auto", 1, &why);
+
+	ok(d && !strncmp(d->name, "cuda", 4), "auto is the GPU where there is one");
+	dev_close(d);
+	d = dev_open("cuda:1", 1, &why);
+	ok(!d && *why, "a second one is not there: %s", why);
+	setenv("CUDASIM_DEVICES", "0", 1);
+	d = dev_open("auto", 1, &why);
+	ok(d && !strcmp(d->name, "cpu"), "auto is the CPU where there is none");
+	dev_close(d);
+	why = "";
+	d = dev_open("cuda", 1, &why);
+	ok(!d && *why, "cuda says why not: %s", why);
+}
+
+int main(void)
+{
+	static const char *const names[] = {"tiny-llama", "tiny-neox"};
+	json_t *rows = json_read_file(GOLD "bilevel-rows.json");
+	struct tokens *data = tiny_rows(json_object_get(rows, "data")), *safe = tiny_rows(json_object_get(rows, "safe"));
+
+	die_name("devices.t");
+	notice_quiet(1);
+	for (int i = 0; i < 2; i++)
+		for (int algorithm = 1; algorithm <= 2; algorithm++)
+			check(names[i], algorithm, data, safe);
+	check_names();
+	tokens_close(data);
+	tokens_close(safe);
+	json_decref(rows);
+	return tap_done();
+}

@@ -1,0 +1,431 @@
+/* faults.cu - seeded faults: each must end the program with a line that names it. */
+#include <cublas_v2.h>
+#include <cuda_bf16.h>
+#include <cuda_runtime.h>
+#include <mma.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern "C" {
+#include "../tap.h"
+}
+
+enum { N = 64 };
+
+/* Runs f in a child, which must abort and say `want` and, where given, `also`, in one line. */
+static void caught(void (*f)(), const char *name, const char *want, const char *also = "")
+{
+	char text[2048] = "";
+	int to[2], status;
+	size_t n = 0;
+	ssize_t got;
+	pid_t child;
+
+	fflush(stdout);
+	if (pipe(to) || (child = fork()) < 0)
+		exit(1);
+	if (!child) {
+		dup2(to[1], 2);
+		f();
+		cudaDeviceSynchronize();
+		_exit(0);
+	}
+	close(to[1]);
+	while ((got = read(to[0], text + n, sizeof text - 1 - n)) > 0)
+		n += (size_t)got;
+	close(to[0]);
+	waitpid(child, &status, 0);
+	if (!ok(WIFSIGNALED(status) && strstr(text, want) && strstr(text, also) && n &&
+	        strchr(text, '\n') == text + n - 1, "%s", name))
+		printf("# status %x, said: %s\n# want: %s, %s\n", status, text, want, also);
+}
+
+/* n bytes that hold zeros, and n that hold nothing yet */
+static float *zeros(size_t n)
+{
+	float *p;
+
+	cudaMalloc(&p, n);
+	cudaMemset(p, 0, n);
+	return p;
+}
+
+static float *blank(size_t n)
+{
+	float *p;
+
+	cudaMalloc(&p, n);
+	return p;
+}
+
+/* y[i] = x[i + shift], n threads */
+static __global__ void shift_kernel(float *y, const float *x, int shift)
+{
+	int i = threadIdx.x;
+
+	y[i] = x[i + shift];
+}
+static __global__ void half_kernel(__nv_bfloat16 *y) { y[threadIdx.x] = __float2bfloat16(1); }
+
+static void good() { LAUNCH(shift_kernel, 1, N, 0, 0, blank(4 * N), zeros(4 * N), 0); }
+static void index_past() { LAUNCH(shift_kernel, 1, N, 0, 0, blank(4 * N), zeros(4 * N), 1); }
+static void index_before() { LAUNCH(shift_kernel, 1, N, 0, 0, blank(4 * N), zeros(4 * N), -1); }
+static void write_past() { LAUNCH(shift_kernel, 1, N, 0, 0, blank(4 * N - 4), zeros(4 * N), 0); }
+static void write_half() { LAUNCH(half_kernel, 1, N, 0, 0, (__nv_bfloat16 *)blank(2 * N - 1)); }
+static void unwritten() { LAUNCH(shift_kernel, 1, N, 0, 0, blank(4 * N), blank(4 * N), 0); }
+static void null_pointer() { LAUNCH(shift_kernel, 1, N, 0, 0, blank(4 * N), (float *)NULL, 0); }
+
+static void host_pointer()
+{
+	static float x[N];
+	float *heap = new float[N]();
+
+	if (getenv("CUDASIM_HEAP"))
+		LAUNCH(shift_kernel, 1, N, 0, 0, blank(4 * N), heap, 0);
+	else
+		LAUNCH(shift_kernel, 1, N, 0, 0, blank(4 * N), x, 0);
+}
+
+static void freed()
+{
+	float *x = zeros(4 * N);
+
+	cudaFree(x);
+	LAUNCH(shift_kernel, 1, N, 0, 0, blank(4 * N), x, 0);
+}
+
+static void freed_twice()
+{
+	float *x = zeros(4 * N);
+
+	cudaFree(x);
+	cudaFree(x);
+}
+
+static void freed_inside() { cudaFree(zeros(4 * N) + 1); }
+
+static __global__ void wide_kernel(float4 *y, const float *x) { y[threadIdx.x] = *(const float4 *)(x + threadIdx.x); }
+static void misaligned() { LAUNCH(wide_kernel, 1, 2, 0, 0, (float4 *)blank(32), zeros(64)); }
+
+/* Reverses 64 values; without the barrier when told so. */
+static __global__ void reverse_kernel(float *x, int with_barrier)
+{
+	SHARED(float, s, N);
+	int i = threadIdx.x;
+
+	s[i] = 0;
+	__syncthreads();
+	s[i] = x[i];
+	if (with_barrier)
+		__syncthreads();
+	x[i] = s[N - 1 - i];
+}
+
+static void barrier_there() { LAUNCH(reverse_kernel, 1, N, 0, 0, zeros(4 * N), 1); }
+static void barrier_gone() { LAUNCH(reverse_kernel, 1, N, 0, 0, zeros(4 * N), 0); }
+
+/* The barrier before the array is used again. */
+static __global__ void again_kernel(float *x, int with_barrier)
+{
+	SHARED(float, s, N);
+	int i = threadIdx.x;
+	float y = 0;
+
+	for (int k = 0; k < 2; k++) {
+		s[i] = x[i] + y;
+		__syncthreads();
+		y += s[(i + 33) % N];
+		if (with_barrier)
+			__syncthreads();
+	}
+	x[i] = y;
+}
+
+static void reuse_guarded() { LAUNCH(again_kernel, 1, N, 0, 0, zeros(4 * N), 1); }
+static void reuse_unguarded() { LAUNCH(again_kernel, 1, N, 0, 0, zeros(4 * N), 0); }
+
+/* Within a warp: __syncwarp is enough, a shuffle is not. */
+static __global__ void warp_kernel(float *x, int how)
+{
+	SHARED(float, s, 32);
+	int i = threadIdx.x;
+
+	s[i] = 0;
+	__syncwarp();
+	s[i] = x[i];
+	if (how == 0)
+		__syncwarp();
+	else
+		x[i] = __shfl_xor_sync(0xffffffffu, x[i], 1);
+	x[i] += s[31 - i];
+}
+
+static void warp_guarded() { LAUNCH(warp_kernel, 1, 32, 0, 0, zeros(128), 0); }
+static void warp_unguarded() { LAUNCH(warp_kernel, 1, 32, 0, 0, zeros(128), 1); }
+
+static __global__ void global_kernel(float *x) { x[threadIdx.x] = x[(threadIdx.x + 1) % blockDim.x]; }
+static void global_race() { LAUNCH(global_kernel, 1, N, 0, 0, zeros(4 * N)); }
+static __global__ void blocks_kernel(float *x, float *y) { x[blockIdx.x] = 1; if (blockIdx.x) y[0] = x[blockIdx.x - 1]; }
+static void blocks_race() { LAUNCH(blocks_kernel, 2, 1, 0, 0, zeros(8), zeros(4)); }
+static __global__ void sum_kernel(float *x, int atomically)
+{
+	if (atomically)
+		atomicAdd(x, 1.0f);
+	else
+		*x += 1;
+}
+static void sum_atomic() { LAUNCH(sum_kernel, 3, N, 0, 0, zeros(4), 1); }
+static void sum_plain() { LAUNCH(sum_kernel, 3, 1, 0, 0, zeros(4), 0); }
+
+static __global__ void early_kernel(float *x, int n)
+{
+	if ((int)threadIdx.x >= n)
+		return;
+	__syncthreads();
+	x[threadIdx.x] = 1;
+}
+static void left_early() { LAUNCH(early_kernel, 1, N, 0, 0, blank(4 * N), 40); }
+
+static __global__ void two_kernel(float *x)
+{
+	if (threadIdx.x < 32) {
+		__syncthreads();
+		x[threadIdx.x] = 1;
+	} else {
+		__syncthreads();
+	}
+}
+static void two_barriers() { LAUNCH(two_kernel, 1, N, 0, 0, blank(4 * N)); }
+
+static __global__ void half_warp_kernel(int *x)
+{
+	if (threadIdx.x < 16)
+		x[threadIdx.x] = __shfl_xor_sync(0xffffffffu, (int)threadIdx.x, 1);
+}
+static void diverged() { LAUNCH(half_warp_kernel, 1, 32, 0, 0, (int *)blank(128)); }
+static __global__ void absent_kernel(int *x) { x[threadIdx.x] = __shfl_sync(0xffffu, (int)threadIdx.x, 20); }
+static void absent_lane() { LAUNCH(absent_kernel, 1, 16, 0, 0, (int *)blank(64)); }
+static __global__ void mixed_kernel(int *x)
+{
+	if (threadIdx.x % 2)
+		x[threadIdx.x] = __shfl_xor_sync(0xffffffffu, 1, 1);
+	else
+		__syncwarp();
+}
+static void mixed() { LAUNCH(mixed_kernel, 1, 32, 0, 0, (int *)blank(128)); }
+
+static __global__ void dynamic_kernel(float *x, int n)
+{
+	SHARED_DYNAMIC(float, s);
+
+	s[threadIdx.x] = 0;
+	if (n)
+		s[n] = 1;
+	x[0] = 0;
+}
+static void no_attribute() { LAUNCH(dynamic_kernel, 1, 1, 50000, 0, blank(4), 0); }
+static void shared_past() { LAUNCH(dynamic_kernel, 1, 1, 256, 0, blank(4), 64); }
+static void too_many() { LAUNCH(dynamic_kernel, 1, 1025, 8192, 0, blank(4), 0); }
+static void no_blocks() { LAUNCH(dynamic_kernel, 0, 32, 8192, 0, blank(4), 0); }
+static __global__ void array_kernel(float *x, int i)
+{
+	SHARED(float, s, 8);
+
+	s[i] = 1;
+	*x = s[i];
+}
+static void array_past() { LAUNCH(array_kernel, 1, 1, 0, 0, blank(4), 8); }
+static __global__ void unset_kernel(float *x) { SHARED(float, s, 8); *x = s[threadIdx.x]; }
+static void shared_unwritten() { LAUNCH(unset_kernel, 1, 1, 0, 0, blank(4)); }
+
+static void staging()
+{
+	char *host;
+	float *x = blank(64);
+
+	cudaMallocHost(&host, 64);
+	memset(host, 1, 64);
+	cudaMemcpyAsync(x, host, 64, cudaMemcpyHostToDevice, 0);
+	host[5] = 2;
+	cudaDeviceSynchronize();
+}
+
+static void copy_past() { char x[68]; cudaMemcpy(x, zeros(64), 68, cudaMemcpyDeviceToHost); }
+static void copy_blank() { char x[64]; cudaMemcpy(x, blank(64), 64, cudaMemcpyDeviceToHost); }
+static void copy_wrong_way() { char x[64]; cudaMemcpy(zeros(64), x, 64, cudaMemcpyDeviceToHost); }
+
+/* The default stream does not wait for one that was made not to block. */
+static void not_waited()
+{
+	cudaStream_t s;
+	float *y = blank(4 * N), x[N];
+
+	cudaStreamCreateWithFlags(&s, cudaStreamNonBlocking);
+	LAUNCH(shift_kernel, 1, N, 0, s, y, zeros(4 * N), 0);
+	cudaMemcpy(x, y, 4 * N, cudaMemcpyDeviceToHost);
+}
+
+static void host_reads()
+{
+	volatile float *x = zeros(64);
+
+	cudaDeviceSynchronize();
+	if (x[3] == 1)
+		exit(0);
+}
+
+/* In code that is not instrumented. */
+static void host_copies()
+{
+	char text[64];
+
+	snprintf(text, sizeof text, "%.8s", (const char *)zeros(64));
+}
+
+static void product(int m, int n, int k, int lda, int ldb, int ldc, float *a, float *b, float *c)
+{
+	float one = 1, zero = 0;
+	cublasHandle_t h;
+
+	cublasCreate(&h);
+	if (cublasGemmEx(h, CUBLAS_OP_N, CUBLAS_OP_N, m, n, k, &one, a, CUDA_R_32F, lda, b, CUDA_R_32F, ldb, &zero,
+	                 c, CUDA_R_32F, ldc, CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT))
+		fprintf(stderr, "refused\n"), abort();
+}
+static void product_good() { product(4, 5, 6, 4, 6, 4, zeros(96), zeros(120), blank(80)); }
+static void product_wide_a() { product(4, 5, 6, 8, 6, 4, zeros(96), zeros(120), blank(80)); }
+static void product_narrow_b() { product(4, 5, 6, 4, 5, 4, zeros(96), zeros(120), blank(80)); }
+static void product_wide_c() { product(4, 5, 6, 4, 6, 6, zeros(96), zeros(120), blank(80)); }
+static void product_blank() { product(4, 5, 6, 4, 6, 4, zeros(96), blank(120), blank(80)); }
+static void product_host() { static float b[30]; product(4, 5, 6, 4, 6, 4, zeros(96), b, blank(80)); }
+
+using namespace nvcuda;
+
+static __global__ void wmma_kernel(float *x, int ld, int with_barrier)
+{
+	SHARED(float, s, 16 * 24);
+	wmma::fragment<wmma::accumulator, 16, 16, 16, float> c;
+	int i = threadIdx.x;
+
+	for (int k = i; k < 16 * 24; k += 32)
+		s[k] = 0;
+	__syncwarp();
+	wmma::fill_fragment(c, 1.0f);
+	wmma::store_matrix_sync(s, c, ld, wmma::mem_row_major);
+	if (with_barrier)
+		__syncwarp();
+	x[i] = s[i];
+}
+static void wmma_good() { LAUNCH(wmma_kernel, 1, 32, 0, 0, blank(128), 20, 1); }
+static void wmma_stride() { LAUNCH(wmma_kernel, 1, 32, 0, 0, blank(128), 17, 1); }
+static void wmma_barrier() { LAUNCH(wmma_kernel, 1, 32, 0, 0, blank(128), 20, 0); }
+
+static int deep(int n)
+{
+	volatile char room[4000];
+
+	room[n] = (char)n;
+	return n < 100 ? deep(n + 1) + room[n] : 0;
+}
+static __global__ void deep_kernel(float *x, int n) { *x = (float)deep(n); }
+static void stack_full() { LAUNCH(deep_kernel, 1, 1, 0, 0, blank(4), 0); }
+
+/* Runs f in a child, which must end well. */
+static void passes(void (*f)(), const char *name)
+{
+	int status;
+	pid_t child;
+
+	fflush(stdout);
+	child = fork();
+	if (!child) {
+		f();
+		cudaDeviceSynchronize();
+		_exit(0);
+	}
+	waitpid(child, &status, 0);
+	ok(status == 0, "no fault: %s", name);
+}
+
+static void memory_faults()
+{
+	caught(index_past, "an index shifted by one", "shift_kernel (launched at faults.cu:",
+	       "thread 63: read of 4 bytes: out of bounds at 0 bytes past the end of 256 bytes");
+	caught(index_before, "an index shifted back", "thread 0: read of 4 bytes: out of bounds at 4 bytes before");
+	caught(write_past, "a write past the end", "thread 63: write of 4 bytes: out of bounds");
+	caught(write_half, "half a value past the end", "thread 63: write of 2 bytes: out of bounds");
+	caught(unwritten, "a read of unwritten memory", "never written at byte 0 of 256");
+	caught(null_pointer, "a null pointer", "a null pointer");
+	caught(host_pointer, "a host variable", "shift_kernel", "a host pointer");
+	setenv("CUDASIM_HEAP", "1", 1);
+	caught(host_pointer, "the host's heap", "shift_kernel", "a host pointer");
+	caught(freed, "a use after free", "use after free", "of freed device memory");
+	caught(freed_twice, "a double free", "cudaFree: not an allocation");
+	caught(freed_inside, "a free of no allocation", "cudaFree: not an allocation");
+	caught(misaligned, "sixteen bytes at once from an odd place", "misaligned access at byte 4 of 64");
+	caught(shared_past, "past the shared memory", "out of bounds");
+	caught(array_past, "past a SHARED array", "array index 8 is out of bounds");
+	caught(shared_unwritten, "shared memory that nobody wrote", "never written");
+	caught(stack_full, "a thread's stack overflows", "deep_kernel", "stack is full");
+}
+
+static void order_faults()
+{
+	passes(barrier_there, "with its barrier");
+	caught(barrier_gone, "a barrier removed", "reverse_kernel", "missing barrier");
+	passes(reuse_guarded, "an array used again after a barrier");
+	caught(reuse_unguarded, "an array used again without", "missing barrier");
+	passes(warp_guarded, "a warp's barrier");
+	caught(warp_unguarded, "a shuffle is no barrier", "missing barrier: reads");
+	caught(global_race, "a race in device memory", "missing barrier");
+	caught(blocks_race, "a race between blocks", "another block");
+	passes(sum_atomic, "atomic sums");
+	caught(sum_plain, "sums that are not atomic", "another block");
+	passes(wmma_good, "WMMA through shared memory");
+	caught(wmma_barrier, "WMMA's result without a barrier", "faults.cu", "missing barrier");
+	caught(wmma_stride, "a stride that WMMA does not allow", "a stride of 68");
+}
+
+static void wait_faults()
+{
+	caught(left_early, "threads that leave before a barrier", "diverged", "thread 40 has left the kernel");
+	caught(two_barriers, "threads at two barriers", "diverged: thread 0 waits at __syncthreads");
+	caught(diverged, "a shuffle in a diverged warp", "diverged", "waits at __shfl_xor_sync");
+	caught(absent_lane, "a shuffle from a lane that takes no part", "reads lane 20, which takes no part");
+	caught(mixed, "a warp at two different meetings", "diverged", "__syncwarp");
+	caught(no_attribute, "a missing cudaFuncSetAttribute", "50000 bytes of shared memory without");
+	caught(too_many, "too many threads", "a block of 1025 threads");
+	caught(no_blocks, "no blocks", "an empty grid");
+}
+
+static void host_faults()
+{
+	caught(staging, "a staging buffer used again too early", "changed a buffer of 64 bytes before its copy");
+	caught(copy_past, "a copy of too many bytes", "cudaMemcpyAsync: 68 bytes: out of bounds");
+	caught(copy_blank, "a copy of what nobody wrote", "never written");
+	caught(copy_wrong_way, "a copy the wrong way", "which these pointers are not");
+	caught(not_waited, "a result not waited for", "never written");
+	caught(host_reads, "host code that reads device memory", "host code touches byte 12 of 64");
+	caught(host_copies, "the host's library that does", "host code touches byte 0 of 64");
+	passes(product_good, "a product");
+	caught(product_wide_a, "a leading dimension too large", "cuBLAS: a: 16 bytes: out of bounds");
+	caught(product_narrow_b, "a leading dimension too small", "refused");
+	caught(product_wide_c, "the result's too large", "cuBLAS: c: 16 bytes: out of bounds");
+	caught(product_blank, "a factor that nobody wrote", "cuBLAS: b: 24 bytes: never written");
+	caught(product_host, "a factor on the host", "cuBLAS: b: 24 bytes: not device memory");
+}
+
+int main()
+{
+	static const char *const orders[] = {"forward", "backward", "shuffled"};
+
+	passes(good, "a good kernel");
+	memory_faults();
+	for (int i = 0; i < 3; i++) {
+		setenv("CUDASIM_ORDER", orders[i], 1);
+		order_faults();
+	}
+	wait_faults();
+	host_faults();
+	return tap_done();
+}

@@ -1,0 +1,180 @@
+/* lora_gguf.c - adapters as GGUF files: names and shapes, and that their pairs, added to
+ * the matrices of a GGUF model as it is stored, give the adapter's losses. */
+#include <unistd.h>
+
+#include "../lib/format/gguf.h"
+#include "../lib/model/model_in.h"
+#include "tap.h"
+#include "tiny.h"
+
+enum { ROWS = 6 };
+static const long order[ROWS] = {0, 1, 2, 3, 4, 5};
+
+static const struct gguf_tensor *half(const struct gguf *g, const char *base, const char *then)
+{
+	char *name = xprintf("%s.%s", base, then);
+	const struct gguf_tensor *t = gguf_tensor(g, name);
+
+	free(name);
+	return t;
+}
+
+/* w += scale b a, in the bytes of the file; 0 when shapes do not fit. */
+static int add_pair(const struct gguf_tensor *w, const struct gguf_tensor *a, const struct gguf_tensor *b, double scale)
+{
+	long in = w->shape[0], out = w->shape[1], rank = a->shape[1];
+	const float *pa = a->data, *pb = b->data;
+	float *x = xalloc(in * sizeof *x);
+
+	if (a->rank != 2 || b->rank != 2 || a->shape[0] != in || b->shape[1] != out || b->shape[0] != rank ||
+	    a->type != GGUF_F32 || b->type != GGUF_F32)
+		return 0;
+	for (long i = 0; i < out; i++) {
+		char *row = (char *)w->data + i * in * gguf_block_bytes(w->type);
+
+		gguf_decode(w->type, row, in, x);
+		for (long j = 0; j < in; j++)
+			for (long k = 0; k < rank; k++)
+				x[j] += scale * pb[i * rank + k] * pa[k * in + j];
+		gguf_encode(w->type, x, in, row);
+	}
+	free(x);
+	return 1;
+}
+
+/* The model's file with all pairs added, at path; how many tensors of the adapter it took. */
+static long merge(const char *model, const struct gguf *lora, double scale, const char *path)
+{
+	size_t bytes;
+	const void *map = zio_map(model, &bytes);
+	char *copy = xalloc(bytes);
+	struct fault why;
+	struct gguf g;
+	long taken = 0;
+
+	memcpy(copy, map, bytes);
+	if (gguf_parse(&g, copy, bytes, &why))
+		die("%s: %s", model, why.text);
+	for (long i = 0; i < g.tensors; i++) {
+		const struct gguf_tensor *a = half(lora, g.tensor[i].name, "lora_a"), *b = half(lora, g.tensor[i].name, "lora_b");
+
+		if (a && b && add_pair(&g.tensor[i], a, b, scale))
+			taken += 2;
+	}
+	zio_save(path, copy, bytes);
+	gguf_close(&g);
+	zio_unmap(map, bytes);
+	free(copy);
+	return taken;
+}
+
+static void check_meta(const struct gguf *g, const char *name, const char *arch, double alpha)
+{
+	static const char *const key[] = {"general.type", "general.architecture", "adapter.type"};
+	const char *want[] = {"adapter", arch, "lora"};
+
+	for (int i = 0; i < 3; i++) {
+		char *said = gguf_text(g, key[i]), what[96];
+
+		snprintf(what, sizeof what, "%s: %s", name, key[i]);
+		same(said ? said : "missing", want[i], what);
+		free(said);
+	}
+	ok(gguf_find(g, "adapter.lora.alpha") && gguf_real(g, "adapter.lora.alpha", 0) == alpha, "%s: alpha", name);
+}
+
+static void check(const char *name, const char *arch, double tol, const struct tokens *rows)
+{
+	char path[] = "/tmp/seal-lora-gguf-XXXXXX", *model = xprintf("%s.gguf", gold_path(name, ""));
+	struct compute_opts o = {.device = "cpu", .dtype = "f32", .threads = 1, .pass = 2048};
+	struct batch batch = {rows, order, ROWS};
+	struct model *m = tiny_open(name, "f32", 2048, 1), *merged;
+	char *lora = xprintf("%s-lora", name);
+	struct adapter *a = tiny_adapter(m, lora);
+	struct buf b = {0}, again = {0};
+	float want[ROWS], got[ROWS], bare[ROWS];
+	double most = 0, moved = 0;
+	struct fault why;
+	struct gguf g;
+	int fd = mkstemp(path);
+
+	close(fd);
+	adapter_write_gguf(a, &b);
+	adapter_write_gguf(a, &again);
+	ok(b.n == again.n && !memcmp(b.p, again.p, b.n), "%s: the same bytes twice", name);
+	ok(!gguf_parse(&g, b.p, b.n, &why), "%s: read back", name);
+	check_meta(&g, name, arch, a->alpha);
+	ok(g.tensors > 0 && merge(model, &g, a->alpha / a->rank, path) == g.tensors,
+	   "%s: every one of %ld tensors fits one of the model", name, g.tensors);
+	merged = model_open(path, &o);
+	model_loss(m, NULL, &batch, bare);
+	model_loss(m, a, &batch, want);
+	model_loss(merged, NULL, &batch, got);
+	for (int i = 0; i < ROWS; i++) {
+		most = fmax(most, fabs(got[i] - want[i]));
+		moved = fmax(moved, fabs(bare[i] - want[i]));
+	}
+	ok(most < tol && moved > 20 * tol, "%s: added to a GGUF model, the adapter's losses (off by %.1e of %.1e)", name,
+	   most, moved);
+	model_close(merged);
+	unlink(path);
+	gguf_close(&g);
+	adapter_close(a);
+	model_close(m);
+	buf_free(&b);
+	buf_free(&again);
+	free(lora);
+	free(model);
+}
+
+/* Values on both sides of every rounding, and those that do not fit. */
+static void check_halves(void)
+{
+	int bad = 0;
+
+	for (int type = 0; type < 2; type++)
+		for (uint32_t h = 0; h < 0x10000; h++) {
+			enum gguf_type t = type ? GGUF_BF16 : GGUF_F16;
+			uint16_t in = (uint16_t)h, out[3];
+			float x[3], next;
+
+			gguf_decode(t, &in, 1, x);
+			if (isnan(x[0]) || (h & 0x7fff) >= (type ? 0x7f7f : 0x7bff))
+				continue;
+			in++;
+			gguf_decode(t, &in, 1, &next);
+			x[1] = (float)(x[0] + ((double)next - x[0]) * 0.499);
+			x[2] = (float)(x[0] + ((double)next - x[0]) / 2);       /* a tie: to the even one */
+			if (x[1] == x[2] || fabsf(x[0]) < 1e-37f)
+				continue;
+			gguf_encode(t, x, 3, out);
+			bad += out[0] != h || out[1] != h || out[2] != h + (h & 1);
+		}
+	ok(!bad, "F16 and BF16 round to nearest, ties to even (%d do not)", bad);
+	for (int i = 0; i < 3; i++) {
+		static const float x[] = {65519, 65520, -1e30f};
+		static const uint16_t want[] = {0x7bff, 0x7c00, 0xfc00};
+		uint16_t h;
+
+		gguf_encode(GGUF_F16, x + i, 1, &h);
+		ok(h == want[i], "%g as F16 is %04x", x[i], want[i]);
+	}
+}
+
+int main(void)
+{
+	json_t *json = json_read_file(GOLD "rows.json");
+	struct tokens *rows = tiny_rows(json);
+
+	die_name("lora_gguf.t");
+	check_halves();
+	check("tiny-llama", "llama", 1e-5, rows);
+	check("tiny-neox", "gptneox", 1e-5, rows);
+	check("tiny-llama3", "llama", 3e-3, rows);      /* files of F16 */
+	check("tiny-mistral", "llama", 3e-3, rows);
+	check("tiny-qwen2", "qwen2", 3e-3, rows);
+	check("tiny-phi3", "phi3", 3e-3, rows);
+	tokens_close(rows);
+	json_decref(json);
+	return tap_done();
+}
