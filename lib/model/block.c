@@ -106,7 +106,12 @@ void block_forward(struct dev *d, const struct config *c, const struct layer *l,
 	linear(d, s->qkv, s->n1, &l->at[QKV], th, QKV, s->t[QKV], 0);
 	rotate(d, c, p, v, 1);
 	if (cache) {
-		op->scatter(d, cache->kv, columns(s->qkv, c->k_at, c->qkv - c->k_at), cache->at);
+		struct mat kv = columns(s->qkv, c->k_at, c->qkv - c->k_at);
+
+		if (cache->from)
+			op->gather(d, cache->kv, kv, cache->from);
+		else
+			op->scatter(d, cache->kv, kv, cache->at);
 		v.k = columns(cache->kv, 0, v.k.cols);
 		v.v = columns(cache->kv, c->v_at - c->k_at, v.v.cols);
 	}

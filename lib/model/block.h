@@ -27,8 +27,8 @@ struct kept {
 struct scratch { struct mat g, dh, du, dn, dn2, dout, dqkv, dt; };
 
 /* Keys and values of former tokens: this pass's are scattered to the rows `at`
- * of kv, and attention reads kv. */
-struct cache_layer { struct mat kv; const int32_t *at; };
+ * of kv, or row i of kv is this pass's from[i] where from is set; attention reads kv. */
+struct cache_layer { struct mat kv; const int32_t *at, *from; };
 
 /* y = block(x); F32 [tokens x dim], may be the same memory.  cache may be NULL. */
 void block_forward(struct dev *, const struct config *, const struct layer *, struct theta,

@@ -39,6 +39,7 @@ struct model {
 	size_t room;                   /* bytes that a pass may take, if one block's activations fit */
 	struct work *work;             /* of the last pass, reused */
 	struct packed *packed;         /* likewise */
+	struct shared *shared;         /* likewise */
 	size_t limit, mapped, owned;   /* bytes: a run's; of the weights */
 };
 
@@ -58,6 +59,14 @@ void work_close(struct work *);
 size_t cache_bytes(const struct model *, long n, long positions);
 
 void packed_close(struct packed *);    /* NULL is fine */
+
+/* How many first tokens the rows from..from+n-1 have in common and train nothing. */
+long shared_tokens(const struct model *, const struct batch *, int from, int n);
+/* Attention's keys when these are computed once: key i is that of token from[i], row r's
+ * start at k[r].  Sets spans->k. */
+struct cache_layer *shared_place(struct model *, const int32_t *from, long keys, const int32_t *k, long rows,
+                                 struct spans *);
+void shared_close(struct model *);
 
 /* Grows the rotary table to hold this many positions. */
 void model_positions(struct model *, long n);

@@ -3,7 +3,8 @@
  *
  * A pass is filled up to a multiple of 64 tokens with one more row of padding
  * that nothing trains, so that products have few sizes; rows see only
- * themselves, so that it changes nothing.  The head works on the trained tokens
+ * themselves, so that it changes nothing.  Forwards, the first tokens that all rows of
+ * a pass have in common are computed once (shared.c).  The head works on the trained tokens
  * alone, HEAD_ROWS at a time:  loss = xent(norm(x) head').
  */
 #include <assert.h>
@@ -20,9 +21,11 @@ static long round_up(long n) { return (n + ROUND - 1) / ROUND * ROUND; }
 
 struct packed {                        /* host */
 	long tokens, rows, trained, room;
+	long shared, keys;             /* first tokens that all rows have in common; keys of all rows in full */
 	int longest;
 	int32_t *id, *position;        /* [tokens]; the position's rope_entry */
-	int32_t *q, *len;              /* [rows + 1], [rows] */
+	int32_t *q, *len, *k;          /* [rows + 1], [rows], [rows] */
+	int32_t *from;                 /* [keys]: the token that each key is of */
 	int32_t *at, *target;          /* [trained]: predicted from row `at` of the activations */
 	float *weight, *loss;          /* [trained] */
 };
@@ -36,6 +39,8 @@ static struct packed *packed_open(long room)
 	p->position = xalloc(room * sizeof *p->position);
 	p->q = xzalloc(room + 1, sizeof *p->q);
 	p->len = xalloc(room * sizeof *p->len);
+	p->k = xalloc(room * sizeof *p->k);
+	p->from = xalloc((room + ROUND) * sizeof *p->from);
 	p->at = xalloc((room + ROUND) * sizeof *p->at);
 	p->target = xalloc((room + ROUND) * sizeof *p->target);
 	p->weight = xalloc((room + ROUND) * sizeof *p->weight);
@@ -51,6 +56,8 @@ void packed_close(struct packed *p)
 	free(p->position);
 	free(p->q);
 	free(p->len);
+	free(p->k);
+	free(p->from);
 	free(p->at);
 	free(p->target);
 	free(p->weight);
@@ -58,14 +65,19 @@ void packed_close(struct packed *p)
 	free(p);
 }
 
-static void add_tokens(struct packed *p, const struct rope *rope, const int32_t *token, long n)
+/* Of the first `skip` tokens, the first row's stand for this one's. */
+static void add_tokens(struct packed *p, const struct rope *rope, const int32_t *token, long n, long skip)
 {
-	for (long i = 0; i < n; i++) {
-		p->id[p->tokens + i] = token ? token[i] : 0;
-		p->position[p->tokens + i] = (int32_t)rope_entry(rope, i, n);
+	for (long i = skip; i < n; i++) {
+		p->id[p->tokens + i - skip] = token ? token[i] : 0;
+		p->position[p->tokens + i - skip] = (int32_t)rope_entry(rope, i, n);
 	}
+	for (long i = 0; i < n; i++)
+		p->from[p->keys + i] = (int32_t)(i < skip ? i : p->tokens + i - skip);
+	p->k[p->rows] = (int32_t)p->keys;
 	p->len[p->rows++] = (int32_t)n;
-	p->tokens += n;
+	p->keys += n;
+	p->tokens += n - skip;
 	p->q[p->rows] = (int32_t)p->tokens;
 	if (n > p->longest)
 		p->longest = (int)n;
@@ -86,14 +98,14 @@ static void add_row(struct packed *p, const struct model *m, const struct tokens
                     float weight)
 {
 	struct tokens_row r = tokens_row(d, row);
-	long n = r.n, trained = count_trained(d, row, all), begin = p->tokens;
+	long n = r.n, trained = count_trained(d, row, all), skip = p->rows ? p->shared : 0, begin = p->tokens - skip;
 	char id[128];
 
 	for (long i = 0; i < n; i++)
 		if (r.token[i] < 0 || r.token[i] >= m->config.vocab)
 			die("row %s: token %d is not among the model's %ld", tokens_id(d, row, id, sizeof id), r.token[i],
 			    m->config.vocab);
-	add_tokens(p, &m->config.rope, r.token, n);
+	add_tokens(p, &m->config.rope, r.token, n, skip);
 	for (long i = 1; i < n; i++)
 		if (all || r.train[i]) {
 			p->at[p->trained] = (int32_t)(begin + i - 1);
@@ -240,11 +252,12 @@ static void make_room(struct model *m, const struct adapter *a, long tokens, int
 /* Sets p->loss. */
 static void run(struct model *m, const struct adapter *a, struct packed *p, int backward)
 {
+	struct cache_layer *keys = NULL;
 	struct placed d;
 	struct mat x;
 
 	if (round_up(p->tokens) > p->tokens)
-		add_tokens(p, &m->config.rope, NULL, round_up(p->tokens) - p->tokens);
+		add_tokens(p, &m->config.rope, NULL, round_up(p->tokens) - p->tokens, 0);
 	for (long i = p->trained; i < round_up(p->trained); i++) {
 		p->at[i] = 0;
 		p->target[i] = -1;
@@ -252,7 +265,9 @@ static void run(struct model *m, const struct adapter *a, struct packed *p, int 
 	}
 	make_room(m, a, p->tokens, backward);
 	d = place(m, m->work, p);
-	x = model_blocks(m, a, m->work, &d.pack, d.id, p->tokens, NULL);
+	if (p->shared)
+		keys = shared_place(m, p->from, p->keys, p->k, p->rows, &d.pack.spans);
+	x = model_blocks(m, a, m->work, &d.pack, d.id, p->tokens, keys);
 	head(m, a, m->work, &d, x, round_up(p->trained), backward);
 	if (backward)
 		back(m, a, m->work, &d.pack, d.id);
@@ -307,7 +322,7 @@ static struct packed *empty(struct model *m, long tokens)
 		packed_close(p);
 		m->packed = p = packed_open(tokens > m->pass ? tokens : m->pass);
 	}
-	p->tokens = p->rows = p->trained = p->longest = 0;
+	p->tokens = p->rows = p->trained = p->longest = p->keys = 0;
 	return p;
 }
 
@@ -324,6 +339,7 @@ static void batch_run(struct model *m, struct adapter *a, const struct batch *b,
 
 		n = next_pass(m->pass, b, from, &tokens);
 		p = empty(m, tokens);
+		p->shared = weight || all ? 0 : shared_tokens(m, b, from, n);
 		for (int i = from; i < from + n; i++)
 			add_row(p, m, b->data, b->row[i], all, weight ? weight[i] : 0);
 		run(m, a, p, weight != NULL);

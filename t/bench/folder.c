@@ -80,7 +80,7 @@ static void save_config(const struct config *c, double theta, const char *type)
 static void write_layer(const struct model *m, long i)
 {
 	const struct family *f = m->config.family;
-	const struct layer *l = &m->layer[i];
+	const struct layer *l = &m->net.layer[i];
 	struct shard s = {0};
 	int seen[SITES] = {0};
 	char block[64];
@@ -105,10 +105,10 @@ static void decode(const char *path, const char *type)
 	r = &m->config.rope;
 	if (strcmp(m->config.family->name, "llama") || r->original)
 		die("%s: not a Llama with plain rotary positions", path);
-	add_mat(&s, xstrdup("model.embed_tokens.weight"), m->embed);
+	add_mat(&s, xstrdup("model.embed_tokens.weight"), m->net.embed);
 	if (!m->config.tied)
-		add_mat(&s, xstrdup("lm_head.weight"), m->head);
-	add_mat(&s, xstrdup("model.norm.weight"), m->gain);
+		add_mat(&s, xstrdup("lm_head.weight"), m->net.head);
+	add_mat(&s, xstrdup("model.norm.weight"), m->net.gain);
 	write_shard(&s, 0);
 	for (long i = 0; i < m->config.layers; i++)
 		write_layer(m, i);

@@ -308,7 +308,7 @@ int main(int argc, char **argv)
 
 	if (threads == 1)
 		watch = CLOCK_PROCESS_CPUTIME_ID;
-	open_device("cpu", threads);
+	open_device(threads);
 	printf("bf16 is %s here\n", dev->fast_bf16 ? "fast" : "not fast");
 	for (int t = F32; t <= BF16; t++) {
 		gemms(t);
