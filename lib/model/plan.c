@@ -121,9 +121,9 @@ static struct plan within(const struct model *m)
 
 	/* A host has other things to do; a card's own bookkeeping takes something, and it has no more
 	 * than it has. */
-	size_t most = m->dev->apart ? all / 16 * 15 : all / 4 * 3;
+	size_t share = m->dev->apart ? all / 16 * 15 : all / 4 * 3;
 
-	return (struct plan){.limit = m->limit && (m->limit < most || !m->dev->apart) ? m->limit : most};
+	return (struct plan){.limit = m->limit && (m->limit < share || !m->dev->apart) ? m->limit : share};
 }
 
 int model_fits(const struct model *m, const struct demand *d)
