@@ -60,7 +60,7 @@ C_BENCH := $(patsubst t/bench/%.c,$B/t/bench/%,$(wildcard t/bench/*.c))
 # the tests of what computes, again, on device "cuda", and programs for t/cudasim.t.
 S := $B/cudasim
 DEVICE_TESTS := ops_attn ops_gemm ops_mem ops_rows ops_threads model steps bilevel cache adapter
-SIM_TESTS := $(if $(SAN),,$S/words.t $S/faults.t $S/devices.t $(patsubst %,$S/t/%.t,$(DEVICE_TESTS)))
+SIM_TESTS := $(if $(SAN),,$S/words.t $S/faults.t $S/host_faults.t $S/devices.t $(patsubst %,$S/t/%.t,$(DEVICE_TESTS)))
 SIM_PROGRAMS := $(if $(SAN),,$(patsubst %,$S/bin/seal-%,score lora-train eval))
 # On a machine with a GPU they run there as well.
 GPU_TESTS := $(if $(CUDA),$(if $(wildcard /dev/nvidiactl),$(patsubst %,$B/gpu/t/%.t,$(DEVICE_TESTS))))
@@ -104,7 +104,7 @@ $S/%.cu.o: %.cu $B/flags
 $S/%.o: %.c $B/flags
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -DSEAL_CUDA -DTEST_DEVICE='"cuda"' -c -o $@ $<
-$S/words.t $S/faults.t: $S/%.t: $S/t/cudasim/%.cu.o $S/libseal.a
+$S/words.t $S/faults.t $S/host_faults.t: $S/%.t: $S/t/cudasim/%.cu.o $S/libseal.a
 	$(CC) $(ALL_CFLAGS) -o $@ $< $S/libseal.a $(LIBS) -lstdc++
 $S/devices.t: $S/t/cudasim/devices.o $S/libseal.a
 	$(CC) $(ALL_CFLAGS) -o $@ $< $S/libseal.a $(LIBS) -lstdc++
