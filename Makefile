@@ -57,10 +57,11 @@ OBJECTS := $(patsubst %.c,$B/%.o,$(wildcard lib/*/*.c kernels/*.c)) \
 C_TESTS := $(patsubst t/%.c,$B/t/%.t,$(wildcard t/*.c))
 C_BENCH := $(patsubst t/bench/%.c,$B/t/bench/%,$(wildcard t/bench/*.c))
 # The GPU's code on a simulated GPU (t/cudasim): a library with it, tests of the simulator,
-# and the tests of what computes, again, on device "cuda".
+# the tests of what computes, again, on device "cuda", and programs for t/cudasim.t.
 S := $B/cudasim
 DEVICE_TESTS := ops_attn ops_gemm ops_mem ops_rows ops_threads model steps bilevel cache adapter
-SIM_TESTS := $(if $(SAN),,$S/words.t $S/faults.t $S/devices.t $(patsubst %,$S/t/%.t,$(DEVICE_TESTS)))
+SIM_TESTS := $(if $(SAN),,$S/words.t $S/faults.t $S/host_faults.t $S/devices.t $(patsubst %,$S/t/%.t,$(DEVICE_TESTS)))
+SIM_PROGRAMS := $(if $(SAN),,$(patsubst %,$S/bin/seal-%,score lora-train eval))
 # On a machine with a GPU they run there as well.
 GPU_TESTS := $(if $(CUDA),$(if $(wildcard /dev/nvidiactl),$(patsubst %,$B/gpu/t/%.t,$(DEVICE_TESTS))))
 SIM_OBJECTS := $(patsubst %.c,$B/%.o,$(filter-out kernels/dev.c,$(wildcard lib/*/*.c kernels/*.c))) \
@@ -103,11 +104,13 @@ $S/%.cu.o: %.cu $B/flags
 $S/%.o: %.c $B/flags
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -DSEAL_CUDA -DTEST_DEVICE='"cuda"' -c -o $@ $<
-$S/words.t $S/faults.t: $S/%.t: $S/t/cudasim/%.cu.o $S/libseal.a
+$S/words.t $S/faults.t $S/host_faults.t: $S/%.t: $S/t/cudasim/%.cu.o $S/libseal.a
 	$(CC) $(ALL_CFLAGS) -o $@ $< $S/libseal.a $(LIBS) -lstdc++
 $S/devices.t: $S/t/cudasim/devices.o $S/libseal.a
 	$(CC) $(ALL_CFLAGS) -o $@ $< $S/libseal.a $(LIBS) -lstdc++
 $S/t/%.t: $S/t/%.o $S/libseal.a
+	$(CC) $(ALL_CFLAGS) -o $@ $< $S/libseal.a $(LIBS) -lstdc++
+$(SIM_PROGRAMS): %: %.o $S/libseal.a
 	$(CC) $(ALL_CFLAGS) -o $@ $< $S/libseal.a $(LIBS) -lstdc++
 $B/gpu/t/%.o: t/%.c $B/flags
 	@mkdir -p $(@D)
@@ -134,7 +137,7 @@ deps:
 check: deps
 	$(MAKE) all tests
 	SAN=$(SAN) CUDA=$(CUDA) OMP_WAIT_POLICY=passive prove --timer -e '' $(C_TESTS) $(SIM_TESTS) $(GPU_TESTS) t/*.t
-tests: $(C_TESTS) $(SIM_TESTS) $(GPU_TESTS)
+tests: $(C_TESTS) $(SIM_TESTS) $(SIM_PROGRAMS) $(GPU_TESTS)
 
 quickstart: deps
 	$(MAKE) all

@@ -41,8 +41,6 @@ struct cuda {
 	void *blas_work;               /* cuBLAS's own scratch */
 	void *work;                    /* scratch of a kernel, work_bytes; grown by cuda_work */
 	size_t work_bytes;
-	int processors;                /* streaming multiprocessors */
-	int shared_max;                /* bytes of shared memory that a block may ask for */
 	char name[320];
 };
 

@@ -100,6 +100,7 @@ static int look_at(int n, struct cudaDeviceProp *is, const char **why)
 
 	if (e != cudaSuccess) {
 		*why = cudaGetErrorString(e);
+		cudaGetLastError();            /* not to be taken for a launch's */
 		return -1;
 	}
 	if (is->major < 8) {
@@ -172,8 +173,6 @@ extern "C" struct dev *dev_cuda(const char *name, const char **why)
 	c = (struct cuda *)xzalloc(1, sizeof *c);
 	d = (struct dev *)xzalloc(1, sizeof *d);
 	snprintf(c->name, sizeof c->name, "cuda:%d (%s)", n, is.name);
-	c->processors = is.multiProcessorCount;
-	c->shared_max = (int)is.sharedMemPerBlockOptin;
 	d->op = &cuda_ops;
 	d->name = c->name;
 	d->self = c;

@@ -71,8 +71,8 @@ static __device__ float sum_power(const float *x, long cols, float mean, int pow
 }
 
 template <class Y>
-static __global__ void norm_rows(Y *y, long ldy, float *stat, const float *x, long ldx, const float *gain,
-	const float *bias, long rows, long cols, float eps, int rms, int wide)
+static __global__ void __launch_bounds__(WIDEST) norm_rows(Y *y, long ldy, float *stat, const float *x,
+	long ldx, const float *gain, const float *bias, long rows, long cols, float eps, int rms, int wide)
 {
 	SHARED(float, warp, WARPS);
 	long at = (long)blockIdx.x * blockDim.y + threadIdx.y, i = at < rows ? at : rows - 1;
@@ -118,8 +118,9 @@ void cuda_norm(struct dev *d, struct mat y, float *stat, struct mat x, struct ma
 }
 
 template <class D>
-static __global__ void norm_back_rows(float *dx, long lddx, const D *dy, long lddy, const float *x, long ldx,
-	const float *gain, const float *stat, long rows, long cols, int rms, int wide)
+static __global__ void __launch_bounds__(WIDEST) norm_back_rows(float *dx, long lddx, const D *dy,
+	long lddy, const float *x, long ldx, const float *gain, const float *stat, long rows, long cols, int rms,
+	int wide)
 {
 	SHARED(float, warp, WARPS);
 	long at = (long)blockIdx.x * blockDim.y + threadIdx.y, i = at < rows ? at : rows - 1;

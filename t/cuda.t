@@ -27,7 +27,8 @@ for t in sm_86 sm_90; do
 	   "the same ones for $t as for sm_80"
 done
 is "$(awk '$6 > 0 || $5 > 0' "$TMP/kernels")" "" "no kernel spills or keeps arrays in memory"
-is "$(awk '$4 > 255 || $4 < 1' "$TMP/kernels")" "" "registers are counted"
+# A multiprocessor has 65536, for blocks of at most 256 threads, or of 512 in norm.cu and xent.cu.
+is "$(awk '$4 < 1 || $4 > ($1 ~ /norm|xent/ ? 128 : 255)' "$TMP/kernels")" "" "a block's registers are there"
 
 ldd bin/seal-score > "$TMP/ldd"
 like "$(cat "$TMP/ldd")" 'libcublas' "seal-score is linked to cuBLAS"

@@ -119,8 +119,11 @@ static struct plan within(const struct model *m)
 {
 	size_t all = m->dev->op->spare(m->dev);
 
-	/* a host has other things to do; a card's own bookkeeping takes something */
-	return (struct plan){.limit = m->limit ? m->limit : m->dev->apart ? all / 16 * 15 : all / 4 * 3};
+	/* A host has other things to do; a card's own bookkeeping takes something, and it has no more
+	 * than it has. */
+	size_t share = m->dev->apart ? all / 16 * 15 : all / 4 * 3;
+
+	return (struct plan){.limit = m->limit && (m->limit < share || !m->dev->apart) ? m->limit : share};
 }
 
 int model_fits(const struct model *m, const struct demand *d)
@@ -137,7 +140,7 @@ void model_plan(struct model *m, const struct demand *d)
 
 	if (plan_make(&p, m, d))
 		die("the run needs at least %s of memory, and may take %s (%s)", memory_text(p.total, total),
-		    memory_text(p.limit, limit), m->limit ? "--max-memory" : "most of what there is; --max-memory");
+		    memory_text(p.limit, limit), m->limit == p.limit ? "--max-memory" : "most of what there is; --max-memory");
 	print(&p);
 	m->pass = p.pass;
 	m->largest[0] = p.largest[0];

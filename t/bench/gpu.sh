@@ -18,6 +18,7 @@ ROWS_FILE=${ROWS_FILE:-$(redmix hard-2k)}
 fail() { echo "make bench DEVICE=$DEVICE: $*" >&2; exit 1; }
 smi() { nvidia-smi --id="${card:-0}" --query-gpu="$1" --format=csv,noheader,nounits; }
 
+export CUDA_DEVICE_ORDER=PCI_BUS_ID    # nvidia-smi's; CUDA's own has the fastest first
 card=${DEVICE#cuda} card=${card#:}
 case $DEVICE in
 cuda*)

@@ -1,62 +1,8 @@
-/* faults.cu - seeded faults: each must end the program with a line that names it. */
-#include <cublas_v2.h>
+/* faults.cu - seeded faults of kernels: each must end the program with a line that names it. */
 #include <cuda_bf16.h>
-#include <cuda_runtime.h>
 #include <mma.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-extern "C" {
-#include "../tap.h"
-}
-
-enum { N = 64 };
-
-/* Runs f in a child, which must abort and say `want` and, where given, `also`, in one line. */
-static void caught(void (*f)(), const char *name, const char *want, const char *also = "")
-{
-	char text[2048] = "";
-	int to[2], status;
-	size_t n = 0;
-	ssize_t got;
-	pid_t child;
-
-	fflush(stdout);
-	if (pipe(to) || (child = fork()) < 0)
-		exit(1);
-	if (!child) {
-		dup2(to[1], 2);
-		f();
-		cudaDeviceSynchronize();
-		_exit(0);
-	}
-	close(to[1]);
-	while ((got = read(to[0], text + n, sizeof text - 1 - n)) > 0)
-		n += (size_t)got;
-	close(to[0]);
-	waitpid(child, &status, 0);
-	if (!ok(WIFSIGNALED(status) && strstr(text, want) && strstr(text, also) && n &&
-	        strchr(text, '\n') == text + n - 1, "%s", name))
-		printf("# status %x, said: %s\n# want: %s, %s\n", status, text, want, also);
-}
-
-/* n bytes that hold zeros, and n that hold nothing yet */
-static float *zeros(size_t n)
-{
-	float *p;
-
-	cudaMalloc(&p, n);
-	cudaMemset(p, 0, n);
-	return p;
-}
-
-static float *blank(size_t n)
-{
-	float *p;
-
-	cudaMalloc(&p, n);
-	return p;
-}
+#include "faults.h"
 
 /* y[i] = x[i + shift], n threads */
 static __global__ void shift_kernel(float *y, const float *x, int shift)
@@ -238,67 +184,6 @@ static void array_past() { LAUNCH(array_kernel, 1, 1, 0, 0, blank(4), 8); }
 static __global__ void unset_kernel(float *x) { SHARED(float, s, 8); *x = s[threadIdx.x]; }
 static void shared_unwritten() { LAUNCH(unset_kernel, 1, 1, 0, 0, blank(4)); }
 
-static void staging()
-{
-	char *host;
-	float *x = blank(64);
-
-	cudaMallocHost(&host, 64);
-	memset(host, 1, 64);
-	cudaMemcpyAsync(x, host, 64, cudaMemcpyHostToDevice, 0);
-	host[5] = 2;
-	cudaDeviceSynchronize();
-}
-
-static void copy_past() { char x[68]; cudaMemcpy(x, zeros(64), 68, cudaMemcpyDeviceToHost); }
-static void copy_blank() { char x[64]; cudaMemcpy(x, blank(64), 64, cudaMemcpyDeviceToHost); }
-static void copy_wrong_way() { char x[64]; cudaMemcpy(zeros(64), x, 64, cudaMemcpyDeviceToHost); }
-
-/* The default stream does not wait for one that was made not to block. */
-static void not_waited()
-{
-	cudaStream_t s;
-	float *y = blank(4 * N), x[N];
-
-	cudaStreamCreateWithFlags(&s, cudaStreamNonBlocking);
-	LAUNCH(shift_kernel, 1, N, 0, s, y, zeros(4 * N), 0);
-	cudaMemcpy(x, y, 4 * N, cudaMemcpyDeviceToHost);
-}
-
-static void host_reads()
-{
-	volatile float *x = zeros(64);
-
-	cudaDeviceSynchronize();
-	if (x[3] == 1)
-		exit(0);
-}
-
-/* In code that is not instrumented. */
-static void host_copies()
-{
-	char text[64];
-
-	snprintf(text, sizeof text, "%.8s", (const char *)zeros(64));
-}
-
-static void product(int m, int n, int k, int lda, int ldb, int ldc, float *a, float *b, float *c)
-{
-	float one = 1, zero = 0;
-	cublasHandle_t h;
-
-	cublasCreate(&h);
-	if (cublasGemmEx(h, CUBLAS_OP_N, CUBLAS_OP_N, m, n, k, &one, a, CUDA_R_32F, lda, b, CUDA_R_32F, ldb, &zero,
-	                 c, CUDA_R_32F, ldc, CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT))
-		fprintf(stderr, "refused\n"), abort();
-}
-static void product_good() { product(4, 5, 6, 4, 6, 4, zeros(96), zeros(120), blank(80)); }
-static void product_wide_a() { product(4, 5, 6, 8, 6, 4, zeros(96), zeros(120), blank(80)); }
-static void product_narrow_b() { product(4, 5, 6, 4, 5, 4, zeros(96), zeros(120), blank(80)); }
-static void product_wide_c() { product(4, 5, 6, 4, 6, 6, zeros(96), zeros(120), blank(80)); }
-static void product_blank() { product(4, 5, 6, 4, 6, 4, zeros(96), blank(120), blank(80)); }
-static void product_host() { static float b[30]; product(4, 5, 6, 4, 6, 4, zeros(96), b, blank(80)); }
-
 using namespace nvcuda;
 
 static __global__ void wmma_kernel(float *x, int ld, int with_barrier)
@@ -329,23 +214,6 @@ static int deep(int n)
 }
 static __global__ void deep_kernel(float *x, int n) { *x = (float)deep(n); }
 static void stack_full() { LAUNCH(deep_kernel, 1, 1, 0, 0, blank(4), 0); }
-
-/* Runs f in a child, which must end well. */
-static void passes(void (*f)(), const char *name)
-{
-	int status;
-	pid_t child;
-
-	fflush(stdout);
-	child = fork();
-	if (!child) {
-		f();
-		cudaDeviceSynchronize();
-		_exit(0);
-	}
-	waitpid(child, &status, 0);
-	ok(status == 0, "no fault: %s", name);
-}
 
 static void memory_faults()
 {
@@ -398,23 +266,6 @@ static void wait_faults()
 	caught(no_blocks, "no blocks", "an empty grid");
 }
 
-static void host_faults()
-{
-	caught(staging, "a staging buffer used again too early", "changed a buffer of 64 bytes before its copy");
-	caught(copy_past, "a copy of too many bytes", "cudaMemcpyAsync: 68 bytes: out of bounds");
-	caught(copy_blank, "a copy of what nobody wrote", "never written");
-	caught(copy_wrong_way, "a copy the wrong way", "which these pointers are not");
-	caught(not_waited, "a result not waited for", "never written");
-	caught(host_reads, "host code that reads device memory", "host code touches byte 12 of 64");
-	caught(host_copies, "the host's library that does", "host code touches byte 0 of 64");
-	passes(product_good, "a product");
-	caught(product_wide_a, "a leading dimension too large", "cuBLAS: a: 16 bytes: out of bounds");
-	caught(product_narrow_b, "a leading dimension too small", "refused");
-	caught(product_wide_c, "the result's too large", "cuBLAS: c: 16 bytes: out of bounds");
-	caught(product_blank, "a factor that nobody wrote", "cuBLAS: b: 24 bytes: never written");
-	caught(product_host, "a factor on the host", "cuBLAS: b: 24 bytes: not device memory");
-}
-
 int main()
 {
 	static const char *const orders[] = {"forward", "backward", "shuffled"};
@@ -426,6 +277,5 @@ int main()
 		order_faults();
 	}
 	wait_faults();
-	host_faults();
 	return tap_done();
 }

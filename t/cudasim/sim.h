@@ -107,6 +107,7 @@ void check_launch(const struct launch_args &);
 
 /* runtime.cc */
 void enqueue(cudaStream_t, std::function<void()>);
+void finish(cudaStream_t);            /* all that was put on it; NULL: the default stream */
 
 }
 
