@@ -36,6 +36,7 @@ $lora -o least --max-memory "$(bytes "$least" 1)" train.tok 2> err
 ok $? "the least that it asks for is enough"
 fails 2 "is not a size" "no size" $lora -o x --max-memory lots train.tok
 fails 2 "is not a size" "nor this" $lora -o x --max-memory 5X train.tok
+fails 2 "is not a size" "nor a space for its unit" $lora -o x --max-memory "5 " train.tok
 $score train.tok 2> err > whole.scores; like "$(cat err)" "memory .*adapters" "seal-score plans too"
 fails 1 "needs at least" "and refuses" $score --max-memory 2M train.tok
 "$BIN/seal-eval" nll -m model train.tok 2> err > nll; like "$(cat err)" "memory .*activations" "seal-eval nll"
