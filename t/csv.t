@@ -19,6 +19,8 @@ is "$(shown --template '{}>{}' a.csv)" 'Say "hi", please>«hi
 there<|endoftext|>»
 What?>«yo<|endoftext|>»' "quotes, an embedded line end, an empty line between"
 is "$(tok --json --fates f a.csv > /dev/null; jq -c '[.id, .line]' f | tr '\n' ' ')" '["1",2] ["2",5] ' "a row's line is its first"
+{ cat a.csv; echo '1,p,c'; } > same.csv
+fails 1 'same.csv:6: duplicate id: "1" is also the id of same.csv:2$' "also where a later one has its id" tok --json same.csv
 sed 's/$/\r/' a.csv > crlf.csv; { printf '\357\273\277'; cat a.csv; } > bom.csv
 is "$(ids crlf.csv)" "1 2 " "CR LF"
 is "$(ids bom.csv)" "1 2 " "a byte order mark"

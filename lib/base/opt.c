@@ -1,6 +1,7 @@
 /* opt.c - see opt.h. */
 #include "opt.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
@@ -52,7 +53,7 @@ static long size_of(const char *value)
 	static const char units[] = "KMGT";
 	char *end;
 	double v = strtod(value, &end);
-	const char *unit = *end ? strchr(units, *end & ~32) : NULL;
+	const char *unit = isalpha((unsigned char)*end) ? strchr(units, *end & ~32) : NULL;
 
 	if (end == value || (*end && (!unit || end[1])) || !(v > 0))
 		return -1;
@@ -254,15 +255,4 @@ void opt_settings(const struct opt_group *g, void (*put)(void *, const char *, c
 			if (v)
 				put(ctx, o->name, v);
 		}
-}
-
-int opt_set(const struct opt_group *groups, const char *name, const char *value)
-{
-	const struct opt_group *g;
-	const struct opt *o = find(groups, name, strlen(name), 0, &g);
-
-	if (!o)
-		return -1;
-	assign(g, o, value);
-	return 0;
 }

@@ -85,12 +85,12 @@ static uint32_t *place(struct rows *r, struct row *row)
 	return line ? line : places_find(r->seen, row->key);
 }
 
-static int here(const struct rows *r, uint32_t *place)
+static int here(const struct rows *r, const struct row *row, uint32_t *place)
 {
-	uint64_t line = r->begun[r->at] + r->line;
+	uint64_t line = r->begun[r->at] + row->line;
 
 	if (line > UINT32_MAX)
-		die("%s:%ld: too many lines", file_name(r, r->at), r->line);
+		die("%s:%ld: too many lines", row->file, row->line);
 	*place = line;
 	return 0;
 }
@@ -111,7 +111,7 @@ static int explicit_id(struct rows *r, struct row *row)
 	int file = r->at;
 
 	if (!*line)
-		return here(r, line);
+		return here(r, row, line);
 	if (r->dedupe) {
 		if (r->before)
 			r->before(r->before_ctx);
@@ -147,7 +147,7 @@ static int hash_id(struct rows *r, struct row *row)
 		buf_fmt(&r->id, "%.17s%u", hex, *count);
 		line = place(r, row);
 	}
-	return here(r, line);
+	return here(r, row, line);
 }
 
 static int identify(struct rows *r, struct row *row)

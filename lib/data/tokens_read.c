@@ -100,8 +100,13 @@ static void skip(struct zin *z, size_t n)
 {
 	char p[1 << 14];
 
-	while (n)
-		n -= zin_read(z, p, n < sizeof p ? n : sizeof p);
+	while (n) {
+		size_t got = zin_read(z, p, n < sizeof p ? n : sizeof p);
+
+		if (!got)
+			die("%s: changed while it was read", zin_name(z));
+		n -= got;
+	}
 }
 
 static void read_into_memory(struct tokens *t, struct zin *z, int *blobs)
