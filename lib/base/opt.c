@@ -255,14 +255,3 @@ void opt_settings(const struct opt_group *g, void (*put)(void *, const char *, c
 				put(ctx, o->name, v);
 		}
 }
-
-int opt_set(const struct opt_group *groups, const char *name, const char *value)
-{
-	const struct opt_group *g;
-	const struct opt *o = find(groups, name, strlen(name), 0, &g);
-
-	if (!o)
-		return -1;
-	assign(g, o, value);
-	return 0;
-}

@@ -60,7 +60,4 @@ int opt_parse(const struct opt_program *, int argc, char **argv);
 void opt_settings(const struct opt_group *, void (*put)(void *, const char *, const char *),
                   void *ctx);
 
-/* Sets the field `name` from text as parsing would; -1 if there is none. */
-int opt_set(const struct opt_group *, const char *name, const char *value);
-
 #endif
