@@ -83,6 +83,23 @@ static struct tokens *stream(char **paths, int n, const struct model *m)
 	return t;
 }
 
+/* What it takes to train, or to compute losses for --merge. */
+static void plan(const struct finetune *f)
+{
+	struct budget b = {.data = f->data, .valid = f->valid, .adapters = 1};
+
+	if (own.output) {
+		b.opts = &train;
+		b.data_back = 1;
+		b.each = ORDER_BYTES + (own.weights ? sizeof(float) : 0);
+	} else {
+		b.adapter = train.init;
+		b.all = 1;
+	}
+	if (b.data)
+		budget_plan(f->model, &b);
+}
+
 static void tune(struct finetune *f, double began)
 {
 	float *weight = NULL;
@@ -107,6 +124,7 @@ static void write_merged(const struct finetune *f)
 	json_t *settings = train_settings(groups, &train, f->model, f->theta, f->data), *said;
 	struct zout *out = zout_open(NULL, ZOUT_PLAIN);
 
+	model_save_check(own.model, own.merge, own.force);     /* -o may be the same folder by another name */
 	said = merge(f->model, f->theta, own.merge, template, f->valid ? f->valid : f->data, &compute, settings);
 	json_write_line(out, said);
 	zout_close(out);
@@ -147,9 +165,7 @@ int main(int argc, char **argv)
 		f.valid = valid = stream((char **)&train.valid, 1, f.model);
 		check_same_template(valid, train.valid, data);
 	}
-	if (own.output)
-		budget_plan(f.model, &(struct budget){.opts = &train, .data = data, .valid = valid, .adapters = 1, .data_back = 1,
-		                                      .each = ORDER_BYTES + (own.weights ? sizeof(float) : 0)});
+	plan(&f);
 	model_load(f.model);
 	f.theta = train_adapter(f.model, model_dev(f.model), &train);
 	if (own.output)

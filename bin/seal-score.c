@@ -78,7 +78,7 @@ static void by_model(const char *path, struct zout *out, double began)
 	struct tokens *data = stream(path, m), *safe = score.safe ? stream(score.safe, m) : NULL;
 	struct tokens *valid = train.valid ? stream(train.valid, m) : NULL;
 	json_t *settings, *header = json_object();
-	struct adapter *theta;
+	struct adapter *theta = NULL;
 	struct scoring found;
 
 	if (safe)
@@ -87,7 +87,8 @@ static void by_model(const char *path, struct zout *out, double began)
 		check_same_template(valid, train.valid, data);
 	score_budget(m, data, safe, valid, &score, &train);
 	model_load(m);
-	theta = train_adapter(m, model_dev(m), &train);
+	if (score_trains(&score) || train.init)
+		theta = train_adapter(m, model_dev(m), &train);
 	settings = settings_of(m, theta, data, safe);
 	score_rows(&found, m, theta, data, safe, valid, &score, &train, settings);
 	json_object_set_new(header, "method", json_string(score.method));
@@ -99,7 +100,8 @@ static void by_model(const char *path, struct zout *out, double began)
 		train_save(m, theta, own.save, own.model, data, settings);
 	notice("%ld rows scored by %s in %.1f s, peak memory %.0f MB", data->rows, score.score,
 	       seconds_now() - began, peak_memory() / 1e6);
-	adapter_close(theta);
+	if (theta)
+		adapter_close(theta);
 	score_close(&found);
 	json_decref(header);
 	json_decref(settings);
@@ -140,8 +142,8 @@ static void check_method(int operands)
 		die_usage("--fates, --on-error and --limit are for rows, not tokens");
 	if (!rows && operands > 1)
 		die_usage("one token stream, please (cat joins several)");
-	if (!score_trains(&score) && (own.save || train.checkpoint || train.resume || train.valid))
-		die_usage("--method %s does not train: no --save-adapter, --checkpoint, --resume, --valid", score.method);
+	if (!score_trains(&score) && (own.save || train.full || train.checkpoint || train.resume || train.valid))
+		die_usage("--method %s does not train: no --save-adapter, --full, --checkpoint, --resume, --valid", score.method);
 	dsir_check(&dsir, is_dsir);
 	if (!strcmp(score.method, "bilevel") && score.gamma + (train.epochs - 1) * score.gamma_step >= 1)
 		die_usage("gamma reaches 1 in the last epoch");

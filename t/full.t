@@ -96,6 +96,12 @@ is "$(header merged2 | jq -r '.__metadata__ | has("seal.template")')" true "whos
 "$BIN/seal-lora-train" -q -m model --init-adapter lora --lora-gguf - < /dev/null | cmp -s - lora.gguf; ok $? "a GGUF adapter alone needs no rows"
 "$BIN/seal-lora-train" -q -m "$G/tiny-llama.gguf" --init-adapter "$G/tiny-llama-lora" --lora-gguf x.gguf; ok $? "nor a model folder"
 
+# Both models at once are planned for.
+m=$("$BIN/seal-lora-train" -j 1 -m model --init-adapter lora --merge merged3 --dtype f32 train.tok 2>&1 > said3 | grep -c "memory .* weights")
+is "$m" 2 "--merge plans the memory of both models"
+fails 1 "needs at least" "and keeps to --max-memory" \
+	"$BIN/seal-lora-train" -q -m model --init-adapter lora --merge merged4 --max-memory 2M train.tok
+
 # Faults.
 lora="$BIN/seal-lora-train -q"
 fails 1 "tiny-llama.gguf: a GGUF file lacks" "--full of a GGUF model" $lora -m "$G/tiny-llama.gguf" --full -o x train.tok
@@ -107,9 +113,13 @@ fails 1 "something else" "--force on what is no model" $full --force -o lora tra
 $full --force -o a1 --max-steps 1 train.tok; ok $? "--force replaces a model"
 fails 2 "trains no adapter" "--init-adapter with --full" $full --init-adapter lora -o x train.tok
 fails 2 "no pairs" "--merge with --full" $full --merge y -o x train.tok
+fails 2 "does not train: .*--full" "--full without training" "$BIN/seal-score" -m model --method loss --full train.tok
 fails 2 "no pairs" "--lora-gguf with --full" $full --lora-gguf y -o x train.tok
 fails 2 "ADAPTER is needed" "--merge of nothing" $lora -m model --merge x train.tok
 fails 2 "same folder" "one folder for two outputs" $lora -m model -o x --merge x train.tok
+fails 1 "y/ exists" "nor by another name" $lora -m model -o y --merge y/ --max-steps 1 train.tok
+fails 1 "something else" "not with --force either" $lora --force -m model -o y --merge ./y --max-steps 1 train.tok
+[ -e y/adapter_model.safetensors ]; ok $? "the adapter is still there"
 fails 2 "nothing is trained" "a checkpoint of no training" $lora -m model --init-adapter lora --merge x --checkpoint c train.tok
 fails 2 "takes no rows" "rows for nothing" $lora -m model --init-adapter lora --lora-gguf x train.tok
 : > none.jsonl; "$BIN/seal-tokenize" -q -m model none.jsonl -o none.tok

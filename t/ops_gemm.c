@@ -49,7 +49,8 @@ static void one(long m, long n, long k, int ta, int tb, enum dtype type, enum dt
 static void shapes(int ta, int tb, enum dtype type, enum dtype ctype)
 {
 	static const long size[][3] = {
-		{1, 1, 1}, {1, 37, 64}, {5, 1, 19}, {33, 17, 16}, {16, 130, 100}, {70, 16, 129}, {9, 6, 2100}};
+		{1, 1, 1}, {1, 37, 64}, {5, 1, 19}, {33, 17, 16}, {16, 130, 100}, {70, 16, 129}, {9, 6, 2100},
+		{8, 5, 33}, {61, 70, 31}};
 	static const float scale[][2] = {{1, 0}, {1, 1}, {0.5, 0}, {-2, 0.25}, {0.5, 1}};
 
 	for (size_t s = 0; s < sizeof size / sizeof *size; s++)

@@ -104,7 +104,7 @@ void checkpoint_refuse(const char *dir)
 	}
 }
 
-enum { CHUNK = 1 << 22 };              /* bytes fetched from a device at a time */
+enum { CHUNK = 1 << 22 };              /* bytes written or read at a time */
 
 static void write_item(struct zout *out, const struct state_item *it, void *room)
 {
@@ -196,6 +196,20 @@ static void check_settings(const char *path, const char *was, const json_t *now)
 	json_decref(j);
 }
 
+/* A piece at a time, so that the file does not take memory beside what it fills. */
+static void read_item(const struct state_item *it, const char *data, size_t bytes)
+{
+	for (size_t at = 0; at < bytes; at += CHUNK) {
+		size_t n = bytes - at < CHUNK ? bytes - at : CHUNK;
+
+		if (it->dev)
+			it->dev->op->put(it->dev, (char *)it->p + at, data + at, n);
+		else
+			memcpy((char *)it->p + at, data + at, n);
+		zio_forget(data + at, n);
+	}
+}
+
 static void restore(const char *path, const struct safetensors *st, struct state *s)
 {
 	for (int i = 0; i < s->n; i++) {
@@ -204,10 +218,7 @@ static void restore(const char *path, const struct safetensors *st, struct state
 
 		if (!t || t->type != it->type || t->bytes != it->n * st_size(it->type))
 			die("%s: %s is missing or of another size", path, it->name);
-		if (it->dev)
-			it->dev->op->put(it->dev, it->p, t->data, t->bytes);
-		else
-			memcpy(it->p, t->data, t->bytes);
+		read_item(it, t->data, t->bytes);
 	}
 	for (int i = 0; i < s->adapters; i++)
 		adapter_refresh(s->adapter[i]);

@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "budget.h"
+
 json_t *merge(struct model *m, struct adapter *a, const char *dir, const char *template, const struct tokens *rows,
               const struct compute_opts *o, const json_t *settings)
 {
@@ -19,7 +21,9 @@ json_t *merge(struct model *m, struct adapter *a, const char *dir, const char *t
 		some.rows = MERGE_ROWS;
 	all_losses(m, a, &some, apart, "losses of model and adapter");
 	model_save(m, a, dir, template, settings);
-	again = model_open(dir, o);
+	again = model_begin(dir, o);
+	budget_plan(again, &(struct budget){.data = &some, .all = 1});
+	model_load(again);
 	all_losses(again, NULL, &some, merged, "losses of the merged model");
 	model_close(again);
 	for (long i = 0; i < some.rows; i++) {

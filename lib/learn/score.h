@@ -22,8 +22,8 @@ struct scoring {
 	int32_t *visits, *last;
 };
 
-/* Scores the rows of data.  theta: trained in place; safe, valid: may be NULL
- * where the method needs none. */
+/* Scores the rows of data.  theta: trained in place, or as --init-adapter has it; it, safe
+ * and valid may be NULL where the method needs none. */
 void score_rows(struct scoring *, struct model *, struct adapter *theta, const struct tokens *data,
                 const struct tokens *safe, const struct tokens *valid, const struct score_opts *,
                 const struct train_opts *, const json_t *settings);

@@ -52,7 +52,8 @@ void train_save(struct model *, const struct adapter *, const char *dir, const c
                 const struct tokens *, const json_t *settings);
 void train_save_check(const struct train_opts *, const char *base, const char *dir, int force);
 /* The recorded options and what else decides the result: the type, the data, the
- * tokenizer, the values of --init-adapter.  Owned; theta as train_adapter gave it. */
+ * tokenizer, the values of --init-adapter.  Owned; theta as train_adapter gave it, NULL
+ * without a use for it. */
 json_t *train_settings(const struct opt_group *, const struct train_opts *, const struct model *,
                        const struct adapter *theta, const struct tokens *data);
 

@@ -220,6 +220,7 @@ static void convert(struct dev *d, struct mat m, const struct source *s, enum ro
 		}
 		d->op->put(d, row_range(m, at, n).p, h ? (void *)h : x, n * m.cols * dtype_size(m.type));
 	}
+	zio_forget(s->data, m.rows * row_bytes);
 	free(x);
 	free(h);
 }
@@ -274,7 +275,6 @@ struct mat weights_mat(struct weights *w, struct dev *d, const struct config *c,
 	if (d->counts)
 		return m;
 	convert(d, in_rows(m, order), &s, order, c);
-	zio_forget(s.data, (size_t)n->rows * (n->cols / gguf_block(s.type)) * gguf_block_bytes(s.type));
 	return m;
 }
 
