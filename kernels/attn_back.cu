@@ -8,7 +8,7 @@
  * keys, over the lanes that see them (all query heads of its group, since these are stacked).
  * The scores are computed twice, which costs 2 of 7 products and saves atomics or a
  * second pass over partial sums.  p and ds are rounded to bf16 before they are multiplied.
- * Heads wider than 128 get dv and dk from two launches, for the sake of registers: 8 products.
+ * Heads wider than 128, and f32, get dv and dk from two launches, for the sake of registers: 8 products.
  *
  * Cost, T tokens in rows of L, H heads of D, G lanes a key head: bytes in bf16 2 T H D (2 for D;
  * 2 + 2 / G read, 1 written for dq; 2 + 2 / G read, 2 / G written for dk and dv);
@@ -287,7 +287,7 @@ template <typename T, int ND> static void back(struct dev *d, const struct gradi
 	LAUNCH((attn_dq_kernel<T, ND>), grid, threads, bytes, cuda_of(d)->stream, (T *)g.dq.p,
 	       (const T *)g.dout.p, (const T *)g.q.p, (const T *)g.k.p, (const T *)g.v.p, g.lse,
 	       (const float *)g.sum, g.spans.q, g.spans.k, g.spans.len, z);
-	if constexpr (ND <= 8) {
+	if constexpr (ND <= 8 && sizeof(T) == 2) {
 		launch_keys<T, ND, DK | DV>(d, g);
 	} else {
 		launch_keys<T, ND, DV>(d, g);

@@ -416,15 +416,14 @@ static void run_without_stdin(void) { close(0); execl(self, self, "read", NULL);
 /* As a child without stdout or stdin: a file may not take its place. */
 static int without(const char *what)
 {
-	if (!strcmp(what, "read")) {
-		zin_open("lines");
-		zin_open("-");
-	}
-	if (!strcmp(what, "write")) {
-		zin_open("lines");
+	static struct zin *open;        /* as long as the program: no leak */
+
+	open = zin_open("lines");
+	if (!strcmp(what, "read"))
+		open = zin_open("-");
+	if (!strcmp(what, "write"))
 		zout_open("-", 0);
-	}
-	return 0;
+	return !open;
 }
 
 int main(int argc, char **argv)
