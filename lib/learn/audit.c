@@ -20,7 +20,6 @@ enum { TENTHS = 10 };
 /* Sets each row's last visit to its line in the file, from 0. */
 static void read_order(const struct scores *s, const char *path)
 {
-	struct score_index *index = score_index(s);
 	struct zin *in = zin_open(path);
 	size_t n, raw;
 	char *id;
@@ -28,14 +27,13 @@ static void read_order(const struct scores *s, const char *path)
 	for (long i = 0; i < s->n; i++)
 		s->row[i].last = -1;
 	for (long line = 0; (id = zin_line(in, &n, &raw)); line++) {
-		const struct score *row = score_of(index, id);
+		const struct score *row = score_of(s, id);
 
 		if (!row)
 			die("%s:%ld: %s has no row %.100s", path, line + 1, s->name, id);
 		s->row[row - s->row].last = line;
 	}
 	zin_close(in);
-	score_index_close(index);
 }
 
 static int by_last(const void *a, const void *b)

@@ -46,13 +46,12 @@ static void read_rows(struct seen *s, char *const paths[], int n, const struct s
 	const struct fate_opts opts = FATE_DEFAULTS;
 	struct fates *fates = fates_open(&opts);
 	struct rows *rows = rows_open(paths, n, fates, &opts, 0);
-	struct score_index *index = score_index(scores);
 	struct buf b = {0};
 	struct row row;
 	long found = 0;
 
 	while (rows_next(rows, &row)) {
-		const struct score *score = score_lookup(index, row.id, row.hash);
+		const struct score *score = score_lookup(scores, row.id, row.hash);
 
 		see(s, &row, score, o, &b);
 		found += score != NULL;
@@ -63,7 +62,6 @@ static void read_rows(struct seen *s, char *const paths[], int n, const struct s
 		notice("%ld rows without a score count as lowest", s->n - found);
 	rows_close(rows);
 	fates_close(fates, 0);
-	score_index_close(index);
 	buf_free(&b);
 }
 

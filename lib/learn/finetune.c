@@ -6,14 +6,13 @@
 
 float *finetune_weights(const struct scores *scores, const struct tokens *d)
 {
-	struct score_index *index = score_index(scores);
 	float *w = xalloc(d->rows * sizeof *w);
 	char id[128];
 
 	for (long i = 0; i < d->rows; i++) {
 		struct tokens_row r = tokens_row(d, i);
 		char *whole = xstrndup(r.id, r.id_n);
-		const struct score *s = score_lookup(index, whole, r.hash);
+		const struct score *s = score_lookup(scores, whole, r.hash);
 
 		tokens_id(d, i, id, sizeof id);
 		if (!s)
@@ -25,7 +24,6 @@ float *finetune_weights(const struct scores *scores, const struct tokens *d)
 			die("%s: the weight of row %s is too large", scores->name, id);
 		free(whole);
 	}
-	score_index_close(index);
 	return w;
 }
 

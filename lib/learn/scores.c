@@ -150,6 +150,44 @@ int score_parse(const char *text, size_t n, struct score *s, struct fault *f)
 	return score_line(text, n, s) ? score_object(text, n, s, f) : 0;
 }
 
+/* Open addressing, at most half full; a slot tells most ids apart by a part of
+ * their hash, without a look at the row. */
+struct score_slot { uint32_t tag, at; };       /* at: the row's place + 1; 0: empty */
+
+/* Where the id is, or the empty slot where it would be. */
+static struct score_slot *find(const struct scores *s, const char *id, uint32_t *tag)
+{
+	uint64_t h = hash_bytes(id, strlen(id));
+	size_t i = h & s->mask;
+
+	*tag = h >> 32;
+	while (s->slot[i].at && (s->slot[i].tag != *tag || strcmp(s->row[s->slot[i].at - 1].id, id)))
+		i = (i + 1) & s->mask;
+	return &s->slot[i];
+}
+
+/* Dies when an id is there twice. */
+static void index_ids(struct scores *s)
+{
+	size_t size = 16;
+	uint32_t tag;
+
+	if (s->n >= UINT32_MAX)
+		die("%s: too many rows", s->name);
+	while (size < 2 * (size_t)s->n)
+		size *= 2;
+	s->mask = size - 1;
+	s->slot = xzalloc(size, sizeof *s->slot);
+	for (long i = 0; i < s->n; i++) {
+		struct score_slot *at = find(s, s->row[i].id, &tag);
+
+		if (at->at)
+			die("%s:%ld: id %s is on line %ld too", s->name, i + 2, s->row[i].id,
+			    at->at + 1L);
+		*at = (struct score_slot){tag, i + 1};
+	}
+}
+
 struct scores *scores_read(const char *path)
 {
 	struct zin *in = zin_open(path);
@@ -179,7 +217,7 @@ struct scores *scores_read(const char *path)
 	if (s->n < rows)
 		die("%s: cut short: %ld of %ld rows", s->name, s->n, rows);
 	zin_close(in);
-	s->index = score_index(s);              /* dies when an id is there twice */
+	index_ids(s);
 	return s;
 }
 
@@ -187,85 +225,27 @@ void scores_close(struct scores *s)
 {
 	for (long i = 0; i < s->n; i++)
 		free(s->row[i].id);
-	score_index_close(s->index);
+	free(s->slot);
 	free(s->row);
 	free(s->name);
 	json_decref(s->header);
 	free(s);
 }
 
-/* Open addressing, at most half full; a slot tells most ids apart by a part of
- * their hash, without a look at the row. */
-struct slot { uint32_t tag, at; };       /* at: the row's place + 1; 0: empty */
-
-struct score_index {
-	const struct scores *of;
-	struct slot *slot;
-	size_t mask;
-};
-
-/* Where the id is, or the empty slot where it would be. */
-static struct slot *find(const struct score_index *x, const char *id, uint32_t *tag)
-{
-	uint64_t h = hash_bytes(id, strlen(id));
-	size_t i = h & x->mask;
-
-	*tag = h >> 32;
-	while (x->slot[i].at && (x->slot[i].tag != *tag || strcmp(x->of->row[x->slot[i].at - 1].id, id)))
-		i = (i + 1) & x->mask;
-	return &x->slot[i];
-}
-
-/* The line of the scores file that a score stands on. */
-static long line_of(const struct scores *s, const struct score *one)
-{
-	return one - s->row + 2;
-}
-
-struct score_index *score_index(const struct scores *s)
-{
-	struct score_index *x = xalloc(sizeof *x);
-	size_t size = 16;
-	uint32_t tag;
-
-	if (s->n >= UINT32_MAX)
-		die("%s: too many rows", s->name);
-	while (size < 2 * (size_t)s->n)
-		size *= 2;
-	x->of = s;
-	x->mask = size - 1;
-	x->slot = xzalloc(size, sizeof *x->slot);
-	for (long i = 0; i < s->n; i++) {
-		struct slot *at = find(x, s->row[i].id, &tag);
-
-		if (at->at)
-			die("%s:%ld: id %s is on line %ld too", s->name, i + 2, s->row[i].id,
-			    at->at + 1L);
-		*at = (struct slot){tag, i + 1};
-	}
-	return x;
-}
-
-const struct score *score_of(const struct score_index *x, const char *id)
+const struct score *score_of(const struct scores *s, const char *id)
 {
 	uint32_t tag;
-	struct slot *at = find(x, id, &tag);
+	const struct score_slot *at = find(s, id, &tag);
 
-	return at->at ? &x->of->row[at->at - 1] : NULL;
+	return at->at ? &s->row[at->at - 1] : NULL;
 }
 
-const struct score *score_lookup(const struct score_index *x, const char *id, uint64_t hash)
+const struct score *score_lookup(const struct scores *s, const char *id, uint64_t hash)
 {
-	const struct score *s = score_of(x, id);
+	const struct score *one = score_of(s, id);
 
-	if (s && s->hash != hash)
-		die("%s:%ld: the row %s that was scored has another hash: another data set",
-		    x->of->name, line_of(x->of, s), id);
-	return s;
-}
-
-void score_index_close(struct score_index *x)
-{
-	free(x->slot);
-	free(x);
+	if (one && one->hash != hash)
+		die("%s:%ld: the row %s that was scored has another hash: another data set", s->name,
+		    (long)(one - s->row) + 2, id);
+	return one;
 }

@@ -7,8 +7,6 @@
 #include "../data/fate.h"
 #include "../format/jsonl.h"
 
-struct score_index;
-
 struct score {
 	char *id;                       /* owned by scores */
 	uint64_t hash;
@@ -22,7 +20,7 @@ struct scores {
 	char *name;                     /* of the file */
 	json_t *header;
 	struct score *row; long n;
-	struct score_index *index;      /* as score_index gives it */
+	struct score_slot *slot; size_t mask;   /* where an id's row is */
 };
 
 /* header: an object of the method, settings, fingerprints; "seal" and "rows"
@@ -46,10 +44,8 @@ struct glance { const char *id; size_t id_n; uint64_t hash; double score; };
 int score_glance(const char *text, size_t n, struct glance *, double *weight);
 
 /* By id: the row's score, or NULL when the scores lack it.  A different hash dies ("another data set"). */
-struct score_index *score_index(const struct scores *);
-const struct score *score_lookup(const struct score_index *, const char *id, uint64_t hash);
-const struct score *score_of(const struct score_index *, const char *id);    /* the id alone */
-void score_index_close(struct score_index *);
+const struct score *score_lookup(const struct scores *, const char *id, uint64_t hash);
+const struct score *score_of(const struct scores *, const char *id);    /* the id alone */
 
 /* --method random: reads rows and writes scores uniform in [0, 1) for them, in
  * their order.  header as for scores_write. */
