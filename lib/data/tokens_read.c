@@ -147,60 +147,11 @@ static void read_stream(struct tokens *t, const char *path)
 	zin_close(z);
 }
 
-static int by_value(const void *a, const void *b)
-{
-	const uint64_t *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
 static uint64_t id_hash(const struct tokens *t, long row)
 {
 	struct tokens_row r = tokens_row(t, row);
 
 	return hash_bytes(r.id, r.id_n);
-}
-
-static _Noreturn void refuse(const struct tokens *t, uint64_t hash)
-{
-	long row[2] = {0}, n = 0;
-	char id[128];
-
-	for (long i = 0; i < t->rows && n < 2; i++)
-		if (id_hash(t, i) == hash)
-			row[n++] = i;
-	die("two rows have the id \"%s\" (rows %ld and %ld of the tokens)", tokens_id(t, row[1], id, sizeof id),
-	    row[0] + 1, row[1] + 1);
-}
-
-/* By the hashes of the ids, a share of them at a time, so that the memory for it stays
- * small however many there are. */
-static void refuse_duplicates(const struct tokens *t)
-{
-	long shares = 1 + t->rows / SHARE, room = 0;
-	uint64_t *hash = NULL;
-
-	for (long share = 0; share < shares; share++) {
-		long n = 0;
-
-		for (long i = 0; i < t->rows; i++) {
-			uint64_t h = id_hash(t, i);
-
-			if ((long)(h % shares) != share)
-				continue;
-			if (n == room) {
-				room = room * 3 / 2 + 1024;
-				hash = xrealloc(hash, room * sizeof *hash);
-			}
-			hash[n++] = h;
-		}
-		if (n)
-			qsort(hash, n, sizeof *hash, by_value);
-		for (long i = 1; i < n; i++)
-			if (hash[i] == hash[i - 1])
-				refuse(t, hash[i]);
-	}
-	free(hash);
 }
 
 /* Of all row hashes, then all offsets, tokens, masks: however the stream is cut
@@ -278,12 +229,14 @@ void tokens_each(char *const paths[], int n, int (*take)(void *, const struct to
 struct tokens *tokens_read(char *const paths[], int n)
 {
 	struct tokens *t = xzalloc(1, sizeof *t);
+	struct places *seen = places_new();
 
 	if (!n)
 		read_stream(t, NULL);
 	for (int i = 0; i < n; i++)
 		read_stream(t, paths[i]);
-	refuse_duplicates(t);
+	see(t, seen, 0);
+	places_free(seen);
 	t->input = hash_data(t);
 	return t;
 }
