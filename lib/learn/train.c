@@ -299,17 +299,14 @@ void all_losses(struct model *m, struct adapter *a, const struct tokens *d, floa
 /* transformers computes such rows too, so they are no error. */
 static void warn_long(const struct tokens *d, const char *name, long context)
 {
-	long over = 0, most = 0;
+	long over = 0;
 
-	for (long i = 0; i < d->rows; i++) {
-		long n = tokens_length(d, i);
-
-		over += n > context;
-		most = n > most ? n : most;
-	}
-	if (context && over)
-		warn("%s: %ld of %ld rows are longer than the %ld positions that the model was made for (up to %ld tokens)",
-		     name, over, d->rows, context, most);
+	if (!context || d->longest <= context)
+		return;
+	for (long i = 0; i < d->rows; i++)
+		over += tokens_length(d, i) > context;
+	warn("%s: %ld of %ld rows are longer than the %ld positions that the model was made for (up to %ld tokens)",
+	     name, over, d->rows, context, d->longest);
 }
 
 void check_tokens(const struct tokens *d, const char *name, const char *model_path, const struct config *c)
