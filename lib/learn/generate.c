@@ -22,8 +22,6 @@ const struct opt generate_options[] = {
 	{0}
 };
 
-enum { GROUP = GENERATE_GROUP };
-
 struct answer {
 	json_t *out;                   /* what is to be written, without "output" */
 	struct ids ids;                /* prompt, then answer */
@@ -38,7 +36,7 @@ struct generation {
 	const struct tokenizer *tokenizer;
 	const struct generate_opts *opts;
 	int32_t eos, stop;
-	struct answer answer[GROUP];
+	struct answer answer[GENERATE_GROUP];
 	int n;
 	long beyond;                   /* rows whose answer went past the model's context */
 };
@@ -64,16 +62,16 @@ static void advance(struct generation *g, const int fed[], int n, float *logits)
 static void answer_group(struct generation *g)
 {
 	long longest = 0, total = 0, vocab = model_config(g->model)->vocab;
-	int32_t *token, start[GROUP + 1] = {0};
-	float *logits = xalloc(GROUP * vocab * sizeof *logits);
+	int slot[GENERATE_GROUP], n = g->n;
+	int32_t *token, start[GENERATE_GROUP + 1] = {0};
+	float *logits = xalloc(n * vocab * sizeof *logits);
 	struct cache *c;
-	int slot[GROUP], n = g->n;
 
 	for (int i = 0; i < n; i++) {
 		longest = g->answer[i].ids.n > longest ? g->answer[i].ids.n : longest;
 		total += g->answer[i].ids.n;
 	}
-	token = xalloc((total + GROUP) * sizeof *token);
+	token = xalloc(total * sizeof *token);
 	for (int i = 0; i < n; i++) {
 		memcpy(token + start[i], g->answer[i].ids.p, g->answer[i].ids.n * sizeof *token);
 		start[i + 1] = start[i] + (int32_t)g->answer[i].ids.n;
