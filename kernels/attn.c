@@ -57,7 +57,7 @@ HOT static void scale_rows(float *o, const float *c, long rows, long wide)
 /* The state of a block of tiles and the room it works in.  q lies transposed. */
 struct forward { float *q, *o, *m, *l, *k, *v, *s, *c; int32_t *query; };
 
-long attn_floats(const struct task *t)
+static long attn_floats(const struct task *t)
 {
 	long block = BLOCK * t->lanes;
 

@@ -152,8 +152,7 @@ HOT static void hide(float *s, const struct view *w)
 			                      ? s[j * w->lanes + r] : -INFINITY;
 }
 
-/* Floats of a thread's workspace. */
-long attn_floats(const struct task *);
+/* Floats of a thread's workspace, backwards. */
 long attn_back_floats(const struct task *);
 
 #endif

@@ -176,7 +176,8 @@ void tokenizer_encode(const struct tokenizer *t, const char *text, size_t n, int
 	job_region_free(&j);
 }
 
-const struct added *added_of(const struct tokenizer *t, int32_t id)
+/* NULL: it is none. */
+static const struct added *added_of(const struct tokenizer *t, int32_t id)
 {
 	struct added key = {.id = id};
 
@@ -185,7 +186,8 @@ const struct added *added_of(const struct tokenizer *t, int32_t id)
 	return bsearch(&key, t->added, t->n_added, sizeof key, by_id);
 }
 
-void token_bytes(const struct tokenizer *t, int32_t id, struct buf *out)
+/* Appends the bytes that id stands for. */
+static void token_bytes(const struct tokenizer *t, int32_t id, struct buf *out)
 {
 	const struct added *a;
 	struct slice s;

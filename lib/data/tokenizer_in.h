@@ -135,9 +135,6 @@ int tokenizer_byte_level(struct tokenizer *, int prefix_space, int split, struct
 /* Byte-level, of the words that a pattern matches. */
 int tokenizer_words(struct tokenizer *, const char *pattern, struct fault *);
 void tokenizer_add(struct tokenizer *, struct added);           /* .text is copied */
-/* Appends the bytes that id stands for. */
-void token_bytes(const struct tokenizer *, int32_t id, struct buf *);
-const struct added *added_of(const struct tokenizer *, int32_t id);      /* or NULL */
 
 /* vocab.c */
 int vocab_set(struct vocab *, int32_t id, const char *, size_t, int kind, struct fault *);
