@@ -3,11 +3,8 @@
 # ends in the bytes of one that was not
 . "$(dirname "$0")/tap.sh"
 cd "$TMP" || exit 1
-cp -rL "$T/gold/model" model
-head -24 "$T/../pipelines/demo/train.jsonl" > train.jsonl
-head -12 "$T/../pipelines/demo/safe.jsonl" > safe.jsonl
-for f in train safe; do "$BIN/seal-tokenize" -q -m model $f.jsonl -o $f.tok; done
-timeless() { jq -c 'del(.seconds, .tokens_per_second, .peak_bytes)' "$1"; }
+. "$T/tune.sh"
+tuning 24 12
 random() { od -An -tu2 -N2 /dev/urandom | tr -d ' '; }
 
 # killed NAME KILLS FOLDER COMMAND... - a checkpoint a step, and a kill when the next one is

@@ -2,14 +2,10 @@
 # full.t - all weights trained, adapters merged: the folders, kill and resume, faults
 . "$(dirname "$0")/tap.sh"
 cd "$TMP" || exit 1
-G=$T/gold
-cp -rL "$G/model" model
-head -60 "$T/../pipelines/demo/train.jsonl" > train.jsonl
-head -30 "$T/../pipelines/demo/safe.jsonl" > safe.jsonl
-for f in train safe; do "$BIN/seal-tokenize" -q -m model $f.jsonl -o $f.tok; done
+. "$T/tune.sh"
+tuning 60 30
 full="$BIN/seal-lora-train -q -j 1 -m model --full --lr 1e-3 -b 8"
 score="$BIN/seal-score -q -j 1 -m model --safe safe.tok --full --lr 1e-3 -b 8 --plain"
-timeless() { jq -c 'del(.seconds, .tokens_per_second, .peak_bytes)' "$1"; }
 header() { tail -c +9 "$1/model.safetensors" | head -c "$(od -An -tu8 -N8 "$1/model.safetensors")"; }
 mean() { "$BIN/seal-eval" nll -q -j 1 "$@" | jq -s 'map(.nll) | add / length'; }
 
@@ -52,10 +48,6 @@ is "$(jq -sc '[.[1:][] | .loss] | add / length' s1 | cut -c 1-6)" "$(mean -m the
 is "$(jq -s '[.[1:][] | (.loss - .loss_hat | fabs) > 1e-4] | any' s1)" true "theta and theta-hat part"
 
 # Kill and resume.
-await() {
-	left=$(($1 * 50)); shift
-	while ! "$@" && [ $((left -= 1)) -gt 0 ]; do sleep 0.02; done
-}
 # resumed NAME SIGNAL OUTPUT COMMAND...
 resumed() {
 	name=$1 sig=$2 out=$3; shift 3
@@ -63,7 +55,7 @@ resumed() {
 	rm -rf ck; : > part.log
 	"$@" --checkpoint ck --every 10 --log part.log > part.out 2> err &
 	pid=$!
-	await 20 [ -e ck/step-20 ]
+	await [ -e ck/step-20 ]
 	kill -"$sig" $pid 2> /dev/null; wait $pid 2> /dev/null
 	is $? $((128 + sig)) "$name: signal $sig"
 	ls ck | grep -q step- && [ ! -e "$out" ]; ok $? "$name: a checkpoint and nothing half-written"

@@ -2,11 +2,8 @@
 # plan.t - the plan of a run's memory, --max-memory, long rows, threads
 . "$(dirname "$0")/tap.sh"
 cd "$TMP" || exit 1
-G=$T/gold
-cp -rL "$G/model" model
-head -24 "$T/../pipelines/demo/train.jsonl" > train.jsonl
-head -12 "$T/../pipelines/demo/safe.jsonl" > safe.jsonl
-for f in train safe; do "$BIN/seal-tokenize" -q --plain -m model $f.jsonl -o $f.tok; done
+. "$T/tune.sh"
+tuning 24 12 --plain
 lora="$BIN/seal-lora-train -j 1 -m model -b 8"
 score="$BIN/seal-score -j 1 -m model --safe safe.tok -b 8 --plain --algorithm 1"
 

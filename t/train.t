@@ -2,26 +2,16 @@
 # train.t - seal-lora-train and seal-score as programs: equal bytes, kill and resume, faults
 . "$(dirname "$0")/tap.sh"
 cd "$TMP" || exit 1
-G=$T/gold
-cp -rL "$G/model" model
-head -60 "$T/../pipelines/demo/train.jsonl" > train.jsonl
-head -30 "$T/../pipelines/demo/safe.jsonl" > safe.jsonl
-for f in train safe; do "$BIN/seal-tokenize" -q -m model $f.jsonl -o $f.tok; done
+. "$T/tune.sh"
+tuning 60 30
 
 # Variables, not functions: in the background they must be one process, to be killed.
 lora="$BIN/seal-lora-train -q -j 1 -m model --lr 1e-3 -b 8"
 score="$BIN/seal-score -q -j 1 -m model --safe safe.tok --lr 1e-3 -b 8 --plain"
-timeless() { jq -c 'del(.seconds, .tokens_per_second, .peak_bytes)' "$1"; }
 
-# Under the sanitizers a step takes ten times as long.
-many=60 some=12 patience=20
-[ -z "${SAN:-}" ] || { many=12 some=5 patience=400; }
+many=60 some=12
+[ -z "${SAN:-}" ] || { many=12 some=5; }
 
-# await COMMAND... - until it succeeds, but not for ever
-await() {
-	left=$((patience * 50))
-	while ! "$@" && [ $((left -= 1)) -gt 0 ]; do sleep 0.02; done
-}
 lines() { [ "$(wc -l < "$1")" -ge "$2" ]; }
 
 # The same command twice.
