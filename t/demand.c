@@ -33,7 +33,7 @@ static void limits(const struct model *m, const struct adapter *a)
 	for (size_t limit = all.total; limit > least.total; limit -= (all.total - least.total) / 200 + 1) {
 		struct plan p = {.limit = limit};
 
-		if (plan_make(&p, m, &d) || p.total > limit + (MANY >> 2))      /* the program itself grows */
+		if (plan_make(&p, m, &d) || of_pass(&p) > limit - (all.total - of_pass(&all)))
 			over++;
 		wrong += p.pass > pass || (p.pass == pass && p.kept > kept) || (p.pass < pass && p.pass < LONGEST / 2);
 		few += p.kept < p.layers && p.pass == m->pass;

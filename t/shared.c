@@ -4,7 +4,8 @@
 
 enum { ROWS = 5 };
 
-/* Rows that have their first `alike` tokens in common, the rest of unequal length. */
+/* Rows of unequal length that have their first `alike` tokens in common, and two by two one
+ * more, of which the first row of all knows nothing. */
 static json_t *rows_alike(long alike, long vocab)
 {
 	json_t *rows = json_array();
@@ -13,7 +14,7 @@ static json_t *rows_alike(long alike, long vocab)
 		json_t *token = json_array(), *train = json_array();
 
 		for (long j = 0; j < alike + 3 + 4 * i; j++) {
-			json_array_append_new(token, json_integer(j < alike ? (7 * j + 1) % vocab : (11 * j + 5 * i + 2) % vocab));
+			json_array_append_new(token, json_integer((j < alike ? 7 * j + 1 : 11 * j + 5 * (j == alike ? i / 2 : i) + 2) % vocab));
 			json_array_append_new(train, json_integer(j > alike + 1));
 		}
 		json_array_append_new(rows, json_pack("{s:o, s:o}", "tokens", token, "train", train));

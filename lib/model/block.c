@@ -94,19 +94,31 @@ static void rotate(struct dev *d, const struct config *c, const struct pack *p, 
 	d->op->rope(d, v.k, h->kv, h->kv_stride, c->rotary, p->position, p->table, sign);
 }
 
+/* What it keeps of the first n rows after attention. */
+static struct kept kept_rows(struct kept k, long n)
+{
+	struct mat *m[] = {&k.x1, &k.n2, &k.u, &k.h, &k.t[OUT], &k.t[UP], &k.t[DOWN]};
+
+	for (size_t i = 0; i < sizeof m / sizeof *m; i++)
+		*m[i] = row_range(*m[i], 0, n);
+	return k;
+}
+
 void block_forward(struct dev *d, const struct config *c, const struct layer *l, struct theta th,
-                   const struct pack *p, struct mat y, struct mat x, struct kept *s,
-                   const struct cache_layer *cache)
+                   const struct pack *p, struct mat y, struct mat x, const struct kept *all,
+                   const struct cache_layer *cache, const int32_t *only)
 {
 	const struct ops *op = d->op;
 	int rms = c->family->rms;
-	struct views v = views(c, s->qkv);
+	struct kept s = kept_rows(*all, y.rows);
+	struct views v = views(c, s.qkv);
+	struct mat o = s.o;
 
-	op->norm(d, s->n1, s->stat1, x, l->gain1, l->bias1, c->eps, rms);
-	linear(d, s->qkv, s->n1, &l->at[QKV], th, QKV, s->t[QKV], 0);
+	op->norm(d, s.n1, s.stat1, x, l->gain1, l->bias1, c->eps, rms);
+	linear(d, s.qkv, s.n1, &l->at[QKV], th, QKV, s.t[QKV], 0);
 	rotate(d, c, p, v, 1);
 	if (cache) {
-		struct mat kv = columns(s->qkv, c->k_at, c->qkv - c->k_at);
+		struct mat kv = columns(s.qkv, c->k_at, c->qkv - c->k_at);
 
 		if (cache->from)
 			op->gather(d, cache->kv, kv, cache->from);
@@ -115,15 +127,23 @@ void block_forward(struct dev *d, const struct config *c, const struct layer *l,
 		v.k = columns(cache->kv, 0, v.k.cols);
 		v.v = columns(cache->kv, c->v_at - c->k_at, v.v.cols);
 	}
-	op->attn(d, s->o, s->lse, v.q, v.k, v.v, p->spans, c->heads);
-	op->copy(d, s->x1, x);
-	linear(d, s->x1, s->o, &l->at[OUT], th, OUT, s->t[OUT], 1);
+	op->attn(d, s.o, s.lse, v.q, v.k, v.v, p->spans, c->heads);
+	if (only) {
+		o = mat_of(s.qkv.p, o.type, y.rows, o.cols);    /* attention has read it */
+		op->gather(d, o, s.o, only);
+		op->gather(d, s.x1, x, only);
+	} else
+		op->copy(d, s.x1, x);
+	if (c->parallel)
+		op->norm(d, s.n2, s.stat2, s.x1, l->gain2, l->bias2, c->eps, rms);
+	linear(d, s.x1, o, &l->at[OUT], th, OUT, s.t[OUT], 1);
+	if (!c->parallel)
+		op->norm(d, s.n2, s.stat2, s.x1, l->gain2, l->bias2, c->eps, rms);
 
-	op->norm(d, s->n2, s->stat2, c->parallel ? x : s->x1, l->gain2, l->bias2, c->eps, rms);
-	linear(d, s->u, s->n2, &l->at[UP], th, UP, s->t[UP], 0);
-	op->act(d, s->h, s->u, c->act);
-	op->copy(d, y, s->x1);
-	linear(d, y, s->h, &l->at[DOWN], th, DOWN, s->t[DOWN], 1);
+	linear(d, s.u, s.n2, &l->at[UP], th, UP, s.t[UP], 0);
+	op->act(d, s.h, s.u, c->act);
+	op->copy(d, y, s.x1);
+	linear(d, y, s.h, &l->at[DOWN], th, DOWN, s.t[DOWN], 1);
 }
 
 /* x in the compute type */

@@ -30,10 +30,11 @@ struct scratch { struct mat g, dh, du, dn, dn2, dout, dqkv, dt; };
  * of kv, or row i of kv is this pass's from[i] where from is set; attention reads kv. */
 struct cache_layer { struct mat kv; const int32_t *at, *from; };
 
-/* y = block(x); F32 [tokens x dim], may be the same memory.  cache may be NULL. */
+/* y = block(x); F32 [tokens x dim], may be the same memory.  cache may be NULL.
+ * only: y has but these rows of it, and what is kept is not enough to go back; NULL: all. */
 void block_forward(struct dev *, const struct config *, const struct layer *, struct theta,
-                   const struct pack *, struct mat y, struct mat x, struct kept *,
-                   const struct cache_layer *cache);
+                   const struct pack *, struct mat y, struct mat x, const struct kept *,
+                   const struct cache_layer *cache, const int32_t *only);
 /* dy becomes dx, and theta's gradients are added to.  need_dx 0: nothing
  * below is trained, and dy is left unfinished. */
 void block_back(struct dev *, const struct config *, const struct layer *, struct theta,

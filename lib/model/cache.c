@@ -130,10 +130,10 @@ static void feed(struct cache *c, const int32_t *token, const int32_t *start, co
 		c->layer[i].at = d + (at - c->host);
 	if (work_divide(c->work, m, c->adapter, total, 0))
 		assert(!"a cache's work holds what it is fed");
-	x = model_blocks(m, c->adapter, c->work, &p, d + (id - c->host), total, c->layer);
+	x = model_blocks(m, c->adapter, c->work, &p, d + (id - c->host), c->layer, d + (last - c->host), n);
 	for (int i = 0; i < n; i += HEAD_ROWS) {
 		int rows = n - i < HEAD_ROWS ? n - i : HEAD_ROWS;
-		struct mat y = model_head(m, c->adapter, c->work, x, d + (last - c->host) + i, rows);
+		struct mat y = model_head(m, c->adapter, c->work, row_range(x, i, rows));
 
 		op->get(m->dev, logits + i * vocab, y.p, rows * vocab * sizeof *logits);
 	}

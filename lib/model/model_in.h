@@ -60,8 +60,9 @@ size_t cache_bytes(const struct model *, long n, long positions);
 
 void packed_close(struct packed *);    /* NULL is fine */
 
-/* How many first tokens the rows from..from+n-1 have in common and train nothing. */
-long shared_tokens(const struct model *, const struct batch *, int from, int n);
+/* How many first tokens, none that a trained one is predicted from, a batch's row has in
+ * common with one of those from `from` on before it: most with row from + *with. */
+long shared_tokens(const struct model *, const struct batch *, int from, int row, int all, int *with);
 /* Attention's keys when these are computed once: key i is that of token from[i], row r's
  * start at k[r].  Sets spans->k. */
 struct cache_layer *shared_place(struct model *, const int32_t *from, long keys, const int32_t *k, long rows,
@@ -71,13 +72,13 @@ void shared_close(struct model *);
 /* Grows the rotary table to hold this many positions. */
 void model_positions(struct model *, long n);
 
-/* The logits that follow rows at[0..n) of x, n <= HEAD_ROWS: w->logits, by way
- * of w->h and w->hn. */
-struct mat model_head(struct model *, const struct adapter *, struct work *, struct mat x, const int32_t *at, long n);
+/* The logits that follow the rows of h, at most HEAD_ROWS: w->logits, by way of w->hn. */
+struct mat model_head(struct model *, const struct adapter *, struct work *, struct mat h);
 
-/* Embeds the tokens and runs every block; the last one's output. */
+/* Embeds the tokens of w and runs every block; the last one's output, or of it but the rows
+ * only[0..n). */
 struct mat model_blocks(struct model *, const struct adapter *, struct work *, const struct pack *,
-                        const int32_t *id, long tokens, struct cache_layer *cache);
+                        const int32_t *id, struct cache_layer *cache, const int32_t *only, long n);
 
 /* The tensors that a pass computes with. */
 static inline const struct net *net_of(const struct model *m, const struct adapter *a)

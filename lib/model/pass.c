@@ -3,9 +3,9 @@
  *
  * A pass is filled up to a multiple of 64 tokens with one more row of padding
  * that nothing trains, so that products have few sizes; rows see only
- * themselves, so that it changes nothing.  Forwards, the first tokens that all rows of
- * a pass have in common are computed once (shared.c).  The head works on the trained tokens
- * alone, HEAD_ROWS at a time:  loss = xent(norm(x) head').
+ * themselves, so that it changes nothing.  Forwards, what rows begin with in common is
+ * computed once (shared.c).  The head works on the trained tokens alone, HEAD_ROWS at a
+ * time:  loss = xent(norm(x) head').
  */
 #include <assert.h>
 #include <math.h>
@@ -21,7 +21,7 @@ static long round_up(long n) { return (n + ROUND - 1) / ROUND * ROUND; }
 
 struct packed {                        /* host */
 	long tokens, rows, trained, room;
-	long shared, keys;             /* first tokens that all rows have in common; keys of all rows in full */
+	long keys;                     /* of all rows in full */
 	int longest;
 	int32_t *id, *position;        /* [tokens]; the position's rope_entry */
 	int32_t *q, *len, *k;          /* [rows + 1], [rows], [rows] */
@@ -65,15 +65,17 @@ void packed_close(struct packed *p)
 	free(p);
 }
 
-/* Of the first `skip` tokens, the first row's stand for this one's. */
-static void add_tokens(struct packed *p, const struct rope *rope, const int32_t *token, long n, long skip)
+/* The first `skip` tokens are those of row `with`, which is in the pass already. */
+static void add_tokens(struct packed *p, const struct rope *rope, const int32_t *token, long n, long skip, int with)
 {
-	for (long i = skip; i < n; i++) {
-		p->id[p->tokens + i - skip] = token ? token[i] : 0;
-		p->position[p->tokens + i - skip] = (int32_t)rope_entry(rope, i, n);
-	}
+	int32_t *from = p->from + p->keys;
+
 	for (long i = 0; i < n; i++)
-		p->from[p->keys + i] = (int32_t)(i < skip ? i : p->tokens + i - skip);
+		from[i] = i < skip ? p->from[p->k[with] + i] : (int32_t)(p->tokens + i - skip);
+	for (long i = skip; i < n; i++) {
+		p->id[from[i]] = token ? token[i] : 0;
+		p->position[from[i]] = (int32_t)rope_entry(rope, i, n);
+	}
 	p->k[p->rows] = (int32_t)p->keys;
 	p->len[p->rows++] = (int32_t)n;
 	p->keys += n;
@@ -93,24 +95,27 @@ static long count_trained(const struct tokens *d, long row, int all)
 	return n;
 }
 
-/* weight: of the row's mean loss. */
-static void add_row(struct packed *p, const struct model *m, const struct tokens *d, long row, int all,
-                    float weight)
+/* Row i of the batch, whose pass begins at row `from`; weight: of its mean loss, NULL where
+ * there are no gradients. */
+static void add_row(struct packed *p, const struct model *m, const struct batch *b, int from, int i, int all,
+                    const float weight[])
 {
-	struct tokens_row r = tokens_row(d, row);
-	long n = r.n, trained = count_trained(d, row, all), skip = p->rows ? p->shared : 0, begin = p->tokens - skip;
+	struct tokens_row r = tokens_row(b->data, b->row[i]);
+	long trained = count_trained(b->data, b->row[i], all), keys = p->keys, skip;
+	int with = 0;
 	char id[128];
 
-	for (long i = 0; i < n; i++)
-		if (r.token[i] < 0 || r.token[i] >= m->config.vocab)
-			die("row %s: token %d is not among the model's %ld", tokens_id(d, row, id, sizeof id), r.token[i],
-			    m->config.vocab);
-	add_tokens(p, &m->config.rope, r.token, n, skip);
-	for (long i = 1; i < n; i++)
-		if (all || r.train[i]) {
-			p->at[p->trained] = (int32_t)(begin + i - 1);
-			p->target[p->trained] = r.token[i];
-			p->weight[p->trained++] = weight / trained;
+	for (long j = 0; j < r.n; j++)
+		if (r.token[j] < 0 || r.token[j] >= m->config.vocab)
+			die("row %s: token %d is not among the model's %ld", tokens_id(b->data, b->row[i], id, sizeof id),
+			    r.token[j], m->config.vocab);
+	skip = weight ? 0 : shared_tokens(m, b, from, i, all, &with);
+	add_tokens(p, &m->config.rope, r.token, r.n, skip, with);
+	for (long j = 1; j < r.n; j++)
+		if (all || r.train[j]) {
+			p->at[p->trained] = p->from[keys + j - 1];
+			p->target[p->trained] = r.token[j];
+			p->weight[p->trained++] = weight ? weight[i] / trained : 0;
 		}
 }
 
@@ -148,37 +153,38 @@ static struct kept *kept_of(const struct model *m, struct work *w, long i)
 }
 
 struct mat model_blocks(struct model *m, const struct adapter *a, struct work *w, const struct pack *p,
-                        const int32_t *id, long tokens, struct cache_layer *cache)
+                        const int32_t *id, struct cache_layer *cache, const int32_t *only, long n)
 {
-	const struct net *n = net_of(m, a);
+	const struct net *t = net_of(m, a);
 	struct mat x = w->x[0];
 
-	x.rows = tokens;
-	m->dev->op->gather(m->dev, x, n->embed, id);
+	m->dev->op->gather(m->dev, x, t->embed, id);
 	for (long i = 0; i < m->config.layers; i++) {
+		const int32_t *here = i == m->config.layers - 1 ? only : NULL;
 		struct mat y = w->xs > 1 ? w->x[i + 1] : x;
 
-		block_forward(m->dev, &m->config, &n->layer[i], theta_of(a, i), p, y, x, kept_of(m, w, i),
-		              cache ? &cache[i] : NULL);
+		if (here)
+			y.rows = n;
+		block_forward(m->dev, &m->config, &t->layer[i], theta_of(a, i), p, y, x, kept_of(m, w, i),
+		              cache ? &cache[i] : NULL, here);
 		x = y;
 	}
 	return x;
 }
 
-struct mat model_head(struct model *m, const struct adapter *a, struct work *w, struct mat x, const int32_t *at,
-                      long n)
+struct mat model_head(struct model *m, const struct adapter *a, struct work *w, struct mat h)
 {
 	const struct ops *op = m->dev->op;
 	const struct net *t = net_of(m, a);
-	struct mat h = row_range(w->h, 0, n), hn = row_range(w->hn, 0, n), logits = row_range(w->logits, 0, n);
+	struct mat hn = row_range(w->hn, 0, h.rows), logits = row_range(w->logits, 0, h.rows);
 
-	op->gather(m->dev, h, x, at);
 	op->norm(m->dev, hn, w->hstat, h, t->gain, t->bias, m->config.eps, m->config.family->rms);
 	op->gemm(m->dev, logits, hn, 0, t->head, 1, 1, 0);
 	return logits;
 }
 
-/* Losses of the trained tokens, and w->dy = their weighted gradient when backward. */
+/* Losses of the trained tokens, and w->dy = their weighted gradient when backward; x: what
+ * they are predicted from, backwards among the rest. */
 static void head(struct model *m, const struct adapter *a, struct work *w, const struct placed *p, struct mat x,
                  long trained, int backward)
 {
@@ -191,9 +197,12 @@ static void head(struct model *m, const struct adapter *a, struct work *w, const
 		op->zero(m->dev, w->dy.p, w->dy.rows * w->dy.cols * sizeof(float));
 	for (long i = 0; i < trained; i += HEAD_ROWS) {
 		long n = trained - i < HEAD_ROWS ? trained - i : HEAD_ROWS;
-		struct mat logits = model_head(m, a, w, x, p->at + i, n);
+		struct mat h = row_range(backward ? w->h : x, backward ? 0 : i, n), logits;
 		struct mat dlogits = row_range(w->dlogits, 0, n), dh = row_range(w->dh, 0, n);
 
+		if (backward)
+			op->gather(m->dev, h, x, p->at + i);
+		logits = model_head(m, a, w, h);
 		op->xent(m->dev, p->loss + i, backward ? dlogits : none, logits, p->target + i, p->weight + i);
 		if (!backward)
 			continue;
@@ -201,8 +210,8 @@ static void head(struct model *m, const struct adapter *a, struct work *w, const
 		if (g->head.p)
 			op->gemm(m->dev, g->head, dlogits, 1, row_range(w->hn, 0, n), 0, 1, 1);
 		op->zero(m->dev, w->h2.p, n * dh.cols * sizeof(float));
-		op->norm_back(m->dev, row_range(w->h2, 0, n), g->gain, g->bias, dh, row_range(w->h, 0, n), t->gain,
-		              w->hstat, m->config.family->rms);
+		op->norm_back(m->dev, row_range(w->h2, 0, n), g->gain, g->bias, dh, h, t->gain, w->hstat,
+		              m->config.family->rms);
 		op->scatter_add(m->dev, w->dy, row_range(w->h2, 0, n), p->at + i);
 	}
 }
@@ -227,7 +236,8 @@ static void back(struct model *m, const struct adapter *a, struct work *w, const
 		struct kept *k = kept_of(m, w, i);
 
 		if (i < shared)         /* its activations were overwritten: compute them again */
-			block_forward(m->dev, &m->config, &n->layer[i], theta_of(a, i), p, w->x[i + 1], w->x[i], k, NULL);
+			block_forward(m->dev, &m->config, &n->layer[i], theta_of(a, i), p, w->x[i + 1], w->x[i], k, NULL,
+			              NULL);
 		block_back(m->dev, &m->config, &n->layer[i], theta_of(a, i), p, w->dy, w->x[i], k, &w->scratch,
 		           i > low || a->grad);
 	}
@@ -256,8 +266,10 @@ static void run(struct model *m, const struct adapter *a, struct packed *p, int 
 	struct placed d;
 	struct mat x;
 
+	if (!p->trained)
+		return;
 	if (round_up(p->tokens) > p->tokens)
-		add_tokens(p, &m->config.rope, NULL, round_up(p->tokens) - p->tokens, 0);
+		add_tokens(p, &m->config.rope, NULL, round_up(p->tokens) - p->tokens, 0, 0);
 	for (long i = p->trained; i < round_up(p->trained); i++) {
 		p->at[i] = 0;
 		p->target[i] = -1;
@@ -265,9 +277,9 @@ static void run(struct model *m, const struct adapter *a, struct packed *p, int 
 	}
 	make_room(m, a, p->tokens, backward);
 	d = place(m, m->work, p);
-	if (p->shared)
+	if (p->keys > p->tokens)
 		keys = shared_place(m, p->from, p->keys, p->k, p->rows, &d.pack.spans);
-	x = model_blocks(m, a, m->work, &d.pack, d.id, p->tokens, keys);
+	x = model_blocks(m, a, m->work, &d.pack, d.id, keys, backward ? NULL : d.at, round_up(p->trained));
 	head(m, a, m->work, &d, x, round_up(p->trained), backward);
 	if (backward)
 		back(m, a, m->work, &d.pack, d.id);
@@ -339,9 +351,8 @@ static void batch_run(struct model *m, struct adapter *a, const struct batch *b,
 
 		n = next_pass(m->pass, b, from, &tokens);
 		p = empty(m, tokens);
-		p->shared = weight || all ? 0 : shared_tokens(m, b, from, n);
 		for (int i = from; i < from + n; i++)
-			add_row(p, m, b->data, b->row[i], all, weight ? weight[i] : 0);
+			add_row(p, m, b, from, i, all, weight);
 		run(m, a, p, weight != NULL);
 		l = p->loss;
 		for (int i = from; i < from + n; i++) {

@@ -1,6 +1,6 @@
-/* shared.c - the first tokens that all rows of a pass have in common, a system prompt
- * say, are computed once, forwards: rows after the first begin behind them, and find
- * their keys and values, the first row's, copied before their own.
+/* shared.c - what rows of a pass begin with in common, a system prompt or a question
+ * say, is computed once, forwards: a row begins behind the tokens that it shares with
+ * one before it, and finds their keys and values, copied before its own.
  */
 #include "model_in.h"
 
@@ -10,18 +10,28 @@
 
 struct shared { struct cache_layer *layer; int32_t *ints; void *kv; long room; };
 
-long shared_tokens(const struct model *m, const struct batch *b, int from, int n)
+/* First tokens of r that a has too, and from which nothing is predicted. */
+static long common(struct tokens_row a, struct tokens_row r, int all)
 {
-	struct tokens_row a = tokens_row(b->data, b->row[from]);
-	long most = n > 1 && !m->config.rope.original ? a.n - 1 : 0;   /* angles that know a row's length */
+	long n = 0;
 
-	for (int i = from; i < from + n && most; i++) {
-		struct tokens_row r = tokens_row(b->data, b->row[i]);
-		long j = 0;
+	while (n < a.n && n < r.n - 1 && a.token[n] == r.token[n] && !(all || r.train[n + 1]))
+		n++;
+	return n;
+}
 
-		while (j < most && j < r.n - 1 && r.token[j] == a.token[j] && !r.train[j + 1])
-			j++;
-		most = j;
+long shared_tokens(const struct model *m, const struct batch *b, int from, int row, int all, int *with)
+{
+	struct tokens_row r = tokens_row(b->data, b->row[row]);
+	long most = 0;
+
+	for (int i = from; i < row && !m->config.rope.original; i++) {  /* angles that know a row's length */
+		long n = common(tokens_row(b->data, b->row[i]), r, all);
+
+		if (n > most) {
+			most = n;
+			*with = i - from;
+		}
 	}
 	return most;
 }

@@ -77,6 +77,7 @@ static void room_backwards(struct work *w, const struct model *m)
 	s->dt = room(w, m->type, t, widest);
 	w->dy = room(w, F32, t, c->dim);
 	w->kind = WORK_HEAD;
+	w->h = room(w, F32, HEAD_ROWS, c->dim);
 	w->h2 = room(w, F32, HEAD_ROWS, c->dim);
 	w->dh = room(w, F32, HEAD_ROWS, c->dim);
 	w->dlogits = m->type == F32 ? w->logits : room(w, m->type, HEAD_ROWS, c->vocab);
@@ -99,7 +100,6 @@ static void divide(struct work *w, const struct model *m, long tokens, int kept,
 	for (long i = 0; i < w->xs; i++)
 		w->x[i] = room(w, F32, tokens, c->dim);
 	w->kind = WORK_HEAD;
-	w->h = room(w, F32, HEAD_ROWS, c->dim);
 	w->hn = room(w, m->type, HEAD_ROWS, c->dim);
 	w->hstat = own(w, 2 * HEAD_ROWS * sizeof(float));
 	w->logits = room(w, F32, HEAD_ROWS, c->vocab);

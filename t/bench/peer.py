@@ -100,11 +100,15 @@ def train(m, rows, o):
 
 
 def nll(m, rows, o):
+    call = torch.compile(m, dynamic=True) if o.compile else m
+    if o.compile:
+        ids, mask = padded([r["tokens"] for r in rows[:o.batch]])
+        call(input_ids=ids, attention_mask=mask, use_cache=False)
     begun, sums, tokens = clocks(), [], 0
     for part in slices(by_length(rows), o.batch):
         ids, mask = padded([r["tokens"] for r in part])
         labels = labels_of(part, ids)[:, 1:]
-        logits = m(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, :-1]
+        logits = call(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, :-1]
         on = labels >= 0
         losses = torch.zeros(labels.shape)
         losses[on] = F.cross_entropy(logits[on].float(), labels[on], reduction="none")
