@@ -49,6 +49,7 @@ static void open_safetensors(struct weights *w, const char *path)
 		die("%s: %s", path, why.text);
 	if (used != f->bytes)
 		die("%s: %zu bytes after the last tensor", path, f->bytes - used);
+	zio_forget(f->map, f->bytes);          /* the header brought pages after it, which the plan counts apart */
 }
 
 /* The distinct files that model.safetensors.index.json names. */
