@@ -26,6 +26,8 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 # A Python with torch, transformers and peft: for peer tests and benchmarks only.
 SEAL_PYTHON ?=
+# Where llama.cpp is installed (include/llama.h, lib/libllama.so): for a peer test only.
+SEAL_LLAMA ?=
 FUZZ_SECONDS ?= 60
 # make quickstart: a model folder or GGUF, a data folder, how many rows.
 MODEL ?=

@@ -141,6 +141,9 @@ static void check_refusals(void)
 	broken_config("layers_to_transform", "[0]", "layers_to_transform");
 	broken_config("bias", "\"all\"", "bias");
 	broken_config("bias", "7", "bias");
+	broken_config("kasa_config", "{\"beta\": 1}", "kasa_config");
+	broken_config("use_bdlora", "{\"nblocks\": 2}", "use_bdlora");
+	broken_config("init_lora_weights", "\"OLoRA\"", "init_lora_weights");
 	broken_config("r", "0", "adapter_config.json");
 	broken_config("r", "8", "adapter_model.safetensors");
 	broken_config("lora_alpha", "\"much\"", "adapter_config.json");

@@ -69,6 +69,13 @@ static void refusals(void)
 	refused("\"mistral\"", ",\"sliding_window\":\"none\"", "\"sliding_window\" is not a whole number");
 	refused("\"llama\"", ",\"rope_theta\":-1", "rotary base -1");
 	refused("\"llama\"", ",\"head_dim\":1024", "1024 rotary columns a head");
+	refused("\"llama\"", ",\"partial_rotary_factor\":0.5", "partial_rotary_factor is not supported for llama");
+	refused("\"qwen2\"", ",\"rope_parameters\":{\"partial_rotary_factor\":0.5}", "is not supported for qwen2");
+	refused("\"mistral\"", ",\"layer_types\":[\"sliding_attention\",\"full_attention\"]",
+	        "layer_types other than \"sliding_attention\"");
+	refused("\"qwen2\"", ",\"layer_types\":[\"full_attention\",\"sliding_attention\"]",
+	        "layer_types other than \"full_attention\"");
+	refused("\"qwen2\"", ",\"is_causal\":false", "is_causal false");
 }
 
 /* A file that a fuzzer found. */
@@ -111,6 +118,30 @@ static void rotary(void)
 	c = taken("\"phi3\"", ",\"original_max_position_embeddings\":32,\"rope_scaling\":{\"type\":\"longrope\","
 	          "\"attention_factor\":1.5,\"long_factor\":[4,1,1,1],\"short_factor\":[2,1,1,1]}");
 	near(c.rope.amplitude, 1.5, 1e-6, "attention_factor is taken as it is");
+}
+
+/* What a family takes where its config.json does not say, and which keys it does not read: as transformers. */
+static void defaults(void)
+{
+	static const char scaled[] = ",\"rope_scaling\":{\"type\":\"longrope\",\"original_max_position_embeddings\":32,"
+	                             "\"long_factor\":[4,1,1,1],\"short_factor\":[2,1,1,1]}";
+	struct config c;
+
+	near(taken("\"llama\"", "").eps, 1e-6, 1e-12, "llama's epsilon");
+	near(taken("\"mistral\"", "").eps, 1e-6, 1e-12, "mistral's");
+	near(taken("\"qwen2\"", "").eps, 1e-6, 1e-12, "qwen2's");
+	near(taken("\"phi3\"", "").eps, 1e-5, 1e-11, "phi3's");
+	near(taken("\"gpt_neox\"", ",\"rotary_pct\":1").eps, 1e-5, 1e-11, "gpt_neox's");
+	near(taken("\"llama\"", ",\"rotary_emb_base\":16").rope.rate[0][2], .01, 1e-12, "llama has no rotary_emb_base");
+	c = taken("\"gpt_neox\"", ",\"rotary_pct\":1,\"partial_rotary_factor\":0.5,\"rope_theta\":16,\"rotary_emb_base\":81");
+	near(c.rope.rate[0][2], 1 / 9., 1e-12, "gpt_neox reads no rope_theta");
+	near(c.rotary, 8, 0, "and no partial_rotary_factor");
+	near(taken("\"llama\"", scaled).rope.original, 32, 0, "rope_scaling's original context");
+	near(taken("\"phi3\"", scaled).rope.original, 4096, 0, "which phi3 reads outside of it alone");
+	c = taken("\"llama\"", ",\"mlp_bias\":true");
+	near(2 * c.bias[QKV] + c.bias[DOWN], 1, 0, "biases as it says");
+	c = taken("\"qwen2\"", "");
+	near(2 * c.bias[QKV] + c.bias[OUT], 2, 0, "qwen2's");
 }
 
 static void put_int(struct buf *b, uint64_t v, int bytes) { buf_add(b, &v, bytes); }
@@ -163,5 +194,6 @@ int main(void)
 	broken("rotary-share", "rotary columns: 1e+306 of a head's");
 	windows();
 	rotary();
+	defaults();
 	return tap_done();
 }

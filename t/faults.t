@@ -84,4 +84,12 @@ fails 1 'weight of row .* is not finite' "weights beyond numbers" "$BIN/seal-sco
 # --- an adapter with a rank from nowhere
 cp -r adapter wild && sed -i 's/"r": [0-9]*/"r": 4611686018427387904/' wild/adapter_config.json
 fails 1 'makes no sense' "a rank beyond sense" "$BIN/seal-eval" nll -m model -a wild rows.tok
+
+# --- a model whose tensors are not those that its configuration speaks of
+cp -r "$T/gold/tiny-llama" tied && sed -i 's/"tie_word_embeddings": false/"tie_word_embeddings": true/' tied/config.json
+fails 1 'tie_word_embeddings is true, but lm_head.weight is not model.embed_tokens.weight' "a head that is tied and is not" \
+	"$BIN/seal-eval" nll -m tied "$T/gold/rows.tok"
+cp -r "$T/gold/tiny-qwen2" plain && sed -i 's/"model_type": "qwen2"/"model_type": "llama"/' plain/config.json
+fails 1 'has the tensor model.layers.0.self_attn.q_proj.bias, which the configuration does not ask for' "biases of a llama" \
+	"$BIN/seal-eval" nll -m plain "$T/gold/rows.tok"
 done_testing

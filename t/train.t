@@ -147,6 +147,7 @@ fails 1 "no rows to validate" "validation rows that are none" $lora -o x --valid
 fails 1 "no linear layer" "no target" $lora -o x --targets "" train.tok
 fails 2 "needs --safe" "bilevel without safe rows" "$BIN/seal-score" -m model train.tok
 fails 2 "does not train" "a checkpoint of no training" $score --method loss --checkpoint ck2 train.tok
+fails 2 "scales the pairs by nothing" "an alpha of 0" $lora -o x --lora-alpha 0 train.tok
 fails 2 "resume needs" "nothing to resume from" $lora -o x --resume train.tok
 fails 2 "gap needs" "gap without theta-hat" $score --score gap train.tok
 fails 2 "gamma reaches 1" "gamma of 1" $score --gamma 0.9 --gamma-step 0.2 --epochs 2 train.tok

@@ -43,6 +43,8 @@ void train_check(const struct train_opts *o)
 {
 	if (o->full && o->init)
 		die_usage("--full trains no adapter: --init-adapter is of no use (--merge writes the model with it)");
+	if (o->alpha == 0)
+		die_usage("--lora-alpha 0 scales the pairs by nothing: no gradient would move them");
 	if (o->resume && !o->checkpoint)
 		die_usage("--resume needs --checkpoint");
 	if (o->checkpoint && !o->resume)

@@ -38,8 +38,8 @@ struct training {
 	long before;                   /* tokens then: a resumed run has some */
 };
 
-/* Dies on what can be told before long work: --resume without --checkpoint, a checkpoint
- * that is there without --resume, a log that cannot be written. */
+/* Dies on what can be told before long work: an alpha of 0, --resume without --checkpoint,
+ * a checkpoint that is there without --resume, a log that cannot be written. */
 void train_check(const struct train_opts *);
 /* theta: all weights with --full; else from --init-adapter, else new, and rank, alpha and
  * targets are set to its own.  The device is the model's, or one that counts. */

@@ -41,30 +41,36 @@ static const struct family families[] = {
 		.embed = "model.embed_tokens", .final_norm = "model.norm", .head = "lm_head",
 		.block = "model.layers.%ld", .norm1 = "input_layernorm", .norm2 = "post_attention_layernorm",
 		.part = llama_part,
-		.targets = "q_proj,v_proj", .rms = 1, .gated = 1, .gguf_rotated = 1,
+		.targets = "q_proj,v_proj", .rms = 1, .gated = 1, .gguf_rotated = 1, .eps = 1e-6, .rope = {"rope_theta", 0},
+		.bias = {{"attention_bias", 0}, {"attention_bias", 0}, {"mlp_bias", 0}, {"mlp_bias", 0}},
 	}, {
 		.name = "mistral", .gguf = "llama",
 		.embed = "model.embed_tokens", .final_norm = "model.norm", .head = "lm_head",
 		.block = "model.layers.%ld", .norm1 = "input_layernorm", .norm2 = "post_attention_layernorm",
 		.part = llama_part,
 		.targets = "q_proj,v_proj", .rms = 1, .gated = 1, .gguf_rotated = 1, .window = 4096,
+		.eps = 1e-6, .rope = {"rope_theta", 0},
 	}, {
 		.name = "qwen2", .gguf = "qwen2",
 		.embed = "model.embed_tokens", .final_norm = "model.norm", .head = "lm_head",
 		.block = "model.layers.%ld", .norm1 = "input_layernorm", .norm2 = "post_attention_layernorm",
 		.part = llama_part,
-		.targets = "q_proj,v_proj", .rms = 1, .gated = 1,
+		.targets = "q_proj,v_proj", .rms = 1, .gated = 1, .eps = 1e-6, .rope = {"rope_theta", 0},
+		.bias = {[QKV] = {NULL, 1}},
 	}, {
 		.name = "phi3", .gguf = "phi3",
 		.embed = "model.embed_tokens", .final_norm = "model.norm", .head = "lm_head",
 		.block = "model.layers.%ld", .norm1 = "input_layernorm", .norm2 = "post_attention_layernorm",
 		.part = phi3_part,
 		.targets = "qkv_proj", .rms = 1, .gated = 1, .window = LONGEST,
+		.eps = 1e-5, .share = "partial_rotary_factor", .rope = {"rope_theta", 4096},
 	}, {
 		.name = "gpt_neox", .gguf = "gptneox",
 		.embed = "gpt_neox.embed_in", .final_norm = "gpt_neox.final_layer_norm", .head = "embed_out",
 		.block = "gpt_neox.layers.%ld", .norm1 = "input_layernorm", .norm2 = "post_attention_layernorm",
 		.part = neox_part, .targets = "query_key_value", .interleaved = 1,
+		.eps = 1e-5, .share = "rotary_pct", .rope = {"rotary_emb_base", 0},
+		.bias = {{"attention_bias", 1}, {"attention_bias", 1}, {NULL, 1}, {NULL, 1}},
 	},
 	{0}
 };
@@ -169,6 +175,31 @@ static int window(struct config *c, const json_t *j, struct fault *f)
 	return 0;
 }
 
+/* Which tokens are seen: layer_types is transformers' newer way to say which layers
+ * have the window.  Here all or none have. */
+static int attention(const struct config *c, const json_t *j, struct fault *f)
+{
+	const json_t *list = json_object_get(j, "layer_types"), *v;
+	const char *all = c->heads.window ? "sliding_attention" : "full_attention";
+	size_t i;
+
+	if (!json_flag(j, "is_causal", 1))
+		return fault(f, "is_causal false, attention to later tokens, is not supported");
+	json_array_foreach(list, i, v)
+		if (!json_is_string(v) || strcmp(json_string_value(v), all))
+			return fault(f, "layer_types other than \"%s\" are not supported with this sliding_window", all);
+	return 0;
+}
+
+static int rotary_share(double *share, const struct family *m, const json_t *j, struct fault *f)
+{
+	static const char key[] = "partial_rotary_factor";
+
+	*share = json_number(j, m->share ? m->share : key, m->rms ? 1 : .25);
+	*share = json_number(rope_parameters(j), key, *share);
+	return m->share || *share == 1 ? 0 : fault(f, "%s is not supported for %s", key, m->name);
+}
+
 /* A count of heads, or -1 for what is none. */
 static int heads(long n) { return n > 0 && n <= 1 << 24 ? (int)n : -1; }
 
@@ -179,7 +210,8 @@ static int check_json(const json_t *j, struct fault *f)
 		{"num_hidden_layers", 'w'}, {"intermediate_size", 'w'}, {"num_attention_heads", 'w'},
 		{"num_key_value_heads", 'w'}, {"head_dim", 'w'}, {"sliding_window", 'w'}, {"max_position_embeddings", 'w'},
 		{"partial_rotary_factor", 'n'}, {"rotary_pct", 'n'}, {"rms_norm_eps", 'n'}, {"layer_norm_eps", 'n'},
-		{"use_parallel_residual", 'f'}, {"tie_word_embeddings", 'f'}, {"use_sliding_window", 'f'}, {0}
+		{"use_parallel_residual", 'f'}, {"tie_word_embeddings", 'f'}, {"use_sliding_window", 'f'},
+		{"attention_bias", 'f'}, {"mlp_bias", 'f'}, {"is_causal", 'f'}, {0}
 	};
 
 	return json_is_object(j) ? json_check(j, key, f) : fault(f, "is not an object");
@@ -206,15 +238,16 @@ int config_json(struct config *c, const json_t *j, struct fault *f)
 	if (c->heads.q > 0)
 		c->heads.dim = heads(json_long(j, "head_dim", c->dim / c->heads.q));
 	c->head = c->family->head;
-	share = json_number(rope_parameters(j), "partial_rotary_factor",
-	                    json_number(j, "partial_rotary_factor", json_number(j, "rotary_pct", c->family->rms ? 1 : .25)));
 	c->parallel = c->family->rms ? 0 : json_flag(j, "use_parallel_residual", 1);
 	c->context = json_long(j, "max_position_embeddings", 0);
 	c->tied = json_flag(j, "tie_word_embeddings", 0);
-	c->eps = (float)json_number(j, c->family->rms ? "rms_norm_eps" : "layer_norm_eps", 1e-5);
-	if (activation(c, json_text(j, "hidden_act", c->family->rms ? "silu" : "gelu"), f) || window(c, j, f) || settle(c, share, f))
+	c->eps = (float)json_number(j, c->family->rms ? "rms_norm_eps" : "layer_norm_eps", c->family->eps);
+	for (int s = 0; s < SITES; s++)
+		c->bias[s] = json_flag(j, c->family->bias[s].key, c->family->bias[s].otherwise);
+	if (activation(c, json_text(j, "hidden_act", c->family->rms ? "silu" : "gelu"), f) || window(c, j, f) ||
+	    attention(c, j, f) || rotary_share(&share, c->family, j, f) || settle(c, share, f))
 		return -1;
-	return rope_json(&c->rope, c->rotary / 2, j, f);
+	return rope_json(&c->rope, c->rotary / 2, c->family->rope, j, f);
 }
 
 static long metadata(const struct gguf *g, const char *arch, const char *key, long otherwise)
@@ -288,6 +321,8 @@ int config_gguf(struct config *c, const struct gguf *g, struct fault *f)
 	c->parallel = c->family->rms ? 0 : (int)metadata(g, a, "use_parallel_residual", 1);
 	c->context = metadata(g, a, "context_length", 0);
 	c->tied = !gguf_tensor(g, "output.weight");
+	for (int s = 0; s < SITES; s++)
+		c->bias[s] = 1;
 	c->head = c->family->head;
 	c->eps = (float)metadata_real(g, a, c->family->rms ? "attention.layer_norm_rms_epsilon"
 	                                                   : "attention.layer_norm_epsilon", 1e-5);

@@ -32,6 +32,10 @@ struct family {
 	int rms;                   /* RMSNorm, else LayerNorm */
 	int gated;                 /* mlp: act(gate) up, gate and up being halves of one layer's output */
 	long window;               /* a config.json's sliding_window where it has none; 0: not read */
+	double eps;                /* its norm's epsilon where it has none */
+	const char *share;         /* its key of the share of a head that rotates; NULL: all of it does */
+	struct rope_keys rope;
+	struct bias_key { const char *key; int otherwise; } bias[SITES];  /* its key of a layer's having biases */
 	int interleaved;           /* q, k, v of a head adjacent (GPT-NeoX), else all q, all k, all v */
 	int gguf_rotated;          /* GGUF's q and k have the two halves of a head's rotary pairs interleaved */
 };
@@ -47,6 +51,7 @@ struct config {
 	long context;              /* positions that the model was made for; 0: not said */
 	int parallel;              /* attention and mlp both read x */
 	int tied;                  /* head = embed */
+	int bias[SITES];           /* may the layer have biases? */
 	const char *head;          /* the head's name in this model's files */
 	float eps;
 };

@@ -47,6 +47,16 @@ static void place_weights(struct model *m, struct dev *d)
 	net_each(&m->net, &m->config, m->type, place_tensor, &p);
 }
 
+/* transformers 5 ties no head that is there with other values; earlier ones did. */
+static void check_tied(const struct model *m)
+{
+	const struct config *c = &m->config;
+
+	if (c->tied && weights_has(m->weights, c->head) && !weights_same(m->weights, c->head, c->family->embed))
+		die("%s: tie_word_embeddings is true, but %s.weight is not %s.weight", weights_path(m->weights), c->head,
+		    c->family->embed);
+}
+
 struct model *model_begin(const char *path, const struct compute_opts *o)
 {
 	struct model *m = xzalloc(1, sizeof *m);
@@ -57,6 +67,7 @@ struct model *model_begin(const char *path, const struct compute_opts *o)
 	m->weights = weights_open(path, c);
 	if (!weights_has(m->weights, c->head))
 		c->head = "lm_head";
+	check_tied(m);
 	net_open(&m->net, c);
 	place_weights(m, counting);
 	m->owned = dev_counted(counting);

@@ -13,9 +13,9 @@ struct walk { const struct config *c; enum dtype type; net_fn *f; void *ctx; };
 struct spot { char hf[128], gguf[64]; long layer; const struct part *part; enum row_order order; };
 
 static void vector(const struct walk *k, struct mat *at, const struct spot *s, const char *suffix, long n,
-                   int optional)
+                   enum need need)
 {
-	struct wanted w = {.rows = 1, .cols = n, .type = F32, .gguf_order = s->order, .optional = optional,
+	struct wanted w = {.rows = 1, .cols = n, .type = F32, .gguf_order = s->order, .need = need,
 	                   .layer = s->layer};
 
 	snprintf(w.hf, sizeof w.hf, "%s.%s", s->hf, suffix);
@@ -55,9 +55,9 @@ static struct spot within(const struct config *c, long layer, const char *hf, co
 
 static void norm(const struct walk *k, struct mat *gain, struct mat *bias, struct spot s)
 {
-	vector(k, gain, &s, "weight", k->c->dim, 0);
+	vector(k, gain, &s, "weight", k->c->dim, MUST);
 	if (!k->c->family->rms)
-		vector(k, bias, &s, "bias", k->c->dim, 0);
+		vector(k, bias, &s, "bias", k->c->dim, MUST);
 }
 
 enum row_order net_gguf_order(const struct config *c, const struct part *p)
@@ -86,7 +86,7 @@ static void block(const struct walk *k, struct layer *l, long i)
 		s.part = p;
 		s.order = net_gguf_order(c, p);
 		matrix(k, &q->w, &s, rows, in);
-		vector(k, &q->bias, &s, "bias", rows, 1);
+		vector(k, &q->bias, &s, "bias", rows, c->bias[p->site] ? MAY : MUST_NOT);
 	}
 }
 

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "../base/opt.h"
 #include "../format/folder.h"
@@ -61,7 +62,8 @@ static int check_config(const json_t *j, struct fault *f)
 	static const char *const none[] = {"use_dora", "use_rslora", "modules_to_save", "rank_pattern",
 		"alpha_pattern", "layers_to_transform", "fan_in_fan_out", "lora_bias", "target_parameters",
 		"trainable_token_indices", "exclude_modules", "layer_replication", "megatron_config",
-		"use_qalora", "alora_invocation_tokens", NULL};
+		"use_qalora", "alora_invocation_tokens", "use_bdlora", "arrow_config", "kasa_config",
+		"monteclora_config", "velora_config", NULL};
 	static const char *const split[] = {"pissa", "olora", "corda", "loftq", NULL};
 
 	if (strcmp(json_text(j, "peft_type", ""), "LORA"))
@@ -73,7 +75,7 @@ static int check_config(const json_t *j, struct fault *f)
 			return fault(f, "\"%s\" is not supported", none[i]);
 	/* these move a part of the base into the pairs when PEFT loads them */
 	for (const char *const *p = split; *p; p++)
-		if (!strncmp(json_text(j, "init_lora_weights", ""), *p, strlen(*p)))
+		if (!strncasecmp(json_text(j, "init_lora_weights", ""), *p, strlen(*p)))
 			return fault(f, "init_lora_weights \"%s\" is not supported", *p);
 	if (json_long(j, "r", 0) < 1 || json_long(j, "r", 0) > 1 << 20 || !(json_number(j, "lora_alpha", 0) > 0))
 		return fault(f, "\"r\" or \"lora_alpha\" is missing or makes no sense");

@@ -115,14 +115,14 @@ static int check_json(const json_t *config, struct fault *f)
 	return json_check(config, whole, f) || json_check(rope_parameters(config), part, f) ? -1 : 0;
 }
 
-static int scale_json(struct rope *r, int pairs, const json_t *config, struct fault *f)
+static int scale_json(struct rope *r, int pairs, struct rope_keys k, const json_t *config, struct fault *f)
 {
 	const json_t *rope = rope_parameters(config);
 	const char *kind = json_text(rope, "rope_type", json_text(rope, "type", "default"));
-	double theta = json_number(config, "rope_theta", json_number(config, "rotary_emb_base", 10000));
+	double theta = json_number(config, k.theta, 10000);
 	double context = json_number(config, "max_position_embeddings", 0), factor = json_number(rope, "factor", 0);
-	double original = json_number(config, "original_max_position_embeddings",
-	                              json_number(rope, "original_max_position_embeddings", context));
+	double inner = k.original ? k.original : json_number(rope, "original_max_position_embeddings", context);
+	double original = json_number(config, "original_max_position_embeddings", inner);
 
 	if (check_json(config, f) || begin(r, pairs, json_number(rope, "rope_theta", theta), f))
 		return -1;
@@ -138,13 +138,15 @@ static int scale_json(struct rope *r, int pairs, const json_t *config, struct fa
 	/* the long ones first: the short ones replace the plain rates */
 	if (json_factors(r, r->rate[1], rope, "long_factor", f) || json_factors(r, r->rate[0], rope, "short_factor", f))
 		return -1;
+	if (!(factor > 0 || context > 0))
+		return fault(f, "longrope with neither factor nor max_position_embeddings");
 	return longrope(r, original, factor > 0 ? factor : context / original,
 	                json_number(rope, "attention_factor", 0), f);
 }
 
-int rope_json(struct rope *r, int pairs, const json_t *config, struct fault *f)
+int rope_json(struct rope *r, int pairs, struct rope_keys k, const json_t *config, struct fault *f)
 {
-	return scale_json(r, pairs, config, f) || settle(r, f) ? -1 : 0;
+	return scale_json(r, pairs, k, config, f) || settle(r, f) ? -1 : 0;
 }
 
 static double metadata(const struct gguf *g, const char *arch, const char *key, double otherwise)

@@ -17,9 +17,13 @@ struct rope {
 	float amplitude;
 };
 
+/* What a config.json calls the base outside of rope_parameters, and its
+ * original_max_position_embeddings where it has none (0: rope_parameters says). */
+struct rope_keys { const char *theta; long original; };
+
 /* What config.json or GGUF metadata says of a model that turns this many pairs;
  * -1 with a fault that names an unknown kind of scaling. */
-int rope_json(struct rope *, int pairs, const json_t *config, struct fault *);
+int rope_json(struct rope *, int pairs, struct rope_keys, const json_t *config, struct fault *);
 int rope_gguf(struct rope *, int pairs, const struct gguf *, const char *arch, struct fault *);
 
 /* rope_scaling or rope_parameters of a config.json; NULL if it has neither. */

@@ -182,13 +182,37 @@ static int find(const struct weights *w, const struct wanted *n, struct source *
 	return 0;
 }
 
-int weights_has(const struct weights *w, const char *hf)
+static int find_hf(const struct weights *w, const char *hf, struct source *s)
 {
 	struct wanted n;
-	struct source s;
 
 	snprintf(n.hf, sizeof n.hf, "%s.weight", hf);
-	return w->is_gguf || find(w, &n, &s);
+	return find(w, &n, s);
+}
+
+int weights_has(const struct weights *w, const char *hf)
+{
+	struct source s;
+
+	return w->is_gguf || find_hf(w, hf, &s);
+}
+
+int weights_same(const struct weights *w, const char *hf, const char *other)
+{
+	struct source a, b;
+	size_t bytes;
+	int same;
+
+	if (w->is_gguf)
+		return 1;
+	if (!find_hf(w, hf, &a) || !find_hf(w, other, &b) || a.rank != 2 || b.rank != 2 || a.type != b.type ||
+	    memcmp(a.shape, b.shape, 2 * sizeof *a.shape))
+		return 0;
+	bytes = a.shape[0] * a.shape[1] * gguf_block_bytes(a.type);
+	same = !memcmp(a.data, b.data, bytes);
+	zio_forget(a.data, bytes);
+	zio_forget(b.data, bytes);
+	return same;
 }
 
 long weights_row(enum row_order order, const struct config *c, long i)
@@ -234,10 +258,12 @@ static int locate(const struct weights *w, const struct wanted *n, struct source
 
 	*order = w->is_gguf ? n->gguf_order : AS_STORED;
 	if (!find(w, n, s)) {
-		if (!n->optional)
+		if (n->need == MUST)
 			die("%s: the tensor %s is missing", w->path, name);
 		return 0;
 	}
+	if (n->need == MUST_NOT)
+		die("%s: has the tensor %s, which the configuration does not ask for", w->path, name);
 	if (!(s->rank == 2 && s->shape[0] == n->rows && s->shape[1] == n->cols) &&
 	    !(s->rank == 1 && n->rows == 1 && s->shape[0] == n->cols))
 		die("%s: %s is [%ld x %ld], not the [%ld x %ld] that the configuration asks for", w->path, name,

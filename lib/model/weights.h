@@ -16,13 +16,16 @@ void weights_release(struct weights *, struct dev *);     /* gives back all that
 /* How a file's row order differs from Hugging Face's. */
 enum row_order { AS_STORED, ROTATED, SEPARATE };
 
+/* A missing tensor that only may be there gives p == NULL; else its lack or its being there is death. */
+enum need { MUST, MAY, MUST_NOT };
+
 /* Both names of one tensor, and what is wanted of it. */
 struct wanted {
 	char hf[160], gguf[96];
 	long rows, cols;               /* a vector is [1 x n] */
 	enum dtype type;
 	enum row_order gguf_order;     /* of the GGUF file; Hugging Face's is AS_STORED */
-	int optional;                  /* a missing tensor gives p == NULL instead of death */
+	enum need need;
 	long layer;                    /* -1: outside the blocks */
 	const struct part *part;       /* of a block's linear layer; else, and of biases, NULL */
 };
@@ -30,6 +33,9 @@ struct wanted {
 /* Is there a tensor of this Hugging Face name, without ".weight"? (Some releases
  * of transformers save GPT-NeoX's head as lm_head.)  Always 1 for GGUF. */
 int weights_has(const struct weights *, const char *hf);
+
+/* Do both have the same values in the same type?  Always 1 for GGUF. */
+int weights_same(const struct weights *, const char *hf, const char *other);
 
 /* The matrix on the device: in place where the file holds that type, else
  * converted; owned by weights.  Dies when the shape is not [rows x cols]. */
