@@ -166,7 +166,8 @@ int main(int argc, char **argv)
 		check_same_template(valid, train.valid, data);
 	}
 	plan(&f);
-	model_load(f.model);
+	if (!train.full)
+		model_load(f.model);
 	f.theta = train_adapter(f.model, model_dev(f.model), &train);
 	if (own.output)
 		tune(&f, began);

@@ -86,7 +86,8 @@ static void by_model(const char *path, struct zout *out, double began)
 	if (valid)
 		check_same_template(valid, train.valid, data);
 	score_budget(m, data, safe, valid, &score, &train);
-	model_load(m);
+	if (!train.full)
+		model_load(m);
 	if (score_trains(&score) || train.init)
 		theta = train_adapter(m, model_dev(m), &train);
 	settings = settings_of(m, theta, data, safe);

@@ -22,7 +22,8 @@ struct product {
 	struct shape shape;
 	int made;                      /* 0: an empty slot */
 	dnnl_primitive_t run;          /* NULL: oneDNN cannot */
-	dnnl_memory_t a, b, c;
+	dnnl_memory_t a, b, c, scratch;
+	size_t room;                   /* bytes of scratch */
 };
 
 enum { SETS = 64, WAYS = 4 };
@@ -36,6 +37,7 @@ struct products {
 	dnnl_stream_t stream;
 	struct product slot[SETS][WAYS];
 	unsigned next[SETS];           /* which way a new product takes */
+	struct workspace scratch;      /* one for all: what a product would hold for itself grows with its c */
 };
 
 int bf16_is_fast(void)
@@ -155,6 +157,7 @@ static void discard(struct product *p)
 		dnnl_memory_destroy(p->a);
 		dnnl_memory_destroy(p->b);
 		dnnl_memory_destroy(p->c);
+		dnnl_memory_destroy(p->scratch);
 	}
 	*p = (struct product){0};
 }
@@ -167,7 +170,19 @@ void products_close(struct products *t)
 		discard(&t->slot[0][0] + i);
 	dnnl_stream_destroy(t->stream);
 	dnnl_engine_destroy(t->engine);
+	free(t->scratch.p);
 	free(t);
+}
+
+/* The scratch of a product, memory that is another's; sets how much. */
+static dnnl_memory_t scratch_of(struct product *p, dnnl_primitive_desc_t pd, dnnl_engine_t engine)
+{
+	dnnl_memory_t m;
+
+	p->room = dnnl_memory_desc_get_size(dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0));
+	check(dnnl_memory_create(&m, dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0), engine,
+	                         DNNL_MEMORY_NONE), "memory");
+	return m;
 }
 
 static void make(struct products *t, struct product *p, const struct shape *s)
@@ -186,8 +201,10 @@ static void make(struct products *t, struct product *p, const struct shape *s)
 	check(dnnl_post_ops_create(&ops), "post-ops");
 	append(ops, s->alpha, s->beta);
 	check(dnnl_primitive_attr_set_post_ops(attr, ops), "post-ops");
+	check(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user), "scratchpad");
 	if (describe_product(&pd, t->engine, a, b, c, attr) == dnnl_success) {
 		check(dnnl_primitive_create(&p->run, pd), "matmul");
+		p->scratch = scratch_of(p, pd, t->engine);
 		dnnl_primitive_desc_destroy(pd);
 		p->a = memory(a, t->engine);
 		p->b = memory(b, t->engine);
@@ -229,9 +246,10 @@ static int multiply(struct cpu *cpu, struct mat c, struct mat a, int ta, struct 
 	dnnl_memory_set_data_handle(p->a, a.p);
 	dnnl_memory_set_data_handle(p->b, b.p);
 	dnnl_memory_set_data_handle(p->c, c.p);
+	dnnl_memory_set_data_handle(p->scratch, workspace(&cpu->products->scratch, p->room / sizeof(float) + 1));
 	dnnl_exec_arg_t args[] = {
-		{DNNL_ARG_SRC, p->a}, {DNNL_ARG_WEIGHTS, p->b}, {DNNL_ARG_DST, p->c}};
-	check(dnnl_primitive_execute(p->run, cpu->products->stream, 3, args), "matmul");
+		{DNNL_ARG_SRC, p->a}, {DNNL_ARG_WEIGHTS, p->b}, {DNNL_ARG_DST, p->c}, {DNNL_ARG_SCRATCHPAD, p->scratch}};
+	check(dnnl_primitive_execute(p->run, cpu->products->stream, 4, args), "matmul");
 	check(dnnl_stream_wait(cpu->products->stream), "matmul");
 	return 1;
 }

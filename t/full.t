@@ -44,6 +44,8 @@ $score --algorithm 1 --epochs 2 --save-adapter theta train.tok > s1
 ok $? "seal-score --full --algorithm 1"
 is "$(jq -c 'select(.id) | [.weight, .loss_base, .loss, .loss_hat] | map(type == "number") | all' s1 | sort | uniq -c | tr -s ' ')" \
    " 60 true" "every number for every row"
+is "$(jq .loss_base s1)" "$("$BIN/seal-score" -q -j 1 -m model --method loss --plain train.tok | jq .loss_base)" \
+	"loss_base is the model's"
 is "$(jq -sc '[.[1:][] | .loss] | add / length' s1 | cut -c 1-6)" "$(mean -m theta train.tok | cut -c 1-6)" "--save-adapter writes theta as a model"
 is "$(jq -s '[.[1:][] | (.loss - .loss_hat | fabs) > 1e-4] | any' s1)" true "theta and theta-hat part"
 

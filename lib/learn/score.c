@@ -140,7 +140,8 @@ void score_rows(struct scoring *s, struct model *m, struct adapter *theta, const
 	*s = (struct scoring){.data = data};
 	if (safe && !safe->rows)
 		die("no safe rows");
-	s->base = losses(m, opts->init ? theta : NULL, data, "base losses");
+	/* theta before its first step, or the model alone, to which new pairs add nothing. */
+	s->base = losses(m, opts->init || opts->full ? theta : NULL, data, "base losses");
 	if (!score_trains(o))
 		return;
 	hat = train(s, m, theta, safe, valid, o, opts, settings);

@@ -80,7 +80,11 @@ struct model *model_begin(const char *path, const struct compute_opts *o)
 	return m;
 }
 
-void model_load(struct model *m) { place_weights(m, m->dev); }
+void model_load(struct model *m)
+{
+	place_weights(m, m->dev);
+	m->loaded = 1;
+}
 
 struct model *model_open(const char *path, const struct compute_opts *o)
 {

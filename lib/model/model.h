@@ -20,7 +20,7 @@ struct model;
 /* path: Hugging Face folder or GGUF file.  Dies. */
 struct model *model_open(const char *path, const struct compute_opts *);
 /* The same in two steps, so that memory can be planned between (plan.h): the first
- * takes hardly any. */
+ * takes hardly any, and is all that a theta of all weights needs. */
 struct model *model_begin(const char *path, const struct compute_opts *);
 void model_load(struct model *);
 void model_close(struct model *);
@@ -30,7 +30,7 @@ enum dtype model_dtype(const struct model *);
 const char *model_template(const struct model *);      /* that it was tuned with here, or NULL */
 uint64_t model_hash(const struct model *);     /* of its weights, see weights.h */
 
-/* A theta of all weights, which start as the model's. */
+/* A theta of all weights, which start as the model's, from its files. */
 struct adapter *model_theta(struct model *, struct dev *);
 
 /* Writes the model under theta as a Hugging Face folder: the folder's configuration and
@@ -42,7 +42,8 @@ void model_save(struct model *, const struct adapter *, const char *dir, const c
  * exists, or (force) is not such a folder, or is the model itself. */
 void model_save_check(const char *model, const char *dir, int force);
 
-/* loss[i] = l(theta; z_i); adapter NULL: the model alone.  host arrays. */
+/* loss[i] = l(theta; z_i); adapter NULL: the model alone.  host arrays.  Where theta is
+ * not all weights, the model is loaded. */
 void model_loss(struct model *, struct adapter *, const struct batch *, float loss[]);
 /* As model_loss, and adds sum_i weight[i] grad l(theta; z_i) to the adapter's gradient. */
 void model_grad(struct model *, struct adapter *, const struct batch *, const float weight[],

@@ -2,6 +2,8 @@
 #ifndef SEAL_MODEL_IN_H
 #define SEAL_MODEL_IN_H
 
+#include <assert.h>
+
 #include "block.h"
 #include "model.h"
 #include "weights.h"
@@ -32,7 +34,7 @@ struct model {
 	struct config config;
 	struct weights *weights;
 	enum dtype type;
-	struct net net;
+	struct net net; int loaded;    /* 0: only which tensors there are */
 	float *rope; long positions;   /* device table and how many positions it has */
 	long pass;                     /* tokens a pass, but for longer rows */
 	long largest[2];               /* planned, [backward]; 0: pass */
@@ -83,6 +85,7 @@ struct mat model_blocks(struct model *, const struct adapter *, struct work *, c
 /* The tensors that a pass computes with. */
 static inline const struct net *net_of(const struct model *m, const struct adapter *a)
 {
+	assert(m->loaded || (a && a->net));
 	return a && a->net ? a->net : &m->net;
 }
 

@@ -25,8 +25,10 @@ static void plan_fixed(struct plan *p, const struct model *m, const struct deman
 {
 	size_t now = memory_resident();
 
-	p->bytes[MEMORY_MAPPED] = m->mapped;
-	p->bytes[MEMORY_WEIGHTS] = m->owned;
+	if (!d->theta || !d->theta->net) {     /* else the model's own are not loaded */
+		p->bytes[MEMORY_MAPPED] = m->mapped;
+		p->bytes[MEMORY_WEIGHTS] = m->owned;
+	}
 	p->bytes[MEMORY_ADAPTERS] = d->adapters;
 	p->bytes[MEMORY_CACHE] = d->slots ? cache_bytes(m, d->slots, d->positions) : 0;
 	if (m->dev->apart)

@@ -49,6 +49,7 @@ static void open_safetensors(struct weights *w, const char *path)
 		die("%s: %s", path, why.text);
 	if (used != f->bytes)
 		die("%s: %zu bytes after the last tensor", path, f->bytes - used);
+	zio_forget(f->map, f->bytes);          /* the header brought pages after it, which the plan counts apart */
 }
 
 /* The distinct files that model.safetensors.index.json names. */
@@ -288,7 +289,8 @@ struct mat weights_mat(struct weights *w, struct dev *d, const struct config *c,
 
 	if (!locate(w, n, &s, &order))
 		return m;
-	if (order == AS_STORED && s.type == (n->type == BF16 ? GGUF_BF16 : GGUF_F32) &&
+	/* Not a vector: to use it in place would keep the pages around it in memory. */
+	if (n->rows > 1 && order == AS_STORED && s.type == (n->type == BF16 ? GGUF_BF16 : GGUF_F32) &&
 	    (uintptr_t)s.data % dtype_size(n->type) == 0) {
 		m.p = (void *)d->op->adopt(d, s.data, bytes);
 		w->adopted = xrealloc(w->adopted, (w->n_adopted + 1) * sizeof *w->adopted);
