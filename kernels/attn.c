@@ -1,18 +1,21 @@
 /* attn.c - attention with a running softmax (Milakov, Gimelshein 2018; Dao et
  * al. 2022), a tile of queries and keys at a time.
  *
- * Per lane the largest score m and the sum of exponentials l are kept as keys
- * pass (q is scaled when it is fetched):
+ * Per lane the largest product m and the sum of exponentials l are kept as keys
+ * pass:
  *
- *     s = k q',  m' = max(m, max s),  c = exp(m - m'),  p = exp(s - m')
- *     l = c l + sum p,  o = c o + p' v;  at the end o / l, lse = m + log l
+ *     s = k q',  m' = max(m, max s),  c = exp(scale (m - m')),  p = exp(scale (s - m'))
+ *     l = c l + sum p,  o = c o + p' v;  at the end o / l, lse = scale m + log l
+ *
+ * In bf16, where the CPU is fast at it, both products are of bf16 values: p is rounded,
+ * as the keys and values are that it weighs.
  */
 #include "attn.h"
 
 enum { BLOCK = 10 };    /* tiles that pass a tile of keys in turn, while it is in cache */
 
 /* Scores s become p; m and l are brought up to date; the rest wants scaling by c. */
-HOT static void soften(float *s, const struct view *w, float *m, float *l, float *c)
+HOT static void soften(float *s, const struct view *w, float scale, float *m, float *l, float *c)
 {
 	for (long r = 0; r < w->lanes; r += LANES) {
 		float high[LANES], sum[LANES];
@@ -34,12 +37,12 @@ HOT static void soften(float *s, const struct view *w, float *m, float *l, float
 			for (int x = 0; x < LANES; x++) {
 				float *z = s + j * w->lanes + r + x;
 
-				*z = exp_fast(*z - high[x]);
+				*z = exp_fast(scale * (*z - high[x]));
 				sum[x] += *z;
 			}
 #pragma omp simd
 		for (int x = 0; x < LANES; x++) {
-			c[r + x] = exp_fast(m[r + x] - high[x]);
+			c[r + x] = exp_fast(scale * (m[r + x] - high[x]));
 			l[r + x] = l[r + x] * c[r + x] + sum[x];
 			m[r + x] = high[x];
 		}
@@ -54,8 +57,29 @@ HOT static void scale_rows(float *o, const float *c, long rows, long wide)
 			o[r * wide + j] *= c[r];
 }
 
-/* The state of a block of tiles and the room it works in.  q lies transposed. */
+/* The state of a block of tiles and the room it works in.  q lies transposed; q, v and
+ * then p may be pairs. */
 struct forward { float *q, *o, *m, *l, *k, *v, *s, *c; int32_t *query; };
+
+/* s = k q' of keys j.., and o += p' v */
+static void scores(struct forward *f, const float *q, struct mat k, long j, long n, const struct task *t)
+{
+	if (t->pairs)
+		pair_product(f->s, t->lanes, pairs_at(k, j, t), k.ld / 2, 1, (const pair *)q, t->lanes, n, t->lanes,
+		             t->dim / 2, 0);
+	else
+		product(f->s, t->lanes, f->k, t->wide, 1, q, t->lanes, n, t->lanes, t->wide, 0);
+}
+
+static void mix_values(struct forward *f, float *o, long rows, long n, const struct task *t)
+{
+	if (t->pairs) {
+		pair_rows((pair *)f->s, f->s, n, t->lanes);
+		pair_product(o, t->wide, (const pair *)f->s, 1, t->lanes, (const pair *)f->v, t->wide, rows, t->wide,
+		             (n + 1) / 2, 1);
+	} else
+		product(o, t->wide, f->s, 1, t->lanes, f->v, t->wide, rows, t->wide, n, 1);
+}
 
 static long attn_floats(const struct task *t)
 {
@@ -82,7 +106,7 @@ static struct forward forward_room(struct dev *d, const struct task *t)
 }
 
 /* The keys j.., nk of them, pass tile b of the block, whose first query is i. */
-static void pass_keys(struct forward *f, long b, long i, long j, long nk, const struct task *t)
+static void pass_keys(struct forward *f, long b, long i, struct mat k, long j, long nk, const struct task *t)
 {
 	struct view w = view_of(t, f->query, i, j, nk);
 	long wide = t->wide, lanes = t->lanes;
@@ -90,20 +114,22 @@ static void pass_keys(struct forward *f, long b, long i, long j, long nk, const 
 
 	if (!w.n)
 		return;
-	product(f->s, lanes, f->k, wide, 1, f->q + b * lanes * wide, lanes, w.n, lanes, wide, 0);
+	scores(f, f->q + b * lanes * wide, k, j, w.n, t);
 	hide(f->s, &w);
-	soften(f->s, &w, f->m + b * lanes, f->l + b * lanes, f->c);
+	soften(f->s, &w, t->h->scale, f->m + b * lanes, f->l + b * lanes, f->c);
 	scale_rows(o, f->c, lanes, wide);
-	product(o, wide, f->s, 1, lanes, f->v, wide, filled(t, i), wide, w.n, 1);
+	mix_values(f, o, filled(t, i), w.n, t);
 }
 
 static void start_tile(struct forward *f, struct mat q, long b, long i, const struct task *t)
 {
 	long size = t->lanes * t->wide;
+	float *x = f->q + b * size;
 
 	fetch_tile(f->o + b * size, q, t->h->q_stride, i, t);
-	scale_by(f->o + b * size, size, t->h->scale);
-	transpose(f->q + b * size, f->o + b * size, t->lanes, t->wide);
+	transpose(x, f->o + b * size, t->lanes, t->wide);
+	if (t->pairs)
+		pair_rows((pair *)x, x, t->wide, t->lanes);
 	memset(f->o + b * size, 0, size * sizeof(float));
 	for (long r = b * t->lanes; r < (b + 1) * t->lanes; r++) {
 		f->m[r] = -1e30f;      /* finite: -INFINITY - m is no NaN */
@@ -123,7 +149,7 @@ static void finish_tile(struct forward *f, struct mat o, float *lse, long b, lon
 		scale_by(row, t->dim, l != 0 ? 1 / l : 0);
 		put(o, token, head * t->dim, t->dim, row);
 		if (lse)
-			lse[token * t->h->q + head] = f->m[first + r] + logf(l);
+			lse[token * t->h->q + head] = t->h->scale * f->m[first + r] + logf(l);
 	}
 }
 
@@ -139,10 +165,14 @@ static void attend(struct dev *d, struct mat o, float *lse, struct mat q, struct
 	for (long j = first_key(t, i); j < end; j += KEYS) {
 		long nk = min_long(KEYS, end - j);
 
-		fetch_keys(f.k, k, j, nk, t);
-		fetch_keys(f.v, v, j, nk, t);
+		if (t->pairs)
+			pair_rows_bf16((pair *)f.v, at(v, t->k + j, t->head * t->h->kv_stride), v.ld, nk, t->dim, t->wide);
+		else {
+			fetch_keys(f.k, k, j, nk, t);
+			fetch_keys(f.v, v, j, nk, t);
+		}
 		for (long a = i, b = 0; a < past; a += t->tile, b++)
-			pass_keys(&f, b, a, j, nk, t);
+			pass_keys(&f, b, a, k, j, nk, t);
 	}
 	for (long a = i, b = 0; a < past; a += t->tile, b++)
 		finish_tile(&f, o, lse, b, a, t);
@@ -168,6 +198,7 @@ void cpu_attn(struct dev *d, struct mat o, float *lse, struct mat q, struct mat 
 			for (long i = 0; i < most; i += step) {
 				struct task t = task_of(&spans, &h, row, head);
 
+				t.pairs = can_pair(k, &h);      /* values are read one by one */
 				if (i < t.queries)
 					attend(d, o, lse, q, k, v, i, &t);
 			}

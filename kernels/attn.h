@@ -8,6 +8,7 @@
 #ifndef SEAL_ATTN_H
 #define SEAL_ATTN_H
 
+#include "pairs.h"
 #include "tile.h"
 
 enum {
@@ -22,6 +23,7 @@ struct task {
 	long head;                     /* the key head */
 	long q, queries, k, keys;      /* where they start, how many */
 	long tile, lanes;              /* queries in a tile; stacked, rounded up to LANES */
+	int pairs;                     /* products are of bf16 pairs */
 };
 
 static inline long queries_a_tile(const struct heads *h)
@@ -32,11 +34,23 @@ static inline long queries_a_tile(const struct heads *h)
 static inline struct task task_of(const struct spans *s, const struct heads *h, long row, long head)
 {
 	struct task t = {h, h->q / h->kv, h->dim, round_up(h->dim, LANES), head, s->q[row],
-	                 s->q[row + 1] - s->q[row], s->k[row], s->len[row], queries_a_tile(h), 0};
+	                 s->q[row + 1] - s->q[row], s->k[row], s->len[row], queries_a_tile(h), 0, 0};
 
 	t.tile = min_long(t.tile, max_long(1, t.queries));
 	t.lanes = round_up(t.tile * t.group, LANES);
 	return t;
+}
+
+/* Are keys (or values) bf16 that lie in pairs? */
+static inline int can_pair(struct mat k, const struct heads *h)
+{
+	return k.type == BF16 && !((uintptr_t)k.p % sizeof(pair)) && !((k.ld | h->dim | h->kv_stride) % 2) && bf16_is_fast();
+}
+
+/* Key (or value) j's. */
+static inline const pair *pairs_at(struct mat k, long j, const struct task *t)
+{
+	return at(k, t->k + j, t->head * t->h->kv_stride);
 }
 
 /* Query i sees keys first_key .. last_key - 1. */

@@ -1,18 +1,20 @@
 /* attn_back.c - the gradient of attention; with D = sum do o,
  *
- *     p = exp(k q' - lse),  dv = p do,  dp = v do',  ds = p (dp - D)
- *     dq = scale ds' k,  dk = ds q      (q is scaled when it is fetched)
+ *     p = exp(scale k q' - lse),  dv = p do,  dp = v do',  ds = p (dp - D)
+ *     dq = scale ds' k,  dk = scale ds q
  *
- * A thread has a row and key head to itself, so dk and dv need no locks.
+ * A thread has a row and key head to itself, so dk and dv need no locks.  In bf16, where
+ * the CPU is fast at it, all products are of bf16 values: p and ds are rounded.
  */
 #include "attn.h"
 
 /* Of all the row's queries, a tile after another: q and dout as they are and
- * transposed, dq, lse, D; of a tile of keys; of both. */
+ * transposed (all four may be pairs), dq, lse, D; of a tile of keys (k may be pairs); of
+ * both: p, ds and, for one of them at a time, half: rounded. */
 struct backward {
 	float *q, *qt, *dout, *doutt, *dq, *lse, *sum;
 	float *k, *v, *dk, *dv;
-	float *p, *ds;
+	float *p, *ds, *half;
 	int32_t *query;
 };
 
@@ -23,7 +25,7 @@ long attn_back_floats(const struct task *t)
 {
 	long all = all_lanes(t);
 
-	return 5 * all * t->wide + 2 * all + 4 * KEYS * t->wide + 2 * KEYS * t->lanes + t->lanes;
+	return 5 * all * t->wide + 2 * all + 4 * KEYS * t->wide + 5 * KEYS * t->lanes / 2 + t->lanes;
 }
 
 static struct backward backward_room(struct dev *d, const struct task *t)
@@ -42,7 +44,8 @@ static struct backward backward_room(struct dev *d, const struct task *t)
 	b.dv = b.dk + keys;
 	b.p = b.dv + keys;
 	b.ds = b.p + both;
-	b.query = (int32_t *)(b.ds + both);
+	b.half = b.ds + both;
+	b.query = (int32_t *)(b.half + both / 2);
 	number_lanes(b.query, t);
 	return b;
 }
@@ -72,40 +75,70 @@ static void start_back(struct backward *b, struct mat q, struct mat dout, struct
 		b->lse[first + r] = r < n ? lse[token_of(t, i, r) * t->h->q + head_of(t, r)] : 0;
 	}
 	fetch_tile(b->q + at, q, t->h->q_stride, i, t);
-	scale_by(b->q + at, t->lanes * t->wide, t->h->scale);
 	transpose(b->qt + at, b->q + at, t->lanes, t->wide);
 	transpose(b->doutt + at, b->dout + at, t->lanes, t->wide);
+	if (t->pairs) {
+		float *x[] = {b->q + at, b->dout + at}, *xt[] = {b->qt + at, b->doutt + at};
+
+		for (int k = 0; k < 2; k++) {
+			pair_rows((pair *)x[k], x[k], t->lanes, t->wide);
+			pair_rows((pair *)xt[k], xt[k], t->wide, t->lanes);
+		}
+	}
 	memset(b->dq + at, 0, t->lanes * t->wide * sizeof(float));
 }
 
 /* Scores p become probabilities, dp in ds becomes ds. */
-HOT static void soften_back(float *p, float *ds, const struct view *w, const float *lse,
+HOT static void soften_back(float *p, float *ds, const struct view *w, float scale, const float *lse,
                             const float *sum)
 {
 	for (long j = 0; j < w->n; j++, p += w->lanes, ds += w->lanes)
 #pragma omp simd
 		for (long r = 0; r < w->lanes; r++) {
-			p[r] = exp_fast(p[r] - lse[r]);
+			p[r] = exp_fast(scale * p[r] - lse[r]);
 			ds[r] = p[r] * (ds[r] - sum[r]);
 		}
 }
 
+/* dx [keys x wide] += s y, of the n lanes of a tile at y: pairs */
+static void add_pairs(struct backward *b, float *dx, const float *s, const float *y, long keys, long n,
+                      const struct task *t)
+{
+	narrow((uint16_t *)b->half, s, keys * t->lanes);
+	pair_product(dx, t->wide, (const pair *)b->half, t->lanes / 2, 1, (const pair *)y, t->wide, keys, t->wide,
+	             (n + 1) / 2, 1);
+}
+
 /* The tile at query i against the keys j.., nk of them. */
-static void back_tile(struct backward *b, long i, long j, long nk, const struct task *t)
+static void back_tile(struct backward *b, struct mat k, struct mat v, long i, long j, long nk, const struct task *t)
 {
 	struct view w = view_of(t, b->query, i, j, nk);
 	long wide = t->wide, lanes = t->lanes, n = filled(t, i), first = i / t->tile * lanes;
-	long at = first * wide;
+	float *q = b->q + first * wide, *qt = b->qt + first * wide, *dq = b->dq + first * wide;
+	float *dout = b->dout + first * wide, *doutt = b->doutt + first * wide;
 
 	if (!w.n)
 		return;
-	product(b->p, lanes, b->k, wide, 1, b->qt + at, lanes, w.n, lanes, wide, 0);
-	product(b->ds, lanes, b->v, wide, 1, b->doutt + at, lanes, w.n, lanes, wide, 0);
+	if (t->pairs) {
+		pair_product(b->p, lanes, pairs_at(k, j, t), k.ld / 2, 1, (pair *)qt, lanes, w.n, lanes, t->dim / 2, 0);
+		pair_product(b->ds, lanes, pairs_at(v, j, t), v.ld / 2, 1, (pair *)doutt, lanes, w.n, lanes, t->dim / 2,
+		             0);
+	} else {
+		product(b->p, lanes, b->k, wide, 1, qt, lanes, w.n, lanes, wide, 0);
+		product(b->ds, lanes, b->v, wide, 1, doutt, lanes, w.n, lanes, wide, 0);
+	}
 	hide(b->p, &w);
-	soften_back(b->p, b->ds, &w, b->lse + first, b->sum + first);
-	product(b->dv, wide, b->p, lanes, 1, b->dout + at, wide, w.n, wide, n, 1);
-	product(b->dk, wide, b->ds, lanes, 1, b->q + at, wide, w.n, wide, n, 1);
-	product(b->dq + at, wide, b->ds, 1, lanes, b->k, wide, n, wide, w.n, 1);
+	soften_back(b->p, b->ds, &w, t->h->scale, b->lse + first, b->sum + first);
+	if (t->pairs) {
+		add_pairs(b, b->dv, b->p, dout, w.n, n, t);
+		add_pairs(b, b->dk, b->ds, q, w.n, n, t);
+		pair_rows((pair *)b->ds, b->ds, w.n, lanes);
+		pair_product(dq, wide, (pair *)b->ds, 1, lanes, (pair *)b->k, wide, n, wide, (w.n + 1) / 2, 1);
+	} else {
+		product(b->dv, wide, b->p, lanes, 1, dout, wide, w.n, wide, n, 1);
+		product(b->dk, wide, b->ds, lanes, 1, q, wide, w.n, wide, n, 1);
+		product(dq, wide, b->ds, 1, lanes, b->k, wide, n, wide, w.n, 1);
+	}
 }
 
 static void finish_back(struct backward *b, struct mat dq, long i, const struct task *t)
@@ -130,12 +163,17 @@ static void back_row(struct dev *d, struct mat dq, struct mat dk, struct mat dv,
 	for (long j = 0; j < t->keys; j += KEYS) {
 		long nk = min_long(KEYS, t->keys - j);
 
-		fetch_keys(b.k, k, j, nk, t);
-		fetch_keys(b.v, v, j, nk, t);
+		if (t->pairs)
+			pair_rows_bf16((pair *)b.k, at(k, t->k + j, column), k.ld, nk, t->dim, t->wide);
+		else {
+			fetch_keys(b.k, k, j, nk, t);
+			fetch_keys(b.v, v, j, nk, t);
+		}
 		memset(b.dk, 0, nk * t->wide * sizeof(float));
 		memset(b.dv, 0, nk * t->wide * sizeof(float));
 		for (long i = 0; i < t->queries; i += t->tile)
-			back_tile(&b, i, j, nk, t);
+			back_tile(&b, k, v, i, j, nk, t);
+		scale_by(b.dk, nk * t->wide, t->h->scale);
 		for (long r = 0; r < nk; r++) {
 			put(dk, t->k + j + r, column, t->dim, b.dk + r * t->wide);
 			put(dv, t->k + j + r, column, t->dim, b.dv + r * t->wide);
@@ -154,6 +192,7 @@ void cpu_attn_back(struct dev *d, struct mat dq, struct mat dk, struct mat dv, s
 		for (long head = 0; head < h.kv; head++) {
 			struct task t = task_of(&spans, &h, row, head);
 
+			t.pairs = can_pair(k, &h) && can_pair(v, &h);
 			back_row(d, dq, dk, dv, dout, o, lse, q, k, v, &t);
 		}
 }

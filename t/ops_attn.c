@@ -124,7 +124,7 @@ static struct problem make(struct heads h, enum dtype type, const int *queries, 
 	t.qs[n] = t.queries;
 	t.spans.n = n;
 	t.q = host_mat(type, t.queries, nq, 3, size);
-	t.k = host_mat(type, t.keys, nk, 1, size);
+	t.k = host_mat(type, t.keys, nk, 2, size);
 	t.v = host_mat(type, t.keys, nk, 0, 1);
 	t.dout = host_mat(type, t.queries, h.q * h.dim, 2, 1);
 	refer(&t);
@@ -149,9 +149,9 @@ static void keep_gaps(struct ref want, struct mat before, long stride, long dim)
 				R(want, i, j) = get(host, i, j);
 }
 
-/* A GPU multiplies probabilities, and ds, in the type of q: in bf16 each is off by up to
- * 1/256, which is more than all other errors together. */
-static double rounding(enum dtype type) { return type == BF16 && !on_cpu() ? 1.0 / 128 : 0; }
+/* A device that is fast at bf16 multiplies probabilities, and ds, in the type of q: each is
+ * off by up to 1/256, which is more than all other errors together. */
+static double rounding(enum dtype type) { return type == BF16 && dev->fast_bf16 ? 1.0 / 128 : 0; }
 
 static int forward(struct problem *t, struct mat *o, float **lse, const char *name)
 {
