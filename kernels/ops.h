@@ -134,8 +134,7 @@ struct ops {
 	 * q, k, v, o of one type, any. */
 	void (*attn)(struct dev *, struct mat o, float *lse, struct mat q, struct mat k, struct mat v,
 	             struct spans, struct heads);
-	/* dq, dk, dv = their gradients; laid out as q, k, v.  Spans have k = q and
-	 * len = the row's length (training). */
+	/* dq, dk, dv = their gradients; laid out as q, k, v. */
 	void (*attn_back)(struct dev *, struct mat dq, struct mat dk, struct mat dv, struct mat dout,
 	                  struct mat o, const float *lse, struct mat q, struct mat k, struct mat v,
 	                  struct spans, struct heads);

@@ -22,29 +22,55 @@ static json_t *rows_alike(long alike, long vocab)
 	return rows;
 }
 
-static void compare(const char *name, enum dtype type, double most, long alike)
+/* Their gradients, of one pass or of one a row, relative to the largest. */
+static double gradients_off(struct model *m, struct adapter *a, const struct batch *b)
+{
+	const float weight[ROWS] = {1, -0.5f, 2, 0.25f, 1};
+	float *one = xalloc(a->n * sizeof *one), *each = xalloc(a->n * sizeof *each), loss[ROWS];
+	double off = 0, largest = 0;
+
+	adapter_zero(a);
+	model_grad(m, a, b, weight, loss);
+	a->dev->op->get(a->dev, one, a->g, a->n * sizeof *one);
+	adapter_zero(a);
+	for (int i = 0; i < ROWS; i++)
+		model_grad(m, a, &(struct batch){b->data, b->row + i, 1}, weight + i, loss);
+	a->dev->op->get(a->dev, each, a->g, a->n * sizeof *each);
+	for (long i = 0; i < a->n; i++) {
+		off = fmax(off, fabs((double)one[i] - each[i]));
+		largest = fmax(largest, fabs(each[i]));
+	}
+	free(one);
+	free(each);
+	return off / largest;
+}
+
+static void compare(const char *name, enum dtype type, double most, long alike, int whole)
 {
 	struct compute_opts o = COMPUTE_DEFAULTS;
 	struct model *m;
 	struct adapter *a;
-	struct tokens *d;
+	struct batch b;
 	json_t *j;
 	long row[ROWS] = {3, 0, 4, 1, 2};
 	float together[ROWS], alone[ROWS], off = 0;
+	double gradients;
 
 	o.dtype = type == F32 ? "f32" : "bf16";
 	o.threads = 1;
 	m = model_open(gold_path(name, ""), &o);
-	a = adapter_new(model_dev(m), model_config(m), type, "auto", 4, 4, 1);
+	a = whole ? model_theta(m, model_dev(m)) : adapter_new(model_dev(m), model_config(m), type, "auto", 4, 4, 1);
 	j = rows_alike(alike, model_config(m)->vocab);
-	d = tiny_rows(j);
-	model_loss(m, a, &(struct batch){d, row, ROWS}, together);
+	b = (struct batch){tiny_rows(j), row, ROWS};
+	model_loss(m, a, &b, together);
 	for (int i = 0; i < ROWS; i++) {
-		model_loss(m, a, &(struct batch){d, row + i, 1}, alone + i);
+		model_loss(m, a, &(struct batch){b.data, row + i, 1}, alone + i);
 		off = fmaxf(off, fabsf(together[i] - alone[i]));
 	}
 	ok(off <= most, "%s %s: %ld tokens in common, together as alone (%.1e)", name, o.dtype, alike, off);
-	tokens_close(d);
+	gradients = gradients_off(m, a, &b);
+	ok(gradients <= most, "gradients of %s too (%.1e)", whole ? "all weights" : "an adapter", gradients);
+	tokens_close((struct tokens *)b.data);
 	json_decref(j);
 	adapter_close(a);
 	model_close(m);
@@ -55,9 +81,10 @@ int main(void)
 	static const char *const model[] = {"tiny-llama", "tiny-mistral", "tiny-neox", "tiny-llama3"};
 
 	for (size_t i = 0; i < sizeof model / sizeof *model; i++)
-		for (long alike = 1; alike <= 21; alike += 20) {
-			compare(model[i], F32, 1e-5, alike);
-			compare(model[i], BF16, 2e-2, alike);
-		}
+		for (long alike = 1; alike <= 21; alike += 20)
+			for (int whole = 0; whole < 2; whole++) {
+				compare(model[i], F32, 1e-5, alike, whole);
+				compare(model[i], BF16, 2e-2, alike, whole);
+			}
 	return tap_done();
 }

@@ -86,6 +86,20 @@ static struct views views(const struct config *c, struct mat qkv)
 	return (struct views){columns(qkv, 0, q), columns(qkv, c->k_at, kv), columns(qkv, c->v_at, kv)};
 }
 
+/* The columns of qkv from the first key or value on. */
+static struct mat kv_columns(const struct config *c, struct mat qkv)
+{
+	return columns(qkv, c->k_at, c->qkv - c->k_at);
+}
+
+/* v, with keys and values within kv, as wide as those columns */
+static struct views with_kv(const struct config *c, struct views v, struct mat kv)
+{
+	v.k = columns(kv, 0, v.k.cols);
+	v.v = columns(kv, c->v_at - c->k_at, v.v.cols);
+	return v;
+}
+
 static void rotate(struct dev *d, const struct config *c, const struct pack *p, struct views v, int sign)
 {
 	const struct heads *h = &c->heads;
@@ -118,14 +132,11 @@ void block_forward(struct dev *d, const struct config *c, const struct layer *l,
 	linear(d, s.qkv, s.n1, &l->at[QKV], th, QKV, s.t[QKV], 0);
 	rotate(d, c, p, v, 1);
 	if (cache) {
-		struct mat kv = columns(s.qkv, c->k_at, c->qkv - c->k_at);
-
-		if (cache->from)
-			op->gather(d, cache->kv, kv, cache->from);
-		else
-			op->scatter(d, cache->kv, kv, cache->at);
-		v.k = columns(cache->kv, 0, v.k.cols);
-		v.v = columns(cache->kv, c->v_at - c->k_at, v.v.cols);
+		op->scatter(d, cache->kv, kv_columns(c, s.qkv), cache->at);
+		v = with_kv(c, v, cache->kv);
+	} else if (p->keys.p) {
+		op->gather(d, p->keys, kv_columns(c, s.qkv), p->from);
+		v = with_kv(c, v, p->keys);
 	}
 	op->attn(d, s.o, s.lse, v.q, v.k, v.v, p->spans, c->heads);
 	if (only) {
@@ -155,6 +166,29 @@ static struct mat cast(struct dev *d, struct mat into, struct mat x)
 	return into;
 }
 
+/* dqkv from dout.  A key that several rows share has the sum of what each makes of it. */
+static void attn_back(struct dev *d, const struct config *c, const struct pack *p, const struct kept *k,
+                      const struct scratch *s)
+{
+	const struct ops *op = d->op;
+	struct views v = views(c, k->qkv), dv = views(c, s->dqkv);
+
+	if (p->keys.p) {
+		op->gather(d, p->keys, kv_columns(c, k->qkv), p->from);
+		v = with_kv(c, v, p->keys);
+		dv = with_kv(c, dv, s->dkeys);
+		op->zero(d, s->dkeys.p, s->dkeys.rows * s->dkeys.cols * dtype_size(s->dkeys.type));
+		op->zero(d, s->dqkv.p, s->dqkv.rows * s->dqkv.cols * dtype_size(s->dqkv.type));
+	}
+	op->attn_back(d, dv.q, dv.k, dv.v, s->dout, k->o, k->lse, v.q, v.k, v.v, p->spans, c->heads);
+	if (p->keys.p) {                /* dq may lie among these columns: it is kept */
+		op->copy(d, s->dsum, kv_columns(c, s->dqkv));
+		op->scatter_add(d, s->dsum, s->dkeys, p->from);
+		op->copy(d, kv_columns(c, s->dqkv), s->dsum);
+	}
+	rotate(d, c, p, views(c, s->dqkv), -1);
+}
+
 void block_back(struct dev *d, const struct config *c, const struct layer *l, struct theta th,
                 const struct pack *p, struct mat dy, struct mat x, const struct kept *k,
                 struct scratch *s, int need_dx)
@@ -164,7 +198,6 @@ void block_back(struct dev *d, const struct config *c, const struct layer *l, st
 	const struct layer *g = th.grad ? th.grad : &frozen;
 	const struct mat none = {0};
 	int rms = c->family->rms;
-	struct views v = views(c, k->qkv), dv = views(c, s->dqkv);
 
 	linear_back(d, s->dh, cast(d, s->g, dy), k->h, &l->at[DOWN], th, DOWN, k->t[DOWN], s->dt);
 	op->act_back(d, s->du, s->dh, k->u, c->act);
@@ -173,8 +206,7 @@ void block_back(struct dev *d, const struct config *c, const struct layer *l, st
 		op->norm_back(d, dy, g->gain2, g->bias2, s->dn2, k->x1, l->gain2, k->stat2, rms);
 
 	linear_back(d, s->dout, cast(d, s->g, dy), k->o, &l->at[OUT], th, OUT, k->t[OUT], s->dt);
-	op->attn_back(d, dv.q, dv.k, dv.v, s->dout, k->o, k->lse, v.q, v.k, v.v, p->spans, c->heads);
-	rotate(d, c, p, dv, -1);
+	attn_back(d, c, p, k, s);
 	linear_back(d, need_dx ? s->dn : none, s->dqkv, k->n1, &l->at[QKV], th, QKV, k->t[QKV], s->dt);
 	if (!need_dx)
 		return;

@@ -9,6 +9,8 @@ struct pack {
 	struct spans spans;
 	const int32_t *position;       /* device, [tokens], their rope_entry */
 	const float *table;            /* rope_table */
+	struct mat keys;               /* where rows share tokens: room for all rows' keys and values in full */
+	const int32_t *from;           /* of which row i is token from[i]'s; keys.p NULL: every row has its own */
 };
 
 /* theta at this block; site NULL: no pairs; grad: where the gradients of the
@@ -22,13 +24,13 @@ struct kept {
 	float *stat1, *stat2, *lse;
 };
 
-/* Shared by all blocks, backwards: g, dh, du, dout, dqkv, dt in the compute
- * type, dn F32. */
-struct scratch { struct mat g, dh, du, dn, dn2, dout, dqkv, dt; };
+/* Shared by all blocks, backwards: g, dh, du, dout, dqkv, dt, dkeys in the compute
+ * type, dn, dsum F32. */
+struct scratch { struct mat g, dh, du, dn, dn2, dout, dqkv, dt, dkeys, dsum; };
 
 /* Keys and values of former tokens: this pass's are scattered to the rows `at`
- * of kv, or row i of kv is this pass's from[i] where from is set; attention reads kv. */
-struct cache_layer { struct mat kv; const int32_t *at, *from; };
+ * of kv, which attention reads. */
+struct cache_layer { struct mat kv; const int32_t *at; };
 
 /* y = block(x); F32 [tokens x dim], may be the same memory.  cache may be NULL.
  * only: y has but these rows of it, and what is kept is not enough to go back; NULL: all. */

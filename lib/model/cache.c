@@ -50,7 +50,7 @@ struct cache *cache_open(struct model *m, struct adapter *a, int n, long positio
 	c->n = n;
 	c->positions = positions;
 	c->room = room;
-	c->work = work_open(m, a, room, 0);
+	c->work = work_open(m, a, room, 0, 0);
 	c->token = xalloc(n * positions * sizeof *c->token);
 	c->filled = xzalloc(n, sizeof *c->filled);
 	c->host = xalloc((7 * room + 1) * sizeof *c->host);
@@ -128,7 +128,7 @@ static void feed(struct cache *c, const int32_t *token, const int32_t *start, co
 	p.spans.n = n;
 	for (long i = 0; i < m->config.layers; i++)
 		c->layer[i].at = d + (at - c->host);
-	if (work_divide(c->work, m, c->adapter, total, 0))
+	if (work_divide(c->work, m, c->adapter, total, 0, 0))
 		assert(!"a cache's work holds what it is fed");
 	x = model_blocks(m, c->adapter, c->work, &p, d + (id - c->host), c->layer, d + (last - c->host), n);
 	for (int i = 0; i < n; i += HEAD_ROWS) {

@@ -121,7 +121,6 @@ void model_close(struct model *m)
 	if (m->work)
 		work_close(m->work);
 	packed_close(m->packed);
-	shared_close(m);
 	weights_close(m->weights, d);
 	d->op->free(d, m->rope);
 	net_close(&m->net);

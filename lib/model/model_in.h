@@ -20,6 +20,7 @@ struct work {
 	long ranks[SITES];             /* widths of t */
 	struct kept *block;            /* [kept] */
 	struct scratch scratch;        /* backward only */
+	struct mat keys;               /* of rows that share tokens, see struct pack */
 	struct mat *x; long xs;        /* inputs of the blocks: [layers + 1] backward, else [1] */
 	struct mat dy, h, h2, hn, dh, logits, dlogits; /* head: chunks of HEAD_ROWS tokens */
 	float *hstat;
@@ -27,7 +28,10 @@ struct work {
 	float *floats;
 };
 
-enum { HEAD_ROWS = 256 };              /* tokens whose logits exist at a time */
+enum {
+	ROUND = 64,                    /* passes are of a multiple of so many tokens */
+	HEAD_ROWS = 256,               /* tokens whose logits exist at a time */
+};
 
 struct model {
 	struct dev *dev;
@@ -41,20 +45,20 @@ struct model {
 	size_t room;                   /* bytes that a pass may take, if one block's activations fit */
 	struct work *work;             /* of the last pass, reused */
 	struct packed *packed;         /* likewise */
-	struct shared *shared;         /* likewise */
 	size_t limit, mapped, owned;   /* bytes: a run's; of the weights */
 };
 
 /* What a pass of so many tokens takes with this adapter (NULL: none) when so many blocks
- * keep their activations; by: of each kind, may be NULL. */
-size_t work_bytes(const struct model *, const struct adapter *, long tokens, int kept, int backward,
+ * keep their activations; keys: of the rows in full, 0 where none shares tokens; by: of
+ * each kind, may be NULL. */
+size_t work_bytes(const struct model *, const struct adapter *, long tokens, long keys, int kept, int backward,
                   size_t by[WORK_KINDS]);
 /* How many blocks can keep them in so many bytes; 0: the pass does not fit. */
-int work_keeps(const struct model *, const struct adapter *, long tokens, int backward, size_t bytes);
+int work_keeps(const struct model *, const struct adapter *, long tokens, long keys, int backward, size_t bytes);
 /* Memory for a pass of so many tokens, m->room bytes if that is enough for one block. */
-struct work *work_open(const struct model *, const struct adapter *, long tokens, int backward);
+struct work *work_open(const struct model *, const struct adapter *, long tokens, long keys, int backward);
 /* Divides it for a pass; -1: it does not fit. */
-int work_divide(struct work *, const struct model *, const struct adapter *, long tokens, int backward);
+int work_divide(struct work *, const struct model *, const struct adapter *, long tokens, long keys, int backward);
 void work_close(struct work *);
 
 /* Bytes of a cache's keys and values. */
@@ -65,11 +69,6 @@ void packed_close(struct packed *);    /* NULL is fine */
 /* How many first tokens, none that a trained one is predicted from, a batch's row has in
  * common with one of those from `from` on before it: most with row from + *with. */
 long shared_tokens(const struct model *, const struct batch *, int from, int row, int all, int *with);
-/* Attention's keys when these are computed once: key i is that of token from[i], row r's
- * start at k[r].  Sets spans->k. */
-struct cache_layer *shared_place(struct model *, const int32_t *from, long keys, const int32_t *k, long rows,
-                                 struct spans *);
-void shared_close(struct model *);
 
 /* Grows the rotary table to hold this many positions. */
 void model_positions(struct model *, long n);

@@ -3,8 +3,8 @@
  *
  * A pass is filled up to a multiple of 64 tokens with one more row of padding
  * that nothing trains, so that products have few sizes; rows see only
- * themselves, so that it changes nothing.  Forwards, what rows begin with in common is
- * computed once (shared.c).  The head works on the trained tokens alone, HEAD_ROWS at a
+ * themselves, so that it changes nothing.  What rows begin with in common is computed
+ * once (shared.c).  The head works on the trained tokens alone, HEAD_ROWS at a
  * time:  loss = xent(norm(x) head').
  */
 #include <assert.h>
@@ -14,8 +14,6 @@
 
 #include "../base/die.h"
 #include "model_in.h"
-
-enum { ROUND = 64 };
 
 static long round_up(long n) { return (n + ROUND - 1) / ROUND * ROUND; }
 
@@ -95,10 +93,9 @@ static long count_trained(const struct tokens *d, long row, int all)
 	return n;
 }
 
-/* Row i of the batch, whose pass begins at row `from`; weight: of its mean loss, NULL where
- * there are no gradients. */
+/* Row i of the batch, whose pass begins at row `from`; weight: of its mean loss. */
 static void add_row(struct packed *p, const struct model *m, const struct batch *b, int from, int i, int all,
-                    const float weight[])
+                    float weight)
 {
 	struct tokens_row r = tokens_row(b->data, b->row[i]);
 	long trained = count_trained(b->data, b->row[i], all), keys = p->keys, skip;
@@ -109,17 +106,17 @@ static void add_row(struct packed *p, const struct model *m, const struct batch 
 		if (r.token[j] < 0 || r.token[j] >= m->config.vocab)
 			die("row %s: token %d is not among the model's %ld", tokens_id(b->data, b->row[i], id, sizeof id),
 			    r.token[j], m->config.vocab);
-	skip = weight ? 0 : shared_tokens(m, b, from, i, all, &with);
+	skip = shared_tokens(m, b, from, i, all, &with);
 	add_tokens(p, &m->config.rope, r.token, r.n, skip, with);
 	for (long j = 1; j < r.n; j++)
 		if (all || r.train[j]) {
 			p->at[p->trained] = p->from[keys + j - 1];
 			p->target[p->trained] = r.token[j];
-			p->weight[p->trained++] = weight ? weight[i] / trained : 0;
+			p->weight[p->trained++] = weight / trained;
 		}
 }
 
-/* Device copies in w->ints: id, position, q, len, at, target; w->floats: loss, weight. */
+/* Device copies in w->ints: id, position, q, len, at, target, from, k; w->floats: loss, weight. */
 struct placed { struct pack pack; int32_t *id, *at, *target; float *loss, *weight; };
 
 static struct placed place(struct model *m, struct work *w, const struct packed *p)
@@ -141,6 +138,15 @@ static struct placed place(struct model *m, struct work *w, const struct packed 
 	d.pack.spans = (struct spans){.q = q, .k = q, .len = len, .n = (int)p->rows, .longest = p->longest};
 	d.pack.position = position;
 	d.pack.table = m->rope;
+	d.pack.keys = w->keys;
+	if (p->keys > p->tokens) {
+		int32_t *from = d.target + room + ROUND, *k = from + p->keys;
+
+		op->put(m->dev, from, p->from, p->keys * sizeof *from);
+		op->put(m->dev, k, p->k, p->rows * sizeof *k);
+		d.pack.from = from;
+		d.pack.spans.k = k;
+	}
 	return d;
 }
 
@@ -246,23 +252,23 @@ static void back(struct model *m, const struct adapter *a, struct work *w, const
 }
 
 /* Memory for this pass, as it is or larger. */
-static void make_room(struct model *m, const struct adapter *a, long tokens, int backward)
+static void make_room(struct model *m, const struct adapter *a, const struct packed *p, int backward)
 {
-	long most = m->largest[backward] ? m->largest[backward] : m->pass;
+	long most = m->largest[backward] ? m->largest[backward] : m->pass, keys = p->keys > p->tokens ? p->keys : 0;
 
-	if (m->work && !work_divide(m->work, m, a, tokens, backward))
+	if (m->work && !work_divide(m->work, m, a, p->tokens, keys, backward))
 		return;
 	if (m->work)
 		work_close(m->work);
-	m->work = work_open(m, a, tokens > most ? tokens : most, backward);
-	if (work_divide(m->work, m, a, tokens, backward))
+	most = p->tokens > most ? p->tokens : most;
+	m->work = work_open(m, a, most, keys > most + ROUND ? keys : most + ROUND, backward);
+	if (work_divide(m->work, m, a, p->tokens, keys, backward))
 		assert(!"the work that was opened for a pass holds it");
 }
 
 /* Sets p->loss. */
 static void run(struct model *m, const struct adapter *a, struct packed *p, int backward)
 {
-	struct cache_layer *keys = NULL;
 	struct placed d;
 	struct mat x;
 
@@ -275,11 +281,9 @@ static void run(struct model *m, const struct adapter *a, struct packed *p, int 
 		p->target[i] = -1;
 		p->weight[i] = 0;
 	}
-	make_room(m, a, p->tokens, backward);
+	make_room(m, a, p, backward);
 	d = place(m, m->work, p);
-	if (p->keys > p->tokens)
-		keys = shared_place(m, p->from, p->keys, p->k, p->rows, &d.pack.spans);
-	x = model_blocks(m, a, m->work, &d.pack, d.id, keys, backward ? NULL : d.at, round_up(p->trained));
+	x = model_blocks(m, a, m->work, &d.pack, d.id, NULL, backward ? NULL : d.at, round_up(p->trained));
 	head(m, a, m->work, &d, x, round_up(p->trained), backward);
 	if (backward)
 		back(m, a, m->work, &d.pack, d.id);
@@ -352,7 +356,7 @@ static void batch_run(struct model *m, struct adapter *a, const struct batch *b,
 		n = next_pass(m->pass, b, from, &tokens);
 		p = empty(m, tokens);
 		for (int i = from; i < from + n; i++)
-			add_row(p, m, b, from, i, all, weight);
+			add_row(p, m, b, from, i, all, weight ? weight[i] : 0);
 		run(m, a, p, weight != NULL);
 		l = p->loss;
 		for (int i = from; i < from + n; i++) {

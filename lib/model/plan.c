@@ -43,9 +43,9 @@ static size_t plan_passes(struct plan *p, const struct model *m, const struct de
 	size_t by[WORK_KINDS] = {0}, forward[WORK_KINDS] = {0}, a = 0, b = 0;
 
 	if (p->largest[1])
-		a = work_bytes(m, d->theta, p->largest[1], kept, 1, by);
+		a = work_bytes(m, d->theta, p->largest[1], p->largest[1] + ROUND, kept, 1, by);
 	if (p->largest[0])
-		b = work_bytes(m, d->theta, p->largest[0], 1, 0, forward);
+		b = work_bytes(m, d->theta, p->largest[0], p->largest[0] + ROUND, 1, 0, forward);
 	if (b > a)
 		memcpy(by, forward, sizeof by);
 	p->kept = kept;
@@ -83,7 +83,8 @@ int plan_make(struct plan *p, const struct model *m, const struct demand *d)
 		return -1;
 	}
 	if (p->largest[1])
-		plan_passes(p, m, d, work_keeps(m, d->theta, p->largest[1], 1, limit - p->total + least));
+		plan_passes(p, m, d, work_keeps(m, d->theta, p->largest[1], p->largest[1] + ROUND, 1,
+		                              limit - p->total + least));
 	return 0;
 }
 

@@ -84,10 +84,11 @@ static void room_backwards(struct work *w, const struct model *m)
 	w->kind = WORK_SCRATCH;
 }
 
-/* Divides the piece for this many tokens; ranks, dev and arrays are set. */
-static void divide(struct work *w, const struct model *m, long tokens, int kept, int backward)
+/* Divides the piece for this many tokens and keys; ranks, dev and arrays are set. */
+static void divide(struct work *w, const struct model *m, long tokens, long keys, int kept, int backward)
 {
 	const struct config *c = &m->config;
+	long wide = c->qkv - c->k_at;
 
 	w->tokens = tokens;
 	w->kept = kept;
@@ -104,9 +105,13 @@ static void divide(struct work *w, const struct model *m, long tokens, int kept,
 	w->hstat = own(w, 2 * HEAD_ROWS * sizeof(float));
 	w->logits = room(w, F32, HEAD_ROWS, c->vocab);
 	w->kind = WORK_SCRATCH;
-	if (backward)
+	w->keys = room(w, m->type, keys, wide);
+	if (backward) {
+		w->scratch.dkeys = room(w, m->type, keys, wide);
+		w->scratch.dsum = room(w, F32, keys ? tokens : 0, wide);
 		room_backwards(w, m);
-	w->ints = own(w, (6 * tokens + 512) * sizeof *w->ints);
+	}
+	w->ints = own(w, (6 * tokens + 512 + 2 * keys) * sizeof *w->ints);
 	w->floats = own(w, (2 * tokens + 256) * sizeof *w->floats);
 }
 
@@ -121,13 +126,13 @@ static struct work *work_new(const struct model *m, const struct adapter *a)
 	return w;
 }
 
-size_t work_bytes(const struct model *m, const struct adapter *a, long tokens, int kept, int backward,
+size_t work_bytes(const struct model *m, const struct adapter *a, long tokens, long keys, int kept, int backward,
                   size_t by[WORK_KINDS])
 {
 	struct work *w = work_new(m, a);
 	size_t bytes;
 
-	divide(w, m, tokens, kept, backward);
+	divide(w, m, tokens, keys, kept, backward);
 	bytes = w->used;
 	if (by)
 		memcpy(by, w->by, sizeof w->by);
@@ -135,10 +140,10 @@ size_t work_bytes(const struct model *m, const struct adapter *a, long tokens, i
 	return bytes;
 }
 
-int work_keeps(const struct model *m, const struct adapter *a, long tokens, int backward, size_t bytes)
+int work_keeps(const struct model *m, const struct adapter *a, long tokens, long keys, int backward, size_t bytes)
 {
-	size_t one = work_bytes(m, a, tokens, 1, backward, NULL);
-	size_t each = work_bytes(m, a, tokens, 2, backward, NULL) - one;
+	size_t one = work_bytes(m, a, tokens, keys, 1, backward, NULL);
+	size_t each = work_bytes(m, a, tokens, keys, 2, backward, NULL) - one;
 	long more = bytes < one ? -1 : (long)((bytes - one) / each);
 
 	if (!backward && more > 0)
@@ -146,25 +151,25 @@ int work_keeps(const struct model *m, const struct adapter *a, long tokens, int 
 	return more < m->config.layers - 1 ? (int)(1 + more) : (int)m->config.layers;
 }
 
-struct work *work_open(const struct model *m, const struct adapter *a, long tokens, int backward)
+struct work *work_open(const struct model *m, const struct adapter *a, long tokens, long keys, int backward)
 {
-	int kept = work_keeps(m, a, tokens, backward, m->room);
+	int kept = work_keeps(m, a, tokens, keys, backward, m->room);
 	struct work *w = work_new(m, a);
 
-	w->size = work_bytes(m, a, tokens, kept > 1 ? kept : 1, backward, NULL);
+	w->size = work_bytes(m, a, tokens, keys, kept > 1 ? kept : 1, backward, NULL);
 	w->base = m->dev->op->alloc(m->dev, w->size);
 	return w;
 }
 
-int work_divide(struct work *w, const struct model *m, const struct adapter *a, long tokens, int backward)
+int work_divide(struct work *w, const struct model *m, const struct adapter *a, long tokens, long keys, int backward)
 {
 	int kept;
 
 	adapter_ranks(a, w->ranks);
-	kept = work_keeps(m, a, tokens, backward, w->size);
+	kept = work_keeps(m, a, tokens, keys, backward, w->size);
 	if (!kept)
 		return -1;
-	divide(w, m, tokens, kept, backward);
+	divide(w, m, tokens, keys, kept, backward);
 	return 0;
 }
 
