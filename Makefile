@@ -61,7 +61,7 @@ C_BENCH := $(patsubst t/bench/%.c,$B/t/bench/%,$(wildcard t/bench/*.c))
 # The GPU's code on a simulated GPU (t/cudasim): a library with it, tests of the simulator,
 # the tests of what computes, again, on device "cuda", and programs for t/cudasim.t.
 S := $B/cudasim
-DEVICE_TESTS := ops_attn ops_gemm ops_mem ops_rows ops_threads model steps bilevel cache adapter
+DEVICE_TESTS := ops_attn ops_gemm ops_mem ops_rows ops_threads model steps bilevel cache adapter shared
 SIM_TESTS := $(if $(SAN),,$S/words.t $S/faults.t $S/host_faults.t $S/devices.t $(patsubst %,$S/t/%.t,$(DEVICE_TESTS)))
 SIM_PROGRAMS := $(if $(SAN),,$(patsubst %,$S/bin/seal-%,score lora-train eval))
 # On a machine with a GPU they run there as well.

@@ -26,8 +26,8 @@ static void limits(const struct model *m, const struct adapter *a)
 {
 	struct demand d = {.theta = a, .longest = LONGEST, .passes = full};
 	struct plan all = {.limit = (size_t)1 << 40}, least = {.limit = 1};
-	int over = 0, wrong = 0, kept = 99, few = 0;
-	long pass = m->pass, narrow = 0;
+	int over = 0, wrong = 0, kept = 99, halved = 0, few = 0, narrow = 0;
+	long pass = m->pass;
 
 	ok(!plan_make(&all, m, &d) && all.kept == all.layers && all.pass == m->pass, "no limit: all blocks, whole passes");
 	ok(plan_make(&least, m, &d) == -1 && least.total > 1 && least.total < all.total, "too little: -1, and the least");
@@ -37,14 +37,17 @@ static void limits(const struct model *m, const struct adapter *a)
 		if (plan_make(&p, m, &d) || of_pass(&p) > limit - (all.total - of_pass(&all)))
 			over++;
 		wrong += p.pass > pass || (p.pass == pass && p.kept > kept) || (p.pass < pass && p.pass < LONGEST / 2);
-		few += p.kept < p.layers && p.pass == m->pass;
-		narrow += p.pass < m->pass;
+		wrong += p.kept < p.layers && p.pass > 1024;
+		halved += p.kept == p.layers && p.pass < m->pass;
+		few += p.kept < p.layers && p.pass == 1024;
+		narrow += p.pass < 1024;
 		pass = p.pass;
 		kept = p.kept;
 	}
 	ok(!over, "within every limit in between");
 	ok(!wrong, "less memory never means longer passes or more blocks");
-	ok(few > 0 && narrow > 0, "first blocks give way (%d limits), then passes (%ld)", few, narrow);
+	ok(halved && few && narrow, "first passes give way (%d limits), then blocks (%d), then passes (%d)", halved, few,
+	   narrow);
 }
 
 /* The rows' own pass, as a run would have it planned. */

@@ -4,7 +4,7 @@
 cd "$TMP" || exit 1
 . "$T/tune.sh"
 tuning 24 12 --plain
-lora="$BIN/seal-lora-train -j 1 -m model -b 8"
+lora="$BIN/seal-lora-train -j 1 -m model -b 4"
 score="$BIN/seal-score -j 1 -m model --safe safe.tok -b 8 --plain --algorithm 1"
 
 # What the plan says, in bytes: total, activations.
@@ -20,8 +20,8 @@ all=$(planned err)
 [ "${SAN:-}${CUDA:-}" ] || is "$(jq -s --argjson p "$all" '[.[].peak_bytes] | max < 1.1e6 * $p' log)" true "the peak is not over it"
 $lora -q -o quiet train.tok 2> err; is "$(cat err)" "" "-q does not print it"
 
-# Less memory: fewer blocks, the same bytes; less than that: no.  (Shorter passes: demand.c)  A
-# block is 1.5 MB, and what was printed is rounded to one.
+# Less memory, in passes that are short already: fewer blocks, the same bytes; less than that: no.
+# (Shorter passes: demand.c)  A block is 1.5 MB, and what was printed is rounded to one.
 bytes() { echo "$1 $2" | awk '{printf "%d", ($1 + $2) * 1e6}'; }
 $lora -o less --max-memory "$(bytes "$all" -0.6)" train.tok 2> err
 is "$(kept err)" "1 2" "with less, one block does"
