@@ -18,6 +18,9 @@
 #define HOT
 #endif
 #define INLINE static inline __attribute__((always_inline))
+/* Written for AVX-512 with bf16: to be called only where bf16_is_fast(). */
+#define WIDE __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma")))
+#define INLINE_WIDE WIDE static inline __attribute__((always_inline))
 
 /* Work is cut into pieces of so many columns; a bf16 piece is converted in a
  * buffer of this size on the stack. */

@@ -13,9 +13,6 @@
 
 enum { ROWS = 6, COLS = 4, BLOCK = 64, PIECE = 2048 };
 
-#define WIDE __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma")))
-#define INLINE_WIDE WIDE static inline __attribute__((always_inline))
-
 /* n values from p on, n at most a vector's; the rest are 0. */
 INLINE_WIDE __m512i some(const void *p, long n, enum dtype type)
 {

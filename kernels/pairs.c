@@ -43,9 +43,6 @@ HOT void pair_rows_bf16(pair *y, const uint16_t *x, long ld, long n, long dim, l
 
 enum { ROWS = 6, WIDTH = 16 };
 
-#define WIDE __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
-#define INLINE_WIDE WIDE static inline __attribute__((always_inline))
-
 /* A piece of c, rows by vecs vectors: constants where this is inlined, so that acc
  * lives in registers. */
 INLINE_WIDE void piece(float *c, long ldc, const pair *a, long rs, long cs, const pair *b, long ldb,

@@ -1,7 +1,7 @@
 """peer.py - the peer of seal-lora-train and seal-eval: PyTorch + transformers + PEFT, at its best.
 
   peer.py train    MODEL ROWS --batch N --steps N [--micro N] [--order given|sorted] [--compile]
-  peer.py nll      MODEL ROWS --batch N
+  peer.py nll      MODEL ROWS --batch N [--compile]
   peer.py generate MODEL ROWS --batch N --max-new N
 
 ROWS is what seal-tokenize --json writes.  Rows are padded to the longest of their micro-batch;
@@ -9,7 +9,8 @@ attention is sdpa.  train: LoRA of rank 16 on q_proj and v_proj, Adam; a batch's
 up over micro-batches (sum of the losses / the batch's trained tokens), so that neither their size
 nor the order of the rows within the batch changes the step; order sorted: by length within the
 batch.  nll and generate sort by length and pad on the right and the left.  Prints one JSON object:
-seconds and processor seconds of the work (train: of all steps but the first), without the loading.
+seconds and processor seconds of the work (train: of all steps but the first), without the loading
+and without nll's compiling.
 """
 import argparse
 import json
@@ -101,8 +102,8 @@ def train(m, rows, o):
 
 def nll(m, rows, o):
     call = torch.compile(m, dynamic=True) if o.compile else m
-    if o.compile:
-        ids, mask = padded([r["tokens"] for r in rows[:o.batch]])
+    for part in slices(rows, o.batch)[:2] if o.compile else []:
+        ids, mask = padded([r["tokens"] for r in part])
         call(input_ids=ids, attention_mask=mask, use_cache=False)
     begun, sums, tokens = clocks(), [], 0
     for part in slices(by_length(rows), o.batch):
