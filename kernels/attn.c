@@ -126,10 +126,13 @@ static void start_tile(struct forward *f, struct mat q, long b, long i, const st
 	long size = t->lanes * t->wide;
 	float *x = f->q + b * size;
 
-	fetch_tile(f->o + b * size, q, t->h->q_stride, i, t);
-	transpose(x, f->o + b * size, t->lanes, t->wide);
-	if (t->pairs)
-		pair_rows((pair *)x, x, t->wide, t->lanes);
+	if (t->pairs) {
+		fetch_pairs((pair *)(f->o + b * size), q, i, t);
+		transpose(x, f->o + b * size, t->lanes, t->wide / 2);
+	} else {
+		fetch_tile(f->o + b * size, q, t->h->q_stride, i, t);
+		transpose(x, f->o + b * size, t->lanes, t->wide);
+	}
 	memset(f->o + b * size, 0, size * sizeof(float));
 	for (long r = b * t->lanes; r < (b + 1) * t->lanes; r++) {
 		f->m[r] = -1e30f;      /* finite: -INFINITY - m is no NaN */

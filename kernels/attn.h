@@ -124,6 +124,16 @@ static inline void fetch_tile(float *y, struct mat m, long stride, long i, const
 	memset(y + n * t->wide, 0, (t->lanes - n) * t->wide * sizeof *y);
 }
 
+/* y [lanes x wide / 2] = the same tile of a bf16 matrix, pairs of its columns. */
+static inline void fetch_pairs(pair *y, struct mat m, long i, const struct task *t)
+{
+	long n = filled(t, i), wide = t->wide / 2;
+
+	memset(y, 0, t->lanes * wide * sizeof *y);
+	for (long r = 0; r < n; r++)
+		memcpy(y + r * wide, at(m, token_of(t, i, r), head_of(t, r) * t->h->q_stride), t->dim / 2 * sizeof *y);
+}
+
 HOT static void scale_by(float *x, long n, float c)
 {
 #pragma omp simd

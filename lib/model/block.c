@@ -143,7 +143,7 @@ void block_forward(struct dev *d, const struct config *c, const struct layer *l,
 		o = mat_of(s.qkv.p, o.type, y.rows, o.cols);    /* attention has read it */
 		op->gather(d, o, s.o, only);
 		op->gather(d, s.x1, x, only);
-	} else
+	} else if (s.x1.p != x.p)
 		op->copy(d, s.x1, x);
 	if (c->parallel)
 		op->norm(d, s.n2, s.stat2, s.x1, l->gain2, l->bias2, c->eps, rms);
@@ -153,7 +153,8 @@ void block_forward(struct dev *d, const struct config *c, const struct layer *l,
 
 	linear(d, s.u, s.n2, &l->at[UP], th, UP, s.t[UP], 0);
 	op->act(d, s.h, s.u, c->act);
-	op->copy(d, y, s.x1);
+	if (y.p != s.x1.p)
+		op->copy(d, y, s.x1);
 	linear(d, y, s.h, &l->at[DOWN], th, DOWN, s.t[DOWN], 1);
 }
 

@@ -32,7 +32,7 @@ struct scratch { struct mat g, dh, du, dn, dn2, dout, dqkv, dt, dkeys, dsum; };
  * of kv, which attention reads. */
 struct cache_layer { struct mat kv; const int32_t *at; };
 
-/* y = block(x); F32 [tokens x dim], may be the same memory.  cache may be NULL.
+/* y = block(x); F32 [tokens x dim], may be the same memory, and x1 then too.  cache may be NULL.
  * only: y has but these rows of it, and what is kept is not enough to go back; NULL: all. */
 void block_forward(struct dev *, const struct config *, const struct layer *, struct theta,
                    const struct pack *, struct mat y, struct mat x, const struct kept *,

@@ -13,7 +13,7 @@
 
 struct compute_opts { const char *device, *dtype; long threads, memory, pass; };
 extern const struct opt compute_options[];     /* --device --dtype -j --max-memory */
-#define COMPUTE_DEFAULTS { .device = "auto", .dtype = "auto", .pass = 4096 }
+#define COMPUTE_DEFAULTS { .device = "auto", .dtype = "auto", .pass = 2560 }
 
 struct model;
 

@@ -168,11 +168,13 @@ struct mat model_blocks(struct model *m, const struct adapter *a, struct work *w
 	for (long i = 0; i < m->config.layers; i++) {
 		const int32_t *here = i == m->config.layers - 1 ? only : NULL;
 		struct mat y = w->xs > 1 ? w->x[i + 1] : x;
+		struct kept k = *kept_of(m, w, i);
 
 		if (here)
 			y.rows = n;
-		block_forward(m->dev, &m->config, &t->layer[i], theta_of(a, i), p, y, x, kept_of(m, w, i),
-		              cache ? &cache[i] : NULL, here);
+		else if (y.p == x.p)    /* there is no way back: x1 in place too */
+			k.x1 = x;
+		block_forward(m->dev, &m->config, &t->layer[i], theta_of(a, i), p, y, x, &k, cache ? &cache[i] : NULL, here);
 		x = y;
 	}
 	return x;

@@ -41,7 +41,8 @@ struct plan {
 };
 
 /* The plan within plan->limit: all blocks' activations, in shorter passes if need be, else
- * those of as many as fit, else still shorter passes.  -1 when even the least, which total then says, is over it. */
+ * those of as many as fit, else still shorter passes.  -1 when even the least, which total
+ * then says, is over it. */
 int plan_make(struct plan *, const struct model *, const struct demand *);
 /* Would it? */
 int model_fits(const struct model *, const struct demand *);
