@@ -11,7 +11,7 @@
 
 /* Passes of half as many tokens take a few per cent longer, computing blocks again a third:
  * passes give way first, but not below SHORT. */
-enum { SHORT = 1024, SHORTEST = 64 };
+enum { SHORT = 1280, SHORTEST = 64 };
 
 static size_t most(size_t a, size_t b) { return a > b ? a : b; }
 
