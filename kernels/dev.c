@@ -46,6 +46,7 @@ void dev_prepare(char **argv)
 	if (getenv("OMP_WAIT_POLICY"))
 		return;
 	setenv("OMP_WAIT_POLICY", "passive", 1);
+	setenv("GOMP_SPINCOUNT", "20000", 0);  /* some microseconds, as long as the shorter waits */
 	execv("/proc/self/exe", argv);         /* where that cannot be, only speed is lost */
 }
 

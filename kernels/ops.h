@@ -173,7 +173,7 @@ void dev_counting_close(struct dev *);
 /* To be called first in main, before anything is read.  OpenMP's threads spin while
  * they wait, and take the processor from those that they wait for when anything
  * else runs (a step then took eight times as long); it reads the setting that has
- * them sleep before main, so this starts the program again with it. */
+ * them sleep, but for the shortest waits, before main, so this starts the program again with it. */
 void dev_prepare(char **argv);
 
 /* name: "cpu", "cuda", "cuda:N" or "auto".  NULL with the reason if this build or machine has
