@@ -51,7 +51,7 @@ static inline struct mat row_range(struct mat m, long first, long n)
 /* How packed tokens divide into rows, for attention.  Row r's queries are the
  * rows q[r]..q[r+1]-1 of the query matrix; its keys are len[r] rows of the key
  * and value matrices from k[r] on; the last query sees the last key, the one
- * before it all keys but the last, and so on.  In training k = q. */
+ * before it all keys but the last, and so on.  k = q where rows share no keys. */
 struct spans {
 	const int32_t *q;      /* [n + 1] */
 	const int32_t *k, *len;    /* [n] */
