@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # seal - safe fine-tuning data, as Unix filters
 #
 #   make             build the programs (bin/seal-*) and libseal.a     [CUDA=1]

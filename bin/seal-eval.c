@@ -1,11 +1,12 @@
+/* SPDX-License-Identifier: MIT */
 /* seal-eval - what became of a model, and of a score: a subcommand each. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "../lib/learn/evaluate.h"
-#include "../lib/learn/budget.h"
-#include "../lib/learn/generate.h"
-#include "../lib/learn/train.h"
+#include "../lib/eval/evaluate.h"
+#include "../lib/train/budget.h"
+#include "../lib/eval/generate.h"
+#include "../lib/train/train.h"
 
 static struct opt_base base;
 
@@ -25,19 +26,22 @@ static void result_close(struct zout *out, json_t *result)
 
 static void refusals(int argc, char **argv)
 {
-	static struct { const char *list, *by; } o;
+	static struct {
+		const char *list, *by;
+	} o;
 	static const struct opt table[] = {
-		{"list", 0, OPT_TEXT, 0, "FILE", "phrases that refuse, one a line (default: built in)", 0, 0},
-		{"by", 0, OPT_TEXT, offsetof(__typeof__(o), by), "KEY", "count for each value of this key too", 0, 0},
-		{0}
+		{"list", 0, OPT_TEXT, 0, "FILE",
+	         "phrases that refuse, one a line (default: built in)", 0, 0},
+		{"by", 0, OPT_TEXT, offsetof(__typeof__(o), by), "KEY",
+	         "count for each value of this key too", 0, 0},
+		{0},
 	};
-	static const struct opt_group groups[] = {
-		{"Refusals", table, &o}, {"General", base_options, &base}, {0}
-	};
-	static const struct opt_program program = {
-		"seal-eval refusals", "Counts the outputs that refuse, by their phrases.",
-		"[OUTPUTS...]", groups
-	};
+	static const struct opt_group groups[] = {{"Refusals", table, &o},
+	                                          {"General", base_options, &base},
+	                                          {0}};
+	static const struct opt_program program =
+		{"seal-eval refusals", "Counts the outputs that refuse, by their phrases.",
+	         "[OUTPUTS...]", groups};
 	int k = opt_parse(&program, argc, argv);
 	struct zout *out = result_open();
 
@@ -46,11 +50,11 @@ static void refusals(int argc, char **argv)
 
 static void winrate(int argc, char **argv)
 {
-	static const struct opt_group groups[] = { {"General", base_options, &base}, {0} };
-	static const struct opt_program program = {
-		"seal-eval winrate", "Win rate of a model from annotated preferences, as alpaca_eval counts it.",
-		"[ANNOTATIONS...]", groups
-	};
+	static const struct opt_group groups[] = {{"General", base_options, &base}, {0}};
+	static const struct opt_program program =
+		{"seal-eval winrate",
+	         "Win rate of a model from annotated preferences, as alpaca_eval counts it.",
+	         "[ANNOTATIONS...]", groups};
 	int k = opt_parse(&program, argc, argv);
 	struct zout *out = result_open();
 
@@ -63,26 +67,33 @@ static void detect(int argc, char **argv)
 {
 	static struct detect_opts o = DETECT_DEFAULTS;
 	static const struct opt table[] = {
-		{"scores", 's', OPT_TEXT, AT(scores), "SCORES", "the rows' scores, from seal-score", 0, 0},
-		{"label-key", 0, OPT_TEXT, AT(label_key), "KEY", "the key that holds a row's label", 0, 0},
+		{"scores", 's', OPT_TEXT, AT(scores), "SCORES", "the rows' scores, from seal-score",
+	         0, 0},
+		{"label-key", 0, OPT_TEXT, AT(label_key), "KEY", "the key that holds a row's label",
+	         0, 0},
 		{"unsafe", 0, OPT_TEXT, AT(unsafe), "VALUE", "the label of an unsafe row", 0, 0},
-		{"by", 0, OPT_TEXT, AT(by), "KEY", "report unsafe rows for each value of this key too", 0, 0},
-		{"keep", 'k', OPT_TEXT, AT(keep), "N|P%", "what seal-select --keep would be told", 0, 0},
-		{0}
+		{"by", 0, OPT_TEXT, AT(by), "KEY",
+	         "report unsafe rows for each value of this key too", 0, 0},
+		{"keep", 'k', OPT_TEXT, AT(keep), "N|P%", "what seal-select --keep would be told",
+	         0, 0},
+		{0},
 	};
-	static const struct opt_group groups[] = {
-		{"Detection", table, &o}, {"General", base_options, &base}, {0}
-	};
-	static const struct opt_program program = {
-		"seal-eval detect", "How well scores tell unsafe rows from safe ones.", "[ROWS...]", groups
-	};
+	static const struct opt_group groups[] = {{"Detection", table, &o},
+	                                          {"General", base_options, &base},
+	                                          {0}};
+	static const struct opt_program program =
+		{"seal-eval detect", "How well scores tell unsafe rows from safe ones.",
+	         "[ROWS...]", groups};
 	int k = opt_parse(&program, argc, argv);
 	struct zout *out = result_open();
 
 	result_close(out, evaluate_detect(argv + k, argc - k, &o));
 }
 
-struct model_opts { const char *model, *adapter; int per_token; };
+struct model_opts {
+	const char *model, *adapter;
+	int per_token;
+};
 
 /* The model that nll and generate ask for, without its weights. */
 static struct model *begin_model(const struct model_opts *o, const struct compute_opts *compute)
@@ -96,7 +107,8 @@ static struct model *begin_model(const struct model_opts *o, const struct comput
 static struct adapter *load_model(struct model *m, const struct model_opts *o)
 {
 	model_load(m);
-	return o->adapter ? adapter_load(model_dev(m), model_config(m), model_dtype(m), o->adapter) : NULL;
+	return o->adapter ? adapter_load(model_dev(m), model_config(m), model_dtype(m), o->adapter)
+	                  : NULL;
 }
 
 static void close_model(struct model *m, struct adapter *a)
@@ -111,18 +123,21 @@ static void nll(int argc, char **argv)
 	static struct model_opts o;
 	static struct compute_opts compute = COMPUTE_DEFAULTS;
 	static const struct opt table[] = {
-		{"model", 'm', OPT_TEXT, offsetof(struct model_opts, model), "MODEL", "Hugging Face folder or GGUF file", 0, 0},
-		{"adapter", 'a', OPT_TEXT, offsetof(struct model_opts, adapter), "ADAPTER", "a PEFT folder", 0, 0},
+		{"model", 'm', OPT_TEXT, offsetof(struct model_opts, model), "MODEL",
+	         "Hugging Face folder or GGUF file", 0, 0},
+		{"adapter", 'a', OPT_TEXT, offsetof(struct model_opts, adapter), "ADAPTER",
+	         "a PEFT folder", 0, 0},
 		{"per-token", 0, OPT_FLAG, offsetof(struct model_opts, per_token), NULL,
-		 "add the losses of every token", 0, 0},
-		{0}
+	         "add the losses of every token", 0, 0},
+		{0},
 	};
-	static const struct opt_group groups[] = {
-		{"Likelihood", table, &o}, {"Computing", compute_options, &compute}, {"General", base_options, &base}, {0}
-	};
-	static const struct opt_program program = {
-		"seal-eval nll", "Mean negative log-likelihood of every row's trained tokens.", "[TOKENS...]", groups
-	};
+	static const struct opt_group groups[] = {{"Likelihood", table, &o},
+	                                          {"Computing", compute_options, &compute},
+	                                          {"General", base_options, &base},
+	                                          {0}};
+	static const struct opt_program program =
+		{"seal-eval nll", "Mean negative log-likelihood of every row's trained tokens.",
+	         "[TOKENS...]", groups};
 	int k = opt_parse(&program, argc, argv);
 	struct zout *out = result_open();
 	struct model *m = begin_model(&o, &compute);
@@ -130,7 +145,10 @@ static void nll(int argc, char **argv)
 	struct adapter *a;
 
 	check_tokens(d, k < argc ? argv[k] : "stdin", o.model, model_config(m));
-	budget_plan(m, &(struct budget){.data = d, .all = 1, .adapter = o.adapter, .adapters = !!o.adapter});
+	budget_plan(m, &(struct budget){.data = d,
+	                                .all = 1,
+	                                .adapter = o.adapter,
+	                                .adapters = !!o.adapter});
 	a = load_model(m, &o);
 	nll_rows(m, a, d, o.per_token, out);
 	zout_close(out);
@@ -139,11 +157,12 @@ static void nll(int argc, char **argv)
 }
 
 /* An adapter, or a model that was tuned here, answers in the form that it was trained in. */
-static void check_template(const struct model_opts *o, const struct model *m, const struct encoder *e,
-                           const char *asked)
+static void check_template(const struct model_opts *o, const struct model *m,
+                           const struct encoder *e, const char *asked)
 {
 	char *of_adapter = o->adapter ? adapter_template(o->adapter) : NULL;
-	const char *trained = o->adapter ? of_adapter : model_template(m), *now = template_name(encoder_template(e));
+	const char *trained = o->adapter ? of_adapter : model_template(m),
+		   *now = template_name(encoder_template(e));
 
 	if (trained && strcmp(trained, now) && !strcmp(asked, "auto"))
 		die("%s was trained with the template %s, not %s (--template insists on one)",
@@ -159,18 +178,22 @@ static void generate(int argc, char **argv)
 	static struct generate_opts opts = GENERATE_DEFAULTS;
 	static struct fate_opts fate = FATE_DEFAULTS;
 	static const struct opt table[] = {
-		{"model", 'm', OPT_TEXT, offsetof(struct model_opts, model), "MODEL", "Hugging Face folder or GGUF file", 0, 0},
-		{"adapter", 'a', OPT_TEXT, offsetof(struct model_opts, adapter), "ADAPTER", "a PEFT folder", 0, 0},
-		{0}
+		{"model", 'm', OPT_TEXT, offsetof(struct model_opts, model), "MODEL",
+	         "Hugging Face folder or GGUF file", 0, 0},
+		{"adapter", 'a', OPT_TEXT, offsetof(struct model_opts, adapter), "ADAPTER",
+	         "a PEFT folder", 0, 0},
+		{0},
 	};
-	static const struct opt_group groups[] = {
-		{"Model", table, &o}, {"Generation", generate_options, &opts}, {"Rows", row_options, &encode},
-		{"Fates", fate_options, &fate}, {"Computing", compute_options, &compute},
-		{"General", base_options, &base}, {0}
-	};
-	static const struct opt_program program = {
-		"seal-eval generate", "Answers every row's prompt.", "[ROWS...]", groups
-	};
+	static const struct opt_group groups[] = {{"Model", table, &o},
+	                                          {"Generation", generate_options, &opts},
+	                                          {"Rows", row_options, &encode},
+	                                          {"Fates", fate_options, &fate},
+	                                          {"Computing", compute_options, &compute},
+	                                          {"General", base_options, &base},
+	                                          {0}};
+	static const struct opt_program program = {"seal-eval generate",
+	                                           "Answers every row's prompt.", "[ROWS...]",
+	                                           groups};
 	int k = opt_parse(&program, argc, argv);
 	struct zout *out = result_open();
 	struct model *m = begin_model(&o, &compute);
@@ -190,24 +213,28 @@ static void generate(int argc, char **argv)
 	close_model(m, a);
 }
 
-static const struct command { const char *name, *what; void (*run)(int argc, char **argv); } commands[] = {
+static const struct command {
+	const char *name, *what;
+	void (*run)(int argc, char **argv);
+} commands[] = {
 	{"nll", "likelihood of rows under a model", nll},
 	{"generate", "a model's answers to prompts", generate},
 	{"refusals", "share of outputs that refuse", refusals},
 	{"winrate", "win rate from annotated preferences", winrate},
 	{"detect", "how well scores tell unsafe rows from safe ones", detect},
-	{0}
+	{0},
 };
 
 /* What is not a command: -h, --version, or wrong. */
 static _Noreturn void no_command(int argc, char **argv)
 {
-	static const struct opt_group groups[] = { {0} };
-	struct opt_program program = { "seal-eval", NULL, "COMMAND ...", groups };
+	static const struct opt_group groups[] = {{0}};
+	struct opt_program program = {"seal-eval", NULL, "COMMAND ...", groups};
 	struct buf what = {0};
 	int k;
 
-	buf_str(&what, "Evaluates models, their outputs, and scores.\n\nCommands (each with its own -h):");
+	buf_str(&what,
+	        "Evaluates models, their outputs, and scores.\n\nCommands (each with its own -h):");
 	for (const struct command *c = commands; c->name; c++)
 		buf_fmt(&what, "\n  %-30s%s", c->name, c->what);
 	program.what = what.p;

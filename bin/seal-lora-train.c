@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* seal-lora-train - tune LoRA pairs, or all weights, on a token stream; writes a PEFT
  * adapter or a model. */
 #include <stdlib.h>
@@ -5,23 +6,30 @@
 
 #include "../lib/base/hash.h"
 #include "../lib/base/progress.h"
-#include "../lib/learn/budget.h"
-#include "../lib/learn/finetune.h"
-#include "../lib/learn/merge.h"
+#include "../lib/train/budget.h"
+#include "../lib/score/join.h"
+#include "../lib/train/finetune.h"
+#include "../lib/train/merge.h"
 
-struct own { const char *model, *output, *weights, *merge, *gguf; int force, quiet; };
+struct own {
+	const char *model, *output, *weights, *merge, *gguf;
+	int force, quiet;
+};
 
 #define AT(field) offsetof(struct own, field)
 
 static const struct opt own_options[] = {
 	{"model", 'm', OPT_TEXT, AT(model), "MODEL", "Hugging Face folder or GGUF file", 0, 0},
 	{"output", 'o', OPT_TEXT, AT(output), "ADAPTER", "the folder to write", 0, 0},
-	{"weights", 0, OPT_TEXT, AT(weights), "SCORES", "weigh the rows by the weight column of these scores", 0, 0},
-	{"merge", 0, OPT_TEXT, AT(merge), "DIR", "also write the model with the pairs added to its weights", 0, 0},
-	{"lora-gguf", 0, OPT_TEXT, AT(gguf), "FILE", "also write the pairs as a GGUF adapter of llama.cpp", 0, 0},
+	{"weights", 0, OPT_TEXT, AT(weights), "SCORES",
+         "weigh the rows by the weight column of these scores", 0, 0},
+	{"merge", 0, OPT_TEXT, AT(merge), "DIR",
+         "also write the model with the pairs added to its weights", 0, 0},
+	{"lora-gguf", 0, OPT_TEXT, AT(gguf), "FILE",
+         "also write the pairs as a GGUF adapter of llama.cpp", 0, 0},
 	{"force", 0, OPT_FLAG, AT(force), NULL, "replace a folder that exists", 0, 0},
 	{"quiet", 'q', OPT_FLAG, AT(quiet), NULL, "no progress, no summaries on stderr", 0, 0},
-	{0}
+	{0},
 };
 
 static struct own own;
@@ -32,13 +40,13 @@ static const struct opt_group groups[] = {
 	{"Input and output", own_options, &own},
 	{"Training", train_options, &train},
 	{"Computing", compute_options, &compute},
-	{0}
+	{0},
 };
 
-static const struct opt_program program = {
-	"seal-lora-train", "Tune LoRA pairs, or all weights, on tokenized rows; writes a PEFT adapter or a model folder.",
-	"[TOKENS...]", groups
-};
+static const struct opt_program program = {"seal-lora-train",
+                                           "Tune LoRA pairs, or all weights, on tokenized rows; "
+                                           "writes a PEFT adapter or a model folder.",
+                                           "[TOKENS...]", groups};
 
 /* What the options ask for together makes sense, and what they name can be written. */
 static void check(int operands)
@@ -66,7 +74,7 @@ static void check(int operands)
 static float *read_weights(const struct tokens *data, json_t *settings)
 {
 	struct scores *s = scores_read(own.weights);
-	float *w = finetune_weights(s, data);
+	float *w = score_weights(s, data);
 	char hex[17];
 
 	hash_hex(hash_bytes(w, data->rows * sizeof *w), hex);
@@ -111,8 +119,8 @@ static void tune(struct finetune *f, double began)
 	finetune_run(f);
 	train_save(f->model, f->theta, own.output, own.model, f->data, settings);
 	log_end(train.log, began);
-	notice("%ld steps on %ld rows in %.1f s, peak memory %.0f MB", f->theta->step, f->data->rows,
-	       seconds_now() - began, peak_memory() / 1e6);
+	notice("%ld steps on %ld rows in %.1f s, peak memory %.0f MB", f->theta->step,
+	       f->data->rows, seconds_now() - began, peak_memory() / 1e6);
 	json_decref(settings);
 	free(weight);
 }
@@ -124,12 +132,14 @@ static void write_merged(const struct finetune *f)
 	json_t *settings = train_settings(groups, &train, f->model, f->theta, f->data), *said;
 	struct zout *out = zout_open(NULL, ZOUT_PLAIN);
 
-	model_save_check(own.model, own.merge, own.force);     /* -o may be the same folder by another name */
-	said = merge(f->model, f->theta, own.merge, template, f->valid ? f->valid : f->data, &compute, settings);
+	model_save_check(own.model, own.merge,
+	                 own.force); /* -o may be the same folder by another name */
+	said = merge(f->model, f->theta, own.merge, template, f->valid ? f->valid : f->data,
+	             &compute, settings);
 	json_write_line(out, said);
 	zout_close(out);
-	notice("%s: on %ld rows the losses are within %.2g of those of model and adapter", own.merge,
-	       json_long(said, "rows", 0), json_number(said, "largest", 0));
+	notice("%s: on %ld rows the losses are within %.2g of those of model and adapter",
+	       own.merge, json_long(said, "rows", 0), json_number(said, "largest", 0));
 	json_decref(settings);
 	json_decref(said);
 	free(template);

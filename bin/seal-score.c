@@ -1,15 +1,19 @@
+/* SPDX-License-Identifier: MIT */
 /* seal-score - a score for every row of a token stream: higher is safer to keep. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "../lib/base/hash.h"
 #include "../lib/base/progress.h"
-#include "../lib/learn/audit.h"
-#include "../lib/learn/dsir.h"
-#include "../lib/learn/import.h"
-#include "../lib/learn/score.h"
+#include "../lib/eval/audit.h"
+#include "../lib/score/dsir.h"
+#include "../lib/score/import.h"
+#include "../lib/score/score.h"
 
-struct own { const char *model, *save; int force, zstd, plain; };
+struct own {
+	const char *model, *save;
+	int force, zstd, plain;
+};
 
 #define AT(field) offsetof(struct own, field)
 
@@ -19,7 +23,7 @@ static const struct opt own_options[] = {
 	{"force", 0, OPT_FLAG, AT(force), NULL, "replace the folder of --save-adapter", 0, 0},
 	{"zstd", 0, OPT_FLAG, AT(zstd), NULL, "compress the output (the default)", 0, 0},
 	{"plain", 0, OPT_FLAG, AT(plain), NULL, "do not", 0, 0},
-	{0}
+	{0},
 };
 
 static struct own own;
@@ -42,13 +46,13 @@ static const struct opt_group groups[] = {
 	{"Rows (--method random or dsir, --import)", fate_options, &fate},
 	{"Instead of scoring", import_options, &import},
 	{"Instead of scoring", audit_options, &audit},
-	{0}
+	{0},
 };
 
-static const struct opt_program program = {
-	"seal-score", "Score every row: learn how far it serves the safe rows. Writes seal-scores(5).",
-	"[TOKENS | ROWS...]", groups
-};
+static const struct opt_program program =
+	{"seal-score",
+         "Score every row: learn how far it serves the safe rows. Writes seal-scores(5).",
+         "[TOKENS | ROWS...]", groups};
 
 static struct tokens *stream(const char *path, const struct model *m)
 {
@@ -59,8 +63,8 @@ static struct tokens *stream(const char *path, const struct model *m)
 	return t;
 }
 
-static json_t *settings_of(const struct model *m, const struct adapter *theta, const struct tokens *data,
-                           const struct tokens *safe)
+static json_t *settings_of(const struct model *m, const struct adapter *theta,
+                           const struct tokens *data, const struct tokens *safe)
 {
 	json_t *s = train_settings(groups, &train, m, theta, data);
 	char hex[17];
@@ -117,8 +121,9 @@ static void by_model(const char *path, struct zout *out, double began)
 /* The methods that need rows only. */
 static void by_rows(char *const paths[], int n, struct zout *out)
 {
-	json_t *settings = json_object(), *header = json_pack("{s:s, s:o}", "method", score.method, "settings", settings);
-	const struct opt_group own_group[] = { {"DSIR", dsir_options, &dsir}, {0} };
+	json_t *settings = json_object(),
+	       *header = json_pack("{s:s, s:o}", "method", score.method, "settings", settings);
+	const struct opt_group own_group[] = {{"DSIR", dsir_options, &dsir}, {0}};
 
 	if (strcmp(score.method, "random")) {
 		json_object_update_new(settings, json_settings(own_group));
@@ -134,7 +139,8 @@ static void by_rows(char *const paths[], int n, struct zout *out)
 /* What the options ask for together makes sense. */
 static void check_method(int operands)
 {
-	int is_dsir = !strcmp(score.method, "dsir"), rows = is_dsir || !strcmp(score.method, "random");
+	int is_dsir = !strcmp(score.method, "dsir"),
+	    rows = is_dsir || !strcmp(score.method, "random");
 
 	score_check(&score);
 	if (!rows && !own.model)
@@ -143,10 +149,14 @@ static void check_method(int operands)
 		die_usage("--fates, --on-error and --limit are for rows, not tokens");
 	if (!rows && operands > 1)
 		die_usage("one token stream, please (cat joins several)");
-	if (!score_trains(&score) && (own.save || train.full || train.checkpoint || train.resume || train.valid))
-		die_usage("--method %s does not train: no --save-adapter, --full, --checkpoint, --resume, --valid", score.method);
+	if (!score_trains(&score) &&
+	    (own.save || train.full || train.checkpoint || train.resume || train.valid))
+		die_usage("--method %s does not train: no --save-adapter, --full, --checkpoint, "
+		          "--resume, --valid",
+		          score.method);
 	dsir_check(&dsir, is_dsir);
-	if (!strcmp(score.method, "bilevel") && score.gamma + (train.epochs - 1) * score.gamma_step >= 1)
+	if (!strcmp(score.method, "bilevel") &&
+	    score.gamma + (train.epochs - 1) * score.gamma_step >= 1)
 		die_usage("gamma reaches 1 in the last epoch");
 }
 
@@ -160,7 +170,8 @@ static void check_no_method(int operands)
 	if (own.model || score.safe || own.save || dsir.target)
 		die_usage("%s needs no model and no other rows", name);
 	if (operands)
-		die_usage("%s takes no operand%s", name, import.file ? ": --rows names the rows" : "");
+		die_usage("%s takes no operand%s", name,
+		          import.file ? ": --rows names the rows" : "");
 }
 
 static void check(int operands)
@@ -202,7 +213,8 @@ int main(int argc, char **argv)
 	if (own.save)
 		train_save_check(&train, own.model, own.save, own.force);
 	train_check(&train);
-	out = zout_open(base.output, own.plain || (audit.scores && !own.zstd) ? ZOUT_PLAIN : ZOUT_ZSTD);
+	out = zout_open(base.output,
+	                own.plain || (audit.scores && !own.zstd) ? ZOUT_PLAIN : ZOUT_ZSTD);
 	if (import.file)
 		score_import(&import, &fate, out);
 	else if (audit.scores)

@@ -1,5 +1,6 @@
+/* SPDX-License-Identifier: MIT */
 /* seal-select - keeps the rows that score best. */
-#include "../lib/learn/select.h"
+#include "../lib/score/select.h"
 
 static struct opt_base base;
 static struct select_opts pick;
@@ -10,12 +11,12 @@ static const struct opt_group groups[] = {
 	{"Rows", fate_options, &fate},
 	{"Output", select_output_options, &pick},
 	{"General", base_options, &base},
-	{0}
+	{0},
 };
 
-static const struct opt_program program = {
-	"seal-select", "Writes the rows that score best, the very bytes read.", "[ROWS...]", groups
-};
+static const struct opt_program program = {"seal-select",
+                                           "Writes the rows that score best, the very bytes read.",
+                                           "[ROWS...]", groups};
 
 int main(int argc, char **argv)
 {

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* seal-tokenize - rows to tokens: which ids a model reads, and which of them it
  * is trained to write. */
 #include <omp.h>
@@ -8,9 +9,9 @@
 
 #include "../lib/base/hash.h"
 #include "../lib/base/progress.h"
-#include "../lib/data/encode.h"
-#include "../lib/data/shown.h"
-#include "../lib/data/tokens.h"
+#include "../lib/rows/encode.h"
+#include "../lib/rows/tokens_show.h"
+#include "../lib/rows/tokens.h"
 
 struct options {
 	const char *model, *tokenizer;
@@ -25,16 +26,21 @@ static struct fate_opts fate_opts = FATE_DEFAULTS;
 
 #define AT(field) offsetof(struct options, field)
 static const struct opt own_options[] = {
-	{"model", 'm', OPT_TEXT, AT(model), "MODEL", "model folder or GGUF file whose tokenizer is used", 0, 0},
-	{"tokenizer", 't', OPT_TEXT, AT(tokenizer), "TOKENIZER", "tokenizer.json, GGUF file or tiktoken rank file", 0, 0},
-	{"dedupe", 0, OPT_FLAG, AT(dedupe), NULL, "keep the first of rows that have one \"id\"", 0, 1},
-	{"decode", 0, OPT_FLAG, AT(decode), NULL, "read tokens instead, write their text: id, text, train", 0, 0},
-	{"show", 0, OPT_FLAG, AT(show), NULL, "text for people instead: what is trained is marked", 0, 0},
+	{"model", 'm', OPT_TEXT, AT(model), "MODEL",
+         "model folder or GGUF file whose tokenizer is used", 0, 0},
+	{"tokenizer", 't', OPT_TEXT, AT(tokenizer), "TOKENIZER",
+         "tokenizer.json, GGUF file or tiktoken rank file", 0, 0},
+	{"dedupe", 0, OPT_FLAG, AT(dedupe), NULL, "keep the first of rows that have one \"id\"", 0,
+         1},
+	{"decode", 0, OPT_FLAG, AT(decode), NULL,
+         "read tokens instead, write their text: id, text, train", 0, 0},
+	{"show", 0, OPT_FLAG, AT(show), NULL, "text for people instead: what is trained is marked",
+         0, 0},
 	{"json", 0, OPT_FLAG, AT(json), NULL, "JSONL instead: id, tokens, train", 0, 0},
 	{"zstd", 0, OPT_FLAG, AT(zstd), NULL, "compress the output (tokens are by default)", 0, 0},
 	{"plain", 0, OPT_FLAG, AT(plain), NULL, "do not compress it", 0, 0},
 	{"threads", 'j', OPT_COUNT, AT(threads), "THREADS", "threads; 0: one a core", 0, 0},
-	{0}
+	{0},
 };
 
 static const struct opt_group groups[] = {
@@ -43,13 +49,13 @@ static const struct opt_group groups[] = {
 	{"Rows", row_options, &encode_opts},
 	{"Length and training", length_options, &encode_opts},
 	{"Broken rows", fate_options, &fate_opts},
-	{0}
+	{0},
 };
 
-static const struct opt_program program = {
-	"seal-tokenize", "Encodes rows of a dialogue or text (JSONL or CSV, plain or zstd) for training.",
-	"[ROWS...]", groups
-};
+static const struct opt_program program =
+	{"seal-tokenize",
+         "Encodes rows of a dialogue or text (JSONL or CSV, plain or zstd) for training.",
+         "[ROWS...]", groups};
 
 /* A row in hand: read, then encoded, then written. */
 struct item {
@@ -71,7 +77,7 @@ struct run {
 	struct encoder *encoder;
 	struct fates *fates;
 	struct zout *out;
-	struct tokens_writer *writer;   /* NULL with --show and --json */
+	struct tokens_writer *writer; /* NULL with --show and --json */
 	int colour;
 	struct buf text;
 	struct progress *progress;
@@ -92,7 +98,8 @@ static void put(struct run *r, const struct item *it)
 	else if (opt.decode)
 		show_text(&r->text, &row, r->tok);
 	else
-		tokens_add(r->writer, it->id, it->hash, it->line, it->ids.p, (uint8_t *)it->train.p, it->ids.n);
+		tokens_add(r->writer, it->id, it->hash, it->line, it->ids.p, (uint8_t *)it->train.p,
+		           it->ids.n);
 	zout_write(r->out, r->text.p, r->text.n);
 }
 
@@ -101,7 +108,8 @@ static void settle(struct run *r, const struct item *it)
 	int empty = !strncmp(it->fault.text, "empty ", 6);
 
 	if (it->how == ENCODED_BROKEN) {
-		fate_broken(r->fates, it->file, it->id, it->line, empty ? it->fault.text : "bad row", &it->fault);
+		fate_broken(r->fates, it->file, it->id, it->line,
+		            empty ? it->fault.text : "bad row", &it->fault);
 		return;
 	}
 	if (it->how == ENCODED_TOO_LONG) {
@@ -193,7 +201,8 @@ static void check_options(void)
 /* Before the tokenizer is read, so that it can be none of its files. */
 static void open_output(struct run *r)
 {
-	int tokens = !opt.show && !opt.json && !opt.decode, zstd = opt.zstd || (tokens && !opt.plain);
+	int tokens = !opt.show && !opt.json && !opt.decode,
+	    zstd = opt.zstd || (tokens && !opt.plain);
 
 	r->fates = fates_open(&fate_opts);
 	r->out = zout_open(base.output, (zstd ? ZOUT_ZSTD : 0) | (tokens ? ZOUT_BINARY : 0));
@@ -226,11 +235,13 @@ static int decode_rows(void *run, const struct tokens *t, long first)
 	if (!r->read) {
 		tokenizer_fingerprint(r->tok, vocabulary(opt.model), fingerprint);
 		if (strcmp(fingerprint, t->fingerprint))
-			die("the tokens are of another tokenizer (fingerprint %s, this one has %s)", t->fingerprint, fingerprint);
+			die("the tokens are of another tokenizer (fingerprint %s, this one has %s)",
+			    t->fingerprint, fingerprint);
 	}
 	for (long i = first; i < t->rows; i++) {
 		struct tokens_row row = tokens_row(t, i);
-		struct item it = {.line = row.line, .ids = {(int32_t *)row.token, row.n, 0},
+		struct item it = {.line = row.line,
+		                  .ids = {(int32_t *)row.token, row.n, 0},
 		                  .train = {(char *)row.train, row.n, 0}};
 
 		id.n = 0;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* act.c - activations.
  *
  *     gelu(x)      = x Phi(x), Phi the normal distribution
@@ -75,9 +76,9 @@ HOT static void silu_gate_bf16(uint16_t *y, const uint16_t *gate, const uint16_t
 {
 #pragma omp simd
 	for (long j = 0; j < n; j++) {
-		float g = element(gate, j, BF16);
+		float g = element(gate, j, DT_BF16);
 
-		set_element(y, j, BF16, g * sigmoid(g) * element(up, j, BF16));
+		set_element(y, j, DT_BF16, g * sigmoid(g) * element(up, j, DT_BF16));
 	}
 }
 
@@ -98,7 +99,7 @@ static void act_piece(struct mat y, struct mat x, enum act act, long i, long j, 
 	float xbuf[CHUNK], ubuf[CHUNK], ybuf[CHUNK], *o;
 	const float *p;
 
-	if (act == SILU_GATE && x.type == BF16) {       /* without detours: it is the most used */
+	if (act == SILU_GATE && x.type == DT_BF16) { /* without detours: it is the most used */
 		silu_gate_bf16(at(y, i, j), at(x, i, j), at(x, i, y.cols + j), n);
 		return;
 	}

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* act.cu - activations; the formulas are in act.c.
  *
  * A thread has a piece of 8 columns, with SILU_GATE the piece of up beside that of the gate.  dx may be dy
@@ -17,7 +18,7 @@
 #include "cuda.h"
 
 #define ROOT_2_OVER_PI 0.79788456f
-#define CUBIC 0.044715f
+#define CUBIC          0.044715f
 
 static __device__ float sigmoid(float x) { return 1 / (1 + expf(-x)); }
 
@@ -51,10 +52,12 @@ template <enum act ACT> static __device__ float slope(float x, float up, float *
 }
 
 template <class T, enum act ACT>
-static __global__ void act_pieces(T *y, long ldy, const T *x, long ldx, long rows, long cols, int wide)
+static __global__ void act_pieces(T *y, long ldy, const T *x, long ldx, long rows, long cols,
+                                  int wide)
 {
 	long pieces = (cols + PIECE - 1) / PIECE;
-	long at = (long)blockIdx.x * blockDim.x + threadIdx.x, i = at / pieces, j = at % pieces * PIECE;
+	long at = (long)blockIdx.x * blockDim.x + threadIdx.x, i = at / pieces,
+	     j = at % pieces * PIECE;
 	float v[PIECE], up[PIECE];
 
 	if (i >= rows)
@@ -68,11 +71,12 @@ static __global__ void act_pieces(T *y, long ldy, const T *x, long ldx, long row
 }
 
 template <class T, enum act ACT>
-static __global__ void act_back_pieces(T *dx, long lddx, const T *dy, long lddy, const T *x, long ldx,
-	long rows, long cols, int wide)
+static __global__ void act_back_pieces(T *dx, long lddx, const T *dy, long lddy, const T *x,
+                                       long ldx, long rows, long cols, int wide)
 {
 	long pieces = (cols + PIECE - 1) / PIECE;
-	long at = (long)blockIdx.x * blockDim.x + threadIdx.x, i = at / pieces, j = at % pieces * PIECE;
+	long at = (long)blockIdx.x * blockDim.x + threadIdx.x, i = at / pieces,
+	     j = at % pieces * PIECE;
 	float g[PIECE], v[PIECE], up[PIECE], by_up[PIECE];
 
 	if (i >= rows)
@@ -92,14 +96,17 @@ static __global__ void act_back_pieces(T *dx, long lddx, const T *dy, long lddy,
 }
 
 /* Whether pieces from column `cols` on are aligned as those from 0 on. */
-static int is_wide_at(struct mat m, long cols) { return is_wide(m) && cols * dtype_size(m.type) % 16 == 0; }
+static int is_wide_at(struct mat m, long cols)
+{
+	return is_wide(m) && cols * dtype_size(m.type) % 16 == 0;
+}
 
 template <class T, enum act ACT> static void act_as(struct dev *d, struct mat y, struct mat x)
 {
 	int wide = is_wide(y) && is_wide_at(x, ACT == SILU_GATE ? y.cols : 0);
 
-	LAUNCH((act_pieces<T, ACT>), blocks_of(y.rows * pieces_of(y.cols)), BLOCK, 0, cuda_of(d)->stream, (T *)y.p,
-		y.ld, (const T *)x.p, x.ld, y.rows, y.cols, wide);
+	LAUNCH((act_pieces<T, ACT>), blocks_of(y.rows * pieces_of(y.cols)), BLOCK, 0,
+	       cuda_of(d)->stream, (T *)y.p, y.ld, (const T *)x.p, x.ld, y.rows, y.cols, wide);
 }
 
 template <class T, enum act ACT>
@@ -108,13 +115,14 @@ static void act_back_as(struct dev *d, struct mat dx, struct mat dy, struct mat 
 	long second = ACT == SILU_GATE ? dy.cols : 0;
 	int wide = is_wide(dy) && is_wide_at(dx, second) && is_wide_at(x, second);
 
-	LAUNCH((act_back_pieces<T, ACT>), blocks_of(dy.rows * pieces_of(dy.cols)), BLOCK, 0, cuda_of(d)->stream,
-		(T *)dx.p, dx.ld, (const T *)dy.p, dy.ld, (const T *)x.p, x.ld, dy.rows, dy.cols, wide);
+	LAUNCH((act_back_pieces<T, ACT>), blocks_of(dy.rows * pieces_of(dy.cols)), BLOCK, 0,
+	       cuda_of(d)->stream, (T *)dx.p, dx.ld, (const T *)dy.p, dy.ld, (const T *)x.p, x.ld,
+	       dy.rows, dy.cols, wide);
 }
 
 void cuda_act(struct dev *d, struct mat y, struct mat x, enum act act)
 {
-	int f32 = y.type == F32;
+	int f32 = y.type == DT_F32;
 
 	if (!y.rows || !y.cols)
 		return;
@@ -128,7 +136,7 @@ void cuda_act(struct dev *d, struct mat y, struct mat x, enum act act)
 
 void cuda_act_back(struct dev *d, struct mat dx, struct mat dy, struct mat x, enum act act)
 {
-	int f32 = dy.type == F32;
+	int f32 = dy.type == DT_F32;
 
 	if (!dy.rows || !dy.cols)
 		return;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* adamw.c - the optimiser's step.
  *
  *     g' = g min(1, clip / (|g| + 1e-6)),  p -= rate decay p
@@ -12,7 +13,7 @@ HOT static float squares(const float *x, long n)
 {
 	float s = 0;
 
-#pragma omp simd reduction(+:s)
+#pragma omp simd reduction(+ : s)
 	for (long j = 0; j < n; j++)
 		s += x[j] * x[j];
 	return s;
@@ -34,7 +35,9 @@ void cpu_sumsq(struct dev *d, float *sum, const float *x, long n)
 	*sum = total;
 }
 
-struct step { float shrink, keep, b1, b2, rate, root, eps; };
+struct step {
+	float shrink, keep, b1, b2, rate, root, eps;
+};
 
 HOT static void step(float *p, const float *g, float *m, float *v, long n, const struct step *s)
 {
@@ -58,7 +61,9 @@ void cpu_adamw(struct dev *d, float *p, const float *g, float *m, float *v, long
 	struct step s = {
 		.shrink = a.clip > 0 ? fmin(1, a.clip / (norm + 1e-6)) : 1,
 		.keep = 1 - (double)a.rate * a.decay,
-		.b1 = a.beta1, .b2 = a.beta2, .eps = a.eps,
+		.b1 = a.beta1,
+		.b2 = a.beta2,
+		.eps = a.eps,
 		.rate = a.rate / (1 - pow(a.beta1, a.step)),
 		.root = 1 / sqrt(1 - pow(a.beta2, a.step)),
 	};

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* adamw.cu - the optimiser's step; the formulas are in adamw.c.
  *
  * A sum of squares is taken in two steps, PARTS sums and their sum, in an order that hangs on n
@@ -35,7 +36,8 @@ static __global__ void sum_squares(float *part, const float *x, long n, int wide
 	SHARED(float, warp, BLOCK / 32);
 	float s = 0, v[PIECE];
 
-	for (long j = ((long)blockIdx.x * BLOCK + threadIdx.x) * PIECE; j < n; j += (long)PARTS * BLOCK * PIECE) {
+	for (long j = ((long)blockIdx.x * BLOCK + threadIdx.x) * PIECE; j < n;
+	     j += (long)PARTS * BLOCK * PIECE) {
 		load_piece(v, x + j, n - j, wide);
 		for (int k = 0; k < PIECE; k++)
 			s += v[k] * v[k];
@@ -66,11 +68,13 @@ void cuda_sumsq(struct dev *d, float *sum, const float *x, long n)
 	LAUNCH(sum_parts, 1, BLOCK, 0, stream, sum, (const float *)part);
 }
 
-struct step { float clip, keep, b1, b2, rate, root, eps; };
+struct step {
+	float clip, keep, b1, b2, rate, root, eps;
+};
 
 /* sum NULL: no clipping */
-static __global__ void adamw_step(float *p, const float *g, float *m, float *v, long n, struct step s,
-	const float *sum, int wide)
+static __global__ void adamw_step(float *p, const float *g, float *m, float *v, long n,
+                                  struct step s, const float *sum, int wide)
 {
 	long j = ((long)blockIdx.x * blockDim.x + threadIdx.x) * PIECE;
 	float shrink = sum ? fminf(1, s.clip / (sqrtf(*sum) + 1e-6f)) : 1;
@@ -95,16 +99,21 @@ static __global__ void adamw_step(float *p, const float *g, float *m, float *v, 
 }
 
 void cuda_adamw(struct dev *d, float *p, const float *g, float *m, float *v, long n, struct adamw a,
-	const float *sum)
+                const float *sum)
 {
 	int wide = ((uintptr_t)p | (uintptr_t)g | (uintptr_t)m | (uintptr_t)v) % 16 == 0;
 	struct step s = {
-		a.clip, (float)(1 - (double)a.rate * a.decay), a.beta1, a.beta2,
-		(float)(a.rate / (1 - pow(a.beta1, a.step))), (float)(1 / sqrt(1 - pow(a.beta2, a.step))), a.eps,
+		a.clip,
+		(float)(1 - (double)a.rate * a.decay),
+		a.beta1,
+		a.beta2,
+		(float)(a.rate / (1 - pow(a.beta1, a.step))),
+		(float)(1 / sqrt(1 - pow(a.beta2, a.step))),
+		a.eps,
 	};
 
 	if (!n)
 		return;
 	LAUNCH(adamw_step, blocks_of(pieces_of(n)), BLOCK, 0, cuda_of(d)->stream, p, g, m, v, n, s,
-		a.clip > 0 ? sum : NULL, wide);
+	       a.clip > 0 ? sum : NULL, wide);
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* attn.c - attention with a running softmax (Milakov, Gimelshein 2018; Dao et
  * al. 2022), a tile of queries and keys at a time.
  *
@@ -12,7 +13,7 @@
  */
 #include "attn.h"
 
-enum { BLOCK = 10 };    /* tiles that pass a tile of keys in turn, while it is in cache */
+enum { BLOCK = 10 }; /* tiles that pass a tile of keys in turn, while it is in cache */
 
 /* Scores s become p; m and l are brought up to date; the rest wants scaling by c. */
 HOT static void soften(float *s, const struct view *w, float scale, float *m, float *l, float *c)
@@ -59,14 +60,18 @@ HOT static void scale_rows(float *o, const float *c, long rows, long wide)
 
 /* The state of a block of tiles and the room it works in.  q lies transposed; q, v and
  * then p may be pairs. */
-struct forward { float *q, *o, *m, *l, *k, *v, *s, *c; int32_t *query; };
+struct forward {
+	float *q, *o, *m, *l, *k, *v, *s, *c;
+	int32_t *query;
+};
 
 /* s = k q' of keys j.., and o += p' v */
-static void scores(struct forward *f, const float *q, struct mat k, long j, long n, const struct task *t)
+static void scores(struct forward *f, const float *q, struct mat k, long j, long n,
+                   const struct task *t)
 {
 	if (t->pairs)
-		pair_product(f->s, t->lanes, pairs_at(k, j, t), k.ld / 2, 1, (const pair *)q, t->lanes, n, t->lanes,
-		             t->dim / 2, 0);
+		pair_product(f->s, t->lanes, pairs_at(k, j, t), k.ld / 2, 1, (const pair *)q,
+		             t->lanes, n, t->lanes, t->dim / 2, 0);
 	else
 		product(f->s, t->lanes, f->k, t->wide, 1, q, t->lanes, n, t->lanes, t->wide, 0);
 }
@@ -75,8 +80,8 @@ static void mix_values(struct forward *f, float *o, long rows, long n, const str
 {
 	if (t->pairs) {
 		pair_rows((pair *)f->s, f->s, n, t->lanes);
-		pair_product(o, t->wide, (const pair *)f->s, 1, t->lanes, (const pair *)f->v, t->wide, rows, t->wide,
-		             (n + 1) / 2, 1);
+		pair_product(o, t->wide, (const pair *)f->s, 1, t->lanes, (const pair *)f->v,
+		             t->wide, rows, t->wide, (n + 1) / 2, 1);
 	} else
 		product(o, t->wide, f->s, 1, t->lanes, f->v, t->wide, rows, t->wide, n, 1);
 }
@@ -106,7 +111,8 @@ static struct forward forward_room(struct dev *d, const struct task *t)
 }
 
 /* The keys j.., nk of them, pass tile b of the block, whose first query is i. */
-static void pass_keys(struct forward *f, long b, long i, struct mat k, long j, long nk, const struct task *t)
+static void pass_keys(struct forward *f, long b, long i, struct mat k, long j, long nk,
+                      const struct task *t)
 {
 	struct view w = view_of(t, f->query, i, j, nk);
 	long wide = t->wide, lanes = t->lanes;
@@ -135,7 +141,7 @@ static void start_tile(struct forward *f, struct mat q, long b, long i, const st
 	}
 	memset(f->o + b * size, 0, size * sizeof(float));
 	for (long r = b * t->lanes; r < (b + 1) * t->lanes; r++) {
-		f->m[r] = -1e30f;      /* finite: -INFINITY - m is no NaN */
+		f->m[r] = -1e30f; /* finite: -INFINITY - m is no NaN */
 		f->l[r] = 0;
 	}
 }
@@ -169,7 +175,8 @@ static void attend(struct dev *d, struct mat o, float *lse, struct mat q, struct
 		long nk = min_long(KEYS, end - j);
 
 		if (t->pairs)
-			pair_rows_bf16((pair *)f.v, at(v, t->k + j, t->head * t->h->kv_stride), v.ld, nk, t->dim, t->wide);
+			pair_rows_bf16((pair *)f.v, at(v, t->k + j, t->head * t->h->kv_stride),
+			               v.ld, nk, t->dim, t->wide);
 		else {
 			fetch_keys(f.k, k, j, nk, t);
 			fetch_keys(f.v, v, j, nk, t);
@@ -201,7 +208,7 @@ void cpu_attn(struct dev *d, struct mat o, float *lse, struct mat q, struct mat 
 			for (long i = 0; i < most; i += step) {
 				struct task t = task_of(&spans, &h, row, head);
 
-				t.pairs = can_pair(k, &h);      /* values are read one by one */
+				t.pairs = can_pair(k, &h); /* values are read one by one */
 				if (i < t.queries)
 					attend(d, o, lse, q, k, v, i, &t);
 			}

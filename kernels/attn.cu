@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* attn.cu - attention with a running softmax (Milakov, Gimelshein 2018; Dao et al. 2022).
  *
  * Per lane the largest score m and the sum of exponentials l are kept as keys pass (scores
@@ -22,7 +23,10 @@
 #include "attn_cuda.h"
 
 /* What a warp keeps of its rows: threads 2 r and 2 r + 1 hold row r's; the columns it sees. */
-struct running { float high, sum; int from, to; };
+struct running {
+	float high, sum;
+	int from, to;
+};
 
 /* Scores s [16 x STEP] of the keys j.. become probabilities of type T in the same place;
  * factor [16 x 16]: what that was summed before must be multiplied with. */
@@ -83,8 +87,9 @@ static inline __device__ void pass_keys(typename acc_of<T>::type *o, struct runn
 
 /* Writes a warp's rows, lanes first.. */
 template <typename T, int ND>
-static inline __device__ void finish(T *o, float *lse, typename acc_of<T>::type *acc, struct running w,
-                                     float *s, const struct task &t, int first, const struct shape &z)
+static inline __device__ void finish(T *o, float *lse, typename acc_of<T>::type *acc,
+                                     struct running w, float *s, const struct task &t, int first,
+                                     const struct shape &z)
 {
 	int r = threadIdx.x % 32 / 2, n = min(EDGE, t.lanes - first);
 	typename acc_of<T>::type part;
@@ -95,13 +100,15 @@ static inline __device__ void finish(T *o, float *lse, typename acc_of<T>::type 
 		scale_by(acc[d], part);
 	put_all<T, ND>(o, lanes_of(t, z, z.o_ld, z.dim), first, n, s, acc, 1, z);
 	if (lse && threadIdx.x % 2 == 0 && r < n)
-		lse[offset(lanes_of(t, z, z.heads, 1), first + r)] = (w.high + log2f(w.sum)) / LOG2E;
+		lse[offset(lanes_of(t, z, z.heads, 1), first + r)] =
+			(w.high + log2f(w.sum)) / LOG2E;
 }
 
 template <typename T, int ND>
 __global__ void __launch_bounds__(32 * tile<T, ND>::warps, 1)
-attn_kernel(T *o, float *lse, const T *q, const T *k, const T *v, const int32_t *first_query,
-            const int32_t *first_row, const int32_t *length, struct shape z)
+	attn_kernel(T *o, float *lse, const T *q, const T *k, const T *v,
+                    const int32_t *first_query, const int32_t *first_row, const int32_t *length,
+                    struct shape z)
 {
 	typedef tile<T, ND> size;
 	enum { LANES = EDGE * size::warps, LD = size::ld, STEP = size::step };
@@ -122,37 +129,39 @@ attn_kernel(T *o, float *lse, const T *q, const T *k, const T *v, const int32_t 
 	for (int d = 0; d < ND; d++)
 		clear(acc[d]);
 	fetch<T, ND>(qs, q, lanes_of(t, z, z.q_ld, z.q_stride), first, past - first, LANES, z);
-	for (int j = first_key(t, z, first / z.group), end = last_key(t, (past - 1) / z.group); j < end;
-	     j += STEP) {
+	for (int j = first_key(t, z, first / z.group), end = last_key(t, (past - 1) / z.group);
+	     j < end; j += STEP) {
 		__syncthreads();
 		fetch<T, ND>(ks, k, keys_of(t, z, z.k_ld), j, min(STEP, end - j), STEP, z);
 		fetch<T, ND>(vs, v, keys_of(t, z, z.v_ld), j, min(STEP, end - j), STEP, z);
 		__syncthreads();
 		if (j < to && j + STEP > from)
-			pass_keys<T, ND>(acc, w, qs + warp * EDGE * LD, ks, vs, s, z.scale * LOG2E, j);
+			pass_keys<T, ND>(acc, w, qs + warp * EDGE * LD, ks, vs, s, z.scale * LOG2E,
+			                 j);
 	}
 	if (mine < past)
 		finish<T, ND>(o, lse, acc, w, s, t, mine, z);
 }
 
 template <typename T, int ND>
-static void attend(struct dev *d, struct mat o, float *lse, struct mat q, struct mat k, struct mat v,
-                   struct spans spans, struct shape z)
+static void attend(struct dev *d, struct mat o, float *lse, struct mat q, struct mat k,
+                   struct mat v, struct spans spans, struct shape z)
 {
 	typedef tile<T, ND> size;
 	int lanes = EDGE * size::warps;
-	size_t bytes = (lanes + 2 * size::step) * size::ld * sizeof(T) + lanes * SCORE_LD * sizeof(float);
+	size_t bytes =
+		(lanes + 2 * size::step) * size::ld * sizeof(T) + lanes * SCORE_LD * sizeof(float);
 
 	z.tiles = tiles_of(spans, q, z.group, lanes);
 	shared_memory((const void *)attn_kernel<T, ND>, bytes);
-	LAUNCH((attn_kernel<T, ND>), dim3(z.tiles * z.rows, z.heads / z.group), 32 * size::warps, bytes,
-	       cuda_of(d)->stream, (T *)o.p, lse, (const T *)q.p, (const T *)k.p, (const T *)v.p,
-	       spans.q, spans.k, spans.len, z);
+	LAUNCH((attn_kernel<T, ND>), dim3(z.tiles * z.rows, z.heads / z.group), 32 * size::warps,
+	       bytes, cuda_of(d)->stream, (T *)o.p, lse, (const T *)q.p, (const T *)k.p,
+	       (const T *)v.p, spans.q, spans.k, spans.len, z);
 }
 
 template <typename T>
-static void attend_any(struct dev *d, struct mat o, float *lse, struct mat q, struct mat k, struct mat v,
-                       struct spans spans, struct shape z)
+static void attend_any(struct dev *d, struct mat o, float *lse, struct mat q, struct mat k,
+                       struct mat v, struct spans spans, struct shape z)
 {
 	if (z.dim <= 32)
 		attend<T, 2>(d, o, lse, q, k, v, spans, z);
@@ -181,7 +190,7 @@ void cuda_attn(struct dev *d, struct mat o, float *lse, struct mat q, struct mat
 	z.o_ld = o.ld;
 	z.vectors = in_vectors(q, h.q_stride, h.dim) && in_vectors(k, h.kv_stride, h.dim) &&
 	            in_vectors(v, h.kv_stride, h.dim) && in_vectors(o, h.dim, h.dim);
-	if (q.type == F32)
+	if (q.type == DT_F32)
 		attend_any<float>(d, o, lse, q, k, v, spans, z);
 	else
 		attend_any<bf16>(d, o, lse, q, k, v, spans, z);

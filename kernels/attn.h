@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* attn.h - what attention forwards and backwards share; private to kernels/.
  *
  * The query heads of one key head are stacked, so that keys and values are read
@@ -12,18 +13,18 @@
 #include "tile.h"
 
 enum {
-	KEYS = 96,     /* keys in a tile */
-	TILE = 48,     /* lanes in a tile */
+	KEYS = 96, /* keys in a tile */
+	TILE = 48, /* lanes in a tile */
 };
 
 /* One row of the packed tokens under one key head. */
 struct task {
 	const struct heads *h;
-	long group, dim, wide;         /* heads stacked; dim rounded up to LANES */
-	long head;                     /* the key head */
-	long q, queries, k, keys;      /* where they start, how many */
-	long tile, lanes;              /* queries in a tile; stacked, rounded up to LANES */
-	int pairs;                     /* products are of bf16 pairs */
+	long group, dim, wide;    /* heads stacked; dim rounded up to LANES */
+	long head;                /* the key head */
+	long q, queries, k, keys; /* where they start, how many */
+	long tile, lanes;         /* queries in a tile; stacked, rounded up to LANES */
+	int pairs;                /* products are of bf16 pairs */
 };
 
 static inline long queries_a_tile(const struct heads *h)
@@ -33,8 +34,18 @@ static inline long queries_a_tile(const struct heads *h)
 
 static inline struct task task_of(const struct spans *s, const struct heads *h, long row, long head)
 {
-	struct task t = {h, h->q / h->kv, h->dim, round_up(h->dim, LANES), head, s->q[row],
-	                 s->q[row + 1] - s->q[row], s->k[row], s->len[row], queries_a_tile(h), 0, 0};
+	struct task t = {h,
+	                 h->q / h->kv,
+	                 h->dim,
+	                 round_up(h->dim, LANES),
+	                 head,
+	                 s->q[row],
+	                 s->q[row + 1] - s->q[row],
+	                 s->k[row],
+	                 s->len[row],
+	                 queries_a_tile(h),
+	                 0,
+	                 0};
 
 	t.tile = min_long(t.tile, max_long(1, t.queries));
 	t.lanes = round_up(t.tile * t.group, LANES);
@@ -44,7 +55,8 @@ static inline struct task task_of(const struct spans *s, const struct heads *h, 
 /* Are keys (or values) bf16 that lie in pairs? */
 static inline int can_pair(struct mat k, const struct heads *h)
 {
-	return k.type == BF16 && !((uintptr_t)k.p % sizeof(pair)) && !((k.ld | h->dim | h->kv_stride) % 2) && bf16_is_fast();
+	return k.type == DT_BF16 && !((uintptr_t)k.p % sizeof(pair)) &&
+	       !((k.ld | h->dim | h->kv_stride) % 2) && bf16_is_fast();
 }
 
 /* Key (or value) j's. */
@@ -76,7 +88,7 @@ static inline void fetch(float *y, struct mat m, long i, long j, const struct ta
 
 static inline void put(struct mat m, long i, long j, long n, const float *x)
 {
-	if (m.type == F32)
+	if (m.type == DT_F32)
 		memcpy(at(m, i, j), x, n * sizeof *x);
 	else
 		store(m, i, j, n, x);
@@ -88,7 +100,7 @@ HOT static void widen_rows(float *y, const uint16_t *x, long ld, long n, long di
 	for (long r = 0; r < n; r++, x += ld, y += wide) {
 #pragma omp simd
 		for (long j = 0; j < dim; j++)
-			y[j] = element(x, j, BF16);
+			y[j] = element(x, j, DT_BF16);
 		for (long j = dim; j < wide; j++)
 			y[j] = 0;
 	}
@@ -99,9 +111,9 @@ static inline void fetch_keys(float *y, struct mat m, long j, long n, const stru
 {
 	long column = t->head * t->h->kv_stride;
 
-	if (m.type == BF16)
+	if (m.type == DT_BF16)
 		widen_rows(y, at(m, t->k + j, column), m.ld, n, t->dim, t->wide);
-	for (long r = 0; r < n && m.type == F32; r++)
+	for (long r = 0; r < n && m.type == DT_F32; r++)
 		fetch(y + r * t->wide, m, t->k + j + r, t->head * t->h->kv_stride, t);
 }
 
@@ -111,8 +123,14 @@ static inline long filled(const struct task *t, long i)
 	return min_long(t->tile, t->queries - i) * t->group;
 }
 
-static inline long token_of(const struct task *t, long i, long r) { return t->q + i + r / t->group; }
-static inline long head_of(const struct task *t, long r) { return t->head * t->group + r % t->group; }
+static inline long token_of(const struct task *t, long i, long r)
+{
+	return t->q + i + r / t->group;
+}
+static inline long head_of(const struct task *t, long r)
+{
+	return t->head * t->group + r % t->group;
+}
 
 /* y [lanes x wide] = the tile at query i of a matrix whose heads lie stride apart. */
 static inline void fetch_tile(float *y, struct mat m, long stride, long i, const struct task *t)
@@ -131,7 +149,8 @@ static inline void fetch_pairs(pair *y, struct mat m, long i, const struct task 
 
 	memset(y, 0, t->lanes * wide * sizeof *y);
 	for (long r = 0; r < n; r++)
-		memcpy(y + r * wide, at(m, token_of(t, i, r), head_of(t, r) * t->h->q_stride), t->dim / 2 * sizeof *y);
+		memcpy(y + r * wide, at(m, token_of(t, i, r), head_of(t, r) * t->h->q_stride),
+		       t->dim / 2 * sizeof *y);
 }
 
 HOT static void scale_by(float *x, long n, float c)
@@ -143,14 +162,18 @@ HOT static void scale_by(float *x, long n, float c)
 
 /* What a tile of queries sees of a tile of n keys: lane r the keys below
  * to + query[r], and of those the last `window`. */
-struct view { long n, lanes, to, window; const int32_t *query; };
+struct view {
+	long n, lanes, to, window;
+	const int32_t *query;
+};
 
-static inline struct view view_of(const struct task *t, const int32_t *query, long i, long j, long n)
+static inline struct view view_of(const struct task *t, const int32_t *query, long i, long j,
+                                  long n)
 {
 	long last = last_key(t, i + min_long(t->tile, t->queries - i) - 1);
 
-	return (struct view){first_key(t, i) < j + n ? max_long(0, min_long(n, last - j)) : 0, t->lanes,
-	                     i + 1 + t->keys - t->queries - j, t->h->window, query};
+	return (struct view){first_key(t, i) < j + n ? max_long(0, min_long(n, last - j)) : 0,
+	                     t->lanes, i + 1 + t->keys - t->queries - j, t->h->window, query};
 }
 
 static inline void number_lanes(int32_t *query, const struct task *t)
@@ -165,15 +188,17 @@ HOT static void hide(float *s, const struct view *w)
 	for (long j = max_long(0, w->to); j < w->n; j++)
 #pragma omp simd
 		for (long r = 0; r < w->lanes; r++)
-			s[j * w->lanes + r] =
-				w->query[r] > (int32_t)(j - w->to) ? s[j * w->lanes + r] : -INFINITY;
+			s[j * w->lanes + r] = w->query[r] > (int32_t)(j - w->to)
+			                              ? s[j * w->lanes + r]
+			                              : -INFINITY;
 	if (!w->window)
 		return;
 	for (long j = 0; j < w->n; j++)
 #pragma omp simd
 		for (long r = 0; r < w->lanes; r++)
 			s[j * w->lanes + r] = w->query[r] - (int32_t)(j - w->to) <= w->window
-			                      ? s[j * w->lanes + r] : -INFINITY;
+			                              ? s[j * w->lanes + r]
+			                              : -INFINITY;
 }
 
 /* Floats of a thread's workspace, backwards. */

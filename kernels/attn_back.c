@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* attn_back.c - the gradient of attention; with D = sum do o,
  *
  *     p = exp(scale k q' - lse),  dv = p do,  dp = v do',  ds = p (dp - D)
@@ -19,13 +20,17 @@ struct backward {
 };
 
 /* How many lanes all tiles of the row's queries have. */
-static long all_lanes(const struct task *t) { return (t->queries + t->tile - 1) / t->tile * t->lanes; }
+static long all_lanes(const struct task *t)
+{
+	return (t->queries + t->tile - 1) / t->tile * t->lanes;
+}
 
 long attn_back_floats(const struct task *t)
 {
 	long all = all_lanes(t);
 
-	return 5 * all * t->wide + 2 * all + 4 * KEYS * t->wide + 5 * KEYS * t->lanes / 2 + t->lanes;
+	return 5 * all * t->wide + 2 * all + 4 * KEYS * t->wide + 5 * KEYS * t->lanes / 2 +
+	       t->lanes;
 }
 
 static struct backward backward_room(struct dev *d, const struct task *t)
@@ -33,7 +38,10 @@ static struct backward backward_room(struct dev *d, const struct task *t)
 	long all = all_lanes(t), size = all * t->wide;
 	long keys = KEYS * t->wide, both = KEYS * t->lanes;
 	float *p = own_workspace(d, attn_back_floats(t));
-	struct backward b = {.q = p, .qt = p + size, .dout = p + 2 * size, .doutt = p + 3 * size,
+	struct backward b = {.q = p,
+	                     .qt = p + size,
+	                     .dout = p + 2 * size,
+	                     .doutt = p + 3 * size,
 	                     .dq = p + 4 * size};
 
 	b.lse = p + 5 * size;
@@ -54,7 +62,7 @@ HOT static float dot(const float *x, const float *y, long n)
 {
 	float s = 0;
 
-#pragma omp simd reduction(+:s)
+#pragma omp simd reduction(+ : s)
 	for (long j = 0; j < n; j++)
 		s += x[j] * y[j];
 	return s;
@@ -89,8 +97,8 @@ static void start_back(struct backward *b, struct mat q, struct mat dout, struct
 }
 
 /* Scores p become probabilities, dp in ds becomes ds. */
-HOT static void soften_back(float *p, float *ds, const struct view *w, float scale, const float *lse,
-                            const float *sum)
+HOT static void soften_back(float *p, float *ds, const struct view *w, float scale,
+                            const float *lse, const float *sum)
 {
 	for (long j = 0; j < w->n; j++, p += w->lanes, ds += w->lanes)
 #pragma omp simd
@@ -101,16 +109,17 @@ HOT static void soften_back(float *p, float *ds, const struct view *w, float sca
 }
 
 /* dx [keys x wide] += s y, of the n lanes of a tile at y: pairs */
-static void add_pairs(struct backward *b, float *dx, const float *s, const float *y, long keys, long n,
-                      const struct task *t)
+static void add_pairs(struct backward *b, float *dx, const float *s, const float *y, long keys,
+                      long n, const struct task *t)
 {
 	narrow((uint16_t *)b->half, s, keys * t->lanes);
-	pair_product(dx, t->wide, (const pair *)b->half, t->lanes / 2, 1, (const pair *)y, t->wide, keys, t->wide,
-	             (n + 1) / 2, 1);
+	pair_product(dx, t->wide, (const pair *)b->half, t->lanes / 2, 1, (const pair *)y, t->wide,
+	             keys, t->wide, (n + 1) / 2, 1);
 }
 
 /* The tile at query i against the keys j.., nk of them. */
-static void back_tile(struct backward *b, struct mat k, struct mat v, long i, long j, long nk, const struct task *t)
+static void back_tile(struct backward *b, struct mat k, struct mat v, long i, long j, long nk,
+                      const struct task *t)
 {
 	struct view w = view_of(t, b->query, i, j, nk);
 	long wide = t->wide, lanes = t->lanes, n = filled(t, i), first = i / t->tile * lanes;
@@ -120,9 +129,10 @@ static void back_tile(struct backward *b, struct mat k, struct mat v, long i, lo
 	if (!w.n)
 		return;
 	if (t->pairs) {
-		pair_product(b->p, lanes, pairs_at(k, j, t), k.ld / 2, 1, (pair *)qt, lanes, w.n, lanes, t->dim / 2, 0);
-		pair_product(b->ds, lanes, pairs_at(v, j, t), v.ld / 2, 1, (pair *)doutt, lanes, w.n, lanes, t->dim / 2,
-		             0);
+		pair_product(b->p, lanes, pairs_at(k, j, t), k.ld / 2, 1, (pair *)qt, lanes, w.n,
+		             lanes, t->dim / 2, 0);
+		pair_product(b->ds, lanes, pairs_at(v, j, t), v.ld / 2, 1, (pair *)doutt, lanes,
+		             w.n, lanes, t->dim / 2, 0);
 	} else {
 		product(b->p, lanes, b->k, wide, 1, qt, lanes, w.n, lanes, wide, 0);
 		product(b->ds, lanes, b->v, wide, 1, doutt, lanes, w.n, lanes, wide, 0);
@@ -133,7 +143,8 @@ static void back_tile(struct backward *b, struct mat k, struct mat v, long i, lo
 		add_pairs(b, b->dv, b->p, dout, w.n, n, t);
 		add_pairs(b, b->dk, b->ds, q, w.n, n, t);
 		pair_rows((pair *)b->ds, b->ds, w.n, lanes);
-		pair_product(dq, wide, (pair *)b->ds, 1, lanes, (pair *)b->k, wide, n, wide, (w.n + 1) / 2, 1);
+		pair_product(dq, wide, (pair *)b->ds, 1, lanes, (pair *)b->k, wide, n, wide,
+		             (w.n + 1) / 2, 1);
 	} else {
 		product(b->dv, wide, b->p, lanes, 1, dout, wide, w.n, wide, n, 1);
 		product(b->dk, wide, b->ds, lanes, 1, q, wide, w.n, wide, n, 1);
@@ -164,7 +175,8 @@ static void back_row(struct dev *d, struct mat dq, struct mat dk, struct mat dv,
 		long nk = min_long(KEYS, t->keys - j);
 
 		if (t->pairs)
-			pair_rows_bf16((pair *)b.k, at(k, t->k + j, column), k.ld, nk, t->dim, t->wide);
+			pair_rows_bf16((pair *)b.k, at(k, t->k + j, column), k.ld, nk, t->dim,
+			               t->wide);
 		else {
 			fetch_keys(b.k, k, j, nk, t);
 			fetch_keys(b.v, v, j, nk, t);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* attn_back.cu - the gradient of attention; with D = rowsum(do o),
  *
  *     p = exp(scale q k' - lse),  dv = p' do,  dp = do v',  ds = p (dp - D)
@@ -20,7 +21,7 @@
  */
 #include "attn_cuda.h"
 
-enum { TEAM = 8 };      /* threads a dot product of D */
+enum { TEAM = 8 }; /* threads a dot product of D */
 
 /* sum[token, head] = do o', TEAM threads each. */
 template <typename T>
@@ -44,8 +45,7 @@ __global__ void attn_dot_kernel(float *sum, const T *dout, const T *o, long n, s
 
 /* x [16 x STEP] F32 becomes type T in the same place; row r keeps columns from .. to - 1, the
  * rest (which may be anything) is 0. */
-template <typename T, int STEP>
-static inline __device__ void narrow(float *x, int from, int to)
+template <typename T, int STEP> static inline __device__ void narrow(float *x, int from, int to)
 {
 	enum { LD = SCORE_LD * 4 / sizeof(T) };
 	int row = threadIdx.x % 32 / 2, half = threadIdx.x % 2 * 4;
@@ -99,9 +99,9 @@ static inline __device__ void soften_back(A &s, A &dp, const A &lse, const A &su
 
 template <typename T, int ND>
 __global__ void __launch_bounds__(32 * tile<T, ND>::back_warps, 1)
-attn_dq_kernel(T *dq, const T *dout, const T *q, const T *k, const T *v, const float *lse,
-               const float *sum, const int32_t *first_query, const int32_t *first_row,
-               const int32_t *length, struct shape z)
+	attn_dq_kernel(T *dq, const T *dout, const T *q, const T *k, const T *v, const float *lse,
+                       const float *sum, const int32_t *first_query, const int32_t *first_row,
+                       const int32_t *length, struct shape z)
 {
 	typedef tile<T, ND> size;
 	enum { LANES = EDGE * size::back_warps, LD = size::ld, STEP = size::back_step };
@@ -115,7 +115,8 @@ attn_dq_kernel(T *dq, const T *dout, const T *q, const T *k, const T *v, const f
 	int from = first_key(t, z, mine / z.group);
 	int to = mine < past ? last_key(t, (min(mine + EDGE, past) - 1) / z.group) : 0;
 	float *room = (float *)(vs + STEP * LD) + warp * EDGE * SCORE_LD;
-	typename acc_of<T>::type acc[ND], s[size::back_step / EDGE], dp[size::back_step / EDGE], l, d;
+	typename acc_of<T>::type acc[ND], s[size::back_step / EDGE], dp[size::back_step / EDGE], l,
+		d;
 	struct place rows = lanes_of(t, z, z.heads, 1);
 
 	if (first >= t.lanes)
@@ -126,8 +127,8 @@ attn_dq_kernel(T *dq, const T *dout, const T *q, const T *k, const T *v, const f
 		clear(acc[c]);
 	fetch<T, ND>(qs, q, lanes_of(t, z, z.q_ld, z.q_stride), first, past - first, LANES, z);
 	fetch<T, ND>(gs, dout, lanes_of(t, z, z.dout_ld, z.dim), first, past - first, LANES, z);
-	for (int j = first_key(t, z, first / z.group), end = last_key(t, (past - 1) / z.group); j < end;
-	     j += STEP) {
+	for (int j = first_key(t, z, first / z.group), end = last_key(t, (past - 1) / z.group);
+	     j < end; j += STEP) {
 		__syncthreads();
 		fetch<T, ND>(ks, k, keys_of(t, z, z.k_ld), j, min(STEP, end - j), STEP, z);
 		fetch<T, ND>(vs, v, keys_of(t, z, z.v_ld), j, min(STEP, end - j), STEP, z);
@@ -140,13 +141,17 @@ attn_dq_kernel(T *dq, const T *dout, const T *q, const T *k, const T *v, const f
 			soften_back(s[n], dp[n], l, d, z.scale * LOG2E);
 		add_masked<T, ND>(acc, dp, ks, room, lo - j, hi - j);
 	}
-	put_all<T, ND>(dq, lanes_of(t, z, z.dq_ld, z.q_stride), mine, past - mine, room, acc, z.scale, z);
+	put_all<T, ND>(dq, lanes_of(t, z, z.dq_ld, z.q_stride), mine, past - mine, room, acc,
+	               z.scale, z);
 }
 
 enum { DV = 1, DK = 2 };
 
 /* What the keys kernel needs of a block's lanes: q and dout; lse and sum, equal in all of 16 rows. */
-template <typename T> struct lanes { T *q, *dout; float *lse, *sum; };
+template <typename T> struct lanes {
+	T *q, *dout;
+	float *lse, *sum;
+};
 
 template <typename T, int ND>
 static inline __device__ void fetch_lanes(const struct lanes<T> &to, const T *q, const T *dout,
@@ -169,8 +174,8 @@ static inline __device__ void fetch_lanes(const struct lanes<T> &to, const T *q,
 /* A warp's keys k and values v meet a block of lanes; its key r is seen by lanes from .. to - 1 of these. */
 template <typename T, int ND, int WHAT>
 static inline __device__ void meet_lanes(typename acc_of<T>::type *dk, typename acc_of<T>::type *dv,
-                                         const T *k, const T *v, const struct lanes<T> &b, float *room,
-                                         float scale, int from, int to)
+                                         const T *k, const T *v, const struct lanes<T> &b,
+                                         float *room, float scale, int from, int to)
 {
 	typedef tile<T, ND> size;
 	typename acc_of<T>::type p[size::back_step / EDGE], ds[size::back_step / EDGE], lse, sum;
@@ -207,20 +212,24 @@ static inline __device__ int last_lane(const struct task &t, const struct shape 
 
 template <typename T, int ND, int WHAT>
 __global__ void __launch_bounds__(32 * tile<T, ND>::back_warps, 1)
-attn_keys_kernel(T *dk, T *dv, const T *dout, const T *q, const T *k, const T *v, const float *lse,
-                 const float *sum, const int32_t *first_query, const int32_t *first_row,
-                 const int32_t *length, struct shape z)
+	attn_keys_kernel(T *dk, T *dv, const T *dout, const T *q, const T *k, const T *v,
+                         const float *lse, const float *sum, const int32_t *first_query,
+                         const int32_t *first_row, const int32_t *length, struct shape z)
 {
 	typedef tile<T, ND> size;
 	enum { KEYS = EDGE * size::back_warps, LD = size::ld, STEP = size::back_step };
 	SHARED_DYNAMIC(T, ks);
 	T *vs = ks + KEYS * LD, *qs = vs + KEYS * LD, *gs = qs + STEP * LD;
 	float *rooms = (float *)(gs + STEP * LD);
-	struct lanes<T> block = {qs, gs, rooms, rooms + EDGE * SCORE_LD};
+	struct lanes<T> block = {
+		qs, gs, rooms, rooms + EDGE *SCORE_LD
+	};
 	struct task t = task_of(first_query, first_row, length, blockIdx.x / z.tiles, z);
 	int warp = threadIdx.x / 32, first = blockIdx.x % z.tiles * KEYS;
-	int mine = first + warp * EDGE, past = min(first + KEYS, t.keys), mine_past = min(mine + EDGE, past);
-	int key = mine + threadIdx.x % 32 / 2, lo = first_lane(t, z, key), hi = last_lane(t, z, key);
+	int mine = first + warp * EDGE, past = min(first + KEYS, t.keys),
+	    mine_past = min(mine + EDGE, past);
+	int key = mine + threadIdx.x % 32 / 2, lo = first_lane(t, z, key),
+	    hi = last_lane(t, z, key);
 	int from = first_lane(t, z, mine), to = mine < past ? last_lane(t, z, mine_past - 1) : 0;
 	float *room = rooms + (2 + warp) * EDGE * SCORE_LD;
 	typename acc_of<T>::type acc_k[ND], acc_v[ND];
@@ -238,11 +247,13 @@ attn_keys_kernel(T *dk, T *dv, const T *dout, const T *q, const T *k, const T *v
 		fetch_lanes<T, ND>(block, q, dout, lse, sum, t, z, j, min(STEP, end - j));
 		__syncthreads();
 		if (j < to && j + STEP > from)
-			meet_lanes<T, ND, WHAT>(acc_k, acc_v, ks + warp * EDGE * LD, vs + warp * EDGE * LD,
-			                        block, room, z.scale * LOG2E, lo - j, min(hi, end) - j);
+			meet_lanes<T, ND, WHAT>(acc_k, acc_v, ks + warp * EDGE * LD,
+			                        vs + warp * EDGE * LD, block, room, z.scale * LOG2E,
+			                        lo - j, min(hi, end) - j);
 	}
 	if (WHAT & DK)
-		put_all<T, ND>(dk, keys_of(t, z, z.dk_ld), mine, past - mine, room, acc_k, z.scale, z);
+		put_all<T, ND>(dk, keys_of(t, z, z.dk_ld), mine, past - mine, room, acc_k, z.scale,
+		               z);
 	if (WHAT & DV)
 		put_all<T, ND>(dv, keys_of(t, z, z.dv_ld), mine, past - mine, room, acc_v, 1, z);
 }
@@ -256,7 +267,8 @@ struct gradients {
 	struct shape z;
 };
 
-template <typename T, int ND, int WHAT> static void launch_keys(struct dev *d, const struct gradients &g)
+template <typename T, int ND, int WHAT>
+static void launch_keys(struct dev *d, const struct gradients &g)
 {
 	typedef tile<T, ND> size;
 	int keys = EDGE * size::back_warps, threads = 32 * size::back_warps;
@@ -268,16 +280,17 @@ template <typename T, int ND, int WHAT> static void launch_keys(struct dev *d, c
 	z.tiles = (g.spans.longest + keys - 1) / keys;
 	grid = dim3(z.tiles * z.rows, z.heads / z.group);
 	shared_memory((const void *)attn_keys_kernel<T, ND, WHAT>, bytes);
-	LAUNCH((attn_keys_kernel<T, ND, WHAT>), grid, threads, bytes, cuda_of(d)->stream, (T *)g.dk.p,
-	       (T *)g.dv.p, (const T *)g.dout.p, (const T *)g.q.p, (const T *)g.k.p, (const T *)g.v.p,
-	       g.lse, (const float *)g.sum, g.spans.q, g.spans.k, g.spans.len, z);
+	LAUNCH((attn_keys_kernel<T, ND, WHAT>), grid, threads, bytes, cuda_of(d)->stream,
+	       (T *)g.dk.p, (T *)g.dv.p, (const T *)g.dout.p, (const T *)g.q.p, (const T *)g.k.p,
+	       (const T *)g.v.p, g.lse, (const float *)g.sum, g.spans.q, g.spans.k, g.spans.len, z);
 }
 
 template <typename T, int ND> static void back(struct dev *d, const struct gradients &g)
 {
 	typedef tile<T, ND> size;
 	int lanes = EDGE * size::back_warps, threads = 32 * size::back_warps;
-	size_t bytes = 2 * (lanes + size::back_step) * size::ld * sizeof(T) + lanes * SCORE_LD * sizeof(float);
+	size_t bytes = 2 * (lanes + size::back_step) * size::ld * sizeof(T) +
+	               lanes * SCORE_LD * sizeof(float);
 	struct shape z = g.z;
 	dim3 grid;
 
@@ -337,7 +350,7 @@ void cuda_attn_back(struct dev *d, struct mat dq, struct mat dk, struct mat dv, 
 	             in_vectors(dout, h.dim, h.dim) && in_vectors(dq, h.q_stride, h.dim) &&
 	             in_vectors(dk, h.kv_stride, h.dim) && in_vectors(dv, h.kv_stride, h.dim);
 	g.sum = (float *)cuda_work(d, o.rows * h.q * sizeof(float));
-	if (q.type == F32)
+	if (q.type == DT_F32)
 		back_any<float>(d, g);
 	else
 		back_any<bf16>(d, g);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* attn_cuda.h - what attention forwards and backwards share on a GPU; private to kernels/.
  *
  * The query heads of one key head are stacked: lane r of a row of tokens is its query
@@ -24,8 +25,8 @@
 namespace wmma = nvcuda::wmma;
 
 enum {
-	EDGE = 16,                     /* of a piece; rows of a warp */
-	SCORE_LD = 40,                 /* of a warp's scores, [EDGE x step] F32 */
+	EDGE = 16,     /* of a piece; rows of a warp */
+	SCORE_LD = 40, /* of a warp's scores, [EDGE x step] F32 */
 };
 
 #define LOG2E 1.44269504f
@@ -40,14 +41,16 @@ template <typename T, int ND> struct tile {
 		step = ND == 16 ? 16 : 32,
 		back_step = ND == 16 || (ND == 8 && !F) ? 16 : 32,
 		warps = F && ND == 16 ? 2 : 4,
-		back_warps = ND == 16 ? (F ? 1 : 2) : F && ND == 8 ? 2 : 4,
-		p_ld = SCORE_LD * 4 / sizeof(T),   /* of probabilities, in the scores' place */
+		back_warps = ND == 16       ? (F ? 1 : 2)
+		             : F && ND == 8 ? 2
+		                            : 4,
+		p_ld = SCORE_LD * 4 / sizeof(T), /* of probabilities, in the scores' place */
 	};
 };
 
 /* The numbers of a call.  Pitches of the matrices are in elements. */
 struct shape {
-	int rows, tiles;               /* rows of tokens; blocks for each and key head */
+	int rows, tiles; /* rows of tokens; blocks for each and key head */
 	int heads, group, dim, window, vectors;
 	long q_stride, kv_stride;
 	long q_ld, k_ld, v_ld, o_ld, dout_ld, dq_ld, dk_ld, dv_ld;
@@ -55,7 +58,9 @@ struct shape {
 };
 
 /* One row of tokens: where its queries and keys start, how many, and its key head. */
-struct task { int q, queries, k, keys, head, lanes; };
+struct task {
+	int q, queries, k, keys, head, lanes;
+};
 
 static inline __device__ struct task task_of(const int32_t *q, const int32_t *k, const int32_t *len,
                                              int row, const struct shape &s)
@@ -78,7 +83,10 @@ static inline __device__ int first_key(const struct task &t, const struct shape 
 }
 
 /* Row r of a tile of tokens: where its columns start in the matrix.  Keys are lanes with a group of 1. */
-struct place { int token, head, group; long ld, stride; };
+struct place {
+	int token, head, group;
+	long ld, stride;
+};
 
 static inline __device__ struct place lanes_of(const struct task &t, const struct shape &s, long ld,
                                                long stride)
@@ -100,8 +108,8 @@ static inline __device__ long offset(const struct place &a, int r)
 
 /* y [rows x ld] in shared memory = rows first.. of x, n of them, and zeros. */
 template <typename T, int ND>
-static inline __device__ void fetch(T *y, const T *x, const struct place &a, int first, int n, int rows,
-                                    const struct shape &s)
+static inline __device__ void fetch(T *y, const T *x, const struct place &a, int first, int n,
+                                    int rows, const struct shape &s)
 {
 	enum { EACH = 16 / sizeof(T), CHUNKS = tile<T, ND>::wide / EACH, LD = tile<T, ND>::ld };
 
@@ -112,7 +120,8 @@ static inline __device__ void fetch(T *y, const T *x, const struct place &a, int
 		pack<T, EACH> some;
 
 		if (r < n && s.vectors && j < s.dim) {
-			*(pack<T, EACH> *)to = *(const pack<T, EACH> *)(x + offset(a, first + r) + j);
+			*(pack<T, EACH> *)to =
+				*(const pack<T, EACH> *)(x + offset(a, first + r) + j);
 			continue;
 		}
 		for (int e = 0; e < EACH; e++)
@@ -126,22 +135,29 @@ static inline __device__ void fetch(T *y, const T *x, const struct place &a, int
 
 /* Writes 16 columns from column j on of a warp's 16 rows, of which n exist; x [16 x SCORE_LD]. */
 template <typename T>
-static inline __device__ void put(T *y, const struct place &a, int first, int n, int j, const float *x,
-                                  const struct shape &s)
+static inline __device__ void put(T *y, const struct place &a, int first, int n, int j,
+                                  const float *x, const struct shape &s)
 {
 	int r = threadIdx.x % 32 / 2, half = threadIdx.x % 2 * PIECE;
 
 	if (r < n && j + half < s.dim)
-		store_piece(y + offset(a, first + r) + j + half, x + r * SCORE_LD + half, s.dim - j - half,
-		            s.vectors);
+		store_piece(y + offset(a, first + r) + j + half, x + r * SCORE_LD + half,
+		            s.dim - j - half, s.vectors);
 }
 
 /* Accumulators.  In f32 a thread has rows 2 (t / 4), + 1 and columns 4 (t % 4) .. + 3. */
-struct alignas(16) acc_f32 { float x[8]; enum { num_elements = 8 }; };
+struct alignas(16) acc_f32 {
+	float x[8];
+	enum { num_elements = 8 };
+};
 typedef wmma::fragment<wmma::accumulator, EDGE, EDGE, EDGE, float> acc_bf16;
 
-template <typename T> struct acc_of { typedef acc_bf16 type; };
-template <> struct acc_of<float> { typedef acc_f32 type; };
+template <typename T> struct acc_of {
+	typedef acc_bf16 type;
+};
+template <> struct acc_of<float> {
+	typedef acc_f32 type;
+};
 
 static inline __device__ int own_row(void) { return threadIdx.x % 32 / 4 * 2; }
 static inline __device__ int own_column(void) { return threadIdx.x % 4 * 4; }
@@ -179,14 +195,24 @@ static inline __device__ void give(float *p, const acc_bf16 &c, int ld)
 }
 
 /* The left factor of a product, [16 x 16] row-major at p; in f32 it stays where it is. */
-struct left_f32 { const float *p; int ld; };
+struct left_f32 {
+	const float *p;
+	int ld;
+};
 typedef wmma::fragment<wmma::matrix_a, EDGE, EDGE, EDGE, bf16, wmma::row_major> left_bf16;
 
-template <typename T> struct left_of { typedef left_bf16 type; };
-template <> struct left_of<float> { typedef left_f32 type; };
+template <typename T> struct left_of {
+	typedef left_bf16 type;
+};
+template <> struct left_of<float> {
+	typedef left_f32 type;
+};
 
 static inline __device__ void take(left_f32 &a, const float *p, int ld) { a = {p, ld}; }
-static inline __device__ void take(left_bf16 &a, const bf16 *p, int ld) { wmma::load_matrix_sync(a, p, ld); }
+static inline __device__ void take(left_bf16 &a, const bf16 *p, int ld)
+{
+	wmma::load_matrix_sync(a, p, ld);
+}
 
 /* c += a b, b [16 x 16] row-major at p */
 static inline __device__ void multiply(acc_f32 &c, const left_f32 &a, const float *p, int ld)
@@ -198,7 +224,8 @@ static inline __device__ void multiply(acc_f32 &c, const left_f32 &a, const floa
 		pack<float, 4> x1 = *(const pack<float, 4> *)(x + a.ld + k);
 
 		for (int e = 0; e < 4; e++) {
-			pack<float, 4> y = *(const pack<float, 4> *)(p + (k + e) * ld + own_column());
+			pack<float, 4> y =
+				*(const pack<float, 4> *)(p + (k + e) * ld + own_column());
 
 			for (int j = 0; j < 4; j++) {
 				c.x[j] += x0.x[e] * y.x[j];
@@ -283,7 +310,8 @@ static inline __device__ void add_product(typename acc_of<T>::type *c, const T *
 /* Writes the accumulators of a warp's 16 rows times scale, through x [16 x SCORE_LD]. */
 template <typename T, int ND>
 static inline __device__ void put_all(T *y, const struct place &a, int first, int n, float *x,
-                                      typename acc_of<T>::type *c, float scale, const struct shape &s)
+                                      typename acc_of<T>::type *c, float scale,
+                                      const struct shape &s)
 {
 #pragma unroll
 	for (int d = 0; d < ND; d++) {
@@ -355,7 +383,8 @@ static inline int tiles_of(struct spans spans, struct mat q, int group, int lane
 static inline void shared_memory(const void *kernel, size_t bytes)
 {
 	if (bytes > 48 * 1024)
-		CUDA_OK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes));
+		CUDA_OK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+		                             bytes));
 }
 
 #endif

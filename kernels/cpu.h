@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* cpu.h - what the CPU's bodies of ops.h share; private to kernels/.
  *
  * Loops over rows are OpenMP's; what is inside them is a HOT function, of which
@@ -12,27 +13,31 @@
 
 #include "ops.h"
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
+	!defined(__SANITIZE_ADDRESS__)
 #define HOT __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define HOT
 #endif
 #define INLINE static inline __attribute__((always_inline))
 /* Written for AVX-512 with bf16: to be called only where bf16_is_fast(). */
-#define WIDE __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma")))
+#define WIDE        __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma")))
 #define INLINE_WIDE WIDE static inline __attribute__((always_inline))
 
 /* Work is cut into pieces of so many columns; a bf16 piece is converted in a
  * buffer of this size on the stack. */
 enum { CHUNK = 1024 };
 
-struct workspace { float *p; size_t n; };
+struct workspace {
+	float *p;
+	size_t n;
+};
 
 struct cpu {
 	int threads;
-	struct workspace *own;         /* [threads], attention's tiles */
-	struct workspace whole;        /* gemm's conversions */
-	struct products *products;     /* gemm's cache */
+	struct workspace *own;     /* [threads], attention's tiles */
+	struct workspace whole;    /* gemm's conversions */
+	struct products *products; /* gemm's cache */
 };
 
 static inline struct cpu *cpu_of(struct dev *d) { return d->self; }
@@ -53,12 +58,12 @@ static inline void *at(struct mat m, long i, long j)
 
 /* y[0..n) = x[0..n) */
 void widen(float *y, const uint16_t *x, long n);
-void narrow(uint16_t *y, const float *x, long n);        /* to nearest even; NaN stays NaN */
+void narrow(uint16_t *y, const float *x, long n); /* to nearest even; NaN stays NaN */
 
 /* Columns j..j+n-1 of row i as F32: in place, or converted in buf. */
 static inline const float *load(struct mat m, long i, long j, long n, float *buf)
 {
-	if (m.type == F32)
+	if (m.type == DT_F32)
 		return at(m, i, j);
 	widen(buf, at(m, i, j), n);
 	return buf;
@@ -67,17 +72,27 @@ static inline const float *load(struct mat m, long i, long j, long n, float *buf
 /* Where to write them: in place, or in buf for store() to convert. */
 static inline float *place(struct mat m, long i, long j, float *buf)
 {
-	return m.type == F32 ? at(m, i, j) : buf;
+	return m.type == DT_F32 ? at(m, i, j) : buf;
 }
 
 static inline void store(struct mat m, long i, long j, long n, const float *buf)
 {
-	if (m.type == BF16)
+	if (m.type == DT_BF16)
 		narrow(at(m, i, j), buf, n);
 }
 
-INLINE float float_of(uint32_t u) { float f; memcpy(&f, &u, 4); return f; }
-INLINE uint32_t bits_of(float f) { uint32_t u; memcpy(&u, &f, 4); return u; }
+INLINE float float_of(uint32_t u)
+{
+	float f;
+	memcpy(&f, &u, 4);
+	return f;
+}
+INLINE uint32_t bits_of(float f)
+{
+	uint32_t u;
+	memcpy(&u, &f, 4);
+	return u;
+}
 
 /* To nearest even; NaN stays NaN. */
 INLINE uint16_t bf16_of(float x)
@@ -90,13 +105,13 @@ INLINE uint16_t bf16_of(float x)
 /* Element j of p, in loops where the type is a constant. */
 INLINE float element(const void *p, long j, enum dtype type)
 {
-	return type == F32 ? ((const float *)p)[j]
-	                   : float_of((uint32_t)((const uint16_t *)p)[j] << 16);
+	return type == DT_F32 ? ((const float *)p)[j]
+	                      : float_of((uint32_t)((const uint16_t *)p)[j] << 16);
 }
 
 INLINE void set_element(void *p, long j, enum dtype type, float x)
 {
-	if (type == F32)
+	if (type == DT_F32)
 		((float *)p)[j] = x;
 	else
 		((uint16_t *)p)[j] = bf16_of(x);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* cuda.h - what the .cu files share: the device's own state, the launch layer, loads and stores.
  *
  * The same source runs on a GPU (nvcc) and, in the tests, on the CPU (g++ with the headers of
@@ -20,9 +21,9 @@ extern "C" {
 
 #ifndef LAUNCH
 #define LAUNCH(kernel, grid, block, bytes, stream, ...) \
-	((kernel)<<<grid, block, bytes, stream>>>(__VA_ARGS__), cuda_launched(#kernel))
+	((kernel) < < < grid, block, bytes, stream >>> (__VA_ARGS__), cuda_launched(#kernel))
 #define SHARED(type, name, count) __shared__ type name[count]
-#define SHARED_DYNAMIC(type, name) \
+#define SHARED_DYNAMIC(type, name)                                    \
 	extern __shared__ __align__(32) unsigned char shared_bytes[]; \
 	type *name = (type *)shared_bytes
 #endif
@@ -30,16 +31,16 @@ extern "C" {
 typedef __nv_bfloat16 bf16;
 
 struct cuda {
-	cudaStream_t stream;           /* everything runs here, in order */
+	cudaStream_t stream; /* everything runs here, in order */
 	cublasHandle_t blas;
-	char *stage[2];                /* pinned host memory for uploads, stage_bytes each */
-	size_t stage_bytes, stage_at;  /* stage[turn] is filled up to stage_at */
+	char *stage[2];               /* pinned host memory for uploads, stage_bytes each */
+	size_t stage_bytes, stage_at; /* stage[turn] is filled up to stage_at */
 	int turn;
-	cudaEvent_t staged[2];         /* the copies from stage[i] are done */
-	struct adopted *adopted;       /* see mem.cu */
+	cudaEvent_t staged[2];   /* the copies from stage[i] are done */
+	struct adopted *adopted; /* see mem.cu */
 	int n_adopted;
-	void *blas_work;               /* cuBLAS's own scratch */
-	void *work;                    /* scratch of a kernel, work_bytes; grown by cuda_work */
+	void *blas_work; /* cuBLAS's own scratch */
+	void *work;      /* scratch of a kernel, work_bytes; grown by cuda_work */
 	size_t work_bytes;
 	char name[320];
 };
@@ -65,7 +66,9 @@ static inline __device__ void store(float *p, float x) { *p = x; }
 static inline __device__ void store(bf16 *p, float x) { *p = __float2bfloat16_rn(x); }
 
 /* N values that are loaded and stored at once: 16 bytes where the address allows. */
-template <typename T, int N> struct alignas(N * sizeof(T)) pack { T x[N]; };
+template <typename T, int N> struct alignas(N * sizeof(T)) pack {
+	T x[N];
+};
 
 /* Whether every pointer to and every stride of T lets rows be read 16 bytes at a time. */
 static inline int aligned16(const void *p, long stride, size_t size)
@@ -174,30 +177,30 @@ const void *cuda_adopt(struct dev *, const void *host, size_t bytes);
 void cuda_disown(struct dev *, const void *);
 size_t cuda_spare(struct dev *);
 void cuda_copy(struct dev *, struct mat y, struct mat x);
-void cuda_gemm(struct dev *, struct mat c, struct mat a, int ta, struct mat b, int tb,
-	float alpha, float beta);
+void cuda_gemm(struct dev *, struct mat c, struct mat a, int ta, struct mat b, int tb, float alpha,
+               float beta);
 void cuda_bias(struct dev *, struct mat y, struct mat b);
 void cuda_bias_back(struct dev *, struct mat db, struct mat dy);
 void cuda_gather(struct dev *, struct mat y, struct mat x, const int32_t *id);
 void cuda_scatter(struct dev *, struct mat y, struct mat x, const int32_t *id);
 void cuda_scatter_add(struct dev *, struct mat y, struct mat x, const int32_t *id);
 void cuda_norm(struct dev *, struct mat y, float *stat, struct mat x, struct mat gain,
-	struct mat bias, float eps, int rms);
-void cuda_norm_back(struct dev *, struct mat dx, struct mat dgain, struct mat dbias,
-	struct mat dy, struct mat x, struct mat gain, const float *stat, int rms);
-void cuda_rope(struct dev *, struct mat x, int n, long stride, int rotary,
-	const int32_t *position, const float *table, int sign);
+               struct mat bias, float eps, int rms);
+void cuda_norm_back(struct dev *, struct mat dx, struct mat dgain, struct mat dbias, struct mat dy,
+                    struct mat x, struct mat gain, const float *stat, int rms);
+void cuda_rope(struct dev *, struct mat x, int n, long stride, int rotary, const int32_t *position,
+               const float *table, int sign);
 void cuda_attn(struct dev *, struct mat o, float *lse, struct mat q, struct mat k, struct mat v,
-	struct spans, struct heads);
+               struct spans, struct heads);
 void cuda_attn_back(struct dev *, struct mat dq, struct mat dk, struct mat dv, struct mat dout,
-	struct mat o, const float *lse, struct mat q, struct mat k, struct mat v, struct spans,
-	struct heads);
+                    struct mat o, const float *lse, struct mat q, struct mat k, struct mat v,
+                    struct spans, struct heads);
 void cuda_act(struct dev *, struct mat y, struct mat x, enum act);
 void cuda_act_back(struct dev *, struct mat dx, struct mat dy, struct mat x, enum act);
 void cuda_xent(struct dev *, float *loss, struct mat dlogits, struct mat logits,
-	const int32_t *target, const float *weight);
+               const int32_t *target, const float *weight);
 void cuda_sumsq(struct dev *, float *sum, const float *x, long n);
 void cuda_adamw(struct dev *, float *p, const float *g, float *m, float *v, long n, struct adamw,
-	const float *sum);
+                const float *sum);
 
 #endif

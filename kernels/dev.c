@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* dev.c - opens a device by its name; the only place that knows which exist. */
 #include <omp.h>
 #include <stdlib.h>
@@ -21,13 +22,32 @@ static void dev_cuda_close(struct dev *d) { (void)d; }
 #endif
 
 static const struct ops cpu_ops = {
-	.alloc = cpu_alloc, .free = cpu_free, .put = cpu_put, .get = cpu_get, .zero = cpu_zero,
-	.adopt = cpu_adopt, .disown = cpu_disown, .spare = cpu_spare, .room = cpu_room, .copy = cpu_copy,
-	.gemm = cpu_gemm, .bias = cpu_bias, .bias_back = cpu_bias_back, .gather = cpu_gather,
-	.scatter = cpu_scatter, .scatter_add = cpu_scatter_add, .norm = cpu_norm,
-	.norm_back = cpu_norm_back, .rope = cpu_rope, .attn = cpu_attn,
-	.attn_back = cpu_attn_back, .act = cpu_act, .act_back = cpu_act_back,
-	.xent = cpu_xent, .sumsq = cpu_sumsq, .adamw = cpu_adamw,
+	.alloc = cpu_alloc,
+	.free = cpu_free,
+	.put = cpu_put,
+	.get = cpu_get,
+	.zero = cpu_zero,
+	.adopt = cpu_adopt,
+	.disown = cpu_disown,
+	.spare = cpu_spare,
+	.room = cpu_room,
+	.copy = cpu_copy,
+	.gemm = cpu_gemm,
+	.bias = cpu_bias,
+	.bias_back = cpu_bias_back,
+	.gather = cpu_gather,
+	.scatter = cpu_scatter,
+	.scatter_add = cpu_scatter_add,
+	.norm = cpu_norm,
+	.norm_back = cpu_norm_back,
+	.rope = cpu_rope,
+	.attn = cpu_attn,
+	.attn_back = cpu_attn_back,
+	.act = cpu_act,
+	.act_back = cpu_act_back,
+	.xent = cpu_xent,
+	.sumsq = cpu_sumsq,
+	.adamw = cpu_adamw,
 };
 
 static struct dev *dev_cpu(int threads)
@@ -46,8 +66,8 @@ void dev_prepare(char **argv)
 	if (getenv("OMP_WAIT_POLICY"))
 		return;
 	setenv("OMP_WAIT_POLICY", "passive", 1);
-	setenv("GOMP_SPINCOUNT", "20000", 0);  /* some microseconds, as long as the shorter waits */
-	execv("/proc/self/exe", argv);         /* where that cannot be, only speed is lost */
+	setenv("GOMP_SPINCOUNT", "20000", 0); /* some microseconds, as long as the shorter waits */
+	execv("/proc/self/exe", argv);        /* where that cannot be, only speed is lost */
 }
 
 struct dev *dev_open(const char *name, int threads, const char **why)
@@ -57,7 +77,7 @@ struct dev *dev_open(const char *name, int threads, const char **why)
 	if (threads <= 0)
 		threads = omp_get_num_procs();
 	omp_set_dynamic(0);
-	omp_set_num_threads(threads);          /* also what the host does for a GPU */
+	omp_set_num_threads(threads); /* also what the host does for a GPU */
 	if (!strcmp(name, "cpu"))
 		return dev_cpu(threads);
 	if (!strcmp(name, "auto")) {

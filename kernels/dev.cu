@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* dev.cu - opens a GPU: "cuda" is the first one that will do, "cuda:N" the Nth.
  *
  * Everything runs on one stream, so that whatever was started first is done first, and the
@@ -14,15 +15,32 @@
 enum { STAGE_BYTES = 16 << 20, BLAS_BYTES = 32 << 20 };
 
 static const struct ops cuda_ops = {
-	.alloc = cuda_alloc, .free = cuda_free, .put = cuda_put, .get = cuda_get, .zero = cuda_zero,
-	.adopt = cuda_adopt, .disown = cuda_disown, .spare = cuda_spare,
-	.room = NULL,                  /* cuda_work is small beside what a plan leaves free */
+	.alloc = cuda_alloc,
+	.free = cuda_free,
+	.put = cuda_put,
+	.get = cuda_get,
+	.zero = cuda_zero,
+	.adopt = cuda_adopt,
+	.disown = cuda_disown,
+	.spare = cuda_spare,
+	.room = NULL, /* cuda_work is small beside what a plan leaves free */
 	.copy = cuda_copy,
-	.gemm = cuda_gemm, .bias = cuda_bias, .bias_back = cuda_bias_back, .gather = cuda_gather,
-	.scatter = cuda_scatter, .scatter_add = cuda_scatter_add, .norm = cuda_norm,
-	.norm_back = cuda_norm_back, .rope = cuda_rope, .attn = cuda_attn,
-	.attn_back = cuda_attn_back, .act = cuda_act, .act_back = cuda_act_back,
-	.xent = cuda_xent, .sumsq = cuda_sumsq, .adamw = cuda_adamw,
+	.gemm = cuda_gemm,
+	.bias = cuda_bias,
+	.bias_back = cuda_bias_back,
+	.gather = cuda_gather,
+	.scatter = cuda_scatter,
+	.scatter_add = cuda_scatter_add,
+	.norm = cuda_norm,
+	.norm_back = cuda_norm_back,
+	.rope = cuda_rope,
+	.attn = cuda_attn,
+	.attn_back = cuda_attn_back,
+	.act = cuda_act,
+	.act_back = cuda_act_back,
+	.xent = cuda_xent,
+	.sumsq = cuda_sumsq,
+	.adamw = cuda_adamw,
 };
 
 void cuda_check(cudaError_t e, const char *call)
@@ -64,8 +82,10 @@ static int count_devices(const char **why)
 	}
 	e = cudaGetDeviceCount(&count);
 	if (e == cudaErrorInsufficientDriver) {
-		snprintf(text, sizeof text, "the NVIDIA driver is for CUDA %d.%d, this program for CUDA %d.%d",
-			driver / 1000, driver % 1000 / 10, CUDART_VERSION / 1000, CUDART_VERSION % 1000 / 10);
+		snprintf(text, sizeof text,
+		         "the NVIDIA driver is for CUDA %d.%d, this program for CUDA %d.%d",
+		         driver / 1000, driver % 1000 / 10, CUDART_VERSION / 1000,
+		         CUDART_VERSION % 1000 / 10);
 		*why = text;
 		return 0;
 	}
@@ -100,12 +120,13 @@ static int look_at(int n, struct cudaDeviceProp *is, const char **why)
 
 	if (e != cudaSuccess) {
 		*why = cudaGetErrorString(e);
-		cudaGetLastError();            /* not to be taken for a launch's */
+		cudaGetLastError(); /* not to be taken for a launch's */
 		return -1;
 	}
 	if (is->major < 8) {
-		snprintf(text, sizeof text, "cuda:%d (%s) has compute capability %d.%d, and 8.0 is needed", n,
-			is->name, is->major, is->minor);
+		snprintf(text, sizeof text,
+		         "cuda:%d (%s) has compute capability %d.%d, and 8.0 is needed", n,
+		         is->name, is->major, is->minor);
 		*why = text;
 		return -1;
 	}
@@ -127,7 +148,8 @@ static int choose(const char *name, struct cudaDeviceProp *is, const char **why)
 	if (!count)
 		return -1;
 	if (n >= count) {
-		snprintf(text, sizeof text, "there is no cuda:%ld; this machine's last is cuda:%d", n, count - 1);
+		snprintf(text, sizeof text, "there is no cuda:%ld; this machine's last is cuda:%d",
+		         n, count - 1);
 		*why = text;
 		return -1;
 	}
@@ -149,8 +171,9 @@ static void open_blas(struct dev *d)
 	CUBLAS_OK(cublasSetWorkspace(c->blas, c->blas_work, BLAS_BYTES));
 	/* No TF32 (10 bits of mantissa: f32 is asked for where results are to be compared), and
 	 * sums in F32 also where a product is cut along k. */
-	CUBLAS_OK(cublasSetMathMode(c->blas, (cublasMath_t)(CUBLAS_DEFAULT_MATH |
-		CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION)));
+	CUBLAS_OK(cublasSetMathMode(
+		c->blas, (cublasMath_t)(CUBLAS_DEFAULT_MATH |
+	                                CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION)));
 }
 
 extern "C" struct dev *dev_cuda(const char *name, const char **why)
@@ -165,7 +188,7 @@ extern "C" struct dev *dev_cuda(const char *name, const char **why)
 		return NULL;
 	e = cudaSetDevice(n);
 	if (e == cudaSuccess)
-		e = cudaFree(NULL);            /* makes the context: another may hold the device */
+		e = cudaFree(NULL); /* makes the context: another may hold the device */
 	if (e != cudaSuccess) {
 		*why = cudaGetErrorString(e);
 		return NULL;

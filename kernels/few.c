@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* few.c - c = alpha a b' + beta c where a has few rows, as when a group of rows
  * generates text: oneDNN would copy b into its own order for each product, which
  * then costs as much as the product.
@@ -16,14 +17,14 @@ enum { ROWS = 6, COLS = 4, BLOCK = 64, PIECE = 2048 };
 /* n values from p on, n at most a vector's; the rest are 0. */
 INLINE_WIDE __m512i some(const void *p, long n, enum dtype type)
 {
-	return type == F32 ? _mm512_maskz_loadu_epi32((__mmask16)((1u << n) - 1), p)
-	                   : _mm512_maskz_loadu_epi16((__mmask32)((1ull << n) - 1), p);
+	return type == DT_F32 ? _mm512_maskz_loadu_epi32((__mmask16)((1u << n) - 1), p)
+	                      : _mm512_maskz_loadu_epi16((__mmask32)((1ull << n) - 1), p);
 }
 
 INLINE_WIDE __m512 multiply_add(__m512 sum, __m512i a, __m512i b, enum dtype type)
 {
-	return type == F32 ? _mm512_fmadd_ps(_mm512_castsi512_ps(a), _mm512_castsi512_ps(b), sum)
-	                   : _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b);
+	return type == DT_F32 ? _mm512_fmadd_ps(_mm512_castsi512_ps(a), _mm512_castsi512_ps(b), sum)
+	                      : _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b);
 }
 
 /* The sum of each of the four. */
@@ -46,7 +47,8 @@ INLINE_WIDE void tile(float *y, const char *a, long lda, const char *const b[COL
                       long k, int rows, enum dtype type)
 {
 	enum { BYTES = 64 };
-	long size = type == F32 ? 4 : 2, whole = k * size / BYTES * BYTES, rest = k - whole / size;
+	long size = type == DT_F32 ? 4 : 2, whole = k * size / BYTES * BYTES,
+	     rest = k - whole / size;
 	__m512 acc[ROWS][COLS];
 
 #pragma GCC unroll 6
@@ -66,14 +68,17 @@ INLINE_WIDE void tile(float *y, const char *a, long lda, const char *const b[COL
 		for (int i = 0; i < rows; i++)
 #pragma GCC unroll 4
 			for (int c = 0; c < COLS; c++)
-				acc[i][c] = multiply_add(acc[i][c], _mm512_loadu_si512(a + i * lda + j), w[c], type);
+				acc[i][c] =
+					multiply_add(acc[i][c], _mm512_loadu_si512(a + i * lda + j),
+				                     w[c], type);
 	}
 	if (rest)
 #pragma GCC unroll 6
 		for (int i = 0; i < rows; i++)
 #pragma GCC unroll 4
 			for (int c = 0; c < COLS; c++)
-				acc[i][c] = multiply_add(acc[i][c], some(a + i * lda + whole, rest, type),
+				acc[i][c] = multiply_add(acc[i][c],
+				                         some(a + i * lda + whole, rest, type),
 				                         some(b[c] + whole, rest, type), type);
 #pragma GCC unroll 6
 	for (int i = 0; i < rows; i++)
@@ -81,8 +86,8 @@ INLINE_WIDE void tile(float *y, const char *a, long lda, const char *const b[COL
 }
 
 /* As tile, for any number of rows of a. */
-INLINE_WIDE void strip(float *y, const char *a, long lda, const char *const b[COLS], long ahead, long m,
-                       long k, enum dtype type)
+INLINE_WIDE void strip(float *y, const char *a, long lda, const char *const b[COLS], long ahead,
+                       long m, long k, enum dtype type)
 {
 	for (; m >= ROWS; m -= ROWS, a += ROWS * lda, y += ROWS * BLOCK)
 		tile(y, a, lda, b, ahead, k, ROWS, type);
@@ -98,16 +103,16 @@ INLINE_WIDE void strip(float *y, const char *a, long lda, const char *const b[CO
 		tile(y, a, lda, b, ahead, k, 1, type);
 }
 
-WIDE static void strip_f32(float *y, const char *a, long lda, const char *const b[COLS], long ahead, long m,
-                            long k)
+WIDE static void strip_f32(float *y, const char *a, long lda, const char *const b[COLS], long ahead,
+                           long m, long k)
 {
-	strip(y, a, lda, b, ahead, m, k, F32);
+	strip(y, a, lda, b, ahead, m, k, DT_F32);
 }
 
-WIDE static void strip_bf16(float *y, const char *a, long lda, const char *const b[COLS], long ahead, long m,
-                            long k)
+WIDE static void strip_bf16(float *y, const char *a, long lda, const char *const b[COLS],
+                            long ahead, long m, long k)
 {
-	strip(y, a, lda, b, ahead, m, k, BF16);
+	strip(y, a, lda, b, ahead, m, k, DT_BF16);
 }
 
 /* y [a.rows x n], ld BLOCK = a times n rows of b from `first` on */
@@ -122,9 +127,9 @@ static void block(float *y, struct mat a, struct mat b, long first, long n)
 
 			for (long r = 0; r < COLS; r++)
 				w[r] = at(b, first + min_long(c + r, n - 1), j);
-			(a.type == F32 ? strip_f32 : strip_bf16)(y + c, at(a, 0, j), a.ld * size, w,
-			                                         COLS * b.ld * size, a.rows,
-			                                         min_long(PIECE, a.cols - j));
+			(a.type == DT_F32 ? strip_f32 : strip_bf16)(y + c, at(a, 0, j), a.ld * size,
+			                                            w, COLS * b.ld * size, a.rows,
+			                                            min_long(PIECE, a.cols - j));
 		}
 }
 
@@ -137,7 +142,7 @@ HOT static void mix(float *y, const float *x, long n, float alpha, float beta)
 
 int few_product(struct dev *d, struct mat c, struct mat a, struct mat b, float alpha, float beta)
 {
-	if (c.rows > FEW || (c.rows == 1 && a.type == F32) || !bf16_is_fast())
+	if (c.rows > FEW || (c.rows == 1 && a.type == DT_F32) || !bf16_is_fast())
 		return 0;
 #pragma omp parallel for schedule(static)
 	for (long j = 0; j < c.cols; j += BLOCK) {

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* gemm.c - c = alpha op(a) op(b) + beta c by oneDNN's matmul.
  *
  * A primitive is made for each shape and kept; it computes
@@ -20,24 +21,31 @@ struct shape {
 
 struct product {
 	struct shape shape;
-	int made;                      /* 0: an empty slot */
-	dnnl_primitive_t run;          /* NULL: oneDNN cannot */
+	int made;             /* 0: an empty slot */
+	dnnl_primitive_t run; /* NULL: oneDNN cannot */
 	dnnl_memory_t a, b, c, scratch;
-	size_t room;                   /* bytes of scratch */
+	size_t room; /* bytes of scratch */
 };
 
 enum { SETS = 64, WAYS = 4 };
 
 /* Measured with oneDNN 2.6: its code and tables, and what one product holds; and how
  * many products a pass's number of tokens makes, without and with gradients. */
-enum { LIBRARY = 20 << 20, PRODUCT_F32 = 100 << 10, PRODUCT_BF16 = 280 << 10, FORWARDS = 17, BACKWARDS = 26 };
+enum {
+	LIBRARY = 20 << 20,
+	PRODUCT_F32 = 100 << 10,
+	PRODUCT_BF16 = 280 << 10,
+	FORWARDS = 17,
+	BACKWARDS = 26
+};
 
 struct products {
 	dnnl_engine_t engine;
 	dnnl_stream_t stream;
 	struct product slot[SETS][WAYS];
-	unsigned next[SETS];           /* which way a new product takes */
-	struct workspace scratch;      /* one for all: what a product would hold for itself grows with its c */
+	unsigned next[SETS]; /* which way a new product takes */
+	struct workspace
+		scratch; /* one for all: what a product would hold for itself grows with its c */
 };
 
 int bf16_is_fast(void)
@@ -56,7 +64,7 @@ static void check(dnnl_status_t s, const char *what)
 		die("oneDNN: %s failed (status %d)", what, s);
 }
 
-static dnnl_data_type_t type_of(int type) { return type == BF16 ? dnnl_bf16 : dnnl_f32; }
+static dnnl_data_type_t type_of(int type) { return type == DT_BF16 ? dnnl_bf16 : dnnl_f32; }
 
 #if DNNL_VERSION_MAJOR >= 3
 typedef dnnl_memory_desc_t desc;
@@ -83,7 +91,8 @@ static dnnl_memory_t memory(const desc d, dnnl_engine_t engine)
 static void append(dnnl_post_ops_t ops, float alpha, float beta)
 {
 	if (beta != 0)
-		check(dnnl_post_ops_append_sum(ops, beta / alpha, 0, dnnl_data_type_undef), "post-op");
+		check(dnnl_post_ops_append_sum(ops, beta / alpha, 0, dnnl_data_type_undef),
+		      "post-op");
 	if (alpha != 1)
 		check(dnnl_post_ops_append_eltwise(ops, dnnl_eltwise_linear, alpha, 0), "post-op");
 }
@@ -120,7 +129,8 @@ static void append(dnnl_post_ops_t ops, float alpha, float beta)
 	if (beta != 0)
 		check(dnnl_post_ops_append_sum(ops, beta / alpha), "post-op");
 	if (alpha != 1)
-		check(dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_linear, alpha, 0), "post-op");
+		check(dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_linear, alpha, 0),
+		      "post-op");
 }
 
 static dnnl_status_t describe_product(dnnl_primitive_desc_t *pd, dnnl_engine_t engine, desc a,
@@ -137,7 +147,7 @@ static struct products *products_open(void)
 {
 	struct products *t = xzalloc(1, sizeof *t);
 
-	check(dnnl_set_primitive_cache_capacity(0), "cache");      /* the table here is the cache */
+	check(dnnl_set_primitive_cache_capacity(0), "cache"); /* the table here is the cache */
 	check(dnnl_engine_create(&t->engine, dnnl_cpu, 0), "engine");
 	check(dnnl_stream_create(&t->stream, t->engine, dnnl_stream_default_flags), "stream");
 	return t;
@@ -145,9 +155,10 @@ static struct products *products_open(void)
 
 size_t products_room(enum dtype type, const int sizes[2])
 {
-	long n = min_long((long)SETS * WAYS, (long)FORWARDS * sizes[0] + (long)BACKWARDS * sizes[1]);
+	long n =
+		min_long((long)SETS * WAYS, (long)FORWARDS * sizes[0] + (long)BACKWARDS * sizes[1]);
 
-	return LIBRARY + n * (type == BF16 ? PRODUCT_BF16 : PRODUCT_F32);
+	return LIBRARY + n * (type == DT_BF16 ? PRODUCT_BF16 : PRODUCT_F32);
 }
 
 static void discard(struct product *p)
@@ -179,9 +190,11 @@ static dnnl_memory_t scratch_of(struct product *p, dnnl_primitive_desc_t pd, dnn
 {
 	dnnl_memory_t m;
 
-	p->room = dnnl_memory_desc_get_size(dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0));
-	check(dnnl_memory_create(&m, dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0), engine,
-	                         DNNL_MEMORY_NONE), "memory");
+	p->room = dnnl_memory_desc_get_size(
+		dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0));
+	check(dnnl_memory_create(&m, dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0),
+	                         engine, DNNL_MEMORY_NONE),
+	      "memory");
 	return m;
 }
 
@@ -201,7 +214,8 @@ static void make(struct products *t, struct product *p, const struct shape *s)
 	check(dnnl_post_ops_create(&ops), "post-ops");
 	append(ops, s->alpha, s->beta);
 	check(dnnl_primitive_attr_set_post_ops(attr, ops), "post-ops");
-	check(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user), "scratchpad");
+	check(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user),
+	      "scratchpad");
 	if (describe_product(&pd, t->engine, a, b, c, attr) == dnnl_success) {
 		check(dnnl_primitive_create(&p->run, pd), "matmul");
 		p->scratch = scratch_of(p, pd, t->engine);
@@ -234,8 +248,10 @@ static struct product *find(struct products *t, const struct shape *s)
 static int multiply(struct cpu *cpu, struct mat c, struct mat a, int ta, struct mat b, int tb,
                     float alpha, float beta)
 {
-	struct shape s = {c.rows, c.cols, ta ? a.rows : a.cols, a.ld, b.ld, c.ld, alpha, beta,
-	                  !!ta, !!tb, a.type, c.type};   /* no padding: compared as bytes */
+	struct shape s = {c.rows, c.cols, ta ? a.rows : a.cols,
+	                  a.ld,   b.ld,   c.ld,
+	                  alpha,  beta,   !!ta,
+	                  !!tb,   a.type, c.type}; /* no padding: compared as bytes */
 	struct product *p;
 
 	if (!cpu->products)
@@ -246,9 +262,12 @@ static int multiply(struct cpu *cpu, struct mat c, struct mat a, int ta, struct 
 	dnnl_memory_set_data_handle(p->a, a.p);
 	dnnl_memory_set_data_handle(p->b, b.p);
 	dnnl_memory_set_data_handle(p->c, c.p);
-	dnnl_memory_set_data_handle(p->scratch, workspace(&cpu->products->scratch, p->room / sizeof(float) + 1));
-	dnnl_exec_arg_t args[] = {
-		{DNNL_ARG_SRC, p->a}, {DNNL_ARG_WEIGHTS, p->b}, {DNNL_ARG_DST, p->c}, {DNNL_ARG_SCRATCHPAD, p->scratch}};
+	dnnl_memory_set_data_handle(p->scratch, workspace(&cpu->products->scratch,
+	                                                  p->room / sizeof(float) + 1));
+	dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, p->a},
+	                          {DNNL_ARG_WEIGHTS, p->b},
+	                          {DNNL_ARG_DST, p->c},
+	                          {DNNL_ARG_SCRATCHPAD, p->scratch}};
 	check(dnnl_primitive_execute(p->run, cpu->products->stream, 4, args), "matmul");
 	check(dnnl_stream_wait(cpu->products->stream), "matmul");
 	return 1;
@@ -257,9 +276,9 @@ static int multiply(struct cpu *cpu, struct mat c, struct mat a, int ta, struct 
 /* m, or its copy in F32 at p. */
 static struct mat as_f32(struct dev *d, struct mat m, float *p)
 {
-	struct mat y = mat_of(p, F32, m.rows, m.cols);
+	struct mat y = mat_of(p, DT_F32, m.rows, m.cols);
 
-	if (m.type == F32)
+	if (m.type == DT_F32)
 		return m;
 	cpu_copy(d, y, m);
 	return y;
@@ -297,7 +316,7 @@ static void through_f32(struct dev *d, struct mat c, struct mat a, int ta, struc
                         float alpha, float beta)
 {
 	long k = ta ? a.rows : a.cols;
-	long side = max_long(64, min_long(1024, (1L << 22) / k));      /* of a piece of c */
+	long side = max_long(64, min_long(1024, (1L << 22) / k)); /* of a piece of c */
 	float *pa = workspace(&cpu_of(d)->whole, 2 * side * k + side * side);
 	float *pb = pa + side * k, *pc = pb + side * k;
 
@@ -309,12 +328,12 @@ static void through_f32(struct dev *d, struct mat c, struct mat a, int ta, struc
 			long m = min_long(side, c.rows - i);
 			struct mat fa = as_f32(d, part(a, ta, i, m), pa);
 			struct mat to = columns(row_range(c, i, m), j, n);
-			struct mat fc = to.type == F32 ? to : mat_of(pc, F32, m, n);
-			float keep = to.type == F32 ? beta : 0;
+			struct mat fc = to.type == DT_F32 ? to : mat_of(pc, DT_F32, m, n);
+			float keep = to.type == DT_F32 ? beta : 0;
 
 			if (!multiply(cpu_of(d), fc, fa, ta, fb, tb, alpha, keep))
 				die("oneDNN cannot multiply F32 matrices");
-			if (to.type == BF16)
+			if (to.type == DT_BF16)
 				put_back(to, fc, beta);
 		}
 	}
@@ -351,7 +370,7 @@ void cpu_gemm(struct dev *d, struct mat c, struct mat a, int ta, struct mat b, i
 		return;
 	else if (c.rows == 1 && !ta && tb)
 		row_product(d, c, a, b, alpha, beta);
-	else if (a.type == F32 && c.type == BF16)
+	else if (a.type == DT_F32 && c.type == DT_BF16)
 		through_f32(d, c, a, ta, b, tb, alpha, beta);
 	else if (!multiply(cpu_of(d), c, a, ta, b, tb, alpha, beta))
 		through_f32(d, c, a, ta, b, tb, alpha, beta);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* gemm.cu - c = alpha op(a) op(b) + beta c by cuBLAS.
  *
  * cuBLAS is column-major: what it calls C is our c transposed, so that it is asked for
@@ -28,7 +29,7 @@
 
 #include <limits.h>
 
-static cudaDataType_t type_of(struct mat m) { return m.type == BF16 ? CUDA_R_16BF : CUDA_R_32F; }
+static cudaDataType_t type_of(struct mat m) { return m.type == DT_BF16 ? CUDA_R_16BF : CUDA_R_32F; }
 
 static int size(long n)
 {
@@ -37,21 +38,24 @@ static int size(long n)
 	return (int)n;
 }
 
-static void multiply(struct dev *d, struct mat c, struct mat a, int ta, struct mat b, int tb, float alpha,
-	float beta)
+static void multiply(struct dev *d, struct mat c, struct mat a, int ta, struct mat b, int tb,
+                     float alpha, float beta)
 {
 	CUBLAS_OK(cublasGemmEx(cuda_of(d)->blas, tb ? CUBLAS_OP_T : CUBLAS_OP_N,
-		ta ? CUBLAS_OP_T : CUBLAS_OP_N, size(c.cols), size(c.rows), size(ta ? a.rows : a.cols), &alpha,
-		b.p, type_of(b), size(b.ld), a.p, type_of(a), size(a.ld), &beta, c.p, type_of(c), size(c.ld),
-		CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT));
+	                       ta ? CUBLAS_OP_T : CUBLAS_OP_N, size(c.cols), size(c.rows),
+	                       size(ta ? a.rows : a.cols), &alpha, b.p, type_of(b), size(b.ld), a.p,
+	                       type_of(a), size(a.ld), &beta, c.p, type_of(c), size(c.ld),
+	                       CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT));
 }
 
 /* c = x + beta c, x without gaps; where x is NULL: c = beta c; beta 0 does not read c */
 template <class C>
-static __global__ void mix(C *c, long ldc, const float *x, long rows, long cols, float beta, int wide)
+static __global__ void mix(C *c, long ldc, const float *x, long rows, long cols, float beta,
+                           int wide)
 {
 	long pieces = (cols + PIECE - 1) / PIECE;
-	long at = (long)blockIdx.x * blockDim.x + threadIdx.x, i = at / pieces, j = at % pieces * PIECE;
+	long at = (long)blockIdx.x * blockDim.x + threadIdx.x, i = at / pieces,
+	     j = at % pieces * PIECE;
 	float v[PIECE] = {0}, w[PIECE] = {0};
 
 	if (i >= rows)
@@ -71,23 +75,25 @@ static void mix_any(struct dev *d, struct mat c, const float *x, float beta)
 	cudaStream_t stream = cuda_of(d)->stream;
 	unsigned blocks = blocks_of(c.rows * pieces_of(c.cols));
 
-	if (c.type == F32)
-		LAUNCH(mix<float>, blocks, BLOCK, 0, stream, (float *)c.p, c.ld, x, c.rows, c.cols, beta, is_wide(c));
+	if (c.type == DT_F32)
+		LAUNCH(mix<float>, blocks, BLOCK, 0, stream, (float *)c.p, c.ld, x, c.rows, c.cols,
+		       beta, is_wide(c));
 	else
-		LAUNCH(mix<bf16>, blocks, BLOCK, 0, stream, (bf16 *)c.p, c.ld, x, c.rows, c.cols, beta, is_wide(c));
+		LAUNCH(mix<bf16>, blocks, BLOCK, 0, stream, (bf16 *)c.p, c.ld, x, c.rows, c.cols,
+		       beta, is_wide(c));
 }
 
 void cuda_gemm(struct dev *d, struct mat c, struct mat a, int ta, struct mat b, int tb, float alpha,
-	float beta)
+               float beta)
 {
 	if (!c.rows || !c.cols)
 		return;
 	if (!(ta ? a.rows : a.cols) || alpha == 0) {
 		mix_any(d, c, NULL, beta);
-	} else if (a.type == F32 && c.type == BF16) {
+	} else if (a.type == DT_F32 && c.type == DT_BF16) {
 		float *x = (float *)cuda_work(d, c.rows * c.cols * sizeof *x);
 
-		multiply(d, mat_of(x, F32, c.rows, c.cols), a, ta, b, tb, alpha, 0);
+		multiply(d, mat_of(x, DT_F32, c.rows, c.cols), a, ta, b, tb, alpha, 0);
 		mix_any(d, c, x, beta);
 	} else {
 		multiply(d, c, a, ta, b, tb, alpha, beta);

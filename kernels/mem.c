@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* mem.c - memory, and the operations that only move, convert or add. */
 #include <omp.h>
 #include <stdio.h>
@@ -18,7 +19,11 @@ void *cpu_alloc(struct dev *d, size_t bytes)
 	return p;
 }
 
-void cpu_free(struct dev *d, void *p) { (void)d; free(p); }
+void cpu_free(struct dev *d, void *p)
+{
+	(void)d;
+	free(p);
+}
 
 float *workspace(struct workspace *w, size_t n)
 {
@@ -61,7 +66,11 @@ const void *cpu_adopt(struct dev *d, const void *host, size_t bytes)
 	return host;
 }
 
-void cpu_disown(struct dev *d, const void *p) { (void)d; (void)p; }
+void cpu_disown(struct dev *d, const void *p)
+{
+	(void)d;
+	(void)p;
+}
 
 size_t cpu_spare(struct dev *d)
 {
@@ -73,7 +82,7 @@ HOT void widen(float *y, const uint16_t *x, long n)
 {
 #pragma omp simd
 	for (long j = 0; j < n; j++)
-		y[j] = element(x, j, BF16);
+		y[j] = element(x, j, DT_BF16);
 }
 
 HOT void narrow(uint16_t *y, const float *x, long n)
@@ -95,7 +104,7 @@ static void move(struct mat y, long iy, struct mat x, long ix, long j, long n)
 {
 	if (x.type == y.type)
 		memcpy(at(y, iy, j), at(x, ix, j), n * dtype_size(x.type));
-	else if (x.type == F32)
+	else if (x.type == DT_F32)
 		narrow(at(y, iy, j), at(x, ix, j), n);
 	else
 		widen(at(y, iy, j), at(x, ix, j), n);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* mem.cu - device memory, and the operations that only move, convert or add.
  *
  * Uploads go through two pinned buffers (stages), so that the caller's memory is free again
@@ -23,7 +24,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct adopted { const char *host; char *here; size_t bytes; int users; };
+struct adopted {
+	const char *host;
+	char *here;
+	size_t bytes;
+	int users;
+};
 
 size_t cuda_spare(struct dev *d)
 {
@@ -43,7 +49,8 @@ void *cuda_alloc(struct dev *d, size_t bytes)
 	if (e == cudaErrorMemoryAllocation) {
 		cudaGetLastError();
 		CUDA_OK(cudaMemGetInfo(&spare, &all));
-		die("%s: out of memory: %zu bytes wanted, %zu of %zu free", d->name, bytes, spare, all);
+		die("%s: out of memory: %zu bytes wanted, %zu of %zu free", d->name, bytes, spare,
+		    all);
 	}
 	CUDA_OK(e);
 	return p;
@@ -78,7 +85,7 @@ void cuda_put(struct dev *d, void *dst, const void *host, size_t bytes)
 {
 	struct cuda *c = cuda_of(d);
 
-	for (size_t at = 0; at < bytes; ) {
+	for (size_t at = 0; at < bytes;) {
 		size_t n = bytes - at < c->stage_bytes ? bytes - at : c->stage_bytes;
 		char *p = stage(c, n);
 
@@ -117,7 +124,8 @@ const void *cuda_adopt(struct dev *d, const void *host, size_t bytes)
 			return a->here + (p - a->host);
 		}
 	}
-	c->adopted = (struct adopted *)xrealloc(c->adopted, (c->n_adopted + 1) * sizeof *c->adopted);
+	c->adopted =
+		(struct adopted *)xrealloc(c->adopted, (c->n_adopted + 1) * sizeof *c->adopted);
 	a = &c->adopted[c->n_adopted++];
 	*a = (struct adopted){p, (char *)cuda_alloc(d, bytes), bytes, 1};
 	cuda_put(d, a->here, host, bytes);
@@ -145,10 +153,11 @@ void cuda_disown(struct dev *d, const void *on_device)
 /* y[to[i]] = x[from[i]]; where to or from is NULL: i */
 template <class Y, class X>
 static __global__ void move_rows(Y *y, long ldy, const int32_t *to, const X *x, long ldx,
-	const int32_t *from, long rows, long cols, int wide)
+                                 const int32_t *from, long rows, long cols, int wide)
 {
 	long pieces = (cols + PIECE - 1) / PIECE;
-	long at = (long)blockIdx.x * blockDim.x + threadIdx.x, i = at / pieces, j = at % pieces * PIECE;
+	long at = (long)blockIdx.x * blockDim.x + threadIdx.x, i = at / pieces,
+	     j = at % pieces * PIECE;
 	float v[PIECE];
 
 	if (i >= rows)
@@ -158,23 +167,24 @@ static __global__ void move_rows(Y *y, long ldy, const int32_t *to, const X *x, 
 }
 
 template <class Y, class X>
-static void move_as(struct dev *d, struct mat y, const int32_t *to, struct mat x, const int32_t *from,
-	long rows)
+static void move_as(struct dev *d, struct mat y, const int32_t *to, struct mat x,
+                    const int32_t *from, long rows)
 {
-	LAUNCH((move_rows<Y, X>), blocks_of(rows * pieces_of(x.cols)), BLOCK, 0, cuda_of(d)->stream, (Y *)y.p,
-		y.ld, to, (const X *)x.p, x.ld, from, rows, x.cols, is_wide(y) && is_wide(x));
+	LAUNCH((move_rows<Y, X>), blocks_of(rows * pieces_of(x.cols)), BLOCK, 0, cuda_of(d)->stream,
+	       (Y *)y.p, y.ld, to, (const X *)x.p, x.ld, from, rows, x.cols,
+	       is_wide(y) && is_wide(x));
 }
 
 static void move(struct dev *d, struct mat y, const int32_t *to, struct mat x, const int32_t *from,
-	long rows)
+                 long rows)
 {
 	if (!rows || !x.cols)
 		return;
-	if (y.type == F32 && x.type == F32)
+	if (y.type == DT_F32 && x.type == DT_F32)
 		move_as<float, float>(d, y, to, x, from, rows);
-	else if (y.type == F32)
+	else if (y.type == DT_F32)
 		move_as<float, bf16>(d, y, to, x, from, rows);
-	else if (x.type == F32)
+	else if (x.type == DT_F32)
 		move_as<bf16, float>(d, y, to, x, from, rows);
 	else
 		move_as<bf16, bf16>(d, y, to, x, from, rows);
@@ -210,10 +220,12 @@ static __global__ void chain(int32_t *next, int32_t *first, const int32_t *id, i
 /* The thread of an id's first place adds its rows in turn, so that the order is fixed. */
 template <class X>
 static __global__ void add_rows(float *y, long ldy, const X *x, long ldx, const int32_t *id,
-	const int32_t *next, const int32_t *first, long rows, long cols, int wide)
+                                const int32_t *next, const int32_t *first, long rows, long cols,
+                                int wide)
 {
 	long pieces = (cols + PIECE - 1) / PIECE;
-	long at = (long)blockIdx.x * blockDim.x + threadIdx.x, i = at / pieces, j = at % pieces * PIECE;
+	long at = (long)blockIdx.x * blockDim.x + threadIdx.x, i = at / pieces,
+	     j = at % pieces * PIECE;
 	float sum[PIECE], v[PIECE];
 
 	if (i >= rows || !first[i])
@@ -240,19 +252,20 @@ void cuda_scatter_add(struct dev *d, struct mat y, struct mat x, const int32_t *
 	next = (int32_t *)cuda_work(d, 2 * x.rows * sizeof *next);
 	first = next + x.rows;
 	LAUNCH(chain, blocks_of(x.rows), BLOCK, 0, stream, next, first, id, (int)x.rows);
-	if (x.type == F32)
-		LAUNCH(add_rows<float>, blocks, BLOCK, 0, stream, (float *)y.p, y.ld, (const float *)x.p, x.ld, id,
-			next, first, x.rows, x.cols, wide);
+	if (x.type == DT_F32)
+		LAUNCH(add_rows<float>, blocks, BLOCK, 0, stream, (float *)y.p, y.ld,
+		       (const float *)x.p, x.ld, id, next, first, x.rows, x.cols, wide);
 	else
-		LAUNCH(add_rows<bf16>, blocks, BLOCK, 0, stream, (float *)y.p, y.ld, (const bf16 *)x.p, x.ld, id,
-			next, first, x.rows, x.cols, wide);
+		LAUNCH(add_rows<bf16>, blocks, BLOCK, 0, stream, (float *)y.p, y.ld,
+		       (const bf16 *)x.p, x.ld, id, next, first, x.rows, x.cols, wide);
 }
 
 template <class Y>
 static __global__ void add_bias(Y *y, long ldy, const float *b, long rows, long cols, int wide)
 {
 	long pieces = (cols + PIECE - 1) / PIECE;
-	long at = (long)blockIdx.x * blockDim.x + threadIdx.x, i = at / pieces, j = at % pieces * PIECE;
+	long at = (long)blockIdx.x * blockDim.x + threadIdx.x, i = at / pieces,
+	     j = at % pieces * PIECE;
 	float v[PIECE], w[PIECE];
 
 	if (i >= rows)
@@ -273,18 +286,18 @@ void cuda_bias(struct dev *d, struct mat y, struct mat b)
 
 	if (!y.rows || !y.cols)
 		return;
-	if (y.type == F32)
-		LAUNCH(add_bias<float>, blocks, BLOCK, 0, stream, (float *)y.p, y.ld, (const float *)b.p, y.rows,
-			y.cols, wide);
+	if (y.type == DT_F32)
+		LAUNCH(add_bias<float>, blocks, BLOCK, 0, stream, (float *)y.p, y.ld,
+		       (const float *)b.p, y.rows, y.cols, wide);
 	else
-		LAUNCH(add_bias<bf16>, blocks, BLOCK, 0, stream, (bf16 *)y.p, y.ld, (const float *)b.p, y.rows,
-			y.cols, wide);
+		LAUNCH(add_bias<bf16>, blocks, BLOCK, 0, stream, (bf16 *)y.p, y.ld,
+		       (const float *)b.p, y.rows, y.cols, wide);
 }
 
 /* part[s] = the sum of strip s's rows of x; grid: pieces by strips */
 template <class X>
-static __global__ void sum_strips(float *part, const X *x, long ldx, long rows, long cols, long strip,
-	int wide)
+static __global__ void sum_strips(float *part, const X *x, long ldx, long rows, long cols,
+                                  long strip, int wide)
 {
 	long j = ((long)blockIdx.x * blockDim.x + threadIdx.x) * PIECE, s = blockIdx.y;
 	long end = (s + 1) * strip < rows ? (s + 1) * strip : rows;
@@ -327,11 +340,11 @@ void cuda_bias_back(struct dev *d, struct mat db, struct mat dy)
 	if (!dy.rows || !dy.cols)
 		return;
 	part = (float *)cuda_work(d, strips * dy.cols * sizeof *part);
-	if (dy.type == F32)
-		LAUNCH(sum_strips<float>, grid, BLOCK, 0, stream, part, (const float *)dy.p, dy.ld, dy.rows, dy.cols,
-			strip, is_wide(dy));
+	if (dy.type == DT_F32)
+		LAUNCH(sum_strips<float>, grid, BLOCK, 0, stream, part, (const float *)dy.p, dy.ld,
+		       dy.rows, dy.cols, strip, is_wide(dy));
 	else
-		LAUNCH(sum_strips<bf16>, grid, BLOCK, 0, stream, part, (const bf16 *)dy.p, dy.ld, dy.rows, dy.cols,
-			strip, is_wide(dy));
+		LAUNCH(sum_strips<bf16>, grid, BLOCK, 0, stream, part, (const bf16 *)dy.p, dy.ld,
+		       dy.rows, dy.cols, strip, is_wide(dy));
 	cuda_add_parts(d, (float *)db.p, part, strips, dy.cols);
 }

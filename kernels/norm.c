@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* norm.c - LayerNorm and RMSNorm.
  *
  *     h = (x - mean) r,  r = 1 / sqrt(mean((x - mean)^2) + eps),  y = h gain + bias
@@ -11,7 +12,7 @@ HOT static float sum(const float *x, long n)
 {
 	float s = 0;
 
-#pragma omp simd reduction(+:s)
+#pragma omp simd reduction(+ : s)
 	for (long j = 0; j < n; j++)
 		s += x[j];
 	return s;
@@ -21,7 +22,7 @@ HOT static float squares(const float *x, long n, float mean)
 {
 	float s = 0;
 
-#pragma omp simd reduction(+:s)
+#pragma omp simd reduction(+ : s)
 	for (long j = 0; j < n; j++)
 		s += (x[j] - mean) * (x[j] - mean);
 	return s;
@@ -57,7 +58,8 @@ void cpu_norm(struct dev *d, struct mat y, float *stat, struct mat x, struct mat
 			long n = min_long(CHUNK, x.cols - j);
 			float buf[CHUNK], *o = place(y, i, j, buf);
 
-			apply(o, row + j, at(gain, 0, j), bias.p ? at(bias, 0, j) : NULL, n, mean, r);
+			apply(o, row + j, at(gain, 0, j), bias.p ? at(bias, 0, j) : NULL, n, mean,
+			      r);
 			store(y, i, j, n, o);
 		}
 	}
@@ -69,7 +71,7 @@ HOT static void sums(float s[2], const float *dy, const float *x, const float *g
 {
 	float a = 0, b = 0;
 
-#pragma omp simd reduction(+:a, b)
+#pragma omp simd reduction(+ : a, b)
 	for (long j = 0; j < n; j++) {
 		float g = dy[j] * gain[j];
 
@@ -104,7 +106,8 @@ static void back_row(struct mat dx, struct mat dy, struct mat x, struct mat gain
 	s[1] /= x.cols;
 	for (long j = 0; j < x.cols; j += CHUNK) {
 		long n = min_long(CHUNK, x.cols - j);
-		const float *g = dy.type == BF16 && x.cols <= CHUNK ? buf : load(dy, i, j, n, buf);
+		const float *g =
+			dy.type == DT_BF16 && x.cols <= CHUNK ? buf : load(dy, i, j, n, buf);
 
 		add_dx(at(dx, i, j), g, at(x, i, j), at(gain, 0, j), n, mean, r, s);
 	}

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* norm.cu - LayerNorm and RMSNorm; the formulas are in norm.c.
  *
  * One warp a row of up to 256 columns, more warps for wider ones; each thread has one piece of
@@ -25,7 +26,7 @@
  */
 #include "cuda.h"
 
-enum { WIDEST = 512, WARPS = WIDEST / 32 };    /* threads of a row */
+enum { WIDEST = 512, WARPS = WIDEST / 32 }; /* threads of a row */
 
 /* Threads for a row of so many columns by rows of a block. */
 static dim3 block_of(long cols)
@@ -47,7 +48,7 @@ static __device__ float row_sum(float x, float *warp)
 	if (warps == 1)
 		return x;
 	warp += threadIdx.y * warps;
-	__syncthreads();               /* what is there was read */
+	__syncthreads(); /* what is there was read */
 	if (threadIdx.x % 32 == 0)
 		warp[threadIdx.x / 32] = x;
 	__syncthreads();
@@ -71,8 +72,9 @@ static __device__ float sum_power(const float *x, long cols, float mean, int pow
 }
 
 template <class Y>
-static __global__ void __launch_bounds__(WIDEST) norm_rows(Y *y, long ldy, float *stat, const float *x,
-	long ldx, const float *gain, const float *bias, long rows, long cols, float eps, int rms, int wide)
+static __global__ void __launch_bounds__(WIDEST)
+	norm_rows(Y *y, long ldy, float *stat, const float *x, long ldx, const float *gain,
+                  const float *bias, long rows, long cols, float eps, int rms, int wide)
 {
 	SHARED(float, warp, WARPS);
 	long at = (long)blockIdx.x * blockDim.y + threadIdx.y, i = at < rows ? at : rows - 1;
@@ -99,8 +101,8 @@ static __global__ void __launch_bounds__(WIDEST) norm_rows(Y *y, long ldy, float
 	}
 }
 
-void cuda_norm(struct dev *d, struct mat y, float *stat, struct mat x, struct mat gain, struct mat bias,
-	float eps, int rms)
+void cuda_norm(struct dev *d, struct mat y, float *stat, struct mat x, struct mat gain,
+               struct mat bias, float eps, int rms)
 {
 	cudaStream_t stream = cuda_of(d)->stream;
 	dim3 block = block_of(x.cols);
@@ -109,18 +111,21 @@ void cuda_norm(struct dev *d, struct mat y, float *stat, struct mat x, struct ma
 
 	if (!x.rows)
 		return;
-	if (y.type == F32)
-		LAUNCH(norm_rows<float>, blocks, block, 0, stream, (float *)y.p, y.ld, stat, (const float *)x.p, x.ld,
-			(const float *)gain.p, (const float *)bias.p, x.rows, x.cols, eps, rms, wide);
+	if (y.type == DT_F32)
+		LAUNCH(norm_rows<float>, blocks, block, 0, stream, (float *)y.p, y.ld, stat,
+		       (const float *)x.p, x.ld, (const float *)gain.p, (const float *)bias.p,
+		       x.rows, x.cols, eps, rms, wide);
 	else
-		LAUNCH(norm_rows<bf16>, blocks, block, 0, stream, (bf16 *)y.p, y.ld, stat, (const float *)x.p, x.ld,
-			(const float *)gain.p, (const float *)bias.p, x.rows, x.cols, eps, rms, wide);
+		LAUNCH(norm_rows<bf16>, blocks, block, 0, stream, (bf16 *)y.p, y.ld, stat,
+		       (const float *)x.p, x.ld, (const float *)gain.p, (const float *)bias.p,
+		       x.rows, x.cols, eps, rms, wide);
 }
 
 template <class D>
-static __global__ void __launch_bounds__(WIDEST) norm_back_rows(float *dx, long lddx, const D *dy,
-	long lddy, const float *x, long ldx, const float *gain, const float *stat, long rows, long cols, int rms,
-	int wide)
+static __global__ void __launch_bounds__(WIDEST)
+	norm_back_rows(float *dx, long lddx, const D *dy, long lddy, const float *x, long ldx,
+                       const float *gain, const float *stat, long rows, long cols, int rms,
+                       int wide)
 {
 	SHARED(float, warp, WARPS);
 	long at = (long)blockIdx.x * blockDim.y + threadIdx.y, i = at < rows ? at : rows - 1;
@@ -133,7 +138,8 @@ static __global__ void __launch_bounds__(WIDEST) norm_back_rows(float *dx, long 
 	for (long j = threadIdx.x * PIECE; j < cols; j += blockDim.x * PIECE) {
 		load_piece(v, x + j, cols - j, wide);
 		load_piece(w, dy + j, cols - j, wide);
-		load_piece(g, gain + j, cols - j, wide);   /* 0 past the end, and so is what is added */
+		load_piece(g, gain + j, cols - j,
+		           wide); /* 0 past the end, and so is what is added */
 		for (int k = 0; k < PIECE; k++) {
 			sum += w[k] * g[k];
 			product += w[k] * g[k] * (v[k] - mean);
@@ -158,8 +164,9 @@ static __global__ void __launch_bounds__(WIDEST) norm_back_rows(float *dx, long 
 
 /* Sums of dy h and of dy over strip s's rows; grid: pieces by strips */
 template <class D>
-static __global__ void gain_strips(float *gains, float *biases, const D *dy, long lddy, const float *x,
-	long ldx, const float *stat, long rows, long cols, long strip, int wide)
+static __global__ void gain_strips(float *gains, float *biases, const D *dy, long lddy,
+                                   const float *x, long ldx, const float *stat, long rows,
+                                   long cols, long strip, int wide)
 {
 	long j = ((long)blockIdx.x * blockDim.x + threadIdx.x) * PIECE, s = blockIdx.y;
 	long end = (s + 1) * strip < rows ? (s + 1) * strip : rows;
@@ -182,8 +189,8 @@ static __global__ void gain_strips(float *gains, float *biases, const D *dy, lon
 }
 
 template <class D>
-static void norm_back_as(struct dev *d, struct mat dx, struct mat dgain, struct mat dbias, struct mat dy,
-	struct mat x, struct mat gain, const float *stat, int rms)
+static void norm_back_as(struct dev *d, struct mat dx, struct mat dgain, struct mat dbias,
+                         struct mat dy, struct mat x, struct mat gain, const float *stat, int rms)
 {
 	cudaStream_t stream = cuda_of(d)->stream;
 	dim3 block = block_of(x.cols);
@@ -193,13 +200,15 @@ static void norm_back_as(struct dev *d, struct mat dx, struct mat dgain, struct 
 	dim3 grid(blocks_of(pieces_of(x.cols)), (unsigned)strips);
 	float *part;
 
-	LAUNCH(norm_back_rows<D>, blocks, block, 0, stream, (float *)dx.p, dx.ld, (const D *)dy.p, dy.ld,
-		(const float *)x.p, x.ld, (const float *)gain.p, stat, x.rows, x.cols, rms, wide);
+	LAUNCH(norm_back_rows<D>, blocks, block, 0, stream, (float *)dx.p, dx.ld, (const D *)dy.p,
+	       dy.ld, (const float *)x.p, x.ld, (const float *)gain.p, stat, x.rows, x.cols, rms,
+	       wide);
 	if (!dgain.p && !dbias.p)
 		return;
 	part = (float *)cuda_work(d, 2 * strips * x.cols * sizeof *part);
-	LAUNCH(gain_strips<D>, grid, BLOCK, 0, stream, part, part + strips * x.cols, (const D *)dy.p, dy.ld,
-		(const float *)x.p, x.ld, stat, x.rows, x.cols, strip_of(x.rows), is_wide(dy) && is_wide(x));
+	LAUNCH(gain_strips<D>, grid, BLOCK, 0, stream, part, part + strips * x.cols,
+	       (const D *)dy.p, dy.ld, (const float *)x.p, x.ld, stat, x.rows, x.cols,
+	       strip_of(x.rows), is_wide(dy) && is_wide(x));
 	if (dgain.p)
 		cuda_add_parts(d, (float *)dgain.p, part, strips, x.cols);
 	if (dbias.p)
@@ -207,11 +216,11 @@ static void norm_back_as(struct dev *d, struct mat dx, struct mat dgain, struct 
 }
 
 void cuda_norm_back(struct dev *d, struct mat dx, struct mat dgain, struct mat dbias, struct mat dy,
-	struct mat x, struct mat gain, const float *stat, int rms)
+                    struct mat x, struct mat gain, const float *stat, int rms)
 {
 	if (!x.rows)
 		return;
-	if (dy.type == F32)
+	if (dy.type == DT_F32)
 		norm_back_as<float>(d, dx, dgain, dbias, dy, x, gain, stat, rms);
 	else
 		norm_back_as<bf16>(d, dx, dgain, dbias, dy, x, gain, stat, rms);

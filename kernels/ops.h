@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ops.h - the whole of the numerics that seal needs.
  *
  * A device is memory plus the operations below; one list, a body for each
@@ -17,11 +18,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum dtype { F32, BF16 };
+enum dtype { DT_F32, DT_BF16 };
 
-static inline size_t dtype_size(enum dtype t) { return t == BF16 ? 2 : 4; }
+static inline size_t dtype_size(enum dtype t) { return t == DT_BF16 ? 2 : 4; }
 
-struct mat {                   /* a matrix in device memory; owns nothing */
+struct mat { /* a matrix in device memory; owns nothing */
 	void *p;
 	enum dtype type;
 	long rows, cols, ld;
@@ -53,10 +54,10 @@ static inline struct mat row_range(struct mat m, long first, long n)
  * and value matrices from k[r] on; the last query sees the last key, the one
  * before it all keys but the last, and so on.  k = q where rows share no keys. */
 struct spans {
-	const int32_t *q;      /* [n + 1] */
-	const int32_t *k, *len;    /* [n] */
+	const int32_t *q;       /* [n + 1] */
+	const int32_t *k, *len; /* [n] */
 	int n;
-	int longest;           /* the largest len */
+	int longest; /* the largest len */
 };
 
 /* Head h of the queries is columns h * q_stride .. + dim; key and value head g
@@ -64,13 +65,16 @@ struct spans {
 struct heads {
 	int q, kv, dim;
 	long q_stride, kv_stride;
-	int window;            /* a query sees at most so many last keys; 0: all */
-	float scale;           /* of q k', usually 1/sqrt(dim) */
+	int window;  /* a query sees at most so many last keys; 0: all */
+	float scale; /* of q k', usually 1/sqrt(dim) */
 };
 
-enum act { GELU, GELU_TANH, SILU_GATE };  /* SILU_GATE: x = [gate | up], y = silu(gate) up */
+enum act { GELU, GELU_TANH, SILU_GATE }; /* SILU_GATE: x = [gate | up], y = silu(gate) up */
 
-struct adamw { float rate, beta1, beta2, eps, decay, clip; long step; };   /* step from 1; clip 0: none */
+struct adamw {
+	float rate, beta1, beta2, eps, decay, clip;
+	long step;
+}; /* step from 1; clip 0: none */
 
 struct dev;
 
@@ -119,25 +123,25 @@ struct ops {
 	             struct mat bias, float eps, int rms);
 	/* dx += its gradient; dgain, dbias += theirs where p is not NULL; all F32
 	 * but dy, which is any. */
-	void (*norm_back)(struct dev *, struct mat dx, struct mat dgain, struct mat dbias, struct mat dy,
-	                  struct mat x, struct mat gain, const float *stat, int rms);
+	void (*norm_back)(struct dev *, struct mat dx, struct mat dgain, struct mat dbias,
+	                  struct mat dy, struct mat x, struct mat gain, const float *stat, int rms);
 
 	/* Rotates, in place, the first `rotary` columns of each of n heads (head h
 	 * at column h * stride of x) by the angles of each token's position: pairs
 	 * (j, j + rotary/2), table[position] = cos[rotary/2], sin[rotary/2].
 	 * sign -1 is the inverse, which is the gradient.  x any.  (Su et al. 2021) */
-	void (*rope)(struct dev *, struct mat x, int n, long stride, int rotary, const int32_t *position,
-	             const float *table, int sign);
+	void (*rope)(struct dev *, struct mat x, int n, long stride, int rotary,
+	             const int32_t *position, const float *table, int sign);
 
 	/* o = softmax(scale q k' where visible) v, per head; o [tokens x q*dim] packs
 	 * its heads; lse [tokens x q] = log of the sum of exponentials, may be NULL.
 	 * q, k, v, o of one type, any. */
-	void (*attn)(struct dev *, struct mat o, float *lse, struct mat q, struct mat k, struct mat v,
-	             struct spans, struct heads);
+	void (*attn)(struct dev *, struct mat o, float *lse, struct mat q, struct mat k,
+	             struct mat v, struct spans, struct heads);
 	/* dq, dk, dv = their gradients; laid out as q, k, v. */
-	void (*attn_back)(struct dev *, struct mat dq, struct mat dk, struct mat dv, struct mat dout,
-	                  struct mat o, const float *lse, struct mat q, struct mat k, struct mat v,
-	                  struct spans, struct heads);
+	void (*attn_back)(struct dev *, struct mat dq, struct mat dk, struct mat dv,
+	                  struct mat dout, struct mat o, const float *lse, struct mat q,
+	                  struct mat k, struct mat v, struct spans, struct heads);
 
 	/* y = act(x), dx = dy act'(x); all of one type, any */
 	void (*act)(struct dev *, struct mat y, struct mat x, enum act);
@@ -160,7 +164,12 @@ struct ops {
 };
 
 /* apart: its memory is not the host's; counts: see below. */
-struct dev { const struct ops *op; const char *name; void *self; int fast_bf16, apart, counts; };
+struct dev {
+	const struct ops *op;
+	const char *name;
+	void *self;
+	int fast_bf16, apart, counts;
+};
 
 /* A device that only counts (its counts is 1): of its operations there are alloc,
  * free, put, get, zero, adopt, disown and copy, and they do nothing.  What it would

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* pairs.c - see pairs.h. */
 #include "pairs.h"
 
@@ -54,7 +55,8 @@ INLINE_WIDE void piece(float *c, long ldc, const pair *a, long rs, long cs, cons
 	for (int i = 0; i < rows; i++)
 #pragma GCC unroll 2
 		for (int v = 0; v < vecs; v++)
-			acc[i][v] = add ? _mm512_loadu_ps(c + i * ldc + v * WIDTH) : _mm512_setzero_ps();
+			acc[i][v] = add ? _mm512_loadu_ps(c + i * ldc + v * WIDTH)
+			                : _mm512_setzero_ps();
 	for (long j = 0; j < k; j++) {
 		__m512i y[2];
 
@@ -67,7 +69,8 @@ INLINE_WIDE void piece(float *c, long ldc, const pair *a, long rs, long cs, cons
 
 #pragma GCC unroll 2
 			for (int v = 0; v < vecs; v++)
-				acc[i][v] = _mm512_dpbf16_ps(acc[i][v], (__m512bh)x, (__m512bh)y[v]);
+				acc[i][v] =
+					_mm512_dpbf16_ps(acc[i][v], (__m512bh)x, (__m512bh)y[v]);
 		}
 	}
 #pragma GCC unroll 6
@@ -78,8 +81,8 @@ INLINE_WIDE void piece(float *c, long ldc, const pair *a, long rs, long cs, cons
 }
 
 /* All rows of vecs vectors of c. */
-INLINE_WIDE void pieces(float *c, long ldc, const pair *a, long rs, long cs, const pair *b, long ldb,
-                        long m, long k, int vecs, int add)
+INLINE_WIDE void pieces(float *c, long ldc, const pair *a, long rs, long cs, const pair *b,
+                        long ldb, long m, long k, int vecs, int add)
 {
 	for (; m >= ROWS; m -= ROWS, c += ROWS * ldc, a += ROWS * rs)
 		piece(c, ldc, a, rs, cs, b, ldb, k, ROWS, vecs, add);
@@ -103,6 +106,7 @@ WIDE void pair_product(float *c, long ldc, const pair *a, long rs, long cs, cons
 void pair_product(float *c, long ldc, const pair *a, long rs, long cs, const pair *b, long ldb,
                   long m, long n, long k, int add)
 {
-	(void)c, (void)ldc, (void)a, (void)rs, (void)cs, (void)b, (void)ldb, (void)m, (void)n, (void)k, (void)add;
+	(void)c, (void)ldc, (void)a, (void)rs, (void)cs, (void)b, (void)ldb, (void)m, (void)n,
+		(void)k, (void)add;
 }
 #endif

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* pairs.h - products of small bf16 tiles in cache, for attention, where the CPU
  * multiplies two bf16 values and adds both products at once; private to kernels/.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* rope.c - rotary positions (Su et al. 2021): for each pair (j, j + rotary/2)
  *
  *     a' = a cos - b sin,  b' = b cos + a sin
@@ -19,12 +20,12 @@ INLINE void rotate(void *x, long half, const float *angle, float sign, enum dtyp
 
 HOT static void rotate_f32(void *x, long half, const float *angle, float sign)
 {
-	rotate(x, half, angle, sign, F32);
+	rotate(x, half, angle, sign, DT_F32);
 }
 
 HOT static void rotate_bf16(void *x, long half, const float *angle, float sign)
 {
-	rotate(x, half, angle, sign, BF16);
+	rotate(x, half, angle, sign, DT_BF16);
 }
 
 void cpu_rope(struct dev *d, struct mat x, int n, long stride, int rotary, const int32_t *position,
@@ -34,6 +35,7 @@ void cpu_rope(struct dev *d, struct mat x, int n, long stride, int rotary, const
 #pragma omp parallel for schedule(static)
 	for (long i = 0; i < x.rows; i++)
 		for (long h = 0; h < n; h++)
-			(x.type == F32 ? rotate_f32 : rotate_bf16)(
-				at(x, i, h * stride), rotary / 2, table + (long)position[i] * rotary, sign);
+			(x.type == DT_F32 ? rotate_f32
+			                  : rotate_bf16)(at(x, i, h * stride), rotary / 2,
+			                                 table + (long)position[i] * rotary, sign);
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* rope.cu - rotary positions; the formula is in rope.c.  A thread turns 8 pairs of a head.
  *
  * Floor, 4096 tokens of Llama-3-8B (32 heads of q, 8 of k, 128 columns each, bf16; both calls):
@@ -16,7 +17,7 @@
 
 template <class X>
 static __global__ void turn(X *x, long ldx, long rows, int n, long stride, int rotary,
-	const int32_t *position, const float *table, float sign, int wide)
+                            const int32_t *position, const float *table, float sign, int wide)
 {
 	int half = rotary / 2, pieces = (half + PIECE - 1) / PIECE;
 	long at = (long)blockIdx.x * blockDim.x + threadIdx.x, head = at / pieces, i = head / n;
@@ -42,19 +43,20 @@ static __global__ void turn(X *x, long ldx, long rows, int n, long stride, int r
 }
 
 void cuda_rope(struct dev *d, struct mat x, int n, long stride, int rotary, const int32_t *position,
-	const float *table, int sign)
+               const float *table, int sign)
 {
 	cudaStream_t stream = cuda_of(d)->stream;
 	int half = rotary / 2;
 	unsigned blocks = blocks_of(x.rows * n * pieces_of(half));
-	int wide = is_wide(x) && rotary % (2 * PIECE) == 0 && stride % PIECE == 0 && (uintptr_t)table % 16 == 0;
+	int wide = is_wide(x) && rotary % (2 * PIECE) == 0 && stride % PIECE == 0 &&
+	           (uintptr_t)table % 16 == 0;
 
 	if (!x.rows || !n || !half)
 		return;
-	if (x.type == F32)
-		LAUNCH(turn<float>, blocks, BLOCK, 0, stream, (float *)x.p, x.ld, x.rows, n, stride, rotary, position,
-			table, (float)sign, wide);
+	if (x.type == DT_F32)
+		LAUNCH(turn<float>, blocks, BLOCK, 0, stream, (float *)x.p, x.ld, x.rows, n, stride,
+		       rotary, position, table, (float)sign, wide);
 	else
-		LAUNCH(turn<bf16>, blocks, BLOCK, 0, stream, (bf16 *)x.p, x.ld, x.rows, n, stride, rotary, position,
-			table, (float)sign, wide);
+		LAUNCH(turn<bf16>, blocks, BLOCK, 0, stream, (bf16 *)x.p, x.ld, x.rows, n, stride,
+		       rotary, position, table, (float)sign, wide);
 }

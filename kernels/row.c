@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: MIT */
 /* row.c - c = alpha a b' + beta c where a is one row, as when text is
  * generated: bound by reading b once, which oneDNN would first copy.
  */
 #include "cpu.h"
 
-enum { STRIP = 64, ABREAST = 4 };      /* rows of b a thread takes; at a time */
+enum { STRIP = 64, ABREAST = 4 }; /* rows of b a thread takes; at a time */
 
 /* y[i] = x w[i]' for ABREAST rows w[i] */
 INLINE void dots(float *y, const float *x, const void *const w[ABREAST], long k, enum dtype type)
@@ -11,7 +12,7 @@ INLINE void dots(float *y, const float *x, const void *const w[ABREAST], long k,
 	const void *w0 = w[0], *w1 = w[1], *w2 = w[2], *w3 = w[3];
 	float s0 = 0, s1 = 0, s2 = 0, s3 = 0;
 
-#pragma omp simd reduction(+:s0, s1, s2, s3)
+#pragma omp simd reduction(+ : s0, s1, s2, s3)
 	for (long j = 0; j < k; j++) {
 		s0 += x[j] * element(w0, j, type);
 		s1 += x[j] * element(w1, j, type);
@@ -26,12 +27,12 @@ INLINE void dots(float *y, const float *x, const void *const w[ABREAST], long k,
 
 HOT static void dots_f32(float *y, const float *x, const void *const w[ABREAST], long k)
 {
-	dots(y, x, w, k, F32);
+	dots(y, x, w, k, DT_F32);
 }
 
 HOT static void dots_bf16(float *y, const float *x, const void *const w[ABREAST], long k)
 {
-	dots(y, x, w, k, BF16);
+	dots(y, x, w, k, DT_BF16);
 }
 
 /* Columns first..first+n-1 of c. */
@@ -45,7 +46,7 @@ static void strip(struct mat c, struct mat x, struct mat b, long first, long n, 
 
 		for (long r = 0; r < ABREAST; r++)
 			w[r] = at(b, first + min_long(j + r, n - 1), 0);
-		(b.type == F32 ? dots_f32 : dots_bf16)(s + j, x.p, w, x.cols);
+		(b.type == DT_F32 ? dots_f32 : dots_bf16)(s + j, x.p, w, x.cols);
 	}
 	if (beta != 0)
 		load(c, 0, first, n, buf);
@@ -58,8 +59,8 @@ void row_product(struct dev *d, struct mat c, struct mat a, struct mat b, float 
 {
 	struct mat x = a;
 
-	if (a.type == BF16) {
-		x = mat_of(workspace(&cpu_of(d)->whole, a.cols), F32, 1, a.cols);
+	if (a.type == DT_BF16) {
+		x = mat_of(workspace(&cpu_of(d)->whole, a.cols), DT_F32, 1, a.cols);
 		cpu_copy(d, x, a);
 	}
 #pragma omp parallel for schedule(static)

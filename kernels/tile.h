@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tile.h - products of small F32 tiles in cache, for attention; private to kernels/.
  *
  * product: c [m x n] = (or += where add) a [m x k] b [k x n].  b and c are

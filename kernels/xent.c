@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* xent.c - softmax and cross-entropy, fused.
  *
  *     loss = log sum_j exp(z_j) - z_target,  dz_j = weight (softmax(z)_j - [j = target])
@@ -8,7 +9,7 @@ HOT static float largest(const float *z, long n)
 {
 	float m = -INFINITY;
 
-#pragma omp simd reduction(max:m)
+#pragma omp simd reduction(max : m)
 	for (long j = 0; j < n; j++)
 		m = z[j] > m ? z[j] : m;
 	return m;
@@ -18,7 +19,7 @@ HOT static float sum_exp(const float *z, long n, float shift)
 {
 	float s = 0;
 
-#pragma omp simd reduction(+:s)
+#pragma omp simd reduction(+ : s)
 	for (long j = 0; j < n; j++)
 		s += exp_fast(z[j] - shift);
 	return s;
@@ -66,7 +67,8 @@ void cpu_xent(struct dev *d, float *loss, struct mat dlogits, struct mat logits,
 #pragma omp parallel for schedule(static)
 	for (long i = 0; i < logits.rows; i++) {
 		if (target[i] >= 0) {
-			loss[i] = xent_row(dlogits, logits, i, target[i], dlogits.p ? weight[i] : 0);
+			loss[i] =
+				xent_row(dlogits, logits, i, target[i], dlogits.p ? weight[i] : 0);
 			continue;
 		}
 		loss[i] = 0;

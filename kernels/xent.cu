@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* xent.cu - softmax and cross-entropy, fused; the formulas are in xent.c.
  *
  * A block has a row.  Its threads pass the vocabulary once in pieces of 8, each with a running largest
@@ -20,7 +21,9 @@
 enum { THREADS = 512, WARPS = THREADS / 32 };
 
 /* The largest of what was seen, and the sum of exponentials of the rest less it. */
-struct running { float high, sum; };
+struct running {
+	float high, sum;
+};
 
 static __device__ struct running join(struct running a, struct running b)
 {
@@ -48,7 +51,7 @@ static __device__ struct running join_all(struct running r, float *highs, float 
 {
 	for (int d = 16; d; d /= 2) {
 		struct running other = {__shfl_xor_sync(0xffffffffu, r.high, d),
-			__shfl_xor_sync(0xffffffffu, r.sum, d)};
+		                        __shfl_xor_sync(0xffffffffu, r.sum, d)};
 
 		r = join(r, other);
 	}
@@ -64,8 +67,8 @@ static __device__ struct running join_all(struct running r, float *highs, float 
 }
 
 template <class D>
-static __device__ void write_gradient(D *dz, const float *z, long cols, struct running r, int target,
-	float weight, int wide)
+static __device__ void write_gradient(D *dz, const float *z, long cols, struct running r,
+                                      int target, float weight, int wide)
 {
 	float scale = weight / r.sum, v[PIECE];
 
@@ -82,13 +85,14 @@ static __device__ void write_gradient(D *dz, const float *z, long cols, struct r
 
 /* dz NULL: no gradient */
 template <class D>
-static __global__ void __launch_bounds__(THREADS) xent_rows(float *loss, D *dz, long lddz, const float *z,
-	long ldz, long cols, const int32_t *target, const float *weight, int wide)
+static __global__ void __launch_bounds__(THREADS)
+	xent_rows(float *loss, D *dz, long lddz, const float *z, long ldz, long cols,
+                  const int32_t *target, const float *weight, int wide)
 {
 	SHARED(float, highs, WARPS);
 	SHARED(float, sums, WARPS);
 	long i = blockIdx.x;
-	struct running r = {-1e30f, 0};        /* finite: -INFINITY - high is no NaN */
+	struct running r = {-1e30f, 0}; /* finite: -INFINITY - high is no NaN */
 	float at_target, zero[PIECE] = {0};
 
 	z += i * ldz;
@@ -104,15 +108,15 @@ static __global__ void __launch_bounds__(THREADS) xent_rows(float *loss, D *dz, 
 	at_target = z[target[i]];
 	for (long j = threadIdx.x * PIECE; j < cols; j += THREADS * PIECE)
 		add_piece(&r, z + j, cols - j, wide);
-	r = join_all(r, highs, sums);          /* from here on z may be overwritten */
+	r = join_all(r, highs, sums); /* from here on z may be overwritten */
 	if (threadIdx.x == 0)
 		loss[i] = logf(r.sum) + (r.high - at_target);
 	if (dz)
 		write_gradient(dz, z, cols, r, target[i], weight[i], wide);
 }
 
-void cuda_xent(struct dev *d, float *loss, struct mat dlogits, struct mat logits, const int32_t *target,
-	const float *weight)
+void cuda_xent(struct dev *d, float *loss, struct mat dlogits, struct mat logits,
+               const int32_t *target, const float *weight)
 {
 	cudaStream_t stream = cuda_of(d)->stream;
 	int wide = is_wide(logits) && (!dlogits.p || is_wide(dlogits));
@@ -120,10 +124,12 @@ void cuda_xent(struct dev *d, float *loss, struct mat dlogits, struct mat logits
 
 	if (!rows)
 		return;
-	if (dlogits.p && dlogits.type == BF16)
-		LAUNCH(xent_rows<bf16>, rows, THREADS, 0, stream, loss, (bf16 *)dlogits.p, dlogits.ld,
-			(const float *)logits.p, logits.ld, logits.cols, target, weight, wide);
+	if (dlogits.p && dlogits.type == DT_BF16)
+		LAUNCH(xent_rows<bf16>, rows, THREADS, 0, stream, loss, (bf16 *)dlogits.p,
+		       dlogits.ld, (const float *)logits.p, logits.ld, logits.cols, target, weight,
+		       wide);
 	else
-		LAUNCH(xent_rows<float>, rows, THREADS, 0, stream, loss, (float *)dlogits.p, dlogits.ld,
-			(const float *)logits.p, logits.ld, logits.cols, target, weight, wide);
+		LAUNCH(xent_rows<float>, rows, THREADS, 0, stream, loss, (float *)dlogits.p,
+		       dlogits.ld, (const float *)logits.p, logits.ld, logits.cols, target, weight,
+		       wide);
 }

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # completion.sh PROGRAM - bash completion for it, made from what its -h prints
 set -eu
 program=$1 name=$(basename "$1")

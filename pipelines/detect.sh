@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # detect.sh - how well each score tells unsafe rows from safe ones, over seeds.
 #
 #   MODEL= TRAIN=rows.jsonl SAFE=rows.jsonl N=800 SEEDS="1 2 3" OUT=folder detect.sh [seal-score options]

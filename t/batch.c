@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: MIT */
 /* Orders of rows: each once an epoch, reachable by seek, the same each time. */
 #include "tap.h"
 
-#include "../lib/data/batch.h"
+#include "../lib/rows/batch.h"
 
 enum { ROWS = 10 };
 

@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: MIT */
 /* bilevel.c - three steps of Algorithms 1 and 2 against a PyTorch reference
  * (t/gold/bilevel.py): theta, theta-hat and omega, softmax and sigmoid, sgd and adam. */
 #include <unistd.h>
 
-#include "../lib/learn/bilevel.h"
+#include "../lib/train/bilevel.h"
 #include "tap.h"
 #include "tiny.h"
 

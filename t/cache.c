@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* cache.c - generation: the key/value cache says what whole rows say, and greedy
  * continuations are those of transformers. */
 #include "tap.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* checkpoint.c - a state comes back from its file as it was, and neither way takes
  * memory of its size beside it. */
 #include <stdlib.h>
@@ -5,7 +6,7 @@
 
 #include "../lib/base/die.h"
 #include "../lib/base/progress.h"
-#include "../lib/learn/checkpoint.h"
+#include "../lib/train/checkpoint.h"
 #include "tap.h"
 
 enum { VALUES = 16 << 20, ROOM = 24 << 20 };

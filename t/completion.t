@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Bash completion, made from what the programs' -h prints.
 . "$(dirname "$0")/tap.sh"
 if ! command -v bash > /dev/null; then

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* config.c - what config.json says of families, windows and rotary scaling, and
  * what of it is refused. */
 #include <math.h>

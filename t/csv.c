@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: MIT */
 /* CSV: records from lines, rows from records, and what they hash to. */
 #include "tap.h"
 
 #include "../lib/base/hash.h"
-#include "../lib/data/table.h"
+#include "../lib/rows/csv_rows.h"
 
 /* All records of a text: "a|b;c|d", "!" where one is broken. */
 static const char *records(const char *text)

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # CSV as rows: header or --columns, line ends, identity, and what seal-select writes of it.
 . "$(dirname "$0")/tap.sh"
 cd "$TMP" || exit 1

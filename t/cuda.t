@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # cuda.t - the build for GPUs: what its kernels take of a multiprocessor, and what the programs do
 # on a machine with a GPU and on one without
 . "$(dirname "$0")/tap.sh"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # cudasim.t - the programs on a simulated GPU: what they write there is what they write on the processor
 . "$(dirname "$0")/tap.sh"
 sim=$T/../build${CUDA:+/cuda}/cudasim/bin

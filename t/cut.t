@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # cut.t - a producer that is killed at any byte is noticed by whoever reads from it
 . "$(dirname "$0")/tap.sh"
 cd "$TMP" || exit 1

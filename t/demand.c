@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* demand.c - the plan of a run's memory: what gives way to which limit, and that the
  * memory which a pass takes is what was planned. */
 #include "tap.h"
@@ -95,9 +96,9 @@ static void products(const struct model *m)
 	enum { SIZES = 13, ROWS = 1024, MOST = 2 * ROWS, WIDE = 576, K = 576 };
 	const char *why;
 	struct dev *d = dev_open("cpu", 1, &why);
-	size_t room = d->op->room(d, BF16, m->config.heads, LONGEST, (int[2]){1, 0}), before;
-	struct mat a = mat_of(xzalloc(MOST, K * 2), BF16, MOST, K), b = mat_of(xzalloc(WIDE, K * 2), BF16, WIDE, K);
-	struct mat wider = mat_of(xzalloc(MOST, 2 * WIDE * 2), BF16, MOST, 2 * WIDE), c = columns(wider, 0, WIDE);
+	size_t room = d->op->room(d, DT_BF16, m->config.heads, LONGEST, (int[2]){1, 0}), before;
+	struct mat a = mat_of(xzalloc(MOST, K * 2), DT_BF16, MOST, K), b = mat_of(xzalloc(WIDE, K * 2), DT_BF16, WIDE, K);
+	struct mat wider = mat_of(xzalloc(MOST, 2 * WIDE * 2), DT_BF16, MOST, 2 * WIDE), c = columns(wider, 0, WIDE);
 	long held;
 
 	d->op->gemm(d, c, a, 0, b, 1, 1, 0);

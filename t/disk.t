@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # disk.t - a full disk, a failing one and a closed stdout are errors of every program, and leave no output
 . "$(dirname "$0")/tap.sh"
 cd "$TMP" || exit 1

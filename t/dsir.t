@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # seal-score --method dsir: log-weights as Python computes them, and what cannot be.
 . "$(dirname "$0")/tap.sh"
 cd "$TMP" || exit 1

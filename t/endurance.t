@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # endurance.t - a run that is killed again and again, also while it writes a checkpoint,
 # ends in the bytes of one that was not
 . "$(dirname "$0")/tap.sh"

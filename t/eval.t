@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # seal-eval without a model: refusals, winrate, detect.
 . "$(dirname "$0")/tap.sh"
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # faults.t - what no careless command line may do: destroy an input, lose an output, run long in vain
 . "$(dirname "$0")/tap.sh"
 cd "$TMP" || exit 1

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* full.c - theta of all weights: gradients, and ten AdamW steps, against gold
  * values that transformers gave in float64 (t/gold/full.py). */
 #include "../lib/model/model_in.h"
@@ -76,7 +77,7 @@ static void each(struct test *t, struct net *net, net_fn *f, const json_t *gold,
 	t->gold = gold;
 	t->most = t->tensors = 0;
 	*t->worst = 0;
-	net_each(net, model_config(t->model), F32, f, t);
+	net_each(net, model_config(t->model), DT_F32, f, t);
 	ok(t->tensors == (int)json_object_size(gold), "%s: %s of %d tensors of %zu", t->name, what, t->tensors,
 	   json_object_size(gold));
 	ok(t->most <= tol, "%s: %s (off by %.1e, %s)", t->name, what, t->most, t->worst);

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # full.t - all weights trained, adapters merged: the folders, kill and resume, faults
 . "$(dirname "$0")/tap.sh"
 cd "$TMP" || exit 1

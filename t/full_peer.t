@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # full_peer.t - models of all families written by --full and --merge, in transformers
 . "$(dirname "$0")/tap.sh"
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # generate.t - seal-eval generate and nll as programs
 . "$(dirname "$0")/tap.sh"
 cd "$TMP" || exit 1

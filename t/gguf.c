@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* gguf.c - a file of every type of value, block decoders against gold values,
  * and the broken files of t/broken. */
 #include "../lib/format/gguf.h"

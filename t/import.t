@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # seal-score --import and --audit: scores from elsewhere, and scores that know the order.
 . "$(dirname "$0")/tap.sh"
 cd "$TMP" || exit 1

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* jsonl.c - JSON in and out. */
 #include "../lib/format/jsonl.h"
 

@@ -1,17 +1,23 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # layers.t - the direction of every include, where stderr is written, how long files are
 . "$(dirname "$0")/tap.sh"
 cd "$T/.." || exit 1
 
-rank() { case $1 in base) echo 0 ;; format) echo 1 ;; data) echo 2 ;; model) echo 3 ;; learn) echo 4 ;; *) echo 9 ;; esac; }
+floors='base format text rows model train score eval'
+rank() { # the place of a floor, the lowest first
+	n=0
+	for f in $floors; do [ "$f" = "$1" ] && break; n=$((n + 1)); done
+	echo $n
+}
 
 # Files of one floor that include a floor above it, or bin, or another's private kernels.
-for floor in base format data model learn; do
+for floor in $floors; do
 	bad=
 	for f in lib/$floor/*.[ch]; do
 		for inc in $(sed -n 's/^#include "\(.*\)"/\1/p' "$f"); do
 			case $inc in
-			../../kernels/ops.h) [ "$(rank $floor)" -ge 3 ] || bad="$bad $f:$inc" ;;
+			../../kernels/ops.h) [ "$(rank $floor)" -ge 1 ] || bad="$bad $f:$inc" ;;
 			../*/*) to=${inc#../}; [ "$(rank "${to%%/*}")" -lt "$(rank $floor)" ] || bad="$bad $f:$inc" ;;
 			*/*) bad="$bad $f:$inc" ;;
 			esac
@@ -28,10 +34,10 @@ is "$(grep -lE '\((.*, )?stderr\b|perror\(' lib/*/*.c kernels/*.c kernels/*.cu b
 while read -r header files; do
 	is "$(grep -lE "#include <($header)>" lib/*/*.[ch] kernels/*.[ch] kernels/*.cu bin/*.c | tr '\n' ' ')" "$files " "$header enters in $files alone"
 done <<'END'
-zstd.h lib/format/zio.c lib/format/zout.c
+zstd.h lib/format/zio_in.c lib/format/zio_out.c
 csv.h lib/format/csv.c
-oniguruma.h lib/data/pretokenize.c
-utf8proc.h lib/data/normalize.c
+oniguruma.h lib/text/tokenizer_split.c
+utf8proc.h lib/text/tokenizer_normalize.c
 xxhash.h lib/base/hash.c
 nettle/.* lib/base/sha256.c
 oneapi/dnnl/.* kernels/gemm.c
@@ -39,8 +45,8 @@ cuda.* kernels/cuda.h
 cublas.* kernels/cuda.h
 END
 
-is "$(for f in lib/*/*.[ch] kernels/*.[ch] kernels/*.cu bin/*.c t/cudasim/*.*; do [ "$(wc -l < "$f")" -le 400 ] || echo "$f"; done)" "" \
-   "no file is over 400 lines"
+is "$(for f in lib/*/*.[ch] kernels/*.[ch] kernels/*.cu bin/*.c t/cudasim/*.*; do [ "$(wc -l < "$f")" -le 500 ] || echo "$f"; done)" "" \
+   "no file is over 500 lines"
 is "$(awk 'FNR==1{n=0; name=""} /^[a-zA-Z_].*\)$/ || /^[ \t]+.*\)$/ && prev ~ /^[a-zA-Z_]/ {name=$0} /^{/ {n=FNR} /^}/ {if (n && FNR-n>60) print FILENAME ": " name; n=0} {prev=$0}' lib/*/*.c kernels/*.c kernels/*.cu bin/*.c t/cudasim/*.c*)" "" \
    "no function is over 60 lines"
 is "$(git ls-files -z 2>/dev/null | xargs -0 -r du -k 2>/dev/null | awk '$1 > 600')" "" "no large file is committed"

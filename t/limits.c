@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* limits.c - what memory there is: limits of control groups, of either version. */
 #include "tap.h"
 

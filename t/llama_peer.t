@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # llama_peer.t - adapters written by --lora-gguf, in llama.cpp
 #
 # SEAL_LLAMA is where llama.cpp is installed: include/llama.h and lib/libllama.so.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* lora_gguf.c - adapters as GGUF files: names and shapes, and that their pairs, added to
  * the matrices of a GGUF model as it is stored, give the adapter's losses. */
 #include <unistd.h>

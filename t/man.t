@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # man.t - the manual: mandoc's lint, options equal to -h, examples that run
 . "$(dirname "$0")/tap.sh"
 MAN=$T/../man

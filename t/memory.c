@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* memory.c - what a row more costs in memory: the peak of each program with few rows
  * and with many. */
 #include <stdlib.h>

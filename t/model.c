@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* model.c - model_nll, model_loss and model_grad against gold values that
  * transformers and peft gave in float64 (t/gold/models.py). */
 #include "../lib/model/model_in.h"

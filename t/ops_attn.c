@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ops_attn.c - attention and rotary positions against formulas in double. */
 #include "ops_help.h"
 
@@ -158,7 +159,7 @@ static void keep_gaps(struct ref want, struct mat before, long stride, long dim,
 
 /* A device that is fast at bf16 multiplies probabilities, and ds, in the type of q: each is
  * off by up to 1/256, which is more than all other errors together. */
-static double rounding(enum dtype type) { return type == BF16 && dev->fast_bf16 ? 1.0 / 128 : 0; }
+static double rounding(enum dtype type) { return type == DT_BF16 && dev->fast_bf16 ? 1.0 / 128 : 0; }
 
 static int forward(struct problem *t, struct mat *o, float **lse, const char *name)
 {
@@ -177,7 +178,7 @@ static int forward(struct problem *t, struct mat *o, float **lse, const char *na
 	snprintf(text, sizeof text, "attn %s %s: o", name, type_name(t->q.type));
 	agrees(*o, t->o, 3e-6 * t->size * t->size + rounding(t->q.type), 1, text);
 	snprintf(text, sizeof text, "attn %s %s: lse", name, type_name(t->q.type));
-	agrees(mat_of(*lse, F32, t->queries, t->h.q), t->lse, 2e-6, t->size, text);
+	agrees(mat_of(*lse, DT_F32, t->queries, t->h.q), t->lse, 2e-6, t->size, text);
 	same_bytes(*o, again, "the same bits twice, without lse too");
 	return 0;
 }
@@ -211,7 +212,7 @@ static void backward(struct problem *t, struct mat o, const float *lse, const ch
 
 static void check(const char *name, struct heads h, const int *queries, const int *keys, double size)
 {
-	for (int type = F32; type <= BF16; type++) {
+	for (int type = DT_F32; type <= DT_BF16; type++) {
 		struct problem t = make(h, type, queries, keys, size);
 		struct mat o;
 		float *lse;
@@ -231,7 +232,7 @@ static void check_rope(enum dtype type, int n, int dim, int rotary, int tokens)
 {
 	int half = rotary / 2, stride = dim + 2;
 	struct mat x = host_mat(type, tokens, (n - 1) * stride + dim, 3, 1), y = upload(x);
-	struct mat turn = host_mat(F32, 50, rotary, 0, 1);
+	struct mat turn = host_mat(DT_F32, 50, rotary, 0, 1);
 	int32_t *position = host_alloc(4 * tokens);
 	struct ref want = ref_of(x), back = ref_of(x);
 	char name[100];
@@ -256,7 +257,7 @@ static void check_rope(enum dtype type, int n, int dim, int rotary, int tokens)
 	op->rope(dev, y, n, stride, rotary, at, table, 1);
 	agrees(y, want, 1e-6, 1, name);
 	op->rope(dev, y, n, stride, rotary, at, table, -1);
-	agrees(y, back, type == BF16 ? 3e-2 : 2e-6, 2, "rope and its inverse");
+	agrees(y, back, type == DT_BF16 ? 3e-2 : 2e-6, 2, "rope and its inverse");
 	tidy();
 }
 
@@ -287,7 +288,7 @@ int main(void)
 	check("cache, dim 80", heads(3, 3, 80, 0, 0), next, cached, 1);
 	check("cache, dim 128", heads(8, 2, 128, 0, 100), next, cached, 1);
 	check("large scores", heads(2, 1, 32, 0, 0), long_rows, long_rows, 8);
-	for (int type = F32; type <= BF16; type++) {
+	for (int type = DT_F32; type <= DT_BF16; type++) {
 		check_rope(type, 3, 64, 64, 19);
 		check_rope(type, 4, 64, 16, 5);
 		check_rope(type, 1, 5, 2, 1);

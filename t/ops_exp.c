@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ops_exp.c - the exponential of the CPU's softmax and activations. */
 #include "../kernels/cpu.h"
 #include "tap.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ops_gemm.c - c = alpha op(a) op(b) + beta c, every way round. */
 #include <sys/wait.h>
 #include <unistd.h>
@@ -65,8 +66,8 @@ static void many_shapes(void)
 	int good = 1;
 
 	for (int n = 1; n <= 700; n++) {
-		struct mat ones = host_mat(F32, 1, n, 0, 1), a;
-		struct mat c = mat_of(dev_alloc(4), F32, 1, 1), got;
+		struct mat ones = host_mat(DT_F32, 1, n, 0, 1), a;
+		struct mat c = mat_of(dev_alloc(4), DT_F32, 1, 1), got;
 
 		for (int j = 0; j < n; j++)
 			set(ones, 0, j, 1);
@@ -86,13 +87,13 @@ static void everything(void)
 		for (int tb = 0; tb < 2; tb++)
 			for (int t = 0; t < 2; t++)
 				for (int c = 0; c < 2; c++)
-					shapes(ta, tb, t ? BF16 : F32, c ? BF16 : F32);
-	one(0, 4, 3, 0, 0, F32, F32, 1, 0, 0);
-	one(4, 3, 0, 0, 0, F32, F32, 1, 0.5, 2);
-	one(4, 3, 0, 0, 0, BF16, BF16, 1, 0, 2);
-	one(4, 3, 5, 0, 0, F32, F32, 0, 0.5, 2);
-	one(3, 1100, 1030, 0, 1, BF16, F32, 1, 1, 0);
-	one(1100, 3, 5000, 1, 0, F32, BF16, 1, 1, 1);
+					shapes(ta, tb, t ? DT_BF16 : DT_F32, c ? DT_BF16 : DT_F32);
+	one(0, 4, 3, 0, 0, DT_F32, DT_F32, 1, 0, 0);
+	one(4, 3, 0, 0, 0, DT_F32, DT_F32, 1, 0.5, 2);
+	one(4, 3, 0, 0, 0, DT_BF16, DT_BF16, 1, 0, 2);
+	one(4, 3, 5, 0, 0, DT_F32, DT_F32, 0, 0.5, 2);
+	one(3, 1100, 1030, 0, 1, DT_BF16, DT_F32, 1, 1, 0);
+	one(1100, 3, 5000, 1, 0, DT_F32, DT_BF16, 1, 1, 1);
 	many_shapes();
 	dev_close(dev);
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ops_help.h - what the tests of kernels/ share: random matrices with gaps
  * between their rows, and comparison with references in double.  tidy() frees
  * all that was made since the last one.  Each such test is built twice: for the CPU,
@@ -62,7 +63,7 @@ static double normal_draw(void)
 }
 
 __attribute__((unused))
-static const char *type_name(enum dtype t) { return t == BF16 ? "bf16" : "f32"; }
+static const char *type_name(enum dtype t) { return t == DT_BF16 ? "bf16" : "f32"; }
 
 static uint16_t bf16_of(double x)
 {
@@ -80,7 +81,7 @@ static double get(struct mat m, long i, long j)
 	uint32_t u;
 	float f;
 
-	if (m.type == F32)
+	if (m.type == DT_F32)
 		return ((float *)m.p)[k];
 	u = (uint32_t)((uint16_t *)m.p)[k] << 16;
 	memcpy(&f, &u, 4);
@@ -89,7 +90,7 @@ static double get(struct mat m, long i, long j)
 
 static void set(struct mat m, long i, long j, double x)
 {
-	if (m.type == F32)
+	if (m.type == DT_F32)
 		((float *)m.p)[i * m.ld + j] = x;
 	else
 		((uint16_t *)m.p)[i * m.ld + j] = bf16_of(x);
@@ -187,7 +188,7 @@ static int agrees(struct mat m, struct ref want, double tol, double size, const 
 		for (long j = 0; j < want.cols; j++) {
 			double w = R(want, i, j), g = get(got, i, j);
 			double room = tol * (fabs(w) + size) +
-			              (m.type == BF16 ? fabs(w) / 250 : 0) + 1e-30;
+			              (m.type == DT_BF16 ? fabs(w) / 250 : 0) + 1e-30;
 			double off = g == w ? 0 : fabs(g - w) / room;
 
 			if (!(off <= worst)) {

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ops_mem.c - memory, conversion, rows by index, biases, and devices by name. */
 #include "ops_help.h"
 
@@ -102,8 +103,8 @@ static void check_rounding(void)
 	uint32_t nan = 0x7f800001;      /* its payload lies below bf16 */
 	uint16_t y[N + 1];
 	float in[N + 1];
-	struct mat u = mat_of(dev_alloc(sizeof in), F32, 1, N + 1);
-	struct mat v = mat_of(dev_alloc(sizeof y), BF16, 1, N + 1);
+	struct mat u = mat_of(dev_alloc(sizeof in), DT_F32, 1, N + 1);
+	struct mat v = mat_of(dev_alloc(sizeof y), DT_BF16, 1, N + 1);
 
 	memcpy(in, x, sizeof x);
 	memcpy(in + N, &nan, 4);
@@ -133,7 +134,7 @@ static void check_rows(enum dtype to, enum dtype from, long n, long table, long 
 	long gap = gap_for(cols, 2, aligned);
 	struct mat x = host_mat(from, table, cols, gap + 8, 1), y = host_mat(to, n, cols, gap, 1);
 	struct mat ux = upload(x), uy = upload(y), z = host_mat(to, table, cols, gap, 1), uz = upload(z);
-	struct mat s = host_mat(F32, table, cols, gap, 1), us = upload(s), dy = host_mat(from, n, cols, gap, 1);
+	struct mat s = host_mat(DT_F32, table, cols, gap, 1), us = upload(s), dy = host_mat(from, n, cols, gap, 1);
 	struct ref gathered = ref_new(n, cols), scattered = ref_of(z), added = ref_of(s);
 	int32_t *id = host_alloc(4 * n), *own = host_alloc(4 * n), *uid;
 	char name[100];
@@ -162,7 +163,7 @@ static void check_rows(enum dtype to, enum dtype from, long n, long table, long 
 
 static void check_bias(enum dtype type, long rows, long cols, int aligned)
 {
-	struct mat y = host_mat(type, rows, cols, gap_for(cols, 3, aligned), 1), b = host_mat(F32, 1, cols, 0, 1);
+	struct mat y = host_mat(type, rows, cols, gap_for(cols, 3, aligned), 1), b = host_mat(DT_F32, 1, cols, 0, 1);
 	struct mat uy = upload(y), ub = upload(b), udb = upload(b);
 	struct ref want = ref_of(y), sum = ref_of(b);
 
@@ -186,8 +187,8 @@ int main(void)
 	check_adopted();
 	check_much();
 	check_rounding();
-	for (int to = F32; to <= BF16; to++)
-		for (int from = F32; from <= BF16; from++) {
+	for (int to = DT_F32; to <= DT_BF16; to++)
+		for (int from = DT_F32; from <= DT_BF16; from++) {
 			check_copy(to, from, 5, 2100, 0);
 			check_copy(to, from, 5, 2100, 1);
 			check_copy(to, from, 1, 1, 0);
@@ -197,7 +198,7 @@ int main(void)
 			check_rows(to, from, 1, 1, 1, 0);
 			check_rows(to, from, 0, 1, 1, 0);
 		}
-	for (int type = F32; type <= BF16; type++) {
+	for (int type = DT_F32; type <= DT_BF16; type++) {
 		check_bias(type, 33, 1100, 1);
 		check_bias(type, 4200, 11, 0);
 		check_bias(type, 1, 1, 0);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ops_rows.c - norms, activations, cross-entropy, the optimiser: formulas in double. */
 #include "ops_help.h"
 
@@ -6,12 +7,12 @@ static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
 static void check_norm(enum dtype type, long rows, long cols, int aligned, int rms, int with_bias,
                        int with_grads)
 {
-	struct mat x = host_mat(F32, rows, cols, gap_for(cols, 3, aligned), 2);
-	struct mat dx = host_mat(F32, rows, cols, gap_for(cols, 2, aligned), 1);
+	struct mat x = host_mat(DT_F32, rows, cols, gap_for(cols, 3, aligned), 2);
+	struct mat dx = host_mat(DT_F32, rows, cols, gap_for(cols, 2, aligned), 1);
 	struct mat dy = host_mat(type, rows, cols, gap_for(cols, 1, aligned), 1);
 	struct mat y = host_mat(type, rows, cols, gap_for(cols, 5, aligned), 1);
-	struct mat gain = host_mat(F32, 1, cols, 0, 1), bias = host_mat(F32, 1, cols, 0, 1);
-	struct mat dgain = host_mat(F32, 1, cols, 0, 1), dbias = host_mat(F32, 1, cols, 0, 1);
+	struct mat gain = host_mat(DT_F32, 1, cols, 0, 1), bias = host_mat(DT_F32, 1, cols, 0, 1);
+	struct mat dgain = host_mat(DT_F32, 1, cols, 0, 1), dbias = host_mat(DT_F32, 1, cols, 0, 1);
 	struct ref wy = ref_new(rows, cols), wdx = ref_of(dx), wdg = ref_of(dgain);
 	struct ref wdb = ref_of(dbias), wstat = ref_new(2, rows);
 	double steepest = 1;
@@ -42,14 +43,14 @@ static void check_norm(enum dtype type, long rows, long cols, int aligned, int r
 	}
 	struct mat ux = upload(x), ug = upload(gain), ub = upload(bias), udy = upload(dy);
 	struct mat udx = upload(dx), uy = upload(y), udg = upload(dgain), udb = upload(dbias);
-	struct mat none = {NULL, F32, 1, cols, cols};
+	struct mat none = {NULL, DT_F32, 1, cols, cols};
 	float *stat = dev_alloc(8 * rows);
 
 	snprintf(name, sizeof name, "%s %s %ldx%ld", rms ? "rms norm" : "layer norm",
 	         type_name(type), rows, cols);
 	op->norm(dev, uy, stat, ux, ug, with_bias ? ub : none, 1e-5, rms);
 	agrees(uy, wy, 2e-6, 1, name);
-	agrees(mat_of(stat, F32, 2, rows), wstat, 1e-6, 1, "its statistics");
+	agrees(mat_of(stat, DT_F32, 2, rows), wstat, 1e-6, 1, "its statistics");
 	op->norm_back(dev, udx, with_grads ? udg : none, with_grads ? udb : none, udy, ux, ug, stat,
 	              rms);
 	agrees(udx, wdx, 3e-6, steepest, "dx");
@@ -62,8 +63,8 @@ static void check_norm(enum dtype type, long rows, long cols, int aligned, int r
 static void norm_differences(int rms)
 {
 	enum { N = 9 };
-	struct mat x = host_mat(F32, 1, N, 0, 1), gain = host_mat(F32, 1, N, 0, 1);
-	struct mat dy = host_mat(F32, 1, N, 0, 1), none = {NULL, F32, 1, N, N};
+	struct mat x = host_mat(DT_F32, 1, N, 0, 1), gain = host_mat(DT_F32, 1, N, 0, 1);
+	struct mat dy = host_mat(DT_F32, 1, N, 0, 1), none = {NULL, DT_F32, 1, N, N};
 	struct mat ug = upload(gain), udy = upload(dy), y = upload(dy), dx = upload(dy), ux, got;
 	float *stat = dev_alloc(8);
 	double worst = 0;
@@ -144,7 +145,7 @@ static void check_act(enum act act, enum dtype type, long rows, long cols, doubl
 
 static void check_xent(enum dtype type, long rows, long cols, double size, int in_place)
 {
-	struct mat z = host_mat(F32, rows, cols, 3, size), dz = host_mat(type, rows, cols, 1, 1);
+	struct mat z = host_mat(DT_F32, rows, cols, 3, size), dz = host_mat(type, rows, cols, 1, 1);
 	struct ref wl = ref_new(1, rows), wd = ref_new(rows, cols);
 	int32_t *target = host_alloc(4 * rows);
 	float *weight = host_alloc(4 * rows);
@@ -174,21 +175,21 @@ static void check_xent(enum dtype type, long rows, long cols, double size, int i
 	snprintf(name, sizeof name, "xent %s %ldx%ld size %g%s", type_name(type), rows, cols, size,
 	         in_place ? " in place" : "");
 	op->xent(dev, loss, none, uz, ut, NULL);
-	agrees(mat_of(loss, F32, 1, rows), wl, 1e-6, size, name);
+	agrees(mat_of(loss, DT_F32, 1, rows), wl, 1e-6, size, name);
 	op->zero(dev, loss, 4 * rows);
 	op->xent(dev, loss, ud, uz, ut, uw);
-	agrees(mat_of(loss, F32, 1, rows), wl, 1e-6, size, "with its gradient");
+	agrees(mat_of(loss, DT_F32, 1, rows), wl, 1e-6, size, "with its gradient");
 	agrees(ud, wd, 4e-7 * fmax(1, size), 1, "the gradient");
 	tidy();
 }
 
 static void check_nan(void)
 {
-	struct mat z = host_mat(F32, 2, 40, 0, 1), none = {0}, got;
+	struct mat z = host_mat(DT_F32, 2, 40, 0, 1), none = {0}, got;
 	int32_t target[2] = {3, 4};
 
 	set(z, 1, 7, NAN);
-	struct mat uz = upload(z), loss = mat_of(dev_alloc(8), F32, 1, 2);
+	struct mat uz = upload(z), loss = mat_of(dev_alloc(8), DT_F32, 1, 2);
 	op->xent(dev, loss.p, none, uz, upload_bytes(target, 8), NULL);
 	got = download(loss);
 	ok(isfinite(get(got, 0, 0)) && isnan(get(got, 0, 1)), "a NaN logit is a NaN loss");
@@ -198,16 +199,16 @@ static void check_nan(void)
 /* torch's AdamW after clip_grad_norm_, in double. */
 static void check_adamw(long n, double clip, double decay)
 {
-	struct mat p = host_mat(F32, 1, n, 0, 1), m = host_mat(F32, 1, n, 0, 0);
+	struct mat p = host_mat(DT_F32, 1, n, 0, 1), m = host_mat(DT_F32, 1, n, 0, 0);
 	struct mat up = upload(p), um = upload(m), uv = upload(m), sum;
 	struct adamw a = {.rate = 0.01, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .decay = decay,
 	                  .clip = clip};
 	struct ref wp = ref_of(p), wm = ref_new(1, n), wv = ref_new(1, n);
 	char name[100];
 
-	sum = mat_of(dev_alloc(4), F32, 1, 1);
+	sum = mat_of(dev_alloc(4), DT_F32, 1, 1);
 	for (a.step = 1; a.step <= 4; a.step++) {
-		struct mat g = host_mat(F32, 1, n, 0, a.step == 3 ? 1e-3 : 1), ug = upload(g);
+		struct mat g = host_mat(DT_F32, 1, n, 0, a.step == 3 ? 1e-3 : 1), ug = upload(g);
 		struct ref ws = ref_new(1, 1);
 		double c;
 
@@ -237,7 +238,7 @@ static void check_adamw(long n, double clip, double decay)
 int main(void)
 {
 	open_device(0);
-	for (int type = F32; type <= BF16; type++) {
+	for (int type = DT_F32; type <= DT_BF16; type++) {
 		for (int rms = 0; rms < 2; rms++) {
 			check_norm(type, 1, 1, 0, rms, 1, 1);
 			check_norm(type, 37, 576, 1, rms, 1, 1);
@@ -256,7 +257,7 @@ int main(void)
 	}
 	norm_differences(0);
 	norm_differences(1);
-	check_xent(F32, 6, 1500, 3, 1);
+	check_xent(DT_F32, 6, 1500, 3, 1);
 	check_nan();
 	check_adamw(1, 0, 0);
 	check_adamw(5000, 1, 0.1);

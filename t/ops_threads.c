@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ops_threads.c - the operations that add across rows give the same bits
  * whatever the number of threads, or the order in which a GPU runs its own. */
 #include "ops_help.h"
@@ -8,7 +9,7 @@ struct results { struct mat o, dq, dk, dv, dgain, dbias, sums, rows, square; };
 
 static struct mat fresh(long rows, long cols)
 {
-	struct mat m = mat_of(dev_alloc(4 * rows * cols), F32, rows, cols);
+	struct mat m = mat_of(dev_alloc(4 * rows * cols), DT_F32, rows, cols);
 
 	op->zero(dev, m.p, 4 * rows * cols);
 	return m;
@@ -32,12 +33,12 @@ static struct results all(int threads)
 	                  TOKENS - 137};
 	s.k = s.q;
 	int32_t *at = upload_bytes(id, sizeof id);
-	struct mat q = upload(host_mat(F32, TOKENS, WIDE, 0, 1));
-	struct mat k = upload(host_mat(F32, TOKENS, KV * DIM, 0, 1));
-	struct mat v = upload(host_mat(F32, TOKENS, KV * DIM, 0, 1));
-	struct mat dout = upload(host_mat(BF16, TOKENS, WIDE, 0, 1));
-	struct mat g = upload(host_mat(F32, TOKENS, WIDE, 0, 1));
-	struct mat many = upload(host_mat(F32, 1, COUNT, 0, 1)), gain = row_range(g, 0, 1);
+	struct mat q = upload(host_mat(DT_F32, TOKENS, WIDE, 0, 1));
+	struct mat k = upload(host_mat(DT_F32, TOKENS, KV * DIM, 0, 1));
+	struct mat v = upload(host_mat(DT_F32, TOKENS, KV * DIM, 0, 1));
+	struct mat dout = upload(host_mat(DT_BF16, TOKENS, WIDE, 0, 1));
+	struct mat g = upload(host_mat(DT_F32, TOKENS, WIDE, 0, 1));
+	struct mat many = upload(host_mat(DT_F32, 1, COUNT, 0, 1)), gain = row_range(g, 0, 1);
 	float *lse = dev_alloc(4 * TOKENS * HEADS), *stat = dev_alloc(8 * TOKENS);
 
 	r.o = fresh(TOKENS, WIDE), r.dq = fresh(TOKENS, WIDE), r.dk = fresh(TOKENS, KV * DIM);

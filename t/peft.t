@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Adapters between seal and peft: one written there works here, and the other way.
 . "$(dirname "$0")/tap.sh"
 

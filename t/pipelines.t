@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # The pipelines parse, the demonstration rows are what they claim, and the
 # quickstart runs from end to end (on stories260K, which takes seconds).
 . "$(dirname "$0")/tap.sh"

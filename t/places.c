@@ -1,10 +1,11 @@
+/* SPDX-License-Identifier: MIT */
 /* places.c - numbers under keys, and items in order, against plain search. */
 #include <stdlib.h>
 
 #include "../lib/base/die.h"
 #include "../lib/base/pages.h"
 #include "../lib/base/rng.h"
-#include "../lib/data/places.h"
+#include "../lib/rows/places.h"
 #include "tap.h"
 
 enum { N = 20000 };

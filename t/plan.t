@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # plan.t - the plan of a run's memory, --max-memory, long rows, threads
 . "$(dirname "$0")/tap.sh"
 cd "$TMP" || exit 1

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* pt.c - the vectors that torch.save wrote, and what is refused instead of run. */
 #include "tap.h"
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Rows: who they are, what is wrong with them, and what becomes of each.
 . "$(dirname "$0")/tap.sh"
 cd "$TMP" || exit 1

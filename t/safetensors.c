@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* safetensors.c - blobs out and in, and the broken files of t/broken. */
 #include "../lib/format/safetensors.h"
 

@@ -1,6 +1,7 @@
+/* SPDX-License-Identifier: MIT */
 /* Rows of every schema become turns; what is missing is named. */
 #include "tap.h"
-#include "../lib/data/schema.h"
+#include "../lib/rows/schema.h"
 
 static struct turn turn[TURNS];
 static struct buf own;

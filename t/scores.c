@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* scores.c - the scores file there and back, and the order statistics against
  * their definitions, counted pair by pair. */
 #include <stdlib.h>
@@ -5,7 +6,7 @@
 #include <unistd.h>
 
 #include "../lib/base/rng.h"
-#include "../lib/learn/scores.h"
+#include "../lib/score/scores.h"
 #include "tap.h"
 
 enum { N = 300, MILLION = 1000000 };

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # seal-select: which rows are kept, in what order, to the byte.
 . "$(dirname "$0")/tap.sh"
 

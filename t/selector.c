@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: MIT */
 /* selector.c - omega: gradients by finite differences, Adam by its formula, and
  * the simulation of DESIGN section 4: a score must not know the order. */
 #include "../lib/base/die.h"
 #include "../lib/base/rng.h"
-#include "../lib/learn/scores.h"
-#include "../lib/learn/selector.h"
+#include "../lib/score/scores.h"
+#include "../lib/train/selector.h"
 #include "tap.h"
 
 #include <stdlib.h>

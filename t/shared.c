@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* shared.c - rows of a pass that begin alike: computing that once changes no loss. */
 #include "tap.h"
 #include "tiny.h"
@@ -56,7 +57,7 @@ static void compare(const char *name, enum dtype type, double most, long alike, 
 	float together[ROWS], alone[ROWS], off = 0;
 	double gradients;
 
-	o.dtype = type == F32 ? "f32" : "bf16";
+	o.dtype = type == DT_F32 ? "f32" : "bf16";
 	o.threads = 1;
 	m = model_open(gold_path(name, ""), &o);
 	a = whole ? model_theta(m, model_dev(m)) : adapter_new(model_dev(m), model_config(m), type, "auto", 4, 4, 1);
@@ -83,8 +84,8 @@ int main(void)
 	for (size_t i = 0; i < sizeof model / sizeof *model; i++)
 		for (long alike = 1; alike <= 21; alike += 20)
 			for (int whole = 0; whole < 2; whole++) {
-				compare(model[i], F32, 1e-5, alike, whole);
-				compare(model[i], BF16, 2e-2, alike, whole);
+				compare(model[i], DT_F32, 1e-5, alike, whole);
+				compare(model[i], DT_BF16, 2e-2, alike, whole);
 			}
 	return tap_done();
 }

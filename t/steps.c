@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* steps.c - ten steps of training against torch's AdamW (t/gold/steps.py). */
 #include "tap.h"
 #include "tiny.h"

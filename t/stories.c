@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: MIT */
 /* stories.c - stories260K, a real trained model: the published text, and
  * log-likelihoods as transformers gives them (t/gold/stories.py). */
 #include <unistd.h>
 
-#include "../lib/data/tokenizer.h"
+#include "../lib/text/tokenizer.h"
 #include "tap.h"
 #include "tiny.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tap.h - TAP for tests in C: ok, near, skip, and the verdict as the exit status. */
 #ifndef SEAL_TAP_H
 #define SEAL_TAP_H

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # tap.sh - TAP for tests in sh.  Source it first: . "$(dirname "$0")/tap.sh"
 # Gives $BIN (the programs), $T (this folder), $TMP (emptied at the end), $SEAL_DATA.
 

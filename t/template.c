@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: MIT */
 /* Turns to pieces: where the mask falls, and the text of transformers' own template. */
 #include "tap.h"
 
-#include "../lib/data/template.h"
+#include "../lib/text/template.h"
 
 static struct piece piece[PIECES];
 

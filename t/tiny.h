@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tiny.h - the tiny models of t/gold: their rows, gold values and adapters. */
 #ifndef SEAL_TINY_H
 #define SEAL_TINY_H

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # seal-tokenize: ids and masks by template, options, outputs.  tok-tiny: a byte b
 # is id 3 + b, "hi" 259, " hi" 260, " y" 261, " yo" 262, <|endoftext|> 0 (the end
 # token), <|im_start|> 1, <|im_end|> 2.

@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: MIT */
 /* tokenizer.c - ids against those of Hugging Face's `tokenizers`
  * (t/gold/tokenizer.py): small tokenizers of our own, and real ones where the
  * data folder is. */
-#include "../lib/data/tokenizer.h"
+#include "../lib/text/tokenizer.h"
 
 #include <jansson.h>
 #include <pthread.h>
@@ -9,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../lib/data/tokenizer_in.h"
+#include "../lib/text/tokenizer_in.h"
 #include "tap.h"
 
 #define GOLD "t/gold/"

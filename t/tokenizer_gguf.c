@@ -1,10 +1,11 @@
+/* SPDX-License-Identifier: MIT */
 /* tokenizer_gguf.c - a tokenizer.json written as GGUF metadata, as converters of models
  * write it, gives the ids and the fingerprint that the JSON gives (which tokenizer.c
  * compares with Hugging Face's). */
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "../lib/data/tokenizer_in.h"
+#include "../lib/text/tokenizer_in.h"
 #include "../lib/format/jsonl.h"
 #include "tap.h"
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Ids of random strings against Hugging Face's tokenizers, as text and with control
 # tokens.  STRINGS a tokenizer (default 1000) and SEED may be set.
 . "$(dirname "$0")/tap.sh"

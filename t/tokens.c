@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The token stream: what is written is read; what lies is told apart. */
 #include "tap.h"
 
@@ -5,7 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../lib/data/tokens.h"
+#include "../lib/rows/tokens.h"
 
 static const char print[] = "0123456789abcdef";
 static char path[] = "/tmp/seal-tokens-XXXXXX";

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # train.t - seal-lora-train and seal-score as programs: equal bytes, kill and resume, faults
 . "$(dirname "$0")/tap.sh"
 cd "$TMP" || exit 1

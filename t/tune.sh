@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # tune.sh - what the tests of tuning share.  Source it after tap.sh, in $TMP.
 G=$T/gold
 

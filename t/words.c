@@ -1,12 +1,13 @@
+/* SPDX-License-Identifier: MIT */
 /* Words and n-gram buckets as Python makes them (t/gold/dsir.py). */
 #include "tap.h"
 
 #include <stdlib.h>
 
 #include "../lib/base/sha256.h"
-#include "../lib/data/tokenizer_in.h"
-#include "../lib/data/words.h"
-#include "../lib/learn/dsir.h"
+#include "../lib/text/tokenizer_in.h"
+#include "../lib/text/words.h"
+#include "../lib/score/dsir.h"
 
 /* 'w': c is of \w, 's': of \s, 'o': neither; seen from whether it joins the word before it. */
 static char kind_of(int32_t c)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* zio.c - files and pipes, plain and zstd, and what happens when they fail. */
 #include "../lib/format/zio.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* die.c - see die.h. */
 #include "die.h"
 

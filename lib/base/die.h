@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* die.h - how seal speaks of trouble, and memory that cannot fail.
  *
  * The world's fault (a missing file, a full disk, a broken row) ends the
@@ -26,8 +27,10 @@ int notice_is_quiet(void);
 
 /* What a parser of foreign bytes found wrong.  Parsers return -1 and set it;
  * they neither print nor exit. */
-struct fault { char text[256]; };
-int fault(struct fault *, const char *fmt, ...) PRINTF(2, 3);   /* always -1 */
+struct fault {
+	char text[256];
+};
+int fault(struct fault *, const char *fmt, ...) PRINTF(2, 3); /* always -1 */
 
 /* As malloc, calloc, realloc, strdup and asprintf, but die when memory is out. */
 void *xalloc(size_t bytes);
@@ -38,7 +41,10 @@ char *xstrndup(const char *, size_t);
 char *xprintf(const char *fmt, ...) PRINTF(1, 2);
 
 /* A buffer that grows.  buf_add keeps a NUL after the bytes (not counted). */
-struct buf { char *p; size_t n, cap; };
+struct buf {
+	char *p;
+	size_t n, cap;
+};
 void buf_need(struct buf *, size_t more);
 void buf_add(struct buf *, const void *, size_t);
 void buf_str(struct buf *, const char *);

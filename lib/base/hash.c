@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* hash.c - see hash.h. */
 #include "hash.h"
 
@@ -17,10 +18,7 @@ struct hash *hash_new(void)
 	return (struct hash *)s;
 }
 
-void hash_add(struct hash *h, const void *p, size_t n)
-{
-	XXH64_update((XXH64_state_t *)h, p, n);
-}
+void hash_add(struct hash *h, const void *p, size_t n) { XXH64_update((XXH64_state_t *)h, p, n); }
 
 uint64_t hash_value(const struct hash *h) { return XXH64_digest((const XXH64_state_t *)h); }
 void hash_free(struct hash *h) { XXH64_freeState((XXH64_state_t *)h); }
@@ -43,7 +41,8 @@ int hash_parse(const char *hex, uint64_t *v)
 		if (!hex[i])
 			return -1;
 		bad |= (digit > 9) & (letter > 5);
-		x = x << 4 | (digit > 9 ? letter + 10 : digit);     /* no branch: which it is, nobody can guess */
+		x = x << 4 | (digit > 9 ? letter + 10
+		                        : digit); /* no branch: which it is, nobody can guess */
 	}
 	if (bad || hex[16])
 		return -1;

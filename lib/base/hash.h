@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* hash.h - XXH64 (seed 0, libxxhash), the identity of rows and inputs. */
 #ifndef SEAL_HASH_H
 #define SEAL_HASH_H
@@ -7,13 +8,13 @@
 
 uint64_t hash_bytes(const void *, size_t);
 
-struct hash;                            /* a running hash */
+struct hash; /* a running hash */
 struct hash *hash_new(void);
 void hash_add(struct hash *, const void *, size_t);
 uint64_t hash_value(const struct hash *);
 void hash_free(struct hash *);
 
-void hash_hex(uint64_t, char hex[17]);  /* 16 lower-case digits and NUL */
-int hash_parse(const char *hex, uint64_t *);   /* -1 unless 16 hex digits */
+void hash_hex(uint64_t, char hex[17]);       /* 16 lower-case digits and NUL */
+int hash_parse(const char *hex, uint64_t *); /* -1 unless 16 hex digits */
 
 #endif

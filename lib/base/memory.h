@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* memory.h - how much memory there is, and how much is taken. */
 #ifndef SEAL_MEMORY_H
 #define SEAL_MEMORY_H

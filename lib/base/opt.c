@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* opt.c - see opt.h. */
 #include "opt.h"
 
@@ -13,16 +14,13 @@
 
 const struct opt base_options[] = {
 	{"output", 'o', OPT_TEXT, offsetof(struct opt_base, output), "FILE",
-	 "write there instead of stdout, whole or not at all", 0, 0},
+         "write there instead of stdout, whole or not at all", 0, 0},
 	{"quiet", 'q', OPT_FLAG, offsetof(struct opt_base, quiet), NULL,
-	 "no progress, no summaries on stderr", 0, 0},
-	{0}
+         "no progress, no summaries on stderr", 0, 0},
+	{0},
 };
 
-static void *field(const struct opt_group *g, const struct opt *o)
-{
-	return (char *)g->to + o->at;
-}
+static void *field(const struct opt_group *g, const struct opt *o) { return (char *)g->to + o->at; }
 
 static const struct opt *find(const struct opt_group *g, const char *name, size_t n, char letter,
                               const struct opt_group **in)
@@ -130,8 +128,10 @@ static void help_option(const struct opt_group *g, const struct opt *o)
 
 	if (o->letter)
 		snprintf(letter, sizeof letter, "-%c, ", o->letter);
-	snprintf(head, sizeof head, "  %s--%s%s%s", letter, o->name, o->arg ? " " : "", o->arg ? o->arg : "");
-	printf("%-32s%s%s", head, strlen(head) > 31 ? "\n                                " : "", o->help);
+	snprintf(head, sizeof head, "  %s--%s%s%s", letter, o->name, o->arg ? " " : "",
+	         o->arg ? o->arg : "");
+	printf("%-32s%s%s", head, strlen(head) > 31 ? "\n                                " : "",
+	       o->help);
 	if (now)
 		printf(" (%s)", now);
 	putchar('\n');
@@ -162,8 +162,8 @@ static void assign(const struct opt_group *g, const struct opt *o, const char *v
 	const char *wrong = set(g, o, value);
 
 	if (wrong)
-		die_usage("--%s: '%s' %s%s%s", o->name, value, wrong, o->type == OPT_CHOICE ? " " : "",
-		          o->type == OPT_CHOICE ? o->arg : "");
+		die_usage("--%s: '%s' %s%s%s", o->name, value, wrong,
+		          o->type == OPT_CHOICE ? " " : "", o->type == OPT_CHOICE ? o->arg : "");
 }
 
 /* --name, --name=value, --name value; returns how many arguments it took. */
@@ -245,7 +245,8 @@ int opt_parse(const struct opt_program *p, int argc, char **argv)
 	return argc - n;
 }
 
-void opt_settings(const struct opt_group *g, void (*put)(void *, const char *, const char *), void *ctx)
+void opt_settings(const struct opt_group *g, void (*put)(void *, const char *, const char *),
+                  void *ctx)
 {
 	char s[32];
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* opt.h - one option table a program: parsing, -h, and the settings recorded
  * in outputs all come from it.
  *
@@ -12,24 +13,24 @@
 #define SEAL_VERSION "0.1"
 
 enum opt_type {
-	OPT_FLAG,      /* int, set to 1 */
-	OPT_COUNT,     /* long, at least `least`, at most 2^31 - 1 */
-	OPT_SEED,      /* long, from 0 */
-	OPT_SIZE,      /* long, bytes: 500M, 1.5G (powers of 1024); 0 when not given */
-	OPT_REAL,      /* double, at least `least` */
-	OPT_TEXT,      /* const char *; NULL when not given */
-	OPT_CHOICE,    /* const char *; one of arg's words, "a|b|c" */
+	OPT_FLAG,   /* int, set to 1 */
+	OPT_COUNT,  /* long, at least `least`, at most 2^31 - 1 */
+	OPT_SEED,   /* long, from 0 */
+	OPT_SIZE,   /* long, bytes: 500M, 1.5G (powers of 1024); 0 when not given */
+	OPT_REAL,   /* double, at least `least` */
+	OPT_TEXT,   /* const char *; NULL when not given */
+	OPT_CHOICE, /* const char *; one of arg's words, "a|b|c" */
 };
 
 struct opt {
-	const char *name;   /* long name; a table ends with NULL */
-	char letter;        /* or 0 */
+	const char *name; /* long name; a table ends with NULL */
+	char letter;      /* or 0 */
 	enum opt_type type;
-	size_t at;          /* offset of the field */
-	const char *arg;    /* the argument's name for -h, or the choices */
+	size_t at;       /* offset of the field */
+	const char *arg; /* the argument's name for -h, or the choices */
 	const char *help;
 	double least;
-	int recorded;       /* 1: decides the result, so outputs record it */
+	int recorded; /* 1: decides the result, so outputs record it */
 };
 
 struct opt_group {
@@ -39,15 +40,18 @@ struct opt_group {
 };
 
 struct opt_program {
-	const char *name;            /* "seal-select" or "seal-eval nll" */
-	const char *what;            /* one line */
-	const char *operands;        /* "[ROWS...]" */
-	const struct opt_group *groups;   /* ends with a NULL table */
+	const char *name;               /* "seal-select" or "seal-eval nll" */
+	const char *what;               /* one line */
+	const char *operands;           /* "[ROWS...]" */
+	const struct opt_group *groups; /* ends with a NULL table */
 };
 
 /* Every program's first group. */
-struct opt_base { int quiet; const char *output; };
-extern const struct opt base_options[];     /* -q -o */
+struct opt_base {
+	int quiet;
+	const char *output;
+};
+extern const struct opt base_options[]; /* -q -o */
 
 /* Parses argv[1..]; handles -h and --version itself (and exits 0); a wrong use
  * exits 2.  Operands move to argv[k..argc-1]; returns k. "-" is an operand and

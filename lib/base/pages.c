@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* pages.c - see pages.h.  The heap would copy, and keep the place of the smaller. */
 #include "pages.h"
 

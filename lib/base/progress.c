@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* progress.c - see progress.h. */
 #include "progress.h"
 
@@ -12,7 +13,7 @@
 
 struct progress {
 	const char *what, *unit;
-	double total, began, shown, first;   /* first: done at the first report (a resumed run) */
+	double total, began, shown, first; /* first: done at the first report (a resumed run) */
 	int terminal, any;
 };
 
@@ -69,16 +70,16 @@ void progress_at(struct progress *p, double done, const char *note)
 	p->shown = now;
 	left_text(p, done, now, left, sizeof left);
 	if (!p->terminal || p->total <= 0) {
-		fprintf(stderr, "%s%s: %s %.0f/%.0f %s, %s%s%s%s", p->terminal ? "\r\033[K" : "", program_name(),
-		        p->what, done, p->total, p->unit, left, note ? "  " : "", note ? note : "",
-		        p->terminal ? "" : "\n");
+		fprintf(stderr, "%s%s: %s %.0f/%.0f %s, %s%s%s%s", p->terminal ? "\r\033[K" : "",
+		        program_name(), p->what, done, p->total, p->unit, left, note ? "  " : "",
+		        note ? note : "", p->terminal ? "" : "\n");
 		return;
 	}
 	for (int i = 0; i < 20; i++)
 		bar[i] = i < 20 * done / p->total ? '#' : '.';
 	bar[20] = 0;
-	fprintf(stderr, "\r\033[K%s [%s] %.0f/%.0f %s  %s  %s", p->what, bar, done, p->total, p->unit, left,
-	        note ? note : "");
+	fprintf(stderr, "\r\033[K%s [%s] %.0f/%.0f %s  %s  %s", p->what, bar, done, p->total,
+	        p->unit, left, note ? note : "");
 }
 
 void progress_close(struct progress *p)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* progress.h - how far along a long run is, on stderr.
  *
  * On a terminal one line is redrawn with the time left; otherwise a line is
@@ -13,7 +14,7 @@ struct progress *progress_open(const char *what, const char *unit, double total)
 void progress_at(struct progress *, double done, const char *note);
 void progress_close(struct progress *);
 
-double seconds_now(void);          /* monotonic clock */
-long peak_memory(void);            /* this process's peak resident bytes */
+double seconds_now(void); /* monotonic clock */
+long peak_memory(void);   /* this process's peak resident bytes */
 
 #endif

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* sha256.c - see sha256.h. */
 #include "sha256.h"
 
@@ -13,7 +14,8 @@ uint32_t sha256_modulo(const void *p, size_t n, uint32_t m)
 	sha256_update(&ctx, n, p);
 	sha256_digest(&ctx, sizeof digest, digest);
 	for (size_t i = 0; i < sizeof digest; i += 4) {
-		uint32_t word = (uint32_t)digest[i] << 24 | digest[i + 1] << 16 | digest[i + 2] << 8 | digest[i + 3];
+		uint32_t word = (uint32_t)digest[i] << 24 | digest[i + 1] << 16 |
+		                digest[i + 2] << 8 | digest[i + 3];
 
 		r = (r << 32 | word) % m;
 	}

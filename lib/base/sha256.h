@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* sha256.h - SHA-256 (FIPS 180-4, libnettle), for buckets that others compute too. */
 #ifndef SEAL_SHA256_H
 #define SEAL_SHA256_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* sort.c - see sort.h.
  *
  * Eleven bits of all keys at a time, the lowest first, from one array to another and

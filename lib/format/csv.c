@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* csv.c - see csv.h. */
 #include "csv.h"
 
@@ -7,10 +8,10 @@
 
 struct csv {
 	struct csv_parser parser;
-	struct buf text;                /* the fields, one behind the other */
+	struct buf text; /* the fields, one behind the other */
 	size_t *end;
 	long fields, room;
-	int complete, more;             /* a record is; something came behind it */
+	int complete, more; /* a record is; something came behind it */
 };
 
 static int no_space(unsigned char c)
@@ -72,8 +73,9 @@ static int give_up(struct csv *c, struct fault *f)
 	begin(c);
 	if (code != CSV_EPARSE && code)
 		die("CSV: %s", csv_strerror(code));
-	return fault(f, code ? "a quote inside a field without quotes, or text behind a closing quote"
-	                     : "a CR outside quotes");
+	return fault(f,
+	             code ? "a quote inside a field without quotes, or text behind a closing quote"
+	                  : "a CR outside quotes");
 }
 
 int csv_line(struct csv *c, const char *p, size_t n, struct fault *f)

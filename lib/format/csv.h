@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* csv.h - CSV (RFC 4180) through libcsv, fed by lines, a record at a time.
  *
  * Fields are separated by commas; one in double quotes may hold commas, line

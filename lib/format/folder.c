@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* folder.c - see folder.h. */
 #include "folder.h"
 
@@ -11,7 +12,7 @@
 #include <unistd.h>
 
 #include "../base/die.h"
-#include "inuse.h"
+#include "zio_claim.h"
 
 /* No file that lies there may become an input any more. */
 static void claim(const char *path)
@@ -91,7 +92,7 @@ static int remove_folder(const char *path)
 	return rmdir(path);
 }
 
-static char *unfinished;               /* begun, to be removed if the program dies */
+static char *unfinished; /* begun, to be removed if the program dies */
 
 static void remove_unfinished(void)
 {

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* folder.h - folders written whole or not at all. */
 #ifndef SEAL_FOLDER_H
 #define SEAL_FOLDER_H

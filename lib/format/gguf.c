@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* gguf.c - see gguf.h. All numbers of a file are little-endian, and so is the machine.
  *
  *   "GGUF"  u32 version  u64 tensors  u64 values
@@ -17,16 +18,24 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "GGUF is read in place
 
 enum { U8, I8, U16, I16, U32, I32, R32, BOOL, TEXT, ARRAY, U64, I64, R64, TYPES };
 
-static const struct { enum gguf_kind kind; size_t size; } types[TYPES] = {
-	[U8] = {GGUF_UINT, 1}, [U16] = {GGUF_UINT, 2}, [U32] = {GGUF_UINT, 4}, [U64] = {GGUF_UINT, 8},
-	[I8] = {GGUF_INT, 1}, [I16] = {GGUF_INT, 2}, [I32] = {GGUF_INT, 4}, [I64] = {GGUF_INT, 8},
-	[R32] = {GGUF_REAL, 4}, [R64] = {GGUF_REAL, 8}, [BOOL] = {GGUF_BOOL, 1},
-	[TEXT] = {GGUF_TEXT, 8}, [ARRAY] = {GGUF_ARRAY, 12},      /* at least */
+static const struct {
+	enum gguf_kind kind;
+	size_t size;
+} types[TYPES] = {
+	[U8] = {GGUF_UINT, 1},      [U16] = {GGUF_UINT, 2},  [U32] = {GGUF_UINT, 4},
+	[U64] = {GGUF_UINT, 8},     [I8] = {GGUF_INT, 1},    [I16] = {GGUF_INT, 2},
+	[I32] = {GGUF_INT, 4},      [I64] = {GGUF_INT, 8},   [R32] = {GGUF_REAL, 4},
+	[R64] = {GGUF_REAL, 8},     [BOOL] = {GGUF_BOOL, 1}, [TEXT] = {GGUF_TEXT, 8},
+	[ARRAY] = {GGUF_ARRAY, 12}, /* at least */
 };
 
 enum { VALUE_LEAST = 8 + 4 + 1, TENSOR_LEAST = 8 + 4 + 4 + 8 };
 
-struct reader { const char *p; size_t at, n; struct fault *f; };
+struct reader {
+	const char *p;
+	size_t at, n;
+	struct fault *f;
+};
 
 static const void *take(struct reader *r, size_t n)
 {
@@ -73,7 +82,8 @@ static int take_name(struct reader *r, const char **name)
 		return -1;
 	for (size_t i = 0; i < n; i++)
 		if ((unsigned char)text[i] < ' ' || text[i] == 127)
-			return fault(r->f, "a control character in a name, at byte %zu", r->at - n + i);
+			return fault(r->f, "a control character in a name, at byte %zu",
+			             r->at - n + i);
 	*name = xstrndup(text, n);
 	return 0;
 }
@@ -96,7 +106,10 @@ static void number(struct gguf_value *v, int type, const void *p)
 		v->u = v->r >= 0 && v->r < 0x1p64 ? (uint64_t)v->r : 0;
 		break;
 	case GGUF_INT:
-		v->i = type == I8 ? (int8_t)u : type == I16 ? (int16_t)u : type == I32 ? (int32_t)u : (int64_t)u;
+		v->i = type == I8    ? (int8_t)u
+		       : type == I16 ? (int16_t)u
+		       : type == I32 ? (int32_t)u
+		                     : (int64_t)u;
 		v->u = v->i;
 		v->r = v->i;
 		break;
@@ -118,7 +131,8 @@ static int take_array(struct reader *r, struct gguf_value *v)
 	if (type >= TYPES || type == ARRAY)
 		return fault(r->f, "%.80s: an array of type %u", v->key, (unsigned)type);
 	if (count > (r->n - r->at) / types[type].size)
-		return fault(r->f, "%.80s: cut short, an array of %llu items", v->key, (unsigned long long)count);
+		return fault(r->f, "%.80s: cut short, an array of %llu items", v->key,
+		             (unsigned long long)count);
 	v->of = types[type].kind;
 	v->item_type = type;
 	v->count = count;
@@ -180,7 +194,8 @@ static int take_tensor(struct reader *r, struct gguf_tensor *t)
 		return -1;
 	t->type = type;
 	if (!gguf_block(t->type))
-		return fault(r->f, "tensor %.80s: type %u is not supported", t->name, (unsigned)type);
+		return fault(r->f, "tensor %.80s: type %u is not supported", t->name,
+		             (unsigned)type);
 	if (t->shape[0] % gguf_block(t->type))
 		return fault(r->f, "tensor %.80s: rows of %ld are no multiple of %s's %ld", t->name,
 		             t->shape[0], gguf_type_name(t->type), gguf_block(t->type));
@@ -204,9 +219,12 @@ static int place_tensors(struct gguf *g, struct reader *r)
 		size_t offset = (uintptr_t)t->data;
 
 		if (offset % align)
-			return fault(r->f, "tensor %.80s: offset %zu is not aligned to %ld", t->name, offset, align);
+			return fault(r->f, "tensor %.80s: offset %zu is not aligned to %ld",
+			             t->name, offset, align);
 		if (offset > room || t->bytes > room - offset)
-			return fault(r->f, "tensor %.80s: cut short, its %zu bytes at %zu end beyond the file",
+			return fault(r->f,
+			             "tensor %.80s: cut short, its %zu bytes at %zu end beyond the "
+			             "file",
 			             t->name, t->bytes, begin + offset);
 		t->data = r->p + begin + offset;
 	}

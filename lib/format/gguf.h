@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* gguf.h - GGUF files (v2, v3): metadata, tensors, and their block formats.
  *
  * Source: ggml's docs/gguf.md and the layouts of its quantised blocks. */
@@ -9,17 +10,26 @@
 
 #include "../base/die.h"
 
-enum gguf_type {                /* of tensors, ggml's numbers */
-	GGUF_F32 = 0, GGUF_F16 = 1, GGUF_Q4_0 = 2, GGUF_Q4_1 = 3, GGUF_Q5_0 = 6, GGUF_Q5_1 = 7,
-	GGUF_Q8_0 = 8, GGUF_Q4_K = 12, GGUF_Q5_K = 13, GGUF_Q6_K = 14, GGUF_BF16 = 30
+enum gguf_type { /* of tensors, ggml's numbers */
+	         GGUF_F32 = 0,
+	         GGUF_F16 = 1,
+	         GGUF_Q4_0 = 2,
+	         GGUF_Q4_1 = 3,
+	         GGUF_Q5_0 = 6,
+	         GGUF_Q5_1 = 7,
+	         GGUF_Q8_0 = 8,
+	         GGUF_Q4_K = 12,
+	         GGUF_Q5_K = 13,
+	         GGUF_Q6_K = 14,
+	         GGUF_BF16 = 30
 };
 
 struct gguf_tensor {
-	const char *name;           /* not NUL-terminated in the file: owned copy */
+	const char *name; /* not NUL-terminated in the file: owned copy */
 	enum gguf_type type;
 	int rank;
-	long shape[4];              /* ggml's order: shape[0] is the fastest (columns) */
-	const void *data;           /* borrowed from the map */
+	long shape[4];    /* ggml's order: shape[0] is the fastest (columns) */
+	const void *data; /* borrowed from the map */
 	size_t bytes;
 };
 
@@ -27,33 +37,44 @@ enum gguf_kind { GGUF_UINT, GGUF_INT, GGUF_REAL, GGUF_BOOL, GGUF_TEXT, GGUF_ARRA
 
 struct gguf_value {
 	const char *key;
-	enum gguf_kind kind;        /* of an array: GGUF_ARRAY, its items' in `of` */
+	enum gguf_kind kind; /* of an array: GGUF_ARRAY, its items' in `of` */
 	enum gguf_kind of;
-	uint64_t u; int64_t i; double r;   /* all three set for numbers and BOOL */
-	const char *text; size_t n;        /* TEXT: bytes borrowed, not terminated */
-	long count;                        /* ARRAY: items */
-	const void *items; int item_type;  /* for gguf_item */
-	size_t *at;                        /* text arrays: offset of each item */
+	uint64_t u;
+	int64_t i;
+	double r; /* all three set for numbers and BOOL */
+	const char *text;
+	size_t n;   /* TEXT: bytes borrowed, not terminated */
+	long count; /* ARRAY: items */
+	const void *items;
+	int item_type; /* for gguf_item */
+	size_t *at;    /* text arrays: offset of each item */
 };
 
 struct gguf {
-	struct gguf_value *value; long values;
-	struct gguf_tensor *tensor; long tensors;
-	const void *map; size_t bytes;
+	struct gguf_value *value;
+	long values;
+	struct gguf_tensor *tensor;
+	long tensors;
+	const void *map;
+	size_t bytes;
 };
 
 /* A value to write: a text, or else a FLOAT32. */
-struct gguf_pair { const char *key, *text; float real; };
+struct gguf_pair {
+	const char *key, *text;
+	float real;
+};
 
 /* Appends to out a GGUF file of these pairs and tensors (name, type, rank, shape, data, bytes). */
-void gguf_write(struct buf *out, const struct gguf_pair *, int pairs, const struct gguf_tensor *, int n);
+void gguf_write(struct buf *out, const struct gguf_pair *, int pairs, const struct gguf_tensor *,
+                int n);
 
-int gguf_is(const void *p, size_t bytes);        /* starts with the magic */
+int gguf_is(const void *p, size_t bytes); /* starts with the magic */
 /* Parses a mapped file, which must outlive it. -1 with a fault. */
 int gguf_parse(struct gguf *, const void *map, size_t bytes, struct fault *);
-void gguf_close(struct gguf *);                  /* frees; does not unmap */
+void gguf_close(struct gguf *); /* frees; does not unmap */
 
-const struct gguf_value *gguf_find(const struct gguf *, const char *key);   /* or NULL */
+const struct gguf_value *gguf_find(const struct gguf *, const char *key); /* or NULL */
 long gguf_int(const struct gguf *, const char *key, long otherwise);
 double gguf_real(const struct gguf *, const char *key, double otherwise);
 /* Owned copy of a text value, or NULL. */
@@ -68,7 +89,7 @@ const char *gguf_type_name(enum gguf_type);
 void gguf_decode(enum gguf_type, const void *src, long n, float *dst);
 /* The reverse, for F32, F16 and BF16: rounds to nearest, ties to even. */
 void gguf_encode(enum gguf_type, const float *src, long n, void *dst);
-long gguf_block(enum gguf_type);                 /* values a block; 1 for plain types, 0 for unknown ones */
+long gguf_block(enum gguf_type); /* values a block; 1 for plain types, 0 for unknown ones */
 size_t gguf_block_bytes(enum gguf_type);
 
 #endif

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* gguf_quant.c - ggml's tensor types: values in blocks that share a scale.
  *
  * Small blocks are 32 values, q an integer of 4, 5 or 8 bits:
@@ -154,16 +155,11 @@ static const struct block {
 	size_t bytes;
 	void (*decode)(const uint8_t *, float *);
 } blocks[] = {
-	[GGUF_F32] = {"F32", 1, 4, f32},
-	[GGUF_F16] = {"F16", 1, 2, f16},
-	[GGUF_BF16] = {"BF16", 1, 2, bf16},
-	[GGUF_Q4_0] = {"Q4_0", 32, 18, q4_0},
-	[GGUF_Q4_1] = {"Q4_1", 32, 20, q4_1},
-	[GGUF_Q5_0] = {"Q5_0", 32, 22, q5_0},
-	[GGUF_Q5_1] = {"Q5_1", 32, 24, q5_1},
-	[GGUF_Q8_0] = {"Q8_0", 32, 34, q8_0},
-	[GGUF_Q4_K] = {"Q4_K", 256, 144, q4_k},
-	[GGUF_Q5_K] = {"Q5_K", 256, 176, q5_k},
+	[GGUF_F32] = {"F32", 1, 4, f32},        [GGUF_F16] = {"F16", 1, 2, f16},
+	[GGUF_BF16] = {"BF16", 1, 2, bf16},     [GGUF_Q4_0] = {"Q4_0", 32, 18, q4_0},
+	[GGUF_Q4_1] = {"Q4_1", 32, 20, q4_1},   [GGUF_Q5_0] = {"Q5_0", 32, 22, q5_0},
+	[GGUF_Q5_1] = {"Q5_1", 32, 24, q5_1},   [GGUF_Q8_0] = {"Q8_0", 32, 34, q8_0},
+	[GGUF_Q4_K] = {"Q4_K", 256, 144, q4_k}, [GGUF_Q5_K] = {"Q5_K", 256, 176, q5_k},
 	[GGUF_Q6_K] = {"Q6_K", 256, 210, q6_k},
 };
 
@@ -216,9 +212,9 @@ static uint16_t to_half(float x)
 
 	if (most > 0x7f800000)
 		return (uint16_t)(sign | 0x7e00);
-	if (most >= 0x477ff000)                 /* 65520 and more round to infinity */
+	if (most >= 0x477ff000) /* 65520 and more round to infinity */
 		return (uint16_t)(sign | 0x7c00);
-	if (most < 0x38800000)                  /* below 2^-14: adding 1/2 leaves multiples of 2^-24 */
+	if (most < 0x38800000) /* below 2^-14: adding 1/2 leaves multiples of 2^-24 */
 		return (uint16_t)(sign | (bits_of(float_of(most) + 0.5f) - bits_of(0.5f)));
 	return (uint16_t)(sign | (most - (112u << 23) + 0xfff + (most >> 13 & 1)) >> 13);
 }

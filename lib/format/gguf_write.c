@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: MIT */
 /* gguf_write.c - see gguf.h: version 3, data aligned to 32 bytes. */
 #include "gguf.h"
 
 #include <string.h>
 
-enum { ALIGN = 32, KIND_REAL = 6, KIND_TEXT = 8 };      /* the format's numbers: FLOAT32, STRING */
+enum { ALIGN = 32, KIND_REAL = 6, KIND_TEXT = 8 }; /* the format's numbers: FLOAT32, STRING */
 
 static void put(struct buf *b, uint64_t x, int bytes)
 {
@@ -41,7 +42,8 @@ static void put_pair(struct buf *b, const struct gguf_pair *p)
 	put(b, bits, 4);
 }
 
-void gguf_write(struct buf *out, const struct gguf_pair *pair, int pairs, const struct gguf_tensor *t, int n)
+void gguf_write(struct buf *out, const struct gguf_pair *pair, int pairs,
+                const struct gguf_tensor *t, int n)
 {
 	size_t at = 0;
 

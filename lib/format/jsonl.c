@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* jsonl.c - see jsonl.h. */
 #include "jsonl.h"
 
@@ -159,7 +160,7 @@ void json_put_text(struct buf *b, const char *text, size_t n)
 		if (len)
 			put_escaped(b, s[i]);
 		else
-			buf_str(b, "\xef\xbf\xbd");      /* U+FFFD for a byte that is no UTF-8 */
+			buf_str(b, "\xef\xbf\xbd"); /* U+FFFD for a byte that is no UTF-8 */
 		from = ++i;
 	}
 	buf_add(b, s + from, i - from);
@@ -199,7 +200,8 @@ static void put_object(struct buf *b, const json_t *o)
 	const char *key, *between = "{";
 	json_t *v;
 
-	json_object_foreach((json_t *)o, key, v) {
+	json_object_foreach((json_t *)o, key, v)
+	{
 		buf_str(b, between);
 		json_put_text(b, key, strlen(key));
 		buf_str(b, ":");
@@ -212,9 +214,7 @@ static void put_object(struct buf *b, const json_t *o)
 void json_put(struct buf *b, const json_t *j)
 {
 	switch (json_typeof(j)) {
-	case JSON_OBJECT:
-		put_object(b, j);
-		break;
+	case JSON_OBJECT: put_object(b, j); break;
 	case JSON_ARRAY:
 		buf_str(b, "[");
 		for (size_t i = 0; i < json_array_size(j); i++) {
@@ -224,24 +224,12 @@ void json_put(struct buf *b, const json_t *j)
 		}
 		buf_str(b, "]");
 		break;
-	case JSON_STRING:
-		json_put_text(b, json_string_value(j), json_string_length(j));
-		break;
-	case JSON_INTEGER:
-		buf_fmt(b, "%" JSON_INTEGER_FORMAT, json_integer_value(j));
-		break;
-	case JSON_REAL:
-		json_put_real(b, json_real_value(j));
-		break;
-	case JSON_TRUE:
-		buf_str(b, "true");
-		break;
-	case JSON_FALSE:
-		buf_str(b, "false");
-		break;
-	case JSON_NULL:
-		buf_str(b, "null");
-		break;
+	case JSON_STRING: json_put_text(b, json_string_value(j), json_string_length(j)); break;
+	case JSON_INTEGER: buf_fmt(b, "%" JSON_INTEGER_FORMAT, json_integer_value(j)); break;
+	case JSON_REAL: json_put_real(b, json_real_value(j)); break;
+	case JSON_TRUE: buf_str(b, "true"); break;
+	case JSON_FALSE: buf_str(b, "false"); break;
+	case JSON_NULL: buf_str(b, "null"); break;
 	}
 }
 
@@ -255,7 +243,10 @@ void json_write_line(struct zout *z, const json_t *j)
 	buf_free(&b);
 }
 
-struct settings { const struct opt_group *groups; json_t *object; };
+struct settings {
+	const struct opt_group *groups;
+	json_t *object;
+};
 
 static enum opt_type type_of(const struct opt_group *g, const char *name)
 {

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* jsonl.h - JSON values through jansson, one to a line or a file. */
 #ifndef SEAL_JSONL_H
 #define SEAL_JSONL_H
@@ -13,7 +14,7 @@
 /* An owned value, or NULL with the fault set ("column 17: ...").  Duplicate
  * keys, bad UTF-8, NUL bytes and nesting deeper than jansson's limit are faults. */
 json_t *json_parse(const char *text, size_t n, struct fault *);
-json_t *json_read_file(const char *path);            /* dies; owned */
+json_t *json_read_file(const char *path); /* dies; owned */
 
 /* Lookups that never fail: the default when the key is missing or of another type. */
 const char *json_text(const json_t *object, const char *key, const char *otherwise);
@@ -24,7 +25,10 @@ int json_flag(const json_t *object, const char *key, int otherwise);
 /* So that a key of another type does not count as missing: -1 with a fault for the first
  * of these keys whose value is there, not null, and not what it should be: a (t)ext,
  * (n)umber, (w)hole number, (f)lag, (o)bject.  The list ends with NULL. */
-struct json_key { const char *name; char is; };
+struct json_key {
+	const char *name;
+	char is;
+};
 int json_check(const json_t *object, const struct json_key[], struct fault *);
 
 /* A string of these bytes, U+FFFD for each that is no UTF-8; owned. */
@@ -33,8 +37,8 @@ json_t *json_repaired(const char *text, size_t n);
 /* Appends compact JSON (keys in insertion order, numbers as the shortest text
  * that reads back to the same double, no ASCII escaping). */
 void json_put(struct buf *, const json_t *);
-void json_put_text(struct buf *, const char *, size_t);      /* a quoted string */
-void json_put_real(struct buf *, double);                    /* null when not finite */
+void json_put_text(struct buf *, const char *, size_t); /* a quoted string */
+void json_put_real(struct buf *, double);               /* null when not finite */
 void json_write_line(struct zout *, const json_t *);
 
 /* The recorded options of these groups as one flat object, numbers as numbers. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* pt.c - see pt.h.
  *
  * The pickle is read as a sentence of this grammar, where each word is an opcode
@@ -19,22 +20,42 @@
 #include "zip.h"
 
 enum {
-	MARK = '(', STOP = '.', BININT = 'J', BININT1 = 'K', BININT2 = 'M', BINPERSID = 'Q', REDUCE = 'R',
-	BINUNICODE = 'X', EMPTY_TUPLE = ')', BUILD = 'b', GLOBAL = 'c', BINGET = 'h', BINPUT = 'q',
-	LONG_BINPUT = 'r', SETITEM = 's', TUPLE = 't', EMPTY_DICT = '}', PROTO = 0x80, TUPLE1 = 0x85,
-	TUPLE3 = 0x87, NEWTRUE = 0x88, NEWFALSE = 0x89
+	MARK = '(',
+	STOP = '.',
+	BININT = 'J',
+	BININT1 = 'K',
+	BININT2 = 'M',
+	BINPERSID = 'Q',
+	REDUCE = 'R',
+	BINUNICODE = 'X',
+	EMPTY_TUPLE = ')',
+	BUILD = 'b',
+	GLOBAL = 'c',
+	BINGET = 'h',
+	BINPUT = 'q',
+	LONG_BINPUT = 'r',
+	SETITEM = 's',
+	TUPLE = 't',
+	EMPTY_DICT = '}',
+	PROTO = 0x80,
+	TUPLE1 = 0x85,
+	TUPLE3 = 0x87,
+	NEWTRUE = 0x88,
+	NEWFALSE = 0x89
 };
 
 struct pickle {
 	const uint8_t *start, *p, *end;
-	int ordered;                    /* the memo's number of OrderedDict, or -1 */
+	int ordered; /* the memo's number of OrderedDict, or -1 */
 	struct fault *fault;
 };
 
 static int unknown(const struct pickle *k, const uint8_t *at)
 {
-	return fault(k->fault, "data.pkl: byte %zu: not the one float32 vector that is looked for, "
-	             "and nothing else is read", (size_t)(at - k->start));
+	return fault(k->fault,
+	             "data.pkl: byte %zu: not the one float32 vector that is looked for, "
+	             "and nothing else is read",
+	             (size_t)(at - k->start));
 }
 
 static size_t left(const struct pickle *k) { return k->end - k->p; }
@@ -100,7 +121,7 @@ static int number(struct pickle *k, long *x)
 	*x = 0;
 	for (size_t i = n; i > 0; i--)
 		*x = *x << 8 | at[i];
-	if (*x > 0x7fffffff)            /* BININT is signed */
+	if (*x > 0x7fffffff) /* BININT is signed */
 		return unknown(k, at);
 	k->p += 1 + n;
 	return 0;
@@ -126,9 +147,12 @@ static int storage(struct pickle *k, struct pt_view *v)
 	size_t n;
 	int memo;
 
-	return op(k, MARK) || text(k, "storage", &p, &n) || global(k, "torch\nFloatStorage\n", &memo) ||
-	       text(k, NULL, &v->key, &v->key_n) || text(k, NULL, &p, &n) || number(k, &v->stored) ||
-	       op(k, TUPLE) || op(k, BINPERSID) ? -1 : 0;
+	return op(k, MARK) || text(k, "storage", &p, &n) ||
+	                       global(k, "torch\nFloatStorage\n", &memo) ||
+	                       text(k, NULL, &v->key, &v->key_n) || text(k, NULL, &p, &n) ||
+	                       number(k, &v->stored) || op(k, TUPLE) || op(k, BINPERSID)
+	               ? -1
+	               : 0;
 }
 
 static int tensor(struct pickle *k, struct pt_view *v)
@@ -136,14 +160,16 @@ static int tensor(struct pickle *k, struct pt_view *v)
 	long stride;
 	int memo;
 
-	if (global(k, "torch._utils\n_rebuild_tensor_v2\n", &memo) || op(k, MARK) || storage(k, v) ||
-	    number(k, &v->offset) || number(k, &v->n) || op(k, TUPLE1) || number(k, &stride) || op(k, TUPLE1) ||
-	    boolean(k) || ordered(k) || op(k, TUPLE) || op(k, REDUCE))
+	if (global(k, "torch._utils\n_rebuild_tensor_v2\n", &memo) || op(k, MARK) ||
+	    storage(k, v) || number(k, &v->offset) || number(k, &v->n) || op(k, TUPLE1) ||
+	    number(k, &stride) || op(k, TUPLE1) || boolean(k) || ordered(k) || op(k, TUPLE) ||
+	    op(k, REDUCE))
 		return -1;
 	if (stride != 1)
 		return fault(k->fault, "data.pkl: a vector with gaps");
 	if (v->offset > v->stored || v->n > v->stored - v->offset)
-		return fault(k->fault, "data.pkl: a vector of %ld values from %ld on, of %ld", v->n, v->offset, v->stored);
+		return fault(k->fault, "data.pkl: a vector of %ld values from %ld on, of %ld", v->n,
+		             v->offset, v->stored);
 	return 0;
 }
 
@@ -154,8 +180,10 @@ static int value(struct pickle *k, struct pt_view *v)
 
 	if (left(k) < sizeof parameter || memcmp(k->p + 1, parameter, sizeof parameter - 1))
 		return tensor(k, v);
-	return global(k, parameter, &memo) || tensor(k, v) || boolean(k) || ordered(k) || op(k, TUPLE3) ||
-	       op(k, REDUCE) ? -1 : 0;
+	return global(k, parameter, &memo) || tensor(k, v) || boolean(k) || ordered(k) ||
+	                       op(k, TUPLE3) || op(k, REDUCE)
+	               ? -1
+	               : 0;
 }
 
 static int item(struct pickle *k, struct pt_view *v)
@@ -172,9 +200,12 @@ static int state(struct pickle *k)
 	size_t n;
 	long version;
 
-	return op(k, EMPTY_DICT) || text(k, "_metadata", &p, &n) || ordered(k) || text(k, "", &p, &n) ||
-	       op(k, EMPTY_DICT) || text(k, "version", &p, &n) || number(k, &version) || op(k, SETITEM) ||
-	       op(k, SETITEM) || op(k, SETITEM) || op(k, BUILD) ? -1 : 0;
+	return op(k, EMPTY_DICT) || text(k, "_metadata", &p, &n) || ordered(k) ||
+	                       text(k, "", &p, &n) || op(k, EMPTY_DICT) ||
+	                       text(k, "version", &p, &n) || number(k, &version) ||
+	                       op(k, SETITEM) || op(k, SETITEM) || op(k, SETITEM) || op(k, BUILD)
+	               ? -1
+	               : 0;
 }
 
 int pt_pickle(struct pt_view *v, const void *pickle, size_t bytes, struct fault *f)
@@ -197,7 +228,10 @@ int pt_pickle(struct pt_view *v, const void *pickle, size_t bytes, struct fault 
 	return left(&k) == 1 && *k.p == STOP ? 0 : unknown(&k, k.p);
 }
 
-struct bytes { const uint8_t *p; size_t n; };
+struct bytes {
+	const uint8_t *p;
+	size_t n;
+};
 
 /* The bytes of the one member NAME/what: 1, 0 when there is none, -1 with a fault. */
 static int find(const struct zip *z, const char *what, size_t n, struct bytes *b, struct fault *f)
@@ -207,7 +241,8 @@ static int find(const struct zip *z, const char *what, size_t n, struct bytes *b
 	int rc, count = 0;
 
 	while ((rc = zip_next(z, &at, &m, f)) > 0) {
-		const char *slash = memchr(m.name, '/', m.name_n), *rest = slash ? slash + 1 : m.name;
+		const char *slash = memchr(m.name, '/', m.name_n),
+			   *rest = slash ? slash + 1 : m.name;
 
 		if (!slash || m.name_n - (rest - m.name) != n || memcmp(rest, what, n))
 			continue;
@@ -244,7 +279,8 @@ int pt_parse(struct pt *t, const void *map, size_t bytes, struct fault *f)
 	if ((rc = find(&z, key, 5 + v.key_n, &data, f)) < 0)
 		return -1;
 	if (!rc || data.n != 4 * (size_t)v.stored)
-		return fault(f, rc ? "the storage is not of the size that data.pkl says" : "the storage is missing");
+		return fault(f, rc ? "the storage is not of the size that data.pkl says"
+		                   : "the storage is missing");
 	*t = (struct pt){data.p + 4 * v.offset, v.n};
 	return 0;
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* pt.h - the one float32 vector of a file that torch.save wrote.
  *
  * The file is a zip: NAME/data.pkl is a pickle that says what is there, and
@@ -13,13 +14,20 @@
 
 #include "../base/die.h"
 
-struct pt { const uint8_t *data; long n; };      /* borrowed from the map, little-endian, maybe unaligned */
+struct pt {
+	const uint8_t *data;
+	long n;
+}; /* borrowed from the map, little-endian, maybe unaligned */
 
-int pt_parse(struct pt *, const void *map, size_t bytes, struct fault *);    /* -1 with a fault */
+int pt_parse(struct pt *, const void *map, size_t bytes, struct fault *); /* -1 with a fault */
 float pt_value(const struct pt *, long i);
 
 /* What data.pkl says: values offset..offset+n-1 of the storage KEY, which has `stored`. */
-struct pt_view { const char *key; size_t key_n; long stored, offset, n; };
+struct pt_view {
+	const char *key;
+	size_t key_n;
+	long stored, offset, n;
+};
 int pt_pickle(struct pt_view *, const void *pickle, size_t bytes, struct fault *);
 
 #endif

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* safetensors.c - see safetensors.h. */
 #include "safetensors.h"
 
@@ -7,12 +8,16 @@
 
 #include "jsonl.h"
 
-enum { HEADER_LIMIT = 100000000 };      /* the reference implementation's */
+enum { HEADER_LIMIT = 100000000 }; /* the reference implementation's */
 
-static const struct { const char *name; size_t size; } types[ST_TYPES] = {
-	[ST_F64] = {"F64", 8}, [ST_F32] = {"F32", 4}, [ST_F16] = {"F16", 2}, [ST_BF16] = {"BF16", 2},
-	[ST_I64] = {"I64", 8}, [ST_I32] = {"I32", 4}, [ST_I16] = {"I16", 2}, [ST_I8] = {"I8", 1},
-	[ST_U64] = {"U64", 8}, [ST_U32] = {"U32", 4}, [ST_U16] = {"U16", 2}, [ST_U8] = {"U8", 1},
+static const struct {
+	const char *name;
+	size_t size;
+} types[ST_TYPES] = {
+	[ST_F64] = {"F64", 8},   [ST_F32] = {"F32", 4}, [ST_F16] = {"F16", 2},
+	[ST_BF16] = {"BF16", 2}, [ST_I64] = {"I64", 8}, [ST_I32] = {"I32", 4},
+	[ST_I16] = {"I16", 2},   [ST_I8] = {"I8", 1},   [ST_U64] = {"U64", 8},
+	[ST_U32] = {"U32", 4},   [ST_U16] = {"U16", 2}, [ST_U8] = {"U8", 1},
 	[ST_BOOL] = {"BOOL", 1},
 };
 
@@ -59,7 +64,8 @@ static int read_shape(struct st_tensor *t, const json_t *v, struct fault *f)
 	if (!json_is_array(shape))
 		return fault(f, "tensor %.80s: no shape", t->name);
 	if (json_array_size(shape) > ST_RANK)
-		return fault(f, "tensor %.80s: a shape of %zu dimensions", t->name, json_array_size(shape));
+		return fault(f, "tensor %.80s: a shape of %zu dimensions", t->name,
+		             json_array_size(shape));
 	t->rank = json_array_size(shape);
 	for (int i = 0; i < t->rank; i++) {
 		t->shape[i] = count_of(json_array_get(shape, i));
@@ -98,17 +104,20 @@ static int read_meta(struct safetensors *st, const json_t *v, struct fault *f)
 	if (!json_is_object(v))
 		return fault(f, "__metadata__ is not an object");
 	st->meta = xzalloc(json_object_size(v), sizeof *st->meta);
-	json_object_foreach((json_t *)v, key, text) {
+	json_object_foreach((json_t *)v, key, text)
+	{
 		if (!json_is_string(text))
 			return fault(f, "__metadata__: %.80s is not a string", key);
-		st->meta[st->metas++] = (struct st_meta){xstrdup(key), xstrdup(json_string_value(text))};
+		st->meta[st->metas++] =
+			(struct st_meta){xstrdup(key), xstrdup(json_string_value(text))};
 	}
 	return 0;
 }
 
 static int by_place(const void *a, const void *b)
 {
-	const struct st_tensor *x = *(struct st_tensor *const *)a, *y = *(struct st_tensor *const *)b;
+	const struct st_tensor *x = *(struct st_tensor *const *)a,
+			       *y = *(struct st_tensor *const *)b;
 	uintptr_t p = (uintptr_t)x->data, q = (uintptr_t)y->data;
 
 	return p != q ? (p > q) - (p < q) : (x->bytes > y->bytes) - (x->bytes < y->bytes);
@@ -131,7 +140,8 @@ static int check_places(const struct safetensors *st, size_t *data_bytes, struct
 		if (begin < end)
 			bad = fault(f, "tensors %.80s and %.80s overlap", last, order[i]->name);
 		else if (begin > end)
-			bad = fault(f, "a hole of %zu bytes before tensor %.80s", begin - end, order[i]->name);
+			bad = fault(f, "a hole of %zu bytes before tensor %.80s", begin - end,
+			            order[i]->name);
 		last = order[i]->name;
 		end = begin + order[i]->bytes;
 	}
@@ -149,7 +159,8 @@ static int read_entries(struct safetensors *st, const json_t *header, size_t *da
 	if (!json_is_object(header))
 		return fault(f, "the header is not an object");
 	st->tensor = xzalloc(json_object_size(header), sizeof *st->tensor);
-	json_object_foreach((json_t *)header, key, v) {
+	json_object_foreach((json_t *)header, key, v)
+	{
 		if (!strcmp(key, "__metadata__")) {
 			if (read_meta(st, v, f))
 				return -1;
@@ -177,7 +188,7 @@ int st_parse_header(struct safetensors *st, const void *p, size_t header, size_t
 	if (!bad)
 		return 0;
 	st_close(st);
-	for (char *c = f->text; *c; c++)        /* it quotes names of the file's */
+	for (char *c = f->text; *c; c++) /* it quotes names of the file's */
 		if ((unsigned char)*c < ' ' || *c == 127)
 			*c = '?';
 	return -1;
@@ -259,7 +270,8 @@ static void put_entry(struct buf *b, const char *between, const struct st_tensor
 	buf_fmt(b, "],\"data_offsets\":[%zu,%zu]}", begin, begin + t->bytes);
 }
 
-void st_head(struct buf *out, const struct st_tensor *t, int n, const struct st_meta *meta, int metas)
+void st_head(struct buf *out, const struct st_tensor *t, int n, const struct st_meta *meta,
+             int metas)
 {
 	struct buf b = {0};
 	const char *between = "{";

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* safetensors.h - named arrays in one blob: an 8-byte little-endian length, a
  * JSON header of that length, then the data (github.com/huggingface/safetensors).
  */
@@ -9,8 +10,22 @@
 
 #include "../base/die.h"
 
-enum st_type { ST_F64, ST_F32, ST_F16, ST_BF16, ST_I64, ST_I32, ST_I16, ST_I8, ST_U64, ST_U32,
-               ST_U16, ST_U8, ST_BOOL, ST_TYPES };
+enum st_type {
+	ST_F64,
+	ST_F32,
+	ST_F16,
+	ST_BF16,
+	ST_I64,
+	ST_I32,
+	ST_I16,
+	ST_I8,
+	ST_U64,
+	ST_U32,
+	ST_U16,
+	ST_U8,
+	ST_BOOL,
+	ST_TYPES
+};
 
 enum { ST_RANK = 8 };
 
@@ -19,21 +34,23 @@ struct st_tensor {
 	enum st_type type;
 	int rank;
 	long shape[ST_RANK];
-	const void *data;             /* borrowed from the blob */
+	const void *data; /* borrowed from the blob */
 	size_t bytes;
 };
 
-struct st_meta { char *key, *value; };
+struct st_meta {
+	char *key, *value;
+};
 
 struct safetensors {
 	struct st_tensor *tensor;
 	int n;
-	struct st_meta *meta;         /* __metadata__, in file order */
+	struct st_meta *meta; /* __metadata__, in file order */
 	int metas;
 };
 
 size_t st_size(enum st_type);
-const char *st_name(enum st_type);    /* "F32" ... */
+const char *st_name(enum st_type); /* "F32" ... */
 
 /* The header's length from the blob's first 8 bytes; -1 when it lies (over 100 MB). */
 int st_header_bytes(const void *first8, size_t *bytes, struct fault *);
@@ -49,8 +66,8 @@ int st_parse_header(struct safetensors *, const void *p, size_t header, size_t *
                     struct fault *);
 void st_close(struct safetensors *);
 
-const struct st_tensor *st_find(const struct safetensors *, const char *name);  /* or NULL */
-const char *st_meta(const struct safetensors *, const char *key);               /* or NULL */
+const struct st_tensor *st_find(const struct safetensors *, const char *name); /* or NULL */
+const char *st_meta(const struct safetensors *, const char *key);              /* or NULL */
 
 /* Appends to out what stands before the data of these tensors: length and header. */
 void st_head(struct buf *out, const struct st_tensor *, int n, const struct st_meta *, int metas);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* temp.c - see temp.h.
  *
  * The names to remove lie in a fixed array of pointers, so that a signal
@@ -20,8 +21,8 @@
 enum { SLOTS = 64 };
 
 static char *volatile name[SLOTS];
-static const char *to[SLOTS];          /* where the file goes in the end */
-static pid_t owner;                    /* a forked child leaves its parent's files alone */
+static const char *to[SLOTS]; /* where the file goes in the end */
+static pid_t owner;           /* a forked child leaves its parent's files alone */
 
 static void remove_all(void)
 {
@@ -83,7 +84,8 @@ struct temp temp_open(const char *path)
 
 		name[t.slot] = NULL;
 		free(taken);
-		name[t.slot] = xprintf("%.*s.seal-%ld-%u.tmp", folder, path, (long)getpid(), count++);
+		name[t.slot] =
+			xprintf("%.*s.seal-%ld-%u.tmp", folder, path, (long)getpid(), count++);
 		t.fd = open(name[t.slot], O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	} while (t.fd < 0 && errno == EEXIST);
 	if (t.fd < 0)

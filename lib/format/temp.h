@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* temp.h - outputs that are whole or absent.
  *
  * A file is written under a name of its own beside its place, which is removed
@@ -7,7 +8,9 @@
 #ifndef SEAL_TEMP_H
 #define SEAL_TEMP_H
 
-struct temp { int fd, slot; };
+struct temp {
+	int fd, slot;
+};
 
 /* Sees to the removing on exit and on signals that nobody handles; temp_open calls it. */
 void temp_watch(void);

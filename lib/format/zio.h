@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* zio.h - files and pipes, plain or zstd (told apart by content).
  *
  * Reading and writing die with the file's name on any error: a file that ends
@@ -13,10 +14,10 @@
 struct zin;
 
 struct zin *zin_open(const char *path);
-const char *zin_name(const struct zin *);      /* the path, or "stdin" */
+const char *zin_name(const struct zin *); /* the path, or "stdin" */
 /* Has another thread read and unpack ahead, of a regular file. */
 void zin_ahead(struct zin *);
-int zin_is_zstd(const struct zin *);           /* what its first bytes say */
+int zin_is_zstd(const struct zin *); /* what its first bytes say */
 /* Up to n bytes; fewer only at the end. */
 size_t zin_read(struct zin *, void *p, size_t n);
 /* The next line without its LF (and without a CR before it; *raw counts both
@@ -39,10 +40,10 @@ const void *zio_map_fd(int fd, const char *name, size_t *bytes);
 void zio_forget(const void *, size_t bytes);
 void zio_unmap(const void *, size_t bytes);
 
-int zio_is_std(const char *path);                   /* NULL or "-" */
-int zio_is_zstd(const void *, size_t n);            /* by its first 4 bytes */
+int zio_is_std(const char *path);        /* NULL or "-" */
+int zio_is_zstd(const void *, size_t n); /* by its first 4 bytes */
 
-enum { ZOUT_PLAIN = 0, ZOUT_ZSTD = 1, ZOUT_BINARY = 2 };   /* flags, or-ed */
+enum { ZOUT_PLAIN = 0, ZOUT_ZSTD = 1, ZOUT_BINARY = 2 }; /* flags, or-ed */
 
 struct zout;
 
@@ -53,8 +54,8 @@ struct zout;
 struct zout *zout_open(const char *path, int flags);
 void zout_write(struct zout *, const void *, size_t);
 void zout_str(struct zout *, const char *);
-void zout_flush(struct zout *);                /* what was written can now be read */
-void zout_close(struct zout *);                /* dies when the last write failed */
+void zout_flush(struct zout *); /* what was written can now be read */
+void zout_close(struct zout *); /* dies when the last write failed */
 
 /* As zout_open + write + close of plain bytes, with fsync. */
 void zio_save(const char *path, const void *, size_t);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* zip.c - see zip.h.
  *
  *   end record, the file's last 22 bytes and a comment:
@@ -70,7 +71,8 @@ int zip_next(const struct zip *z, size_t *at, struct zip_member *m, struct fault
 	return 1;
 }
 
-int zip_data(const struct zip *z, const struct zip_member *m, const uint8_t **data, size_t *n, struct fault *f)
+int zip_data(const struct zip *z, const struct zip_member *m, const uint8_t **data, size_t *n,
+             struct fault *f)
 {
 	const uint8_t *e = m->entry;
 	int name = m->name_n < 80 ? (int)m->name_n : 80;
@@ -81,7 +83,8 @@ int zip_data(const struct zip *z, const struct zip_member *m, const uint8_t **da
 		return fault(f, "%.*s is encrypted", name, m->name);
 	if (u16(e + 10) || u32(e + 20) != *n)
 		return fault(f, "%.*s is compressed", name, m->name);
-	if (place > z->directory || z->directory - place < LOCAL || memcmp(z->map + place, "PK\3\4", 4))
+	if (place > z->directory || z->directory - place < LOCAL ||
+	    memcmp(z->map + place, "PK\3\4", 4))
 		return fault(f, "%.*s is not where the zip directory says", name, m->name);
 	from = place + LOCAL + u16(z->map + place + 26) + u16(z->map + place + 28);
 	if (from > z->directory || z->directory - from < *n)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* adapter.c - theta's layout in one vector, and its optimiser step. */
 #include "adapter.h"
 
@@ -19,7 +20,8 @@ static int named(const char *list, const char *module)
 
 		if (n == 10 && !memcmp(p, "all-linear", 10))
 			return 1;
-		if (n && n <= m && !memcmp(module + m - n, p, n) && (n == m || module[m - n - 1] == '.'))
+		if (n && n <= m && !memcmp(module + m - n, p, n) &&
+		    (n == m || module[m - n - 1] == '.'))
 			return 1;
 	}
 	return 0;
@@ -58,17 +60,17 @@ static long place(struct adapter *a, struct lora_site *s, enum site where, long 
 			l->at = s->ranks;
 			config_extent(c, p, &l->first, &l->cols);
 			l->a = mat_of((char *)a->shadow + at * size, a->type, l->rank, in);
-			l->da = mat_of(a->g + at, F32, l->rank, in);
+			l->da = mat_of(a->g + at, DT_F32, l->rank, in);
 			s->ranks += l->rank;
 			at += l->rank * in;
 		}
 	s->a = mat_of((char *)a->shadow + begin * size, a->type, s->ranks, in);
-	s->da = mat_of(a->g + begin, F32, s->ranks, in);
+	s->da = mat_of(a->g + begin, DT_F32, s->ranks, in);
 	for (int i = 0; i < s->n; i++) {
 		struct lora *l = &s->pair[i];
 
 		l->b = mat_of((char *)a->shadow + at * size, a->type, l->cols, l->rank);
-		l->db = mat_of(a->g + at, F32, l->cols, l->rank);
+		l->db = mat_of(a->g + at, DT_F32, l->cols, l->rank);
 		at += l->cols * l->rank;
 	}
 	a->sites += s->n > 0;
@@ -109,14 +111,14 @@ static void room(struct adapter *a)
 	a->m = d->op->alloc(d, bytes);
 	a->v = d->op->alloc(d, bytes);
 	a->sum = d->op->alloc(d, sizeof *a->sum);
-	a->shadow = a->type == F32 ? a->p : d->op->alloc(d, a->n * dtype_size(a->type));
+	a->shadow = a->type == DT_F32 ? a->p : d->op->alloc(d, a->n * dtype_size(a->type));
 	d->op->zero(d, a->g, bytes);
 	d->op->zero(d, a->m, bytes);
 	d->op->zero(d, a->v, bytes);
 }
 
-struct adapter *adapter_blank(struct dev *d, const struct config *c, enum dtype type, const char *targets,
-                              long rank, double alpha)
+struct adapter *adapter_blank(struct dev *d, const struct config *c, enum dtype type,
+                              const char *targets, long rank, double alpha)
 {
 	struct adapter *a = begin(d, c, type);
 
@@ -125,7 +127,7 @@ struct adapter *adapter_blank(struct dev *d, const struct config *c, enum dtype 
 	a->scale = (float)(alpha / rank);
 	a->targets = xstrdup(strcmp(targets, "auto") ? targets : c->family->targets);
 	check_targets(c, a->targets);
-	a->n = place_all(a);        /* once to count, once with memory behind it */
+	a->n = place_all(a); /* once to count, once with memory behind it */
 	room(a);
 	place_all(a);
 	return a;
@@ -133,7 +135,11 @@ struct adapter *adapter_blank(struct dev *d, const struct config *c, enum dtype 
 
 /* Counts the tensors' values, or, given memory, lays them out there: those of F32
  * in `single`, those of the compute type, where that is another, in `half`. */
-struct layout { char *half; float *single; long at; };
+struct layout {
+	char *half;
+	float *single;
+	long at;
+};
 
 static void lay_out(void *ctx, const struct wanted *w, struct mat *m)
 {
@@ -143,11 +149,14 @@ static void lay_out(void *ctx, const struct wanted *w, struct mat *m)
 	if (!m->p)
 		return;
 	if (l->single)
-		*m = mat_of(w->type == F32 ? (void *)(l->single + l->at) : l->half + l->at * size, w->type, w->rows, w->cols);
+		*m = mat_of(w->type == DT_F32 ? (void *)(l->single + l->at)
+		                              : l->half + l->at * size,
+		            w->type, w->rows, w->cols);
 	l->at += w->rows * w->cols;
 }
 
-struct adapter *adapter_whole(struct dev *d, const struct config *c, enum dtype type, const struct net *like)
+struct adapter *adapter_whole(struct dev *d, const struct config *c, enum dtype type,
+                              const struct net *like)
 {
 	struct adapter *a = begin(d, c, type);
 	struct layout count = {0}, net, grad;
@@ -162,7 +171,7 @@ struct adapter *adapter_whole(struct dev *d, const struct config *c, enum dtype 
 	net = (struct layout){a->shadow, a->p, 0};
 	grad = (struct layout){NULL, a->g, 0};
 	net_each(a->net, c, type, lay_out, &net);
-	net_each(a->grad, c, F32, lay_out, &grad);
+	net_each(a->grad, c, DT_F32, lay_out, &grad);
 	return a;
 }
 
@@ -172,8 +181,8 @@ struct mat adapter_master(const struct adapter *a, struct mat grad)
 	return grad;
 }
 
-struct adapter *adapter_new(struct dev *d, const struct config *c, enum dtype type, const char *targets,
-                            long rank, double alpha, uint64_t seed)
+struct adapter *adapter_new(struct dev *d, const struct config *c, enum dtype type,
+                            const char *targets, long rank, double alpha, uint64_t seed)
 {
 	struct adapter *a = adapter_blank(d, c, type, targets, rank, alpha);
 	struct rng r = rng_new(seed, 0x10aa);
@@ -196,11 +205,12 @@ struct adapter *adapter_new(struct dev *d, const struct config *c, enum dtype ty
 
 struct adapter *adapter_clone(const struct adapter *from)
 {
-	struct adapter *a = from->net ? adapter_whole(from->dev, from->config, from->type, from->net)
-	                              : adapter_blank(from->dev, from->config, from->type, from->targets, from->rank,
-	                                              from->alpha);
+	struct adapter *a = from->net
+	                            ? adapter_whole(from->dev, from->config, from->type, from->net)
+	                            : adapter_blank(from->dev, from->config, from->type,
+	                                            from->targets, from->rank, from->alpha);
 
-	a->dev->op->copy(a->dev, mat_of(a->p, F32, 1, a->n), mat_of(from->p, F32, 1, a->n));
+	a->dev->op->copy(a->dev, mat_of(a->p, DT_F32, 1, a->n), mat_of(from->p, DT_F32, 1, a->n));
 	adapter_refresh(a);
 	return a;
 }
@@ -241,7 +251,8 @@ double adapter_norm(const struct adapter *a)
 void adapter_refresh(struct adapter *a)
 {
 	if (a->shadow != a->p)
-		a->dev->op->copy(a->dev, mat_of(a->shadow, a->type, 1, a->n), mat_of(a->p, F32, 1, a->n));
+		a->dev->op->copy(a->dev, mat_of(a->shadow, a->type, 1, a->n),
+		                 mat_of(a->p, DT_F32, 1, a->n));
 }
 
 double adapter_step(struct adapter *a, struct adamw w)
@@ -254,6 +265,7 @@ double adapter_step(struct adapter *a, struct adamw w)
 	op->adamw(a->dev, a->p, a->g, a->m, a->v, a->n, w, a->sum);
 	adapter_zero(a);
 	adapter_refresh(a);
-	op->get(a->dev, &sum, a->sum, sizeof sum);     /* last: a GPU then has nothing to wait for in between */
+	op->get(a->dev, &sum, a->sum,
+	        sizeof sum); /* last: a GPU then has nothing to wait for in between */
 	return sqrt(sum);
 }

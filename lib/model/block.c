@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* block.c - one transformer block, forwards and backwards.
  *
  *   sequential (Llama):  x1 = x + out(attn(qkv(norm1 x)))    y = x1 + down(act(up(norm2 x1)))
@@ -10,8 +11,8 @@
 #include "block.h"
 
 /* y = beta y + the layer of x; t = scale x a' is kept for the way back */
-static void linear(struct dev *d, struct mat y, struct mat x, const struct linear *l, struct theta th,
-                   enum site s, struct mat t, float beta)
+static void linear(struct dev *d, struct mat y, struct mat x, const struct linear *l,
+                   struct theta th, enum site s, struct mat t, float beta)
 {
 	const struct lora_site *a = th.site ? &th.site[s] : NULL;
 
@@ -30,7 +31,8 @@ static void linear(struct dev *d, struct mat y, struct mat x, const struct linea
 	for (int i = 0; i < a->n; i++) {
 		const struct lora *r = &a->pair[i];
 
-		d->op->gemm(d, columns(y, r->first, r->cols), columns(t, r->at, r->rank), 0, r->b, 1, 1, 1);
+		d->op->gemm(d, columns(y, r->first, r->cols), columns(t, r->at, r->rank), 0, r->b,
+		            1, 1, 1);
 	}
 }
 
@@ -48,8 +50,9 @@ static void weights_back(struct dev *d, struct mat dy, struct mat x, const struc
 }
 
 /* with dt = scale dy b:  dx = dy w + dt a where dx.p;  db += dy' t;  da += dt' x */
-static void linear_back(struct dev *d, struct mat dx, struct mat dy, struct mat x, const struct linear *l,
-                        struct theta th, enum site s, struct mat t, struct mat dt)
+static void linear_back(struct dev *d, struct mat dx, struct mat dy, struct mat x,
+                        const struct linear *l, struct theta th, enum site s, struct mat t,
+                        struct mat dt)
 {
 	const struct lora_site *a = th.site ? &th.site[s] : NULL;
 
@@ -75,7 +78,9 @@ static void linear_back(struct dev *d, struct mat dx, struct mat dy, struct mat 
 		d->op->gemm(d, dx, dt, 0, a->a, 0, 1, 1);
 }
 
-struct views { struct mat q, k, v; };
+struct views {
+	struct mat q, k, v;
+};
 
 /* The queries, keys and values within the qkv activation or its gradient. */
 static struct views views(const struct config *c, struct mat qkv)
@@ -83,7 +88,8 @@ static struct views views(const struct config *c, struct mat qkv)
 	const struct heads *h = &c->heads;
 	long q = (h->q - 1) * h->q_stride + h->dim, kv = (h->kv - 1) * h->kv_stride + h->dim;
 
-	return (struct views){columns(qkv, 0, q), columns(qkv, c->k_at, kv), columns(qkv, c->v_at, kv)};
+	return (struct views){columns(qkv, 0, q), columns(qkv, c->k_at, kv),
+	                      columns(qkv, c->v_at, kv)};
 }
 
 /* The columns of qkv from the first key or value on. */
@@ -100,7 +106,8 @@ static struct views with_kv(const struct config *c, struct views v, struct mat k
 	return v;
 }
 
-static void rotate(struct dev *d, const struct config *c, const struct pack *p, struct views v, int sign)
+static void rotate(struct dev *d, const struct config *c, const struct pack *p, struct views v,
+                   int sign)
 {
 	const struct heads *h = &c->heads;
 
@@ -140,7 +147,7 @@ void block_forward(struct dev *d, const struct config *c, const struct layer *l,
 	}
 	op->attn(d, s.o, s.lse, v.q, v.k, v.v, p->spans, c->heads);
 	if (only) {
-		o = mat_of(s.qkv.p, o.type, y.rows, o.cols);    /* attention has read it */
+		o = mat_of(s.qkv.p, o.type, y.rows, o.cols); /* attention has read it */
 		op->gather(d, o, s.o, only);
 		op->gather(d, s.x1, x, only);
 	} else if (s.x1.p != x.p)
@@ -168,8 +175,8 @@ static struct mat cast(struct dev *d, struct mat into, struct mat x)
 }
 
 /* dqkv from dout.  A key that several rows share has the sum of what each makes of it. */
-static void attn_back(struct dev *d, const struct config *c, const struct pack *p, const struct kept *k,
-                      const struct scratch *s)
+static void attn_back(struct dev *d, const struct config *c, const struct pack *p,
+                      const struct kept *k, const struct scratch *s)
 {
 	const struct ops *op = d->op;
 	struct views v = views(c, k->qkv), dv = views(c, s->dqkv);
@@ -181,8 +188,9 @@ static void attn_back(struct dev *d, const struct config *c, const struct pack *
 		op->zero(d, s->dkeys.p, s->dkeys.rows * s->dkeys.cols * dtype_size(s->dkeys.type));
 		op->zero(d, s->dqkv.p, s->dqkv.rows * s->dqkv.cols * dtype_size(s->dqkv.type));
 	}
-	op->attn_back(d, dv.q, dv.k, dv.v, s->dout, k->o, k->lse, v.q, v.k, v.v, p->spans, c->heads);
-	if (p->keys.p) {                /* dq may lie among these columns: it is kept */
+	op->attn_back(d, dv.q, dv.k, dv.v, s->dout, k->o, k->lse, v.q, v.k, v.v, p->spans,
+	              c->heads);
+	if (p->keys.p) { /* dq may lie among these columns: it is kept */
 		op->copy(d, s->dsum, kv_columns(c, s->dqkv));
 		op->scatter_add(d, s->dsum, s->dkeys, p->from);
 		op->copy(d, kv_columns(c, s->dqkv), s->dsum);
@@ -208,7 +216,8 @@ void block_back(struct dev *d, const struct config *c, const struct layer *l, st
 
 	linear_back(d, s->dout, cast(d, s->g, dy), k->o, &l->at[OUT], th, OUT, k->t[OUT], s->dt);
 	attn_back(d, c, p, k, s);
-	linear_back(d, need_dx ? s->dn : none, s->dqkv, k->n1, &l->at[QKV], th, QKV, k->t[QKV], s->dt);
+	linear_back(d, need_dx ? s->dn : none, s->dqkv, k->n1, &l->at[QKV], th, QKV, k->t[QKV],
+	            s->dt);
 	if (!need_dx)
 		return;
 	op->norm_back(d, dy, g->gain1, g->bias1, s->dn, x, l->gain1, k->stat1, rms);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* cache.c - generation: keys and values of the tokens so far, a row a slot.
  *
  * A row that grows beyond rope.original turns by other rates from then on, its
@@ -13,10 +14,10 @@ struct cache {
 	struct model *model;
 	struct adapter *adapter;
 	struct work *work;
-	struct cache_layer *layer;     /* [layers]; kv is [n * positions x key and value columns] */
-	long n, positions, room;       /* room: tokens of a pass */
-	int32_t *token, *filled;       /* host, [n x positions], [n]: the tokens of each slot */
-	int32_t *host, *ints;          /* one pass's integers, and their copy on the device */
+	struct cache_layer *layer; /* [layers]; kv is [n * positions x key and value columns] */
+	long n, positions, room;   /* room: tokens of a pass */
+	int32_t *token, *filled;   /* host, [n x positions], [n]: the tokens of each slot */
+	int32_t *host, *ints;      /* one pass's integers, and their copy on the device */
 };
 
 /* Tokens of one call: prompts are fed a few slots at a time. */
@@ -57,7 +58,8 @@ struct cache *cache_open(struct model *m, struct adapter *a, int n, long positio
 	c->ints = m->dev->op->alloc(m->dev, (7 * room + 1) * sizeof *c->ints);
 	c->layer = xzalloc(f->layers, sizeof *c->layer);
 	for (long i = 0; i < f->layers; i++)
-		c->layer[i].kv = mat_of(m->dev->op->alloc(m->dev, layer_bytes(m, n, positions)), m->type, n * positions, width);
+		c->layer[i].kv = mat_of(m->dev->op->alloc(m->dev, layer_bytes(m, n, positions)),
+		                        m->type, n * positions, width);
 	model_positions(m, positions);
 	return c;
 }
@@ -89,13 +91,14 @@ static long due(const struct cache *c, int slot, long more)
 }
 
 /* One pass over the rows [0, n), whose `total` tokens due fit the work. */
-static void feed(struct cache *c, const int32_t *token, const int32_t *start, const int *slot, int n, long total,
-                 float *logits)
+static void feed(struct cache *c, const int32_t *token, const int32_t *start, const int *slot,
+                 int n, long total, float *logits)
 {
 	struct model *m = c->model;
 	const struct ops *op = m->dev->op;
 	long vocab = m->config.vocab;
-	int32_t *position = c->host, *at = position + total, *q = at + total, *k = q + n + 1, *len = k + n;
+	int32_t *position = c->host, *at = position + total, *q = at + total, *k = q + n + 1,
+		*len = k + n;
 	int32_t *last = len + n, *id = last + n, *d = c->ints;
 	struct pack p = {.table = m->rope, .position = d};
 	struct mat x;
@@ -130,7 +133,8 @@ static void feed(struct cache *c, const int32_t *token, const int32_t *start, co
 		c->layer[i].at = d + (at - c->host);
 	if (work_divide(c->work, m, c->adapter, total, 0, 0))
 		assert(!"a cache's work holds what it is fed");
-	x = model_blocks(m, c->adapter, c->work, &p, d + (id - c->host), c->layer, d + (last - c->host), n);
+	x = model_blocks(m, c->adapter, c->work, &p, d + (id - c->host), c->layer,
+	                 d + (last - c->host), n);
 	for (int i = 0; i < n; i += HEAD_ROWS) {
 		int rows = n - i < HEAD_ROWS ? n - i : HEAD_ROWS;
 		struct mat y = model_head(m, c->adapter, c->work, row_range(x, i, rows));
@@ -139,7 +143,8 @@ static void feed(struct cache *c, const int32_t *token, const int32_t *start, co
 	}
 }
 
-void model_next(struct cache *c, const int32_t *token, const int32_t *start, const int *slot, int n, float *logits)
+void model_next(struct cache *c, const int32_t *token, const int32_t *start, const int *slot, int n,
+                float *logits)
 {
 	for (int from = 0, to; from < n; from = to) {
 		long total = 0;
@@ -151,6 +156,7 @@ void model_next(struct cache *c, const int32_t *token, const int32_t *start, con
 				break;
 			total += next;
 		}
-		feed(c, token, start + from, slot + from, to - from, total, logits + (long)from * c->model->config.vocab);
+		feed(c, token, start + from, slot + from, to - from, total,
+		     logits + (long)from * c->model->config.vocab);
 	}
 }

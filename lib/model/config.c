@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* config.c - the table of families, and a model's shapes from its metadata. */
 #include "config.h"
 
@@ -5,17 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LONGEST = 1 << 24 };             /* a window of so many tokens hides none */
+enum { LONGEST = 1 << 24 }; /* a window of so many tokens hides none */
 
 static const struct part llama_part[] = {
-	{QKV, "self_attn.q_proj", "attn_q", QUERY},
-	{QKV, "self_attn.k_proj", "attn_k", KEY},
-	{QKV, "self_attn.v_proj", "attn_v", VALUE},
-	{OUT, "self_attn.o_proj", "attn_output", WHOLE},
-	{UP, "mlp.gate_proj", "ffn_gate", GATE},
-	{UP, "mlp.up_proj", "ffn_up", GATED},
-	{DOWN, "mlp.down_proj", "ffn_down", WHOLE},
-	{0}
+	{QKV, "self_attn.q_proj", "attn_q", QUERY}, {QKV, "self_attn.k_proj", "attn_k", KEY},
+	{QKV, "self_attn.v_proj", "attn_v", VALUE}, {OUT, "self_attn.o_proj", "attn_output", WHOLE},
+	{UP, "mlp.gate_proj", "ffn_gate", GATE},    {UP, "mlp.up_proj", "ffn_up", GATED},
+	{DOWN, "mlp.down_proj", "ffn_down", WHOLE}, {0},
 };
 
 static const struct part phi3_part[] = {
@@ -23,7 +20,7 @@ static const struct part phi3_part[] = {
 	{OUT, "self_attn.o_proj", "attn_output", WHOLE},
 	{UP, "mlp.gate_up_proj", "ffn_up", WHOLE},
 	{DOWN, "mlp.down_proj", "ffn_down", WHOLE},
-	{0}
+	{0},
 };
 
 static const struct part neox_part[] = {
@@ -31,48 +28,103 @@ static const struct part neox_part[] = {
 	{OUT, "attention.dense", "attn_output", WHOLE},
 	{UP, "mlp.dense_h_to_4h", "ffn_up", WHOLE},
 	{DOWN, "mlp.dense_4h_to_h", "ffn_down", WHOLE},
-	{0}
+	{0},
 };
 
 /* A GGUF file of Mistral calls itself llama, and is found as that. */
 static const struct family families[] = {
 	{
-		.name = "llama", .gguf = "llama",
-		.embed = "model.embed_tokens", .final_norm = "model.norm", .head = "lm_head",
-		.block = "model.layers.%ld", .norm1 = "input_layernorm", .norm2 = "post_attention_layernorm",
+		.name = "llama",
+		.gguf = "llama",
+		.embed = "model.embed_tokens",
+		.final_norm = "model.norm",
+		.head = "lm_head",
+		.block = "model.layers.%ld",
+		.norm1 = "input_layernorm",
+		.norm2 = "post_attention_layernorm",
 		.part = llama_part,
-		.targets = "q_proj,v_proj", .rms = 1, .gated = 1, .gguf_rotated = 1, .eps = 1e-6, .rope = {"rope_theta", 0},
-		.bias = {{"attention_bias", 0}, {"attention_bias", 0}, {"mlp_bias", 0}, {"mlp_bias", 0}},
-	}, {
-		.name = "mistral", .gguf = "llama",
-		.embed = "model.embed_tokens", .final_norm = "model.norm", .head = "lm_head",
-		.block = "model.layers.%ld", .norm1 = "input_layernorm", .norm2 = "post_attention_layernorm",
+		.targets = "q_proj,v_proj",
+		.rms = 1,
+		.gated = 1,
+		.gguf_rotated = 1,
+		.eps = 1e-6,
+		.rope = {"rope_theta", 0},
+		.bias = {{"attention_bias", 0},
+                         {"attention_bias", 0},
+                         {"mlp_bias", 0},
+                         {"mlp_bias", 0}},
+	},
+	{
+		.name = "mistral",
+		.gguf = "llama",
+		.embed = "model.embed_tokens",
+		.final_norm = "model.norm",
+		.head = "lm_head",
+		.block = "model.layers.%ld",
+		.norm1 = "input_layernorm",
+		.norm2 = "post_attention_layernorm",
 		.part = llama_part,
-		.targets = "q_proj,v_proj", .rms = 1, .gated = 1, .gguf_rotated = 1, .window = 4096,
-		.eps = 1e-6, .rope = {"rope_theta", 0},
-	}, {
-		.name = "qwen2", .gguf = "qwen2",
-		.embed = "model.embed_tokens", .final_norm = "model.norm", .head = "lm_head",
-		.block = "model.layers.%ld", .norm1 = "input_layernorm", .norm2 = "post_attention_layernorm",
+		.targets = "q_proj,v_proj",
+		.rms = 1,
+		.gated = 1,
+		.gguf_rotated = 1,
+		.window = 4096,
+		.eps = 1e-6,
+		.rope = {"rope_theta", 0},
+	},
+	{
+		.name = "qwen2",
+		.gguf = "qwen2",
+		.embed = "model.embed_tokens",
+		.final_norm = "model.norm",
+		.head = "lm_head",
+		.block = "model.layers.%ld",
+		.norm1 = "input_layernorm",
+		.norm2 = "post_attention_layernorm",
 		.part = llama_part,
-		.targets = "q_proj,v_proj", .rms = 1, .gated = 1, .eps = 1e-6, .rope = {"rope_theta", 0},
+		.targets = "q_proj,v_proj",
+		.rms = 1,
+		.gated = 1,
+		.eps = 1e-6,
+		.rope = {"rope_theta", 0},
 		.bias = {[QKV] = {NULL, 1}},
-	}, {
-		.name = "phi3", .gguf = "phi3",
-		.embed = "model.embed_tokens", .final_norm = "model.norm", .head = "lm_head",
-		.block = "model.layers.%ld", .norm1 = "input_layernorm", .norm2 = "post_attention_layernorm",
+	},
+	{
+		.name = "phi3",
+		.gguf = "phi3",
+		.embed = "model.embed_tokens",
+		.final_norm = "model.norm",
+		.head = "lm_head",
+		.block = "model.layers.%ld",
+		.norm1 = "input_layernorm",
+		.norm2 = "post_attention_layernorm",
 		.part = phi3_part,
-		.targets = "qkv_proj", .rms = 1, .gated = 1, .window = LONGEST,
-		.eps = 1e-5, .share = "partial_rotary_factor", .rope = {"rope_theta", 4096},
-	}, {
-		.name = "gpt_neox", .gguf = "gptneox",
-		.embed = "gpt_neox.embed_in", .final_norm = "gpt_neox.final_layer_norm", .head = "embed_out",
-		.block = "gpt_neox.layers.%ld", .norm1 = "input_layernorm", .norm2 = "post_attention_layernorm",
-		.part = neox_part, .targets = "query_key_value", .interleaved = 1,
-		.eps = 1e-5, .share = "rotary_pct", .rope = {"rotary_emb_base", 0},
+		.targets = "qkv_proj",
+		.rms = 1,
+		.gated = 1,
+		.window = LONGEST,
+		.eps = 1e-5,
+		.share = "partial_rotary_factor",
+		.rope = {"rope_theta", 4096},
+	},
+	{
+		.name = "gpt_neox",
+		.gguf = "gptneox",
+		.embed = "gpt_neox.embed_in",
+		.final_norm = "gpt_neox.final_layer_norm",
+		.head = "embed_out",
+		.block = "gpt_neox.layers.%ld",
+		.norm1 = "input_layernorm",
+		.norm2 = "post_attention_layernorm",
+		.part = neox_part,
+		.targets = "query_key_value",
+		.interleaved = 1,
+		.eps = 1e-5,
+		.share = "rotary_pct",
+		.rope = {"rotary_emb_base", 0},
 		.bias = {{"attention_bias", 1}, {"attention_bias", 1}, {NULL, 1}, {NULL, 1}},
 	},
-	{0}
+	{0},
 };
 
 const struct family *config_families(void) { return families; }
@@ -87,10 +139,19 @@ void config_extent(const struct config *c, const struct part *p, long *first, lo
 	switch (p->extent) {
 	case WHOLE: break;
 	case QUERY: *cols = q; break;
-	case KEY: *first = q; *cols = kv; break;
-	case VALUE: *first = q + kv; *cols = kv; break;
+	case KEY:
+		*first = q;
+		*cols = kv;
+		break;
+	case VALUE:
+		*first = q + kv;
+		*cols = kv;
+		break;
 	case GATE: *cols = c->ffn; break;
-	case GATED: *first = c->ffn; *cols = c->ffn; break;
+	case GATED:
+		*first = c->ffn;
+		*cols = c->ffn;
+		break;
 	}
 }
 
@@ -110,10 +171,14 @@ static int settle(struct config *c, double rotary_share, struct fault *f)
 
 	if (c->vocab < 1 || c->vocab > most || c->dim < 1 || c->dim > most || c->layers < 1 ||
 	    c->layers > 4096 || c->ffn < 1 || c->ffn > most)
-		return fault(f, "vocabulary %ld, width %ld, layers %ld, feed-forward %ld: not a model's sizes",
+		return fault(f,
+		             "vocabulary %ld, width %ld, layers %ld, feed-forward %ld: not a "
+		             "model's sizes",
 		             c->vocab, c->dim, c->layers, c->ffn);
-	if (h->q < 1 || h->kv < 1 || h->q % h->kv || h->dim < 1 || h->dim > 4096 || (long)h->q * h->dim > most)
-		return fault(f, "%d heads of %d over %d key heads: not an attention's sizes", h->q, h->dim, h->kv);
+	if (h->q < 1 || h->kv < 1 || h->q % h->kv || h->dim < 1 || h->dim > 4096 ||
+	    (long)h->q * h->dim > most)
+		return fault(f, "%d heads of %d over %d key heads: not an attention's sizes", h->q,
+		             h->dim, h->kv);
 	if (!(rotary_share > 0 && rotary_share <= 1))
 		return fault(f, "rotary columns: %g of a head's", rotary_share);
 	c->rotary = (int)(h->dim * rotary_share);
@@ -156,9 +221,10 @@ static int unknown(struct fault *f, const char *key, const char *name)
 	char known[160] = "";
 
 	for (const struct family *m = families; m->name; m++)
-		snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", m == families ? "" : ", ",
-		         m->name);
-	return fault(f, "%s \"%.60s\" is not a model family that seal knows (%s)", key, name, known);
+		snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s",
+		         m == families ? "" : ", ", m->name);
+	return fault(f, "%s \"%.60s\" is not a model family that seal knows (%s)", key, name,
+	             known);
 }
 
 static int window(struct config *c, const json_t *j, struct fault *f)
@@ -185,9 +251,13 @@ static int attention(const struct config *c, const json_t *j, struct fault *f)
 
 	if (!json_flag(j, "is_causal", 1))
 		return fault(f, "is_causal false, attention to later tokens, is not supported");
-	json_array_foreach(list, i, v)
-		if (!json_is_string(v) || strcmp(json_string_value(v), all))
-			return fault(f, "layer_types other than \"%s\" are not supported with this sliding_window", all);
+	json_array_foreach(list, i,
+	                   v) if (!json_is_string(v) ||
+	                          strcmp(json_string_value(v),
+	                                 all)) return fault(f,
+	                                                    "layer_types other than \"%s\" are not "
+	                                                    "supported with this sliding_window",
+	                                                    all);
 	return 0;
 }
 
@@ -205,14 +275,28 @@ static int heads(long n) { return n > 0 && n <= 1 << 24 ? (int)n : -1; }
 
 static int check_json(const json_t *j, struct fault *f)
 {
-	static const struct json_key key[] = {
-		{"model_type", 't'}, {"hidden_act", 't'}, {"vocab_size", 'w'}, {"hidden_size", 'w'},
-		{"num_hidden_layers", 'w'}, {"intermediate_size", 'w'}, {"num_attention_heads", 'w'},
-		{"num_key_value_heads", 'w'}, {"head_dim", 'w'}, {"sliding_window", 'w'}, {"max_position_embeddings", 'w'},
-		{"partial_rotary_factor", 'n'}, {"rotary_pct", 'n'}, {"rms_norm_eps", 'n'}, {"layer_norm_eps", 'n'},
-		{"use_parallel_residual", 'f'}, {"tie_word_embeddings", 'f'}, {"use_sliding_window", 'f'},
-		{"attention_bias", 'f'}, {"mlp_bias", 'f'}, {"is_causal", 'f'}, {0}
-	};
+	static const struct json_key key[] = {{"model_type", 't'},
+	                                      {"hidden_act", 't'},
+	                                      {"vocab_size", 'w'},
+	                                      {"hidden_size", 'w'},
+	                                      {"num_hidden_layers", 'w'},
+	                                      {"intermediate_size", 'w'},
+	                                      {"num_attention_heads", 'w'},
+	                                      {"num_key_value_heads", 'w'},
+	                                      {"head_dim", 'w'},
+	                                      {"sliding_window", 'w'},
+	                                      {"max_position_embeddings", 'w'},
+	                                      {"partial_rotary_factor", 'n'},
+	                                      {"rotary_pct", 'n'},
+	                                      {"rms_norm_eps", 'n'},
+	                                      {"layer_norm_eps", 'n'},
+	                                      {"use_parallel_residual", 'f'},
+	                                      {"tie_word_embeddings", 'f'},
+	                                      {"use_sliding_window", 'f'},
+	                                      {"attention_bias", 'f'},
+	                                      {"mlp_bias", 'f'},
+	                                      {"is_causal", 'f'},
+	                                      {0}};
 
 	return json_is_object(j) ? json_check(j, key, f) : fault(f, "is not an object");
 }
@@ -241,11 +325,13 @@ int config_json(struct config *c, const json_t *j, struct fault *f)
 	c->parallel = c->family->rms ? 0 : json_flag(j, "use_parallel_residual", 1);
 	c->context = json_long(j, "max_position_embeddings", 0);
 	c->tied = json_flag(j, "tie_word_embeddings", 0);
-	c->eps = (float)json_number(j, c->family->rms ? "rms_norm_eps" : "layer_norm_eps", c->family->eps);
+	c->eps = (float)json_number(j, c->family->rms ? "rms_norm_eps" : "layer_norm_eps",
+	                            c->family->eps);
 	for (int s = 0; s < SITES; s++)
 		c->bias[s] = json_flag(j, c->family->bias[s].key, c->family->bias[s].otherwise);
-	if (activation(c, json_text(j, "hidden_act", c->family->rms ? "silu" : "gelu"), f) || window(c, j, f) ||
-	    attention(c, j, f) || rotary_share(&share, c->family, j, f) || settle(c, share, f))
+	if (activation(c, json_text(j, "hidden_act", c->family->rms ? "silu" : "gelu"), f) ||
+	    window(c, j, f) || attention(c, j, f) || rotary_share(&share, c->family, j, f) ||
+	    settle(c, share, f))
 		return -1;
 	return rope_json(&c->rope, c->rotary / 2, c->family->rope, j, f);
 }
@@ -258,7 +344,8 @@ static long metadata(const struct gguf *g, const char *arch, const char *key, lo
 	return gguf_int(g, name, otherwise);
 }
 
-static double metadata_real(const struct gguf *g, const char *arch, const char *key, double otherwise)
+static double metadata_real(const struct gguf *g, const char *arch, const char *key,
+                            double otherwise)
 {
 	char name[96];
 
@@ -269,13 +356,24 @@ static double metadata_real(const struct gguf *g, const char *arch, const char *
 /* A list, as of models whose layers differ, or text would count as missing. */
 static int check_gguf(const struct gguf *g, const char *arch, struct fault *f)
 {
-	static const char *const number[] = {
-		"vocab_size", "embedding_length", "block_count", "feed_forward_length", "context_length",
-		"attention.head_count", "attention.head_count_kv", "attention.key_length", "attention.sliding_window",
-		"attention.layer_norm_rms_epsilon", "attention.layer_norm_epsilon", "use_parallel_residual",
-		"rope.dimension_count", "rope.freq_base", "rope.scaling.factor", "rope.scaling.original_context_length",
-		"rope.scaling.attn_factor", NULL
-	};
+	static const char *const number[] = {"vocab_size",
+	                                     "embedding_length",
+	                                     "block_count",
+	                                     "feed_forward_length",
+	                                     "context_length",
+	                                     "attention.head_count",
+	                                     "attention.head_count_kv",
+	                                     "attention.key_length",
+	                                     "attention.sliding_window",
+	                                     "attention.layer_norm_rms_epsilon",
+	                                     "attention.layer_norm_epsilon",
+	                                     "use_parallel_residual",
+	                                     "rope.dimension_count",
+	                                     "rope.freq_base",
+	                                     "rope.scaling.factor",
+	                                     "rope.scaling.original_context_length",
+	                                     "rope.scaling.attn_factor",
+	                                     NULL};
 	char name[96];
 
 	for (int i = 0; number[i]; i++) {
@@ -324,8 +422,10 @@ int config_gguf(struct config *c, const struct gguf *g, struct fault *f)
 	for (int s = 0; s < SITES; s++)
 		c->bias[s] = 1;
 	c->head = c->family->head;
-	c->eps = (float)metadata_real(g, a, c->family->rms ? "attention.layer_norm_rms_epsilon"
-	                                                   : "attention.layer_norm_epsilon", 1e-5);
+	c->eps = (float)metadata_real(g, a,
+	                              c->family->rms ? "attention.layer_norm_rms_epsilon"
+	                                             : "attention.layer_norm_epsilon",
+	                              1e-5);
 	if (activation(c, c->family->rms ? "silu" : "gelu", f))
 		return -1;
 	if (c->heads.dim < 1)

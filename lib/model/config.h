@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* config.h - what a model is: its shapes, and which tensor plays which role.
  *
  * To add a family: one row in the table of config.c.
@@ -23,40 +24,43 @@ struct part {
 };
 
 struct family {
-	const char *name, *gguf;   /* model_type of config.json; general.architecture */
-	const char *embed, *final_norm, *head;     /* Hugging Face's names, without ".weight" */
-	const char *block;         /* "model.layers.%ld" */
-	const char *norm1, *norm2; /* below the block */
-	const struct part *part;   /* ends with module NULL */
-	const char *targets;       /* default LoRA targets, comma-separated */
-	int rms;                   /* RMSNorm, else LayerNorm */
-	int gated;                 /* mlp: act(gate) up, gate and up being halves of one layer's output */
-	long window;               /* a config.json's sliding_window where it has none; 0: not read */
-	double eps;                /* its norm's epsilon where it has none */
-	const char *share;         /* its key of the share of a head that rotates; NULL: all of it does */
+	const char *name, *gguf;               /* model_type of config.json; general.architecture */
+	const char *embed, *final_norm, *head; /* Hugging Face's names, without ".weight" */
+	const char *block;                     /* "model.layers.%ld" */
+	const char *norm1, *norm2;             /* below the block */
+	const struct part *part;               /* ends with module NULL */
+	const char *targets;                   /* default LoRA targets, comma-separated */
+	int rms;                               /* RMSNorm, else LayerNorm */
+	int gated;         /* mlp: act(gate) up, gate and up being halves of one layer's output */
+	long window;       /* a config.json's sliding_window where it has none; 0: not read */
+	double eps;        /* its norm's epsilon where it has none */
+	const char *share; /* its key of the share of a head that rotates; NULL: all of it does */
 	struct rope_keys rope;
-	struct bias_key { const char *key; int otherwise; } bias[SITES];  /* its key of a layer's having biases */
-	int interleaved;           /* q, k, v of a head adjacent (GPT-NeoX), else all q, all k, all v */
-	int gguf_rotated;          /* GGUF's q and k have the two halves of a head's rotary pairs interleaved */
+	struct bias_key {
+		const char *key;
+		int otherwise;
+	} bias[SITES];   /* its key of a layer's having biases */
+	int interleaved; /* q, k, v of a head adjacent (GPT-NeoX), else all q, all k, all v */
+	int gguf_rotated; /* GGUF's q and k have the two halves of a head's rotary pairs interleaved */
 };
 
 struct config {
 	const struct family *family;
 	long vocab, dim, layers, ffn;
-	struct heads heads;        /* strides and scale included */
-	long k_at, v_at, qkv;      /* columns of the qkv activation where k, v start; its width */
-	int rotary;                /* columns of a head that rotate */
+	struct heads heads;   /* strides and scale included */
+	long k_at, v_at, qkv; /* columns of the qkv activation where k, v start; its width */
+	int rotary;           /* columns of a head that rotate */
 	struct rope rope;
 	enum act act;
-	long context;              /* positions that the model was made for; 0: not said */
-	int parallel;              /* attention and mlp both read x */
-	int tied;                  /* head = embed */
-	int bias[SITES];           /* may the layer have biases? */
-	const char *head;          /* the head's name in this model's files */
+	long context;     /* positions that the model was made for; 0: not said */
+	int parallel;     /* attention and mlp both read x */
+	int tied;         /* head = embed */
+	int bias[SITES];  /* may the layer have biases? */
+	const char *head; /* the head's name in this model's files */
 	float eps;
 };
 
-const struct family *config_families(void);    /* ends with name NULL */
+const struct family *config_families(void); /* ends with name NULL */
 /* The columns [*first, *first + *cols) that a part fills. */
 void config_extent(const struct config *, const struct part *, long *first, long *cols);
 /* The width of a layer's input and of its output. */

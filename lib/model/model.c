@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* model.c - opening a model: which tensor goes where. */
 #include "model_in.h"
 
@@ -9,14 +10,14 @@
 
 const struct opt compute_options[] = {
 	{"device", 0, OPT_TEXT, offsetof(struct compute_opts, device), "auto|cpu|cuda[:N]",
-	 "where to compute", 0, 0},
+         "where to compute", 0, 0},
 	{"dtype", 0, OPT_CHOICE, offsetof(struct compute_opts, dtype), "auto|bf16|f32",
-	 "type of the products; auto: bf16 where the device is fast at it", 0, 0},
+         "type of the products; auto: bf16 where the device is fast at it", 0, 0},
 	{"threads", 'j', OPT_COUNT, offsetof(struct compute_opts, threads), "N",
-	 "processor threads, 0 for all", 0, 0},
+         "processor threads, 0 for all", 0, 0},
 	{"max-memory", 0, OPT_SIZE, offsetof(struct compute_opts, memory), "SIZE",
-	 "memory to take at most, such as 8G; else most of what there is", 0, 0},
-	{0}
+         "memory to take at most, such as 8G; else most of what there is", 0, 0},
+	{0},
 };
 
 static void open_device(struct model *m, const struct compute_opts *o)
@@ -27,10 +28,15 @@ static void open_device(struct model *m, const struct compute_opts *o)
 	if (!m->dev)
 		die("--device %s: %s", o->device, why);
 	notice("computing on %s", m->dev->name);
-	m->type = !strcmp(o->dtype, "bf16") || (!strcmp(o->dtype, "auto") && m->dev->fast_bf16) ? BF16 : F32;
+	m->type = !strcmp(o->dtype, "bf16") || (!strcmp(o->dtype, "auto") && m->dev->fast_bf16)
+	                  ? DT_BF16
+	                  : DT_F32;
 }
 
-struct placing { struct model *m; struct dev *d; };
+struct placing {
+	struct model *m;
+	struct dev *d;
+};
 
 static void place_tensor(void *ctx, const struct wanted *w, struct mat *at)
 {
@@ -52,9 +58,10 @@ static void check_tied(const struct model *m)
 {
 	const struct config *c = &m->config;
 
-	if (c->tied && weights_has(m->weights, c->head) && !weights_same(m->weights, c->head, c->family->embed))
-		die("%s: tie_word_embeddings is true, but %s.weight is not %s.weight", weights_path(m->weights), c->head,
-		    c->family->embed);
+	if (c->tied && weights_has(m->weights, c->head) &&
+	    !weights_same(m->weights, c->head, c->family->embed))
+		die("%s: tie_word_embeddings is true, but %s.weight is not %s.weight",
+		    weights_path(m->weights), c->head, c->family->embed);
 }
 
 struct model *model_begin(const char *path, const struct compute_opts *o)
@@ -94,7 +101,10 @@ struct model *model_open(const char *path, const struct compute_opts *o)
 	return m;
 }
 
-struct filling { struct model *m; struct adapter *a; };
+struct filling {
+	struct model *m;
+	struct adapter *a;
+};
 
 /* at: the place of its gradient */
 static void fill(void *ctx, const struct wanted *w, struct mat *at)
@@ -109,7 +119,7 @@ struct adapter *model_theta(struct model *m, struct dev *d)
 {
 	struct filling f = {m, adapter_whole(d, &m->config, m->type, &m->net)};
 
-	net_each(f.a->grad, &m->config, F32, fill, &f);
+	net_each(f.a->grad, &m->config, DT_F32, fill, &f);
 	adapter_refresh(f.a);
 	return f.a;
 }
@@ -131,7 +141,10 @@ void model_close(struct model *m)
 const struct config *model_config(const struct model *m) { return &m->config; }
 struct dev *model_dev(const struct model *m) { return m->dev; }
 enum dtype model_dtype(const struct model *m) { return m->type; }
-const char *model_template(const struct model *m) { return weights_meta(m->weights, "seal.template"); }
+const char *model_template(const struct model *m)
+{
+	return weights_meta(m->weights, "seal.template");
+}
 uint64_t model_hash(const struct model *m) { return weights_hash(m->weights); }
 
 void model_positions(struct model *m, long n)

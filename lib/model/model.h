@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* model.h - a frozen language model, and the calls that are all of learning.
  *
  * l(theta; z) is the mean negative log-likelihood over the trained tokens of
@@ -8,12 +9,18 @@
 #define SEAL_MODEL_H
 
 #include "../base/opt.h"
-#include "../data/batch.h"
+#include "../rows/batch.h"
 #include "adapter.h"
 
-struct compute_opts { const char *device, *dtype; long threads, memory, pass; };
-extern const struct opt compute_options[];     /* --device --dtype -j --max-memory */
-#define COMPUTE_DEFAULTS { .device = "auto", .dtype = "auto", .pass = 2560 }
+struct compute_opts {
+	const char *device, *dtype;
+	long threads, memory, pass;
+};
+extern const struct opt compute_options[]; /* --device --dtype -j --max-memory */
+#define COMPUTE_DEFAULTS                                        \
+	{                                                       \
+		.device = "auto", .dtype = "auto", .pass = 2560 \
+	}
 
 struct model;
 
@@ -27,8 +34,8 @@ void model_close(struct model *);
 const struct config *model_config(const struct model *);
 struct dev *model_dev(const struct model *);
 enum dtype model_dtype(const struct model *);
-const char *model_template(const struct model *);      /* that it was tuned with here, or NULL */
-uint64_t model_hash(const struct model *);     /* of its weights, see weights.h */
+const char *model_template(const struct model *); /* that it was tuned with here, or NULL */
+uint64_t model_hash(const struct model *);        /* of its weights, see weights.h */
 
 /* A theta of all weights, which start as the model's, from its files. */
 struct adapter *model_theta(struct model *, struct dev *);
@@ -53,7 +60,10 @@ void model_grad(struct model *, struct adapter *, const struct batch *, const fl
 void model_nll(struct model *, struct adapter *, const struct batch *, int all, float nll[]);
 
 /* The passes of batches: the tokens of the largest, and which sizes there are. */
-struct passes { long largest; uint64_t seen[64]; };
+struct passes {
+	long largest;
+	uint64_t seen[64];
+};
 /* Adds those into which this batch divides, when passes are to hold `pass` tokens. */
 void passes_add(struct passes *, const struct batch *, long pass);
 int passes_sizes(const struct passes *);
@@ -62,7 +72,7 @@ int passes_sizes(const struct passes *);
  * `positions` tokens. */
 struct cache;
 struct cache *cache_open(struct model *, struct adapter *, int n, long positions);
-long cache_tokens(long n, long positions);     /* of its largest pass */
+long cache_tokens(long n, long positions); /* of its largest pass */
 /* Feeds row slot[i] the tokens token[start[i]..start[i+1]), i < n (each at
  * least one), and sets logits [n x vocab] (host) to those after its last. */
 void model_next(struct cache *, const int32_t *token, const int32_t *start, const int *slot, int n,

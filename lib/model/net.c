@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* net.c - every tensor of a model: its names, its shape and its place. */
 #include "net.h"
 
@@ -7,15 +8,29 @@
 
 #include "../base/die.h"
 
-struct walk { const struct config *c; enum dtype type; net_fn *f; void *ctx; };
+struct walk {
+	const struct config *c;
+	enum dtype type;
+	net_fn *f;
+	void *ctx;
+};
 
 /* What lies at one place of the model: names without their last part. */
-struct spot { char hf[128], gguf[64]; long layer; const struct part *part; enum row_order order; };
+struct spot {
+	char hf[128], gguf[64];
+	long layer;
+	const struct part *part;
+	enum row_order order;
+};
 
-static void vector(const struct walk *k, struct mat *at, const struct spot *s, const char *suffix, long n,
-                   enum need need)
+static void vector(const struct walk *k, struct mat *at, const struct spot *s, const char *suffix,
+                   long n, enum need need)
 {
-	struct wanted w = {.rows = 1, .cols = n, .type = F32, .gguf_order = s->order, .need = need,
+	struct wanted w = {.rows = 1,
+	                   .cols = n,
+	                   .type = DT_F32,
+	                   .gguf_order = s->order,
+	                   .need = need,
 	                   .layer = s->layer};
 
 	snprintf(w.hf, sizeof w.hf, "%s.%s", s->hf, suffix);
@@ -25,7 +40,11 @@ static void vector(const struct walk *k, struct mat *at, const struct spot *s, c
 
 static void matrix(const struct walk *k, struct mat *at, const struct spot *s, long rows, long cols)
 {
-	struct wanted w = {.rows = rows, .cols = cols, .type = k->type, .gguf_order = s->order, .layer = s->layer,
+	struct wanted w = {.rows = rows,
+	                   .cols = cols,
+	                   .type = k->type,
+	                   .gguf_order = s->order,
+	                   .layer = s->layer,
 	                   .part = s->part};
 
 	snprintf(w.hf, sizeof w.hf, "%s.weight", s->hf);
@@ -93,7 +112,8 @@ static void block(const struct walk *k, struct layer *l, long i)
 void net_each(struct net *n, const struct config *c, enum dtype type, net_fn *f, void *ctx)
 {
 	const struct walk k = {c, type, f, ctx};
-	struct spot embed = outside(c->family->embed, "token_embd"), head = outside(c->head, "output");
+	struct spot embed = outside(c->family->embed, "token_embd"),
+		    head = outside(c->head, "output");
 
 	matrix(&k, &n->embed, &embed, c->vocab, c->dim);
 	if (c->tied)

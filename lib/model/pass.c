@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* pass.c - losses and gradients: rows packed into passes, through the blocks,
  * the head and back.
  *
@@ -17,15 +18,15 @@
 
 static long round_up(long n) { return (n + ROUND - 1) / ROUND * ROUND; }
 
-struct packed {                        /* host */
+struct packed { /* host */
 	long tokens, rows, trained, room;
-	long keys;                     /* of all rows in full */
+	long keys; /* of all rows in full */
 	int longest;
-	int32_t *id, *position;        /* [tokens]; the position's rope_entry */
-	int32_t *q, *len, *k;          /* [rows + 1], [rows], [rows] */
-	int32_t *from;                 /* [keys]: the token that each key is of */
-	int32_t *at, *target;          /* [trained]: predicted from row `at` of the activations */
-	float *weight, *loss;          /* [trained] */
+	int32_t *id, *position; /* [tokens]; the position's rope_entry */
+	int32_t *q, *len, *k;   /* [rows + 1], [rows], [rows] */
+	int32_t *from;          /* [keys]: the token that each key is of */
+	int32_t *at, *target;   /* [trained]: predicted from row `at` of the activations */
+	float *weight, *loss;   /* [trained] */
 };
 
 static struct packed *packed_open(long room)
@@ -64,7 +65,8 @@ void packed_close(struct packed *p)
 }
 
 /* The first `skip` tokens are those of row `with`, which is in the pass already. */
-static void add_tokens(struct packed *p, const struct rope *rope, const int32_t *token, long n, long skip, int with)
+static void add_tokens(struct packed *p, const struct rope *rope, const int32_t *token, long n,
+                       long skip, int with)
 {
 	int32_t *from = p->from + p->keys;
 
@@ -94,8 +96,8 @@ static long count_trained(const struct tokens *d, long row, int all)
 }
 
 /* Row i of the batch, whose pass begins at row `from`; weight: of its mean loss. */
-static void add_row(struct packed *p, const struct model *m, const struct batch *b, int from, int i, int all,
-                    float weight)
+static void add_row(struct packed *p, const struct model *m, const struct batch *b, int from, int i,
+                    int all, float weight)
 {
 	struct tokens_row r = tokens_row(b->data, b->row[i]);
 	long trained = count_trained(b->data, b->row[i], all), keys = p->keys, skip;
@@ -104,8 +106,9 @@ static void add_row(struct packed *p, const struct model *m, const struct batch 
 
 	for (long j = 0; j < r.n; j++)
 		if (r.token[j] < 0 || r.token[j] >= m->config.vocab)
-			die("row %s: token %d is not among the model's %ld", tokens_id(b->data, b->row[i], id, sizeof id),
-			    r.token[j], m->config.vocab);
+			die("row %s: token %d is not among the model's %ld",
+			    tokens_id(b->data, b->row[i], id, sizeof id), r.token[j],
+			    m->config.vocab);
 	skip = shared_tokens(m, b, from, i, all, &with);
 	add_tokens(p, &m->config.rope, r.token, r.n, skip, with);
 	for (long j = 1; j < r.n; j++)
@@ -117,14 +120,21 @@ static void add_row(struct packed *p, const struct model *m, const struct batch 
 }
 
 /* Device copies in w->ints: id, position, q, len, at, target, from, k; w->floats: loss, weight. */
-struct placed { struct pack pack; int32_t *id, *at, *target; float *loss, *weight; };
+struct placed {
+	struct pack pack;
+	int32_t *id, *at, *target;
+	float *loss, *weight;
+};
 
 static struct placed place(struct model *m, struct work *w, const struct packed *p)
 {
 	const struct ops *op = m->dev->op;
 	long room = w->tokens;
 	int32_t *position = w->ints + room, *q = position + room, *len = q + room + ROUND;
-	struct placed d = {.id = w->ints, .at = len + room, .loss = w->floats, .weight = w->floats + room + ROUND};
+	struct placed d = {.id = w->ints,
+	                   .at = len + room,
+	                   .loss = w->floats,
+	                   .weight = w->floats + room + ROUND};
 
 	d.target = d.at + room + ROUND;
 	op->put(m->dev, d.id, p->id, p->tokens * sizeof *d.id);
@@ -135,7 +145,11 @@ static struct placed place(struct model *m, struct work *w, const struct packed 
 	op->put(m->dev, d.target, p->target, round_up(p->trained) * sizeof *d.target);
 	op->put(m->dev, d.weight, p->weight, round_up(p->trained) * sizeof *d.weight);
 	model_positions(m, p->longest);
-	d.pack.spans = (struct spans){.q = q, .k = q, .len = len, .n = (int)p->rows, .longest = p->longest};
+	d.pack.spans = (struct spans){.q = q,
+	                              .k = q,
+	                              .len = len,
+	                              .n = (int)p->rows,
+	                              .longest = p->longest};
 	d.pack.position = position;
 	d.pack.table = m->rope;
 	d.pack.keys = w->keys;
@@ -158,8 +172,9 @@ static struct kept *kept_of(const struct model *m, struct work *w, long i)
 	return &w->block[i > shared ? i - shared : 0];
 }
 
-struct mat model_blocks(struct model *m, const struct adapter *a, struct work *w, const struct pack *p,
-                        const int32_t *id, struct cache_layer *cache, const int32_t *only, long n)
+struct mat model_blocks(struct model *m, const struct adapter *a, struct work *w,
+                        const struct pack *p, const int32_t *id, struct cache_layer *cache,
+                        const int32_t *only, long n)
 {
 	const struct net *t = net_of(m, a);
 	struct mat x = w->x[0];
@@ -172,9 +187,10 @@ struct mat model_blocks(struct model *m, const struct adapter *a, struct work *w
 
 		if (here)
 			y.rows = n;
-		else if (y.p == x.p)    /* there is no way back: x1 in place too */
+		else if (y.p == x.p) /* there is no way back: x1 in place too */
 			k.x1 = x;
-		block_forward(m->dev, &m->config, &t->layer[i], theta_of(a, i), p, y, x, &k, cache ? &cache[i] : NULL, here);
+		block_forward(m->dev, &m->config, &t->layer[i], theta_of(a, i), p, y, x, &k,
+		              cache ? &cache[i] : NULL, here);
 		x = y;
 	}
 	return x;
@@ -193,8 +209,8 @@ struct mat model_head(struct model *m, const struct adapter *a, struct work *w, 
 
 /* Losses of the trained tokens, and w->dy = their weighted gradient when backward; x: what
  * they are predicted from, backwards among the rest. */
-static void head(struct model *m, const struct adapter *a, struct work *w, const struct placed *p, struct mat x,
-                 long trained, int backward)
+static void head(struct model *m, const struct adapter *a, struct work *w, const struct placed *p,
+                 struct mat x, long trained, int backward)
 {
 	const struct ops *op = m->dev->op;
 	static const struct net frozen;
@@ -211,15 +227,16 @@ static void head(struct model *m, const struct adapter *a, struct work *w, const
 		if (backward)
 			op->gather(m->dev, h, x, p->at + i);
 		logits = model_head(m, a, w, h);
-		op->xent(m->dev, p->loss + i, backward ? dlogits : none, logits, p->target + i, p->weight + i);
+		op->xent(m->dev, p->loss + i, backward ? dlogits : none, logits, p->target + i,
+		         p->weight + i);
 		if (!backward)
 			continue;
 		op->gemm(m->dev, dh, dlogits, 0, t->head, 0, 1, 0);
 		if (g->head.p)
 			op->gemm(m->dev, g->head, dlogits, 1, row_range(w->hn, 0, n), 0, 1, 1);
 		op->zero(m->dev, w->h2.p, n * dh.cols * sizeof(float));
-		op->norm_back(m->dev, row_range(w->h2, 0, n), g->gain, g->bias, dh, h, t->gain, w->hstat,
-		              m->config.family->rms);
+		op->norm_back(m->dev, row_range(w->h2, 0, n), g->gain, g->bias, dh, h, t->gain,
+		              w->hstat, m->config.family->rms);
 		op->scatter_add(m->dev, w->dy, row_range(w->h2, 0, n), p->at + i);
 	}
 }
@@ -235,7 +252,8 @@ static long lowest_trained(const struct adapter *a)
 	return a->config->layers;
 }
 
-static void back(struct model *m, const struct adapter *a, struct work *w, const struct pack *p, const int32_t *id)
+static void back(struct model *m, const struct adapter *a, struct work *w, const struct pack *p,
+                 const int32_t *id)
 {
 	const struct net *n = net_of(m, a);
 	long low = lowest_trained(a), shared = m->config.layers - w->kept;
@@ -243,20 +261,22 @@ static void back(struct model *m, const struct adapter *a, struct work *w, const
 	for (long i = m->config.layers - 1; i >= low; i--) {
 		struct kept *k = kept_of(m, w, i);
 
-		if (i < shared)         /* its activations were overwritten: compute them again */
-			block_forward(m->dev, &m->config, &n->layer[i], theta_of(a, i), p, w->x[i + 1], w->x[i], k, NULL,
-			              NULL);
-		block_back(m->dev, &m->config, &n->layer[i], theta_of(a, i), p, w->dy, w->x[i], k, &w->scratch,
-		           i > low || a->grad);
+		if (i < shared) /* its activations were overwritten: compute them again */
+			block_forward(m->dev, &m->config, &n->layer[i], theta_of(a, i), p,
+			              w->x[i + 1], w->x[i], k, NULL, NULL);
+		block_back(m->dev, &m->config, &n->layer[i], theta_of(a, i), p, w->dy, w->x[i], k,
+		           &w->scratch, i > low || a->grad);
 	}
 	if (a->grad)
 		m->dev->op->scatter_add(m->dev, a->grad->embed, w->dy, id);
 }
 
 /* Memory for this pass, as it is or larger. */
-static void make_room(struct model *m, const struct adapter *a, const struct packed *p, int backward)
+static void make_room(struct model *m, const struct adapter *a, const struct packed *p,
+                      int backward)
 {
-	long most = m->largest[backward] ? m->largest[backward] : m->pass, keys = p->keys > p->tokens ? p->keys : 0;
+	long most = m->largest[backward] ? m->largest[backward] : m->pass,
+	     keys = p->keys > p->tokens ? p->keys : 0;
 
 	if (m->work && !work_divide(m->work, m, a, p->tokens, keys, backward))
 		return;
@@ -285,7 +305,8 @@ static void run(struct model *m, const struct adapter *a, struct packed *p, int 
 	}
 	make_room(m, a, p, backward);
 	d = place(m, m->work, p);
-	x = model_blocks(m, a, m->work, &d.pack, d.id, NULL, backward ? NULL : d.at, round_up(p->trained));
+	x = model_blocks(m, a, m->work, &d.pack, d.id, NULL, backward ? NULL : d.at,
+	                 round_up(p->trained));
 	head(m, a, m->work, &d, x, round_up(p->trained), backward);
 	if (backward)
 		back(m, a, m->work, &d.pack, d.id);
@@ -302,7 +323,8 @@ static int next_pass(long pass, const struct batch *b, int from, long *tokens)
 	for (int i = from; i < b->n; i++)
 		left += tokens_length(b->data, b->row[i]);
 	share = left / ((left + pass - 1) / pass);
-	while (to < b->n && (to == from || (n < share && n + tokens_length(b->data, b->row[to]) <= pass)))
+	while (to < b->n &&
+	       (to == from || (n < share && n + tokens_length(b->data, b->row[to]) <= pass)))
 		n += tokens_length(b->data, b->row[to++]);
 	*tokens = n;
 	return to - from;
@@ -312,7 +334,7 @@ void passes_add(struct passes *p, const struct batch *b, long pass)
 {
 	long tokens;
 
-	for (int from = 0; from < b->n; ) {
+	for (int from = 0; from < b->n;) {
 		from += next_pass(pass, b, from, &tokens);
 		tokens = round_up(tokens);
 		p->seen[tokens / ROUND / 64 % 64] |= 1ull << tokens / ROUND % 64;
@@ -345,8 +367,8 @@ static struct packed *empty(struct model *m, long tokens)
 }
 
 /* The one way through: weight NULL is forwards only; mean and nll as in model.h. */
-static void batch_run(struct model *m, struct adapter *a, const struct batch *b, const float weight[], int all,
-                      float mean[], float nll[])
+static void batch_run(struct model *m, struct adapter *a, const struct batch *b,
+                      const float weight[], int all, float mean[], float nll[])
 {
 	char id[128];
 	long at = 0, tokens;
@@ -367,7 +389,8 @@ static void batch_run(struct model *m, struct adapter *a, const struct batch *b,
 			double sum = 0;
 
 			if (!trained && mean)
-				die("row %s has no trained token", tokens_id(b->data, row, id, sizeof id));
+				die("row %s has no trained token",
+				    tokens_id(b->data, row, id, sizeof id));
 			for (long t = 0; t < r.n; t++) {
 				int on = t && (all || r.train[t]);
 				float x = on ? *l++ : NAN;
@@ -388,7 +411,8 @@ void model_loss(struct model *m, struct adapter *a, const struct batch *b, float
 	batch_run(m, a, b, NULL, 0, loss, NULL);
 }
 
-void model_grad(struct model *m, struct adapter *a, const struct batch *b, const float weight[], float loss[])
+void model_grad(struct model *m, struct adapter *a, const struct batch *b, const float weight[],
+                float loss[])
 {
 	batch_run(m, a, b, weight, 0, loss, NULL);
 }

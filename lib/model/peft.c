@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* peft.c - adapters as PEFT folders: adapter_config.json, adapter_model.safetensors. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,19 +22,27 @@ static char *tensor_name(const struct config *c, long layer, const struct lora *
 }
 
 /* Every matrix of the adapter in the vector's order: f(ctx, name, rows, cols, offset). */
-static void each(const struct adapter *a, void (*f)(void *, char *, const struct mat *, long), void *ctx)
+static void each(const struct adapter *a, void (*f)(void *, char *, const struct mat *, long),
+                 void *ctx)
 {
 	for (long i = 0; i < a->config->layers; i++)
 		for (int s = 0; s < SITES; s++)
 			for (int k = 0; k < a->site[i][s].n; k++) {
 				const struct lora *l = &a->site[i][s].pair[k];
 
-				f(ctx, tensor_name(a->config, i, l, 'A'), &l->da, (float *)l->da.p - a->g);
-				f(ctx, tensor_name(a->config, i, l, 'B'), &l->db, (float *)l->db.p - a->g);
+				f(ctx, tensor_name(a->config, i, l, 'A'), &l->da,
+				  (float *)l->da.p - a->g);
+				f(ctx, tensor_name(a->config, i, l, 'B'), &l->db,
+				  (float *)l->db.p - a->g);
 			}
 }
 
-struct reading { const char *path; const struct safetensors *st; float *p; int used; };
+struct reading {
+	const char *path;
+	const struct safetensors *st;
+	float *p;
+	int used;
+};
 
 static void read_one(void *ctx, char *name, const struct mat *m, long at)
 {
@@ -52,18 +61,35 @@ static void read_one(void *ctx, char *name, const struct mat *m, long at)
 
 static int empty(const json_t *v)
 {
-	return !v || json_is_null(v) || json_is_false(v) || (json_is_object(v) && !json_object_size(v)) ||
+	return !v || json_is_null(v) || json_is_false(v) ||
+	       (json_is_object(v) && !json_object_size(v)) ||
 	       (json_is_array(v) && !json_array_size(v));
 }
 
 /* What this program would compute otherwise than PEFT is refused. */
 static int check_config(const json_t *j, struct fault *f)
 {
-	static const char *const none[] = {"use_dora", "use_rslora", "modules_to_save", "rank_pattern",
-		"alpha_pattern", "layers_to_transform", "fan_in_fan_out", "lora_bias", "target_parameters",
-		"trainable_token_indices", "exclude_modules", "layer_replication", "megatron_config",
-		"use_qalora", "alora_invocation_tokens", "use_bdlora", "arrow_config", "kasa_config",
-		"monteclora_config", "velora_config", NULL};
+	static const char *const none[] = {"use_dora",
+	                                   "use_rslora",
+	                                   "modules_to_save",
+	                                   "rank_pattern",
+	                                   "alpha_pattern",
+	                                   "layers_to_transform",
+	                                   "fan_in_fan_out",
+	                                   "lora_bias",
+	                                   "target_parameters",
+	                                   "trainable_token_indices",
+	                                   "exclude_modules",
+	                                   "layer_replication",
+	                                   "megatron_config",
+	                                   "use_qalora",
+	                                   "alora_invocation_tokens",
+	                                   "use_bdlora",
+	                                   "arrow_config",
+	                                   "kasa_config",
+	                                   "monteclora_config",
+	                                   "velora_config",
+	                                   NULL};
 	static const char *const split[] = {"pissa", "olora", "corda", "loftq", NULL};
 
 	if (strcmp(json_text(j, "peft_type", ""), "LORA"))
@@ -77,7 +103,8 @@ static int check_config(const json_t *j, struct fault *f)
 	for (const char *const *p = split; *p; p++)
 		if (!strncasecmp(json_text(j, "init_lora_weights", ""), *p, strlen(*p)))
 			return fault(f, "init_lora_weights \"%s\" is not supported", *p);
-	if (json_long(j, "r", 0) < 1 || json_long(j, "r", 0) > 1 << 20 || !(json_number(j, "lora_alpha", 0) > 0))
+	if (json_long(j, "r", 0) < 1 || json_long(j, "r", 0) > 1 << 20 ||
+	    !(json_number(j, "lora_alpha", 0) > 0))
 		return fault(f, "\"r\" or \"lora_alpha\" is missing or makes no sense");
 	return 0;
 }
@@ -115,7 +142,8 @@ static char *config_targets(const struct config *c, const json_t *j, struct faul
 
 	if (json_is_string(t) && !strcmp(json_string_value(t), "all-linear"))
 		return xstrdup("all-linear");
-	json_array_foreach(t, i, v) {
+	json_array_foreach(t, i, v)
+	{
 		const char *word = json_is_string(v) ? below_block(c, json_string_value(v)) : "";
 
 		if (!*word || strchr(word, ',')) {
@@ -137,9 +165,11 @@ char *peft_targets(const struct config *c, const json_t *j, struct fault *f)
 	return check_config(j, f) ? NULL : config_targets(c, j, f);
 }
 
-struct adapter *adapter_load(struct dev *d, const struct config *c, enum dtype type, const char *dir)
+struct adapter *adapter_load(struct dev *d, const struct config *c, enum dtype type,
+                             const char *dir)
 {
-	char *config = xprintf("%s/adapter_config.json", dir), *path = xprintf("%s/adapter_model.safetensors", dir);
+	char *config = xprintf("%s/adapter_config.json", dir),
+	     *path = xprintf("%s/adapter_model.safetensors", dir);
 	json_t *j = json_read_file(config);
 	struct reading r = {.path = path};
 	struct safetensors st;
@@ -152,7 +182,8 @@ struct adapter *adapter_load(struct dev *d, const struct config *c, enum dtype t
 	targets = peft_targets(c, j, &why);
 	if (!targets)
 		die("%s: %s", config, why.text);
-	a = adapter_blank(d, c, type, targets, json_long(j, "r", 0), json_number(j, "lora_alpha", 0));
+	a = adapter_blank(d, c, type, targets, json_long(j, "r", 0),
+	                  json_number(j, "lora_alpha", 0));
 	map = zio_map(path, &bytes);
 	if (st_parse(&st, map, bytes, &used, &why))
 		die("%s: %s", path, why.text);
@@ -200,11 +231,14 @@ static void save_config(const struct adapter *a, const char *dir, const char *ba
 
 	for (char *w = strtok_r(list, ",", &at); w && !all; w = strtok_r(NULL, ",", &at))
 		json_array_append_new(targets, json_string(w));
-	j = json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:n, s:n, s:f, s:f, s:n, s:I, s:o, s:b, s:b, s:b}",
-	              "peft_type", "LORA", "task_type", "CAUSAL_LM", "base_model_name_or_path", base, "bias", "none",
-	              "fan_in_fan_out", 0, "inference_mode", 1, "layers_pattern", "layers_to_transform", "lora_alpha",
-	              a->alpha, "lora_dropout", 0.0, "modules_to_save", "r", (json_int_t)a->rank, "target_modules",
-	              targets, "init_lora_weights", 1, "use_dora", 0, "use_rslora", 0);
+	j = json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:n, s:n, s:f, s:f, s:n, s:I, s:o, s:b, s:b, "
+	              "s:b}",
+	              "peft_type", "LORA", "task_type", "CAUSAL_LM", "base_model_name_or_path",
+	              base, "bias", "none", "fan_in_fan_out", 0, "inference_mode", 1,
+	              "layers_pattern", "layers_to_transform", "lora_alpha", a->alpha,
+	              "lora_dropout", 0.0, "modules_to_save", "r", (json_int_t)a->rank,
+	              "target_modules", targets, "init_lora_weights", 1, "use_dora", 0,
+	              "use_rslora", 0);
 	text = json_dumps(j, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
 	zio_save(path, text, strlen(text));
 	json_decref(j);
@@ -213,15 +247,23 @@ static void save_config(const struct adapter *a, const char *dir, const char *ba
 	free(path);
 }
 
-struct writing { struct st_tensor *t; int n; const float *p; };
+struct writing {
+	struct st_tensor *t;
+	int n;
+	const float *p;
+};
 
 static void write_one(void *ctx, char *name, const struct mat *m, long at)
 {
 	struct writing *w = ctx;
 
 	w->t = xrealloc(w->t, (w->n + 1) * sizeof *w->t);
-	w->t[w->n++] = (struct st_tensor){.name = name, .type = ST_F32, .rank = 2, .shape = {m->rows, m->cols},
-	                                  .data = w->p + at, .bytes = m->rows * m->cols * sizeof(float)};
+	w->t[w->n++] = (struct st_tensor){.name = name,
+	                                  .type = ST_F32,
+	                                  .rank = 2,
+	                                  .shape = {m->rows, m->cols},
+	                                  .data = w->p + at,
+	                                  .bytes = m->rows * m->cols * sizeof(float)};
 }
 
 void adapter_save(const struct adapter *a, const char *dir, const char *base, const char *template,

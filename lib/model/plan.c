@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* plan.c - see plan.h. */
 #include "plan.h"
 
@@ -27,7 +28,7 @@ static void plan_fixed(struct plan *p, const struct model *m, const struct deman
 {
 	size_t now = memory_resident();
 
-	if (!d->theta || !d->theta->net) {     /* else the model's own are not loaded */
+	if (!d->theta || !d->theta->net) { /* else the model's own are not loaded */
 		p->bytes[MEMORY_MAPPED] = m->mapped;
 		p->bytes[MEMORY_WEIGHTS] = m->owned;
 	}
@@ -64,7 +65,7 @@ int plan_make(struct plan *p, const struct model *m, const struct demand *d)
 
 	p->layers = (int)m->config.layers;
 	plan_fixed(p, m, d);
-	for (p->pass = m->pass; ; p->pass = (p->pass + 1) / 2) {
+	for (p->pass = m->pass;; p->pass = (p->pass + 1) / 2) {
 		int blocks = p->pass > SHORT && p->pass > d->longest ? p->layers : 1;
 
 		for (int backward = 0; backward < 2; backward++) {
@@ -75,7 +76,8 @@ int plan_make(struct plan *p, const struct model *m, const struct demand *d)
 			p->sizes[backward] = passes_sizes(&all);
 		}
 		if (m->dev->op->room)
-			p->bytes[MEMORY_DEVICE] = m->dev->op->room(m->dev, m->type, m->config.heads, d->longest, p->sizes);
+			p->bytes[MEMORY_DEVICE] = m->dev->op->room(m->dev, m->type, m->config.heads,
+			                                           d->longest, p->sizes);
 		least = plan_passes(p, m, d, blocks);
 		if (p->total < smallest)
 			smallest = p->total;
@@ -87,8 +89,9 @@ int plan_make(struct plan *p, const struct model *m, const struct demand *d)
 		return -1;
 	}
 	if (p->largest[1])
-		plan_passes(p, m, d, work_keeps(m, d->theta, p->largest[1], p->largest[1] + ROUND, 1,
-		                              limit - p->total + least));
+		plan_passes(p, m, d,
+		            work_keeps(m, d->theta, p->largest[1], p->largest[1] + ROUND, 1,
+		                       limit - p->total + least));
 	return 0;
 }
 
@@ -118,7 +121,8 @@ static void print(const struct plan *p)
 	add(&b, "rows", p->bytes[MEMORY_ROWS]);
 	add(&b, "program", p->bytes[MEMORY_PROGRAM]);
 	notice("memory %s of %s, in passes of at most %ld tokens: %s", memory_text(p->total, total),
-	       memory_text(p->limit, limit), p->largest[1] > p->largest[0] ? p->largest[1] : p->largest[0], b.p);
+	       memory_text(p->limit, limit),
+	       p->largest[1] > p->largest[0] ? p->largest[1] : p->largest[0], b.p);
 	buf_free(&b);
 }
 
@@ -130,7 +134,8 @@ static struct plan within(const struct model *m)
 	 * than it has. */
 	size_t share = m->dev->apart ? all / 16 * 15 : all / 4 * 3;
 
-	return (struct plan){.limit = m->limit && (m->limit < share || !m->dev->apart) ? m->limit : share};
+	return (struct plan){.limit = m->limit && (m->limit < share || !m->dev->apart) ? m->limit
+	                                                                               : share};
 }
 
 int model_fits(const struct model *m, const struct demand *d)
@@ -146,8 +151,9 @@ void model_plan(struct model *m, const struct demand *d)
 	char total[32], limit[32];
 
 	if (plan_make(&p, m, d))
-		die("the run needs at least %s of memory, and may take %s (%s)", memory_text(p.total, total),
-		    memory_text(p.limit, limit), m->limit == p.limit ? "--max-memory" : "most of what there is; --max-memory");
+		die("the run needs at least %s of memory, and may take %s (%s)",
+		    memory_text(p.total, total), memory_text(p.limit, limit),
+		    m->limit == p.limit ? "--max-memory" : "most of what there is; --max-memory");
 	print(&p);
 	m->pass = p.pass;
 	m->largest[0] = p.largest[0];

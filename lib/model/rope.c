@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* rope.c - rotary frequencies from a model's metadata.
  *
  *   rate[j] = theta^(-j / pairs)                  (Su et al. 2021), then
@@ -21,7 +22,8 @@ static int begin(struct rope *r, int pairs, double theta, struct fault *f)
 	r->pairs = pairs;
 	r->amplitude = 1;
 	if (pairs > ROPE_PAIRS)
-		return fault(f, "%d rotary columns a head are more than %d", 2 * pairs, 2 * ROPE_PAIRS);
+		return fault(f, "%d rotary columns a head are more than %d", 2 * pairs,
+		             2 * ROPE_PAIRS);
 	if (!(theta > 0) || !isfinite(theta))
 		return fault(f, "rotary base %g", theta);
 	for (int j = 0; j < pairs; j++)
@@ -38,11 +40,16 @@ static int linear(struct rope *r, double factor, struct fault *f)
 	return 0;
 }
 
-static int llama3(struct rope *r, double factor, double low, double high, double original, struct fault *f)
+static int llama3(struct rope *r, double factor, double low, double high, double original,
+                  struct fault *f)
 {
-	if (!(factor > 0) || !isfinite(factor) || !(low > 0) || !(high > low) || !isfinite(high) || !(original >= 1))
-		return fault(f, "llama3 rope scaling with factor %g, low_freq_factor %g, high_freq_factor %g, "
-		             "original_max_position_embeddings %g", factor, low, high, original);
+	if (!(factor > 0) || !isfinite(factor) || !(low > 0) || !(high > low) || !isfinite(high) ||
+	    !(original >= 1))
+		return fault(f,
+		             "llama3 rope scaling with factor %g, low_freq_factor %g, "
+		             "high_freq_factor %g, "
+		             "original_max_position_embeddings %g",
+		             factor, low, high, original);
 	for (int j = 0; j < r->pairs; j++) {
 		double rate = r->rate[0][j], waves = original * rate / (2 * M_PI);
 		double share = fmin(1, fmax(0, (waves - low) / (high - low)));
@@ -53,13 +60,19 @@ static int llama3(struct rope *r, double factor, double low, double high, double
 }
 
 /* The factors are in rate[] already.  amplitude 0: it follows from the lengths. */
-static int longrope(struct rope *r, double original, double factor, double amplitude, struct fault *f)
+static int longrope(struct rope *r, double original, double factor, double amplitude,
+                    struct fault *f)
 {
-	if (!(original >= 2) || original > 1 << 30 || !isfinite(factor) || !isfinite(amplitude) || amplitude < 0)
-		return fault(f, "longrope with original_max_position_embeddings %g, factor %g, attention factor %g",
+	if (!(original >= 2) || original > 1 << 30 || !isfinite(factor) || !isfinite(amplitude) ||
+	    amplitude < 0)
+		return fault(f,
+		             "longrope with original_max_position_embeddings %g, factor %g, "
+		             "attention factor %g",
 		             original, factor, amplitude);
 	r->original = (long)original;
-	r->amplitude = (float)(amplitude > 0 ? amplitude : factor > 1 ? sqrt(1 + log(factor) / log(original)) : 1);
+	r->amplitude = (float)(amplitude > 0 ? amplitude
+	                       : factor > 1  ? sqrt(1 + log(factor) / log(original))
+	                                     : 1);
 	return 0;
 }
 
@@ -72,7 +85,8 @@ static int divide(struct rope *r, double *into, int j, double by, const char *na
 	return 0;
 }
 
-static int json_factors(struct rope *r, double *into, const json_t *rope, const char *key, struct fault *f)
+static int json_factors(struct rope *r, double *into, const json_t *rope, const char *key,
+                        struct fault *f)
 {
 	const json_t *list = json_object_get(rope, key);
 
@@ -102,26 +116,33 @@ static int settle(const struct rope *r, struct fault *f)
 
 static int check_json(const json_t *config, struct fault *f)
 {
-	static const struct json_key whole[] = {
-		{"rope_scaling", 'o'}, {"rope_parameters", 'o'}, {"rope_theta", 'n'}, {"rotary_emb_base", 'n'},
-		{"original_max_position_embeddings", 'n'}, {0}
-	};
-	static const struct json_key part[] = {
-		{"rope_type", 't'}, {"type", 't'}, {"rope_theta", 'n'}, {"partial_rotary_factor", 'n'}, {"factor", 'n'},
-		{"low_freq_factor", 'n'}, {"high_freq_factor", 'n'}, {"original_max_position_embeddings", 'n'},
-		{"attention_factor", 'n'}, {0}
-	};
+	static const struct json_key whole[] = {{"rope_scaling", 'o'},
+	                                        {"rope_parameters", 'o'},
+	                                        {"rope_theta", 'n'},
+	                                        {"rotary_emb_base", 'n'},
+	                                        {"original_max_position_embeddings", 'n'},
+	                                        {0}};
+	static const struct json_key part[] =
+		{{"rope_type", 't'},        {"type", 't'},
+	         {"rope_theta", 'n'},       {"partial_rotary_factor", 'n'},
+	         {"factor", 'n'},           {"low_freq_factor", 'n'},
+	         {"high_freq_factor", 'n'}, {"original_max_position_embeddings", 'n'},
+	         {"attention_factor", 'n'}, {0}};
 
-	return json_check(config, whole, f) || json_check(rope_parameters(config), part, f) ? -1 : 0;
+	return json_check(config, whole, f) || json_check(rope_parameters(config), part, f) ? -1
+	                                                                                    : 0;
 }
 
-static int scale_json(struct rope *r, int pairs, struct rope_keys k, const json_t *config, struct fault *f)
+static int scale_json(struct rope *r, int pairs, struct rope_keys k, const json_t *config,
+                      struct fault *f)
 {
 	const json_t *rope = rope_parameters(config);
 	const char *kind = json_text(rope, "rope_type", json_text(rope, "type", "default"));
 	double theta = json_number(config, k.theta, 10000);
-	double context = json_number(config, "max_position_embeddings", 0), factor = json_number(rope, "factor", 0);
-	double inner = k.original ? k.original : json_number(rope, "original_max_position_embeddings", context);
+	double context = json_number(config, "max_position_embeddings", 0),
+	       factor = json_number(rope, "factor", 0);
+	double inner = k.original ? k.original
+	                          : json_number(rope, "original_max_position_embeddings", context);
 	double original = json_number(config, "original_max_position_embeddings", inner);
 
 	if (check_json(config, f) || begin(r, pairs, json_number(rope, "rope_theta", theta), f))
@@ -131,12 +152,16 @@ static int scale_json(struct rope *r, int pairs, struct rope_keys k, const json_
 	if (!strcmp(kind, "linear"))
 		return linear(r, factor, f);
 	if (!strcmp(kind, "llama3"))
-		return llama3(r, factor, json_number(rope, "low_freq_factor", 0), json_number(rope, "high_freq_factor", 0),
-		              original, f);
-	if (strcmp(kind, "longrope") && strcmp(kind, "su"))     /* its first name */
-		return fault(f, "rope_type \"%.40s\" is not supported (default, linear, llama3, longrope)", kind);
+		return llama3(r, factor, json_number(rope, "low_freq_factor", 0),
+		              json_number(rope, "high_freq_factor", 0), original, f);
+	if (strcmp(kind, "longrope") && strcmp(kind, "su")) /* its first name */
+		return fault(f,
+		             "rope_type \"%.40s\" is not supported (default, linear, llama3, "
+		             "longrope)",
+		             kind);
 	/* the long ones first: the short ones replace the plain rates */
-	if (json_factors(r, r->rate[1], rope, "long_factor", f) || json_factors(r, r->rate[0], rope, "short_factor", f))
+	if (json_factors(r, r->rate[1], rope, "long_factor", f) ||
+	    json_factors(r, r->rate[0], rope, "short_factor", f))
 		return -1;
 	if (!(factor > 0 || context > 0))
 		return fault(f, "longrope with neither factor nor max_position_embeddings");
@@ -157,7 +182,8 @@ static double metadata(const struct gguf *g, const char *arch, const char *key, 
 	return gguf_real(g, name, otherwise);
 }
 
-static int gguf_factors(struct rope *r, double *into, const struct gguf *g, const char *name, struct fault *f)
+static int gguf_factors(struct rope *r, double *into, const struct gguf *g, const char *name,
+                        struct fault *f)
 {
 	const struct gguf_tensor *t = gguf_tensor(g, name);
 	float by[ROPE_PAIRS];
@@ -171,9 +197,11 @@ static int gguf_factors(struct rope *r, double *into, const struct gguf *g, cons
 	return 0;
 }
 
-static int scale_gguf(struct rope *r, int pairs, const struct gguf *g, const char *arch, struct fault *f)
+static int scale_gguf(struct rope *r, int pairs, const struct gguf *g, const char *arch,
+                      struct fault *f)
 {
-	static const char brief[] = "rope_factors_short.weight", lengthy[] = "rope_factors_long.weight";
+	static const char brief[] = "rope_factors_short.weight",
+			  lengthy[] = "rope_factors_long.weight";
 	char key[96], kind[48] = "none";
 	const struct gguf_value *v;
 	double original;
@@ -186,12 +214,14 @@ static int scale_gguf(struct rope *r, int pairs, const struct gguf *g, const cha
 		snprintf(kind, sizeof kind, "%.*s", (int)(v->n < 40 ? v->n : 40), v->text);
 	if (begin(r, pairs, metadata(g, arch, "rope.freq_base", 10000), f))
 		return -1;
-	if (gguf_tensor(g, "rope_freqs.weight") && gguf_factors(r, r->rate[0], g, "rope_freqs.weight", f))
+	if (gguf_tensor(g, "rope_freqs.weight") &&
+	    gguf_factors(r, r->rate[0], g, "rope_freqs.weight", f))
 		return -1;
 	if (!strcmp(kind, "linear"))
 		return linear(r, metadata(g, arch, "rope.scaling.factor", 0), f);
 	if (strcmp(kind, "none") && strcmp(kind, "longrope"))
-		return fault(f, "rope scaling \"%s\" is not supported (none, linear, longrope)", kind);
+		return fault(f, "rope scaling \"%s\" is not supported (none, linear, longrope)",
+		             kind);
 	if (!gguf_tensor(g, lengthy) && !gguf_tensor(g, brief))
 		return strcmp(kind, "longrope") ? 0 : fault(f, "%s is missing", lengthy);
 	if (gguf_factors(r, r->rate[1], g, lengthy, f) || gguf_factors(r, r->rate[0], g, brief, f))

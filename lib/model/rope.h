@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* rope.h - rotary positions: how far each pair of a head's columns turns.
  *
  * cos and sin of position * rate[j], both times the amplitude, turn pair j.
@@ -8,18 +9,21 @@
 #include "../format/gguf.h"
 #include "../format/jsonl.h"
 
-enum { ROPE_PAIRS = 256 };             /* at most */
+enum { ROPE_PAIRS = 256 }; /* at most */
 
 struct rope {
 	int pairs;
-	double rate[2][ROPE_PAIRS];    /* [1]: in rows longer than `original` */
-	long original;                 /* 0: rate[0] in rows of any length */
+	double rate[2][ROPE_PAIRS]; /* [1]: in rows longer than `original` */
+	long original;              /* 0: rate[0] in rows of any length */
 	float amplitude;
 };
 
 /* What a config.json calls the base outside of rope_parameters, and its
  * original_max_position_embeddings where it has none (0: rope_parameters says). */
-struct rope_keys { const char *theta; long original; };
+struct rope_keys {
+	const char *theta;
+	long original;
+};
 
 /* What config.json or GGUF metadata says of a model that turns this many pairs;
  * -1 with a fault that names an unknown kind of scaling. */

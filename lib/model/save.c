@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* save.c - a model under theta, as a Hugging Face folder: W, or W + scale b a. */
 #include <dirent.h>
 #include <math.h>
@@ -10,15 +11,20 @@
 #include "../format/zio.h"
 #include "model_in.h"
 
-enum { CHUNK = 1 << 20 };              /* values converted at a time */
+enum { CHUNK = 1 << 20 }; /* values converted at a time */
 
-struct item { struct wanted w; struct mat at; enum gguf_type type; };
+struct item {
+	struct wanted w;
+	struct mat at;
+	enum gguf_type type;
+};
 
 struct saving {
 	struct model *m;
 	const struct adapter *a;
-	struct item *item; int n;
-	long largest;                  /* values of a tensor */
+	struct item *item;
+	int n;
+	long largest; /* values of a tensor */
 };
 
 static void add(void *ctx, const struct wanted *w, struct mat *at)
@@ -29,7 +35,8 @@ static void add(void *ctx, const struct wanted *w, struct mat *at)
 	if (!at->p)
 		return;
 	s->item = xrealloc(s->item, (s->n + 1) * sizeof *s->item);
-	s->item[s->n++] = (struct item){*w, *at, s->a->net ? GGUF_F32 : weights_type(s->m->weights, w)};
+	s->item[s->n++] =
+		(struct item){*w, *at, s->a->net ? GGUF_F32 : weights_type(s->m->weights, w)};
 	if (n > s->largest)
 		s->largest = n;
 }
@@ -38,7 +45,7 @@ static void add(void *ctx, const struct wanted *w, struct mat *at)
 static struct mat under(const struct saving *s, const struct item *it, float *room)
 {
 	struct dev *d = s->m->dev;
-	struct mat w = mat_of(room, F32, it->w.rows, it->w.cols);
+	struct mat w = mat_of(room, DT_F32, it->w.rows, it->w.cols);
 	const struct lora_site *site;
 
 	if (s->a->net)
@@ -51,12 +58,14 @@ static struct mat under(const struct saving *s, const struct item *it, float *ro
 		const struct lora *l = &site->pair[i];
 
 		if (l->part == it->w.part)
-			d->op->gemm(d, w, adapter_master(s->a, l->db), 0, adapter_master(s->a, l->da), 0, s->a->scale, 1);
+			d->op->gemm(d, w, adapter_master(s->a, l->db), 0,
+			            adapter_master(s->a, l->da), 0, s->a->scale, 1);
 	}
 	return w;
 }
 
-static void write_tensor(const struct saving *s, const struct item *it, struct zout *out, float *room)
+static void write_tensor(const struct saving *s, const struct item *it, struct zout *out,
+                         float *room)
 {
 	struct mat w = under(s, it, room);
 	long n = w.rows * w.cols, size = (long)gguf_block_bytes(it->type);
@@ -69,7 +78,8 @@ static void write_tensor(const struct saving *s, const struct item *it, struct z
 		s->m->dev->op->get(s->m->dev, x, (float *)w.p + at, k * sizeof *x);
 		for (long i = 0; i < k; i++)
 			if (!isfinite(x[i]) || (it->type == GGUF_F16 && fabsf(x[i]) >= 65520))
-				die("%s: the value %g does not fit %s", it->w.hf, x[i], gguf_type_name(it->type));
+				die("%s: the value %g does not fit %s", it->w.hf, x[i],
+				    gguf_type_name(it->type));
 		gguf_encode(it->type, x, k, y);
 		zout_write(out, y, k * size);
 	}
@@ -77,7 +87,8 @@ static void write_tensor(const struct saving *s, const struct item *it, struct z
 	free(y);
 }
 
-static void write_tensors(struct saving *s, const char *path, const char *template, const json_t *settings)
+static void write_tensors(struct saving *s, const char *path, const char *template,
+                          const json_t *settings)
 {
 	struct dev *d = s->m->dev;
 	struct st_meta meta[4] = {{"format", "pt"}, {"seal.version", SEAL_VERSION}};
@@ -93,9 +104,14 @@ static void write_tensors(struct saving *s, const char *path, const char *templa
 		struct item *it = &s->item[i];
 		int vector = it->w.rows == 1;
 
-		t[i] = (struct st_tensor){.name = it->w.hf, .rank = vector ? 1 : 2, .shape = {it->w.rows, it->w.cols},
-		                          .type = it->type == GGUF_F32 ? ST_F32 : it->type == GGUF_F16 ? ST_F16 : ST_BF16,
-		                          .bytes = it->w.rows * it->w.cols * gguf_block_bytes(it->type)};
+		t[i] = (struct st_tensor){.name = it->w.hf,
+		                          .rank = vector ? 1 : 2,
+		                          .shape = {it->w.rows, it->w.cols},
+		                          .type = it->type == GGUF_F32   ? ST_F32
+		                                  : it->type == GGUF_F16 ? ST_F16
+		                                                         : ST_BF16,
+		                          .bytes = it->w.rows * it->w.cols *
+		                                   gguf_block_bytes(it->type)};
 		if (vector)
 			t[i].shape[0] = it->w.cols;
 	}
@@ -120,7 +136,8 @@ static int ends(const char *name, const char *with)
 /* Configuration, tokenizer, templates, licence: not weights, whatever their format. */
 static int goes_along(const char *name)
 {
-	static const char *const kinds[] = {".json", ".model", ".tiktoken", ".txt", ".jinja", ".py", NULL};
+	static const char *const kinds[] = {".json",  ".model", ".tiktoken", ".txt",
+	                                    ".jinja", ".py",    NULL};
 
 	if (*name == '.' || ends(name, ".index.json") || !strcmp(name, "adapter_config.json"))
 		return 0;
@@ -145,7 +162,8 @@ static void save_config(const char *from, const char *to)
 	json_t *j = json_read_file(from);
 	char *text;
 
-	json_object_set_new(j, json_object_get(j, "dtype") ? "dtype" : "torch_dtype", json_string("float32"));
+	json_object_set_new(j, json_object_get(j, "dtype") ? "dtype" : "torch_dtype",
+	                    json_string("float32"));
 	text = json_dumps(j, JSON_INDENT(2));
 	zio_save(to, text, strlen(text));
 	free(text);
@@ -181,7 +199,7 @@ void model_save(struct model *m, const struct adapter *a, const char *dir, const
 	char *begun = folder_begin(dir), *path = xprintf("%s/model.safetensors", begun);
 	struct saving s = {.m = m, .a = a};
 
-	net_each(a->net ? a->grad : &m->net, &m->config, F32, add, &s);
+	net_each(a->net ? a->grad : &m->net, &m->config, DT_F32, add, &s);
 	write_tensors(&s, path, template, settings);
 	copy_files(weights_path(m->weights), begun, a->net != NULL);
 	folder_commit(begun, dir);
@@ -196,8 +214,10 @@ void model_save_check(const char *model, const char *dir, int force)
 	if (stat(model, &a))
 		die("open %s:", model);
 	if (!S_ISDIR(a.st_mode))
-		die("%s: a GGUF file lacks the config.json and tokenizer files that a Hugging Face folder needs: give that "
-		    "folder as the model", model);
+		die("%s: a GGUF file lacks the config.json and tokenizer files that a Hugging Face "
+		    "folder needs: give that "
+		    "folder as the model",
+		    model);
 	if (!stat(dir, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino)
 		die("%s is the model itself", dir);
 	folder_refuse(dir, force, "config.json");

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* shared.c - what rows of a pass begin with in common, a system prompt or a question
  * say, is computed once: a row begins behind the tokens that it shares with one before
  * it, and finds their keys and values, copied before its own; backwards, their gradients
@@ -15,12 +16,14 @@ static long common(struct tokens_row a, struct tokens_row r, int all)
 	return n;
 }
 
-long shared_tokens(const struct model *m, const struct batch *b, int from, int row, int all, int *with)
+long shared_tokens(const struct model *m, const struct batch *b, int from, int row, int all,
+                   int *with)
 {
 	struct tokens_row r = tokens_row(b->data, b->row[row]);
 	long most = 0;
 
-	for (int i = from; i < row && !m->config.rope.original; i++) {  /* angles that know a row's length */
+	for (int i = from; i < row && !m->config.rope.original;
+	     i++) { /* angles that know a row's length */
 		long n = common(tokens_row(b->data, b->row[i]), r, all);
 
 		if (n > most) {

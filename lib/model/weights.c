@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* weights.c - see weights.h.
  *
  * GGUF's llama stores row 2j + half of a q or k head where Hugging Face has
@@ -14,18 +15,31 @@
 #include "../base/hash.h"
 #include "../format/zio.h"
 
-enum { CHUNK = 1 << 20 };              /* values converted at a time */
+enum { CHUNK = 1 << 20 }; /* values converted at a time */
 
-struct file { char *path; const void *map; size_t bytes; struct safetensors st; };
+struct file {
+	char *path;
+	const void *map;
+	size_t bytes;
+	struct safetensors st;
+};
 
 struct weights {
 	char *path;
-	struct file *file; int files;
-	int is_gguf; struct gguf gguf;
-	void **held; const void **adopted; long n_held, n_adopted;
+	struct file *file;
+	int files;
+	int is_gguf;
+	struct gguf gguf;
+	void **held;
+	const void **adopted;
+	long n_held, n_adopted;
 };
 
-struct source { const char *data; enum gguf_type type; long rank, shape[4]; };
+struct source {
+	const char *data;
+	enum gguf_type type;
+	long rank, shape[4];
+};
 
 static struct file *map_file(struct weights *w, const char *path)
 {
@@ -49,7 +63,8 @@ static void open_safetensors(struct weights *w, const char *path)
 		die("%s: %s", path, why.text);
 	if (used != f->bytes)
 		die("%s: %zu bytes after the last tensor", path, f->bytes - used);
-	zio_forget(f->map, f->bytes);          /* the header brought pages after it, which the plan counts apart */
+	zio_forget(f->map,
+	           f->bytes); /* the header brought pages after it, which the plan counts apart */
 }
 
 /* The distinct files that model.safetensors.index.json names. */
@@ -60,7 +75,8 @@ static void open_shards(struct weights *w, const char *folder, const char *index
 
 	if (!json_is_object(map))
 		die("%s: no \"weight_map\"", index);
-	json_object_foreach(map, key, v) {
+	json_object_foreach(map, key, v)
+	{
 		const char *name = json_string_value(v);
 		char *path;
 		int seen = 0;
@@ -79,7 +95,8 @@ static void open_shards(struct weights *w, const char *folder, const char *index
 
 static void open_folder(struct weights *w, const char *folder, struct config *c)
 {
-	char *config = xprintf("%s/config.json", folder), *one = xprintf("%s/model.safetensors", folder);
+	char *config = xprintf("%s/config.json", folder),
+	     *one = xprintf("%s/model.safetensors", folder);
 	char *index = xprintf("%s/model.safetensors.index.json", folder);
 	json_t *j = json_read_file(config);
 	struct fault why;
@@ -174,7 +191,8 @@ static int find(const struct weights *w, const struct wanted *n, struct source *
 			continue;
 		*s = (struct source){.data = t->data, .rank = t->rank};
 		if (!plain_type(t->type, &s->type))
-			die("%s: %s is of type %s, not F32, F16 or BF16", w->file[i].path, n->hf, st_name(t->type));
+			die("%s: %s is of type %s, not F32, F16 or BF16", w->file[i].path, n->hf,
+			    st_name(t->type));
 		for (int k = 0; k < t->rank && k < 4; k++)
 			s->shape[k] = t->shape[k];
 		return 1;
@@ -205,8 +223,8 @@ int weights_same(const struct weights *w, const char *hf, const char *other)
 
 	if (w->is_gguf)
 		return 1;
-	if (!find_hf(w, hf, &a) || !find_hf(w, other, &b) || a.rank != 2 || b.rank != 2 || a.type != b.type ||
-	    memcmp(a.shape, b.shape, 2 * sizeof *a.shape))
+	if (!find_hf(w, hf, &a) || !find_hf(w, other, &b) || a.rank != 2 || b.rank != 2 ||
+	    a.type != b.type || memcmp(a.shape, b.shape, 2 * sizeof *a.shape))
 		return 0;
 	bytes = a.shape[0] * a.shape[1] * gguf_block_bytes(a.type);
 	same = !memcmp(a.data, b.data, bytes);
@@ -232,18 +250,20 @@ static void convert(struct dev *d, struct mat m, const struct source *s, enum ro
 	long block = gguf_block(s->type), most = CHUNK / m.cols + 1;
 	size_t row_bytes = m.cols / block * gguf_block_bytes(s->type);
 	float *x = xalloc(most * m.cols * sizeof *x);
-	uint16_t *h = m.type == BF16 ? xalloc(most * m.cols * sizeof *h) : NULL;
+	uint16_t *h = m.type == DT_BF16 ? xalloc(most * m.cols * sizeof *h) : NULL;
 
 	for (long at = 0; at < m.rows; at += most) {
 		long n = m.rows - at < most ? m.rows - at : most;
 
-		#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static)
 		for (long i = 0; i < n; i++) {
-			gguf_decode(s->type, s->data + weights_row(order, c, at + i) * row_bytes, m.cols, x + i * m.cols);
+			gguf_decode(s->type, s->data + weights_row(order, c, at + i) * row_bytes,
+			            m.cols, x + i * m.cols);
 			if (h)
 				gguf_encode(GGUF_BF16, x + i * m.cols, m.cols, h + i * m.cols);
 		}
-		d->op->put(d, row_range(m, at, n).p, h ? (void *)h : x, n * m.cols * dtype_size(m.type));
+		d->op->put(d, row_range(m, at, n).p, h ? (void *)h : x,
+		           n * m.cols * dtype_size(m.type));
 	}
 	zio_forget(s->data, m.rows * row_bytes);
 	free(x);
@@ -252,7 +272,8 @@ static void convert(struct dev *d, struct mat m, const struct source *s, enum ro
 
 /* Finds the tensor, checks its shape, and says in which order its rows are; 0 when
  * it is optional and not there. */
-static int locate(const struct weights *w, const struct wanted *n, struct source *s, enum row_order *order)
+static int locate(const struct weights *w, const struct wanted *n, struct source *s,
+                  enum row_order *order)
 {
 	const char *name = w->is_gguf ? n->gguf : n->hf;
 
@@ -263,14 +284,16 @@ static int locate(const struct weights *w, const struct wanted *n, struct source
 		return 0;
 	}
 	if (n->need == MUST_NOT)
-		die("%s: has the tensor %s, which the configuration does not ask for", w->path, name);
+		die("%s: has the tensor %s, which the configuration does not ask for", w->path,
+		    name);
 	if (!(s->rank == 2 && s->shape[0] == n->rows && s->shape[1] == n->cols) &&
 	    !(s->rank == 1 && n->rows == 1 && s->shape[0] == n->cols))
-		die("%s: %s is [%ld x %ld], not the [%ld x %ld] that the configuration asks for", w->path, name,
-		    s->shape[0], s->rank > 1 ? s->shape[1] : 1, n->rows, n->cols);
-	if (n->cols % gguf_block(s->type) || (n->rows == 1 && *order != AS_STORED && gguf_block(s->type) > 1))
-		die("%s: %s: rows of %ld values do not divide into blocks of %s", w->path, name, n->cols,
-		    gguf_type_name(s->type));
+		die("%s: %s is [%ld x %ld], not the [%ld x %ld] that the configuration asks for",
+		    w->path, name, s->shape[0], s->rank > 1 ? s->shape[1] : 1, n->rows, n->cols);
+	if (n->cols % gguf_block(s->type) ||
+	    (n->rows == 1 && *order != AS_STORED && gguf_block(s->type) > 1))
+		die("%s: %s: rows of %ld values do not divide into blocks of %s", w->path, name,
+		    n->cols, gguf_type_name(s->type));
 	return 1;
 }
 
@@ -280,7 +303,8 @@ static struct mat in_rows(struct mat m, enum row_order order)
 	return m.rows == 1 && order != AS_STORED ? mat_of(m.p, m.type, m.cols, 1) : m;
 }
 
-struct mat weights_mat(struct weights *w, struct dev *d, const struct config *c, const struct wanted *n)
+struct mat weights_mat(struct weights *w, struct dev *d, const struct config *c,
+                       const struct wanted *n)
 {
 	struct mat m = mat_of(NULL, n->type, n->rows, n->cols);
 	size_t bytes = (size_t)n->rows * n->cols * dtype_size(n->type);
@@ -290,7 +314,8 @@ struct mat weights_mat(struct weights *w, struct dev *d, const struct config *c,
 	if (!locate(w, n, &s, &order))
 		return m;
 	/* Not a vector: to use it in place would keep the pages around it in memory. */
-	if (n->rows > 1 && order == AS_STORED && s.type == (n->type == BF16 ? GGUF_BF16 : GGUF_F32) &&
+	if (n->rows > 1 && order == AS_STORED &&
+	    s.type == (n->type == DT_BF16 ? GGUF_BF16 : GGUF_F32) &&
 	    (uintptr_t)s.data % dtype_size(n->type) == 0) {
 		m.p = (void *)d->op->adopt(d, s.data, bytes);
 		w->adopted = xrealloc(w->adopted, (w->n_adopted + 1) * sizeof *w->adopted);
@@ -362,7 +387,8 @@ uint64_t weights_hash(const struct weights *w)
 			step = page;
 		hash_add(h, &f->bytes, sizeof f->bytes);
 		for (size_t at = 0; at < f->bytes; at += step)
-			hash_add(h, (const char *)f->map + at, f->bytes - at < page ? f->bytes - at : page);
+			hash_add(h, (const char *)f->map + at,
+			         f->bytes - at < page ? f->bytes - at : page);
 		zio_forget(f->map, f->bytes);
 	}
 	v = hash_value(h);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* work.c - the device memory that a pass works in: one piece, divided anew for
  * every pass, and measured by the same division without memory behind it.
  *
@@ -47,7 +48,7 @@ static void room_for_block(struct work *w, const struct model *m, struct kept *k
 	k->n1 = room(w, m->type, t, c->dim);
 	k->qkv = room(w, m->type, t, c->qkv);
 	k->o = room(w, m->type, t, o);
-	k->x1 = room(w, F32, t, c->dim);
+	k->x1 = room(w, DT_F32, t, c->dim);
 	k->n2 = room(w, m->type, t, c->dim);
 	k->u = room(w, m->type, t, up);
 	k->h = room(w, m->type, t, c->ffn);
@@ -67,25 +68,26 @@ static void room_backwards(struct work *w, const struct model *m)
 	config_site(c, UP, &in, &up);
 	for (int i = 0; i < SITES; i++)
 		widest = w->ranks[i] > widest ? w->ranks[i] : widest;
-	s->g = m->type == F32 ? (struct mat){.type = F32} : room(w, m->type, t, c->dim);
+	s->g = m->type == DT_F32 ? (struct mat){.type = DT_F32} : room(w, m->type, t, c->dim);
 	s->dh = room(w, m->type, t, c->ffn);
 	s->du = room(w, m->type, t, up);
-	s->dn = room(w, F32, t, c->dim);
-	s->dn2 = room(w, F32, t, c->dim);
+	s->dn = room(w, DT_F32, t, c->dim);
+	s->dn2 = room(w, DT_F32, t, c->dim);
 	s->dout = room(w, m->type, t, (long)c->heads.q * c->heads.dim);
 	s->dqkv = room(w, m->type, t, c->qkv);
 	s->dt = room(w, m->type, t, widest);
-	w->dy = room(w, F32, t, c->dim);
+	w->dy = room(w, DT_F32, t, c->dim);
 	w->kind = WORK_HEAD;
-	w->h = room(w, F32, HEAD_ROWS, c->dim);
-	w->h2 = room(w, F32, HEAD_ROWS, c->dim);
-	w->dh = room(w, F32, HEAD_ROWS, c->dim);
-	w->dlogits = m->type == F32 ? w->logits : room(w, m->type, HEAD_ROWS, c->vocab);
+	w->h = room(w, DT_F32, HEAD_ROWS, c->dim);
+	w->h2 = room(w, DT_F32, HEAD_ROWS, c->dim);
+	w->dh = room(w, DT_F32, HEAD_ROWS, c->dim);
+	w->dlogits = m->type == DT_F32 ? w->logits : room(w, m->type, HEAD_ROWS, c->vocab);
 	w->kind = WORK_SCRATCH;
 }
 
 /* Divides the piece for this many tokens and keys; ranks, dev and arrays are set. */
-static void divide(struct work *w, const struct model *m, long tokens, long keys, int kept, int backward)
+static void divide(struct work *w, const struct model *m, long tokens, long keys, int kept,
+                   int backward)
 {
 	const struct config *c = &m->config;
 	long wide = c->qkv - c->k_at;
@@ -99,16 +101,16 @@ static void divide(struct work *w, const struct model *m, long tokens, long keys
 		room_for_block(w, m, &w->block[i]);
 	w->xs = backward ? c->layers + 1 : 1;
 	for (long i = 0; i < w->xs; i++)
-		w->x[i] = room(w, F32, tokens, c->dim);
+		w->x[i] = room(w, DT_F32, tokens, c->dim);
 	w->kind = WORK_HEAD;
 	w->hn = room(w, m->type, HEAD_ROWS, c->dim);
 	w->hstat = own(w, 2 * HEAD_ROWS * sizeof(float));
-	w->logits = room(w, F32, HEAD_ROWS, c->vocab);
+	w->logits = room(w, DT_F32, HEAD_ROWS, c->vocab);
 	w->kind = WORK_SCRATCH;
 	w->keys = room(w, m->type, keys, wide);
 	if (backward) {
 		w->scratch.dkeys = room(w, m->type, keys, wide);
-		w->scratch.dsum = room(w, F32, keys ? tokens : 0, wide);
+		w->scratch.dsum = room(w, DT_F32, keys ? tokens : 0, wide);
 		room_backwards(w, m);
 	}
 	w->ints = own(w, (6 * tokens + 512 + 2 * keys) * sizeof *w->ints);
@@ -120,14 +122,14 @@ static struct work *work_new(const struct model *m, const struct adapter *a)
 	struct work *w = xzalloc(1, sizeof *w);
 
 	w->dev = m->dev;
-	w->block = xzalloc(m->config.layers + 1, sizeof *w->block);    /* two are measured at least */
+	w->block = xzalloc(m->config.layers + 1, sizeof *w->block); /* two are measured at least */
 	w->x = xzalloc(m->config.layers + 1, sizeof *w->x);
 	adapter_ranks(a, w->ranks);
 	return w;
 }
 
-size_t work_bytes(const struct model *m, const struct adapter *a, long tokens, long keys, int kept, int backward,
-                  size_t by[WORK_KINDS])
+size_t work_bytes(const struct model *m, const struct adapter *a, long tokens, long keys, int kept,
+                  int backward, size_t by[WORK_KINDS])
 {
 	struct work *w = work_new(m, a);
 	size_t bytes;
@@ -140,7 +142,8 @@ size_t work_bytes(const struct model *m, const struct adapter *a, long tokens, l
 	return bytes;
 }
 
-int work_keeps(const struct model *m, const struct adapter *a, long tokens, long keys, int backward, size_t bytes)
+int work_keeps(const struct model *m, const struct adapter *a, long tokens, long keys, int backward,
+               size_t bytes)
 {
 	size_t one = work_bytes(m, a, tokens, keys, 1, backward, NULL);
 	size_t each = work_bytes(m, a, tokens, keys, 2, backward, NULL) - one;
@@ -151,7 +154,8 @@ int work_keeps(const struct model *m, const struct adapter *a, long tokens, long
 	return more < m->config.layers - 1 ? (int)(1 + more) : (int)m->config.layers;
 }
 
-struct work *work_open(const struct model *m, const struct adapter *a, long tokens, long keys, int backward)
+struct work *work_open(const struct model *m, const struct adapter *a, long tokens, long keys,
+                       int backward)
 {
 	int kept = work_keeps(m, a, tokens, keys, backward, m->room);
 	struct work *w = work_new(m, a);
@@ -161,7 +165,8 @@ struct work *work_open(const struct model *m, const struct adapter *a, long toke
 	return w;
 }
 
-int work_divide(struct work *w, const struct model *m, const struct adapter *a, long tokens, long keys, int backward)
+int work_divide(struct work *w, const struct model *m, const struct adapter *a, long tokens,
+                long keys, int backward)
 {
 	int kept;
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # answer.sh - seal-eval generate and nll against transformers: the same prompts and rows, greedy,
 # whole programs on our side, the work without loading on the peer's, at its best batch; nll eager
 # and compiled.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # common.sh - what the benches of models share; to be sourced.  Knobs:
 #   SEAL_PYTHON   a Python with torch, transformers and peft; without it the peer is left out
 #   THREADS       of both sides (all)

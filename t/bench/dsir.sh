@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # dsir.sh - seal-score --method dsir against PyPI's data-selection: the same rows, the
 # same target, the same threads, whole programs.  SEAL_PYTHON names a Python that has
 # data-selection and an nltk before 3.10, whose words are those of Python's re.

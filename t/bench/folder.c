@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* folder.c - writes Hugging Face folders of the Llama family, for PyTorch to read
  * and for the large shapes: a shard for the outer tensors, and one a layer.
  *
@@ -51,7 +52,7 @@ static void add(struct shard *s, char *name, enum st_type type, long rows, long 
 
 static void add_mat(struct shard *s, char *name, struct mat m)
 {
-	add(s, name, m.type == BF16 ? ST_BF16 : ST_F32, m.rows, m.cols, m.p);
+	add(s, name, m.type == DT_BF16 ? ST_BF16 : ST_F32, m.rows, m.cols, m.p);
 }
 
 static void save_json(const char *name, json_t *j)
@@ -112,7 +113,7 @@ static void decode(const char *path, const char *type)
 	write_shard(&s, 0);
 	for (long i = 0; i < m->config.layers; i++)
 		write_layer(m, i);
-	save_config(&m->config, pow(r->rate[0][1], -m->config.rotary / 2.0), m->type == BF16 ? "bfloat16" : "float32");
+	save_config(&m->config, pow(r->rate[0][1], -m->config.rotary / 2.0), m->type == DT_BF16 ? "bfloat16" : "float32");
 	model_close(m);
 }
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # gpu.sh - make bench DEVICE=cuda: LoRA training on a GPU, against PyTorch + PEFT on the same card.
 #
 # MODEL is a Hugging Face folder; without it, SmolLM2-135M's (common.sh).  Without SEAL_PYTHON (a

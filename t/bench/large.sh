@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # large.sh - two selector steps of batch 1 on Llama-3-8B's whole shape, random bf16 weights (16 GB on
 # disk, written first and removed after), rows of 512 tokens: what it takes, and that nothing was
 # swapped.       LAYERS (32) KEEP (1: the weights stay)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ops.c - how fast each operation is, at SmolLM2-135M's shapes: 2048 packed
  * tokens in rows of about 150.  The best of some runs is printed; for one
  * thread that is processor time, so that a busy machine matters less.
@@ -86,32 +87,32 @@ static void gemms(enum dtype t)
 		long in = shape[i][0], out = shape[i][1];
 
 		gemm("y = xw'", TOKENS, out, in, 0, 1, t, t, 1, 0, 0);
-		gemm("y = xw'", TOKENS, out, in, 0, 1, t, F32, 1, 1, 0);
+		gemm("y = xw'", TOKENS, out, in, 0, 1, t, DT_F32, 1, 1, 0);
 		gemm("dx = dyw", TOKENS, in, out, 0, 0, t, t, 1, 0, 0);
-		gemm("dx = dyw", TOKENS, in, out, 0, 0, t, F32, 1, 1, 0);
-		gemm("dw = dy'x", out, in, TOKENS, 1, 0, t, F32, 1, 1, 0);
+		gemm("dx = dyw", TOKENS, in, out, 0, 0, t, DT_F32, 1, 1, 0);
+		gemm("dw = dy'x", out, in, TOKENS, 1, 0, t, DT_F32, 1, 1, 0);
 	}
 	gemm("q", TOKENS, 576, DIM, 0, 1, t, t, 1, 0, QKV);
 	gemm("k", TOKENS, 192, DIM, 0, 1, t, t, 1, 0, QKV);
-	gemm("head", 256, VOCAB, DIM, 0, 1, t, F32, 1, 0, 0);
-	gemm("head dx", 256, DIM, VOCAB, 0, 0, t, F32, 1, 0, 0);
-	gemm("head dw", VOCAB, DIM, 256, 1, 0, t, F32, 1, 1, 0);
+	gemm("head", 256, VOCAB, DIM, 0, 1, t, DT_F32, 1, 0, 0);
+	gemm("head dx", 256, DIM, VOCAB, 0, 0, t, DT_F32, 1, 0, 0);
+	gemm("head dw", VOCAB, DIM, 256, 1, 0, t, DT_F32, 1, 1, 0);
 	gemm("lora t", TOKENS, 32, DIM, 0, 1, t, t, 1, 0, 0);
 	gemm("lora y", TOKENS, DIM, 16, 0, 1, t, t, 1, 1, QKV);
 	gemm("lora y", TOKENS, DIM, 16, 0, 1, t, t, 2, 1, QKV);
 	gemm("lora dt", TOKENS, 16, DIM, 0, 0, t, t, 1, 0, 32);
-	gemm("lora db", DIM, 16, TOKENS, 1, 0, t, F32, 1, 1, 0);
-	gemm("lora da", 32, DIM, TOKENS, 1, 0, t, F32, 1, 1, 0);
+	gemm("lora db", DIM, 16, TOKENS, 1, 0, t, DT_F32, 1, 1, 0);
+	gemm("lora da", 32, DIM, TOKENS, 1, 0, t, DT_F32, 1, 1, 0);
 	gemm("lora dx", TOKENS, DIM, 32, 0, 0, t, t, 1, 1, 0);
 	for (long m = 4; m <= 128; m *= 2) {
 		gemm("few rows", m, 2 * WIDE, DIM, 0, 1, t, t, 1, 0, 0);
-		gemm("few rows", m, DIM, WIDE, 0, 1, t, F32, 1, 1, 0);
-		gemm("few rows", m, VOCAB, DIM, 0, 1, t, F32, 1, 0, 0);
+		gemm("few rows", m, DIM, WIDE, 0, 1, t, DT_F32, 1, 1, 0);
+		gemm("few rows", m, VOCAB, DIM, 0, 1, t, DT_F32, 1, 0, 0);
 	}
 	gemm("one row", 1, QKV, DIM, 0, 1, t, t, 1, 0, 0);
 	gemm("one row", 1, 2 * WIDE, DIM, 0, 1, t, t, 1, 0, 0);
-	gemm("one row", 1, DIM, WIDE, 0, 1, t, F32, 1, 1, 0);
-	gemm("one row", 1, VOCAB, DIM, 0, 1, t, F32, 1, 0, 0);
+	gemm("one row", 1, DIM, WIDE, 0, 1, t, DT_F32, 1, 1, 0);
+	gemm("one row", 1, VOCAB, DIM, 0, 1, t, DT_F32, 1, 0, 0);
 }
 
 struct attn {
@@ -244,18 +245,18 @@ static void run_xent_back(void *p)
 static void rows(enum dtype t)
 {
 	double small = TOKENS * DIM, wide = TOKENS * WIDE, logits = 256.0 * VOCAB, e = dtype_size(t);
-	struct rows r = {.t = t, .none = {NULL, F32, 1, DIM, DIM}};
+	struct rows r = {.t = t, .none = {NULL, DT_F32, 1, DIM, DIM}};
 	int32_t id[TOKENS];
 	char name[60];
 
 	for (int i = 0; i < TOKENS; i++)
 		id[i] = i % 150;
-	r.x = upload(host_mat(F32, TOKENS, DIM, 0, 1)), r.f = upload(host_mat(F32, TOKENS, DIM, 0, 1));
+	r.x = upload(host_mat(DT_F32, TOKENS, DIM, 0, 1)), r.f = upload(host_mat(DT_F32, TOKENS, DIM, 0, 1));
 	r.y = upload(host_mat(t, TOKENS, DIM, 0, 1)), r.dy = upload(host_mat(t, TOKENS, DIM, 0, 1));
-	r.wide = upload(host_mat(t, TOKENS, 5 * WIDE, 0, 1)), r.gain = upload(host_mat(F32, 1, DIM, 0, 1));
-	r.z = upload(host_mat(F32, 256, VOCAB, 0, 1)), r.dz = upload(host_mat(t, 256, VOCAB, 0, 1));
+	r.wide = upload(host_mat(t, TOKENS, 5 * WIDE, 0, 1)), r.gain = upload(host_mat(DT_F32, 1, DIM, 0, 1));
+	r.z = upload(host_mat(DT_F32, 256, VOCAB, 0, 1)), r.dz = upload(host_mat(t, 256, VOCAB, 0, 1));
 	r.stat = dev_alloc(8 * TOKENS), r.loss = dev_alloc(4 * TOKENS);
-	r.weight = upload(host_mat(F32, 1, TOKENS, 0, 1)).p, r.table = upload(host_mat(F32, 150, HEAD, 0, 1)).p;
+	r.weight = upload(host_mat(DT_F32, 1, TOKENS, 0, 1)).p, r.table = upload(host_mat(DT_F32, 150, HEAD, 0, 1)).p;
 	r.id = upload_bytes(id, sizeof id);
 	const struct { const char *name; void (*run)(void *); double bytes; } list[] = {
 		{"norm", run_norm, small * (4 + e)}, {"norm_back", run_norm_back, small * (12 + e)},
@@ -310,7 +311,7 @@ int main(int argc, char **argv)
 		watch = CLOCK_PROCESS_CPUTIME_ID;
 	open_device(threads);
 	printf("bf16 is %s here\n", dev->fast_bf16 ? "fast" : "not fast");
-	for (int t = F32; t <= BF16; t++) {
+	for (int t = DT_F32; t <= DT_BF16; t++) {
 		gemms(t);
 		attention(t, 150, 9, 3, HEAD);
 		attention(t, TOKENS, 9, 3, HEAD);

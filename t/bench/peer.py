@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """peer.py - the peer of seal-lora-train and seal-eval: PyTorch + transformers + PEFT, at its best.
 
   peer.py train    MODEL ROWS --batch N --steps N [--micro N] [--order given|sorted] [--compile]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """peer_dsir.py ROWS TARGET PROCESSES SCORES - log-weights by data-selection; prints how far they are from SCORES."""
 import glob
 import json

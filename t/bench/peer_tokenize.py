@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The peer of seal-tokenize's encoder: Hugging Face's tokenizers.
 
   peer_tokenize.py TOKENIZER TEXTS THREADS     prints megabytes a second and the number of tokens, as tokenize.c does

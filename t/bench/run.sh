@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # run.sh - make bench: the parts, all or those that BENCH names.  SEAL_PYTHON names a Python with
 # torch, transformers and peft; without it the peer is left out.  Each part's script tells its knobs.
 # DEVICE=cuda: training on a GPU instead (gpu.sh).

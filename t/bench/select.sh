@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # select.sh - seal-select against `zstd -dc | cat` on one file of SELECT_ROWS rows
 # (default 400,000, of some 700 bytes), in turn, ROUNDS times: the medians and their ratio.
 set -eu

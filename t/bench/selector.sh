@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # selector.sh - a selector step against its two supervised passes, Algorithm 1 against Algorithm 2,
 # and the share of a step that is spent in matrix products.
 #   BATCH ROUNDS DTYPE

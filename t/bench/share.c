@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* share.c - how much of a training step is spent in matrix products, and how fast
  * they are against oneDNN's own on the same shapes: contiguous matrices, nothing
  * else done, the best of some runs.  For one thread that is processor time.
@@ -64,7 +65,7 @@ static void check(dnnl_status_t s)
 static dnnl_memory_t memory(dnnl_engine_t e, long rows, long cols, int t, int type, dnnl_memory_desc_t *d)
 {
 	dnnl_dims_t dims = {rows, cols}, strides = {t ? 1 : cols, t ? rows : 1};
-	dnnl_data_type_t of = type == BF16 ? dnnl_bf16 : dnnl_f32;
+	dnnl_data_type_t of = type == DT_BF16 ? dnnl_bf16 : dnnl_f32;
 	dnnl_memory_t m;
 
 #if DNNL_VERSION_MAJOR >= 3
@@ -166,7 +167,7 @@ static void report(double total, int threads)
 		theirs += p->own;
 		work += flops(p) * p->calls;
 		snprintf(shape, sizeof shape, "%ldx%ldx%ld %s%s %s", p->m, p->n, p->k, p->ta ? "t" : "n", p->tb ? "t" : "n",
-		         p->ctype == BF16 ? "bf16" : "f32");
+		         p->ctype == DT_BF16 ? "bf16" : "f32");
 		if (i < 12)
 			printf("%-34s %6ld %10.1f %10.1f %6.2f\n", shape, p->calls, flops(p) * p->calls / p->seconds * 1e-9,
 			       flops(p) * p->calls / p->own * 1e-9, p->own / p->seconds);

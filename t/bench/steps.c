@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* steps.c - a selector step against its two supervised passes, and Algorithm 1
  * against Algorithm 2: the same batches, taken in turn, so that what else the
  * machine does strikes all alike.  For one thread that is processor time.
@@ -8,8 +9,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "../../lib/learn/bilevel.h"
-#include "../../lib/learn/finetune.h"
+#include "../../lib/train/bilevel.h"
+#include "../../lib/train/finetune.h"
 
 enum { SAFE, DATA, TWO, ONE, TWO_FIRST, ONE_FIRST, KINDS };
 

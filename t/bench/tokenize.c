@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tokenize.c - how fast texts are encoded: the best of three passes over a JSON
  * list of texts, in megabytes a second.  For one thread that is processor time,
  * so that a busy machine matters less.
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "../../lib/data/tokenizer.h"
+#include "../../lib/text/tokenizer.h"
 #include "../../lib/format/jsonl.h"
 
 static double now(clockid_t clock)

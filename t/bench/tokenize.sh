@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # tokenize.sh - encoding English rows with 1 and 2 threads, against Hugging Face's
 # tokenizers where SEAL_PYTHON has them.  ROWS_FILE and SEAL_DATA may be set.
 set -eu

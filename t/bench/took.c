@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* took.c - runs a command and writes what it took to a file, as JSON:
  * {"seconds","cpu","peak_bytes","status"}; cpu: user and system.
  *

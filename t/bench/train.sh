@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # train.sh - LoRA training of SmolLM2-135M against PyTorch + PEFT, bf16 and f32: the same rows a
 # step, the same LoRA.  Ours takes the rows as they come; the peer's batches are padded, in
 # micro-batches of rows in given order or sorted by length, eager and compiled, each with the size of

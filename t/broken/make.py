@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Writes the broken safetensors and GGUF files of this folder, each named for its fault."""
 import json
 import os

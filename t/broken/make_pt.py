@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Writes the broken .pt files of this folder, each named for its fault.  None needs torch."""
 import io
 import os

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* api.h - the part of CUDA's runtime that the simulator has (runtime.cc). */
 #ifndef CUDASIM_API_H
 #define CUDASIM_API_H

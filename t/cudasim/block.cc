@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* block.cc - runs a grid: its blocks one after another, a block's threads as fibres that
  * step aside where they wait for each other.
  *

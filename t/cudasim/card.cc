@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* card.cc - what the card is, what a launch may ask of it, and errors. */
 #include <stdio.h>
 

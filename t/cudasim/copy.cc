@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* copy.cc - CUDA's copies between host and card, and the host memory that is pinned for them.
  *
  * A copy from pinned memory reads it when its turn on the stream comes, as late as that may be; one

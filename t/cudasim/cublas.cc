@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* cublas.cc - c = alpha op(a) op(b) + beta c for column-major matrices, as cuBLAS has it. */
 #include <limits.h>
 

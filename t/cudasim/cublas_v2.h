@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* cublas_v2.h - the part of cuBLAS that the simulator has (cublas.cc). */
 #ifndef CUDASIM_CUBLAS_H
 #define CUDASIM_CUBLAS_H

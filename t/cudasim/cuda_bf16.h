@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* cuda_bf16.h - bf16 values, rounded to nearest even. */
 #ifndef CUDASIM_BF16_H
 #define CUDASIM_BF16_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* cuda_runtime.h - the words of CUDA C++ and of its runtime, for g++: the .cu files of
  * kernels/ compile with this header instead of NVIDIA's and run on the CPU, checked.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* device.h - what CUDA offers inside kernels: barriers, warps, atomics, mathematics. */
 #ifndef CUDASIM_DEVICE_H
 #define CUDASIM_DEVICE_H

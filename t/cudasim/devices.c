@@ -1,6 +1,7 @@
+/* SPDX-License-Identifier: MIT */
 /* devices.c - ten steps of Algorithms 1 and 2 on the simulated GPU end where the CPU's end,
  * and --device says what there is. */
-#include "../../lib/learn/bilevel.h"
+#include "../../lib/train/bilevel.h"
 #include "../tap.h"
 #include "../tiny.h"
 

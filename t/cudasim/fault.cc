@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* fault.cc - the one line that a fault writes before the program ends. */
 #include <link.h>
 #include <signal.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* faults.cu - seeded faults of kernels: each must end the program with a line that names it. */
 #include <cuda_bf16.h>
 #include <mma.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* faults.h - what the tests of seeded faults share. */
 #ifndef CUDASIM_FAULTS_H
 #define CUDASIM_FAULTS_H

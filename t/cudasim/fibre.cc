@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* fibre.cc - a stack that runs a function until it steps aside, and goes on later. */
 #include "sim.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* host_faults.cu - seeded faults of the host's: copies, streams, products; each must end the program
  * with a line that names it. */
 #include <cublas_v2.h>

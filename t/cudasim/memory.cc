@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* memory.cc - the card's memory and a block's shared memory: which bytes are whose, and which
  * were written. */
 #include <limits.h>

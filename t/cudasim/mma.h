@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* mma.h - tensor cores through nvcuda::wmma.  Which lane holds which element is nobody's
  * business but the hardware's, so here it is scattered. */
 #ifndef CUDASIM_MMA_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* runtime.cc - CUDA's runtime: memory, streams, events; copies are in copy.cc.
  *
  * What is put on a stream is done as late as the rules allow: when somebody waits for it.  So

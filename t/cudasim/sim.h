@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* sim.h - what the parts of the simulator share with each other; kernels never see it.
  *
  * Device memory and a block's shared memory are one reserved range of addresses, `space`:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* touch.cc - the calls that the compiler puts before each access of a kernel: is it the card's
  * memory, was it written, and is it in order with what other threads do there? */
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* vectors.h - CUDA's small vectors. */
 #ifndef CUDASIM_VECTORS_H
 #define CUDASIM_VECTORS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* warp.cc - what the lanes of a warp do together: each brings its value and waits; the last
  * to come works out everyone's result. */
 #include <string.h>

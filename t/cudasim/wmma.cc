@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* wmma.cc - the product of a warp's fragments. */
 #include <vector>
 

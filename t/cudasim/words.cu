@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* words.cu - what the simulator gives CUDA's words to mean, a small kernel each. */
 #include <cublas_v2.h>
 #include <cuda_bf16.h>

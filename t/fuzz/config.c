@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* config.c - any bytes as a model's config.json; what is taken has sizes that can be
  * computed with. */
 #include "../../lib/format/jsonl.h"

@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: MIT */
 /* csv.c - any bytes as CSV, fed by lines; what is read reads back from what is written. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../lib/data/table.h"
+#include "../../lib/rows/csv_rows.h"
 
 /* The record as CSV with every field in quotes. */
 static void quote(struct buf *b, const struct csv *c)

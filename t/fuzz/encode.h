@@ -1,5 +1,6 @@
+/* SPDX-License-Identifier: MIT */
 /* encode.h - what a tokenizer that loaded must survive. */
-#include "../../lib/data/tokenizer_in.h"
+#include "../../lib/text/tokenizer_in.h"
 
 /* encode: 0 where a pattern of its own may take for ever. */
 static inline void use_tokenizer(const struct tokenizer *t, int encode)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* gguf.c - any bytes as a GGUF file; every value is looked up and every tensor
  * decoded. */
 #include "../../lib/format/gguf.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* json.c - any bytes as JSON; what is accepted reads back from what is written. */
 #include "../../lib/format/jsonl.h"
 

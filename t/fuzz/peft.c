@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* peft.c - adapter_config.json, for a model of each family. */
 #include "../../lib/format/jsonl.h"
 #include "../../lib/model/adapter.h"

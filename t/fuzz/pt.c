@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* pt.c - any bytes as a file of torch.save, and as the pickle inside one. */
 #include "../../lib/format/pt.h"
 

@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: MIT */
 /* row.c - a line of rows: JSON, schemas, and templates over its turns. */
 #include <string.h>
 
-#include "../../lib/data/template.h"
+#include "../../lib/text/template.h"
 
 static void pieces(const struct schema_opts *o, const json_t *row, int need)
 {

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # run.sh FUZZER SECONDS - runs build/fuzz/TARGET from its seeds; what it finds stays in build/fuzz/TARGET.found
 set -eu
 target=${1##*/} here=$(dirname "$0")

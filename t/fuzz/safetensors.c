@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* safetensors.c - any bytes as a safetensors blob, and any header with its length put
  * right: it ends at the first line feed.  What is accepted is written and read again. */
 #include "../../lib/format/safetensors.h"

@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: MIT */
 /* scores.c - the lines of a scores file: the first is its header, the rest are
  * rows. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../lib/learn/scores.h"
+#include "../../lib/score/scores.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
 {

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # seeds.sh TARGET FOLDER - the first corpus of a fuzz target: the broken files of its kind, the small
 # samples of t/gold and, for tokenizer.json, real ones of SEAL_DATA cut down to a few hundred words
 set -eu

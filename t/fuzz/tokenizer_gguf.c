@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tokenizer_gguf.c - a tokenizer in GGUF metadata; what loads must encode. */
 #include "encode.h"
 

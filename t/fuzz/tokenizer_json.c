@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tokenizer_json.c - tokenizer.json.  What loads must encode, unless a pattern
  * of its own splits words: such a pattern may take for ever. */
 #include <string.h>

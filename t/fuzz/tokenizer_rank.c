@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tokenizer_rank.c - a rank file: as it is, and behind the 256 lines that every
  * such file needs.  What loads must encode. */
 #include "encode.h"

@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: MIT */
 /* tokens.c - a token stream of any bytes, blob by blob; and of any header, whose length
  * is put right: it ends at the first line feed, behind which the data stand. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../lib/data/tokens.h"
+#include "../../lib/rows/tokens.h"
 
 static void stream(const void *data, size_t n)
 {

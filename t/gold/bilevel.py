@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """bilevel.py - three steps of SEAL's Algorithms 1 and 2 in PyTorch, in float64.
 
     HF_HUB_OFFLINE=1 python3 t/gold/bilevel.py          (after models.py)

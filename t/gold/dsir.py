@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """dsir.py - what DSIR makes of hard texts, with Python's own re, str.lower and hashlib.
 
     python3 t/gold/dsir.py

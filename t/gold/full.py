@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """full.py - gradients and ten AdamW steps of all weights, for every tiny model.
 
     HF_HUB_OFFLINE=1 python3 t/gold/full.py         (after models.py)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Writes gguf_quants.safetensors: random blocks of every tensor type that seal
 decodes, and their values as the PyPI package `gguf` (numpy) decodes them.
 

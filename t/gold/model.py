@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Writes t/gold/model: a small random Llama over tok-tiny's vocabulary, for tests of whole programs."""
 import json, os
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """models.py - makes the tiny random models, adapters and their gold values.
 
     HF_HUB_OFFLINE=1 python3 t/gold/models.py

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """pt.py - the vector 0, 1.5, 3, 4.5, 6 in every shape of torch.save that --import reads.
 
     python3 t/gold/pt.py            (needs torch)

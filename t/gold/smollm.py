@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """smollm.py - does a Llama in a GGUF file give the numbers that transformers gives?
 
     SEAL=bin python3 t/gold/smollm.py MODEL.gguf [ROWS.jsonl]       (run by hand; needs PyPI's gguf)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """steps.py - ten steps of training by torch's AdamW, for every tiny model.
 
     HF_HUB_OFFLINE=1 python3 t/gold/steps.py        (after models.py)

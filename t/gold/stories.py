@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """stories.py - gold values of stories260K for t/stories.c.
 
     stories.py DATA > t/gold/stories.json       DATA: the folder that holds models/stories260K

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Writes t/gold/template.json: what transformers' apply_chat_template says of a few rows.
 
     python t/gold/template.py templates.json ../shared/data/tokenizers [t/gold/template.json] > new.json

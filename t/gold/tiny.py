@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """tiny.py - the tiny models' folders as float64 PyTorch models, and l(theta; z).
 
 transformers computes norms and rotary angles in float32 even in a float64

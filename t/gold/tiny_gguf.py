@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """tiny_gguf.py - tiny models as GGUF files, as llama.cpp's converter lays them out:
 llama's q and k with the two halves of each head's rotary pairs interleaved, qwen2's
 as they are, gptneox's fused matrix as all q, all k, all v, phi3's fused as they are;

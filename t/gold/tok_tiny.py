@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Writes t/gold/tok-tiny/tokenizer.json: bytes (id 3 + byte), four merges, three special tokens."""
 import json
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """tokenizer.py - small tokenizers and the ids that Hugging Face's `tokenizers` gives.
 
 Run in t/gold: SEAL_DATA=../../../shared/data python3 tokenizer.py

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """with_peft.py - what transformers and peft themselves make of a folder.
 
     with_peft.py losses MODEL ADAPTER      l(theta; z) of each of rows.json, as a JSON list

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """with_tokenizers.py - random strings, and what Hugging Face's `tokenizers` makes of them.
 
 with_tokenizers.py make N SEED              rows {"id", "t"} of hard random strings

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/* zio_in.c - streams that are read; see zio.h. */
+#include "zio.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zstd.h>
+
+#include "../base/die.h"
+#include "zio_thread.h"
+#include "zio_claim.h"
+#include "zio_spool.h"
+
+enum { CHUNK = 1 << 18 };
+
+struct zin {
+	int fd, zstd, ended;
+	int joints; /* what follows a frame may be plain */
+	char *name;
+	char *p;             /* unpacked: at..end are still to be given */
+	size_t at, end, cap; /* one more byte than cap is allocated */
+	ZSTD_DCtx *unpack;
+	ZSTD_inBuffer in; /* packed, in `raw` */
+	char *raw;
+	size_t hint; /* 0: between two frames */
+	int full;    /* the unpacker may hold more output */
+	int error;   /* errno of a failed read, or 0 and what is wrong: */
+	struct fault fault;
+	struct ahead *ahead;
+};
+
+static ssize_t read_some(struct zin *z, void *p, size_t n)
+{
+	ssize_t got;
+
+	do
+		got = read(z->fd, p, n);
+	while (got < 0 && errno == EINTR);
+	z->error = got < 0 ? errno : 0;
+	return got;
+}
+
+/* Plain bytes to p: first what was read as packed and turned out not to be. */
+static ssize_t take_some(struct zin *z, void *p, size_t n)
+{
+	size_t rest = z->in.size - z->in.pos;
+
+	if (!rest)
+		return read_some(z, p, n);
+	n = n < rest ? n : rest;
+	memcpy(p, z->raw + z->in.pos, n);
+	z->in.pos += n;
+	return n;
+}
+
+/* A frame's magic number, or a skippable frame's as pzstd writes them. */
+int zio_is_zstd(const void *bytes, size_t n)
+{
+	const char *p = bytes;
+
+	return n >= 4 && (!memcmp(p, "\x28\xb5\x2f\xfd", 4) ||
+	                  ((p[0] & 0xf0) == 0x50 && !memcmp(p + 1, "\x2a\x4d\x18", 3)));
+}
+
+/* Between two frames: is it one that follows, or nothing?  -1: who knows. */
+static int frame_follows(struct zin *z)
+{
+	size_t rest = z->in.size - z->in.pos;
+	ssize_t got = 1;
+
+	if (rest < 4) {
+		memmove(z->raw, z->raw + z->in.pos, rest);
+		for (; rest < 4 && got > 0; rest += got > 0 ? got : 0)
+			got = read_some(z, z->raw + rest, CHUNK - rest);
+		z->in = (ZSTD_inBuffer){z->raw, rest, 0};
+	}
+	return got < 0 ? -1 : !rest || zio_is_zstd(z->raw + z->in.pos, rest);
+}
+
+/* Unpacks to p: at least a byte, 0 at the end, or -1. */
+static ssize_t unpack_some(struct zin *z, void *p, size_t n)
+{
+	ZSTD_outBuffer out = {p, n, 0};
+
+	while (!out.pos) {
+		int follows = !z->joints || z->hint ? 1 : frame_follows(z);
+
+		if (follows < 0)
+			return -1;
+		if (!follows) {
+			z->zstd = 0;
+			return take_some(z, p, n);
+		}
+		if (z->in.pos == z->in.size && !z->full) {
+			ssize_t got = read_some(z, z->raw, CHUNK);
+
+			if (!got && z->hint)
+				return fault(&z->fault, "the zstd stream is cut short");
+			if (got <= 0)
+				return got;
+			z->in.pos = 0;
+			z->in.size = got;
+		}
+		z->hint = ZSTD_decompressStream(z->unpack, &out, &z->in);
+		if (ZSTD_isError(z->hint))
+			return fault(&z->fault, "broken zstd stream: %s",
+			             ZSTD_getErrorName(z->hint));
+		z->full = out.pos == out.size && z->hint;
+	}
+	return out.pos;
+}
+
+static ssize_t source(void *zin, void *p, size_t n)
+{
+	struct zin *z = zin;
+
+	return z->zstd ? unpack_some(z, p, n) : take_some(z, p, n);
+}
+
+/* More unpacked bytes behind those that wait; 0 at the end. */
+static int fill(struct zin *z)
+{
+	ssize_t got;
+
+	if (z->ended)
+		return 0;
+	if (z->at) {
+		memmove(z->p, z->p + z->at, z->end - z->at);
+		z->end -= z->at;
+		z->at = 0;
+	}
+	if (z->end == z->cap) {
+		z->cap *= 2;
+		z->p = xrealloc(z->p, z->cap + 1);
+	}
+	got = z->ahead ? ahead_read(z->ahead, z->p + z->end, z->cap - z->end)
+	               : source(z, z->p + z->end, z->cap - z->end);
+	if (got < 0 && !z->error)
+		die("%s: %s", z->name, z->fault.text);
+	if (got < 0) {
+		errno = z->error;
+		die("read %s:", z->name);
+	}
+	z->end += got;
+	z->ended = !got;
+	return !z->ended;
+}
+
+/* The bytes that wait are packed ones. */
+static void begin_zstd(struct zin *z)
+{
+	size_t waiting = z->end - z->at, rest = z->in.size - z->in.pos, n = waiting + rest;
+	char *raw = xalloc(n > CHUNK ? n : CHUNK);
+
+	memcpy(raw, z->p + z->at, waiting);
+	if (rest)
+		memcpy(raw + waiting, z->raw + z->in.pos, rest);
+	free(z->raw);
+	z->raw = raw;
+	z->in = (ZSTD_inBuffer){raw, n, 0};
+	z->at = z->end = 0;
+	z->zstd = 1;
+	if (!z->unpack)
+		z->unpack = ZSTD_createDCtx();
+	if (!z->unpack)
+		die("out of memory");
+}
+
+static void sniff(struct zin *z)
+{
+	while (z->end < 4 && fill(z))
+		;
+	if (z->end && z->end < 4 && !memcmp(z->p, "\x28\xb5\x2f", z->end))
+		die("%s: the zstd stream is cut short", z->name);
+	if (zio_is_zstd(z->p, z->end))
+		begin_zstd(z);
+}
+
+int zio_is_std(const char *path) { return !path || !strcmp(path, "-"); }
+
+struct zin *zin_open(const char *path)
+{
+	struct zin *z = xzalloc(1, sizeof *z);
+	struct stat s;
+
+	z->name = xstrdup(zio_is_std(path) ? "stdin" : path);
+	z->fd = spool_open(path);
+	if (z->fd < 0)
+		z->fd = zio_is_std(path) ? fcntl(0, F_DUPFD_CLOEXEC, 3)
+		                         : open(path, O_RDONLY | O_CLOEXEC);
+	if (z->fd < 0 || fstat(z->fd, &s))
+		die("open %s:", z->name);
+	inuse_add(&s, 0, NULL, z->name);
+	z->cap = CHUNK;
+	z->p = xalloc(z->cap + 1);
+	sniff(z);
+	return z;
+}
+
+void zin_ahead(struct zin *z)
+{
+	struct stat s;
+
+	if (!z->ahead && !fstat(z->fd, &s) && S_ISREG(s.st_mode))
+		z->ahead = ahead_open(source, z);
+}
+
+const char *zin_name(const struct zin *z) { return z->name; }
+int zin_is_zstd(const struct zin *z) { return z->zstd; }
+
+size_t zin_read(struct zin *z, void *p, size_t n)
+{
+	size_t got = 0, some;
+
+	while (got < n && (z->at < z->end || fill(z))) {
+		some = z->end - z->at < n - got ? z->end - z->at : n - got;
+		memcpy((char *)p + got, z->p + z->at, some);
+		z->at += some;
+		got += some;
+	}
+	return got;
+}
+
+char *zin_line(struct zin *z, size_t *n, size_t *raw)
+{
+	size_t seen = 0;
+	char *line, *lf = NULL;
+
+	do {
+		line = z->p + z->at;
+		lf = memchr(line + seen, '\n', z->end - z->at - seen);
+		seen = z->end - z->at;
+	} while (!lf && fill(z));
+	line = z->p + z->at; /* a fill at the end may still have moved it */
+	*n = lf ? (size_t)(lf - line) : seen;
+	*raw = *n + !!lf;
+	if (!*raw)
+		return NULL;
+	z->at += *raw;
+	if (lf && *n && lf[-1] == '\r')
+		--*n;
+	line[*n] = 0;
+	return line;
+}
+
+void zin_joint(struct zin *z)
+{
+	z->joints = 1;
+	while (!z->zstd && z->end - z->at < 4 && fill(z))
+		;
+	if (!z->zstd && zio_is_zstd(z->p + z->at, z->end - z->at))
+		begin_zstd(z);
+}
+
+const void *zin_map(struct zin *z, size_t *bytes)
+{
+	struct stat s;
+
+	if (z->zstd || z->at || fstat(z->fd, &s) || !S_ISREG(s.st_mode) || !s.st_size ||
+	    lseek(z->fd, 0, SEEK_CUR) != (off_t)z->end)
+		return NULL;
+	return zio_map_fd(z->fd, z->name, bytes);
+}
+
+void zin_close(struct zin *z)
+{
+	if (!z)
+		return;
+	ahead_close(z->ahead);
+	close(z->fd);
+	ZSTD_freeDCtx(z->unpack);
+	free(z->raw);
+	free(z->p);
+	free(z->name);
+	free(z);
+}

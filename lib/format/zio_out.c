@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/* zio_out.c - streams that are written; see zio.h. */
+#include "zio.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zstd.h>
+
+#include "../base/die.h"
+#include "zio_claim.h"
+#include "temp.h"
+
+enum { CHUNK = 1 << 18, LEVEL = 3 };
+
+struct zout {
+	int fd;
+	char *name; /* for messages */
+	char *to;   /* where temp goes in the end; NULL: fd is the thing itself */
+	struct temp temp;
+	ZSTD_CCtx *pack; /* NULL when plain */
+	char *p;
+	size_t n, cap;
+};
+
+static void write_all(struct zout *z, const char *p, size_t n)
+{
+	while (n) {
+		ssize_t done = write(z->fd, p, n);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (!done)
+			errno = EIO; /* for ever */
+		if (done <= 0)
+			die("write %s:", z->name);
+		p += done;
+		n -= done;
+	}
+}
+
+/* Where bytes for path go: a new file beside it, or, for what is no regular
+ * file (a pipe, /dev/null), the thing itself. */
+static void open_path(struct zout *z, const char *path)
+{
+	struct stat s;
+
+	if (!stat(path, &s)) {
+		if (S_ISDIR(s.st_mode))
+			die("%s: is a folder", path);
+		inuse_add(&s, 1, z, path);
+		if (!S_ISREG(s.st_mode)) {
+			z->fd = open(path, O_WRONLY | O_CLOEXEC);
+			if (z->fd < 0)
+				die("open %s:", path);
+			return;
+		}
+		z->to = realpath(path, NULL); /* not the link, what it points to */
+	}
+	if (!z->to)
+		z->to = xstrdup(path);
+	z->temp = temp_open(z->to);
+	z->fd = z->temp.fd;
+}
+
+struct zout *zout_open(const char *path, int flags)
+{
+	struct zout *z = xzalloc(1, sizeof *z);
+	struct stat s;
+
+	if (path && !*path)
+		die_usage("the name of an output is empty");
+	z->name = xstrdup(zio_is_std(path) ? "stdout" : path);
+	if (zio_is_std(path)) {
+		z->fd = fcntl(1, F_DUPFD_CLOEXEC, 3);
+		if (z->fd < 0 || fstat(z->fd, &s))
+			die("open stdout:");
+		inuse_add(&s, 1, z, z->name);
+		if (write(z->fd, "", 0)) /* closed, or open for reading only */
+			die("write stdout:");
+		if (S_ISFIFO(s.st_mode))
+			fcntl(z->fd, F_SETPIPE_SZ,
+			      4 * CHUNK); /* fewer turns with the reader; as may be */
+	} else {
+		open_path(z, path);
+	}
+	if (flags && isatty(z->fd))
+		die("refusing to write binary data to a terminal (use -o FILE, or a pipe)");
+	z->cap = CHUNK;
+	z->p = xalloc(z->cap);
+	if (flags & ZOUT_ZSTD) {
+		z->pack = ZSTD_createCCtx();
+		if (!z->pack)
+			die("out of memory");
+		ZSTD_CCtx_setParameter(z->pack, ZSTD_c_compressionLevel, LEVEL);
+		ZSTD_CCtx_setParameter(z->pack, ZSTD_c_checksumFlag, 1);
+	}
+	return z;
+}
+
+static void empty(struct zout *z)
+{
+	write_all(z, z->p, z->n);
+	z->n = 0;
+}
+
+static void pack(struct zout *z, const void *p, size_t n, ZSTD_EndDirective how)
+{
+	ZSTD_inBuffer in = {p, n, 0};
+	size_t left;
+
+	do {
+		ZSTD_outBuffer out = {z->p, z->cap, z->n};
+
+		left = ZSTD_compressStream2(z->pack, &out, &in, how);
+		if (ZSTD_isError(left))
+			die("write %s: %s", z->name, ZSTD_getErrorName(left));
+		z->n = out.pos;
+		if (z->n == z->cap)
+			empty(z);
+	} while (how == ZSTD_e_continue ? in.pos < in.size : left > 0);
+}
+
+void zout_write(struct zout *z, const void *p, size_t n)
+{
+	if (z->pack) {
+		pack(z, p, n, ZSTD_e_continue);
+		return;
+	}
+	if (z->n + n > z->cap)
+		empty(z);
+	if (n > z->cap) {
+		write_all(z, p, n);
+		return;
+	}
+	if (n)
+		memcpy(z->p + z->n, p, n);
+	z->n += n;
+}
+
+void zout_str(struct zout *z, const char *s) { zout_write(z, s, strlen(s)); }
+
+void zout_flush(struct zout *z)
+{
+	if (z->pack)
+		pack(z, NULL, 0, ZSTD_e_flush);
+	empty(z);
+}
+
+void zout_close(struct zout *z)
+{
+	if (!z)
+		return;
+	if (z->pack)
+		pack(z, NULL, 0, ZSTD_e_end);
+	empty(z);
+	if (z->to)
+		temp_keep(z->temp, z->to);
+	else if (close(z->fd))
+		die("write %s:", z->name);
+	inuse_drop(z);
+	ZSTD_freeCCtx(z->pack);
+	free(z->p);
+	free(z->to);
+	free(z->name);
+	free(z);
+}
+
+void zio_save(const char *path, const void *p, size_t n)
+{
+	struct zout *z = zout_open(path, ZOUT_PLAIN);
+
+	zout_write(z, p, n);
+	zout_close(z);
+}

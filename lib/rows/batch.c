@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* batch.c - see batch.h.  Epoch e of a stream is shuffled by random numbers of
+ * its own, so that a seek need not walk the epochs before it. */
+#include "batch.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "../base/die.h"
+#include "../base/rng.h"
+
+static void begin_epoch(struct order *o, long epoch)
+{
+	struct rng rng = rng_new(o->seed, (o->stream << 32) + (uint64_t)epoch);
+
+	o->epoch = epoch;
+	o->at = 0;
+	if (!o->shuffle)
+		return;
+	for (long i = 0; i < o->data->rows; i++)
+		o->row[i] = (int32_t)i;
+	rng_shuffle(&rng, o->row, o->data->rows);
+}
+
+void order_open(struct order *o, const struct tokens *data, uint64_t seed, uint64_t stream,
+                int shuffle)
+{
+	*o = (struct order){.data = data, .seed = seed, .stream = stream, .shuffle = shuffle};
+	if (data->rows > INT32_MAX)
+		die("%ld rows are too many", data->rows);
+	if (shuffle)
+		o->row = xalloc(data->rows * sizeof *o->row);
+	begin_epoch(o, 0);
+}
+
+static void need(struct order *o, int n)
+{
+	if (n <= o->cap)
+		return;
+	o->cap = n;
+	o->batch = xrealloc(o->batch, n * sizeof *o->batch);
+}
+
+/* The epoch's next (at most) n rows to `into`; 0 at its end, and the next one begins. */
+static int take(struct order *o, long into[], int n)
+{
+	long left = o->data->rows - o->at;
+
+	if (!left) {
+		begin_epoch(o, o->epoch + 1);
+		return 0;
+	}
+	if (left < n)
+		n = (int)left;
+	for (int i = 0; i < n; i++, o->at++)
+		into[i] = o->row ? o->row[o->at] : o->at;
+	return n;
+}
+
+void order_next(struct order *o, struct batch *b, int n)
+{
+	need(o, n);
+	n = take(o, o->batch, n);
+	*b = (struct batch){o->data, o->batch, n};
+}
+
+void order_cycle(struct order *o, struct batch *b, int n)
+{
+	assert(o->data->rows > 0);
+	need(o, n);
+	for (int have = 0; have < n;)
+		have += take(o, o->batch + have, n - have);
+	*b = (struct batch){o->data, o->batch, n};
+}
+
+void order_seek(struct order *o, long epoch, long at)
+{
+	assert(epoch >= 0 && at >= 0 && at <= o->data->rows);
+	begin_epoch(o, epoch);
+	o->at = at;
+}
+
+void order_close(struct order *o)
+{
+	free(o->row);
+	free(o->batch);
+	*o = (struct order){0};
+}

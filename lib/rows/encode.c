@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT */
+/* encode.c - see encode.h.
+ *
+ * Pieces of one side (trained or not) are joined and encoded as one text, so
+ * that ids are those of the whole text wherever the mask does not cut it.
+ */
+#include "encode.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const struct opt row_options[] = {
+	{"schema", 0, OPT_CHOICE, offsetof(struct encode_opts, schema.schema),
+         "messages|sharegpt|alpaca|orca|prompt|hh",
+         "what the rows' keys mean, instead of recognising it", 0, 1},
+	{"prompt-key", 0, OPT_TEXT, offsetof(struct encode_opts, schema.prompt_key), "KEY",
+         "the key that holds the prompt", 0, 1},
+	{"answer-key", 0, OPT_TEXT, offsetof(struct encode_opts, schema.answer_key), "KEY",
+         "the key that holds the answer", 0, 1},
+	{"text", 0, OPT_TEXT, offsetof(struct encode_opts, schema.text), "KEY",
+         "the bare text of one key, no template", 0, 1},
+	{"template", 0, OPT_TEXT, offsetof(struct encode_opts, template), "NAME",
+         "auto, none, seal, a model's such as llama3, or a format with two {}", 0, 1},
+	{"system", 0, OPT_TEXT, offsetof(struct encode_opts, system), "TEXT",
+         "system prompt of rows that have none, instead of the template's", 0, 1},
+	{"bos", 0, OPT_CHOICE, offsetof(struct encode_opts, bos), "auto|yes|no",
+         "begin rows with the tokenizer's start token", 0, 1},
+	{"allow-special", 0, OPT_FLAG, offsetof(struct encode_opts, allow_special), NULL,
+         "special tokens that a row spells are no text", 0, 1},
+	{0},
+};
+
+const struct opt length_options[] = {
+	{"max-tokens", 0, OPT_COUNT, offsetof(struct encode_opts, max_tokens), "N", "longest row",
+         2, 1},
+	{"overlong", 0, OPT_CHOICE, offsetof(struct encode_opts, overlong), "cut|drop",
+         "what to do with longer ones", 0, 1},
+	{"train-turns", 0, OPT_CHOICE, offsetof(struct encode_opts, train_turns), "last|all",
+         "which of the assistant's turns are trained", 0, 1},
+	{0},
+};
+
+struct special {
+	char *text;
+	size_t n;
+	int32_t id;
+};
+
+struct encoder {
+	const struct tokenizer *tok;
+	const struct encode_opts *opts;
+	struct template *template;
+	int32_t bos;             /* that rows begin with, or -1 */
+	struct special *special; /* longest first */
+	int specials;
+	char begins[256]; /* a special token begins with this byte */
+};
+
+static int longest_first(const void *a, const void *b)
+{
+	const struct special *x = a, *y = b;
+
+	return x->n != y->n ? (x->n < y->n) - (x->n > y->n) : (x->id > y->id) - (x->id < y->id);
+}
+
+static void list_specials(struct encoder *e)
+{
+	for (int32_t id = 0; id < tokenizer_size(e->tok); id++) {
+		struct buf text = {0};
+
+		if (!tokenizer_special(e->tok, id))
+			continue;
+		tokenizer_decode(e->tok, &id, 1, 1, 0, &text);
+		if (!text.n || tokenizer_id(e->tok, text.p) != id) {
+			buf_free(&text);
+			continue;
+		}
+		e->special = xrealloc(e->special, (e->specials + 1) * sizeof *e->special);
+		e->special[e->specials++] = (struct special){text.p, text.n, id};
+		e->begins[(unsigned char)text.p[0]] = 1;
+	}
+	if (e->specials)
+		qsort(e->special, e->specials, sizeof *e->special, longest_first);
+}
+
+static int32_t choose_bos(const struct tokenizer *tok, const char *bos)
+{
+	if (!strcmp(bos, "yes") && tokenizer_bos(tok) < 0)
+		die("--bos yes: the tokenizer has no start token");
+	return !strcmp(bos, "yes") || (!strcmp(bos, "auto") && tokenizer_adds_bos(tok))
+	               ? tokenizer_bos(tok)
+	               : -1;
+}
+
+static void check_schema(const struct schema_opts *s)
+{
+	if (s->answer_key && !s->prompt_key)
+		die_usage("--answer-key needs --prompt-key");
+	if (!!s->schema + !!s->prompt_key + !!s->text > 1)
+		die_usage("only one of --schema, --prompt-key and --text makes sense");
+}
+
+struct encoder *encoder_open(const struct tokenizer *tok, const struct encode_opts *opts)
+{
+	struct encoder *e = xzalloc(1, sizeof *e);
+	struct fault f;
+
+	check_schema(&opts->schema);
+	e->tok = tok;
+	e->opts = opts;
+	e->template = template_open(opts->template, tokenizer_chat(tok), opts->system, &f);
+	if (!e->template)
+		die_usage("%s", f.text);
+	e->bos = choose_bos(tok, opts->bos);
+	list_specials(e);
+	return e;
+}
+
+const struct template *encoder_template(const struct encoder *e) { return e->template; }
+
+void encoder_close(struct encoder *e)
+{
+	for (int i = 0; i < e->specials; i++)
+		free(e->special[i].text);
+	free(e->special);
+	template_close(e->template);
+	free(e);
+}
+
+/* The special token that begins at p, or NULL. */
+static const struct special *special_at(const struct encoder *e, const char *p, size_t n)
+{
+	if (!n || !e->begins[(unsigned char)*p])
+		return NULL;
+	for (const struct special *s = e->special; s < e->special + e->specials; s++)
+		if (s->n <= n && !memcmp(s->text, p, s->n))
+			return s;
+	return NULL;
+}
+
+/* Where the work on one row stands. */
+struct work {
+	const struct encoder *e;
+	struct ids *ids;
+	long most;
+	struct buf text; /* the pieces that are being joined */
+	struct buf kind; /* the kind of each byte's piece */
+	int begun;       /* a text has been encoded */
+};
+
+static void encode(struct work *w, const char *p, size_t n, int flags)
+{
+	const struct ids *ids = w->ids;
+
+	if (!n || (w->most && ids->n >= w->most))
+		return;
+	if (w->begun)
+		flags |= tokenizer_special(w->e->tok, ids->p[ids->n - 1]) ? TOKENIZE_AFTER
+		                                                          : TOKENIZE_CONTINUE;
+	tokenizer_encode(w->e->tok, p, n, flags, w->most, w->ids);
+	w->begun = 1;
+}
+
+/* A special token's text within or across the row's own text must stay text. */
+static int spelled_by_row(const struct work *w)
+{
+	const struct special *s;
+
+	for (size_t i = 0; i < w->text.n; i += s ? s->n : 1) {
+		s = special_at(w->e, w->text.p + i, w->text.n - i);
+		if (s && memchr(w->kind.p + i, PIECE_TEXT, s->n))
+			return 1;
+	}
+	return 0;
+}
+
+/* Encodes the joined text.  Where the row spells a special token, the
+ * template's special tokens are put in by hand and all else is text. */
+static void flush(struct work *w)
+{
+	const char *p = w->text.p;
+	size_t n = w->text.n, from = 0;
+
+	if (w->e->opts->allow_special || !spelled_by_row(w)) {
+		encode(w, p, n, TOKENIZE_CONTROL);
+	} else {
+		for (size_t i = 0; i < n;) {
+			const struct special *s = special_at(w->e, p + i, n - i);
+
+			if (!s || memchr(w->kind.p + i, PIECE_TEXT, s->n)) {
+				i++;
+				continue;
+			}
+			encode(w, p + from, i - from, 0);
+			ids_add(w->ids, s->id);
+			w->begun = 1;
+			from = i += s->n;
+		}
+		encode(w, p + from, n - from, 0);
+	}
+	w->text.n = w->kind.n = 0;
+}
+
+static void join(struct work *w, const struct piece *p)
+{
+	buf_add(&w->text, p->text, p->n);
+	buf_need(&w->kind, p->n);
+	memset(w->kind.p + w->kind.n, p->kind, p->n);
+	w->kind.n += p->n;
+}
+
+/* Brings the mask up to the ids. */
+static void mark(struct work *w, struct buf *train, int value)
+{
+	size_t n = w->ids->n - train->n;
+
+	buf_need(train, n);
+	memset(train->p + train->n, value, n);
+	train->n += n;
+}
+
+static void encode_pieces(struct work *w, const struct piece piece[], int n, struct buf *train)
+{
+	int32_t end = tokenizer_eos(w->e->tok);
+
+	for (int i = 0; i < n && (!w->most || w->ids->n < w->most); i++) {
+		if (piece[i].kind != PIECE_END)
+			join(w, &piece[i]);
+		if (i + 1 < n && piece[i].train == piece[i + 1].train &&
+		    piece[i + 1].kind != PIECE_END && piece[i].kind != PIECE_END)
+			continue;
+		flush(w);
+		if (piece[i].kind == PIECE_END && end >= 0)
+			ids_add(w->ids, end);
+		mark(w, train, piece[i].train);
+	}
+}
+
+/* A template that spells the start token, and a tokenizer that adds it: one is enough. */
+static void drop_second_bos(const struct encoder *e, struct ids *ids, struct buf *train)
+{
+	if (e->bos < 0 || strcmp(e->opts->bos, "auto") || ids->n < 2 || ids->p[1] != e->bos)
+		return;
+	memmove(ids->p, ids->p + 1, --ids->n * sizeof *ids->p);
+	memmove(train->p, train->p + 1, --train->n);
+}
+
+static enum encoded limit(const struct encoder *e, int prompt, struct ids *ids, struct buf *train,
+                          struct fault *f)
+{
+	long most = e->opts->max_tokens;
+	int cut = most && ids->n > most;
+
+	if (cut && (prompt || !strcmp(e->opts->overlong, "drop"))) {
+		fault(f, "longer than %ld tokens", most);
+		return ENCODED_TOO_LONG;
+	}
+	if (cut)
+		ids->n = train->n = most;
+	if (!prompt && !(train->n && memchr(train->p, 1, train->n))) {
+		fault(f, "no trained token left");
+		return ENCODED_TOO_LONG;
+	}
+	return cut ? ENCODED_CUT : ENCODED;
+}
+
+enum encoded encode_row(const struct encoder *e, const json_t *row, int prompt, struct ids *ids,
+                        struct buf *train, struct fault *f)
+{
+	struct turn turn[TURNS];
+	struct piece piece[PIECES];
+	struct buf own = {0};
+	struct work w = {.e = e, .ids = ids};
+	int turns, bad;
+
+	ids->n = train->n = 0;
+	bad = schema_turns(&e->opts->schema, row, !prompt, turn, &turns, &own, f);
+	if (!bad) {
+		if (e->bos >= 0)
+			ids_add(ids, e->bos);
+		mark(&w, train, 0);
+		/* One more than fits tells that a row is too long; one for a second BOS. */
+		w.most = e->opts->max_tokens ? e->opts->max_tokens + 2 : 0;
+		encode_pieces(&w, piece,
+		              template_pieces(e->template, turn, turns,
+		                              !strcmp(e->opts->train_turns, "all"), piece),
+		              train);
+		drop_second_bos(e, ids, train);
+		if (train->n)
+			train->p[0] = 0; /* nothing stands before it to predict it from */
+		if (prompt)
+			memset(train->p, 0, train->n);
+	}
+	buf_free(&own);
+	buf_free(&w.text);
+	buf_free(&w.kind);
+	return bad ? ENCODED_BROKEN : limit(e, prompt, ids, train, f);
+}

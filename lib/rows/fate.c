@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* fate.c - see fate.h. */
+#include "fate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../format/jsonl.h"
+
+const struct opt fate_options[] = {
+	{"fates", 0, OPT_TEXT, offsetof(struct fate_opts, fates), "FILE",
+         "write what became of every row, as JSONL", 0, 0},
+	{"on-error", 0, OPT_CHOICE, offsetof(struct fate_opts, on_error), "fail|skip",
+         "at a broken row", 0, 1},
+	{"limit", 0, OPT_COUNT, offsetof(struct fate_opts, limit), "N",
+         "read the first N rows only; 0: all", 0, 1},
+	{"columns", 0, OPT_TEXT, offsetof(struct fate_opts, columns), "A,B",
+         "rows are CSV without a header, these are its columns", 0, 1},
+	{0},
+};
+
+enum kind { TRUNCATED, DROPPED };
+
+struct reason {
+	char *text;
+	enum kind kind;
+	long count;
+};
+
+struct fates {
+	const struct fate_opts *opts;
+	struct zout *out;   /* --fates, or NULL */
+	long kept, dropped; /* kept counts the truncated too */
+	struct reason *reason;
+	int reasons;
+	struct buf line;
+};
+
+struct fates *fates_open(const struct fate_opts *opts)
+{
+	struct fates *f = xzalloc(1, sizeof *f);
+
+	f->opts = opts;
+	if (opts->fates)
+		f->out = zout_open(opts->fates, ZOUT_PLAIN);
+	return f;
+}
+
+static void count(struct fates *f, enum kind kind, const char *text)
+{
+	struct reason *r;
+
+	for (int i = 0; i < f->reasons; i++)
+		if (f->reason[i].kind == kind && !strcmp(f->reason[i].text, text)) {
+			f->reason[i].count++;
+			return;
+		}
+	f->reason = xrealloc(f->reason, (f->reasons + 1) * sizeof *f->reason);
+	r = &f->reason[f->reasons++];
+	*r = (struct reason){xstrdup(text), kind, 1};
+}
+
+static void put_text(struct buf *b, const char *s)
+{
+	if (s)
+		json_put_text(b, s, strlen(s));
+	else
+		buf_str(b, "null");
+}
+
+static void record(struct fates *f, const char *id, long line, const char *fate, const char *reason)
+{
+	struct buf *b = &f->line;
+
+	if (!f->out)
+		return;
+	b->n = 0;
+	buf_str(b, "{\"id\":");
+	put_text(b, id);
+	buf_fmt(b, ",\"line\":%ld,\"fate\":\"%s\",\"reason\":", line, fate);
+	put_text(b, reason);
+	buf_str(b, "}\n");
+	zout_write(f->out, b->p, b->n);
+}
+
+void fate_kept(struct fates *f, const char *id, long line)
+{
+	f->kept++;
+	record(f, id, line, "kept", NULL);
+}
+
+void fate_truncated(struct fates *f, const char *id, long line, const char *reason)
+{
+	f->kept++;
+	count(f, TRUNCATED, reason);
+	record(f, id, line, "truncated", reason);
+}
+
+void fate_dropped(struct fates *f, const char *id, long line, const char *reason)
+{
+	f->dropped++;
+	count(f, DROPPED, reason);
+	record(f, id, line, "dropped", reason);
+}
+
+void fate_broken(struct fates *f, const char *file, const char *id, long line, const char *reason,
+                 const struct fault *why)
+{
+	char *text =
+		strcmp(reason, why->text) ? xprintf("%s: %s", reason, why->text) : xstrdup(reason);
+
+	for (char *c = text; *c; c++) /* it quotes keys and ids of the row's */
+		if ((unsigned char)*c < ' ' || *c == 127)
+			*c = '?';
+	if (strcmp(f->opts->on_error, "skip"))
+		die("%s:%ld: %s", file, line, text);
+	f->dropped++;
+	count(f, DROPPED, reason);
+	record(f, id, line, "dropped", text);
+	free(text);
+}
+
+/* " (8 too long, 2 empty answer)", or nothing */
+static void put_reasons(struct buf *b, const struct fates *f, enum kind kind)
+{
+	const char *before = " (";
+
+	for (int i = 0; i < f->reasons; i++)
+		if (f->reason[i].kind == kind) {
+			buf_fmt(b, "%s%ld %s", before, f->reason[i].count, f->reason[i].text);
+			before = ", ";
+		}
+	if (*before == ',')
+		buf_str(b, ")");
+}
+
+void fates_close(struct fates *f, int always)
+{
+	struct buf *b = &f->line;
+
+	if (always || f->reasons) {
+		b->n = 0;
+		buf_fmt(b, "%ld rows kept", f->kept);
+		put_reasons(b, f, TRUNCATED);
+		buf_fmt(b, ", %ld dropped", f->dropped);
+		put_reasons(b, f, DROPPED);
+		notice("%s", b->p);
+	}
+	zout_close(f->out);
+	for (int i = 0; i < f->reasons; i++)
+		free(f->reason[i].text);
+	free(f->reason);
+	buf_free(b);
+	free(f);
+}

@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: MIT */
+/* row.c - see row.h. */
+#include "row.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/hash.h"
+#include "places.h"
+#include "csv_rows.h"
+
+struct rows {
+	char *const *path;
+	int paths, at; /* `at`: the file that is open, or next to be */
+	struct zin *in;
+	int zstd, fresh; /* fresh: no row of this file was read yet */
+	const char *columns;
+	struct table *table;       /* of this file, NULL: it is JSONL */
+	struct buf record, header; /* a CSV row that spans lines; the header's lines */
+	long line, taken, limit;
+	struct fates *fates;
+	void (*before)(void *); /* see rows_before */
+	void *before_ctx;
+	struct hash *hash;
+	json_t *json;
+	struct buf id;
+	struct places *seen; /* by an id's key: its line, or a count */
+	uint64_t *begun;     /* [paths] lines that were read before this file */
+	const struct rows_known *known;
+	int dedupe, ahead, again;
+	uint64_t before_hash; /* of the first reading */
+};
+
+static void open_next(struct rows *r)
+{
+	r->in = zin_open(r->paths ? r->path[r->at] : NULL);
+	if (!r->at)
+		r->zstd = zin_is_zstd(r->in);
+	else
+		r->begun[r->at] = r->begun[r->at - 1] + r->line;
+	if (r->ahead)
+		zin_ahead(r->in);
+	r->line = 0;
+	r->fresh = 1;
+	r->header.n = 0;
+	table_close(r->table);
+	r->table = r->columns ? table_open(r->columns) : NULL;
+}
+
+struct rows *rows_open(char *const paths[], int n, struct fates *fates,
+                       const struct fate_opts *opts, int dedupe)
+{
+	struct rows *r = xzalloc(1, sizeof *r);
+
+	r->path = paths;
+	r->paths = n;
+	r->fates = fates;
+	r->limit = opts->limit;
+	r->columns = opts->columns;
+	r->dedupe = dedupe;
+	r->hash = hash_new();
+	r->seen = places_new();
+	r->begun = xzalloc(n ? n : 1, sizeof *r->begun);
+	open_next(r);
+	return r;
+}
+
+void rows_before(struct rows *r, void (*before)(void *), void *ctx)
+{
+	r->before = before;
+	r->before_ctx = ctx;
+}
+
+static const char *file_name(const struct rows *r, int i)
+{
+	return r->paths && strcmp(r->path[i], "-") ? r->path[i] : "stdin";
+}
+
+/* Where to remember that the row at hand, its id in r->id, was there. */
+static uint32_t *place(struct rows *r, struct row *row)
+{
+	uint32_t *line;
+
+	row->key = hash_bytes(r->id.p, r->id.n);
+	line = r->known ? r->known->line(r->known->ctx, row->key) : NULL;
+	return line ? line : places_find(r->seen, row->key);
+}
+
+static int here(const struct rows *r, const struct row *row, uint32_t *place)
+{
+	uint64_t line = r->begun[r->at] + row->line;
+
+	if (line > UINT32_MAX)
+		die("%s:%ld: too many lines", row->file, row->line);
+	*place = line;
+	return 0;
+}
+
+static void broken(struct rows *r, const struct row *row, const char *id, const char *reason,
+                   const struct fault *f)
+{
+	if (r->before)
+		r->before(r->before_ctx);
+	fate_broken(r->fates, row->file, id, row->line, reason, f);
+}
+
+/* The row's own id. */
+static int explicit_id(struct rows *r, struct row *row)
+{
+	uint32_t *line = place(r, row);
+	struct fault f;
+	int file = r->at;
+
+	if (!*line)
+		return here(r, row, line);
+	if (r->dedupe) {
+		if (r->before)
+			r->before(r->before_ctx);
+		fate_dropped(r->fates, r->id.p, row->line, "duplicate id");
+		return -1;
+	}
+	while (r->begun[file] >= *line)
+		file--;
+	fault(&f, "\"%.100s\" is also the id of %s:%lld", r->id.p, file_name(r, file),
+	      (long long)(*line - r->begun[file]));
+	broken(r, row, r->id.p, "duplicate id", &f);
+	return -1;
+}
+
+/* The hash, and the first free one of .2, .3, ... for repeats.  How far a
+ * repeated hash has come is remembered under "hash.", which is nobody's id
+ * but could be: then some numbers are passed over. */
+static int hash_id(struct rows *r, struct row *row)
+{
+	char hex[18];
+	uint32_t *line;
+
+	hash_hex(row->hash, hex);
+	r->id.n = 0;
+	buf_str(&r->id, hex);
+	hex[16] = '.';
+	line = place(r, row);
+	while (*line) {
+		uint32_t *count = places_find(r->seen, hash_bytes(hex, 17));
+
+		*count = *count ? *count + 1 : 2;
+		r->id.n = 0;
+		buf_fmt(&r->id, "%.17s%u", hex, *count);
+		line = place(r, row);
+	}
+	return here(r, row, line);
+}
+
+static int identify(struct rows *r, struct row *row)
+{
+	const json_t *id = json_object_get(row->json, "id");
+	struct fault f;
+
+	if (!id || json_is_null(id))
+		return hash_id(r, row);
+	r->id.n = 0;
+	if (json_is_integer(id)) {
+		buf_fmt(&r->id, "%" JSON_INTEGER_FORMAT, json_integer_value(id));
+		return explicit_id(r, row);
+	}
+	if (json_is_string(id) && json_string_length(id)) {
+		buf_add(&r->id, json_string_value(id), json_string_length(id));
+		return explicit_id(r, row);
+	}
+	fault(&f, json_is_string(id) ? "\"id\" is empty" : "\"id\" is neither text nor an integer");
+	broken(r, row, NULL, "bad id", &f);
+	return -1;
+}
+
+/* Identifies a row of JSON whose id the caller knows; 0: not known, -1: dropped. */
+static int known(struct rows *r, struct row *row)
+{
+	const char *id;
+	size_t n;
+
+	if (!r->known || !r->known->id || r->table || !r->known->id(r->known->ctx, row, &id, &n))
+		return 0;
+	row->json = NULL;
+	r->id.n = 0;
+	buf_add(&r->id, id, n);
+	return (n ? explicit_id(r, row) : hash_id(r, row)) ? -1 : 1;
+}
+
+/* Sets row->json, always an object; -1 after telling what is wrong. */
+static int parse(struct rows *r, struct row *row)
+{
+	struct fault f;
+	json_t *text;
+	int utf8;
+
+	if (r->table) {
+		r->json = row->json = table_row(r->table, &utf8, &f);
+		if (!row->json)
+			broken(r, row, NULL, utf8 ? "bad UTF-8" : "bad CSV", &f);
+		return row->json ? 0 : -1;
+	}
+	r->json = row->json = json_parse(row->bytes, row->text_n, &f);
+	if (!row->json) {
+		text = json_stringn(row->bytes, row->text_n);
+		broken(r, row, NULL, text ? "bad JSON" : "bad UTF-8", &f);
+		json_decref(text);
+		return -1;
+	}
+	if (json_is_object(row->json))
+		return 0;
+	fault(&f, "not an object");
+	broken(r, row, NULL, "not an object", &f);
+	return -1;
+}
+
+static int is_blank(const char *p, size_t n)
+{
+	while (n && (*p == ' ' || *p == '\t' || *p == '\r'))
+		p++, n--;
+	return !n;
+}
+
+/* The next line of this file; 0 at its end. */
+static int take_line(struct rows *r, struct row *row)
+{
+	size_t n, raw;
+	char *p = zin_line(r->in, &n, &raw);
+
+	if (!p)
+		return 0;
+	r->line++;
+	row->ended = raw > n;
+	row->n = raw - row->ended;
+	if (row->ended) /* as it was, in one piece */
+		p[n] = row->n > n ? '\r' : '\n';
+	hash_add(r->hash, p, raw);
+	p[row->n] = 0;
+	row->bytes = p;
+	return 1;
+}
+
+/* The next line that is not blank, through all files. */
+static int next_line(struct rows *r, struct row *row)
+{
+	static const char bom[] = "\xef\xbb\xbf";
+
+	for (;;) {
+		while (!take_line(r, row)) {
+			if (r->at + 1 >= r->paths)
+				return 0;
+			zin_close(r->in);
+			r->at++;
+			open_next(r);
+		}
+		if (r->line == 1 && row->n >= 3 && !memcmp(row->bytes, bom, 3)) {
+			row->bytes += 3;
+			row->n -= 3;
+		}
+		row->text_n = row->n && row->bytes[row->n - 1] == '\r' ? row->n - 1 : row->n;
+		row->file = file_name(r, r->at);
+		row->line = r->line;
+		if (!is_blank(row->bytes, row->n))
+			return 1;
+	}
+}
+
+/* Completes the record of CSV that begins with this line, into r->record; -1
+ * with a fault. */
+static int next_record(struct rows *r, struct row *row, struct fault *f)
+{
+	struct csv *csv = table_csv(r->table);
+	int got;
+
+	r->record.n = 0;
+	for (;;) {
+		buf_add(&r->record, row->bytes, row->n);
+		if (row->ended)
+			buf_str(&r->record, "\n");
+		got = csv_line(csv, r->record.p + r->record.n - row->n - row->ended,
+		               row->n + row->ended, f);
+		if (got)
+			break;
+		if (!take_line(r, row)) {
+			got = csv_end(csv, f);
+			break;
+		}
+	}
+	row->ended = r->record.p[r->record.n - 1] == '\n';
+	row->bytes = r->record.p;
+	row->n = r->record.n - row->ended;
+	row->text_n = row->n && row->bytes[row->n - 1] == '\r' ? row->n - 1 : row->n;
+	return got < 0 ? -1 : 0;
+}
+
+/* 1 and a row that can be parsed, 0 at the end, -1 after telling what is wrong. */
+static int next_row(struct rows *r, struct row *row)
+{
+	struct fault f;
+
+	while (next_line(r, row)) {
+		if (r->fresh && !r->table && table_is(row->bytes, row->text_n))
+			r->table = table_open(NULL);
+		r->fresh = 0;
+		if (!r->table)
+			return 1;
+		if (next_record(r, row, &f)) {
+			if (!r->again)
+				broken(r, row, NULL, "bad CSV", &f);
+			return -1;
+		}
+		if (table_named(r->table))
+			return 1;
+		if (table_header(r->table, &f))
+			die("%s:%ld: neither JSONL nor CSV: %s", row->file, row->line, f.text);
+		buf_add(&r->header, r->record.p, r->record.n);
+	}
+	return 0;
+}
+
+/* The row's hash, JSON and id; -1 after telling what is wrong. */
+static int understand(struct rows *r, struct row *row)
+{
+	int got;
+
+	if (!r->table)
+		row->hash = hash_bytes(row->bytes, row->text_n);
+	got = known(r, row);
+	if (got)
+		return got < 0 ? -1 : 0;
+	if (parse(r, row))
+		return -1;
+	if (r->table)
+		row->hash = table_hash(r->table);
+	return identify(r, row);
+}
+
+static int rows_end(struct rows *r)
+{
+	if (r->again && hash_value(r->hash) != r->before_hash)
+		die("%s: changed while it was read", file_name(r, r->at));
+	return 0;
+}
+
+int rows_next(struct rows *r, struct row *row)
+{
+	for (;;) {
+		int got;
+
+		json_decref(r->json);
+		r->json = NULL;
+		got = r->limit && r->taken == r->limit ? 0 : next_row(r, row);
+		if (!got)
+			return rows_end(r);
+		row->at = r->taken++;
+		if (!r->again && (got < 0 || understand(r, row)))
+			continue;
+		row->id = r->again ? NULL : r->id.p;
+		row->csv = r->table != NULL;
+		row->header = r->header.n ? r->header.p : NULL;
+		row->header_n = r->header.n;
+		return 1;
+	}
+}
+
+void rows_known(struct rows *r, const struct rows_known *known) { r->known = known; }
+
+void rows_ahead(struct rows *r)
+{
+	r->ahead = 1;
+	zin_ahead(r->in);
+}
+
+void rows_again(struct rows *r)
+{
+	r->before_hash = hash_value(r->hash);
+	hash_free(r->hash);
+	r->hash = hash_new();
+	places_free(r->seen);
+	r->seen = NULL;
+	zin_close(r->in);
+	r->at = r->taken = 0;
+	r->again = 1;
+	open_next(r);
+}
+
+uint64_t rows_hash(const struct rows *r) { return hash_value(r->hash); }
+int rows_zstd(const struct rows *r) { return r->zstd; }
+
+void rows_close(struct rows *r)
+{
+	json_decref(r->json);
+	zin_close(r->in);
+	hash_free(r->hash);
+	table_close(r->table);
+	buf_free(&r->record);
+	buf_free(&r->header);
+	buf_free(&r->id);
+	places_free(r->seen);
+	free(r->begun);
+	free(r);
+}

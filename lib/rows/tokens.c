@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+/* tokens.c - the blobs of a token stream as rows; see tokens.h and seal-tensors(5).
+ *
+ * Nothing is copied: a row's numbers stay where the blob holds them. */
+#include "tokens.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/hash.h"
+#include "places.h"
+
+/* The tensors of one blob, sizes checked, values not yet. */
+struct view {
+	const struct st_tensor *token, *offset, *train, *ids, *id_offset, *hash, *line;
+	long rows, total;
+};
+
+/* count: how many values it must hold, -1 for any. */
+static const struct st_tensor *need(const struct safetensors *st, const char *name,
+                                    enum st_type type, long count, struct fault *f)
+{
+	const struct st_tensor *t = st_find(st, name);
+
+	if (!t)
+		fault(f, "no tensor \"%s\"", name);
+	else if (t->type != type || t->rank != 1)
+		fault(f, "tensor \"%s\" is not a list of %s", name, st_name(type));
+	else if (count >= 0 && t->shape[0] != count)
+		fault(f, "tensor \"%s\" has %ld values, not %ld", name, t->shape[0], count);
+	else
+		return t;
+	return NULL;
+}
+
+static int view(struct view *v, const struct safetensors *st, struct fault *f)
+{
+	if (!(v->hash = need(st, "hash", ST_U64, -1, f)) ||
+	    !(v->token = need(st, "tokens", ST_I32, -1, f)))
+		return -1;
+	v->rows = v->hash->shape[0];
+	v->total = v->token->shape[0];
+	return (v->offset = need(st, "offsets", ST_I64, v->rows + 1, f)) &&
+	                       (v->train = need(st, "train", ST_U8, v->total, f)) &&
+	                       (v->ids = need(st, "ids", ST_U8, -1, f)) &&
+	                       (v->id_offset = need(st, "id_offsets", ST_I64, v->rows + 1, f)) &&
+	                       (v->line = need(st, "line", ST_I64, v->rows, f))
+	               ? 0
+	               : -1;
+}
+
+/* What all segments share is taken from the first blob and compared after. */
+static int check_meta(struct tokens *t, const struct safetensors *st, struct fault *f)
+{
+	const char *kind = st_meta(st, "seal.kind"), *template = st_meta(st, "seal.template");
+	const char *fingerprint = st_meta(st, "seal.fingerprint");
+	uint64_t ignored;
+
+	if (!kind || strcmp(kind, "tokens"))
+		return fault(f, "not a token stream (seal.kind is %.40s)", kind ? kind : "missing");
+	if (!template || !fingerprint || hash_parse(fingerprint, &ignored))
+		return fault(f, "seal.template or seal.fingerprint is missing or malformed");
+	if (!t->template) {
+		t->template = xstrdup(template);
+		strcpy(t->fingerprint, fingerprint);
+	}
+	if (strcmp(t->fingerprint, fingerprint))
+		return fault(f, "tokens of another tokenizer (fingerprint %s, before %s)",
+		             fingerprint, t->fingerprint);
+	if (strcmp(t->template, template))
+		return fault(f, "tokens of another template (\"%.80s\", before \"%.80s\")",
+		             template, t->template);
+	return 0;
+}
+
+/* The tensor's values where they are, or, where they stand crooked, copied. */
+static const void *settle(struct tokens *t, const struct st_tensor *s)
+{
+	void *copy;
+
+	if ((uintptr_t)s->data % st_size(s->type) == 0)
+		return s->data;
+	copy = xalloc(s->bytes);
+	memcpy(copy, s->data, s->bytes);
+	tokens_hold(t, copy, s->bytes);
+	return copy;
+}
+
+static int check_offsets(const int64_t *o, const struct st_tensor *s, long n, long total,
+                         struct fault *f)
+{
+	if (o[0] != 0 || o[n] != total)
+		return fault(f, "\"%s\" does not run from 0 to %ld", s->name, total);
+	for (long i = 0; i < n; i++)
+		if (o[i + 1] <= o[i])
+			return fault(f, "\"%s\" lies: row %ld is empty or runs backwards", s->name,
+			             i);
+	return 0;
+}
+
+static struct tokens_row row_of(const struct tokens_part *p, long i)
+{
+	long at = p->offset[i], id = p->id_offset[i];
+
+	return (struct tokens_row){.token = p->token + at,
+	                           .train = p->train + at,
+	                           .n = p->offset[i + 1] - at,
+	                           .id = p->ids + id,
+	                           .id_n = p->id_offset[i + 1] - id,
+	                           .hash = p->hash[i],
+	                           .line = p->line[i]};
+}
+
+/* Row i of all: ids and masks that make sense. */
+static int check_row(const struct tokens_row *r, long i, struct fault *f)
+{
+	json_t *id = json_stringn(r->id, r->id_n);
+	long trained = 0;
+
+	json_decref(id);
+	if (!id)
+		return fault(f, "the id of row %ld is not UTF-8", i);
+	for (long k = 0; k < r->n; k++) {
+		if (r->token[k] < 0)
+			return fault(f, "row %ld: token id %d", i, r->token[k]);
+		if (r->train[k] > 1)
+			return fault(f, "row %ld: \"train\" is %d", i, r->train[k]);
+		trained += r->train[k];
+	}
+	if (r->train[0] || !trained)
+		return fault(f, "row %ld: %s", i,
+		             trained ? "the first token cannot be trained" : "no trained token");
+	return 0;
+}
+
+static int append_rows(struct tokens *t, const struct view *v, struct fault *f)
+{
+	struct tokens_part p = {
+		.first = t->rows,
+		.rows = v->rows,
+		.token = settle(t, v->token),
+		.train = v->train->data,
+		.offset = settle(t, v->offset),
+		.ids = v->ids->data,
+		.id_offset = settle(t, v->id_offset),
+		.hash = settle(t, v->hash),
+		.line = settle(t, v->line),
+	};
+
+	if (check_offsets(p.offset, v->offset, v->rows, v->total, f) ||
+	    check_offsets(p.id_offset, v->id_offset, v->rows, v->ids->shape[0], f))
+		return -1;
+	for (long i = 0; i < p.rows; i++) {
+		struct tokens_row r = row_of(&p, i);
+
+		if (check_row(&r, t->rows + i, f))
+			return -1;
+		if (r.n > t->longest)
+			t->longest = r.n;
+	}
+	if (!p.rows)
+		return 0;
+	t->part = xrealloc(t->part, (t->parts + 1) * sizeof *t->part);
+	t->part[t->parts++] = p;
+	t->rows += p.rows;
+	t->total += v->total;
+	return 0;
+}
+
+/* A run that several segments share is told once. */
+static void add_history(json_t *all, json_t *run)
+{
+	for (size_t i = 0; i < json_array_size(all); i++)
+		if (json_equal(json_array_get(all, i), run))
+			return;
+	json_array_append(all, run);
+}
+
+static int close_segment(struct tokens *t, const char *text, struct fault *f)
+{
+	struct fault inner;
+	json_t *end = json_parse(text, strlen(text), &inner), *history;
+	uint64_t input;
+	int bad = 0;
+
+	history = json_object_get(end, "history");
+	if (!end)
+		bad = fault(f, "seal.end: %.200s", inner.text);
+	else if (json_long(end, "rows", -1) != t->rows - t->begun)
+		bad = fault(f, "seal.end counts %ld rows, there are %ld",
+		            json_long(end, "rows", -1), t->rows - t->begun);
+	else if (hash_parse(json_text(end, "input", ""), &input) || !json_is_array(history))
+		bad = fault(f, "seal.end: \"input\" or \"history\" is missing or malformed");
+	for (size_t i = 0; !bad && i < json_array_size(history); i++)
+		add_history(t->history, json_array_get(history, i));
+	json_decref(end);
+	t->open = 0;
+	return bad;
+}
+
+int tokens_blob(struct tokens *t, const void *p, size_t bytes, size_t *used, struct fault *f)
+{
+	struct safetensors st;
+	struct view v;
+	const char *end;
+	int bad;
+
+	if (st_parse(&st, p, bytes, used, f))
+		return -1;
+	if (!t->history)
+		t->history = json_array();
+	if (!t->open)
+		t->begun = t->rows;
+	t->open = 1;
+	bad = check_meta(t, &st, f) || view(&v, &st, f) || append_rows(t, &v, f);
+	end = st_meta(&st, "seal.end");
+	if (!bad && end)
+		bad = close_segment(t, end, f);
+	st_close(&st);
+	for (char *c = f->text; bad && *c; c++) /* it quotes metadata */
+		if ((unsigned char)*c < ' ' || *c == 127)
+			*c = '?';
+	return bad ? -1 : 0;
+}
+
+void tokens_hold(struct tokens *t, void *p, size_t bytes)
+{
+	t->held = xrealloc(t->held, (t->n_held + 1) * sizeof *t->held);
+	t->held[t->n_held++] = p;
+	t->in_memory += bytes;
+}
+
+void tokens_drop(struct tokens *t)
+{
+	for (long i = 0; i < t->n_held; i++)
+		free(t->held[i]);
+	t->n_held = t->parts = 0;
+	t->in_memory = 0;
+}
+
+void tokens_close(struct tokens *t)
+{
+	tokens_drop(t);
+	for (int i = 0; i < t->maps; i++)
+		zio_unmap(t->map[i].p, t->map[i].bytes);
+	free(t->held);
+	free(t->map);
+	free(t->part);
+	free(t->template);
+	json_decref(t->history);
+	free(t);
+}
+
+struct tokens_row tokens_row(const struct tokens *t, long row)
+{
+	long low = 0, high = t->parts;
+
+	while (high - low > 1) {
+		long mid = (low + high) / 2;
+
+		if (t->part[mid].first <= row)
+			low = mid;
+		else
+			high = mid;
+	}
+	return row_of(&t->part[low], row - t->part[low].first);
+}
+
+char *tokens_id(const struct tokens *t, long row, char *into, size_t size)
+{
+	struct tokens_row r = tokens_row(t, row);
+	size_t n = (size_t)r.id_n < size ? (size_t)r.id_n : size - 1;
+
+	memcpy(into, r.id, n);
+	into[n] = 0;
+	return into;
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* rank.c - what only the order of numbers decides: the best rows, AUROC,
+ * Spearman's rho; see scores.h.
+ *
+ * With r the rank of a value from 1, equal values sharing the mean of theirs:
+ *
+ *   win = n - (r among x and y - r among y alone): the latter two differ by how
+ *         many x are below, and half of those that are equal
+ *   rho = cov(r(x), r(y)) / sqrt(var r(x) var r(y))
+ */
+#include "scores.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/sort.h"
+
+/* The larger x, the smaller the number; those of -0 and 0 are equal. */
+static uint64_t falling(double x)
+{
+	union {
+		double x;
+		uint64_t bits;
+	} u = {x + 0.0};
+
+	return u.bits >> 63 ? u.bits : ~u.bits & INT64_MAX;
+}
+
+long rank_order(const double score[], const uint64_t hash[], long n, uint32_t order[])
+{
+	struct item *p = xalloc(n * sizeof *p);
+	long numbers = 0;
+
+	for (long i = 0; i < n; i++)
+		if (!isnan(score[i]))
+			p[numbers++] = (struct item){hash[i], i};
+	sort_items(p, numbers);
+	for (long k = 0; k < numbers; k++)
+		p[k].key = falling(score[p[k].at]);
+	sort_items(p, numbers);
+	for (long k = 0; k < numbers; k++)
+		order[k] = p[k].at;
+	free(p);
+	return numbers;
+}
+
+long keep_count(const char *keep, long rows)
+{
+	size_t digits = strspn(keep, "0123456789");
+	char *end;
+	double x;
+
+	if (!digits)
+		return -1;
+	if (!keep[digits])
+		return digits > 18 ? -1 : strtol(keep, NULL, 10);
+	if (keep[strspn(keep, "0123456789.")] != '%')
+		return -1;
+	x = strtod(keep, &end);
+	if (strcmp(end, "%") || x > 100)
+		return -1;
+	/* 33.3 has no exact double: the half must not depend on its last bit */
+	return floor(x * rows / 100 + 0.5 + 1e-9);
+}
+
+struct value {
+	double x;
+	long at;
+};
+
+static int rising(const void *a, const void *b)
+{
+	const struct value *p = a, *q = b;
+
+	return (p->x > q->x) - (p->x < q->x);
+}
+
+/* rank[i]: that of x[i] among all, from 1, ties at their mean. */
+static double *ranks(const double x[], long n)
+{
+	struct value *v = xalloc(n * sizeof *v);
+	double *rank = xalloc(n * sizeof *rank);
+
+	for (long i = 0; i < n; i++)
+		v[i] = (struct value){x[i], i};
+	qsort(v, n, sizeof *v, rising);
+	for (long i = 0, j; i < n; i = j) {
+		for (j = i; j < n && v[j].x == v[i].x; j++)
+			;
+		for (long k = i; k < j; k++)
+			rank[v[k].at] = (i + 1 + j) / 2.0;
+	}
+	free(v);
+	return rank;
+}
+
+void rank_wins(const double x[], long n, const double y[], long m, double win[])
+{
+	double *both = xalloc((n + m) * sizeof *both), *all, *own;
+
+	for (long i = 0; i < n; i++)
+		both[i] = x[i];
+	for (long j = 0; j < m; j++)
+		both[n + j] = y[j];
+	all = ranks(both, n + m);
+	own = ranks(y, m);
+	for (long j = 0; j < m; j++)
+		win[j] = n - (all[n + j] - own[j]);
+	free(both);
+	free(all);
+	free(own);
+}
+
+double spearman(const double x[], const double y[], long n)
+{
+	double *rx = ranks(x, n), *ry = ranks(y, n), mean = (n + 1) / 2.0;
+	double xx = 0, yy = 0, xy = 0;
+
+	for (long i = 0; i < n; i++) {
+		double dx = rx[i] - mean, dy = ry[i] - mean;
+
+		xx += dx * dx;
+		yy += dy * dy;
+		xy += dx * dy;
+	}
+	free(rx);
+	free(ry);
+	return xx > 0 && yy > 0 ? xy / sqrt(xx * yy) : NAN;
+}

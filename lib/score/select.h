@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* select.h - seal-select: the rows worth keeping, the very bytes read. */
+#ifndef SEAL_SELECT_H
+#define SEAL_SELECT_H
+
+#include "scores.h"
+
+/* Exactly one of keep, threshold, top, bottom is given (NULL or 0: not); by_group, a
+ * row's key, may go with keep, which then counts for the rows of each of its values. */
+struct select_opts {
+	const char *scores, *keep, *threshold, *add, *by_group;
+	long top, bottom;
+	int invert, annotate, dedupe, zstd, plain;
+};
+extern const struct opt select_options[];
+extern const struct opt select_output_options[]; /* --zstd --plain */
+
+/* Reads the rows (paths: n names, none means stdin) twice, since a share counts
+ * them, and writes those that are picked to `output` (NULL: stdout). */
+void select_rows(char *const paths[], int n, const struct select_opts *, const struct fate_opts *,
+                 const char *output);
+
+#endif

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: MIT */
+/* template.c - see template.h.
+ *
+ * A row is   START turn turn ...   and a turn   OPEN[role] TEXT CLOSE[role],
+ * with AGAIN between an answer and what follows it.  In some templates a system
+ * turn stands inside the user's turn behind it.
+ */
+#include "template.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	END = 1,      /* the tokenizer's end token closes an answer */
+	PROMPTED = 2, /* an answer needs a prompt, if an empty one */
+	INSIDE = 4,   /* a system's text begins the next user's turn */
+	LAST = 8,     /* ... begins the last user's turn */
+	USER_STRIPPED = 16,
+	ANSWER_STRIPPED = 32,
+	SYSTEM_STRIPPED = 64, /* of white space at both ends */
+};
+
+struct form {
+	const char *name;
+	const char *sign[2], *but; /* what a chat template of this kind says, and does not */
+	const char *start;
+	struct {
+		const char *open, *close;
+	} of[3]; /* system, user, assistant */
+	const char *again, *system, *stop;
+	int flags;
+};
+
+#define CHATML                                                                                    \
+	{                                                                                         \
+		{"<|im_start|>system\n", "<|im_end|>\n"}, {"<|im_start|>user\n", "<|im_end|>\n"}, \
+		{                                                                                 \
+			"<|im_start|>assistant\n", "<|im_end|>"                                   \
+		}                                                                                 \
+	}
+
+/* The first whose signs a chat template shows is what `auto` means. */
+static const struct form forms[] =
+	{{.name = "none", .of = {{"", ""}, {"", ""}, {"", ""}}, .flags = END | PROMPTED},
+         {.name = "seal",
+          .of = {{"", "\n"}, {"Human: ", ""}, {"\nAssistant: ", ""}},
+          .again = "\n",
+          .flags = END | PROMPTED},
+         {.name = "alpaca",
+          .of = {{"", "\n\n"}, {"### Instruction:\n", "\n\n"}, {"### Response:\n", ""}},
+          .again = "\n\n",
+          .flags = END | PROMPTED,
+          .system = "Below is an instruction that describes a task. "
+                    "Write a response that appropriately completes the request."},
+         {.name = "chatml",
+          .sign = {"<|im_start|>", "named SmolLM"},
+          .of = CHATML,
+          .again = "\n",
+          .stop = "<|im_end|>",
+          .system = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"},
+         {.name = "qwen2.5",
+          .sign = {"<|im_start|>", "You are Qwen, created by Alibaba Cloud."},
+          .of = CHATML,
+          .again = "\n",
+          .stop = "<|im_end|>",
+          .system = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."},
+         {.name = "qwen2",
+          .sign = {"<|im_start|>", "You are a helpful assistant."},
+          .of = CHATML,
+          .again = "\n",
+          .stop = "<|im_end|>",
+          .system = "You are a helpful assistant."},
+         {.name = "chatml-plain",
+          .sign = {"<|im_start|>"},
+          .but = "You are ",
+          .of = CHATML,
+          .again = "\n",
+          .stop = "<|im_end|>"},
+         {.name = "llama2",
+          .sign = {"<<SYS>>", "content.strip()"},
+          .of = {{"<<SYS>>\n", "\n<</SYS>>\n\n"}, {"<s>[INST] ", " [/INST]"}, {" ", " "}},
+          .flags = END | PROMPTED | INSIDE | USER_STRIPPED | ANSWER_STRIPPED},
+         {.name = "llama3",
+          .sign = {"<|start_header_id|>", "| trim"},
+          .but = "Cutting Knowledge Date",
+          .start = "<|begin_of_text|>",
+          .stop = "<|eot_id|>",
+          .of = {{"<|start_header_id|>system<|end_header_id|>\n\n", "<|eot_id|>"},
+                 {"<|start_header_id|>user<|end_header_id|>\n\n", "<|eot_id|>"},
+                 {"<|start_header_id|>assistant<|end_header_id|>\n\n", "<|eot_id|>"}},
+          .flags = SYSTEM_STRIPPED | USER_STRIPPED | ANSWER_STRIPPED},
+         {.name = "mistral",
+          .sign = {"'[INST] ' + message['content'] + ' [/INST]'",
+                   "{{ message['content'] + eos_token}}"},
+          .start = "<s>",
+          .of = {{"", "\n\n"}, {"[INST] ", " [/INST]"}, {"", ""}},
+          .flags = END | PROMPTED | INSIDE},
+         {.name = "mistral-v1",
+          .sign = {"' [INST] ' + message['content'] + ' [/INST]'",
+                   "' ' + message['content'] + eos_token"},
+          .start = "<s>",
+          .of = {{"", "\n\n"}, {" [INST] ", " [/INST]"}, {" ", ""}},
+          .flags = END | PROMPTED | INSIDE},
+         {.name = "mistral-v3",
+          .sign = {"\"[INST] \" + message[\"content\"] + \"[/INST]\"",
+                   "\" \" + message[\"content\"]|trim + eos_token"},
+          .start = "<s>",
+          .of = {{"", "\n\n"}, {"[INST] ", "[/INST]"}, {" ", ""}},
+          .flags = END | PROMPTED | INSIDE | LAST | ANSWER_STRIPPED},
+         {.name = "merlinite",
+          .sign = {"<|pretrain|>", "'<|assistant|>'"},
+          .again = "\n",
+          .stop = "<|endoftext|>",
+          .of = {{"<|system|>\n", "\n"},
+                 {"<|user|>\n", "\n"},
+                 {"<|assistant|>\n", "<|endoftext|>"}}},
+         {.name = "phi3",
+          .sign = {"<|user|>", "<|end|>"},
+          .again = "\n",
+          .stop = "<|end|>",
+          .of = {{"<|system|>\n", "<|end|>\n"},
+                 {"<|user|>\n", "<|end|>\n"},
+                 {"<|assistant|>\n", "<|end|>"}}},
+         {.name = NULL}};
+
+struct template
+{
+	struct form form;
+	char *name, *system;
+	char *before, *between, *after; /* of a FORMAT, cut at its {} */
+};
+
+/* "auto, none, ..., or a format with two {}", as messages and -h say it. */
+static void list_names(struct buf *b)
+{
+	buf_str(b, "auto");
+	for (const struct form *f = forms; f->name; f++)
+		buf_fmt(b, ", %s", f->name);
+	buf_str(b, ", or a format with two {}");
+}
+
+static const struct form *named(const char *name)
+{
+	const struct form *f = forms;
+
+	while (f->name && strcmp(f->name, name))
+		f++;
+	return f->name ? f : NULL;
+}
+
+static const struct form *recognise(const char *chat)
+{
+	for (const struct form *f = forms; f->name; f++)
+		if (f->sign[0] && strstr(chat, f->sign[0]) &&
+		    (!f->sign[1] || strstr(chat, f->sign[1])) && (!f->but || !strstr(chat, f->but)))
+			return f;
+	return NULL;
+}
+
+/* Holds "{}" exactly twice. */
+static int is_format(const char *s)
+{
+	int n = 0;
+
+	for (; (s = strstr(s, "{}")); s += 2)
+		n++;
+	return n == 2;
+}
+
+static void set_format(struct template *t, const char *format)
+{
+	const char *first = strstr(format, "{}"), *second = strstr(first + 2, "{}");
+
+	t->before = xstrndup(format, first - format);
+	t->between = xstrndup(first + 2, second - first - 2);
+	t->after = xstrdup(second + 2);
+	t->form = (struct form){.of = {{"", "\n"}, {t->before, ""}, {t->between, t->after}},
+	                        .flags = END | PROMPTED};
+}
+
+struct template *template_open(const char *name, const char *chat, const char *system,
+                               struct fault *f)
+{
+	int own = !strcmp(name, "auto") && chat;
+	const struct form *form =
+		own ? recognise(chat) : named(strcmp(name, "auto") ? name : "seal");
+	struct buf names = {0};
+	struct template *t;
+
+	if (!form && own) {
+		fault(f, "the model's own chat template is not one that is known here; "
+		         "name one with --template");
+		return NULL;
+	}
+	if (!form && !is_format(name)) {
+		list_names(&names);
+		fault(f, "unknown template '%.80s' (%s)", name, names.p);
+		buf_free(&names);
+		return NULL;
+	}
+	t = xzalloc(1, sizeof *t);
+	if (form)
+		t->form = *form;
+	else
+		set_format(t, name);
+	t->name = xstrdup(form ? form->name : name);
+	system = system ? system : t->form.system;
+	t->system = system && *system ? xstrdup(system) : NULL;
+	return t;
+}
+
+void template_close(struct template *t)
+{
+	free(t->name);
+	free(t->system);
+	free(t->before);
+	free(t->between);
+	free(t->after);
+	free(t);
+}
+
+const char *template_name(const struct template *t) { return t->name; }
+const char *template_stop(const struct template *t) { return t->form.stop; }
+
+struct list {
+	struct piece *piece;
+	int n;
+};
+
+static void add(struct list *l, enum piece_kind kind, const char *text, size_t n, int train)
+{
+	if (n || kind == PIECE_END)
+		l->piece[l->n++] = (struct piece){kind, text, n, train};
+}
+
+static void control(struct list *l, const char *text, int train)
+{
+	add(l, PIECE_CONTROL, text, text ? strlen(text) : 0, train);
+}
+
+/* The length of the white space (Python's str.isspace) that begins, or ends, these bytes. */
+static size_t space(const char *p, size_t n, int at_end)
+{
+	static const char *const spaces[] = {
+		" ",      "\n",     "\t",       "\r",     "\v",     "\f",     "\x1c",   "\x1d",
+		"\x1e",   "\x1f",   "\xc2\x85", "\u00a0", "\u1680", "\u2000", "\u2001", "\u2002",
+		"\u2003", "\u2004", "\u2005",   "\u2006", "\u2007", "\u2008", "\u2009", "\u200a",
+		"\u2028", "\u2029", "\u202f",   "\u205f", "\u3000",
+	};
+
+	for (size_t i = 0; i < sizeof spaces / sizeof *spaces; i++) {
+		size_t k = strlen(spaces[i]);
+
+		if (k <= n && !memcmp(at_end ? p + n - k : p, spaces[i], k))
+			return k;
+	}
+	return 0;
+}
+
+static void text(struct list *l, struct turn t, int train, int strip_left, int strip_right)
+{
+	size_t k;
+
+	while (strip_left && (k = space(t.text, t.n, 0)))
+		t.text += k, t.n -= k;
+	while (strip_right && (k = space(t.text, t.n, 1)))
+		t.n -= k;
+	add(l, PIECE_TEXT, t.text, t.n, train);
+}
+
+/* A space that ends the prompt begins the answer instead: tokenizers join a
+ * space to the word behind it. */
+static void move_space(struct list *l, int answer)
+{
+	struct piece *p = l->n ? &l->piece[l->n - 1] : NULL;
+
+	if (!p || p->train || !p->n || p->text[p->n - 1] != ' ')
+		return;
+	l->n -= !--p->n;
+	if (answer)
+		add(l, PIECE_TEXT, " ", 1, 1);
+}
+
+static void system_turn(const struct form *f, struct list *l, struct turn t)
+{
+	int strip = f->flags & SYSTEM_STRIPPED;
+
+	control(l, f->of[ROLE_SYSTEM].open, 0);
+	text(l, t, 0, strip, strip);
+	control(l, f->of[ROLE_SYSTEM].close, 0);
+}
+
+/* A user's turn, NULL for an empty one; system turns `from` to `to` stand inside. */
+static void user_turn(const struct template *t, struct list *l, const struct turn turn[], int from,
+                      int to, const struct turn *user)
+{
+	const struct form *f = &t->form;
+	int strip = f->flags & USER_STRIPPED, inside;
+
+	control(l, f->of[ROLE_USER].open, 0);
+	inside = l->n;
+	if (f->flags & INSIDE && !from && t->system && turn[0].role != ROLE_SYSTEM)
+		system_turn(f, l, (struct turn){ROLE_SYSTEM, t->system, strlen(t->system)});
+	for (int i = from; f->flags & INSIDE && i < to; i++)
+		if (turn[i].role == ROLE_SYSTEM)
+			system_turn(f, l, turn[i]);
+	if (user)
+		text(l, *user, 0, strip && l->n == inside, strip);
+	control(l, f->of[ROLE_USER].close, 0);
+}
+
+static void answer(const struct form *f, struct list *l, struct turn t, int train)
+{
+	int strip = f->flags & ANSWER_STRIPPED;
+
+	control(l, f->of[ROLE_ASSISTANT].open, 0);
+	if (train)
+		move_space(l, 1);
+	text(l, t, train, strip, strip);
+	control(l, f->of[ROLE_ASSISTANT].close, train);
+	if (f->flags & END)
+		add(l, PIECE_END, "", 0, train);
+}
+
+static void dialogue(const struct template *t, struct list *l, const struct turn turn[], int n,
+                     int first_trained)
+{
+	const struct form *f = &t->form;
+	int last = n - 1, placed = 0; /* system turns before `placed` stand inside a user's */
+
+	while (last > 0 && turn[last].role != ROLE_USER)
+		last--;
+	control(l, f->start, 0);
+	if (t->system && turn[0].role != ROLE_SYSTEM && !(f->flags & INSIDE))
+		system_turn(f, l, (struct turn){ROLE_SYSTEM, t->system, strlen(t->system)});
+	for (int i = 0; i < n; i++) {
+		enum role role = turn[i].role, before = i ? turn[i - 1].role : ROLE_SYSTEM;
+		int waits =
+			before == ROLE_USER && f->flags & PROMPTED; /* a prompt, for its answer */
+
+		if (before == ROLE_ASSISTANT || (waits && role == ROLE_USER))
+			control(l, f->again, 0);
+		if (role == ROLE_SYSTEM && !(f->flags & INSIDE))
+			system_turn(f, l, turn[i]);
+		if (role == ROLE_USER ||
+		    (role == ROLE_ASSISTANT && f->flags & PROMPTED && !waits)) {
+			int all = !(f->flags & LAST) || i >= last;
+
+			user_turn(t, l, turn, all ? placed : i + 1, i,
+			          role == ROLE_USER ? &turn[i] : NULL);
+			placed = all ? i + 1 : placed;
+		}
+		if (role == ROLE_ASSISTANT)
+			answer(f, l, turn[i], i >= first_trained);
+	}
+	if (turn[n - 1].role != ROLE_ASSISTANT) {
+		control(l, f->of[ROLE_ASSISTANT].open, 0);
+		move_space(l, 0);
+	}
+}
+
+int template_pieces(const struct template *t, const struct turn turn[], int n, int train_all,
+                    struct piece piece[PIECES])
+{
+	struct list l = {piece, 0};
+
+	if (turn[0].role == ROLE_TEXT)
+		text(&l, turn[0], 1, 0, 0);
+	else
+		dialogue(t, &l, turn, n, train_all ? 0 : n - 1);
+	return l.n;
+}

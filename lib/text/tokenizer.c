@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/* tokenizer.c - see tokenizer.h: opening, encoding, decoding, the fingerprint. */
+#include "tokenizer_in.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "../base/hash.h"
+#include "../format/gguf.h"
+#include "../format/zio.h"
+
+void ids_add(struct ids *ids, int32_t id)
+{
+	if (ids->n == ids->cap) {
+		ids->cap = ids->cap * 2 + 256;
+		ids->p = xrealloc(ids->p, ids->cap * sizeof *ids->p);
+	}
+	ids->p[ids->n++] = id;
+}
+
+void ids_free(struct ids *ids)
+{
+	free(ids->p);
+	*ids = (struct ids){0};
+}
+
+struct tokenizer *tokenizer_new(void)
+{
+	struct tokenizer *t = xzalloc(1, sizeof *t);
+
+	t->unk = t->bos = t->eos = -1;
+	return t;
+}
+
+struct pre_step *tokenizer_step(struct tokenizer *t, int kind, const char *from, const char *to)
+{
+	struct pre_step *step;
+
+	if (t->pres == STEPS)
+		return NULL;
+	step = &t->pre[t->pres++];
+	*step = (struct pre_step){.kind = kind, .behaviour = SPLIT_ISOLATED};
+	step->from = from ? xstrdup(from) : NULL;
+	step->to = to ? xstrdup(to) : NULL;
+	return step;
+}
+
+int tokenizer_byte_level(struct tokenizer *t, int prefix_space, int split, struct fault *f)
+{
+	t->byte_level = 1;
+	if (prefix_space && !tokenizer_step(t, PRE_PREFIX, NULL, " "))
+		return fault(f, "pre_tokenizer: more than %d steps", STEPS);
+	return split ? tokenizer_words(t, GPT2_WORDS, f) : 0;
+}
+
+int tokenizer_words(struct tokenizer *t, const char *pattern, struct fault *f)
+{
+	t->byte_level = 1;
+	if (!tokenizer_step(t, PRE_SPLIT, pattern, NULL))
+		return fault(f, "pre_tokenizer: more than %d steps", STEPS);
+	return 0;
+}
+
+void tokenizer_add(struct tokenizer *t, struct added a)
+{
+	t->added = xrealloc(t->added, (t->n_added + 1) * sizeof *t->added);
+	a.text = xstrndup(a.text, a.n);
+	t->added[t->n_added++] = a;
+}
+
+static int by_id(const void *a, const void *b)
+{
+	int32_t x = ((const struct added *)a)->id, y = ((const struct added *)b)->id;
+
+	return x < y ? -1 : x > y;
+}
+
+int tokenizer_prepare(struct tokenizer *t, struct fault *f)
+{
+	for (int i = 0; i < t->pres; i++)
+		if (pre_prepare(&t->pre[i], f))
+			return -1;
+	if (t->n_added)
+		qsort(t->added, t->n_added, sizeof *t->added, by_id);
+	for (long i = 1; i < t->n_added; i++)
+		if (t->added[i].id == t->added[i - 1].id)
+			return fault(f, "added_tokens: id %d twice", t->added[i].id);
+	if (t->bos >= t->vocab.n)
+		t->bos = -1;
+	if (t->eos >= t->vocab.n)
+		t->eos = -1;
+	added_prepare(t);
+	bpe_prepare(t);
+	return 0;
+}
+
+struct tokenizer *tokenizer_parse(const void *bytes, size_t n, struct fault *f)
+{
+	struct tokenizer *t = tokenizer_new();
+	int rc = gguf_is(bytes, n)   ? tokenizer_gguf(t, bytes, n, f)
+	         : rank_is(bytes, n) ? tokenizer_rank(t, bytes, n, f)
+	                             : tokenizer_json(t, bytes, n, f);
+
+	if (!rc && !tokenizer_prepare(t, f))
+		return t;
+	tokenizer_close(t);
+	return NULL;
+}
+
+struct tokenizer *tokenizer_open(const char *path)
+{
+	struct tokenizer *t;
+	struct fault f;
+	struct stat st;
+	char *file;
+	const void *map;
+	size_t n;
+
+	if (stat(path, &st))
+		die("open %s:", path);
+	file = S_ISDIR(st.st_mode) ? xprintf("%s/tokenizer.json", path) : xstrdup(path);
+	map = zio_map(file, &n);
+	t = tokenizer_parse(map, n, &f);
+	if (!t)
+		die("%s: %s", file, f.text);
+	if (!gguf_is(map, n))
+		tokenizer_folder(t, file);
+	zio_unmap(map, n);
+	free(file);
+	return t;
+}
+
+void tokenizer_close(struct tokenizer *t)
+{
+	for (int i = 0; i < t->norms; i++) {
+		free(t->norm[i].from);
+		free(t->norm[i].to);
+	}
+	for (int i = 0; i < t->pres; i++)
+		pre_free(&t->pre[i]);
+	for (long i = 0; i < t->n_added; i++)
+		free(t->added[i].text);
+	free(t->added);
+	buf_free(&t->vocab.text);
+	free(t->vocab.token);
+	free(t->vocab.slot);
+	free(t->merges.pair);
+	free(t->chat);
+	free(t->raw.node);
+	free(t->norm_trie.node);
+	free(t->bpe.character);
+	free(t->bpe.whole);
+	free(t);
+}
+
+static void normal_text(struct job *j, struct slice s, int first)
+{
+	s = normalize(j->t, j->norm, s, !(first && j->flags & TOKENIZE_CONTINUE));
+	added_split(j, &j->t->norm_trie, s, first, pretokenize);
+}
+
+void tokenizer_encode(const struct tokenizer *t, const char *text, size_t n, int flags, long most,
+                      struct ids *out)
+{
+	struct job j = {.t = t, .flags = flags, .stop = most ? most : LONG_MAX, .out = out};
+
+	if (n)
+		added_split(&j, &t->raw, (struct slice){text, n}, !(flags & TOKENIZE_AFTER),
+		            normal_text);
+	buf_free(&j.norm[0]);
+	buf_free(&j.norm[1]);
+	for (int i = 0; i < t->pres; i++)
+		buf_free(&j.pre[i]);
+	free(j.sym);
+	free(j.heap);
+	job_region_free(&j);
+}
+
+/* NULL: it is none. */
+static const struct added *added_of(const struct tokenizer *t, int32_t id)
+{
+	struct added key = {.id = id};
+
+	if (!t->n_added)
+		return NULL;
+	return bsearch(&key, t->added, t->n_added, sizeof key, by_id);
+}
+
+/* Appends the bytes that id stands for. */
+static void token_bytes(const struct tokenizer *t, int32_t id, struct buf *out)
+{
+	const struct added *a;
+	struct slice s;
+	int byte;
+
+	if (id < 0 || id >= t->vocab.n || t->vocab.token[id].kind == TOKEN_NONE)
+		return;
+	a = added_of(t, id);
+	s = a ? (struct slice){a->text, a->n} : vocab_text(&t->vocab, id);
+	byte = t->byte_fallback && !a ? byte_of_name(s) : -1;
+	if (byte >= 0) {
+		buf_add(out, &(char){byte}, 1);
+		return;
+	}
+	while (s.n && t->marks && !a) {
+		const char *hit = text_find(s, SPACE_MARK, SPACE_MARK_BYTES);
+		size_t before = hit ? (size_t)(hit - s.p) : s.n;
+
+		buf_add(out, s.p, before);
+		if (!hit)
+			return;
+		buf_add(out, " ", 1);
+		s.p += before + SPACE_MARK_BYTES;
+		s.n -= before + SPACE_MARK_BYTES;
+	}
+	buf_add(out, s.p, s.n);
+}
+
+void tokenizer_decode(const struct tokenizer *t, const int32_t *id, long n, int special, int first,
+                      struct buf *out)
+{
+	size_t begin = out->n;
+
+	for (long i = 0; i < n; i++) {
+		if (!special && tokenizer_special(t, id[i]))
+			continue;
+		token_bytes(t, id[i], out);
+		if (first && t->strips && out->n > begin) {
+			if (out->p[begin] == ' ') {
+				memmove(out->p + begin, out->p + begin + 1, out->n - begin);
+				out->n--;
+			}
+			first = 0;
+		}
+	}
+}
+
+int32_t tokenizer_bos(const struct tokenizer *t) { return t->bos; }
+int32_t tokenizer_eos(const struct tokenizer *t) { return t->eos; }
+int tokenizer_adds_bos(const struct tokenizer *t) { return t->adds_bos && t->bos >= 0; }
+int32_t tokenizer_size(const struct tokenizer *t) { return t->vocab.n; }
+const char *tokenizer_chat(const struct tokenizer *t) { return t->chat; }
+
+int tokenizer_special(const struct tokenizer *t, int32_t id)
+{
+	const struct added *a = added_of(t, id);
+
+	return a && a->special;
+}
+
+int32_t tokenizer_id(const struct tokenizer *t, const char *token)
+{
+	for (long i = 0; i < t->n_added; i++)
+		if (!strcmp(t->added[i].text, token))
+			return t->added[i].id;
+	return vocab_find(&t->vocab, token, strlen(token));
+}
+
+void tokenizer_fingerprint(const struct tokenizer *t, int32_t vocab, char hex[17])
+{
+	struct hash *h = hash_new();
+	struct buf b = {0};
+
+	for (int32_t id = 0; id < (vocab ? vocab : t->vocab.n); id++) {
+		int none = id >= t->vocab.n || t->vocab.token[id].kind == TOKEN_NONE;
+		uint32_t n;
+
+		b.n = 0;
+		token_bytes(t, id, &b);
+		n = none ? UINT32_MAX : b.n;
+		for (int i = 0; i < 4; i++)
+			hash_add(h, &(unsigned char){n >> 8 * i}, 1);
+		hash_add(h, b.p ? b.p : "", b.n);
+	}
+	hash_hex(hash_value(h), hex);
+	hash_free(h);
+	buf_free(&b);
+}

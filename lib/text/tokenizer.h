@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* tokenizer.h - text to token ids and back, equal to Hugging Face's.
+ *
+ * From tokenizer.json, a folder that holds one, GGUF metadata, or a tiktoken
+ * rank file (Llama 3's tokenizer.model).  A tokenizer is a pipeline of data:
+ * normaliser steps, pre-tokenizer steps, a BPE model, a decoder.
+ */
+#ifndef SEAL_TOKENIZER_H
+#define SEAL_TOKENIZER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../base/die.h"
+
+struct tokenizer;
+
+struct tokenizer *tokenizer_open(const char *path); /* dies */
+void tokenizer_close(struct tokenizer *);
+
+struct ids {
+	int32_t *p;
+	long n, cap;
+};
+void ids_add(struct ids *, int32_t);
+void ids_free(struct ids *);
+
+enum {
+	TOKENIZE_CONTROL = 1,  /* special tokens spelled in the text are recognised */
+	TOKENIZE_CONTINUE = 2, /* no dummy prefix of a sentence start */
+	TOKENIZE_AFTER = 4,    /* a special token stands before the text */
+};
+
+/* Appends the ids of text (valid UTF-8); adds no BOS or EOS.  Stops once ids->n
+ * reaches `most` or soon after (0: no limit).  Thread-safe on a shared tokenizer. */
+void tokenizer_encode(const struct tokenizer *, const char *text, size_t n, int flags, long most,
+                      struct ids *);
+/* Appends the text of ids; special tokens only with `special`.  first: the ids
+ * begin a text (a dummy prefix space is stripped). May end inside a character. */
+void tokenizer_decode(const struct tokenizer *, const int32_t *id, long n, int special, int first,
+                      struct buf *);
+
+int32_t tokenizer_bos(const struct tokenizer *);  /* -1: none */
+int32_t tokenizer_eos(const struct tokenizer *);  /* -1: none */
+int tokenizer_adds_bos(const struct tokenizer *); /* as the post-processor (or GGUF) says */
+int32_t tokenizer_id(const struct tokenizer *, const char *token); /* of a token's exact text; -1 */
+int32_t tokenizer_size(const struct tokenizer *);                  /* 1 + the largest id */
+int tokenizer_special(const struct tokenizer *, int32_t id);
+const char *tokenizer_chat(const struct tokenizer *); /* Jinja chat template or NULL */
+
+/* Hash of id -> bytes of all ids below `vocab` (0: tokenizer_size), 16 hex
+ * digits; the same from JSON and GGUF of one tokenizer. */
+void tokenizer_fingerprint(const struct tokenizer *, int32_t vocab, char hex[17]);
+
+#endif

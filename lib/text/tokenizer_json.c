@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: MIT */
+/* tokenizer_json.c - tokenizer.json of Hugging Face's `tokenizers`, and what
+ * transformers keeps beside it.  A part that we do not know is a fault that
+ * names it: ids that are nearly right are wrong. */
+#include "tokenizer_in.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../format/jsonl.h"
+
+static int is_type(const json_t *o, const char *type)
+{
+	return !strcmp(json_text(o, "type", ""), type);
+}
+
+static int unknown(const json_t *o, const char *what, struct fault *f)
+{
+	return fault(f, "%s type \"%.80s\" is not supported", what, json_text(o, "type", "(none)"));
+}
+
+/* The items of a Sequence one by one, or the one thing itself; null is nothing. */
+static int each(struct tokenizer *t, const json_t *o, const char *items,
+                int (*one)(struct tokenizer *, const json_t *, struct fault *), struct fault *f)
+{
+	size_t i;
+	json_t *item;
+
+	if (!o || json_is_null(o))
+		return 0;
+	if (!is_type(o, "Sequence"))
+		return one(t, o, f);
+	json_array_foreach(json_object_get(o, items), i,
+	                   item) if (each(t, item, items, one, f)) return -1;
+	return 0;
+}
+
+/* {"String": s} or {"Regex": s}; NULL if neither, or empty. */
+static const char *pattern(const json_t *o, int *literal)
+{
+	const json_t *p = json_object_get(o, "pattern");
+	const char *s = json_text(p, "String", NULL);
+
+	*literal = s != NULL;
+	if (!s)
+		s = json_text(p, "Regex", NULL);
+	return s && *s ? s : NULL;
+}
+
+static int normalizer(struct tokenizer *t, const json_t *o, struct fault *f)
+{
+	static const char *const form[] = {"NFC", "NFD", "NFKC", "NFKD"};
+	struct norm_step *step = &t->norm[t->norms];
+	const char *from, *to;
+	int literal;
+
+	if (t->norms == STEPS)
+		return fault(f, "normalizer: more than %d steps", STEPS);
+	if (is_type(o, "Prepend")) {
+		*step = (struct norm_step){NORM_PREPEND, NULL,
+		                           xstrdup(json_text(o, "prepend", ""))};
+		t->norms++;
+		return 0;
+	}
+	if (is_type(o, "Replace")) {
+		from = pattern(o, &literal);
+		to = json_text(o, "content", NULL);
+		if (!from || !literal || !to)
+			return fault(f, "normalizer: a Replace that is not of one text by another");
+		*step = (struct norm_step){NORM_REPLACE, xstrdup(from), xstrdup(to)};
+		t->norms++;
+		return 0;
+	}
+	for (int i = 0; i < 4; i++) {
+		if (is_type(o, form[i])) {
+			*step = (struct norm_step){NORM_NFC + i, NULL, NULL};
+			t->norms++;
+			return 0;
+		}
+	}
+	return unknown(o, "normalizer", f);
+}
+
+static int split_step(struct tokenizer *t, const json_t *o, struct fault *f)
+{
+	static const char *const name[] = {"Removed", "Isolated", "MergedWithPrevious",
+	                                   "MergedWithNext", "Contiguous"};
+	const char *behaviour = json_text(o, "behavior", "");
+	struct pre_step *step;
+	int literal, i = 0;
+	const char *p = pattern(o, &literal);
+
+	while (i < 5 && strcmp(behaviour, name[i]))
+		i++;
+	if (!p || i == 5)
+		return fault(f, "pre_tokenizer: a Split without pattern or behavior");
+	step = tokenizer_step(t, PRE_SPLIT, p, NULL);
+	if (!step)
+		return fault(f, "pre_tokenizer: more than %d steps", STEPS);
+	step->literal = literal;
+	step->invert = json_flag(o, "invert", 0);
+	step->behaviour = SPLIT_REMOVED + i;
+	return 0;
+}
+
+static int metaspace(struct tokenizer *t, const json_t *o, struct fault *f)
+{
+	const char *mark = json_text(o, "replacement", SPACE_MARK);
+	const char *scheme = json_text(o, "prepend_scheme",
+	                               json_flag(o, "add_prefix_space", 1) ? "always" : "never");
+	struct pre_step *step;
+
+	if (!*mark || t->pres + 3 > STEPS)
+		return fault(f,
+		             "pre_tokenizer: a Metaspace without replacement, or too many steps");
+	if (strcmp(scheme, "always") && strcmp(scheme, "first") && strcmp(scheme, "never"))
+		return fault(f, "pre_tokenizer: prepend_scheme \"%.40s\" is not supported", scheme);
+	tokenizer_step(t, PRE_REPLACE, " ", mark);
+	if (strcmp(scheme, "never")) {
+		step = tokenizer_step(t, PRE_PREFIX, NULL, mark);
+		step->first = !strcmp(scheme, "first");
+	}
+	if (json_flag(o, "split", 1)) {
+		step = tokenizer_step(t, PRE_SPLIT, mark, NULL);
+		step->literal = 1;
+		step->behaviour = SPLIT_WITH_NEXT;
+	}
+	return 0;
+}
+
+static int pre_tokenizer(struct tokenizer *t, const json_t *o, struct fault *f)
+{
+	struct pre_step *step;
+
+	if (t->byte_level)
+		return fault(f, "pre_tokenizer: a step after ByteLevel");
+	if (is_type(o, "ByteLevel"))
+		return tokenizer_byte_level(t, json_flag(o, "add_prefix_space", 1),
+		                            json_flag(o, "use_regex", 1), f);
+	if (is_type(o, "Split"))
+		return split_step(t, o, f);
+	if (is_type(o, "Metaspace"))
+		return metaspace(t, o, f);
+	if (is_type(o, "Digits")) {
+		step = tokenizer_step(t, PRE_SPLIT, DIGIT, NULL);
+		if (!step)
+			return fault(f, "pre_tokenizer: more than %d steps", STEPS);
+		if (!json_flag(o, "individual_digits", 0))
+			step->behaviour = SPLIT_CONTIGUOUS;
+		return 0;
+	}
+	return unknown(o, "pre_tokenizer", f);
+}
+
+static int decoder(struct tokenizer *t, const json_t *o, struct fault *f)
+{
+	int literal;
+	const char *from;
+
+	if (is_type(o, "ByteLevel"))
+		return t->byte_level ? 0 : fault(f, "decoder: ByteLevel without its pre_tokenizer");
+	if (is_type(o, "ByteFallback") || is_type(o, "Fuse"))
+		return 0;
+	if (is_type(o, "Strip")) {
+		t->strips =
+			!strcmp(json_text(o, "content", ""), " ") && json_long(o, "start", 0) > 0;
+		return 0;
+	}
+	if (is_type(o, "Metaspace")) {
+		t->marks = 1;
+		t->strips = strcmp(json_text(o, "prepend_scheme", "always"), "never") &&
+		            json_flag(o, "add_prefix_space", 1);
+		return 0;
+	}
+	if (is_type(o, "Replace")) {
+		from = pattern(o, &literal);
+		if (!from || strcmp(from, SPACE_MARK) || strcmp(json_text(o, "content", ""), " "))
+			return fault(f, "decoder: a Replace other than of the space mark");
+		t->marks = 1;
+		return 0;
+	}
+	return unknown(o, "decoder", f);
+}
+
+/* A template that begins with a special token is a beginning of text. */
+static int post_processor(struct tokenizer *t, const json_t *o, struct fault *f)
+{
+	const json_t *first, *token;
+
+	if (is_type(o, "ByteLevel"))
+		return 0;
+	if (!is_type(o, "TemplateProcessing"))
+		return unknown(o, "post_processor", f);
+	first = json_object_get(json_array_get(json_object_get(o, "single"), 0), "SpecialToken");
+	if (!first)
+		return 0;
+	token = json_object_get(json_object_get(o, "special_tokens"), json_text(first, "id", ""));
+	t->bos = json_integer_value(json_array_get(json_object_get(token, "ids"), 0));
+	if (!token || t->bos < 0 || t->bos >= t->vocab.n)
+		return fault(f, "post_processor: unknown token \"%.80s\"",
+		             json_text(first, "id", ""));
+	t->adds_bos = 1;
+	return 0;
+}
+
+static int load_vocab(struct tokenizer *t, json_t *vocab, struct fault *f)
+{
+	struct buf work = {0};
+	const char *key;
+	json_t *id;
+	int rc = 0;
+
+	json_object_foreach(vocab, key, id)
+	{
+		struct slice s = {key, strlen(key)};
+		int plain = t->byte_level && bytes_of_text(&s, &work);
+
+		if (!json_is_integer(id) || json_integer_value(id) < 0 ||
+		    json_integer_value(id) >= TOKENS_MOST)
+			rc = fault(f, "vocab: \"%.80s\" has no proper id", key);
+		else
+			rc = vocab_set(&t->vocab, json_integer_value(id), s.p, s.n,
+			               plain ? TOKEN_PLAIN : TOKEN_MODEL, f);
+		if (rc)
+			break;
+	}
+	buf_free(&work);
+	return rc;
+}
+
+/* A token that the vocabulary does not have gets the next id, whatever "id"
+ * says: so do Hugging Face's tokenizers. */
+static int load_added(struct tokenizer *t, const json_t *list, const json_t *vocab, struct fault *f)
+{
+	long next = json_object_size(vocab);
+	size_t i;
+	json_t *o;
+
+	json_array_foreach(list, i, o)
+	{
+		const char *text = json_text(o, "content", NULL);
+		const json_t *known = text ? json_object_get(vocab, text) : NULL;
+		long id = known ? json_integer_value(known) : next;
+
+		if (!text)
+			return fault(f, "added_tokens: item %zu has no content", i + 1);
+		if (!*text)
+			continue;
+		if (!known && vocab_set(&t->vocab, id, text, strlen(text), TOKEN_PLAIN, f))
+			return -1;
+		if (id >= next)
+			next = id + 1;
+		tokenizer_add(t, (struct added){
+					 .text = (char *)text,
+					 .n = strlen(text),
+					 .id = id,
+					 .special = json_flag(o, "special", 0),
+					 .lstrip = json_flag(o, "lstrip", 0),
+					 .rstrip = json_flag(o, "rstrip", 0),
+					 .single_word = json_flag(o, "single_word", 0),
+					 .normalized = json_flag(o, "normalized",
+		                                                 !json_flag(o, "special", 0)),
+				 });
+	}
+	return 0;
+}
+
+/* Merges are ["a", "b"] or "a b". */
+static int load_merges(struct tokenizer *t, const json_t *list, struct fault *f)
+{
+	size_t i;
+	json_t *o;
+
+	json_array_foreach(list, i, o)
+	{
+		const char *a = json_string_value(json_array_get(o, 0)),
+			   *b = json_string_value(json_array_get(o, 1));
+		size_t n = a ? strlen(a) : 0;
+
+		if (json_is_string(o)) {
+			a = json_string_value(o);
+			b = strchr(a, ' ');
+			n = b ? b - a : 0;
+			b = b ? b + 1 : NULL;
+		}
+		if (!a || !b || !*b || !n || i >= UINT32_MAX)
+			return fault(f, "merges: item %zu is no pair", i + 1);
+		if (merge_add(t, i, (struct slice){a, n}, (struct slice){b, strlen(b)}, f))
+			return -1;
+	}
+	return 0;
+}
+
+static int load_model(struct tokenizer *t, const json_t *root, struct fault *f)
+{
+	const json_t *m = json_object_get(root, "model");
+	json_t *vocab = json_object_get(m, "vocab");
+	const char *unk = json_text(m, "unk_token", NULL);
+
+	if (json_object_get(m, "type") && !is_type(m, "BPE"))
+		return unknown(m, "model", f);
+	if (!json_is_object(vocab) || !json_is_array(json_object_get(m, "merges")))
+		return fault(f, "no model with vocab and merges");
+	if (*json_text(m, "continuing_subword_prefix", "") ||
+	    *json_text(m, "end_of_word_suffix", ""))
+		return fault(f, "model: affixes of words are not supported");
+	if (json_number(m, "dropout", 0) != 0)
+		return fault(f, "model: dropout is not supported");
+	t->byte_fallback = json_flag(m, "byte_fallback", 0);
+	t->fuse_unk = json_flag(m, "fuse_unk", 0);
+	t->ignore_merges = json_flag(m, "ignore_merges", 0);
+	if (load_vocab(t, vocab, f) ||
+	    load_added(t, json_object_get(root, "added_tokens"), vocab, f))
+		return -1;
+	vocab_index(&t->vocab);
+	if (unk && (t->unk = vocab_find(&t->vocab, unk, strlen(unk))) < 0)
+		return fault(f, "model: unk_token \"%.80s\" is not in the vocabulary", unk);
+	return load_merges(t, json_object_get(m, "merges"), f);
+}
+
+/* Tokens by which texts are begun and ended where no file says it. */
+static void guess_ends(struct tokenizer *t)
+{
+	static const char *const bos[] = {"<s>", "<|begin_of_text|>", "<|endoftext|>"};
+	static const char *const eos[] = {"</s>", "<|end_of_text|>", "<|endoftext|>"};
+
+	for (int i = 0; i < 3; i++) {
+		if (t->bos < 0)
+			t->bos = tokenizer_id(t, bos[i]);
+		if (t->eos < 0)
+			t->eos = tokenizer_id(t, eos[i]);
+	}
+}
+
+int tokenizer_json(struct tokenizer *t, const char *text, size_t n, struct fault *f)
+{
+	json_t *root = json_parse(text, n, f);
+	int rc;
+
+	if (!root)
+		return -1;
+	rc = each(t, json_object_get(root, "normalizer"), "normalizers", normalizer, f) ||
+	     each(t, json_object_get(root, "pre_tokenizer"), "pretokenizers", pre_tokenizer, f) ||
+	     each(t, json_object_get(root, "decoder"), "decoders", decoder, f) ||
+	     load_model(t, root, f) ||
+	     each(t, json_object_get(root, "post_processor"), "processors", post_processor, f);
+	if (!rc)
+		guess_ends(t);
+	json_decref(root);
+	return rc ? -1 : 0;
+}
+
+/* A token of tokenizer_config.json: its text, or an object with it. */
+static void set_token(const struct tokenizer *t, const json_t *config, const char *key, int32_t *id)
+{
+	const json_t *o = json_object_get(config, key);
+	const char *text = json_is_object(o) ? json_text(o, "content", NULL) : json_string_value(o);
+
+	if (text && tokenizer_id(t, text) >= 0)
+		*id = tokenizer_id(t, text);
+}
+
+/* One template, or a list of {"name", "template"} with one called default. */
+static const char *chat_template(const json_t *config)
+{
+	const json_t *o = json_object_get(config, "chat_template");
+	size_t i;
+	json_t *item;
+
+	json_array_foreach(o, i, item) if (!strcmp(json_text(item, "name", ""),
+	                                           "default")) return json_text(item, "template",
+	                                                                        NULL);
+	return json_string_value(o);
+}
+
+void tokenizer_folder(struct tokenizer *t, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	int n = slash ? slash - path + 1 : 0;
+	char *config = xprintf("%.*stokenizer_config.json", n, path);
+	char *jinja = xprintf("%.*schat_template.jinja", n, path);
+
+	if (!access(config, F_OK)) {
+		json_t *o = json_read_file(config);
+		const char *chat = chat_template(o);
+
+		set_token(t, o, "bos_token", &t->bos);
+		set_token(t, o, "eos_token", &t->eos);
+		t->adds_bos = json_flag(o, "add_bos_token", t->adds_bos);
+		if (chat)
+			t->chat = xstrdup(chat);
+		json_decref(o);
+	}
+	if (!access(jinja, F_OK)) {
+		size_t bytes;
+		const void *map = zio_map(jinja, &bytes);
+
+		free(t->chat);
+		t->chat = xstrndup(map, bytes);
+		zio_unmap(map, bytes);
+	}
+	free(config);
+	free(jinja);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* finetune.h - LoRA tuning: minimise the mean of l(theta; z) over the rows, or
+ * with a weight w for every row: a step's loss is sum w l / sum |w| over its batch. */
+#ifndef SEAL_FINETUNE_H
+#define SEAL_FINETUNE_H
+
+#include "train.h"
+
+struct finetune {
+	struct model *model;
+	struct adapter *theta;
+	const struct tokens *data, *valid; /* valid may be NULL */
+	const float *weight;               /* [data rows], or NULL */
+	const struct train_opts *opts;
+	const json_t *settings; /* what a resumed run must match */
+};
+
+void finetune_run(struct finetune *);
+
+#endif

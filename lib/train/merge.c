@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* merge.c - see merge.h. */
+#include "merge.h"
+
+#include <math.h>
+
+#include "budget.h"
+
+json_t *merge(struct model *m, struct adapter *a, const char *dir, const char *template,
+              const struct tokens *rows, const struct compute_opts *o, const json_t *settings)
+{
+	struct tokens some = *rows; /* the first of them, in the same memory */
+	float apart[MERGE_ROWS], merged[MERGE_ROWS];
+	struct model *again;
+	double most = 0, sum = 0;
+	long worst = 0;
+	char id[128];
+
+	if (!some.rows)
+		die("no rows to compare the merged model on");
+	if (some.rows > MERGE_ROWS)
+		some.rows = MERGE_ROWS;
+	all_losses(m, a, &some, apart, "losses of model and adapter");
+	model_save(m, a, dir, template, settings);
+	again = model_begin(dir, o);
+	budget_plan(again, &(struct budget){.data = &some, .all = 1});
+	model_load(again);
+	all_losses(again, NULL, &some, merged, "losses of the merged model");
+	model_close(again);
+	for (long i = 0; i < some.rows; i++) {
+		double off = fabs((double)merged[i] - apart[i]);
+
+		sum += off;
+		if (off > most) {
+			most = off;
+			worst = i;
+		}
+	}
+	return json_pack("{s:I, s:f, s:s, s:f}", "rows", (json_int_t)some.rows, "largest", most,
+	                 "row", tokens_id(&some, worst, id, sizeof id), "mean", sum / some.rows);
+}
