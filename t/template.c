@@ -2,6 +2,7 @@
 /* Turns to pieces: where the mask falls, and the text of transformers' own template. */
 #include "tap.h"
 
+#include "../lib/format/jsonl.h"
 #include "../lib/text/template.h"
 
 static struct piece piece[PIECES];
