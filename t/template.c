@@ -3,6 +3,7 @@
 #include "tap.h"
 
 #include "../lib/format/jsonl.h"
+#include "../lib/rows/schema.h"
 #include "../lib/text/template.h"
 
 static struct piece piece[PIECES];
