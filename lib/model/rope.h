@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* rope.h - rotary positions: how far each pair of a head's columns turns.
  *
- * cos and sin of position * rate[j], both times the amplitude, turn pair j.
+ * The token at position i turns pair j by the angle i * rate[j]; its cosine and sine are
+ * multiplied by the amplitude.  (Su et al. 2021)
  */
 #ifndef SEAL_ROPE_H
 #define SEAL_ROPE_H
 
-#include "../format/gguf.h"
-#include "../format/jsonl.h"
+#include "../base/die.h"
 
 enum { ROPE_PAIRS = 256 }; /* at most */
 
@@ -18,29 +18,34 @@ struct rope {
 	float amplitude;
 };
 
-/* What a config.json calls the base outside of rope_parameters, and its
- * original_max_position_embeddings where it has none (0: rope_parameters says). */
-struct rope_keys {
-	const char *theta;
-	long original;
-};
+/* Plain rates, theta^(-j / pairs).  This and what follows returns -1 with a fault when the
+ * numbers make no sense. */
+int rope_begin(struct rope *, int pairs, double theta, struct fault *);
+/* Linear scaling: the rates over the factor. */
+int rope_linear(struct rope *, double factor, struct fault *);
+/* Llama 3's scaling: a rate is kept where more than `high` of its waves fit into the original
+ * context, divided by the factor where less than `low` do, a mixture in between. */
+int rope_llama3(struct rope *, double factor, double low, double high, double original,
+                struct fault *);
+/* Sets into[j], one of the rope's own rates, to rate[0][j] / by; `name` is for the fault. */
+int rope_divide(struct rope *, double *into, int j, double by, const char *name, struct fault *);
+/* LongRoPE (Ding et al. 2024), whose two lists of factors divided the rates already: rows
+ * longer than `original` take rate[1].  amplitude 0 means sqrt(1 + log(factor) /
+ * log(original)). */
+int rope_longrope(struct rope *, double original, double factor, double amplitude,
+                  struct fault *);
+/* Checks that what came out can be computed with, however odd the numbers it came from. */
+int rope_check(const struct rope *, struct fault *);
 
-/* What config.json or GGUF metadata says of a model that turns this many pairs;
- * -1 with a fault that names an unknown kind of scaling. */
-int rope_json(struct rope *, int pairs, struct rope_keys, const json_t *config, struct fault *);
-int rope_gguf(struct rope *, int pairs, const struct gguf *, const char *arch, struct fault *);
-
-/* rope_scaling or rope_parameters of a config.json; NULL if it has neither. */
-const json_t *rope_parameters(const json_t *config);
-
-/* Tables hold cos [pairs], sin [pairs] of each position, for both rates in turn
- * where there are two: the entry of a token in a row of so many tokens. */
+/* A table holds, for each position, cos [pairs] and sin [pairs]; where there are two sets of
+ * rates, an entry for each of them in turn.  This is the entry of a token in a row of so many
+ * tokens. */
 static inline long rope_entry(const struct rope *r, long position, long length)
 {
 	return r->original ? 2 * position + (length > r->original) : position;
 }
 
-/* table [entries x 2 pairs] */
+/* Sets table [entries x 2 pairs]. */
 void rope_table(const struct rope *, float *table, long entries);
 
 #endif

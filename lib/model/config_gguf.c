@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/* config_gguf.c - a model's configuration from the metadata of a GGUF file, whose keys begin
+ * with the architecture's name.  What a key means where it is absent is llama.cpp's default.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "config_read.h"
+
+enum { NO_WINDOW = 1 << 24 }; /* a window of so many tokens hides none */
+
+struct metadata {
+	const struct gguf *file;
+	const char *arch;
+};
+
+static const char *full_key(const struct metadata *m, const char *key, char into[96])
+{
+	snprintf(into, 96, "%s.%s", m->arch, key);
+	return into;
+}
+
+static long whole(const struct metadata *m, const char *key, long otherwise)
+{
+	char name[96];
+
+	return gguf_int(m->file, full_key(m, key, name), otherwise);
+}
+
+static double real(const struct metadata *m, const char *key, double otherwise)
+{
+	char name[96];
+
+	return gguf_real(m->file, full_key(m, key, name), otherwise);
+}
+
+/* A list, as of models whose layers differ, or text would count as missing. */
+static int check_number(const struct metadata *m, const char *key, struct fault *f)
+{
+	char name[96];
+	const struct gguf_value *v = gguf_find(m->file, full_key(m, key, name));
+
+	if (v && (v->kind == GGUF_TEXT || v->kind == GGUF_ARRAY))
+		return fault(f, "%s is not a number", name);
+	return 0;
+}
+
+static int check_types(const struct metadata *m, const struct family *family, struct fault *f)
+{
+	static const char *const key[] = {
+		"vocab_size",
+		"embedding_length",
+		"block_count",
+		"feed_forward_length",
+		"context_length",
+		"attention.head_count",
+		"attention.head_count_kv",
+		"attention.key_length",
+		"attention.sliding_window",
+		"attention.layer_norm_rms_epsilon",
+		"attention.layer_norm_epsilon",
+		"use_parallel_residual",
+		"rope.dimension_count",
+		"rope.freq_base",
+		"rope.scaling.factor",
+		"rope.scaling.original_context_length",
+		"rope.scaling.attn_factor",
+		NULL,
+	};
+
+	for (int i = 0; key[i]; i++)
+		if (check_number(m, key[i], f))
+			return -1;
+	for (int i = 0; i < NUMBERS; i++)
+		if (family->number[i].gguf && check_number(m, family->number[i].gguf, f))
+			return -1;
+	return 0;
+}
+
+static void numbers(double into[NUMBERS], const struct metadata *m, const struct family *family)
+{
+	for (int i = 0; i < NUMBERS; i++) {
+		const struct number_key *k = &family->number[i];
+
+		into[i] = k->gguf ? real(m, k->gguf, k->otherwise) : 0;
+	}
+}
+
+static int factors(struct rope *r, double *into, const struct gguf *g, const char *name,
+                   struct fault *f)
+{
+	const struct gguf_tensor *t = gguf_tensor(g, name);
+	float by[ROPE_PAIRS];
+
+	if (!t || t->rank != 1 || t->shape[0] != r->pairs || gguf_block(t->type) != 1)
+		return fault(f, "%s is not a vector of %d factors", name, r->pairs);
+	gguf_decode(t->type, t->data, r->pairs, by);
+	for (int j = 0; j < r->pairs; j++)
+		if (rope_divide(r, into, j, by[j], name, f))
+			return -1;
+	return 0;
+}
+
+static int longrope(struct rope *r, const struct metadata *m, const char *kind, struct fault *f)
+{
+	static const char brief[] = "rope_factors_short.weight",
+			  lengthy[] = "rope_factors_long.weight";
+	double original = real(m, "rope.scaling.original_context_length", 0);
+
+	if (!gguf_tensor(m->file, lengthy) && !gguf_tensor(m->file, brief))
+		return strcmp(kind, "longrope") ? 0 : fault(f, "%s is missing", lengthy);
+	if (factors(r, r->rate[1], m->file, lengthy, f) ||
+	    factors(r, r->rate[0], m->file, brief, f))
+		return -1;
+	return rope_longrope(r, original, real(m, "context_length", original) / original,
+	                     real(m, "rope.scaling.attn_factor", 0), f);
+}
+
+/* GGUF says llama3's scaling as a tensor of factors. */
+static int scaled(struct rope *r, int pairs, const struct metadata *m, double theta,
+                  struct fault *f)
+{
+	static const char llama3[] = "rope_freqs.weight";
+	char key[96], kind[48] = "none";
+	const struct gguf_value *v = gguf_find(m->file, full_key(m, "rope.scaling.type", key));
+
+	if (v && v->kind != GGUF_TEXT)
+		return fault(f, "%s is not text", key);
+	if (v)
+		snprintf(kind, sizeof kind, "%.*s", (int)(v->n < 40 ? v->n : 40), v->text);
+	if (rope_begin(r, pairs, real(m, "rope.freq_base", theta), f))
+		return -1;
+	if (gguf_tensor(m->file, llama3) && factors(r, r->rate[0], m->file, llama3, f))
+		return -1;
+	if (!strcmp(kind, "linear"))
+		return rope_linear(r, real(m, "rope.scaling.factor", 0), f);
+	if (strcmp(kind, "none") && strcmp(kind, "longrope"))
+		return fault(f, "rope scaling \"%s\" is not supported (none, linear, longrope)",
+		             kind);
+	return longrope(r, m, kind, f);
+}
+
+static int ropes(struct config *c, const struct metadata *m, struct fault *f)
+{
+	const struct family *y = c->family;
+
+	c->ropes = 1;
+	if (scaled(&c->rope[0], c->rotary / 2, m, y->theta_default, f) ||
+	    rope_check(&c->rope[0], f))
+		return -1;
+	if (!y->local_theta)
+		return 0;
+	c->ropes = 2;
+	return rope_begin(&c->rope[1], c->rotary / 2, y->local_default, f);
+}
+
+/* A count of heads, or -1 for what is none. */
+static int heads(long n) { return n > 0 && n <= 1 << 24 ? (int)n : -1; }
+
+static void sizes(struct config *c, const struct metadata *m)
+{
+	const struct gguf_value *tokens = gguf_find(m->file, "tokenizer.ggml.tokens");
+	long window = whole(m, "attention.sliding_window", 0);
+
+	c->vocab = whole(m, "vocab_size", tokens ? tokens->count : 0);
+	c->dim = whole(m, "embedding_length", 0);
+	c->layers = whole(m, "block_count", 0);
+	c->ffn = whole(m, "feed_forward_length", 0);
+	c->heads.q = heads(whole(m, "attention.head_count", 0));
+	c->heads.kv = heads(whole(m, "attention.head_count_kv", c->heads.q));
+	if (c->heads.q > 0)
+		c->heads.dim = heads(whole(m, "attention.key_length", c->dim / c->heads.q));
+	c->heads.window = window > 0 && window < NO_WINDOW ? (int)window : 0;
+	c->context = whole(m, "context_length", 0);
+}
+
+static const struct family *find_family(const struct gguf *g, char type[64])
+{
+	const struct gguf_value *arch = gguf_find(g, "general.architecture");
+	const struct family *m = families();
+
+	*type = 0;
+	if (arch && arch->kind == GGUF_TEXT)
+		snprintf(type, 64, "%.*s", (int)(arch->n < 60 ? arch->n : 60), arch->text);
+	while (m->name && strcmp(m->gguf, type))
+		m++;
+	return m;
+}
+
+int config_gguf(struct config *c, const struct gguf *g, struct fault *f)
+{
+	char type[64];
+	const struct family *y = find_family(g, type);
+	struct metadata m = {g, y->gguf};
+	double share, number[NUMBERS];
+
+	memset(c, 0, sizeof *c);
+	if (!y->name)
+		return config_unknown(f, "general.architecture", type);
+	if (check_types(&m, y, f))
+		return -1;
+	c->family = y;
+	c->head = y->head;
+	sizes(c, &m);
+	c->parallel = y->parallel && whole(&m, y->parallel, 1);
+	c->tied = !gguf_tensor(g, "output.weight");
+	for (int s = 0; s < SITES; s++)
+		c->bias[s] = 1;
+	c->norm.eps = (float)real(&m, y->layer_norm ? "attention.layer_norm_epsilon"
+	                                            : "attention.layer_norm_rms_epsilon",
+	                          1e-5);
+	numbers(number, &m, y);
+	if (config_act(c, y->act, f))
+		return -1;
+	if (c->heads.dim < 1)
+		return fault(f, "%s.attention.head_count is missing", m.arch);
+	share = (double)whole(&m, "rope.dimension_count", c->heads.dim) / c->heads.dim;
+	if (config_settle(c, share, number, f))
+		return -1;
+	config_layers(c, y->full_every);
+	return ropes(c, &m, f);
+}
