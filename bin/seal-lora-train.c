@@ -99,7 +99,7 @@ static void plan(const struct finetune *f)
 	if (own.output) {
 		b.opts = &train;
 		b.data_back = 1;
-		b.each = ORDER_BYTES + (own.weights ? sizeof(float) : 0);
+		b.each = order_bytes(1) + (own.weights ? sizeof(float) : 0);
 	} else {
 		b.adapter = train.init;
 		b.all = 1;

@@ -181,7 +181,7 @@ static void check_round_trip(const char *name, const char *adapter, const struct
 	struct adapter *a = tiny_adapter(m, adapter), *b;
 	char *dir = xprintf("%s/saved", tmp), *template;
 	float one[ROWS], two[ROWS], *p = xalloc(a->n * sizeof *p), *q = xalloc(a->n * sizeof *q);
-	struct batch batch = {rows, order, ROWS};
+	struct batch batch = tiny_batch(rows, order, ROWS);
 	json_t *settings = json_pack("{s:i}", "rank", 4), *config;
 	char *path = xprintf("%s/adapter_config.json", dir);
 
@@ -261,7 +261,7 @@ static void check_new(const struct tokens *rows)
 {
 	struct adapter *a = adapter_new(model_dev(model), model_config(model), DT_F32, "auto", 4, 8, 1), *b, *c;
 	float bare[ROWS], with[ROWS], *p, *q;
-	struct batch batch = {rows, order, ROWS};
+	struct batch batch = tiny_batch(rows, order, ROWS);
 	double most = 0, sum = 0;
 	long n = 0;
 
@@ -298,7 +298,7 @@ static void check_clone(const struct tokens *rows)
 	struct adapter *a = tiny_adapter(model, "tiny-llama-lora"), *b = adapter_clone(a);
 	struct adamw w = {.rate = 0.1f, .beta1 = 0.9f, .beta2 = 0.95f, .eps = 1e-8f, .clip = 1};
 	float one[ROWS], two[ROWS], weight[ROWS] = {1, 1, 1, 1, 1, 1};
-	struct batch batch = {rows, order, ROWS};
+	struct batch batch = tiny_batch(rows, order, ROWS);
 
 	model_loss(model, a, &batch, one);
 	model_loss(model, b, &batch, two);

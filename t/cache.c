@@ -61,7 +61,7 @@ static double pieces_off(struct model *m, struct adapter *a, const struct tokens
 {
 	long n = tokens_length(rows, r), vocab = model_config(m)->vocab;
 	const int32_t *token = rows->part->token + rows->part->offset[r];
-	struct batch b = {rows, &r, 1};
+	struct batch b = tiny_batch(rows, &r, 1);
 	struct cache *c = cache_open(m, a, 3, n);
 	float *nll = xalloc(n * sizeof *nll), *logits = xalloc(2 * vocab * sizeof *logits);
 	double most = 0;

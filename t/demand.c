@@ -52,7 +52,7 @@ static void limits(const struct model *m, const struct adapter *a)
 }
 
 /* The rows' own pass, as a run would have it planned. */
-struct rows { struct batch batch; };
+struct rows { struct tokens *tokens; struct batch batch; };
 
 static void rows_passes(const void *run, long pass, int backward, struct passes *p)
 {
@@ -64,7 +64,7 @@ static void rows_passes(const void *run, long pass, int backward, struct passes 
 
 static void taken(struct model *m, struct adapter *a, struct rows *r)
 {
-	struct demand d = {.theta = a, .longest = r->batch.data->longest, .passes = rows_passes, .run = r};
+	struct demand d = {.theta = a, .longest = r->tokens->longest, .passes = rows_passes, .run = r};
 	struct plan p = {.limit = (size_t)1 << 40};
 	float weight[16] = {1, 1, 1}, loss[16];
 
@@ -137,10 +137,11 @@ int main(void)
 {
 	json_t *rows = json_read_file(gold_path("rows", ".json"));
 	long row[3] = {0, 1, 2};
-	struct rows r = {{tiny_rows(rows), row, 3}};
+	struct rows r = {tiny_rows(rows), {0}};
 	struct model *m = tiny_open("tiny-llama", "f32", 2048, 1);
 	struct adapter *a = tiny_adapter(m, "tiny-llama-lora");
 
+	r.batch = tiny_batch(r.tokens, row, 3);
 	limits(m, a);
 	taken(m, a, &r);
 	weights(m);
@@ -148,7 +149,7 @@ int main(void)
 	products(m);
 	adapter_close(a);
 	model_close(m);
-	tokens_close((struct tokens *)r.batch.data);
+	tokens_close(r.tokens);
 	json_decref(rows);
 	return tap_done();
 }

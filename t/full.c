@@ -90,7 +90,7 @@ static void begin(struct test *t, const char *name, const char *dtype, long pass
 	t->name = name;
 	t->model = tiny_open(name, dtype, pass, 1);
 	t->a = model_theta(t->model, model_dev(t->model));
-	t->batch = (struct batch){rows, order, ROWS};
+	t->batch = tiny_batch(rows, order, ROWS);
 	for (int i = 0; i < ROWS; i++)
 		t->weight[i] = (float)json_number(json_array_get(json, i), "weight", 0);
 }

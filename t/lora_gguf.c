@@ -92,7 +92,7 @@ static void check(const char *name, const char *arch, double tol, const struct t
 {
 	char *path = made[n_made++] = xstrdup("/tmp/seal-lora-gguf-XXXXXX"), *model = xprintf("%s.gguf", gold_path(name, ""));
 	struct compute_opts o = {.device = "cpu", .dtype = "f32", .threads = 1, .pass = 2048};
-	struct batch batch = {rows, order, ROWS};
+	struct batch batch = tiny_batch(rows, order, ROWS);
 	struct model *m = tiny_open(name, "f32", 2048, 1), *merged;
 	char *lora = xprintf("%s-lora", name);
 	struct adapter *a = tiny_adapter(m, lora);

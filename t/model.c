@@ -23,7 +23,7 @@ static void tiny_begin(struct tiny *t, const char *name)
 	t->json = json_read_file(GOLD "rows.json");
 	t->rows = tiny_rows(t->json);
 	t->gold = json_read_file(gold_path(name, ".json"));
-	t->batch = (struct batch){t->rows, order, ROWS};
+	t->batch = tiny_batch(t->rows, order, ROWS);
 	t->total = (long)t->rows->part->offset[ROWS];
 	for (int i = 0; i < ROWS; i++)
 		t->weight[i] = (float)json_number(json_array_get(t->json, order[i]), "weight", 0);

@@ -35,7 +35,7 @@ static double gradients_off(struct model *m, struct adapter *a, const struct bat
 	a->dev->op->get(a->dev, one, a->g, a->n * sizeof *one);
 	adapter_zero(a);
 	for (int i = 0; i < ROWS; i++)
-		model_grad(m, a, &(struct batch){b->data, b->row + i, 1}, weight + i, loss);
+		model_grad(m, a, &(struct batch){b->row + i, 1}, weight + i, loss);
 	a->dev->op->get(a->dev, each, a->g, a->n * sizeof *each);
 	for (long i = 0; i < a->n; i++) {
 		off = fmax(off, fabs((double)one[i] - each[i]));
@@ -52,6 +52,7 @@ static void compare(const char *name, enum dtype type, double most, long alike, 
 	struct model *m;
 	struct adapter *a;
 	struct batch b;
+	struct tokens *rows;
 	json_t *j;
 	long row[ROWS] = {3, 0, 4, 1, 2};
 	float together[ROWS], alone[ROWS], off = 0;
@@ -62,16 +63,17 @@ static void compare(const char *name, enum dtype type, double most, long alike, 
 	m = model_open(gold_path(name, ""), &o);
 	a = whole ? model_theta(m, model_dev(m)) : adapter_new(model_dev(m), model_config(m), type, "auto", 4, 4, 1);
 	j = rows_alike(alike, model_config(m)->vocab);
-	b = (struct batch){tiny_rows(j), row, ROWS};
+	rows = tiny_rows(j);
+	b = tiny_batch(rows, row, ROWS);
 	model_loss(m, a, &b, together);
 	for (int i = 0; i < ROWS; i++) {
-		model_loss(m, a, &(struct batch){b.data, row + i, 1}, alone + i);
+		model_loss(m, a, &(struct batch){b.row + i, 1}, alone + i);
 		off = fmaxf(off, fabsf(together[i] - alone[i]));
 	}
 	ok(off <= most, "%s %s: %ld tokens in common, together as alone (%.1e)", name, o.dtype, alike, off);
 	gradients = gradients_off(m, a, &b);
 	ok(gradients <= most, "gradients of %s too (%.1e)", whole ? "all weights" : "an adapter", gradients);
-	tokens_close((struct tokens *)b.data);
+	tokens_close(rows);
 	json_decref(j);
 	adapter_close(a);
 	model_close(m);

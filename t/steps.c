@@ -10,7 +10,7 @@ static double steps_off(const char *name, json_t *gold, const struct tokens *row
 {
 	static const long row[ROWS] = {0, 1, 2, 3, 4, 5};
 	const struct adamw w = {.rate = 0.01f, .beta1 = 0.9f, .beta2 = 0.95f, .eps = 1e-8f, .clip = 1};
-	struct batch b = {rows, row, ROWS};
+	struct batch b = tiny_batch(rows, row, ROWS);
 	struct model *m = tiny_open(name, "f32", 64, 1);        /* several passes a step */
 	struct adapter *a;
 	float weight[ROWS], loss[ROWS];

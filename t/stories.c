@@ -48,7 +48,7 @@ static void check_row(struct model *m, const struct tokenizer *t, const struct t
 	const json_t *want = json_object_get(row, "nll");
 	long n = tokens_length(rows, r);
 	float *nll = xalloc(n * sizeof *nll);
-	struct batch b = {rows, &r, 1};
+	struct batch b = tiny_batch(rows, &r, 1);
 	struct ids ids = {0};
 	double most = 0;
 

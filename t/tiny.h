@@ -8,6 +8,7 @@
 
 #include "../lib/format/safetensors.h"
 #include "../lib/model/model.h"
+#include "../lib/rows/tokens.h"
 
 #define TINY __attribute__((unused)) static
 #define GOLD "t/gold/"
@@ -75,6 +76,16 @@ TINY struct tokens *tiny_rows(const json_t *rows)
 	t->template = xstrdup("none");
 	t->history = json_array();
 	return t;
+}
+
+/* Rows row[0..n) of t as a batch, which tokens_close(t) frees. */
+TINY struct batch tiny_batch(const struct tokens *t, const long row[], int n)
+{
+	struct tokens_row *r = held((struct tokens *)t, n * sizeof *r);
+
+	for (int i = 0; i < n; i++)
+		r[i] = tokens_row(t, row[i]);
+	return (struct batch){r, n};
 }
 
 TINY int on_cpu(void) { return !strcmp(TEST_DEVICE, "cpu"); }

@@ -7,23 +7,22 @@
 #include "../format/objects.h"
 #include "../train/train.h"
 
-static void write_row(struct zout *out, const struct tokens *d, long row, const float nll[],
+static void write_row(struct zout *out, const struct tokens_row *r, const float nll[],
                       int per_token)
 {
 	json_t *j = json_object(), *list = json_array();
-	struct tokens_row r = tokens_row(d, row);
 	long count = 0;
 	double sum = 0;
 
-	for (long t = 0; t < r.n; t++) {
-		if (r.train[t]) {
+	for (long t = 0; t < r->n; t++) {
+		if (r->train[t]) {
 			sum += nll[t];
 			count++;
 		}
 		if (per_token)
 			json_array_append_new(list, real_or_null(nll[t]));
 	}
-	json_object_set_new(j, "id", json_stringn(r.id, r.id_n));
+	json_object_set_new(j, "id", json_stringn(r->id, r->id_n));
 	json_object_set_new(j, "nll", real_or_null(sum / count));
 	json_object_set_new(j, "tokens", json_integer(count));
 	if (per_token)
@@ -47,12 +46,12 @@ void nll_rows(struct model *m, struct adapter *a, const struct tokens *d, int pe
 		float *nll;
 
 		for (int i = 0; i < b.n; i++)
-			total += tokens_length(d, b.row[i]);
+			total += b.row[i].n;
 		nll = xalloc(total * sizeof *nll);
 		model_nll(m, a, &b, 0, nll);
 		for (int i = 0; i < b.n; i++) {
-			write_row(out, d, b.row[i], nll + at, per_token);
-			at += tokens_length(d, b.row[i]);
+			write_row(out, &b.row[i], nll + at, per_token);
+			at += b.row[i].n;
 		}
 		free(nll);
 		progress_at(p, done += b.n, NULL);

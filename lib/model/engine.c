@@ -85,13 +85,12 @@ static void add_tokens(struct packed *p, const struct rope *rope, const int32_t 
 		p->longest = (int)n;
 }
 
-static long count_trained(const struct tokens *d, long row, int all)
+static long count_trained(const struct tokens_row *r, int all)
 {
-	struct tokens_row r = tokens_row(d, row);
 	long n = 0;
 
-	for (long i = 1; i < r.n; i++)
-		n += all || r.train[i];
+	for (long i = 1; i < r->n; i++)
+		n += all || r->train[i];
 	return n;
 }
 
@@ -99,22 +98,21 @@ static long count_trained(const struct tokens *d, long row, int all)
 static void add_row(struct packed *p, const struct model *m, const struct batch *b, int from, int i,
                     int all, float weight)
 {
-	struct tokens_row r = tokens_row(b->data, b->row[i]);
-	long trained = count_trained(b->data, b->row[i], all), keys = p->keys, skip;
+	const struct tokens_row *r = &b->row[i];
+	long trained = count_trained(r, all), keys = p->keys, skip;
 	int with = 0;
 	char id[128];
 
-	for (long j = 0; j < r.n; j++)
-		if (r.token[j] < 0 || r.token[j] >= m->config.vocab)
+	for (long j = 0; j < r->n; j++)
+		if (r->token[j] < 0 || r->token[j] >= m->config.vocab)
 			die("row %s: token %d is not among the model's %ld",
-			    tokens_id(b->data, b->row[i], id, sizeof id), r.token[j],
-			    m->config.vocab);
+			    row_id(r, id, sizeof id), r->token[j], m->config.vocab);
 	skip = shared_tokens(m, b, from, i, all, &with);
-	add_tokens(p, &m->config.rope, r.token, r.n, skip, with);
-	for (long j = 1; j < r.n; j++)
-		if (all || r.train[j]) {
+	add_tokens(p, &m->config.rope, r->token, r->n, skip, with);
+	for (long j = 1; j < r->n; j++)
+		if (all || r->train[j]) {
 			p->at[p->trained] = p->from[keys + j - 1];
-			p->target[p->trained] = r.token[j];
+			p->target[p->trained] = r->token[j];
 			p->weight[p->trained++] = weight / trained;
 		}
 }
@@ -321,11 +319,10 @@ static int next_pass(long pass, const struct batch *b, int from, long *tokens)
 	int to = from;
 
 	for (int i = from; i < b->n; i++)
-		left += tokens_length(b->data, b->row[i]);
+		left += b->row[i].n;
 	share = left / ((left + pass - 1) / pass);
-	while (to < b->n &&
-	       (to == from || (n < share && n + tokens_length(b->data, b->row[to]) <= pass)))
-		n += tokens_length(b->data, b->row[to++]);
+	while (to < b->n && (to == from || (n < share && n + b->row[to].n <= pass)))
+		n += b->row[to++].n;
 	*tokens = n;
 	return to - from;
 }
@@ -384,22 +381,21 @@ static void batch_run(struct model *m, struct adapter *a, const struct batch *b,
 		run(m, a, p, weight != NULL);
 		l = p->loss;
 		for (int i = from; i < from + n; i++) {
-			long row = b->row[i], trained = count_trained(b->data, row, all);
-			struct tokens_row r = tokens_row(b->data, row);
+			const struct tokens_row *r = &b->row[i];
+			long trained = count_trained(r, all);
 			double sum = 0;
 
 			if (!trained && mean)
-				die("row %s has no trained token",
-				    tokens_id(b->data, row, id, sizeof id));
-			for (long t = 0; t < r.n; t++) {
-				int on = t && (all || r.train[t]);
+				die("row %s has no trained token", row_id(r, id, sizeof id));
+			for (long t = 0; t < r->n; t++) {
+				int on = t && (all || r->train[t]);
 				float x = on ? *l++ : NAN;
 
 				if (nll)
 					nll[at + t] = x;
 				sum += on ? x : 0;
 			}
-			at += r.n;
+			at += r->n;
 			if (mean)
 				mean[i] = (float)(sum / trained);
 		}

@@ -7,11 +7,11 @@
 #include "model_in.h"
 
 /* First tokens of r that a has too, and from which nothing is predicted. */
-static long common(struct tokens_row a, struct tokens_row r, int all)
+static long common(const struct tokens_row *a, const struct tokens_row *r, int all)
 {
 	long n = 0;
 
-	while (n < a.n && n < r.n - 1 && a.token[n] == r.token[n] && !(all || r.train[n + 1]))
+	while (n < a->n && n < r->n - 1 && a->token[n] == r->token[n] && !(all || r->train[n + 1]))
 		n++;
 	return n;
 }
@@ -19,12 +19,11 @@ static long common(struct tokens_row a, struct tokens_row r, int all)
 long shared_tokens(const struct model *m, const struct batch *b, int from, int row, int all,
                    int *with)
 {
-	struct tokens_row r = tokens_row(b->data, b->row[row]);
 	long most = 0;
 
 	for (int i = from; i < row && !m->config.rope.original;
 	     i++) { /* angles that know a row's length */
-		long n = common(tokens_row(b->data, b->row[i]), r, all);
+		long n = common(&b->row[i], &b->row[row], all);
 
 		if (n > most) {
 			most = n;

@@ -1,38 +1,40 @@
 /* SPDX-License-Identifier: MIT */
-/* batch.h - which rows come next. */
+/* batch.h - rows of tokens that a model computes on together.
+ *
+ * This is all that a model has to know of its data; where the rows come from (token streams,
+ * tokens.h) and in which order (order.h) is the business of those who fill a batch.
+ */
 #ifndef SEAL_BATCH_H
 #define SEAL_BATCH_H
 
-#include "tokens.h"
+#include <stdint.h>
+#include <string.h>
 
-struct batch { /* borrows both */
-	const struct tokens *data;
-	const long *row; /* [n] places in data */
+/* One row of tokens.  Nothing is copied: the pointers go to where the token stream lies. */
+struct tokens_row {
+	const int32_t *token; /* [n] ids */
+	const uint8_t *train; /* [n]: 1 where the token is a training target, never at 0 */
+	long n;               /* tokens, at least one */
+	long at;              /* its number in its data, from 0 */
+	const char *id;       /* [id_n] bytes, no NUL after them */
+	long id_n;
+	uint64_t hash; /* of the row's line */
+	long line;     /* its number in the file of rows, from 1 */
+};
+
+struct batch {
+	const struct tokens_row *row; /* [n], borrowed */
 	int n;
 };
 
-/* Visits every row once an epoch, in an order that seed and epoch decide
- * (epoch e's order does not depend on how it was reached), or file order. */
-struct order {
-	const struct tokens *data;
-	uint64_t seed, stream;
-	int shuffle;
-	long epoch, at; /* position within the epoch */
-	int32_t *row;   /* a shuffled epoch; NULL: file order */
-	long *batch;    /* [cap], what was given last */
-	int cap;
-};
+/* The row's id for a message, cut to fit: NUL-terminated in into[size]; returns into. */
+static inline char *row_id(const struct tokens_row *r, char *into, size_t size)
+{
+	size_t n = (size_t)r->id_n < size ? (size_t)r->id_n : size - 1;
 
-enum { ORDER_BYTES = sizeof(int32_t) }; /* a shuffled order's, for each row */
-
-void order_open(struct order *, const struct tokens *, uint64_t seed, uint64_t stream, int shuffle);
-/* The next (at most) n rows of this epoch; b->n is 0 when the epoch has ended,
- * and the call after that begins the next one. */
-void order_next(struct order *, struct batch *b, int n);
-/* As order_next, but goes on into the next epoch so that b->n == n always. */
-void order_cycle(struct order *, struct batch *b, int n);
-/* Goes to a position that a checkpoint recorded. */
-void order_seek(struct order *, long epoch, long at);
-void order_close(struct order *);
+	memcpy(into, r->id, n);
+	into[n] = 0;
+	return into;
+}
 
 #endif

@@ -105,6 +105,7 @@ static struct tokens_row row_of(const struct tokens_part *p, long i)
 	return (struct tokens_row){.token = p->token + at,
 	                           .train = p->train + at,
 	                           .n = p->offset[i + 1] - at,
+	                           .at = p->first + i,
 	                           .id = p->ids + id,
 	                           .id_n = p->id_offset[i + 1] - id,
 	                           .hash = p->hash[i],
@@ -269,9 +270,6 @@ struct tokens_row tokens_row(const struct tokens *t, long row)
 char *tokens_id(const struct tokens *t, long row, char *into, size_t size)
 {
 	struct tokens_row r = tokens_row(t, row);
-	size_t n = (size_t)r.id_n < size ? (size_t)r.id_n : size - 1;
 
-	memcpy(into, r.id, n);
-	into[n] = 0;
-	return into;
+	return row_id(&r, into, size);
 }

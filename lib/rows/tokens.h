@@ -8,6 +8,7 @@
 #include "../format/jsonl.h"
 #include "../format/safetensors.h"
 #include "../format/zio.h"
+#include "batch.h"
 
 /* One blob's rows, where they lie: in a mapped file, or in memory as they were read. */
 struct tokens_part {
@@ -41,16 +42,6 @@ struct tokens {                    /* all segments in order */
 	long begun;               /* and this was its first row */
 };
 
-struct tokens_row {
-	const int32_t *token;
-	const uint8_t *train;
-	long n;
-	const char *id;
-	long id_n; /* no NUL after it */
-	uint64_t hash;
-	long line;
-};
-
 /* paths: n names, none means stdin; streams and their segments are joined.  A
  * plain file is mapped, anything else read into memory.
  * Dies on a cut stream, an empty file, disagreeing segments, two rows of one id. */
@@ -67,7 +58,8 @@ void tokens_close(struct tokens *);
 void tokens_drop(struct tokens *); /* the parts so far, and what they lie in, if in memory */
 void tokens_hold(struct tokens *, void *, size_t bytes); /* to be freed by tokens_close */
 struct tokens_row tokens_row(const struct tokens *, long row);
-char *tokens_id(const struct tokens *, long row, char *into, size_t size); /* NUL-terminated */
+/* As row_id (batch.h). */
+char *tokens_id(const struct tokens *, long row, char *into, size_t size);
 
 static inline long tokens_length(const struct tokens *t, long row) { return tokens_row(t, row).n; }
 

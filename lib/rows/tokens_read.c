@@ -149,13 +149,6 @@ static void read_stream(struct tokens *t, const char *path)
 	zin_close(z);
 }
 
-static uint64_t id_hash(const struct tokens *t, long row)
-{
-	struct tokens_row r = tokens_row(t, row);
-
-	return hash_bytes(r.id, r.id_n);
-}
-
 /* Of all row hashes, then all offsets, tokens, masks: however the stream is cut
  * into blobs. */
 static uint64_t hash_data(const struct tokens *t)
@@ -191,11 +184,12 @@ static void see(const struct tokens *t, struct places *seen, long first)
 	if (t->rows > UINT32_MAX)
 		die("too many rows");
 	for (long i = first; i < t->rows; i++) {
-		uint32_t *row = places_find(seen, id_hash(t, i));
+		struct tokens_row r = tokens_row(t, i);
+		uint32_t *row = places_find(seen, hash_bytes(r.id, r.id_n));
 
 		if (*row)
 			die("two rows have the id \"%s\" (rows %ld and %ld of the tokens)",
-			    tokens_id(t, i, id, sizeof id), (long)*row, i + 1);
+			    row_id(&r, id, sizeof id), (long)*row, i + 1);
 		*row = i + 1;
 	}
 }

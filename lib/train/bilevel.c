@@ -17,6 +17,7 @@
 
 struct room {
 	float *w, *scaled, *l0, *l, *lhat, *gap;
+	long *at; /* the numbers of the batch's rows */
 };
 
 static void scale(float y[], const float w[], double a, int n)
@@ -64,8 +65,10 @@ static json_t *step(struct bilevel *b, struct training *t, const struct batch *z
 	struct adamw adamw = training_adamw(t);
 	json_t *line;
 
+	for (int j = 0; j < z->n; j++)
+		r->at[j] = z->row[j].at;
 	if (b->omega)
-		selector_weights(b->omega, z->row, z->n, r->w);
+		selector_weights(b->omega, r->at, z->n, r->w);
 	upper(b, z0, z, gamma, r);
 	training_saw(t, z0, r->l0);
 	if (b->omega)
@@ -82,7 +85,7 @@ static json_t *step(struct bilevel *b, struct training *t, const struct batch *z
 	if (b->hat)
 		training_update(t, b->hat, adamw);
 	if (b->omega)
-		selector_step(b->omega, z->row, r->gap, z->n);
+		selector_step(b->omega, r->at, r->gap, z->n);
 	line = json_pack("{s:f, s:f}", "epoch", training_epoch(t), "loss_safe", mean(r->l0, z0->n));
 	if (b->omega)
 		json_object_set_new(line, "loss", json_real(mean(r->l, z->n)));
@@ -98,8 +101,8 @@ static json_t *step(struct bilevel *b, struct training *t, const struct batch *z
 static void visit(struct bilevel *b, const struct training *t, const struct batch *z)
 {
 	for (int j = 0; j < z->n; j++) {
-		b->visits[z->row[j]]++;
-		b->last[z->row[j]] = (int32_t)(t->order.at - z->n + j);
+		b->visits[z->row[j].at]++;
+		b->last[z->row[j].at] = (int32_t)(t->order.at - z->n + j);
 	}
 }
 
@@ -133,6 +136,7 @@ static void room_open(struct room *r, long n)
 	r->l = xzalloc(n, sizeof(float));
 	r->lhat = xzalloc(n, sizeof(float));
 	r->gap = xzalloc(n, sizeof(float));
+	r->at = xzalloc(n, sizeof(long));
 }
 
 static void room_close(struct room *r)
@@ -143,6 +147,7 @@ static void room_close(struct room *r)
 	free(r->l);
 	free(r->lhat);
 	free(r->gap);
+	free(r->at);
 }
 
 void bilevel_run(struct bilevel *b)

@@ -78,7 +78,7 @@ void budget_plan(struct model *m, const struct budget *b)
 	add_rows(&d, b->safe);
 	add_rows(&d, b->valid);
 	d.resident = d.rows;
-	d.rows += b->each * b->data->rows + (b->opts && b->safe ? ORDER_BYTES * b->safe->rows : 0);
+	d.rows += b->each * b->data->rows + (b->opts && b->safe ? order_bytes(b->safe->rows) : 0);
 	model_plan(m, &d);
 	if (theta)
 		adapter_close(theta);

@@ -13,11 +13,11 @@ static void batch_weights(const struct finetune *f, const struct batch *b, float
 	int equal = 1;
 
 	for (int i = 0; f->weight && i < b->n; i++) {
-		sum += fabs(f->weight[b->row[i]]);
-		equal &= f->weight[b->row[i]] == f->weight[b->row[0]];
+		sum += fabs(f->weight[b->row[i].at]);
+		equal &= f->weight[b->row[i].at] == f->weight[b->row[0].at];
 	}
 	for (int i = 0; i < b->n; i++) {
-		float w = f->weight ? f->weight[b->row[i]] : 1;
+		float w = f->weight ? f->weight[b->row[i].at] : 1;
 
 		into[i] = w == 0 ? 0 : equal ? copysignf(1.0f / b->n, w) : (float)(w / sum);
 	}

@@ -278,10 +278,9 @@ void training_saw(struct training *t, const struct batch *b, const float loss[])
 	int bad = 0;
 
 	for (int i = 0; i < b->n; i++) {
-		t->tokens += tokens_length(b->data, b->row[i]);
+		t->tokens += b->row[i].n;
 		if (!isfinite(loss[i]) && bad < 8)
-			buf_fmt(&ids, "%s%s", bad++ ? ", " : "",
-			        tokens_id(b->data, b->row[i], id, sizeof id));
+			buf_fmt(&ids, "%s%s", bad++ ? ", " : "", row_id(&b->row[i], id, sizeof id));
 	}
 	if (bad)
 		die("step %ld: the loss is not finite on row %s", t->step + 1, ids.p);
@@ -311,7 +310,7 @@ void all_losses(struct model *m, struct adapter *a, const struct tokens *d, floa
 		for (int i = 0; i < b.n; i++)
 			if (!isfinite(loss[at + i]))
 				die("%s: not finite on row %s", what,
-				    tokens_id(d, b.row[i], id, sizeof id));
+				    row_id(&b.row[i], id, sizeof id));
 		progress_at(p, at += b.n, NULL);
 	}
 	order_close(&o);

@@ -3,7 +3,7 @@
 #ifndef SEAL_TRAIN_H
 #define SEAL_TRAIN_H
 
-#include "../rows/batch.h"
+#include "../rows/order.h"
 #include "../model/model.h"
 #include "checkpoint.h"
 

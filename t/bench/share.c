@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "../../lib/model/model.h"
+#include "../../lib/rows/order.h"
 
 struct product { long m, n, k; int ta, tb, type, ctype; long calls; double seconds, own; };
 

@@ -27,7 +27,7 @@ static struct end run(const char *device, const char *name, int algorithm, const
 	long *row = xalloc(data->rows * sizeof *row);
 	struct bilevel b = {.safe = safe, .data = data, .opts = &opts, .visits = visits, .last = last, .gamma = 0.4};
 	char *lora = xprintf("%s-lora", name);
-	struct batch all = {data, row, (int)data->rows};
+	struct batch all;
 	json_t *settings = json_object();
 	struct end e = {0};
 
@@ -41,6 +41,7 @@ static struct end run(const char *device, const char *name, int algorithm, const
 	opts.rate = 0.01;
 	for (long i = 0; i < data->rows; i++)
 		row[i] = i;
+	all = tiny_batch(data, row, (int)data->rows);
 	b.settings = settings;
 	b.model = model_open(gold_path(name, ""), &compute);
 	b.theta = tiny_adapter(b.model, lora);

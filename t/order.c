@@ -2,11 +2,18 @@
 /* Orders of rows: each once an epoch, reachable by seek, the same each time. */
 #include "tap.h"
 
-#include "../lib/rows/batch.h"
+#include "../lib/rows/order.h"
 
 enum { ROWS = 10 };
 
-static const struct tokens data = {.rows = ROWS};
+static const int64_t offset[ROWS + 1];
+static const uint64_t hash[ROWS];
+static struct tokens_part part = {.rows = ROWS,
+                                  .offset = offset,
+                                  .id_offset = offset,
+                                  .hash = hash,
+                                  .line = offset};
+static const struct tokens data = {.rows = ROWS, .part = &part, .parts = 1};
 
 static void epochs(void)
 {
@@ -18,9 +25,9 @@ static void epochs(void)
 	order_open(&o, &data, 7, 1, 1);
 	for (order_next(&o, &b, 4); b.n; order_next(&o, &b, 4))
 		for (int i = 0; i < b.n; i++, rows++) {
-			moved += b.row[i] != rows;
-			first[rows] = b.row[i];
-			seen[b.row[i]]++;
+			moved += b.row[i].at != rows;
+			first[rows] = b.row[i].at;
+			seen[b.row[i].at]++;
 		}
 	for (int i = 0; i < ROWS; i++)
 		rows -= seen[i] == 1;
@@ -28,7 +35,7 @@ static void epochs(void)
 	ok(moved > 0, "in an order of its own");
 	order_next(&o, &b, ROWS);
 	for (int i = 0; i < ROWS; i++)
-		differs += b.row[i] != first[i];
+		differs += b.row[i].at != first[i];
 	ok(b.n == ROWS && differs > 0, "the next epoch's is another");
 	order_close(&o);
 }
@@ -48,7 +55,7 @@ static void seek(void)
 	order_next(&walked, &a, 6);
 	order_next(&sought, &b, 6);
 	for (int i = 0; i < 6; i++)
-		differ += a.row[i] != b.row[i];
+		differ += a.row[i].at != b.row[i].at;
 	ok(a.n == 6 && b.n == 6 && !differ, "a seek goes where walking goes");
 	order_next(&sought, &b, 6);
 	ok(!b.n && sought.epoch == 3 && !sought.at, "and the epoch ends");
@@ -66,7 +73,7 @@ static void cycle(void)
 	for (int k = 0; k < 3; k++) {
 		order_cycle(&o, &b, 25);
 		for (int i = 0; i < 25; i++)
-			wrong += b.row[i] != (25 * k + i) % ROWS;
+			wrong += b.row[i].at != (25 * k + i) % ROWS;
 		wrong += b.n != 25;
 	}
 	ok(!wrong, "a cycle goes on in file order");
@@ -84,7 +91,7 @@ static void streams(void)
 	order_next(&a, &x, ROWS);
 	order_next(&b, &y, ROWS);
 	for (int i = 0; i < ROWS; i++)
-		differ += x.row[i] != y.row[i];
+		differ += x.row[i].at != y.row[i].at;
 	ok(differ > 0, "another stream, another order");
 	order_close(&a);
 	order_close(&b);

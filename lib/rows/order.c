@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* batch.c - see batch.h.  Epoch e of a stream is shuffled by random numbers of
- * its own, so that a seek need not walk the epochs before it. */
-#include "batch.h"
+/* order.c - see order.h.  Each epoch is shuffled by random numbers of its own, so that a seek
+ * need not walk the epochs before it. */
+#include "order.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -33,7 +33,7 @@ void order_open(struct order *o, const struct tokens *data, uint64_t seed, uint6
 	begin_epoch(o, 0);
 }
 
-static void need(struct order *o, int n)
+static void make_room(struct order *o, int n)
 {
 	if (n <= o->cap)
 		return;
@@ -41,8 +41,9 @@ static void need(struct order *o, int n)
 	o->batch = xrealloc(o->batch, n * sizeof *o->batch);
 }
 
-/* The epoch's next (at most) n rows to `into`; 0 at its end, and the next one begins. */
-static int take(struct order *o, long into[], int n)
+/* Puts the epoch's next (at most) n rows into into[] and returns how many; at the epoch's end
+ * that is 0, and the next epoch begins. */
+static int take(struct order *o, struct tokens_row into[], int n)
 {
 	long left = o->data->rows - o->at;
 
@@ -53,24 +54,24 @@ static int take(struct order *o, long into[], int n)
 	if (left < n)
 		n = (int)left;
 	for (int i = 0; i < n; i++, o->at++)
-		into[i] = o->row ? o->row[o->at] : o->at;
+		into[i] = tokens_row(o->data, o->row ? o->row[o->at] : o->at);
 	return n;
 }
 
 void order_next(struct order *o, struct batch *b, int n)
 {
-	need(o, n);
+	make_room(o, n);
 	n = take(o, o->batch, n);
-	*b = (struct batch){o->data, o->batch, n};
+	*b = (struct batch){o->batch, n};
 }
 
 void order_cycle(struct order *o, struct batch *b, int n)
 {
 	assert(o->data->rows > 0);
-	need(o, n);
+	make_room(o, n);
 	for (int have = 0; have < n;)
 		have += take(o, o->batch + have, n - have);
-	*b = (struct batch){o->data, o->batch, n};
+	*b = (struct batch){o->batch, n};
 }
 
 void order_seek(struct order *o, long epoch, long at)
@@ -78,6 +79,13 @@ void order_seek(struct order *o, long epoch, long at)
 	assert(epoch >= 0 && at >= 0 && at <= o->data->rows);
 	begin_epoch(o, epoch);
 	o->at = at;
+}
+
+size_t order_bytes(long rows)
+{
+	struct order *o;
+
+	return rows * sizeof *o->row;
 }
 
 void order_close(struct order *o)
