@@ -1,81 +1,137 @@
 /* SPDX-License-Identifier: MIT */
 /* block.c - one transformer block, forwards and backwards.
  *
- *   sequential (Llama):  x1 = x + out(attn(qkv(norm1 x)))    y = x1 + down(act(up(norm2 x1)))
- *   parallel (NeoX):     y  = x + out(attn(qkv(norm1 x)))       +     down(act(up(norm2 x)))
+ *   a  = pre_attn(x)                      n = pre_mlp(x1), of x where the block is parallel
+ *   x1 = x + r post_attn(out(attn(qkv(a))))
+ *   y  = x1 + r post_mlp(down(act(up(n))))
  *
- * Every matrix of the model is applied by linear(), and there alone is the
- * adapter added:  y = x w' + bias + scale (x a') b'.  The layer's own tensors may be
- * trained too: then theta says where their gradients go.
+ * A norm that the family lacks is the identity; r is 1 but for Granite.  Queries and keys may
+ * have norms of their own, before they rotate.  Every matrix of the model is applied by
+ * linear(), and there alone LoRA's pairs are added:
+ *
+ *   y = x w' + bias + scale (x a') b'
+ *
+ * The block's own tensors may be trained too: then theta->grad says where their gradients go.
  */
 #include "block.h"
 
-/* y = beta y + the layer of x; t = scale x a' is kept for the way back */
-static void linear(struct dev *d, struct mat y, struct mat x, const struct linear *l,
-                   struct theta th, enum site s, struct mat t, float beta)
+static const struct lora_site *pairs_of(const struct block *b, enum site s)
 {
-	const struct lora_site *a = th.site ? &th.site[s] : NULL;
+	const struct params *a = b->theta;
+
+	return a && a->site && a->site[b->layer][s].n ? &a->site[b->layer][s] : NULL;
+}
+
+/* Where the gradients of the block's own tensors go; no tensors where those are frozen. */
+static const struct layer *gradients_of(const struct block *b)
+{
+	static const struct layer frozen;
+
+	return b->theta && b->theta->grad ? &b->theta->grad->layer[b->layer] : &frozen;
+}
+
+/* y = beta y + r (the layer of x); t = r scale x a' is kept for the way back. */
+static void linear(const struct block *b, enum site s, struct mat y, struct mat x, float r,
+                   float beta)
+{
+	struct dev *d = b->dev;
+	const struct linear *l = &b->at->at[s];
+	const struct lora_site *pairs = pairs_of(b, s);
+	struct mat t;
 
 	for (int i = 0; i < l->n; i++) {
 		const struct linear_part *p = &l->part[i];
 		struct mat part = columns(y, p->first, p->w.rows);
 
-		d->op->gemm(d, part, x, 0, p->w, 1, 1, beta);
+		d->op->gemm(d, part, x, 0, p->w, 1, r, beta);
 		if (p->bias.p)
-			d->op->bias(d, part, p->bias);
+			d->op->bias(d, part, p->bias, r);
 	}
-	if (!a || !a->n)
+	if (!pairs)
 		return;
-	t = columns(t, 0, a->ranks);
-	d->op->gemm(d, t, x, 0, a->a, 1, th.scale, 0);
-	for (int i = 0; i < a->n; i++) {
-		const struct lora *r = &a->pair[i];
+	t = columns(b->kept.t[s], 0, pairs->ranks);
+	d->op->gemm(d, t, x, 0, pairs->a, 1, r * b->theta->scale, 0);
+	for (int i = 0; i < pairs->n; i++) {
+		const struct lora *p = &pairs->pair[i];
 
-		d->op->gemm(d, columns(y, r->first, r->cols), columns(t, r->at, r->rank), 0, r->b,
+		d->op->gemm(d, columns(y, p->first, p->cols), columns(t, p->at, p->rank), 0, p->b,
 		            1, 1, 1);
 	}
 }
 
-/* dw += dy' x, dbias += sum dy, where they are trained */
-static void weights_back(struct dev *d, struct mat dy, struct mat x, const struct linear *grad)
+/* dw += r dy' x, dbias += r sum dy, where they are trained */
+static void weights_back(struct dev *d, struct mat dy, struct mat x, const struct linear *grad,
+                         float r)
 {
 	for (int i = 0; i < grad->n; i++) {
 		const struct linear_part *g = &grad->part[i];
 		struct mat part = columns(dy, g->first, g->w.rows);
 
-		d->op->gemm(d, g->w, part, 1, x, 0, 1, 1);
+		d->op->gemm(d, g->w, part, 1, x, 0, r, 1);
 		if (g->bias.p)
-			d->op->bias_back(d, g->bias, part);
+			d->op->bias_back(d, g->bias, part, r);
 	}
 }
 
-/* with dt = scale dy b:  dx = dy w + dt a where dx.p;  db += dy' t;  da += dt' x */
-static void linear_back(struct dev *d, struct mat dx, struct mat dy, struct mat x,
-                        const struct linear *l, struct theta th, enum site s, struct mat t,
-                        struct mat dt)
+/* With dt = r scale dy b:  db += dy' t;  da += dt' x;  dx = beta dx + r dy w + dt a, where
+ * dx.p. */
+static void linear_back(const struct block *b, enum site s, struct mat dx, struct mat dy,
+                        struct mat x, struct mat dt, float r, float beta)
 {
-	const struct lora_site *a = th.site ? &th.site[s] : NULL;
+	struct dev *d = b->dev;
+	const struct linear *l = &b->at->at[s];
+	const struct lora_site *pairs = pairs_of(b, s);
 
 	for (int i = 0; i < l->n && dx.p; i++) {
 		const struct linear_part *p = &l->part[i];
 
-		d->op->gemm(d, dx, columns(dy, p->first, p->w.rows), 0, p->w, 0, 1, i > 0);
+		d->op->gemm(d, dx, columns(dy, p->first, p->w.rows), 0, p->w, 0, r,
+		            i > 0 ? 1 : beta);
 	}
-	if (th.grad)
-		weights_back(d, dy, x, &th.grad->at[s]);
-	if (!a || !a->n)
+	weights_back(d, dy, x, &gradients_of(b)->at[s], r);
+	if (!pairs)
 		return;
-	dt = columns(dt, 0, a->ranks);
-	for (int i = 0; i < a->n; i++) {
-		const struct lora *r = &a->pair[i];
-		struct mat part = columns(dy, r->first, r->cols);
+	dt = columns(dt, 0, pairs->ranks);
+	for (int i = 0; i < pairs->n; i++) {
+		const struct lora *p = &pairs->pair[i];
+		struct mat part = columns(dy, p->first, p->cols);
 
-		d->op->gemm(d, r->db, part, 1, columns(t, r->at, r->rank), 0, 1, 1);
-		d->op->gemm(d, columns(dt, r->at, r->rank), part, 0, r->b, 0, th.scale, 0);
+		d->op->gemm(d, p->db, part, 1, columns(b->kept.t[s], p->at, p->rank), 0, 1, 1);
+		d->op->gemm(d, columns(dt, p->at, p->rank), part, 0, p->b, 0, r * b->theta->scale,
+		            0);
 	}
-	d->op->gemm(d, a->da, dt, 1, x, 0, 1, 1);
+	d->op->gemm(d, pairs->da, dt, 1, x, 0, 1, 1);
 	if (dx.p)
-		d->op->gemm(d, dx, dt, 0, a->a, 0, 1, 1);
+		d->op->gemm(d, dx, dt, 0, pairs->a, 0, 1, 1);
+}
+
+static int has_norm(const struct block *b, enum norm_role role)
+{
+	return b->at->norm[role].gain.p != NULL;
+}
+
+/* y = (or += where add) the norm in this role of x; where there is none, y = x */
+static void norm(const struct block *b, enum norm_role role, struct mat y, struct mat x, int add)
+{
+	const struct gains *g = &b->at->norm[role];
+	long cols;
+
+	if (has_norm(b, role))
+		b->dev->op->norm(b->dev, y, b->kept.stat[role], x, g->gain, g->bias,
+		                 config_norm(b->config, role, &cols), add);
+	else
+		b->dev->op->copy(b->dev, y, x);
+}
+
+/* dx = (or += where add) the gradient of a norm that is there */
+static void norm_back(const struct block *b, enum norm_role role, struct mat dx, struct mat dy,
+                      struct mat x, int add)
+{
+	const struct gains *g = &gradients_of(b)->norm[role];
+	long cols;
+
+	b->dev->op->norm_back(b->dev, dx, g->gain, g->bias, dy, x, b->at->norm[role].gain,
+	                      b->kept.stat[role], config_norm(b->config, role, &cols), add);
 }
 
 struct views {
@@ -98,7 +154,7 @@ static struct mat kv_columns(const struct config *c, struct mat qkv)
 	return columns(qkv, c->k_at, c->qkv - c->k_at);
 }
 
-/* v, with keys and values within kv, as wide as those columns */
+/* v, with keys and values within kv, which is as wide as those columns. */
 static struct views with_kv(const struct config *c, struct views v, struct mat kv)
 {
 	v.k = columns(kv, 0, v.k.cols);
@@ -106,121 +162,165 @@ static struct views with_kv(const struct config *c, struct views v, struct mat k
 	return v;
 }
 
-static void rotate(struct dev *d, const struct config *c, const struct pack *p, struct views v,
-                   int sign)
+static void rotate(const struct block *b, struct views v, int sign)
 {
+	const struct config *c = b->config;
 	const struct heads *h = &c->heads;
+	const float *table = b->pass->table[c->ropes > 1 && c->local[b->layer]];
+	const int32_t *position = b->pass->position;
 
-	d->op->rope(d, v.q, h->q, h->q_stride, c->rotary, p->position, p->table, sign);
-	d->op->rope(d, v.k, h->kv, h->kv_stride, c->rotary, p->position, p->table, sign);
+	b->dev->op->rope(b->dev, v.q, h->q, h->q_stride, c->rotary, position, table, sign);
+	b->dev->op->rope(b->dev, v.k, h->kv, h->kv_stride, c->rotary, position, table, sign);
 }
 
-/* What it keeps of the first n rows after attention. */
+/* Sets kept.o from x. */
+static void attention(const struct block *b, struct mat x, const struct cache_layer *cache)
+{
+	const struct ops *op = b->dev->op;
+	const struct config *c = b->config;
+	const struct kept *k = &b->kept;
+	const struct pass *p = b->pass;
+	struct views v = views(c, k->qkv), raw = views(c, k->raw);
+
+	norm(b, NORM_PRE_ATTN, k->n1, x, 0);
+	linear(b, SITE_QKV, k->qkv, k->n1, 1, 0);
+	if (has_norm(b, NORM_QUERY)) {
+		op->copy(b->dev, k->raw, columns(k->qkv, 0, c->v_at));
+		norm(b, NORM_QUERY, v.q, raw.q, 0);
+		norm(b, NORM_KEY, v.k, raw.k, 0);
+	}
+	rotate(b, v, 1);
+	if (cache) {
+		op->scatter(b->dev, cache->kv, kv_columns(c, k->qkv), cache->at);
+		v = with_kv(c, v, cache->kv);
+	} else if (p->keys.p) {
+		op->gather(b->dev, p->keys, kv_columns(c, k->qkv), p->from, 1);
+		v = with_kv(c, v, p->keys);
+	}
+	op->attn(b->dev, k->o, k->lse, v.q, v.k, v.v, p->spans, config_heads(c, b->layer));
+}
+
+/* x += r (the layer of `in`), by way of the norm after it if there is one, whose input is kept
+ * in `out`. */
+static void add_branch(const struct block *b, enum site s, enum norm_role after, struct mat x,
+                       struct mat in, struct mat out)
+{
+	if (!has_norm(b, after)) {
+		linear(b, s, x, in, b->config->residual_scale, 1);
+		return;
+	}
+	linear(b, s, out, in, 1, 0);
+	norm(b, after, x, out, 1);
+}
+
+/* What is kept of the first n rows after attention. */
 static struct kept kept_rows(struct kept k, long n)
 {
-	struct mat *m[] = {&k.x1, &k.n2, &k.u, &k.h, &k.t[OUT], &k.t[UP], &k.t[DOWN]};
+	struct mat *m[] = {&k.attn, &k.mlp, &k.x1,          &k.n2,         &k.u,
+	                   &k.h,    &k.t[SITE_OUT], &k.t[SITE_UP], &k.t[SITE_DOWN]};
 
 	for (size_t i = 0; i < sizeof m / sizeof *m; i++)
 		*m[i] = row_range(*m[i], 0, n);
 	return k;
 }
 
-void block_forward(struct dev *d, const struct config *c, const struct layer *l, struct theta th,
-                   const struct pack *p, struct mat y, struct mat x, const struct kept *all,
+void block_forward(const struct block *all, struct mat y, struct mat x,
                    const struct cache_layer *cache, const int32_t *only)
 {
-	const struct ops *op = d->op;
-	int rms = c->family->rms;
-	struct kept s = kept_rows(*all, y.rows);
-	struct views v = views(c, s.qkv);
-	struct mat o = s.o;
+	struct dev *d = all->dev;
+	struct block b = *all;
+	struct kept *k = &b.kept;
+	struct mat o = k->o;
 
-	op->norm(d, s.n1, s.stat1, x, l->gain1, l->bias1, c->eps, rms);
-	linear(d, s.qkv, s.n1, &l->at[QKV], th, QKV, s.t[QKV], 0);
-	rotate(d, c, p, v, 1);
-	if (cache) {
-		op->scatter(d, cache->kv, kv_columns(c, s.qkv), cache->at);
-		v = with_kv(c, v, cache->kv);
-	} else if (p->keys.p) {
-		op->gather(d, p->keys, kv_columns(c, s.qkv), p->from);
-		v = with_kv(c, v, p->keys);
-	}
-	op->attn(d, s.o, s.lse, v.q, v.k, v.v, p->spans, c->heads);
+	b.kept = kept_rows(all->kept, y.rows);
+	attention(&b, x, cache);
 	if (only) {
-		o = mat_of(s.qkv.p, o.type, y.rows, o.cols); /* attention has read it */
-		op->gather(d, o, s.o, only);
-		op->gather(d, s.x1, x, only);
-	} else if (s.x1.p != x.p)
-		op->copy(d, s.x1, x);
-	if (c->parallel)
-		op->norm(d, s.n2, s.stat2, s.x1, l->gain2, l->bias2, c->eps, rms);
-	linear(d, s.x1, o, &l->at[OUT], th, OUT, s.t[OUT], 1);
-	if (!c->parallel)
-		op->norm(d, s.n2, s.stat2, s.x1, l->gain2, l->bias2, c->eps, rms);
-
-	linear(d, s.u, s.n2, &l->at[UP], th, UP, s.t[UP], 0);
-	op->act(d, s.h, s.u, c->act);
-	if (y.p != s.x1.p)
-		op->copy(d, y, s.x1);
-	linear(d, y, s.h, &l->at[DOWN], th, DOWN, s.t[DOWN], 1);
+		o = mat_of(k->qkv.p, o.type, y.rows, o.cols); /* attention has read it */
+		d->op->gather(d, o, k->o, only, 1);
+		d->op->gather(d, k->x1, x, only, 1);
+	} else if (k->x1.p != x.p) {
+		d->op->copy(d, k->x1, x);
+	}
+	if (b.config->parallel)
+		norm(&b, NORM_PRE_MLP, k->n2, k->x1, 0);
+	add_branch(&b, SITE_OUT, NORM_POST_ATTN, k->x1, o, k->attn);
+	if (!b.config->parallel)
+		norm(&b, NORM_PRE_MLP, k->n2, k->x1, 0);
+	linear(&b, SITE_UP, k->u, k->n2, 1, 0);
+	d->op->act(d, k->h, k->u, b.config->act);
+	if (y.p != k->x1.p)
+		d->op->copy(d, y, k->x1);
+	add_branch(&b, SITE_DOWN, NORM_POST_MLP, y, k->h, k->mlp);
 }
 
-/* x in the compute type */
-static struct mat cast(struct dev *d, struct mat into, struct mat x)
+/* Sets dqkv from dout.  A key that several rows share has the sum of what each makes of it. */
+static void attention_back(const struct block *b, const struct scratch *s)
 {
-	if (into.type == x.type)
-		return x;
-	d->op->copy(d, into, x);
-	return into;
-}
+	const struct ops *op = b->dev->op;
+	const struct config *c = b->config;
+	const struct kept *k = &b->kept;
+	const struct pass *p = b->pass;
+	struct views v = views(c, k->qkv), raw = views(c, k->raw), dqkv = views(c, s->dqkv), dv;
 
-/* dqkv from dout.  A key that several rows share has the sum of what each makes of it. */
-static void attn_back(struct dev *d, const struct config *c, const struct pack *p,
-                      const struct kept *k, const struct scratch *s)
-{
-	const struct ops *op = d->op;
-	struct views v = views(c, k->qkv), dv = views(c, s->dqkv);
-
+	dv = dqkv;
 	if (p->keys.p) {
-		op->gather(d, p->keys, kv_columns(c, k->qkv), p->from);
+		op->gather(b->dev, p->keys, kv_columns(c, k->qkv), p->from, 1);
 		v = with_kv(c, v, p->keys);
 		dv = with_kv(c, dv, s->dkeys);
-		op->zero(d, s->dkeys.p, s->dkeys.rows * s->dkeys.cols * dtype_size(s->dkeys.type));
-		op->zero(d, s->dqkv.p, s->dqkv.rows * s->dqkv.cols * dtype_size(s->dqkv.type));
+		op->zero(b->dev, s->dkeys);
+		op->zero(b->dev, s->dqkv);
 	}
-	op->attn_back(d, dv.q, dv.k, dv.v, s->dout, k->o, k->lse, v.q, v.k, v.v, p->spans,
-	              c->heads);
+	op->attn_back(b->dev, dv.q, dv.k, dv.v, s->dout, k->o, k->lse, v.q, v.k, v.v, p->spans,
+	              config_heads(c, b->layer));
 	if (p->keys.p) { /* dq may lie among these columns: it is kept */
-		op->copy(d, s->dsum, kv_columns(c, s->dqkv));
-		op->scatter_add(d, s->dsum, s->dkeys, p->from);
-		op->copy(d, kv_columns(c, s->dqkv), s->dsum);
+		op->copy(b->dev, s->dsum, kv_columns(c, s->dqkv));
+		op->scatter_add(b->dev, s->dsum, s->dkeys, p->from, 1);
+		op->copy(b->dev, kv_columns(c, s->dqkv), s->dsum);
 	}
-	rotate(d, c, p, views(c, s->dqkv), -1);
+	rotate(b, dqkv, -1);
+	if (has_norm(b, NORM_QUERY)) {
+		norm_back(b, NORM_QUERY, dqkv.q, dqkv.q, raw.q, 0);
+		norm_back(b, NORM_KEY, dqkv.k, dqkv.k, raw.k, 0);
+	}
 }
 
-void block_back(struct dev *d, const struct config *c, const struct layer *l, struct theta th,
-                const struct pack *p, struct mat dy, struct mat x, const struct kept *k,
-                struct scratch *s, int need_dx)
+/* din = the gradient of add_branch's `in`, from dy, that of x. */
+static void branch_back(const struct block *b, enum site s, enum norm_role after, struct mat din,
+                        struct mat dy, struct mat in, struct mat out, const struct scratch *r)
 {
-	const struct ops *op = d->op;
-	static const struct layer frozen;
-	const struct layer *g = th.grad ? th.grad : &frozen;
+	struct mat g = r->g;
+
+	if (has_norm(b, after))
+		norm_back(b, after, g, dy, out, 0);
+	else if (dy.type == g.type)
+		g = dy;
+	else
+		b->dev->op->copy(b->dev, g, dy);
+	linear_back(b, s, din, g, in, r->dt, has_norm(b, after) ? 1 : b->config->residual_scale, 0);
+}
+
+void block_back(const struct block *b, struct mat dy, struct mat x, const struct scratch *s,
+                int need_dx)
+{
+	const struct kept *k = &b->kept;
 	const struct mat none = {0};
-	int rms = c->family->rms;
+	int parallel = b->config->parallel;
+	int pre_attn = has_norm(b, NORM_PRE_ATTN), pre_mlp = has_norm(b, NORM_PRE_MLP);
 
-	linear_back(d, s->dh, cast(d, s->g, dy), k->h, &l->at[DOWN], th, DOWN, k->t[DOWN], s->dt);
-	op->act_back(d, s->du, s->dh, k->u, c->act);
-	linear_back(d, s->dn2, s->du, k->n2, &l->at[UP], th, UP, k->t[UP], s->dt);
-	if (!c->parallel)
-		op->norm_back(d, dy, g->gain2, g->bias2, s->dn2, k->x1, l->gain2, k->stat2, rms);
+	branch_back(b, SITE_DOWN, NORM_POST_MLP, s->dh, dy, k->h, k->mlp, s);
+	b->dev->op->act_back(b->dev, s->du, s->dh, k->u, b->config->act);
+	linear_back(b, SITE_UP, pre_mlp ? s->dn2 : dy, s->du, k->n2, s->dt, 1, !pre_mlp);
+	if (pre_mlp && !parallel)
+		norm_back(b, NORM_PRE_MLP, dy, s->dn2, k->x1, 1);
 
-	linear_back(d, s->dout, cast(d, s->g, dy), k->o, &l->at[OUT], th, OUT, k->t[OUT], s->dt);
-	attn_back(d, c, p, k, s);
-	linear_back(d, need_dx ? s->dn : none, s->dqkv, k->n1, &l->at[QKV], th, QKV, k->t[QKV],
-	            s->dt);
+	branch_back(b, SITE_OUT, NORM_POST_ATTN, s->dout, dy, k->o, k->attn, s);
+	attention_back(b, s);
+	linear_back(b, SITE_QKV, !need_dx ? none : pre_attn ? s->dn : dy, s->dqkv, k->n1, s->dt, 1,
+	            !pre_attn);
 	if (!need_dx)
 		return;
-	op->norm_back(d, dy, g->gain1, g->bias1, s->dn, x, l->gain1, k->stat1, rms);
-	if (c->parallel)
-		op->norm_back(d, dy, g->gain2, g->bias2, s->dn2, x, l->gain2, k->stat2, rms);
+	if (pre_attn)
+		norm_back(b, NORM_PRE_ATTN, dy, s->dn, x, 1);
+	if (pre_mlp && parallel)
+		norm_back(b, NORM_PRE_MLP, dy, s->dn2, x, 1);
 }

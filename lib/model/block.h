@@ -3,55 +3,72 @@
 #ifndef SEAL_BLOCK_H
 #define SEAL_BLOCK_H
 
-#include "adapter.h"
+#include "params.h"
 
-/* What the tokens of one pass share. */
-struct pack {
-	struct spans spans;
-	const int32_t *position; /* device, [tokens], their rope_entry */
-	const float *table;      /* rope_table */
-	struct mat keys; /* where rows share tokens: room for all rows' keys and values in full */
-	const int32_t
-		*from; /* of which row i is token from[i]'s; keys.p NULL: every row has its own */
+/* What the tokens of one pass have in common; all pointers are device memory. */
+struct pass {
+	struct spans spans;      /* how the tokens divide into rows */
+	const int32_t *position; /* [tokens]: each one's rope_entry */
+	const float *table[2];   /* rope_table of the full and of the local layers */
+	/* Where rows share their first tokens, every row's keys and values are gathered in
+	 * full before attention: row i of them is that of token from[i].  Else keys.p is NULL. */
+	struct mat keys;         /* [keys x key and value columns] */
+	const int32_t *from;     /* [keys] */
 };
 
-/* theta at this block; site NULL: no pairs; grad: where the gradients of the
- * layer's own tensors are added, NULL when those are frozen. */
-struct theta {
-	const struct lora_site *site;
-	float scale;
-	const struct layer *grad;
-};
-
-/* A block's activations.  n1, qkv, o, n2, u, h, t in the compute type, x1 F32. */
+/* A block's activations, kept for the way back: x1 in F32, the rest in the compute type.  A
+ * matrix whose role the family lacks has no memory. */
 struct kept {
-	struct mat n1, qkv, o, x1, n2, u, h;
-	struct mat t[SITES]; /* scale x a' of each adapted layer; as wide as all ranks */
-	float *stat1, *stat2, *lse;
+	struct mat n1;           /* attention's input */
+	struct mat raw;          /* queries and keys before their norms */
+	struct mat qkv;          /* queries and keys rotated */
+	struct mat o;            /* attention's heads */
+	struct mat attn, mlp;    /* outputs of attention and MLP before the norms after them */
+	struct mat x1;           /* the residual between attention and MLP */
+	struct mat n2;           /* the MLP's input */
+	struct mat u, h;         /* before and after its function */
+	struct mat t[SITES];     /* scale x a' of each adapted layer, as wide as all its ranks */
+	float *stat[NORM_ROLES]; /* of each norm */
+	float *lse;              /* of attention */
 };
 
-/* Shared by all blocks, backwards: g, dh, du, dout, dqkv, dt, dkeys in the compute
- * type, dn, dsum F32. */
+/* Gradients on the way back, which all blocks share: dn, dn2 and dsum in F32, the rest in the
+ * compute type. */
 struct scratch {
-	struct mat g, dh, du, dn, dn2, dout, dqkv, dt, dkeys, dsum;
+	struct mat g;           /* dy in the compute type, or before a norm after attention or MLP */
+	struct mat dh, du;      /* of h and u */
+	struct mat dn, dn2;     /* of n1 and n2, F32 */
+	struct mat dout, dqkv;  /* of o and qkv */
+	struct mat dt;          /* of t */
+	struct mat dkeys, dsum; /* of keys, and their sum over the rows that share one */
 };
 
-/* Keys and values of former tokens: this pass's are scattered to the rows `at`
- * of kv, which attention reads. */
+/* Keys and values of former tokens: this pass's are scattered to the rows `at` of kv, which
+ * attention reads. */
 struct cache_layer {
 	struct mat kv;
 	const int32_t *at;
 };
 
-/* y = block(x); F32 [tokens x dim], may be the same memory, and x1 then too.  cache may be NULL.
- * only: y has but these rows of it, and what is kept is not enough to go back; NULL: all. */
-void block_forward(struct dev *, const struct config *, const struct layer *, struct theta,
-                   const struct pack *, struct mat y, struct mat x, const struct kept *,
-                   const struct cache_layer *cache, const int32_t *only);
-/* dy becomes dx, and theta's gradients are added to.  need_dx 0: nothing
- * below is trained, and dy is left unfinished. */
-void block_back(struct dev *, const struct config *, const struct layer *, struct theta,
-                const struct pack *, struct mat dy, struct mat x, const struct kept *,
-                struct scratch *, int need_dx);
+/* A block at work: what forwards and backwards both go by. */
+struct block {
+	struct dev *dev;
+	const struct config *config;
+	long layer;
+	const struct layer *at;      /* its tensors */
+	const struct params *theta;  /* NULL: the model alone */
+	const struct pass *pass;
+	struct kept kept;
+};
+
+/* y = block(x), F32 [tokens x dim]; may be the same memory, and kept.x1 too where there is no
+ * way back.  cache may be NULL.  only: y has but these rows of it, and what is kept is not
+ * enough to go back; NULL: all. */
+void block_forward(const struct block *, struct mat y, struct mat x, const struct cache_layer *,
+                   const int32_t *only);
+/* dy becomes dx, and theta's gradients are added to.  need_dx 0: nothing below is trained, and
+ * dy is left unfinished. */
+void block_back(const struct block *, struct mat dy, struct mat x, const struct scratch *,
+                int need_dx);
 
 #endif

@@ -83,7 +83,7 @@ static void numbers(double into[NUMBERS], const struct metadata *m, const struct
 	for (int i = 0; i < NUMBERS; i++) {
 		const struct number_key *k = &family->number[i];
 
-		into[i] = k->gguf ? real(m, k->gguf, k->otherwise) : 0;
+		into[i] = k->gguf ? real(m, k->gguf, k->gguf_default) : 0;
 	}
 }
 
@@ -152,7 +152,8 @@ static int ropes(struct config *c, const struct metadata *m, struct fault *f)
 	if (!y->local_theta)
 		return 0;
 	c->ropes = 2;
-	return rope_begin(&c->rope[1], c->rotary / 2, y->local_default, f);
+	return rope_begin(&c->rope[1], c->rotary / 2, real(m, "rope.freq_base_swa", y->local_default),
+	                  f);
 }
 
 /* A count of heads, or -1 for what is none. */
@@ -161,7 +162,7 @@ static int heads(long n) { return n > 0 && n <= 1 << 24 ? (int)n : -1; }
 static void sizes(struct config *c, const struct metadata *m)
 {
 	const struct gguf_value *tokens = gguf_find(m->file, "tokenizer.ggml.tokens");
-	long window = whole(m, "attention.sliding_window", 0);
+	long window = whole(m, "attention.sliding_window", c->family->gguf_window);
 
 	c->vocab = whole(m, "vocab_size", tokens ? tokens->count : 0);
 	c->dim = whole(m, "embedding_length", 0);
@@ -210,7 +211,10 @@ int config_gguf(struct config *c, const struct gguf *g, struct fault *f)
 	c->norm.eps = (float)real(&m, y->layer_norm ? "attention.layer_norm_epsilon"
 	                                            : "attention.layer_norm_rms_epsilon",
 	                          1e-5);
+	c->norm.offset = y->gain_offset;
 	numbers(number, &m, y);
+	if (y->gguf_wide == c->layers && c->heads.q > 0)
+		number[NUMBER_QUERY] = (double)c->dim / c->heads.q;
 	if (config_act(c, y->act, f))
 		return -1;
 	if (c->heads.dim < 1)

@@ -24,6 +24,7 @@ static int check_types(const struct family *m, const json_t *j, struct fault *f)
 		{"head_dim", 'w'},
 		{"sliding_window", 'w'},
 		{"sliding_window_pattern", 'w'},
+		{"max_window_layers", 'w'},
 		{"max_position_embeddings", 'w'},
 		{"partial_rotary_factor", 'n'},
 		{"rotary_pct", 'n'},
@@ -60,7 +61,7 @@ static void numbers(double into[NUMBERS], const struct family *m, const json_t *
 		const struct number_key *k = &m->number[i];
 		const json_t *v = k->hf ? json_object_get(j, k->hf) : NULL;
 
-		into[i] = json_is_null(v) ? 0 : json_number(j, k->hf ? k->hf : "", k->otherwise);
+		into[i] = json_is_null(v) ? 0 : json_number(j, k->hf ? k->hf : "", k->hf_default);
 	}
 }
 
@@ -68,9 +69,8 @@ static int window(struct config *c, const json_t *j, struct fault *f)
 {
 	long n = json_long(j, "sliding_window", c->family->window);
 
-	if (!c->family->window && json_flag(j, "use_sliding_window", 0))
-		return fault(f, "use_sliding_window is not supported for %s", c->family->name);
-	if (!c->family->window || json_is_null(json_object_get(j, "sliding_window")))
+	if (!c->family->window || json_is_null(json_object_get(j, "sliding_window")) ||
+	    (c->family->window_upper && !json_flag(j, "use_sliding_window", 0)))
 		return 0;
 	if (n < 1)
 		return fault(f, "sliding_window %ld", n);
@@ -83,24 +83,27 @@ static int window(struct config *c, const json_t *j, struct fault *f)
 static int layer_types(struct config *c, const json_t *list, struct fault *f)
 {
 	const char *all = c->heads.window ? "sliding_attention" : "full_attention";
+	int differ = c->family->full_every || c->family->window_upper;
 	const json_t *v;
 	size_t i;
 
-	if (c->family->full_every && list && json_array_size(list) != (size_t)c->layers)
+	if (differ && list && json_array_size(list) != (size_t)c->layers)
 		return fault(f, "layer_types is not a list of %ld", c->layers);
 	json_array_foreach(list, i, v) {
 		const char *type = json_is_string(v) ? json_string_value(v) : "";
 		int local = !strcmp(type, "sliding_attention");
 
-		if (!c->family->full_every && strcmp(type, all))
+		if (!differ && strcmp(type, all))
 			return fault(f,
 			             "layer_types other than \"%s\" are not supported with this "
 			             "sliding_window",
 			             all);
 		if (!local && strcmp(type, "full_attention"))
 			return fault(f, "layer_types: \"%.40s\" is not supported", type);
-		if (c->family->full_every)
-			c->local[i] = local && c->heads.window;
+		if (local && !c->heads.window)
+			return fault(f, "layer_types: \"%s\" without a sliding window", type);
+		if (differ)
+			c->local[i] = local;
 	}
 	return 0;
 }
@@ -118,6 +121,8 @@ static int attention(struct config *c, const json_t *j, struct fault *f)
 	if (c->family->full_every && (every < 1 || every > CONFIG_LAYERS))
 		return fault(f, "sliding_window_pattern %ld", every);
 	config_layers(c, c->family->full_every ? (int)every : 0);
+	for (long i = 0; c->family->window_upper && i < c->layers; i++)
+		c->local[i] &= i >= json_long(j, "max_window_layers", 28);
 	return layer_types(c, json_object_get(j, "layer_types"), f);
 }
 
@@ -222,6 +227,10 @@ static int ropes(struct config *c, const json_t *j, struct fault *f)
 	const json_t *full = rope_of(j, "full_attention"), *all = rope_parameters(j);
 	const json_t *local = json_object_get(all, "sliding_attention");
 
+	if (m->local_theta && !json_object_size(json_object_get(j, "rope_scaling")) &&
+	    json_object_size(all) && !json_object_get(all, "full_attention"))
+		return fault(f, "rope_parameters does not tell full_attention from "
+		                "sliding_attention");
 	c->ropes = 1;
 	if (scaled(&c->rope[0], c, j, full, json_number(j, m->theta, m->theta_default), f) ||
 	    rope_check(&c->rope[0], f))
@@ -242,13 +251,14 @@ static int heads(long n) { return n > 0 && n <= 1 << 24 ? (int)n : -1; }
 static void sizes(struct config *c, const json_t *j)
 {
 	const struct family *m = c->family;
+	long kv = json_object_get(j, "num_key_value_heads") ? 0 : m->kv_heads; /* null: heads */
 
 	c->vocab = json_long(j, "vocab_size", 0);
 	c->dim = json_long(j, "hidden_size", 0);
 	c->layers = json_long(j, "num_hidden_layers", 0);
 	c->ffn = json_long(j, "intermediate_size", 0);
 	c->heads.q = heads(json_long(j, "num_attention_heads", 0));
-	c->heads.kv = heads(json_long(j, "num_key_value_heads", c->heads.q));
+	c->heads.kv = heads(json_long(j, "num_key_value_heads", kv ? kv : c->heads.q));
 	if (c->heads.q > 0)
 		c->heads.dim = heads(json_long(j, "head_dim",
 		                               m->head_dim ? m->head_dim : c->dim / c->heads.q));

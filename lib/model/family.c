@@ -54,11 +54,12 @@ static const struct family table[] = {
 		.name = "mistral", .gguf = "llama", LLAMA_NAMES, .norm = {LLAMA_NORMS},
 		.part = llama_part, .targets = "q_proj,v_proj",
 		.eps = "rms_norm_eps", .eps_default = 1e-6, .gated = 1, .act = "silu",
-		.window = 4096, .theta_default = 1e4, .gguf_rotated = 1,
+		.kv_heads = 8, .window = 4096, .theta_default = 1e4, .gguf_rotated = 1,
 	}, {
 		.name = "qwen2", .gguf = "qwen2", LLAMA_NAMES, .norm = {LLAMA_NORMS},
 		.part = llama_part, .targets = "q_proj,v_proj",
 		.eps = "rms_norm_eps", .eps_default = 1e-6, .gated = 1, .act = "silu",
+		.kv_heads = 32, .window = 4096, .window_upper = 1,
 		.theta_default = 1e4, .bias = {[SITE_QKV] = {NULL, 1}},
 	}, {
 		.name = "phi3", .gguf = "phi3", LLAMA_NAMES, .norm = {LLAMA_NORMS},

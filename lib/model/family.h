@@ -51,9 +51,13 @@ enum number {
 	NUMBERS
 };
 
+/* Its keys, GGUF's without the architecture's name (NULL: not read there), and what it is where
+ * the key is absent (0: as in families without it). */
 struct number_key {
-	const char *hf, *gguf; /* keys; GGUF's behind the architecture's name; NULL: not read there */
-	double otherwise;      /* where it is absent; 0: as in families without it */
+	const char *hf;
+	double hf_default;
+	const char *gguf;
+	double gguf_default;
 };
 
 struct family {
@@ -75,8 +79,10 @@ struct family {
 	const char *act;      /* f where it has none */
 	const char *parallel; /* its key that lets attention and MLP both read x; NULL: never */
 
-	long window;    /* its sliding_window where it has none; 0: that key is not read */
-	int full_every; /* layer i sees all keys if i + 1 divides by it; 0: every layer is alike */
+	long window;      /* its sliding_window where it has none; 0: that key is not read */
+	long gguf_window; /* a GGUF file's where it has none; 0: no window */
+	int window_upper; /* layers from max_window_layers on have it, if use_sliding_window is set */
+	int full_every;   /* layer i sees all keys if i + 1 divides by it; 0: every layer is alike */
 	const char *share;    /* its key of the share of a head that rotates; NULL: all of it */
 	double share_default; /* where it has none */
 	const char *theta;    /* its key of the rotary base outside of rope_parameters */
@@ -86,10 +92,12 @@ struct family {
 	long rope_original; /* original_max_position_embeddings where it has none; 0: see rope */
 
 	long head_dim;    /* where config.json has none; 0: dim / heads */
+	long kv_heads;    /* likewise num_key_value_heads; 0: heads */
 	int tied;         /* tie_word_embeddings where it has none */
 	int embed_root;   /* embeddings are multiplied by sqrt(dim) */
 	int interleaved;  /* q, k, v of a head adjacent (GPT-NeoX), else all q, all k, all v */
 	int gguf_rotated; /* GGUF's q and k have the two halves of rotary pairs interleaved */
+	int gguf_wide;    /* in a GGUF file of so many layers q k' is scaled by 1 / sqrt(dim / heads) */
 	struct number_key number[NUMBERS];
 	struct bias_key {
 		const char *key; /* config.json's key of a layer's having biases */

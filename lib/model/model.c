@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* model.c - opening a model: which tensor goes where. */
-#include "model_in.h"
+/* model.c - see model.h. */
+#include "model.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +16,8 @@ const struct opt compute_options[] = {
          "processor threads, 0 for all", 0, 0},
 	{"max-memory", 0, OPT_SIZE, offsetof(struct compute_opts, memory), "SIZE",
          "memory to take at most, such as 8G; else most of what there is", 0, 0},
+	{"pass-tokens", 0, OPT_COUNT, offsetof(struct compute_opts, pass), "N",
+         "tokens that are computed on at a time, 0 for the device's own number", 0, 0},
 	{0},
 };
 
@@ -33,137 +34,99 @@ static void open_device(struct model *m, const struct compute_opts *o)
 	                  : DT_F32;
 }
 
-struct placing {
-	struct model *m;
-	struct dev *d;
-};
-
-static void place_tensor(void *ctx, const struct wanted *w, struct mat *at)
-{
-	const struct placing *p = ctx;
-
-	*at = weights_mat(p->m->weights, p->d, &p->m->config, w);
-}
-
-/* Every weight, from the file to the device. */
-static void place_weights(struct model *m, struct dev *d)
-{
-	struct placing p = {m, d};
-
-	net_each(&m->net, &m->config, m->type, place_tensor, &p);
-}
-
 /* transformers 5 ties no head that is there with other values; earlier ones did. */
 static void check_tied(const struct model *m)
 {
 	const struct config *c = &m->config;
+	const char *embed = c->family->embed;
 
-	if (c->tied && weights_has(m->weights, c->head) &&
-	    !weights_same(m->weights, c->head, c->family->embed))
+	if (c->tied && weights_has_name(m->weights, c->head) &&
+	    !weights_same(m->weights, c->head, embed))
 		die("%s: tie_word_embeddings is true, but %s.weight is not %s.weight",
-		    weights_path(m->weights), c->head, c->family->embed);
-}
-
-struct model *model_begin(const char *path, const struct compute_opts *o)
-{
-	struct model *m = xzalloc(1, sizeof *m);
-	struct config *c = &m->config;
-	struct dev *counting = dev_counting();
-
-	open_device(m, o);
-	m->weights = weights_open(path, c);
-	if (!weights_has(m->weights, c->head))
-		c->head = "lm_head";
-	check_tied(m);
-	net_open(&m->net, c);
-	place_weights(m, counting);
-	m->owned = dev_counted(counting);
-	m->mapped = dev_counted_adopted(counting);
-	weights_release(m->weights, counting);
-	dev_counting_close(counting);
-	m->pass = o->pass;
-	m->limit = o->memory;
-	m->room = m->dev->op->spare(m->dev) / 4;
-	return m;
-}
-
-void model_load(struct model *m)
-{
-	place_weights(m, m->dev);
-	m->loaded = 1;
+		    weights_path(m->weights), c->head, embed);
 }
 
 struct model *model_open(const char *path, const struct compute_opts *o)
 {
-	struct model *m = model_begin(path, o);
+	struct model *m = xzalloc(1, sizeof *m);
 
-	model_load(m);
+	open_device(m, o);
+	m->weights = weights_open(path, &m->config);
+	if (!weights_has_name(m->weights, m->config.head))
+		m->config.head = "lm_head";
+	check_tied(m);
+	net_open(&m->net, &m->config);
 	return m;
 }
 
-struct filling {
-	struct model *m;
-	struct adapter *a;
-};
-
-/* at: the place of its gradient */
-static void fill(void *ctx, const struct wanted *w, struct mat *at)
+static void load_tensor(void *ctx, const struct role *r, struct mat *at)
 {
-	struct filling *f = ctx;
+	struct model *m = ctx;
 
-	if (at->p)
-		weights_read(f->m->weights, f->a->dev, &f->m->config, w, adapter_master(f->a, *at));
+	*at = weights_mat(m->weights, m->dev, &m->config, r);
 }
 
-struct adapter *model_theta(struct model *m, struct dev *d)
-{
-	struct filling f = {m, adapter_whole(d, &m->config, m->type, &m->net)};
-
-	net_each(f.a->grad, &m->config, DT_F32, fill, &f);
-	adapter_refresh(f.a);
-	return f.a;
-}
+void model_load(struct model *m) { net_each(&m->net, &m->config, m->type, load_tensor, m); }
 
 void model_close(struct model *m)
 {
 	struct dev *d = m->dev;
 
-	if (m->work)
-		work_close(m->work);
-	packed_close(m->packed);
 	weights_close(m->weights, d);
-	d->op->free(d, m->rope);
 	net_close(&m->net);
 	free(m);
 	dev_close(d);
 }
 
-const struct config *model_config(const struct model *m) { return &m->config; }
-struct dev *model_dev(const struct model *m) { return m->dev; }
-enum dtype model_dtype(const struct model *m) { return m->type; }
+struct counting {
+	const struct weights *weights;
+	size_t bytes[3]; /* of each way */
+};
+
+static void count_tensor(void *ctx, const struct role *r, struct mat *at)
+{
+	struct counting *n = ctx;
+
+	(void)at;
+	n->bytes[weights_way(n->weights, r)] += (size_t)r->rows * r->cols * dtype_size(r->type);
+}
+
+void model_bytes(const struct model *m, size_t *mapped, size_t *copied)
+{
+	struct counting n = {.weights = m->weights};
+	struct net none;
+
+	net_like(&none, &m->net, &m->config);
+	net_each(&none, &m->config, m->type, count_tensor, &n);
+	net_close(&none);
+	*mapped = n.bytes[WEIGHTS_MAPPED];
+	*copied = n.bytes[WEIGHTS_COPIED];
+}
+
 const char *model_template(const struct model *m)
 {
 	return weights_meta(m->weights, "seal.template");
 }
-uint64_t model_hash(const struct model *m) { return weights_hash(m->weights); }
 
-void model_positions(struct model *m, long n)
+struct filling {
+	const struct model *m;
+	struct params *a;
+};
+
+static void fill(void *ctx, const struct role *r, struct mat *at)
 {
-	const struct rope *r = &m->config.rope;
-	float *table;
-	long entries;
-	size_t bytes;
+	struct filling *f = ctx;
+	const struct slice *s = params_find(f->a, r->hf);
 
-	if (n <= m->positions)
-		return;
-	n = (n + 255) / 256 * 256;
-	entries = rope_entry(r, n, 0);
-	bytes = entries * 2 * r->pairs * sizeof *table;
-	table = xalloc(bytes);
-	rope_table(r, table, entries);
-	m->dev->op->free(m->dev, m->rope);
-	m->rope = m->dev->op->alloc(m->dev, bytes);
-	m->dev->op->put(m->dev, m->rope, table, bytes);
-	m->positions = n;
-	free(table);
+	(void)at;
+	if (s)
+		weights_read(f->m->weights, f->a->dev, &f->m->config, r, params_values(f->a, s));
+}
+
+void model_values(const struct model *m, struct params *a)
+{
+	struct filling f = {m, a};
+
+	net_each(a->grad, &m->config, DT_F32, fill, &f);
+	params_refresh(a);
 }

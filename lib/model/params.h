@@ -1,27 +1,40 @@
 /* SPDX-License-Identifier: MIT */
-/* adapter.h - theta: the trainable tensors, apart from the frozen model.  They are
- * LoRA pairs beside its matrices, or all of its tensors in place of them.
+/* params.h - theta: what is trained, apart from the frozen model.
  *
- * All of an adapter's tensors lie in one contiguous F32 vector p with its
- * gradient g and Adam's moments m, v.  A LoRA pair adds scale * (x a') b' to
- * its part of a linear layer (Hu et al. 2021, "LoRA", section 4.1); the a's of
- * one layer are adjacent, so that all of a layer's x a' are one product.
+ * All trainable values lie in one F32 vector p, beside vectors of its gradient g and of Adam's
+ * moments m and v; named slices of it are matrices.  There are two layouts: LoRA pairs beside
+ * the model's matrices (lora.c), and all of the model's tensors in place of them (whole.c).
+ * Writers (peft.h, save_hf.h, save_gguf.h) go by the slices' names.
+ *
+ * A LoRA pair adds scale * (x a') b' to its part of a linear layer (Hu et al. 2021, "LoRA",
+ * section 4.1).  The a's of one layer are adjacent, so that all of its x a' are one product.
+ *
+ * A layout is made first, without memory, so that memory can be planned; params_room gives it
+ * some.
  */
-#ifndef SEAL_ADAPTER_H
-#define SEAL_ADAPTER_H
+#ifndef SEAL_PARAMS_H
+#define SEAL_PARAMS_H
 
-#include <jansson.h>
+#include "roles.h"
 
-#include "../base/die.h"
-#include "net.h"
+struct weights;
 
-struct lora { /* one pair */
+struct slice {
+	char *name;      /* Hugging Face's tensor, or PEFT's */
+	long at;         /* its first value in the vectors */
+	long rows, cols; /* a vector is [1 x n] */
+	long layer;              /* -1: outside the blocks */
+	const struct part *part; /* the matrix that it is or adapts; NULL: neither */
+	char pair;               /* 'a' or 'b' of a LoRA pair, else 0 */
+};
+
+struct lora {
 	const struct part *part;
-	long first, cols; /* columns of the layer's output that it adds to */
-	long at;          /* its first column in the layer's t = x a' */
-	long rank;
-	struct mat a, b;   /* [rank x in], [cols x rank]; in the compute type */
-	struct mat da, db; /* gradients, F32; added to */
+	long first, cols;  /* columns of the layer's output that it adds to */
+	long at, rank;     /* its columns of the layer's t = x a' */
+	long a_at, b_at;   /* the first values of both matrices in the vectors */
+	struct mat a, b;   /* [rank x in], [cols x rank], in the compute type */
+	struct mat da, db; /* their gradients, F32; added to */
 };
 
 struct lora_site { /* the pairs of one linear layer; n 0: none */
@@ -31,56 +44,65 @@ struct lora_site { /* the pairs of one linear layer; n 0: none */
 	struct mat a, da; /* all a's, [ranks x in] */
 };
 
-struct adapter {
-	struct dev *dev;
+struct params {
+	struct dev *dev; /* NULL: without memory */
 	const struct config *config;
+	enum dtype type; /* that products see */
+	struct slice *slice;
+	int slices;
+	long n;               /* values */
+	float *p, *g, *m, *v; /* device, [n] */
+	void *shadow;         /* p in the compute type; p itself where that is F32 */
+	float *sum;           /* device, for the gradient's squared norm */
+	long step;            /* optimiser steps taken */
+
+	/* LoRA; site is NULL where theta is all weights */
 	long rank;
 	double alpha;
-	float scale;          /* scale = alpha / rank */
-	char *targets;        /* PEFT names, comma-separated */
-	long n;               /* trainable values */
-	float *p, *g, *m, *v; /* device, [n] */
-	void *shadow;         /* p in the compute type, or p itself when that is F32 */
-	enum dtype type;
-	long step;                       /* Adam steps taken */
+	float scale;                     /* alpha / rank */
+	char *targets;                   /* PEFT's module names, comma-separated */
 	struct lora_site (*site)[SITES]; /* [layers] */
-	long sites;                      /* how many have pairs */
-	struct net *net, *grad; /* theta of all weights: them and their gradients; else NULL */
-	float *sum;             /* device, for the squared gradient norm */
+	long ranks[SITES];               /* of a site with pairs, in any layer */
+
+	/* all weights: the tensors and their gradients; NULL with LoRA */
+	struct net *net, *grad;
 };
 
-/* targets: "auto" or PEFT's module names.  a ~ U(-1/sqrt(in), 1/sqrt(in)) (PEFT's
- * kaiming_uniform with a = sqrt(5)), b = 0.  Dies on an unknown target. */
-struct adapter *adapter_new(struct dev *, const struct config *, enum dtype, const char *targets,
-                            long rank, double alpha, uint64_t seed);
-/* All zero; for loading. */
-struct adapter *adapter_blank(struct dev *, const struct config *, enum dtype, const char *targets,
-                              long rank, double alpha);
-/* Room for all tensors of the network, values unset; matrices in the compute type. */
-struct adapter *adapter_whole(struct dev *, const struct config *, enum dtype,
-                              const struct net *like);
-/* The F32 values whose gradient is `grad`. */
-struct mat adapter_master(const struct adapter *, struct mat grad);
-struct adapter *adapter_clone(const struct adapter *); /* values, zero gradient and moments */
-void adapter_close(struct adapter *);
+/* A layout of LoRA pairs.  targets: "auto" or PEFT's module names; dies on one that is unknown. */
+struct params *params_lora(const struct config *, enum dtype, const char *targets, long rank,
+                           double alpha);
+/* A layout of all tensors that these weights have; matrices are computed with in this type. */
+struct params *params_whole(const struct config *, enum dtype, const struct weights *);
+/* Gives a layout memory: the values are not set, gradient and moments are 0. */
+void params_room(struct params *, struct dev *);
+/* The bytes that it takes. */
+size_t params_bytes(const struct params *);
+void params_close(struct params *);
+/* The same values in memory of their own, with no gradient and moments. */
+struct params *params_clone(const struct params *);
 
-/* PEFT folders.  Loading dies on what it cannot honour (another peft_type, dora,
- * modules_to_save, ...).  template and settings: recorded in the metadata of the
- * tensors' file; template may be NULL. */
-struct adapter *adapter_load(struct dev *, const struct config *, enum dtype, const char *dir);
-void adapter_save(const struct adapter *, const char *dir, const char *base, const char *template,
-                  const json_t *settings);
-/* The modules of an adapter_config.json, comma-separated and owned; NULL with a fault
- * where it asks for what adapter_load refuses.  "r" and "lora_alpha" make sense then. */
-char *peft_targets(const struct config *, const json_t *, struct fault *);
-/* Appends to out a GGUF file that llama.cpp takes with --lora. */
-void adapter_write_gguf(const struct adapter *, struct buf *out);
-char *adapter_template(const char *dir); /* owned, or NULL */
+/* New pairs: a ~ U(-1/sqrt(in), 1/sqrt(in)) (PEFT's kaiming_uniform with a = sqrt(5)), b = 0. */
+void params_random(struct params *, uint64_t seed);
+/* Sets all values from, or to, host memory [n]. */
+void params_set(struct params *, const float *);
+void params_get(const struct params *, float *);
+/* A slice's values, and its gradient: F32 in device memory. */
+struct mat params_values(const struct params *, const struct slice *);
+struct mat params_gradient(const struct params *, const struct slice *);
+/* NULL if there is none of this name. */
+const struct slice *params_find(const struct params *, const char *name);
 
-void adapter_zero(struct adapter *);         /* g = 0 */
-double adapter_norm(const struct adapter *); /* of g */
+void params_zero(struct params *);         /* g = 0 */
+double params_norm(const struct params *); /* of g */
 /* One Adam step with torch's clipping, then g = 0; returns the norm that g had. */
-double adapter_step(struct adapter *, struct adamw);
-void adapter_refresh(struct adapter *); /* shadow = p, after p was set from outside */
+double params_step(struct params *, struct adamw);
+/* To be called after p was set from outside: products see the new values. */
+void params_refresh(struct params *);
+
+/* What the two layouts give params.c: each places its matrices in the memory that is there. */
+void lora_place(struct params *);
+void whole_place(struct params *);
+/* Appends a slice at the vectors' end and returns where it begins. */
+long params_add(struct params *, struct slice);
 
 #endif

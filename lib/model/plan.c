@@ -2,19 +2,19 @@
 /* plan.c - see plan.h. */
 #include "plan.h"
 
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "../base/die.h"
 #include "../base/memory.h"
-#include "model_in.h"
+#include "cache.h"
+#include "work.h"
 
-/* Passes of half as many tokens take a few per cent longer, computing blocks again a third:
- * passes give way first, but not below SHORT. */
-enum { SHORT = 1280, SHORTEST = 64 };
+/* Resident memory of a program that has computed little: measured, see t/slow/plan.t. */
+enum { PROGRAM = 28000000 };
 
-static size_t most(size_t a, size_t b) { return a > b ? a : b; }
+static long least(long a, long b) { return a < b ? a : b; }
+static long most(long a, long b) { return a > b ? a : b; }
 
 static void sum_up(struct plan *p)
 {
@@ -23,140 +23,138 @@ static void sum_up(struct plan *p)
 		p->total += p->bytes[k];
 }
 
-/* What does not depend on the passes. */
+/* What does not depend on how many blocks keep their activations. */
 static void plan_fixed(struct plan *p, const struct model *m, const struct demand *d)
 {
-	size_t now = memory_resident();
-
-	if (!d->theta || !d->theta->net) { /* else the model's own are not loaded */
-		p->bytes[MEMORY_MAPPED] = m->mapped;
-		p->bytes[MEMORY_WEIGHTS] = m->owned;
-	}
-	p->bytes[MEMORY_ADAPTERS] = d->adapters;
-	p->bytes[MEMORY_CACHE] = d->slots ? cache_bytes(m, d->slots, d->positions) : 0;
-	if (m->dev->apart)
+	if (!d->theta || d->theta->site) /* else theta stands in the weights' place */
+		model_bytes(m, &p->bytes[MEMORY_MAPPED], &p->bytes[MEMORY_WEIGHTS]);
+	if (d->theta)
+		p->bytes[MEMORY_THETA] = d->copies * params_bytes(d->theta);
+	p->bytes[MEMORY_CACHE] = cache_bytes(m, d->slots, d->positions);
+	if (m->dev->apart) /* what follows is the host's */
 		return;
-	p->bytes[MEMORY_ROWS] = d->rows;
-	p->bytes[MEMORY_PROGRAM] = now > d->resident ? now - d->resident : 0;
+	p->bytes[MEMORY_ROWS] = d->bytes;
+	p->bytes[MEMORY_PROGRAM] = PROGRAM;
 }
 
-/* A pass of so many blocks' activations: whichever of the two kinds takes more. */
-static size_t plan_passes(struct plan *p, const struct model *m, const struct demand *d, int kept)
+static struct work_size size_of(const struct plan *p, const struct model *m,
+                                const struct demand *d, int backward)
 {
-	size_t by[WORK_KINDS] = {0}, forward[WORK_KINDS] = {0}, a = 0, b = 0;
+	return (struct work_size){.config = &m->config,
+	                          .type = m->type,
+	                          .ranks = d->theta ? d->theta->ranks : NULL,
+	                          .tokens = p->tokens,
+	                          .keys = d->slots ? 0 : p->tokens + PACK_ROUND,
+	                          .kept = p->kept,
+	                          .backward = backward};
+}
 
-	if (p->largest[1])
-		a = work_bytes(m, d->theta, p->largest[1], p->largest[1] + ROUND, kept, 1, by);
-	if (p->largest[0])
-		b = work_bytes(m, d->theta, p->largest[0], p->largest[0] + ROUND, 1, 0, forward);
+/* A pass in which so many blocks keep their activations: whichever of the two kinds is more. */
+static void plan_passes(struct plan *p, const struct model *m, const struct demand *d, int kept)
+{
+	size_t by[ARENA_KINDS], forward[ARENA_KINDS], a = 0, b;
+	struct work_size s;
+
+	p->kept = kept;
+	s = size_of(p, m, d, 0);
+	b = work_bytes(&s, forward);
+	memcpy(by, forward, sizeof by);
+	if (d->backward) {
+		s = size_of(p, m, d, 1);
+		a = work_bytes(&s, by);
+	}
 	if (b > a)
 		memcpy(by, forward, sizeof by);
-	p->kept = kept;
-	p->bytes[MEMORY_ACTIVATIONS] = by[WORK_ACTIVATIONS];
-	p->bytes[MEMORY_LOGITS] = by[WORK_HEAD];
-	p->bytes[MEMORY_SCRATCH] = by[WORK_SCRATCH];
+	p->bytes[MEMORY_ACTIVATIONS] = by[ARENA_ACTIVATIONS];
+	p->bytes[MEMORY_LOGITS] = by[ARENA_HEAD];
+	p->bytes[MEMORY_SCRATCH] = by[ARENA_SCRATCH];
 	sum_up(p);
-	return most(a, b);
 }
 
-int plan_make(struct plan *p, const struct model *m, const struct demand *d)
+static size_t of_pass(const struct plan *p)
 {
-	size_t limit = p->limit + (m->dev->apart ? 0 : d->mapped), least, smallest = SIZE_MAX;
+	return p->bytes[MEMORY_ACTIVATIONS] + p->bytes[MEMORY_LOGITS] + p->bytes[MEMORY_SCRATCH];
+}
 
+void plan_make(struct plan *p, const struct model *m, const struct demand *d,
+               const struct compute_opts *o)
+{
+	size_t spare = m->dev->op->spare(m->dev), limit, others;
+	struct work_size s;
+
+	memset(p, 0, sizeof *p);
 	p->layers = (int)m->config.layers;
+	p->limit = o->memory && (size_t)o->memory < spare ? (size_t)o->memory : spare;
+	if (o->memory && !m->dev->apart)
+		p->limit = o->memory;
+	p->pass = o->pass ? o->pass : m->dev->pass_tokens;
+	p->tokens = d->slots ? cache_tokens(d->slots, d->positions)
+	                     : pack_round(most(d->longest, least(p->pass, d->rows * d->longest)));
 	plan_fixed(p, m, d);
-	for (p->pass = m->pass;; p->pass = (p->pass + 1) / 2) {
-		int blocks = p->pass > SHORT && p->pass > d->longest ? p->layers : 1;
-
-		for (int backward = 0; backward < 2; backward++) {
-			struct passes all = {0};
-
-			d->passes(d->run, p->pass, backward, &all);
-			p->largest[backward] = all.largest;
-			p->sizes[backward] = passes_sizes(&all);
-		}
-		if (m->dev->op->room)
-			p->bytes[MEMORY_DEVICE] = m->dev->op->room(m->dev, m->type, m->config.heads,
-			                                           d->longest, p->sizes);
-		least = plan_passes(p, m, d, blocks);
-		if (p->total < smallest)
-			smallest = p->total;
-		if (p->total <= limit || p->pass <= SHORTEST || p->pass <= d->longest)
-			break;
-	}
+	plan_passes(p, m, d, 1);
+	limit = p->limit + (m->dev->apart ? 0 : d->mapped);
 	if (p->total > limit) {
-		p->total = smallest;
-		return -1;
+		p->kept = 0;
+		return;
 	}
-	if (p->largest[1])
-		plan_passes(p, m, d,
-		            work_keeps(m, d->theta, p->largest[1], p->largest[1] + ROUND, 1,
-		                       limit - p->total + least));
+	others = p->total - of_pass(p);
+	s = size_of(p, m, d, d->backward);
+	plan_passes(p, m, d, work_keeps(&s, limit - others));
+}
+
+/* The longest pass with which it would fit: 0 if there is none. */
+static long shorter_pass(const struct model *m, const struct demand *d,
+                         const struct compute_opts *o, long pass)
+{
+	struct compute_opts less = *o;
+	struct plan p;
+
+	while ((pass = pass / 2 / PACK_ROUND * PACK_ROUND) > 0) {
+		less.pass = pass;
+		plan_make(&p, m, d, &less);
+		if (p.kept)
+			return pass;
+	}
 	return 0;
 }
 
-static void add(struct buf *b, const char *what, size_t bytes)
+static _Noreturn void refuse(const struct plan *p, const struct model *m, const struct demand *d,
+                             const struct compute_opts *o)
 {
-	char text[32];
+	const char *whose = (size_t)o->memory == p->limit ? "--max-memory"
+	                                                  : "most of what there is; --max-memory";
+	long pass = d->slots ? 0 : shorter_pass(m, d, o, p->pass);
+	char total[32], limit[32], advice[64] = "";
 
-	if (bytes >= 50000)
-		buf_fmt(b, "%s%s %s", b->n ? ", " : "", what, memory_text(bytes, text));
+	if (pass)
+		snprintf(advice, sizeof advice, "; --pass-tokens %ld would do", pass);
+	else if (d->slots > 1)
+		snprintf(advice, sizeof advice, "; fewer answers at a time, --batch, take less");
+	die("the run needs at least %s of memory, and may take %s (%s)%s",
+	    memory_text(p->total, total), memory_text(p->limit, limit), whose, advice);
 }
 
-static void print(const struct plan *p)
+void plan_say(const struct plan *p, const struct model *m, const struct demand *d,
+              const struct compute_opts *o)
 {
+	static const char *const name[MEMORY_KINDS] = {
+		"weights mapped", "weights converted", "theta", "activations", "logits",
+		"scratch",        "cache",             "rows",  "program",
+	};
 	struct buf b = {0};
-	char total[32], limit[32], note[64] = "";
+	char text[32], limit[32];
 
-	if (p->largest[1])
-		snprintf(note, sizeof note, "activations of %d of %d blocks", p->kept, p->layers);
-	add(&b, "weights mapped", p->bytes[MEMORY_MAPPED]);
-	add(&b, "weights converted", p->bytes[MEMORY_WEIGHTS]);
-	add(&b, "adapters", p->bytes[MEMORY_ADAPTERS]);
-	add(&b, *note ? note : "activations", p->bytes[MEMORY_ACTIVATIONS]);
-	add(&b, "logits", p->bytes[MEMORY_LOGITS]);
-	add(&b, "scratch", p->bytes[MEMORY_SCRATCH]);
-	add(&b, "cache", p->bytes[MEMORY_CACHE]);
-	add(&b, "device", p->bytes[MEMORY_DEVICE]);
-	add(&b, "rows", p->bytes[MEMORY_ROWS]);
-	add(&b, "program", p->bytes[MEMORY_PROGRAM]);
-	notice("memory %s of %s, in passes of at most %ld tokens: %s", memory_text(p->total, total),
-	       memory_text(p->limit, limit),
-	       p->largest[1] > p->largest[0] ? p->largest[1] : p->largest[0], b.p);
+	if (!p->kept)
+		refuse(p, m, d, o);
+	for (int k = 0; k < MEMORY_KINDS; k++) {
+		if (p->bytes[k] < 50000)
+			continue;
+		buf_fmt(&b, "%s%s", b.n ? ", " : "", name[k]);
+		if (k == MEMORY_ACTIVATIONS && d->backward)
+			buf_fmt(&b, " of %d of %d blocks", p->kept, p->layers);
+		buf_fmt(&b, " %s", memory_text(p->bytes[k], text));
+	}
+	notice("memory %s of %s, in passes of at most %ld tokens: %s",
+	       memory_text(p->total, text), memory_text(p->limit, limit), p->tokens, b.p);
 	buf_free(&b);
-}
-
-static struct plan within(const struct model *m)
-{
-	size_t all = m->dev->op->spare(m->dev);
-
-	/* A host has other things to do; a card's own bookkeeping takes something, and it has no more
-	 * than it has. */
-	size_t share = m->dev->apart ? all / 16 * 15 : all / 4 * 3;
-
-	return (struct plan){.limit = m->limit && (m->limit < share || !m->dev->apart) ? m->limit
-	                                                                               : share};
-}
-
-int model_fits(const struct model *m, const struct demand *d)
-{
-	struct plan p = within(m);
-
-	return !plan_make(&p, m, d);
-}
-
-void model_plan(struct model *m, const struct demand *d)
-{
-	struct plan p = within(m);
-	char total[32], limit[32];
-
-	if (plan_make(&p, m, d))
-		die("the run needs at least %s of memory, and may take %s (%s)",
-		    memory_text(p.total, total), memory_text(p.limit, limit),
-		    m->limit == p.limit ? "--max-memory" : "most of what there is; --max-memory");
-	print(&p);
-	m->pass = p.pass;
-	m->largest[0] = p.largest[0];
-	m->largest[1] = p.largest[1];
-	m->room = p.bytes[MEMORY_ACTIVATIONS] + p.bytes[MEMORY_LOGITS] + p.bytes[MEMORY_SCRATCH];
 }

@@ -1,56 +1,51 @@
 /* SPDX-License-Identifier: MIT */
-/* plan.h - the memory of a run by kind, before any of it is taken.
+/* plan.h - what memory a run will take, by arithmetic, before it takes any.
  *
- * What is counted is counted by the code that allocates: the weights and adapters are
- * opened on a device that only counts, a pass's memory is divided without memory
- * behind it.  So the plan is of bytes, whatever the device.
+ * The length of a pass is given.  All that memory decides is how many blocks keep their
+ * activations, and whether the run fits at all.
  */
 #ifndef SEAL_PLAN_H
 #define SEAL_PLAN_H
 
 #include "model.h"
 
+/* What a run asks for. */
+struct demand {
+	const struct params *theta; /* a layout, with or without memory; NULL: the model alone */
+	int copies;                 /* of theta, each with gradient and moments */
+	int backward;               /* are gradients taken? */
+	long longest;               /* tokens of the longest row */
+	long rows;                  /* of a batch, at most */
+	long slots, positions;      /* of a cache, for generation; 0: none */
+	size_t bytes;               /* host memory that the run holds beside */
+	size_t mapped;              /* of that, files' pages: the system can take them back */
+};
+
 enum memory {
-	MEMORY_MAPPED,   /* weights used where they lie in the file */
-	MEMORY_WEIGHTS,  /* weights of another type or order, converted */
-	MEMORY_ADAPTERS, /* with gradients and the optimiser's state */
+	MEMORY_MAPPED,  /* weights used where they lie in the file */
+	MEMORY_WEIGHTS, /* weights of another type or order, copied */
+	MEMORY_THETA,   /* with gradients and the optimiser's state */
 	MEMORY_ACTIVATIONS,
 	MEMORY_LOGITS,
 	MEMORY_SCRATCH, /* of a pass */
 	MEMORY_CACHE,   /* keys and values, for generation */
-	MEMORY_DEVICE,  /* what the operations hold for themselves */
-	MEMORY_ROWS,    /* tokens in memory or mapped, what is kept for each row */
-	MEMORY_PROGRAM, /* what was there before */
+	MEMORY_ROWS,    /* demand.bytes */
+	MEMORY_PROGRAM, /* code, libraries, and what products hold for themselves */
 	MEMORY_KINDS
-};
-
-/* What a run asks for. */
-struct demand {
-	const struct adapter *theta; /* its shape; NULL: none */
-	size_t adapters;             /* bytes of all adapters */
-	long longest;                /* tokens of the longest row */
-	/* The passes, with or without gradients, when they are to hold `pass` tokens. */
-	void (*passes)(const void *run, long pass, int backward, struct passes *);
-	const void *run;
-	long slots, positions;   /* of a cache; 0: none */
-	size_t rows;             /* bytes; of them */
-	size_t resident, mapped; /* are there already; the system can take back when it is short */
 };
 
 struct plan {
 	size_t bytes[MEMORY_KINDS], total, limit;
-	long pass, largest[2]; /* tokens; [backward], 0: no such pass */
-	int sizes[2], kept, layers;
+	long pass;        /* tokens that a pass is to have */
+	long tokens;      /* of the largest pass, padded */
+	int kept, layers; /* blocks that keep their activations; kept 0: not even one can */
 };
 
-/* The plan within plan->limit: all blocks' activations, in shorter passes if need be, else
- * those of as many as fit, else still shorter passes.  -1 when even the least, which total
- * then says, is over it. */
-int plan_make(struct plan *, const struct model *, const struct demand *);
-/* Would it? */
-int model_fits(const struct model *, const struct demand *);
-/* Plans within --max-memory, or most of what the device has, prints the plan, and
- * has the model keep to it; dies when the run does not fit. */
-void model_plan(struct model *, const struct demand *);
+/* Plans for this device and these options. */
+void plan_make(struct plan *, const struct model *, const struct demand *,
+               const struct compute_opts *);
+/* Prints it as a notice, or dies, with advice, where it does not fit. */
+void plan_say(const struct plan *, const struct model *, const struct demand *,
+              const struct compute_opts *);
 
 #endif

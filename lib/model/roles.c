@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* net.c - every tensor of a model: its names, its shape and its place. */
-#include "net.h"
+/* roles.c - every tensor of a model: its names, its shape and its place. */
+#include "roles.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,112 +15,113 @@ struct walk {
 	void *ctx;
 };
 
-/* What lies at one place of the model: names without their last part. */
-struct spot {
-	char hf[128], gguf[64];
-	long layer;
-	const struct part *part;
-	enum row_order order;
-};
-
-static void vector(const struct walk *k, struct mat *at, const struct spot *s, const char *suffix,
-                   long n, enum need need)
+/* Visits the tensor whose names are the role's with ".weight" or ".bias" behind them. */
+static void visit(const struct walk *k, struct mat *at, struct role r, const char *suffix)
 {
-	struct wanted w = {.rows = 1,
-	                   .cols = n,
-	                   .type = DT_F32,
-	                   .gguf_order = s->order,
-	                   .need = need,
-	                   .layer = s->layer};
+	size_t hf = strlen(r.hf), gguf = strlen(r.gguf);
 
-	snprintf(w.hf, sizeof w.hf, "%s.%s", s->hf, suffix);
-	snprintf(w.gguf, sizeof w.gguf, "%s.%s", s->gguf, suffix);
-	k->f(k->ctx, &w, at);
+	snprintf(r.hf + hf, sizeof r.hf - hf, ".%s", suffix);
+	snprintf(r.gguf + gguf, sizeof r.gguf - gguf, ".%s", suffix);
+	k->f(k->ctx, &r, at);
 }
 
-static void matrix(const struct walk *k, struct mat *at, const struct spot *s, long rows, long cols)
+static void vector(const struct walk *k, struct mat *at, struct role r, const char *suffix, long n,
+                   enum need need)
 {
-	struct wanted w = {.rows = rows,
-	                   .cols = cols,
-	                   .type = k->type,
-	                   .gguf_order = s->order,
-	                   .layer = s->layer,
-	                   .part = s->part};
-
-	snprintf(w.hf, sizeof w.hf, "%s.weight", s->hf);
-	snprintf(w.gguf, sizeof w.gguf, "%s.weight", s->gguf);
-	k->f(k->ctx, &w, at);
+	r.rows = 1;
+	r.cols = n;
+	r.type = DT_F32;
+	r.need = need;
+	r.part = NULL;
+	visit(k, at, r, suffix);
 }
 
-static struct spot outside(const char *hf, const char *gguf)
+static void matrix(const struct walk *k, struct mat *at, struct role r, long rows, long cols)
 {
-	struct spot s = {.layer = -1};
-
-	snprintf(s.hf, sizeof s.hf, "%s", hf);
-	snprintf(s.gguf, sizeof s.gguf, "%s", gguf);
-	return s;
+	r.rows = rows;
+	r.cols = cols;
+	r.type = k->type;
+	visit(k, at, r, "weight");
 }
 
-static struct spot within(const struct config *c, long layer, const char *hf, const char *gguf)
+static struct role outside(const char *hf, const char *gguf)
 {
-	struct spot s = {.layer = layer};
+	struct role r = {.layer = -1};
+
+	snprintf(r.hf, sizeof r.hf, "%s", hf);
+	snprintf(r.gguf, sizeof r.gguf, "%s", gguf);
+	return r;
+}
+
+static struct role within(const struct config *c, long layer, const char *hf, const char *gguf)
+{
+	struct role r = {.layer = layer};
 	char block[64];
 
 	snprintf(block, sizeof block, c->family->block, layer);
-	snprintf(s.hf, sizeof s.hf, "%s.%s", block, hf);
-	snprintf(s.gguf, sizeof s.gguf, "blk.%ld.%s", layer, gguf);
-	return s;
+	snprintf(r.hf, sizeof r.hf, "%s.%s", block, hf);
+	snprintf(r.gguf, sizeof r.gguf, "blk.%ld.%s", layer, gguf);
+	return r;
 }
 
-static void norm(const struct walk *k, struct mat *gain, struct mat *bias, struct spot s)
+static void norm(const struct walk *k, struct gains *g, struct role r, long cols)
 {
-	vector(k, gain, &s, "weight", k->c->dim, MUST);
-	if (!k->c->family->rms)
-		vector(k, bias, &s, "bias", k->c->dim, MUST);
+	r.gguf_more = k->c->norm.offset;
+	vector(k, &g->gain, r, "weight", cols, NEED_MUST);
+	r.gguf_more = 0;
+	if (k->c->family->layer_norm)
+		vector(k, &g->bias, r, "bias", cols, NEED_MUST);
 }
 
-enum row_order net_gguf_order(const struct config *c, const struct part *p)
+enum row_order part_gguf_order(const struct config *c, const struct part *p)
 {
-	if (c->family->interleaved && p->site == QKV)
-		return SEPARATE;
-	if (c->family->gguf_rotated && (p->extent == QUERY || p->extent == KEY))
-		return ROTATED;
-	return AS_STORED;
+	if (c->family->interleaved && p->site == SITE_QKV)
+		return ORDER_SEPARATE;
+	if (c->family->gguf_rotated && (p->extent == EXTENT_QUERY || p->extent == EXTENT_KEY))
+		return ORDER_ROTATED;
+	return ORDER_SAME;
 }
 
 static void block(const struct walk *k, struct layer *l, long i)
 {
+	static const char *const gguf[NORM_ROLES] = {
+		[NORM_PRE_ATTN] = "attn_norm", [NORM_POST_ATTN] = "post_attention_norm",
+		[NORM_PRE_MLP] = "ffn_norm",   [NORM_POST_MLP] = "post_ffw_norm",
+		[NORM_QUERY] = "attn_q_norm",  [NORM_KEY] = "attn_k_norm",
+	};
 	const struct config *c = k->c;
 	int n[SITES] = {0};
+	long in, out, first, cols;
 
-	norm(k, &l->gain1, &l->bias1, within(c, i, c->family->norm1, "attn_norm"));
-	norm(k, &l->gain2, &l->bias2, within(c, i, c->family->norm2, "ffn_norm"));
+	for (int r = 0; r < NORM_ROLES; r++) {
+		if (!c->family->norm[r])
+			continue;
+		config_norm(c, r, &cols);
+		norm(k, &l->norm[r], within(c, i, c->family->norm[r], gguf[r]), cols);
+	}
 	for (const struct part *p = c->family->part; p->module; p++) {
 		struct linear_part *q = &l->at[p->site].part[n[p->site]++];
-		struct spot s = within(c, i, p->module, p->gguf);
-		long in, out, first, rows;
+		struct role r = within(c, i, p->module, p->gguf);
 
 		config_site(c, p->site, &in, &out);
-		config_extent(c, p, &first, &rows);
-		s.part = p;
-		s.order = net_gguf_order(c, p);
-		matrix(k, &q->w, &s, rows, in);
-		vector(k, &q->bias, &s, "bias", rows, c->bias[p->site] ? MAY : MUST_NOT);
+		config_extent(c, p, &first, &cols);
+		r.part = p;
+		r.gguf_order = part_gguf_order(c, p);
+		matrix(k, &q->w, r, cols, in);
+		vector(k, &q->bias, r, "bias", cols, c->bias[p->site] ? NEED_MAY : NEED_NONE);
 	}
 }
 
 void net_each(struct net *n, const struct config *c, enum dtype type, net_fn *f, void *ctx)
 {
 	const struct walk k = {c, type, f, ctx};
-	struct spot embed = outside(c->family->embed, "token_embd"),
-		    head = outside(c->head, "output");
 
-	matrix(&k, &n->embed, &embed, c->vocab, c->dim);
+	matrix(&k, &n->embed, outside(c->family->embed, "token_embd"), c->vocab, c->dim);
 	if (c->tied)
 		n->head = n->embed;
 	else
-		matrix(&k, &n->head, &head, c->vocab, c->dim);
-	norm(&k, &n->gain, &n->bias, outside(c->family->final_norm, "output_norm"));
+		matrix(&k, &n->head, outside(c->head, "output"), c->vocab, c->dim);
+	norm(&k, &n->final, outside(c->family->final_norm, "output_norm"), c->dim);
 	for (long i = 0; i < c->layers; i++)
 		block(&k, &n->layer[i], i);
 }
@@ -132,9 +133,9 @@ void net_open(struct net *n, const struct config *c)
 	for (long i = 0; i < c->layers; i++)
 		for (const struct part *p = c->family->part; p->module; p++) {
 			struct linear *l = &n->layer[i].at[p->site];
-			long rows;
+			long cols;
 
-			config_extent(c, p, &l->part[l->n++].first, &rows);
+			config_extent(c, p, &l->part[l->n++].first, &cols);
 		}
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* save.c - a model under theta, as a Hugging Face folder: W, or W + scale b a. */
+/* save_hf.c - a model under theta, as a Hugging Face folder: W, or W + scale b a. */
 #include <dirent.h>
 #include <math.h>
 #include <stdio.h>
@@ -9,65 +9,71 @@
 
 #include "../format/folder.h"
 #include "../format/zio.h"
-#include "model_in.h"
+#include "model.h"
+#include "save_hf.h"
 
 enum { CHUNK = 1 << 20 }; /* values converted at a time */
 
 struct item {
-	struct wanted w;
-	struct mat at;
+	struct role role;
 	enum gguf_type type;
 };
 
 struct saving {
-	struct model *m;
-	const struct adapter *a;
+	const struct model *m;
+	const struct params *a;
 	struct item *item;
 	int n;
 	long largest; /* values of a tensor */
 };
 
-static void add(void *ctx, const struct wanted *w, struct mat *at)
+static void add(void *ctx, const struct role *r, struct mat *at)
 {
 	struct saving *s = ctx;
-	long n = w->rows * w->cols;
+	long n = r->rows * r->cols;
 
-	if (!at->p)
+	(void)at;
+	if (!weights_has(s->m->weights, r))
 		return;
 	s->item = xrealloc(s->item, (s->n + 1) * sizeof *s->item);
 	s->item[s->n++] =
-		(struct item){*w, *at, s->a->net ? GGUF_F32 : weights_type(s->m->weights, w)};
+		(struct item){*r, s->a->net ? GGUF_F32 : weights_type(s->m->weights, r)};
 	if (n > s->largest)
 		s->largest = n;
 }
 
-/* The tensor's F32 values under theta, in `room` if need be. */
-static struct mat under(const struct saving *s, const struct item *it, float *room)
+/* w += scale b a, where theta has a pair for this matrix. */
+static void add_pair(const struct params *a, const struct role *r, struct mat w)
 {
-	struct dev *d = s->m->dev;
-	struct mat w = mat_of(room, DT_F32, it->w.rows, it->w.cols);
-	const struct lora_site *site;
+	const struct slice *up = NULL, *down = NULL;
+
+	for (int i = 0; i < a->slices && r->part; i++) {
+		const struct slice *s = &a->slice[i];
+
+		if (s->part == r->part && s->layer == r->layer)
+			*(s->pair == 'a' ? &up : &down) = s;
+	}
+	if (up)
+		a->dev->op->gemm(a->dev, w, params_values(a, down), 0, params_values(a, up), 0,
+		                 a->scale, 1);
+}
+
+/* The tensor's F32 values under theta, in `room` if need be. */
+static struct mat under(const struct saving *s, const struct role *r, float *room)
+{
+	struct mat w = mat_of(room, DT_F32, r->rows, r->cols);
 
 	if (s->a->net)
-		return adapter_master(s->a, it->at);
-	weights_read(s->m->weights, d, &s->m->config, &it->w, w);
-	if (!it->w.part)
-		return w;
-	site = &s->a->site[it->w.layer][it->w.part->site];
-	for (int i = 0; i < site->n; i++) {
-		const struct lora *l = &site->pair[i];
-
-		if (l->part == it->w.part)
-			d->op->gemm(d, w, adapter_master(s->a, l->db), 0,
-			            adapter_master(s->a, l->da), 0, s->a->scale, 1);
-	}
+		return params_values(s->a, params_find(s->a, r->hf));
+	weights_read(s->m->weights, s->m->dev, &s->m->config, r, w);
+	add_pair(s->a, r, w);
 	return w;
 }
 
 static void write_tensor(const struct saving *s, const struct item *it, struct zout *out,
                          float *room)
 {
-	struct mat w = under(s, it, room);
+	struct mat w = under(s, &it->role, room);
 	long n = w.rows * w.cols, size = (long)gguf_block_bytes(it->type);
 	float *x = xalloc(CHUNK * sizeof *x);
 	void *y = xalloc(CHUNK * size);
@@ -78,7 +84,7 @@ static void write_tensor(const struct saving *s, const struct item *it, struct z
 		s->m->dev->op->get(s->m->dev, x, (float *)w.p + at, k * sizeof *x);
 		for (long i = 0; i < k; i++)
 			if (!isfinite(x[i]) || (it->type == GGUF_F16 && fabsf(x[i]) >= 65520))
-				die("%s: the value %g does not fit %s", it->w.hf, x[i],
+				die("%s: the value %g does not fit %s", it->role.hf, x[i],
 				    gguf_type_name(it->type));
 		gguf_encode(it->type, x, k, y);
 		zout_write(out, y, k * size);
@@ -101,19 +107,19 @@ static void write_tensors(struct saving *s, const char *path, const char *templa
 	meta[2] = (struct st_meta){"seal.settings", text.p};
 	meta[3] = (struct st_meta){"seal.template", (char *)template};
 	for (int i = 0; i < s->n; i++) {
-		struct item *it = &s->item[i];
-		int vector = it->w.rows == 1;
+		const struct item *it = &s->item[i];
+		const struct role *r = &it->role;
+		int vector = r->rows == 1;
 
-		t[i] = (struct st_tensor){.name = it->w.hf,
+		t[i] = (struct st_tensor){.name = (char *)r->hf,
 		                          .rank = vector ? 1 : 2,
-		                          .shape = {it->w.rows, it->w.cols},
+		                          .shape = {r->rows, r->cols},
 		                          .type = it->type == GGUF_F32   ? ST_F32
 		                                  : it->type == GGUF_F16 ? ST_F16
 		                                                         : ST_BF16,
-		                          .bytes = it->w.rows * it->w.cols *
-		                                   gguf_block_bytes(it->type)};
+		                          .bytes = r->rows * r->cols * gguf_block_bytes(it->type)};
 		if (vector)
-			t[i].shape[0] = it->w.cols;
+			t[i].shape[0] = r->cols;
 	}
 	st_head(&head, t, s->n, meta, template ? 4 : 3);
 	zout_write(out, head.p, head.n);
@@ -193,13 +199,16 @@ static void copy_files(const char *from, const char *to, int as_f32)
 	closedir(d);
 }
 
-void model_save(struct model *m, const struct adapter *a, const char *dir, const char *template,
-                const json_t *settings)
+void save_hf(const struct model *m, const struct params *a, const char *dir,
+             const char *template, const json_t *settings)
 {
 	char *begun = folder_begin(dir), *path = xprintf("%s/model.safetensors", begun);
 	struct saving s = {.m = m, .a = a};
+	struct net none;
 
-	net_each(a->net ? a->grad : &m->net, &m->config, DT_F32, add, &s);
+	net_like(&none, &m->net, &m->config);
+	net_each(&none, &m->config, DT_F32, add, &s);
+	net_close(&none);
 	write_tensors(&s, path, template, settings);
 	copy_files(weights_path(m->weights), begun, a->net != NULL);
 	folder_commit(begun, dir);
@@ -207,7 +216,7 @@ void model_save(struct model *m, const struct adapter *a, const char *dir, const
 	free(path);
 }
 
-void model_save_check(const char *model, const char *dir, int force)
+void save_hf_check(const char *model, const char *dir, int force)
 {
 	struct stat a, b;
 

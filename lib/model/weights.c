@@ -2,8 +2,8 @@
 /* weights.c - see weights.h.
  *
  * GGUF's llama stores row 2j + half of a q or k head where Hugging Face has
- * half * dim/2 + j (ROTATED); its gptneox stores all q, all k, all v where
- * Hugging Face has q, k, v of each head in turn (SEPARATE).
+ * half * dim/2 + j (ORDER_ROTATED); its gptneox stores all q, all k, all v where
+ * Hugging Face has q, k, v of each head in turn (ORDER_SEPARATE).
  */
 #include "weights.h"
 
@@ -14,6 +14,7 @@
 
 #include "../base/hash.h"
 #include "../format/zio.h"
+#include "config_read.h"
 
 enum { CHUNK = 1 << 20 }; /* values converted at a time */
 
@@ -102,7 +103,7 @@ static void open_folder(struct weights *w, const char *folder, struct config *c)
 	struct fault why;
 	struct stat st;
 
-	if (config_json(c, j, &why))
+	if (config_hf(c, j, &why))
 		die("%s: %s", config, why.text);
 	json_decref(j);
 	if (!stat(one, &st))
@@ -172,7 +173,7 @@ static int plain_type(enum st_type t, enum gguf_type *as)
 }
 
 /* 1 when the tensor is there. */
-static int find(const struct weights *w, const struct wanted *n, struct source *s)
+static int find(const struct weights *w, const struct role *n, struct source *s)
 {
 	if (w->is_gguf) {
 		const struct gguf_tensor *t = gguf_tensor(&w->gguf, n->gguf);
@@ -202,13 +203,13 @@ static int find(const struct weights *w, const struct wanted *n, struct source *
 
 static int find_hf(const struct weights *w, const char *hf, struct source *s)
 {
-	struct wanted n;
+	struct role n;
 
 	snprintf(n.hf, sizeof n.hf, "%s.weight", hf);
 	return find(w, &n, s);
 }
 
-int weights_has(const struct weights *w, const char *hf)
+int weights_has_name(const struct weights *w, const char *hf)
 {
 	struct source s;
 
@@ -237,15 +238,16 @@ long weights_row(enum row_order order, const struct config *c, long i)
 {
 	long dim = c->heads.dim, head = i / dim, j = i % dim;
 
-	if (order == ROTATED)
+	if (order == ORDER_ROTATED)
 		return head * dim + 2 * (j % (dim / 2)) + j / (dim / 2);
-	if (order == SEPARATE)
+	if (order == ORDER_SEPARATE)
 		return (head % 3 * c->heads.q + head / 3) * dim + j;
 	return i;
 }
 
+/* Decodes the tensor into m; `more` is what its file's values are too large by. */
 static void convert(struct dev *d, struct mat m, const struct source *s, enum row_order order,
-                    const struct config *c)
+                    const struct config *c, float more)
 {
 	long block = gguf_block(s->type), most = CHUNK / m.cols + 1;
 	size_t row_bytes = m.cols / block * gguf_block_bytes(s->type);
@@ -259,6 +261,8 @@ static void convert(struct dev *d, struct mat m, const struct source *s, enum ro
 		for (long i = 0; i < n; i++) {
 			gguf_decode(s->type, s->data + weights_row(order, c, at + i) * row_bytes,
 			            m.cols, x + i * m.cols);
+			for (long j = 0; more != 0 && j < m.cols; j++)
+				x[i * m.cols + j] -= more;
 			if (h)
 				gguf_encode(GGUF_BF16, x + i * m.cols, m.cols, h + i * m.cols);
 		}
@@ -272,18 +276,18 @@ static void convert(struct dev *d, struct mat m, const struct source *s, enum ro
 
 /* Finds the tensor, checks its shape, and says in which order its rows are; 0 when
  * it is optional and not there. */
-static int locate(const struct weights *w, const struct wanted *n, struct source *s,
+static int locate(const struct weights *w, const struct role *n, struct source *s,
                   enum row_order *order)
 {
 	const char *name = w->is_gguf ? n->gguf : n->hf;
 
-	*order = w->is_gguf ? n->gguf_order : AS_STORED;
+	*order = w->is_gguf ? n->gguf_order : ORDER_SAME;
 	if (!find(w, n, s)) {
-		if (n->need == MUST)
+		if (n->need == NEED_MUST)
 			die("%s: the tensor %s is missing", w->path, name);
 		return 0;
 	}
-	if (n->need == MUST_NOT)
+	if (n->need == NEED_NONE)
 		die("%s: has the tensor %s, which the configuration does not ask for", w->path,
 		    name);
 	if (!(s->rank == 2 && s->shape[0] == n->rows && s->shape[1] == n->cols) &&
@@ -291,7 +295,7 @@ static int locate(const struct weights *w, const struct wanted *n, struct source
 		die("%s: %s is [%ld x %ld], not the [%ld x %ld] that the configuration asks for",
 		    w->path, name, s->shape[0], s->rank > 1 ? s->shape[1] : 1, n->rows, n->cols);
 	if (n->cols % gguf_block(s->type) ||
-	    (n->rows == 1 && *order != AS_STORED && gguf_block(s->type) > 1))
+	    (n->rows == 1 && *order != ORDER_SAME && gguf_block(s->type) > 1))
 		die("%s: %s: rows of %ld values do not divide into blocks of %s", w->path, name,
 		    n->cols, gguf_type_name(s->type));
 	return 1;
@@ -300,23 +304,44 @@ static int locate(const struct weights *w, const struct wanted *n, struct source
 /* A vector's rows, for the order's sake, are its values. */
 static struct mat in_rows(struct mat m, enum row_order order)
 {
-	return m.rows == 1 && order != AS_STORED ? mat_of(m.p, m.type, m.cols, 1) : m;
+	return m.rows == 1 && order != ORDER_SAME ? mat_of(m.p, m.type, m.cols, 1) : m;
 }
 
-struct mat weights_mat(struct weights *w, struct dev *d, const struct config *c,
-                       const struct wanted *n)
+int weights_has(const struct weights *w, const struct role *n)
 {
-	struct mat m = mat_of(NULL, n->type, n->rows, n->cols);
-	size_t bytes = (size_t)n->rows * n->cols * dtype_size(n->type);
+	enum row_order order;
+	struct source s;
+
+	return locate(w, n, &s, &order);
+}
+
+/* Vectors are copied: to use one in place would keep the pages around it in memory. */
+enum weights_way weights_way(const struct weights *w, const struct role *n)
+{
 	enum row_order order;
 	struct source s;
 
 	if (!locate(w, n, &s, &order))
+		return WEIGHTS_ABSENT;
+	return n->rows > 1 && order == ORDER_SAME &&
+	                       s.type == (n->type == DT_BF16 ? GGUF_BF16 : GGUF_F32) &&
+	                       (uintptr_t)s.data % dtype_size(n->type) == 0
+	               ? WEIGHTS_MAPPED
+	               : WEIGHTS_COPIED;
+}
+
+struct mat weights_mat(struct weights *w, struct dev *d, const struct config *c,
+                       const struct role *n)
+{
+	struct mat m = mat_of(NULL, n->type, n->rows, n->cols);
+	size_t bytes = (size_t)n->rows * n->cols * dtype_size(n->type);
+	enum weights_way way = weights_way(w, n);
+	struct source s;
+
+	if (way == WEIGHTS_ABSENT)
 		return m;
-	/* Not a vector: to use it in place would keep the pages around it in memory. */
-	if (n->rows > 1 && order == AS_STORED &&
-	    s.type == (n->type == DT_BF16 ? GGUF_BF16 : GGUF_F32) &&
-	    (uintptr_t)s.data % dtype_size(n->type) == 0) {
+	if (way == WEIGHTS_MAPPED) {
+		find(w, n, &s);
 		m.p = (void *)d->op->adopt(d, s.data, bytes);
 		w->adopted = xrealloc(w->adopted, (w->n_adopted + 1) * sizeof *w->adopted);
 		w->adopted[w->n_adopted++] = m.p;
@@ -325,23 +350,21 @@ struct mat weights_mat(struct weights *w, struct dev *d, const struct config *c,
 	m.p = d->op->alloc(d, bytes);
 	w->held = xrealloc(w->held, (w->n_held + 1) * sizeof *w->held);
 	w->held[w->n_held++] = m.p;
-	if (d->counts)
-		return m;
-	convert(d, in_rows(m, order), &s, order, c);
+	weights_read(w, d, c, n, m);
 	return m;
 }
 
-void weights_read(struct weights *w, struct dev *d, const struct config *c, const struct wanted *n,
-                  struct mat into)
+void weights_read(const struct weights *w, struct dev *d, const struct config *c,
+                  const struct role *n, struct mat into)
 {
 	enum row_order order;
 	struct source s;
 
-	if (locate(w, n, &s, &order) && !d->counts)
-		convert(d, in_rows(into, order), &s, order, c);
+	if (locate(w, n, &s, &order))
+		convert(d, in_rows(into, order), &s, order, c, w->is_gguf ? n->gguf_more : 0);
 }
 
-enum gguf_type weights_type(const struct weights *w, const struct wanted *n)
+enum gguf_type weights_type(const struct weights *w, const struct role *n)
 {
 	struct source s = {0};
 

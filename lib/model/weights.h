@@ -5,7 +5,7 @@
 #define SEAL_WEIGHTS_H
 
 #include "../format/safetensors.h"
-#include "config.h"
+#include "roles.h"
 
 struct weights;
 
@@ -14,39 +14,25 @@ struct weights *weights_open(const char *path, struct config *);
 void weights_close(struct weights *, struct dev *);
 void weights_release(struct weights *, struct dev *); /* gives back all that weights_mat gave */
 
-/* How a file's row order differs from Hugging Face's. */
-enum row_order { AS_STORED, ROTATED, SEPARATE };
-
-/* A missing tensor that only may be there gives p == NULL; else its lack or its being there is death. */
-enum need { MUST, MAY, MUST_NOT };
-
-/* Both names of one tensor, and what is wanted of it. */
-struct wanted {
-	char hf[160], gguf[96];
-	long rows, cols; /* a vector is [1 x n] */
-	enum dtype type;
-	enum row_order gguf_order; /* of the GGUF file; Hugging Face's is AS_STORED */
-	enum need need;
-	long layer;              /* -1: outside the blocks */
-	const struct part *part; /* of a block's linear layer; else, and of biases, NULL */
-};
-
 /* Is there a tensor of this Hugging Face name, without ".weight"? (Some releases
  * of transformers save GPT-NeoX's head as lm_head.)  Always 1 for GGUF. */
-int weights_has(const struct weights *, const char *hf);
+int weights_has_name(const struct weights *, const char *hf);
 
 /* Do both have the same values in the same type?  Always 1 for GGUF. */
 int weights_same(const struct weights *, const char *hf, const char *other);
 
-/* The matrix on the device: in place where the file holds that type, else
- * converted; owned by weights.  Dies when the shape is not [rows x cols]. */
-struct mat weights_mat(struct weights *, struct dev *, const struct config *,
-                       const struct wanted *);
-
-/* Sets `into`, F32 of that shape, to its values, if it is there. */
-void weights_read(struct weights *, struct dev *, const struct config *, const struct wanted *,
+/* Is there a tensor in this role? */
+int weights_has(const struct weights *, const struct role *);
+/* How a matrix gets to a device that shares the host's memory or not: used where it lies in the
+ * file, or in memory of its own. */
+enum weights_way { WEIGHTS_ABSENT, WEIGHTS_MAPPED, WEIGHTS_COPIED };
+enum weights_way weights_way(const struct weights *, const struct role *);
+/* The matrix on the device; owned by weights.  Dies when the shape is not [rows x cols]. */
+struct mat weights_mat(struct weights *, struct dev *, const struct config *, const struct role *);
+/* Sets `into`, F32 or the role's type, to its values, if it is there. */
+void weights_read(const struct weights *, struct dev *, const struct config *, const struct role *,
                   struct mat into);
-enum gguf_type weights_type(const struct weights *, const struct wanted *); /* the file's */
+enum gguf_type weights_type(const struct weights *, const struct role *); /* the file's */
 /* The file's row that holds row i of this order. */
 long weights_row(enum row_order, const struct config *, long i);
 const char *weights_path(const struct weights *);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* peft.c - adapters as PEFT folders: adapter_config.json, adapter_model.safetensors. */
+/* peft.c - see peft.h. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,55 +9,8 @@
 #include "../format/folder.h"
 #include "../format/jsonl.h"
 #include "../format/zio.h"
-#include "adapter.h"
+#include "peft.h"
 #include "weights.h"
-
-/* "base_model.model.model.layers.3.self_attn.q_proj.lora_A.weight" */
-static char *tensor_name(const struct config *c, long layer, const struct lora *l, char which)
-{
-	char block[96];
-
-	snprintf(block, sizeof block, c->family->block, layer);
-	return xprintf("base_model.model.%s.%s.lora_%c.weight", block, l->part->module, which);
-}
-
-/* Every matrix of the adapter in the vector's order: f(ctx, name, rows, cols, offset). */
-static void each(const struct adapter *a, void (*f)(void *, char *, const struct mat *, long),
-                 void *ctx)
-{
-	for (long i = 0; i < a->config->layers; i++)
-		for (int s = 0; s < SITES; s++)
-			for (int k = 0; k < a->site[i][s].n; k++) {
-				const struct lora *l = &a->site[i][s].pair[k];
-
-				f(ctx, tensor_name(a->config, i, l, 'A'), &l->da,
-				  (float *)l->da.p - a->g);
-				f(ctx, tensor_name(a->config, i, l, 'B'), &l->db,
-				  (float *)l->db.p - a->g);
-			}
-}
-
-struct reading {
-	const char *path;
-	const struct safetensors *st;
-	float *p;
-	int used;
-};
-
-static void read_one(void *ctx, char *name, const struct mat *m, long at)
-{
-	struct reading *r = ctx;
-	const struct st_tensor *t = st_find(r->st, name);
-
-	if (!t)
-		die("%s: the tensor %s is missing", r->path, name);
-	if (t->rank != 2 || t->shape[0] != m->rows || t->shape[1] != m->cols)
-		die("%s: %s is not [%ld x %ld]", r->path, name, m->rows, m->cols);
-	if (weights_floats(t, r->p + at))
-		die("%s: %s is of type %s", r->path, name, st_name(t->type));
-	r->used++;
-	free(name);
-}
 
 static int empty(const json_t *v)
 {
@@ -165,46 +118,68 @@ char *peft_targets(const struct config *c, const json_t *j, struct fault *f)
 	return check_config(j, f) ? NULL : config_targets(c, j, f);
 }
 
-struct adapter *adapter_load(struct dev *d, const struct config *c, enum dtype type,
-                             const char *dir)
+struct params *peft_layout(const struct config *c, enum dtype type, const char *dir)
 {
-	char *config = xprintf("%s/adapter_config.json", dir),
-	     *path = xprintf("%s/adapter_model.safetensors", dir);
-	json_t *j = json_read_file(config);
-	struct reading r = {.path = path};
-	struct safetensors st;
-	struct adapter *a;
+	char *path = xprintf("%s/adapter_config.json", dir), *targets;
+	json_t *j = json_read_file(path);
+	struct params *a;
 	struct fault why;
-	size_t bytes, used;
-	const void *map;
-	char *targets;
 
 	targets = peft_targets(c, j, &why);
 	if (!targets)
-		die("%s: %s", config, why.text);
-	a = adapter_blank(d, c, type, targets, json_long(j, "r", 0),
-	                  json_number(j, "lora_alpha", 0));
-	map = zio_map(path, &bytes);
-	if (st_parse(&st, map, bytes, &used, &why))
 		die("%s: %s", path, why.text);
-	r.st = &st;
-	r.p = xalloc(a->n * sizeof *r.p);
-	each(a, read_one, &r);
-	if (r.used != st.n)
-		die("%s: holds %d tensors, of which the model takes %d", path, st.n, r.used);
-	d->op->put(d, a->p, r.p, a->n * sizeof *r.p);
-	adapter_refresh(a);
-	st_close(&st);
-	zio_unmap(map, bytes);
+	a = params_lora(c, type, targets, json_long(j, "r", 0), json_number(j, "lora_alpha", 0));
 	json_decref(j);
-	free(r.p);
 	free(targets);
-	free(config);
 	free(path);
 	return a;
 }
 
-char *adapter_template(const char *dir)
+static void read_slice(const struct slice *s, const struct safetensors *st, const char *path,
+                       float *into)
+{
+	const struct st_tensor *t = st_find(st, s->name);
+
+	if (!t)
+		die("%s: the tensor %s is missing", path, s->name);
+	if (t->rank != 2 || t->shape[0] != s->rows || t->shape[1] != s->cols)
+		die("%s: %s is not [%ld x %ld]", path, s->name, s->rows, s->cols);
+	if (weights_floats(t, into))
+		die("%s: %s is of type %s", path, s->name, st_name(t->type));
+}
+
+void peft_read(struct params *a, const char *dir)
+{
+	char *path = xprintf("%s/adapter_model.safetensors", dir);
+	float *p = xalloc(a->n * sizeof *p);
+	struct safetensors st;
+	struct fault why;
+	size_t bytes, used;
+	const void *map = zio_map(path, &bytes);
+
+	if (st_parse(&st, map, bytes, &used, &why))
+		die("%s: %s", path, why.text);
+	for (int i = 0; i < a->slices; i++)
+		read_slice(&a->slice[i], &st, path, p + a->slice[i].at);
+	if (a->slices != st.n)
+		die("%s: holds %d tensors, of which the model takes %d", path, st.n, a->slices);
+	params_set(a, p);
+	st_close(&st);
+	zio_unmap(map, bytes);
+	free(p);
+	free(path);
+}
+
+struct params *peft_load(struct dev *d, const struct config *c, enum dtype type, const char *dir)
+{
+	struct params *a = peft_layout(c, type, dir);
+
+	params_room(a, d);
+	peft_read(a, dir);
+	return a;
+}
+
+char *peft_template(const char *dir)
 {
 	char *path = xprintf("%s/adapter_model.safetensors", dir), *name = NULL;
 	struct safetensors st;
@@ -222,7 +197,7 @@ char *adapter_template(const char *dir)
 	return name;
 }
 
-static void save_config(const struct adapter *a, const char *dir, const char *base)
+static void save_config(const struct params *a, const char *dir, const char *base)
 {
 	char *path = xprintf("%s/adapter_config.json", dir), *text;
 	int all = !strcmp(a->targets, "all-linear");
@@ -247,48 +222,36 @@ static void save_config(const struct adapter *a, const char *dir, const char *ba
 	free(path);
 }
 
-struct writing {
-	struct st_tensor *t;
-	int n;
-	const float *p;
-};
-
-static void write_one(void *ctx, char *name, const struct mat *m, long at)
-{
-	struct writing *w = ctx;
-
-	w->t = xrealloc(w->t, (w->n + 1) * sizeof *w->t);
-	w->t[w->n++] = (struct st_tensor){.name = name,
-	                                  .type = ST_F32,
-	                                  .rank = 2,
-	                                  .shape = {m->rows, m->cols},
-	                                  .data = w->p + at,
-	                                  .bytes = m->rows * m->cols * sizeof(float)};
-}
-
-void adapter_save(const struct adapter *a, const char *dir, const char *base, const char *template,
-                  const json_t *settings)
+void peft_save(const struct params *a, const char *dir, const char *base, const char *template,
+               const json_t *settings)
 {
 	char *begun = folder_begin(dir), *path = xprintf("%s/adapter_model.safetensors", begun);
-	float *p = xalloc(a->n * sizeof *p);
-	struct writing w = {.p = p};
 	struct st_meta meta[4] = {{"format", "pt"}, {"seal.version", SEAL_VERSION}};
+	struct st_tensor *t = xalloc(a->slices * sizeof *t);
+	float *p = xalloc(a->n * sizeof *p);
 	struct buf text = {0}, blob = {0};
 	int metas = 2;
 
-	a->dev->op->get(a->dev, p, a->p, a->n * sizeof *p);
+	params_get(a, p);
 	json_put(&text, settings);
 	meta[metas++] = (struct st_meta){"seal.settings", text.p};
 	if (template)
 		meta[metas++] = (struct st_meta){"seal.template", (char *)template};
-	each(a, write_one, &w);
-	st_write(&blob, w.t, w.n, meta, metas, 0);
+	for (int i = 0; i < a->slices; i++) {
+		const struct slice *s = &a->slice[i];
+
+		t[i] = (struct st_tensor){.name = s->name,
+		                          .type = ST_F32,
+		                          .rank = 2,
+		                          .shape = {s->rows, s->cols},
+		                          .data = p + s->at,
+		                          .bytes = s->rows * s->cols * sizeof *p};
+	}
+	st_write(&blob, t, a->slices, meta, metas, 0);
 	zio_save(path, blob.p, blob.n);
 	save_config(a, begun, base);
 	folder_commit(begun, dir);
-	for (int i = 0; i < w.n; i++)
-		free(w.t[i].name);
-	free(w.t);
+	free(t);
 	free(p);
 	free(path);
 	buf_free(&text);
