@@ -42,11 +42,10 @@ static void count_get(struct dev *d, void *host, const void *src, size_t bytes)
 	memset(host, 0, bytes);
 }
 
-static void count_zero(struct dev *d, void *p, size_t bytes)
+static void count_zero(struct dev *d, struct mat x)
 {
 	(void)d;
-	(void)p;
-	(void)bytes;
+	(void)x;
 }
 
 static const void *count_adopt(struct dev *d, const void *host, size_t bytes)

@@ -89,33 +89,6 @@ static void weights(struct model *m)
 	dev_counting_close(d);
 }
 
-/* As many products as a size of passes makes, into columns of something wider, for which oneDNN wants F32
- * sums on some processors: what they come to hold. */
-static void products(const struct model *m)
-{
-	enum { SIZES = 13, ROWS = 1024, MOST = 2 * ROWS, WIDE = 576, K = 576 };
-	const char *why;
-	struct dev *d = dev_open("cpu", 1, &why);
-	size_t room = d->op->room(d, DT_BF16, m->config.heads, LONGEST, (int[2]){1, 0}), before;
-	struct mat a = mat_of(xzalloc(MOST, K * 2), DT_BF16, MOST, K), b = mat_of(xzalloc(WIDE, K * 2), DT_BF16, WIDE, K);
-	struct mat wider = mat_of(xzalloc(MOST, 2 * WIDE * 2), DT_BF16, MOST, 2 * WIDE), c = columns(wider, 0, WIDE);
-	long held;
-
-	d->op->gemm(d, c, a, 0, b, 1, 1, 0);
-	before = memory_resident();
-	for (int i = 0; i < SIZES; i++)
-		d->op->gemm(d, row_range(c, 0, ROWS + 64 * i), row_range(a, 0, ROWS + 64 * i), 0, b, 1, 1, 0);
-	held = (long)(memory_resident() - before);
-#ifdef SEAL_SAN
-	room = SIZE_MAX >> 1;          /* the sanitizers hold on to what is freed */
-#endif
-	ok(held < (long)room, "%d products hold what they were planned to (%.1f of %.1f MB)", SIZES, held / 1e6, room / 1e6);
-	free(a.p);
-	free(b.p);
-	free(wider.p);
-	dev_close(d);
-}
-
 /* Theta of all weights needs no others. */
 static void whole(const struct model *m)
 {
@@ -145,7 +118,6 @@ int main(void)
 	taken(m, a, &r);
 	weights(m);
 	whole(m);
-	products(m);
 	adapter_close(a);
 	model_close(m);
 	tokens_close((struct tokens *)r.batch.data);

@@ -112,9 +112,9 @@ static void room(struct adapter *a)
 	a->v = d->op->alloc(d, bytes);
 	a->sum = d->op->alloc(d, sizeof *a->sum);
 	a->shadow = a->type == DT_F32 ? a->p : d->op->alloc(d, a->n * dtype_size(a->type));
-	d->op->zero(d, a->g, bytes);
-	d->op->zero(d, a->m, bytes);
-	d->op->zero(d, a->v, bytes);
+	d->op->zero(d, mat_of(a->g, DT_F32, 1, a->n));
+	d->op->zero(d, mat_of(a->m, DT_F32, 1, a->n));
+	d->op->zero(d, mat_of(a->v, DT_F32, 1, a->n));
 }
 
 struct adapter *adapter_blank(struct dev *d, const struct config *c, enum dtype type,
@@ -237,7 +237,7 @@ void adapter_close(struct adapter *a)
 	free(a);
 }
 
-void adapter_zero(struct adapter *a) { a->dev->op->zero(a->dev, a->g, a->n * sizeof *a->g); }
+void adapter_zero(struct adapter *a) { a->dev->op->zero(a->dev, mat_of(a->g, DT_F32, 1, a->n)); }
 
 double adapter_norm(const struct adapter *a)
 {

@@ -22,7 +22,7 @@ static void linear(struct dev *d, struct mat y, struct mat x, const struct linea
 
 		d->op->gemm(d, part, x, 0, p->w, 1, 1, beta);
 		if (p->bias.p)
-			d->op->bias(d, part, p->bias);
+			d->op->bias(d, part, p->bias, 1);
 	}
 	if (!a || !a->n)
 		return;
@@ -45,7 +45,7 @@ static void weights_back(struct dev *d, struct mat dy, struct mat x, const struc
 
 		d->op->gemm(d, g->w, part, 1, x, 0, 1, 1);
 		if (g->bias.p)
-			d->op->bias_back(d, g->bias, part);
+			d->op->bias_back(d, g->bias, part, 1);
 	}
 }
 
@@ -130,33 +130,33 @@ void block_forward(struct dev *d, const struct config *c, const struct layer *l,
                    const struct cache_layer *cache, const int32_t *only)
 {
 	const struct ops *op = d->op;
-	int rms = c->family->rms;
+	struct norm norm = config_norm(c);
 	struct kept s = kept_rows(*all, y.rows);
 	struct views v = views(c, s.qkv);
 	struct mat o = s.o;
 
-	op->norm(d, s.n1, s.stat1, x, l->gain1, l->bias1, c->eps, rms);
+	op->norm(d, s.n1, s.stat1, x, l->gain1, l->bias1, norm, 0);
 	linear(d, s.qkv, s.n1, &l->at[QKV], th, QKV, s.t[QKV], 0);
 	rotate(d, c, p, v, 1);
 	if (cache) {
 		op->scatter(d, cache->kv, kv_columns(c, s.qkv), cache->at);
 		v = with_kv(c, v, cache->kv);
 	} else if (p->keys.p) {
-		op->gather(d, p->keys, kv_columns(c, s.qkv), p->from);
+		op->gather(d, p->keys, kv_columns(c, s.qkv), p->from, 1);
 		v = with_kv(c, v, p->keys);
 	}
 	op->attn(d, s.o, s.lse, v.q, v.k, v.v, p->spans, c->heads);
 	if (only) {
 		o = mat_of(s.qkv.p, o.type, y.rows, o.cols); /* attention has read it */
-		op->gather(d, o, s.o, only);
-		op->gather(d, s.x1, x, only);
+		op->gather(d, o, s.o, only, 1);
+		op->gather(d, s.x1, x, only, 1);
 	} else if (s.x1.p != x.p)
 		op->copy(d, s.x1, x);
 	if (c->parallel)
-		op->norm(d, s.n2, s.stat2, s.x1, l->gain2, l->bias2, c->eps, rms);
+		op->norm(d, s.n2, s.stat2, s.x1, l->gain2, l->bias2, norm, 0);
 	linear(d, s.x1, o, &l->at[OUT], th, OUT, s.t[OUT], 1);
 	if (!c->parallel)
-		op->norm(d, s.n2, s.stat2, s.x1, l->gain2, l->bias2, c->eps, rms);
+		op->norm(d, s.n2, s.stat2, s.x1, l->gain2, l->bias2, norm, 0);
 
 	linear(d, s.u, s.n2, &l->at[UP], th, UP, s.t[UP], 0);
 	op->act(d, s.h, s.u, c->act);
@@ -182,17 +182,17 @@ static void attn_back(struct dev *d, const struct config *c, const struct pack *
 	struct views v = views(c, k->qkv), dv = views(c, s->dqkv);
 
 	if (p->keys.p) {
-		op->gather(d, p->keys, kv_columns(c, k->qkv), p->from);
+		op->gather(d, p->keys, kv_columns(c, k->qkv), p->from, 1);
 		v = with_kv(c, v, p->keys);
 		dv = with_kv(c, dv, s->dkeys);
-		op->zero(d, s->dkeys.p, s->dkeys.rows * s->dkeys.cols * dtype_size(s->dkeys.type));
-		op->zero(d, s->dqkv.p, s->dqkv.rows * s->dqkv.cols * dtype_size(s->dqkv.type));
+		op->zero(d, s->dkeys);
+		op->zero(d, s->dqkv);
 	}
 	op->attn_back(d, dv.q, dv.k, dv.v, s->dout, k->o, k->lse, v.q, v.k, v.v, p->spans,
 	              c->heads);
 	if (p->keys.p) { /* dq may lie among these columns: it is kept */
 		op->copy(d, s->dsum, kv_columns(c, s->dqkv));
-		op->scatter_add(d, s->dsum, s->dkeys, p->from);
+		op->scatter_add(d, s->dsum, s->dkeys, p->from, 1);
 		op->copy(d, kv_columns(c, s->dqkv), s->dsum);
 	}
 	rotate(d, c, p, views(c, s->dqkv), -1);
@@ -206,13 +206,14 @@ void block_back(struct dev *d, const struct config *c, const struct layer *l, st
 	static const struct layer frozen;
 	const struct layer *g = th.grad ? th.grad : &frozen;
 	const struct mat none = {0};
-	int rms = c->family->rms;
+	struct norm norm = config_norm(c);
 
 	linear_back(d, s->dh, cast(d, s->g, dy), k->h, &l->at[DOWN], th, DOWN, k->t[DOWN], s->dt);
 	op->act_back(d, s->du, s->dh, k->u, c->act);
 	linear_back(d, s->dn2, s->du, k->n2, &l->at[UP], th, UP, k->t[UP], s->dt);
 	if (!c->parallel)
-		op->norm_back(d, dy, g->gain2, g->bias2, s->dn2, k->x1, l->gain2, k->stat2, rms);
+		op->norm_back(d, dy, g->gain2, g->bias2, s->dn2, k->x1, l->gain2, k->stat2, norm,
+		              1);
 
 	linear_back(d, s->dout, cast(d, s->g, dy), k->o, &l->at[OUT], th, OUT, k->t[OUT], s->dt);
 	attn_back(d, c, p, k, s);
@@ -220,7 +221,7 @@ void block_back(struct dev *d, const struct config *c, const struct layer *l, st
 	            s->dt);
 	if (!need_dx)
 		return;
-	op->norm_back(d, dy, g->gain1, g->bias1, s->dn, x, l->gain1, k->stat1, rms);
+	op->norm_back(d, dy, g->gain1, g->bias1, s->dn, x, l->gain1, k->stat1, norm, 1);
 	if (c->parallel)
-		op->norm_back(d, dy, g->gain2, g->bias2, s->dn2, x, l->gain2, k->stat2, rms);
+		op->norm_back(d, dy, g->gain2, g->bias2, s->dn2, x, l->gain2, k->stat2, norm, 1);
 }

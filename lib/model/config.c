@@ -160,7 +160,7 @@ void config_site(const struct config *c, enum site s, long *in, long *out)
 	long o = (long)c->heads.q * c->heads.dim;
 
 	*in = s == OUT ? o : s == DOWN ? c->ffn : c->dim;
-	*out = s == QKV ? c->qkv : s == UP ? (c->act == SILU_GATE ? 2 : 1) * c->ffn : c->dim;
+	*out = s == QKV ? c->qkv : s == UP ? (c->act.gated ? 2 : 1) * c->ffn : c->dim;
 }
 
 /* Completes what follows from the sizes, and refuses sizes that make no sense. */
@@ -205,12 +205,12 @@ static int activation(struct config *c, const char *name, struct fault *f)
 	int gated = c->family->gated;
 
 	if (gated && !strcmp(name, "silu"))
-		c->act = SILU_GATE;
+		c->act = (struct act){ACT_SILU, 1};
 	else if (!gated && !strcmp(name, "gelu"))
-		c->act = GELU;
+		c->act = (struct act){ACT_GELU, 0};
 	else if (!gated && (!strcmp(name, "gelu_new") || !strcmp(name, "gelu_fast") ||
 	                    !strcmp(name, "gelu_pytorch_tanh")))
-		c->act = GELU_TANH;
+		c->act = (struct act){ACT_GELU_TANH, 0};
 	else
 		return fault(f, "hidden_act \"%s\" is not supported for %s", name, c->family->name);
 	return 0;

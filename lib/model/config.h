@@ -51,7 +51,7 @@ struct config {
 	long k_at, v_at, qkv; /* columns of the qkv activation where k, v start; its width */
 	int rotary;           /* columns of a head that rotate */
 	struct rope rope;
-	enum act act;
+	struct act act;
 	long context;     /* positions that the model was made for; 0: not said */
 	int parallel;     /* attention and mlp both read x */
 	int tied;         /* head = embed */
@@ -59,6 +59,12 @@ struct config {
 	const char *head; /* the head's name in this model's files */
 	float eps;
 };
+
+/* The norm of a whole row. */
+static inline struct norm config_norm(const struct config *c)
+{
+	return (struct norm){.rms = c->family->rms, .eps = c->eps, .heads = 1};
+}
 
 const struct family *config_families(void); /* ends with name NULL */
 /* The columns [*first, *first + *cols) that a part fills. */

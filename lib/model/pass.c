@@ -179,7 +179,7 @@ struct mat model_blocks(struct model *m, const struct adapter *a, struct work *w
 	const struct net *t = net_of(m, a);
 	struct mat x = w->x[0];
 
-	m->dev->op->gather(m->dev, x, t->embed, id);
+	m->dev->op->gather(m->dev, x, t->embed, id, 1);
 	for (long i = 0; i < m->config.layers; i++) {
 		const int32_t *here = i == m->config.layers - 1 ? only : NULL;
 		struct mat y = w->xs > 1 ? w->x[i + 1] : x;
@@ -202,7 +202,7 @@ struct mat model_head(struct model *m, const struct adapter *a, struct work *w, 
 	const struct net *t = net_of(m, a);
 	struct mat hn = row_range(w->hn, 0, h.rows), logits = row_range(w->logits, 0, h.rows);
 
-	op->norm(m->dev, hn, w->hstat, h, t->gain, t->bias, m->config.eps, m->config.family->rms);
+	op->norm(m->dev, hn, w->hstat, h, t->gain, t->bias, config_norm(&m->config), 0);
 	op->gemm(m->dev, logits, hn, 0, t->head, 1, 1, 0);
 	return logits;
 }
@@ -218,26 +218,25 @@ static void head(struct model *m, const struct adapter *a, struct work *w, const
 	const struct mat none = {0};
 
 	if (backward)
-		op->zero(m->dev, w->dy.p, w->dy.rows * w->dy.cols * sizeof(float));
+		op->zero(m->dev, w->dy);
 	for (long i = 0; i < trained; i += HEAD_ROWS) {
 		long n = trained - i < HEAD_ROWS ? trained - i : HEAD_ROWS;
 		struct mat h = row_range(backward ? w->h : x, backward ? 0 : i, n), logits;
 		struct mat dlogits = row_range(w->dlogits, 0, n), dh = row_range(w->dh, 0, n);
 
 		if (backward)
-			op->gather(m->dev, h, x, p->at + i);
+			op->gather(m->dev, h, x, p->at + i, 1);
 		logits = model_head(m, a, w, h);
 		op->xent(m->dev, p->loss + i, backward ? dlogits : none, logits, p->target + i,
-		         p->weight + i);
+		         p->weight + i, 0);
 		if (!backward)
 			continue;
 		op->gemm(m->dev, dh, dlogits, 0, t->head, 0, 1, 0);
 		if (g->head.p)
 			op->gemm(m->dev, g->head, dlogits, 1, row_range(w->hn, 0, n), 0, 1, 1);
-		op->zero(m->dev, w->h2.p, n * dh.cols * sizeof(float));
 		op->norm_back(m->dev, row_range(w->h2, 0, n), g->gain, g->bias, dh, h, t->gain,
-		              w->hstat, m->config.family->rms);
-		op->scatter_add(m->dev, w->dy, row_range(w->h2, 0, n), p->at + i);
+		              w->hstat, config_norm(&m->config), 0);
+		op->scatter_add(m->dev, w->dy, row_range(w->h2, 0, n), p->at + i, 1);
 	}
 }
 
@@ -268,7 +267,7 @@ static void back(struct model *m, const struct adapter *a, struct work *w, const
 		           &w->scratch, i > low || a->grad);
 	}
 	if (a->grad)
-		m->dev->op->scatter_add(m->dev, a->grad->embed, w->dy, id);
+		m->dev->op->scatter_add(m->dev, a->grad->embed, w->dy, id, 1);
 }
 
 /* Memory for this pass, as it is or larger. */

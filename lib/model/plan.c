@@ -75,9 +75,6 @@ int plan_make(struct plan *p, const struct model *m, const struct demand *d)
 			p->largest[backward] = all.largest;
 			p->sizes[backward] = passes_sizes(&all);
 		}
-		if (m->dev->op->room)
-			p->bytes[MEMORY_DEVICE] = m->dev->op->room(m->dev, m->type, m->config.heads,
-			                                           d->longest, p->sizes);
 		least = plan_passes(p, m, d, blocks);
 		if (p->total < smallest)
 			smallest = p->total;
@@ -117,7 +114,6 @@ static void print(const struct plan *p)
 	add(&b, "logits", p->bytes[MEMORY_LOGITS]);
 	add(&b, "scratch", p->bytes[MEMORY_SCRATCH]);
 	add(&b, "cache", p->bytes[MEMORY_CACHE]);
-	add(&b, "device", p->bytes[MEMORY_DEVICE]);
 	add(&b, "rows", p->bytes[MEMORY_ROWS]);
 	add(&b, "program", p->bytes[MEMORY_PROGRAM]);
 	notice("memory %s of %s, in passes of at most %ld tokens: %s", memory_text(p->total, total),

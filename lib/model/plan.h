@@ -18,7 +18,6 @@ enum memory {
 	MEMORY_LOGITS,
 	MEMORY_SCRATCH, /* of a pass */
 	MEMORY_CACHE,   /* keys and values, for generation */
-	MEMORY_DEVICE,  /* what the operations hold for themselves */
 	MEMORY_ROWS,    /* tokens in memory or mapped, what is kept for each row */
 	MEMORY_PROGRAM, /* what was there before */
 	MEMORY_KINDS
