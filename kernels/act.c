@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* act.c - activations.
+/* act.c - the activations of the feed-forward layer, plain or gated.
  *
  *     gelu(x)      = x Phi(x), Phi the normal distribution
  *     gelu_tanh(x) = x s(2u), u = sqrt(2/pi) (x + 0.044715 x^3), s the sigmoid
- *     silu_gate    = g s(g) up
+ *     silu(x)      = x s(x)
+ *     gated:       y = f(gate) up,  dgate = dy up f'(gate),  dup = dy f(gate)
  *
  * (Hendrycks, Gimpel 2016; Shazeer 2020.)
  */
@@ -24,129 +25,146 @@ INLINE float normal(float x, float *e)
 	return x < 0 ? tail : 1 - tail;
 }
 
-HOT static void gelu(float *y, const float *x, long n)
-{
-#pragma omp simd
-	for (long j = 0; j < n; j++) {
-		float e;
+INLINE float inner(float x) { return 0.79788456f * (x + 0.044715f * x * x * x); }
 
-		y[j] = x[j] * normal(x[j], &e);
+/* by f(x) */
+INLINE float value(enum act_function f, float by, float x)
+{
+	float e;
+
+	if (f == ACT_GELU)
+		return by * x * normal(x, &e);
+	return by * x * sigmoid(f == ACT_SILU ? x : 2 * inner(x));
+}
+
+/* by f'(x) */
+INLINE float slope(enum act_function f, float by, float x)
+{
+	float e, s, du;
+
+	if (f == ACT_GELU) {
+		s = normal(x, &e);
+		return by * (s + x * 0.39894228f * e);
+	}
+	if (f == ACT_GELU_TANH) {
+		s = sigmoid(2 * inner(x));
+		du = 0.79788456f * (1 + 3 * 0.044715f * x * x);
+		return by * (s + x * s * (1 - s) * 2 * du);
+	}
+	s = sigmoid(x);
+	return by * s * (1 + x * (1 - s));
+}
+
+/* n values of a row; up NULL: not gated.  f and type are constants where this is inlined. */
+INLINE void act_values(void *y, const void *gate, const void *up, long n, enum act_function f,
+                       enum dtype type)
+{
+	if (up) {
+#pragma omp simd
+		for (long j = 0; j < n; j++)
+			set_element(y, j, type,
+			            value(f, 1, element(gate, j, type)) * element(up, j, type));
+	} else {
+#pragma omp simd
+		for (long j = 0; j < n; j++)
+			set_element(y, j, type, value(f, 1, element(gate, j, type)));
 	}
 }
 
-HOT static void gelu_back(float *dx, const float *dy, const float *x, long n)
+INLINE void act_function(void *y, const void *gate, const void *up, long n, enum act_function f,
+                         enum dtype type)
 {
-#pragma omp simd
-	for (long j = 0; j < n; j++) {
-		float e, phi = normal(x[j], &e);
-
-		dx[j] = dy[j] * (phi + x[j] * 0.39894228f * e);
-	}
-}
-
-HOT static void gelu_tanh(float *y, const float *x, long n)
-{
-#pragma omp simd
-	for (long j = 0; j < n; j++) {
-		float u = 0.79788456f * (x[j] + 0.044715f * x[j] * x[j] * x[j]);
-
-		y[j] = x[j] * sigmoid(2 * u);
-	}
-}
-
-HOT static void gelu_tanh_back(float *dx, const float *dy, const float *x, long n)
-{
-#pragma omp simd
-	for (long j = 0; j < n; j++) {
-		float u = 0.79788456f * (x[j] + 0.044715f * x[j] * x[j] * x[j]);
-		float du = 0.79788456f * (1 + 3 * 0.044715f * x[j] * x[j]), s = sigmoid(2 * u);
-
-		dx[j] = dy[j] * (s + x[j] * s * (1 - s) * 2 * du);
-	}
-}
-
-HOT static void silu_gate(float *y, const float *gate, const float *up, long n)
-{
-#pragma omp simd
-	for (long j = 0; j < n; j++)
-		y[j] = gate[j] * sigmoid(gate[j]) * up[j];
-}
-
-HOT static void silu_gate_bf16(uint16_t *y, const uint16_t *gate, const uint16_t *up, long n)
-{
-#pragma omp simd
-	for (long j = 0; j < n; j++) {
-		float g = element(gate, j, DT_BF16);
-
-		set_element(y, j, DT_BF16, g * sigmoid(g) * element(up, j, DT_BF16));
-	}
-}
-
-HOT static void silu_gate_back(float *dgate, float *dup, const float *dy, const float *gate,
-                               const float *up, long n)
-{
-#pragma omp simd
-	for (long j = 0; j < n; j++) {
-		float g = gate[j], u = up[j], s = sigmoid(g);
-
-		dgate[j] = dy[j] * u * s * (1 + g * (1 - s));
-		dup[j] = dy[j] * g * s;
-	}
-}
-
-static void act_piece(struct mat y, struct mat x, enum act act, long i, long j, long n)
-{
-	float xbuf[CHUNK], ubuf[CHUNK], ybuf[CHUNK], *o;
-	const float *p;
-
-	if (act == SILU_GATE && x.type == DT_BF16) { /* without detours: it is the most used */
-		silu_gate_bf16(at(y, i, j), at(x, i, j), at(x, i, y.cols + j), n);
-		return;
-	}
-	o = place(y, i, j, ybuf);
-	p = load(x, i, j, n, xbuf);
-	if (act == SILU_GATE)
-		silu_gate(o, p, load(x, i, y.cols + j, n, ubuf), n);
-	else if (act == GELU)
-		gelu(o, p, n);
+	if (f == ACT_GELU)
+		act_values(y, gate, up, n, ACT_GELU, type);
+	else if (f == ACT_GELU_TANH)
+		act_values(y, gate, up, n, ACT_GELU_TANH, type);
 	else
-		gelu_tanh(o, p, n);
-	store(y, i, j, n, o);
+		act_values(y, gate, up, n, ACT_SILU, type);
 }
 
-void cpu_act(struct dev *d, struct mat y, struct mat x, enum act act)
+HOT static void act_f32(void *y, const void *gate, const void *up, long n, enum act_function f)
 {
-	(void)d;
-#pragma omp parallel for collapse(2) schedule(static)
+	act_function(y, gate, up, n, f, DT_F32);
+}
+
+HOT static void act_bf16(void *y, const void *gate, const void *up, long n, enum act_function f)
+{
+	act_function(y, gate, up, n, f, DT_BF16);
+}
+
+void cpu_act(struct dev *d, struct mat y, struct mat x, struct act act)
+{
+#pragma omp parallel for collapse(2) schedule(static) num_threads(threads_of(d))
 	for (long i = 0; i < y.rows; i++)
 		for (long j = 0; j < y.cols; j += CHUNK)
-			act_piece(y, x, act, i, j, min_long(CHUNK, y.cols - j));
+			(y.type == DT_F32 ? act_f32 : act_bf16)(at(y, i, j), at(x, i, j),
+			                                        act.gated ? at(x, i, y.cols + j)
+			                                                  : NULL,
+			                                        min_long(CHUNK, y.cols - j), act.f);
 }
 
-static void back_piece(struct mat dx, struct mat dy, struct mat x, enum act act, long i, long j,
-                       long n)
-{
-	float xbuf[CHUNK], ubuf[CHUNK], gbuf[CHUNK], dbuf[CHUNK], ebuf[CHUNK];
-	float *o = place(dx, i, j, dbuf), *e;
-	const float *g = load(dy, i, j, n, gbuf), *p = load(x, i, j, n, xbuf);
+/* The places of n values of a row; up and dup NULL: not gated. */
+struct act_back {
+	void *dgate, *dup;
+	const void *dy, *gate, *up;
+	long n;
+};
 
-	if (act == SILU_GATE) {
-		e = place(dx, i, dy.cols + j, ebuf);
-		silu_gate_back(o, e, g, p, load(x, i, dy.cols + j, n, ubuf), n);
-		store(dx, i, dy.cols + j, n, e);
-	} else if (act == GELU) {
-		gelu_back(o, g, p, n);
+INLINE void back_values(const struct act_back *b, enum act_function f, enum dtype type)
+{
+	void *dgate = b->dgate, *dup = b->dup;
+	const void *dy = b->dy, *gate = b->gate, *up = b->up;
+
+	if (up) {
+#pragma omp simd
+		for (long j = 0; j < b->n; j++) {
+			float g = element(gate, j, type), by = element(dy, j, type);
+
+			set_element(dgate, j, type, slope(f, by * element(up, j, type), g));
+			set_element(dup, j, type, value(f, by, g));
+		}
 	} else {
-		gelu_tanh_back(o, g, p, n);
+#pragma omp simd
+		for (long j = 0; j < b->n; j++)
+			set_element(dgate, j, type,
+			            slope(f, element(dy, j, type), element(gate, j, type)));
 	}
-	store(dx, i, j, n, o);
 }
 
-void cpu_act_back(struct dev *d, struct mat dx, struct mat dy, struct mat x, enum act act)
+INLINE void back_function(const struct act_back *b, enum act_function f, enum dtype type)
 {
-	(void)d;
-#pragma omp parallel for collapse(2) schedule(static)
+	if (f == ACT_GELU)
+		back_values(b, ACT_GELU, type);
+	else if (f == ACT_GELU_TANH)
+		back_values(b, ACT_GELU_TANH, type);
+	else
+		back_values(b, ACT_SILU, type);
+}
+
+HOT static void back_f32(const struct act_back *b, enum act_function f)
+{
+	back_function(b, f, DT_F32);
+}
+
+HOT static void back_bf16(const struct act_back *b, enum act_function f)
+{
+	back_function(b, f, DT_BF16);
+}
+
+void cpu_act_back(struct dev *d, struct mat dx, struct mat dy, struct mat x, struct act act)
+{
+#pragma omp parallel for collapse(2) schedule(static) num_threads(threads_of(d))
 	for (long i = 0; i < dy.rows; i++)
-		for (long j = 0; j < dy.cols; j += CHUNK)
-			back_piece(dx, dy, x, act, i, j, min_long(CHUNK, dy.cols - j));
+		for (long j = 0; j < dy.cols; j += CHUNK) {
+			struct act_back b = {.dgate = at(dx, i, j),
+			                     .dy = at(dy, i, j),
+			                     .gate = at(x, i, j),
+			                     .n = min_long(CHUNK, dy.cols - j)};
+
+			if (act.gated) {
+				b.dup = at(dx, i, dy.cols + j);
+				b.up = at(x, i, dy.cols + j);
+			}
+			(dx.type == DT_F32 ? back_f32 : back_bf16)(&b, act.f);
+		}
 }

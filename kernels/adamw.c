@@ -25,8 +25,7 @@ void cpu_sumsq(struct dev *d, float *sum, const float *x, long n)
 	long size = round_up((n + PARTS - 1) / PARTS, 16);
 	double part[PARTS] = {0}, total = 0;
 
-	(void)d;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) num_threads(threads_of(d))
 	for (long k = 0; k < PARTS; k++)
 		for (long j = k * size; j < min_long(n, (k + 1) * size); j += CHUNK)
 			part[k] += squares(x + j, min_long(CHUNK, min_long(n, (k + 1) * size) - j));
@@ -68,8 +67,7 @@ void cpu_adamw(struct dev *d, float *p, const float *g, float *m, float *v, long
 		.root = 1 / sqrt(1 - pow(a.beta2, a.step)),
 	};
 
-	(void)d;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) num_threads(threads_of(d))
 	for (long j = 0; j < n; j += CHUNK)
 		step(p + j, g + j, m + j, v + j, min_long(CHUNK, n - j), &s);
 }

@@ -86,17 +86,11 @@ static void mix_values(struct forward *f, float *o, long rows, long n, const str
 		product(o, t->wide, f->s, 1, t->lanes, f->v, t->wide, rows, t->wide, n, 1);
 }
 
-static long attn_floats(const struct task *t)
-{
-	long block = BLOCK * t->lanes;
-
-	return 2 * block * t->wide + 2 * block + 2 * KEYS * t->wide + (KEYS + 2) * t->lanes;
-}
-
 static struct forward forward_room(struct dev *d, const struct task *t)
 {
 	long lanes = t->lanes, block = BLOCK * lanes, keys = KEYS * t->wide;
-	float *p = own_workspace(d, attn_floats(t));
+	float *p =
+		own_workspace(d, 2 * block * t->wide + 2 * block + 2 * keys + (KEYS + 2) * lanes);
 	struct forward f = {.q = p, .o = p + block * t->wide};
 
 	f.m = f.o + block * t->wide;
@@ -121,8 +115,10 @@ static void pass_keys(struct forward *f, long b, long i, struct mat k, long j, l
 	if (!w.n)
 		return;
 	scores(f, f->q + b * lanes * wide, k, j, w.n, t);
+	if (t->h->cap > 0)
+		cap_scores(f->s, w.n * lanes, t->h->scale, t->h->cap);
 	hide(f->s, &w);
-	soften(f->s, &w, t->h->scale, f->m + b * lanes, f->l + b * lanes, f->c);
+	soften(f->s, &w, unit_of(t->h), f->m + b * lanes, f->l + b * lanes, f->c);
 	scale_rows(o, f->c, lanes, wide);
 	mix_values(f, o, filled(t, i), w.n, t);
 }
@@ -158,7 +154,7 @@ static void finish_tile(struct forward *f, struct mat o, float *lse, long b, lon
 		scale_by(row, t->dim, l != 0 ? 1 / l : 0);
 		put(o, token, head * t->dim, t->dim, row);
 		if (lse)
-			lse[token * t->h->q + head] = t->h->scale * f->m[first + r] + logf(l);
+			lse[token * t->h->q + head] = unit_of(t->h) * f->m[first + r] + logf(l);
 	}
 }
 
@@ -202,7 +198,7 @@ void cpu_attn(struct dev *d, struct mat o, float *lse, struct mat q, struct mat 
 {
 	long step = BLOCK * queries_a_tile(&h), most = most_queries(&spans);
 
-#pragma omp parallel for collapse(3) schedule(dynamic) num_threads(cpu_of(d)->threads)
+#pragma omp parallel for collapse(3) schedule(dynamic) num_threads(threads_of(d))
 	for (long row = 0; row < spans.n; row++)
 		for (long head = 0; head < h.kv; head++)
 			for (long i = 0; i < most; i += step) {
@@ -212,14 +208,4 @@ void cpu_attn(struct dev *d, struct mat o, float *lse, struct mat q, struct mat 
 				if (i < t.queries)
 					attend(d, o, lse, q, k, v, i, &t);
 			}
-}
-
-size_t cpu_room(struct dev *d, enum dtype type, struct heads h, long longest, const int sizes[2])
-{
-	int32_t q[] = {0, (int32_t)longest}, len[] = {(int32_t)longest};
-	struct spans s = {q, q, len, 1, (int)longest};
-	struct task t = task_of(&s, &h, 0, 0);
-	long floats = sizes[1] ? max_long(attn_floats(&t), attn_back_floats(&t)) : attn_floats(&t);
-
-	return cpu_of(d)->threads * floats * sizeof(float) + products_room(type, sizes);
 }

@@ -67,18 +67,22 @@ static inline __device__ void soften(A &factor, float *s, struct running &w, flo
 /* The keys j.., in k and v, pass a warp's rows q. */
 template <typename T, int ND>
 static inline __device__ void pass_keys(typename acc_of<T>::type *o, struct running &w, const T *q,
-                                        const T *k, const T *v, float *s, float scale, int j)
+                                        const T *k, const T *v, float *s, int j,
+                                        const struct shape &z)
 {
 	typedef tile<T, ND> size;
 	typename acc_of<T>::type c[size::step / EDGE], factor;
 
 	scores<T, ND, size::step>(c, q, k);
+	if (z.cap > 0)
+		for (int n = 0; n < size::step / EDGE; n++)
+			cap_scores(c[n], z.scale, z.cap);
 	__syncwarp();
 #pragma unroll
 	for (int n = 0; n < size::step / EDGE; n++)
 		give(s + EDGE * n, c[n], SCORE_LD);
 	__syncwarp();
-	soften<T, size::step>(factor, s, w, scale, j);
+	soften<T, size::step>(factor, s, w, unit_of(z), j);
 #pragma unroll
 	for (int d = 0; d < ND; d++)
 		scale_by(o[d], factor);
@@ -136,8 +140,7 @@ __global__ void __launch_bounds__(32 * tile<T, ND>::warps, 1)
 		fetch<T, ND>(vs, v, keys_of(t, z, z.v_ld), j, min(STEP, end - j), STEP, z);
 		__syncthreads();
 		if (j < to && j + STEP > from)
-			pass_keys<T, ND>(acc, w, qs + warp * EDGE * LD, ks, vs, s, z.scale * LOG2E,
-			                 j);
+			pass_keys<T, ND>(acc, w, qs + warp * EDGE * LD, ks, vs, s, j, z);
 	}
 	if (mine < past)
 		finish<T, ND>(o, lse, acc, w, s, t, mine, z);

@@ -153,6 +153,19 @@ static inline void fetch_pairs(pair *y, struct mat m, long i, const struct task 
 		       t->dim / 2 * sizeof *y);
 }
 
+/* Scores s = cap tanh(scale s / cap) */
+HOT static void cap_scores(float *s, long n, float scale, float cap)
+{
+	float by_cap = scale / cap;
+
+#pragma omp simd
+	for (long j = 0; j < n; j++)
+		s[j] = cap * tanh_fast(s[j] * by_cap);
+}
+
+/* What products are still to be multiplied with once they may be capped. */
+static inline float unit_of(const struct heads *h) { return h->cap > 0 ? 1 : h->scale; }
+
 HOT static void scale_by(float *x, long n, float c)
 {
 #pragma omp simd
@@ -200,8 +213,5 @@ HOT static void hide(float *s, const struct view *w)
 			                              ? s[j * w->lanes + r]
 			                              : -INFINITY;
 }
-
-/* Floats of a thread's workspace, backwards. */
-long attn_back_floats(const struct task *);
 
 #endif

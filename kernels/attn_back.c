@@ -25,19 +25,11 @@ static long all_lanes(const struct task *t)
 	return (t->queries + t->tile - 1) / t->tile * t->lanes;
 }
 
-long attn_back_floats(const struct task *t)
-{
-	long all = all_lanes(t);
-
-	return 5 * all * t->wide + 2 * all + 4 * KEYS * t->wide + 5 * KEYS * t->lanes / 2 +
-	       t->lanes;
-}
-
 static struct backward backward_room(struct dev *d, const struct task *t)
 {
 	long all = all_lanes(t), size = all * t->wide;
 	long keys = KEYS * t->wide, both = KEYS * t->lanes;
-	float *p = own_workspace(d, attn_back_floats(t));
+	float *p = own_workspace(d, 5 * size + 2 * all + 4 * keys + 5 * both / 2 + t->lanes);
 	struct backward b = {.q = p,
 	                     .qt = p + size,
 	                     .dout = p + 2 * size,
@@ -108,6 +100,23 @@ HOT static void soften_back(float *p, float *ds, const struct view *w, float sca
 		}
 }
 
+/* The same of capped scores p: ds is also multiplied with the slope of the cap.  What is hidden
+ * is -INFINITY, whose slope is taken as 0. */
+HOT static void soften_capped(float *p, float *ds, const struct view *w, float cap,
+                              const float *lse, const float *sum)
+{
+	float by_cap = 1 / cap;
+
+	for (long j = 0; j < w->n; j++, p += w->lanes, ds += w->lanes)
+#pragma omp simd
+		for (long r = 0; r < w->lanes; r++) {
+			float t = (p[r] > -cap ? p[r] : -cap) * by_cap;
+
+			p[r] = exp_fast(p[r] - lse[r]);
+			ds[r] = p[r] * (ds[r] - sum[r]) * (1 - t * t);
+		}
+}
+
 /* dx [keys x wide] += s y, of the n lanes of a tile at y: pairs */
 static void add_pairs(struct backward *b, float *dx, const float *s, const float *y, long keys,
                       long n, const struct task *t)
@@ -137,8 +146,13 @@ static void back_tile(struct backward *b, struct mat k, struct mat v, long i, lo
 		product(b->p, lanes, b->k, wide, 1, qt, lanes, w.n, lanes, wide, 0);
 		product(b->ds, lanes, b->v, wide, 1, doutt, lanes, w.n, lanes, wide, 0);
 	}
+	if (t->h->cap > 0)
+		cap_scores(b->p, w.n * lanes, t->h->scale, t->h->cap);
 	hide(b->p, &w);
-	soften_back(b->p, b->ds, &w, t->h->scale, b->lse + first, b->sum + first);
+	if (t->h->cap > 0)
+		soften_capped(b->p, b->ds, &w, t->h->cap, b->lse + first, b->sum + first);
+	else
+		soften_back(b->p, b->ds, &w, t->h->scale, b->lse + first, b->sum + first);
 	if (t->pairs) {
 		add_pairs(b, b->dv, b->p, dout, w.n, n, t);
 		add_pairs(b, b->dk, b->ds, q, w.n, n, t);
@@ -199,7 +213,7 @@ void cpu_attn_back(struct dev *d, struct mat dq, struct mat dk, struct mat dv, s
                    struct mat o, const float *lse, struct mat q, struct mat k, struct mat v,
                    struct spans spans, struct heads h)
 {
-#pragma omp parallel for collapse(2) schedule(dynamic) num_threads(cpu_of(d)->threads)
+#pragma omp parallel for collapse(2) schedule(dynamic) num_threads(threads_of(d))
 	for (long row = 0; row < spans.n; row++)
 		for (long head = 0; head < h.kv; head++) {
 			struct task t = task_of(&spans, &h, row, head);

@@ -86,13 +86,25 @@ static inline __device__ void add_masked(typename acc_of<T>::type *acc,
 	add_product<T, ND, size::back_step>(acc, (const T *)room, b);
 }
 
-/* p = 2^(scale s - lse) in place of s; ds = p (dp - sum) in place of dp */
+/* p = 2^(scale s / log 2 - lse) in place of s; ds = p (dp - sum) in place of dp, where scores are
+ * capped times the slope of the cap. */
 template <typename A>
-static inline __device__ void soften_back(A &s, A &dp, const A &lse, const A &sum, float scale)
+static inline __device__ void soften_back(A &s, A &dp, const A &lse, const A &sum,
+                                          const struct shape &z)
 {
+	if (z.cap > 0) {
+#pragma unroll
+		for (int i = 0; i < (int)A::num_elements; i++) {
+			float t = tanhf(s.x[i] * (z.scale / z.cap));
+
+			s.x[i] = exp2f(t * (z.cap * LOG2E) - lse.x[i]);
+			dp.x[i] = s.x[i] * (dp.x[i] - sum.x[i]) * (1 - t * t);
+		}
+		return;
+	}
 #pragma unroll
 	for (int i = 0; i < (int)A::num_elements; i++) {
-		s.x[i] = exp2f(s.x[i] * scale - lse.x[i]);
+		s.x[i] = exp2f(s.x[i] * (z.scale * LOG2E) - lse.x[i]);
 		dp.x[i] = s.x[i] * (dp.x[i] - sum.x[i]);
 	}
 }
@@ -138,7 +150,7 @@ __global__ void __launch_bounds__(32 * tile<T, ND>::back_warps, 1)
 		scores<T, ND, size::back_step>(s, qs + warp * EDGE * LD, ks);
 		scores<T, ND, size::back_step>(dp, gs + warp * EDGE * LD, vs);
 		for (int n = 0; n < size::back_step / EDGE; n++)
-			soften_back(s[n], dp[n], l, d, z.scale * LOG2E);
+			soften_back(s[n], dp[n], l, d, z);
 		add_masked<T, ND>(acc, dp, ks, room, lo - j, hi - j);
 	}
 	put_all<T, ND>(dq, lanes_of(t, z, z.dq_ld, z.q_stride), mine, past - mine, room, acc,
@@ -175,7 +187,7 @@ static inline __device__ void fetch_lanes(const struct lanes<T> &to, const T *q,
 template <typename T, int ND, int WHAT>
 static inline __device__ void meet_lanes(typename acc_of<T>::type *dk, typename acc_of<T>::type *dv,
                                          const T *k, const T *v, const struct lanes<T> &b,
-                                         float *room, float scale, int from, int to)
+                                         float *room, int from, int to, const struct shape &z)
 {
 	typedef tile<T, ND> size;
 	typename acc_of<T>::type p[size::back_step / EDGE], ds[size::back_step / EDGE], lse, sum;
@@ -189,7 +201,7 @@ static inline __device__ void meet_lanes(typename acc_of<T>::type *dk, typename 
 		take(sum, b.sum + EDGE * n, SCORE_LD);
 		if (!(WHAT & DK))
 			clear(ds[n]);
-		soften_back(p[n], ds[n], lse, sum, scale);
+		soften_back(p[n], ds[n], lse, sum, z);
 	}
 	if (WHAT & DV)
 		add_masked<T, ND>(dv, p, b.dout, room, from, to);
@@ -248,8 +260,8 @@ __global__ void __launch_bounds__(32 * tile<T, ND>::back_warps, 1)
 		__syncthreads();
 		if (j < to && j + STEP > from)
 			meet_lanes<T, ND, WHAT>(acc_k, acc_v, ks + warp * EDGE * LD,
-			                        vs + warp * EDGE * LD, block, room, z.scale * LOG2E,
-			                        lo - j, min(hi, end) - j);
+			                        vs + warp * EDGE * LD, block, room, lo - j,
+			                        min(hi, end) - j, z);
 	}
 	if (WHAT & DK)
 		put_all<T, ND>(dk, keys_of(t, z, z.dk_ld), mine, past - mine, room, acc_k, z.scale,

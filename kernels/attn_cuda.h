@@ -54,8 +54,14 @@ struct shape {
 	int heads, group, dim, window, vectors;
 	long q_stride, kv_stride;
 	long q_ld, k_ld, v_ld, o_ld, dout_ld, dq_ld, dk_ld, dv_ld;
-	float scale;
+	float scale, cap;
 };
+
+/* What scores are still to be multiplied with, once they may be capped, to be in units of log 2. */
+static inline __device__ float unit_of(const struct shape &s)
+{
+	return (s.cap > 0 ? 1 : s.scale) * LOG2E;
+}
 
 /* One row of tokens: where its queries and keys start, how many, and its key head. */
 struct task {
@@ -332,6 +338,14 @@ template <typename A> static inline __device__ void scale_by(A &c, const A &f)
 		c.x[i] *= f.x[i];
 }
 
+/* Scores c = cap tanh(scale c / cap) */
+template <typename A> static inline __device__ void cap_scores(A &c, float scale, float cap)
+{
+#pragma unroll
+	for (int i = 0; i < (int)A::num_elements; i++)
+		c.x[i] = cap * tanhf(c.x[i] * (scale / cap));
+}
+
 /* A piece whose row r holds the x of threads 2 r and 2 r + 1, through room [16 x SCORE_LD]. */
 template <typename A> static inline __device__ void spread(A &c, float *room, float x)
 {
@@ -360,6 +374,7 @@ static inline struct shape shape_of(struct spans spans, struct heads h)
 	z.q_stride = h.q_stride;
 	z.kv_stride = h.kv_stride;
 	z.scale = h.scale;
+	z.cap = h.cap;
 	return z;
 }
 

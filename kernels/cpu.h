@@ -41,6 +41,9 @@ struct cpu {
 };
 
 static inline struct cpu *cpu_of(struct dev *d) { return d->self; }
+/* How many threads a parallel region of this device has: every one says so itself, since
+ * OpenMP's own number is that of the device that was opened last. */
+static inline int threads_of(struct dev *d) { return cpu_of(d)->threads; }
 
 /* n floats, aligned to 64 bytes, kept for the next call; contents undefined. */
 float *workspace(struct workspace *, size_t n);
@@ -141,28 +144,45 @@ INLINE float exp_fast(float x)
 
 INLINE float sigmoid(float x) { return 1 / (1 + exp_fast(-x)); }
 
+/* tanh(x) to 3e-7 relative; NaN for NaN: an odd polynomial where |x| is small, whose result the
+ * exponentials would round away, and 1 - 2 / (1 + exp(2 |x|)) elsewhere. */
+INLINE float tanh_fast(float x)
+{
+	float size = fabsf(x), z = x * x, p = -5.70498872745e-3f, far;
+
+	p = p * z + 2.06390887954e-2f;
+	p = p * z - 5.37397155531e-2f;
+	p = p * z + 1.33314422036e-1f;
+	p = p * z - 3.33332819422e-1f;
+	p = p * z * x + x;
+	far = copysignf(1 - 2 / (1 + exp_fast(2 * size)), x);
+	return size < 0.625f ? p : far;
+}
+
+/* The device of this name, or NULL with the reason. */
+struct dev *cpu_open(const char *name, int threads, const char **why);
+
+/* The bodies, one for each entry of struct ops. */
 void *cpu_alloc(struct dev *, size_t bytes);
 void cpu_free(struct dev *, void *);
 void cpu_put(struct dev *, void *dst, const void *host, size_t bytes);
 void cpu_get(struct dev *, void *host, const void *src, size_t bytes);
-void cpu_zero(struct dev *, void *, size_t bytes);
+void cpu_zero(struct dev *, struct mat x);
 const void *cpu_adopt(struct dev *, const void *host, size_t bytes);
 void cpu_disown(struct dev *, const void *);
-size_t cpu_room(struct dev *, enum dtype, struct heads, long longest, const int sizes[2]);
-size_t products_room(enum dtype, const int sizes[2]);
 size_t cpu_spare(struct dev *);
 void cpu_copy(struct dev *, struct mat y, struct mat x);
 void cpu_gemm(struct dev *, struct mat c, struct mat a, int ta, struct mat b, int tb, float alpha,
               float beta);
-void cpu_bias(struct dev *, struct mat y, struct mat b);
-void cpu_bias_back(struct dev *, struct mat db, struct mat dy);
-void cpu_gather(struct dev *, struct mat y, struct mat x, const int32_t *id);
+void cpu_bias(struct dev *, struct mat y, struct mat b, float scale);
+void cpu_bias_back(struct dev *, struct mat db, struct mat dy, float scale);
+void cpu_gather(struct dev *, struct mat y, struct mat x, const int32_t *id, float scale);
 void cpu_scatter(struct dev *, struct mat y, struct mat x, const int32_t *id);
-void cpu_scatter_add(struct dev *, struct mat y, struct mat x, const int32_t *id);
+void cpu_scatter_add(struct dev *, struct mat y, struct mat x, const int32_t *id, float scale);
 void cpu_norm(struct dev *, struct mat y, float *stat, struct mat x, struct mat gain,
-              struct mat bias, float eps, int rms);
+              struct mat bias, struct norm, int add);
 void cpu_norm_back(struct dev *, struct mat dx, struct mat dgain, struct mat dbias, struct mat dy,
-                   struct mat x, struct mat gain, const float *stat, int rms);
+                   struct mat x, struct mat gain, const float *stat, struct norm, int add);
 void cpu_rope(struct dev *, struct mat x, int n, long stride, int rotary, const int32_t *position,
               const float *table, int sign);
 void cpu_attn(struct dev *, struct mat o, float *lse, struct mat q, struct mat k, struct mat v,
@@ -170,10 +190,11 @@ void cpu_attn(struct dev *, struct mat o, float *lse, struct mat q, struct mat k
 void cpu_attn_back(struct dev *, struct mat dq, struct mat dk, struct mat dv, struct mat dout,
                    struct mat o, const float *lse, struct mat q, struct mat k, struct mat v,
                    struct spans, struct heads);
-void cpu_act(struct dev *, struct mat y, struct mat x, enum act);
-void cpu_act_back(struct dev *, struct mat dx, struct mat dy, struct mat x, enum act);
+void cpu_act(struct dev *, struct mat y, struct mat x, struct act);
+void cpu_act_back(struct dev *, struct mat dx, struct mat dy, struct mat x, struct act);
 void cpu_xent(struct dev *, float *loss, struct mat dlogits, struct mat logits,
-              const int32_t *target, const float *weight);
+              const int32_t *target, const float *weight, float cap);
+void cpu_softcap(struct dev *, struct mat x, float cap);
 void cpu_sumsq(struct dev *, float *sum, const float *x, long n);
 void cpu_adamw(struct dev *, float *p, const float *g, float *m, float *v, long n, struct adamw,
                const float *sum);

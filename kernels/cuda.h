@@ -162,32 +162,33 @@ static inline __device__ float warp_max(float x)
 }
 
 /* Sums over rows are taken in two steps, in a fixed order: strips of rows into part
- * [strips x cols], then  sum[j] += sum_i part[i][j]. */
+ * [strips x cols], then  sum[j] += scale sum_i part[i][j]. */
 static inline long strip_of(long rows) { return rows > 4096 ? (rows + 127) / 128 : 32; }
 static inline long strips_of(long rows) { return (rows + strip_of(rows) - 1) / strip_of(rows); }
-void cuda_add_parts(struct dev *, float *sum, const float *part, long strips, long cols);
+void cuda_add_parts(struct dev *, float *sum, const float *part, long strips, long cols,
+                    float scale);
 
 /* The bodies, one for each entry of struct ops. */
 void *cuda_alloc(struct dev *, size_t bytes);
 void cuda_free(struct dev *, void *);
 void cuda_put(struct dev *, void *dst, const void *host, size_t bytes);
 void cuda_get(struct dev *, void *host, const void *src, size_t bytes);
-void cuda_zero(struct dev *, void *, size_t bytes);
+void cuda_zero(struct dev *, struct mat x);
 const void *cuda_adopt(struct dev *, const void *host, size_t bytes);
 void cuda_disown(struct dev *, const void *);
 size_t cuda_spare(struct dev *);
 void cuda_copy(struct dev *, struct mat y, struct mat x);
 void cuda_gemm(struct dev *, struct mat c, struct mat a, int ta, struct mat b, int tb, float alpha,
                float beta);
-void cuda_bias(struct dev *, struct mat y, struct mat b);
-void cuda_bias_back(struct dev *, struct mat db, struct mat dy);
-void cuda_gather(struct dev *, struct mat y, struct mat x, const int32_t *id);
+void cuda_bias(struct dev *, struct mat y, struct mat b, float scale);
+void cuda_bias_back(struct dev *, struct mat db, struct mat dy, float scale);
+void cuda_gather(struct dev *, struct mat y, struct mat x, const int32_t *id, float scale);
 void cuda_scatter(struct dev *, struct mat y, struct mat x, const int32_t *id);
-void cuda_scatter_add(struct dev *, struct mat y, struct mat x, const int32_t *id);
+void cuda_scatter_add(struct dev *, struct mat y, struct mat x, const int32_t *id, float scale);
 void cuda_norm(struct dev *, struct mat y, float *stat, struct mat x, struct mat gain,
-               struct mat bias, float eps, int rms);
+               struct mat bias, struct norm, int add);
 void cuda_norm_back(struct dev *, struct mat dx, struct mat dgain, struct mat dbias, struct mat dy,
-                    struct mat x, struct mat gain, const float *stat, int rms);
+                    struct mat x, struct mat gain, const float *stat, struct norm, int add);
 void cuda_rope(struct dev *, struct mat x, int n, long stride, int rotary, const int32_t *position,
                const float *table, int sign);
 void cuda_attn(struct dev *, struct mat o, float *lse, struct mat q, struct mat k, struct mat v,
@@ -195,10 +196,11 @@ void cuda_attn(struct dev *, struct mat o, float *lse, struct mat q, struct mat 
 void cuda_attn_back(struct dev *, struct mat dq, struct mat dk, struct mat dv, struct mat dout,
                     struct mat o, const float *lse, struct mat q, struct mat k, struct mat v,
                     struct spans, struct heads);
-void cuda_act(struct dev *, struct mat y, struct mat x, enum act);
-void cuda_act_back(struct dev *, struct mat dx, struct mat dy, struct mat x, enum act);
+void cuda_act(struct dev *, struct mat y, struct mat x, struct act);
+void cuda_act_back(struct dev *, struct mat dx, struct mat dy, struct mat x, struct act);
 void cuda_xent(struct dev *, float *loss, struct mat dlogits, struct mat logits,
-               const int32_t *target, const float *weight);
+               const int32_t *target, const float *weight, float cap);
+void cuda_softcap(struct dev *, struct mat x, float cap);
 void cuda_sumsq(struct dev *, float *sum, const float *x, long n);
 void cuda_adamw(struct dev *, float *p, const float *g, float *m, float *v, long n, struct adamw,
                 const float *sum);

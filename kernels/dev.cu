@@ -14,35 +14,6 @@
  * its largest chips.  It is ours because cuBLAS promises equal bits from run to run only then. */
 enum { STAGE_BYTES = 16 << 20, BLAS_BYTES = 32 << 20 };
 
-static const struct ops cuda_ops = {
-	.alloc = cuda_alloc,
-	.free = cuda_free,
-	.put = cuda_put,
-	.get = cuda_get,
-	.zero = cuda_zero,
-	.adopt = cuda_adopt,
-	.disown = cuda_disown,
-	.spare = cuda_spare,
-	.room = NULL, /* cuda_work is small beside what a plan leaves free */
-	.copy = cuda_copy,
-	.gemm = cuda_gemm,
-	.bias = cuda_bias,
-	.bias_back = cuda_bias_back,
-	.gather = cuda_gather,
-	.scatter = cuda_scatter,
-	.scatter_add = cuda_scatter_add,
-	.norm = cuda_norm,
-	.norm_back = cuda_norm_back,
-	.rope = cuda_rope,
-	.attn = cuda_attn,
-	.attn_back = cuda_attn_back,
-	.act = cuda_act,
-	.act_back = cuda_act_back,
-	.xent = cuda_xent,
-	.sumsq = cuda_sumsq,
-	.adamw = cuda_adamw,
-};
-
 void cuda_check(cudaError_t e, const char *call)
 {
 	if (e != cudaSuccess)
@@ -176,7 +147,55 @@ static void open_blas(struct dev *d)
 	                                CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION)));
 }
 
-extern "C" struct dev *dev_cuda(const char *name, const char **why)
+static void cuda_close(struct dev *d)
+{
+	struct cuda *c = cuda_of(d);
+
+	CUDA_OK(cudaStreamSynchronize(c->stream));
+	CUBLAS_OK(cublasDestroy(c->blas));
+	cuda_free(d, c->blas_work);
+	cuda_free(d, c->work);
+	for (int i = 0; i < 2; i++) {
+		CUDA_OK(cudaEventDestroy(c->staged[i]));
+		CUDA_OK(cudaFreeHost(c->stage[i]));
+	}
+	CUDA_OK(cudaStreamDestroy(c->stream));
+	free(c->adopted);
+	free(c);
+	free(d);
+}
+
+static const struct ops cuda_ops = {
+	.alloc = cuda_alloc,
+	.free = cuda_free,
+	.put = cuda_put,
+	.get = cuda_get,
+	.zero = cuda_zero,
+	.adopt = cuda_adopt,
+	.disown = cuda_disown,
+	.spare = cuda_spare,
+	.copy = cuda_copy,
+	.gemm = cuda_gemm,
+	.bias = cuda_bias,
+	.bias_back = cuda_bias_back,
+	.gather = cuda_gather,
+	.scatter = cuda_scatter,
+	.scatter_add = cuda_scatter_add,
+	.norm = cuda_norm,
+	.norm_back = cuda_norm_back,
+	.rope = cuda_rope,
+	.attn = cuda_attn,
+	.attn_back = cuda_attn_back,
+	.act = cuda_act,
+	.act_back = cuda_act_back,
+	.softcap = cuda_softcap,
+	.xent = cuda_xent,
+	.sumsq = cuda_sumsq,
+	.adamw = cuda_adamw,
+	.close = cuda_close,
+};
+
+extern "C" struct dev *cuda_open(const char *name, int threads, const char **why)
 {
 	struct cudaDeviceProp is;
 	int n = choose(name, &is, why);
@@ -184,6 +203,7 @@ extern "C" struct dev *dev_cuda(const char *name, const char **why)
 	struct dev *d;
 	cudaError_t e;
 
+	(void)threads;
 	if (n < 0)
 		return NULL;
 	e = cudaSetDevice(n);
@@ -201,6 +221,7 @@ extern "C" struct dev *dev_cuda(const char *name, const char **why)
 	d->self = c;
 	d->fast_bf16 = 1;
 	d->apart = 1;
+	d->pass_tokens = 2560;
 	CUDA_OK(cudaStreamCreateWithFlags(&c->stream, cudaStreamNonBlocking));
 	c->stage_bytes = STAGE_BYTES;
 	for (int i = 0; i < 2; i++) {
@@ -209,22 +230,4 @@ extern "C" struct dev *dev_cuda(const char *name, const char **why)
 	}
 	open_blas(d);
 	return d;
-}
-
-extern "C" void dev_cuda_close(struct dev *d)
-{
-	struct cuda *c = cuda_of(d);
-
-	CUDA_OK(cudaStreamSynchronize(c->stream));
-	CUBLAS_OK(cublasDestroy(c->blas));
-	cuda_free(d, c->blas_work);
-	cuda_free(d, c->work);
-	for (int i = 0; i < 2; i++) {
-		CUDA_OK(cudaEventDestroy(c->staged[i]));
-		CUDA_OK(cudaFreeHost(c->stage[i]));
-	}
-	CUDA_OK(cudaStreamDestroy(c->stream));
-	free(c->adopted);
-	free(c);
-	free(d);
 }

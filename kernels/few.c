@@ -144,7 +144,7 @@ int few_product(struct dev *d, struct mat c, struct mat a, struct mat b, float a
 {
 	if (c.rows > FEW || (c.rows == 1 && a.type == DT_F32) || !bf16_is_fast())
 		return 0;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) num_threads(threads_of(d))
 	for (long j = 0; j < c.cols; j += BLOCK) {
 		float *x = own_workspace(d, FEW * BLOCK), buf[BLOCK];
 		long n = min_long(BLOCK, c.cols - j);

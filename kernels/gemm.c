@@ -6,6 +6,7 @@
  * oneDNN's fast paths.  What it cannot multiply on this CPU (bf16 without
  * AVX-512, F32 into bf16) goes through F32, a piece at a time.
  */
+#include <omp.h>
 #include <oneapi/dnnl/dnnl.h>
 #include <stdlib.h>
 
@@ -28,16 +29,6 @@ struct product {
 };
 
 enum { SETS = 64, WAYS = 4 };
-
-/* Measured with oneDNN 2.6: its code and tables, and what one product holds; and how
- * many products a pass's number of tokens makes, without and with gradients. */
-enum {
-	LIBRARY = 20 << 20,
-	PRODUCT_F32 = 100 << 10,
-	PRODUCT_BF16 = 280 << 10,
-	FORWARDS = 17,
-	BACKWARDS = 26
-};
 
 struct products {
 	dnnl_engine_t engine;
@@ -153,14 +144,6 @@ static struct products *products_open(void)
 	return t;
 }
 
-size_t products_room(enum dtype type, const int sizes[2])
-{
-	long n =
-		min_long((long)SETS * WAYS, (long)FORWARDS * sizes[0] + (long)BACKWARDS * sizes[1]);
-
-	return LIBRARY + n * (type == DT_BF16 ? PRODUCT_BF16 : PRODUCT_F32);
-}
-
 static void discard(struct product *p)
 {
 	if (p->made && p->run) {
@@ -273,6 +256,19 @@ static int multiply(struct cpu *cpu, struct mat c, struct mat a, int ta, struct 
 	return 1;
 }
 
+/* oneDNN has no number of threads of its own: it takes OpenMP's, both when it divides a product
+ * and when it computes it. */
+static int multiply_here(struct dev *d, struct mat c, struct mat a, int ta, struct mat b, int tb,
+                         float alpha, float beta)
+{
+	int others = omp_get_max_threads(), done;
+
+	omp_set_num_threads(threads_of(d));
+	done = multiply(cpu_of(d), c, a, ta, b, tb, alpha, beta);
+	omp_set_num_threads(others);
+	return done;
+}
+
 /* m, or its copy in F32 at p. */
 static struct mat as_f32(struct dev *d, struct mat m, float *p)
 {
@@ -298,9 +294,9 @@ HOT static void mix(float *y, const float *x, long n, float beta)
 }
 
 /* c = x + beta c, c bf16 */
-static void put_back(struct mat c, struct mat x, float beta)
+static void put_back(struct dev *d, struct mat c, struct mat x, float beta)
 {
-#pragma omp parallel for collapse(2) schedule(static)
+#pragma omp parallel for collapse(2) schedule(static) num_threads(threads_of(d))
 	for (long i = 0; i < c.rows; i++)
 		for (long j = 0; j < c.cols; j += CHUNK) {
 			long n = min_long(CHUNK, c.cols - j);
@@ -331,10 +327,10 @@ static void through_f32(struct dev *d, struct mat c, struct mat a, int ta, struc
 			struct mat fc = to.type == DT_F32 ? to : mat_of(pc, DT_F32, m, n);
 			float keep = to.type == DT_F32 ? beta : 0;
 
-			if (!multiply(cpu_of(d), fc, fa, ta, fb, tb, alpha, keep))
+			if (!multiply_here(d, fc, fa, ta, fb, tb, alpha, keep))
 				die("oneDNN cannot multiply F32 matrices");
 			if (to.type == DT_BF16)
-				put_back(to, fc, beta);
+				put_back(d, to, fc, beta);
 		}
 	}
 }
@@ -372,6 +368,6 @@ void cpu_gemm(struct dev *d, struct mat c, struct mat a, int ta, struct mat b, i
 		row_product(d, c, a, b, alpha, beta);
 	else if (a.type == DT_F32 && c.type == DT_BF16)
 		through_f32(d, c, a, ta, b, tb, alpha, beta);
-	else if (!multiply(cpu_of(d), c, a, ta, b, tb, alpha, beta))
+	else if (!multiply_here(d, c, a, ta, b, tb, alpha, beta))
 		through_f32(d, c, a, ta, b, tb, alpha, beta);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* mem.c - memory, and the operations that only move, convert or add. */
-#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -25,21 +24,6 @@ void cpu_free(struct dev *d, void *p)
 	free(p);
 }
 
-float *workspace(struct workspace *w, size_t n)
-{
-	if (w->n < n) {
-		free(w->p);
-		w->p = cpu_alloc(NULL, n * sizeof(float));
-		w->n = n;
-	}
-	return w->p;
-}
-
-float *own_workspace(struct dev *d, size_t n)
-{
-	return workspace(&cpu_of(d)->own[omp_get_thread_num()], n);
-}
-
 void cpu_put(struct dev *d, void *dst, const void *host, size_t bytes)
 {
 	(void)d;
@@ -52,11 +36,15 @@ void cpu_get(struct dev *d, void *host, const void *src, size_t bytes)
 	cpu_put(d, host, src, bytes);
 }
 
-void cpu_zero(struct dev *d, void *p, size_t bytes)
+void cpu_zero(struct dev *d, struct mat x)
 {
+	size_t size = dtype_size(x.type);
+
 	(void)d;
-	if (bytes)
-		memset(p, 0, bytes);
+	if (x.ld == x.cols || x.rows == 1)
+		x = mat_of(x.p, x.type, 1, x.rows * x.cols);
+	for (long i = 0; i < x.rows && x.cols; i++)
+		memset(at(x, i, 0), 0, x.cols * size);
 }
 
 const void *cpu_adopt(struct dev *d, const void *host, size_t bytes)
@@ -75,7 +63,7 @@ void cpu_disown(struct dev *d, const void *p)
 size_t cpu_spare(struct dev *d)
 {
 	(void)d;
-	return memory_available();
+	return memory_available() / 4 * 3; /* the host has other things to do */
 }
 
 HOT void widen(float *y, const uint16_t *x, long n)
@@ -92,11 +80,19 @@ HOT void narrow(uint16_t *y, const float *x, long n)
 		y[j] = bf16_of(x[j]);
 }
 
-HOT static void add(float *y, const float *x, long n)
+/* y += scale x */
+HOT static void add(float *y, const float *x, long n, float scale)
 {
 #pragma omp simd
 	for (long j = 0; j < n; j++)
-		y[j] += x[j];
+		y[j] += scale * x[j];
+}
+
+HOT static void multiply(float *y, const float *x, long n, float scale)
+{
+#pragma omp simd
+	for (long j = 0; j < n; j++)
+		y[j] = scale * x[j];
 }
 
 /* Columns j..j+n-1: row iy of y = row ix of x */
@@ -112,26 +108,38 @@ static void move(struct mat y, long iy, struct mat x, long ix, long j, long n)
 
 void cpu_copy(struct dev *d, struct mat y, struct mat x)
 {
-	(void)d;
-#pragma omp parallel for collapse(2) schedule(static)
+#pragma omp parallel for collapse(2) schedule(static) num_threads(threads_of(d))
 	for (long i = 0; i < y.rows; i++)
 		for (long j = 0; j < y.cols; j += CHUNK)
 			move(y, i, x, i, j, min_long(CHUNK, y.cols - j));
 }
 
-void cpu_gather(struct dev *d, struct mat y, struct mat x, const int32_t *id)
+/* The same times scale. */
+static void move_scaled(struct mat y, long iy, struct mat x, long ix, long j, long n, float scale)
 {
-	(void)d;
-#pragma omp parallel for collapse(2) schedule(static)
+	float in[CHUNK], out[CHUNK], *o = place(y, iy, j, out);
+
+	multiply(o, load(x, ix, j, n, in), n, scale);
+	store(y, iy, j, n, o);
+}
+
+void cpu_gather(struct dev *d, struct mat y, struct mat x, const int32_t *id, float scale)
+{
+#pragma omp parallel for collapse(2) schedule(static) num_threads(threads_of(d))
 	for (long i = 0; i < y.rows; i++)
-		for (long j = 0; j < y.cols; j += CHUNK)
-			move(y, i, x, id[i], j, min_long(CHUNK, y.cols - j));
+		for (long j = 0; j < y.cols; j += CHUNK) {
+			long n = min_long(CHUNK, y.cols - j);
+
+			if (scale == 1)
+				move(y, i, x, id[i], j, n);
+			else
+				move_scaled(y, i, x, id[i], j, n, scale);
+		}
 }
 
 void cpu_scatter(struct dev *d, struct mat y, struct mat x, const int32_t *id)
 {
-	(void)d;
-#pragma omp parallel for collapse(2) schedule(static)
+#pragma omp parallel for collapse(2) schedule(static) num_threads(threads_of(d))
 	for (long i = 0; i < x.rows; i++)
 		for (long j = 0; j < x.cols; j += CHUNK)
 			move(y, id[i], x, i, j, min_long(CHUNK, x.cols - j));
@@ -140,44 +148,41 @@ void cpu_scatter(struct dev *d, struct mat y, struct mat x, const int32_t *id)
 /* Threads share the columns, so that each sum runs in the order of the rows. */
 enum { STRIPE = 64 };
 
-void cpu_scatter_add(struct dev *d, struct mat y, struct mat x, const int32_t *id)
+void cpu_scatter_add(struct dev *d, struct mat y, struct mat x, const int32_t *id, float scale)
 {
-	(void)d;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) num_threads(threads_of(d))
 	for (long j = 0; j < x.cols; j += STRIPE) {
 		long n = min_long(STRIPE, x.cols - j);
 		float buf[STRIPE];
 
 		for (long i = 0; i < x.rows; i++)
-			add(at(y, id[i], j), load(x, i, j, n, buf), n);
+			add(at(y, id[i], j), load(x, i, j, n, buf), n, scale);
 	}
 }
 
-void cpu_bias(struct dev *d, struct mat y, struct mat b)
+void cpu_bias(struct dev *d, struct mat y, struct mat b, float scale)
 {
-	(void)d;
-#pragma omp parallel for collapse(2) schedule(static)
+#pragma omp parallel for collapse(2) schedule(static) num_threads(threads_of(d))
 	for (long i = 0; i < y.rows; i++)
 		for (long j = 0; j < y.cols; j += CHUNK) {
 			long n = min_long(CHUNK, y.cols - j);
 			float buf[CHUNK], *o = place(y, i, j, buf);
 
 			load(y, i, j, n, buf);
-			add(o, at(b, 0, j), n);
+			add(o, at(b, 0, j), n, scale);
 			store(y, i, j, n, o);
 		}
 }
 
-void cpu_bias_back(struct dev *d, struct mat db, struct mat dy)
+void cpu_bias_back(struct dev *d, struct mat db, struct mat dy, float scale)
 {
-	(void)d;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) num_threads(threads_of(d))
 	for (long j = 0; j < dy.cols; j += STRIPE) {
 		long n = min_long(STRIPE, dy.cols - j);
 		float buf[STRIPE], sum[STRIPE] = {0};
 
 		for (long i = 0; i < dy.rows; i++)
-			add(sum, load(dy, i, j, n, buf), n);
-		add(at(db, 0, j), sum, n);
+			add(sum, load(dy, i, j, n, buf), n, 1);
+		add(at(db, 0, j), sum, n, scale);
 	}
 }

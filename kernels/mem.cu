@@ -37,7 +37,7 @@ size_t cuda_spare(struct dev *d)
 
 	(void)d;
 	CUDA_OK(cudaMemGetInfo(&spare, &all));
-	return spare;
+	return spare / 16 * 15; /* the card keeps books of its own */
 }
 
 void *cuda_alloc(struct dev *d, size_t bytes)
@@ -104,10 +104,17 @@ void cuda_get(struct dev *d, void *host, const void *src, size_t bytes)
 	CUDA_OK(cudaStreamSynchronize(c->stream));
 }
 
-void cuda_zero(struct dev *d, void *p, size_t bytes)
+void cuda_zero(struct dev *d, struct mat x)
 {
-	if (bytes)
-		CUDA_OK(cudaMemsetAsync(p, 0, bytes, cuda_of(d)->stream));
+	size_t size = dtype_size(x.type);
+
+	if (x.ld == x.cols || x.rows == 1)
+		x = mat_of(x.p, x.type, 1, x.rows * x.cols);
+	if (x.rows == 1 && x.cols)
+		CUDA_OK(cudaMemsetAsync(x.p, 0, x.cols * size, cuda_of(d)->stream));
+	else if (x.rows && x.cols)
+		CUDA_OK(cudaMemset2DAsync(x.p, x.ld * size, 0, x.cols * size, x.rows,
+		                          cuda_of(d)->stream));
 }
 
 /* What is adopted again, or is part of what was (tied embeddings), is there already. */
@@ -150,10 +157,10 @@ void cuda_disown(struct dev *d, const void *on_device)
 	}
 }
 
-/* y[to[i]] = x[from[i]]; where to or from is NULL: i */
+/* y[to[i]] = scale x[from[i]]; where to or from is NULL: i */
 template <class Y, class X>
 static __global__ void move_rows(Y *y, long ldy, const int32_t *to, const X *x, long ldx,
-                                 const int32_t *from, long rows, long cols, int wide)
+                                 const int32_t *from, float scale, long rows, long cols, int wide)
 {
 	long pieces = (cols + PIECE - 1) / PIECE;
 	long at = (long)blockIdx.x * blockDim.x + threadIdx.x, i = at / pieces,
@@ -163,43 +170,45 @@ static __global__ void move_rows(Y *y, long ldy, const int32_t *to, const X *x, 
 	if (i >= rows)
 		return;
 	load_piece(v, x + (from ? from[i] : i) * ldx + j, cols - j, wide);
+	for (int k = 0; k < PIECE; k++)
+		v[k] *= scale;
 	store_piece(y + (to ? to[i] : i) * ldy + j, v, cols - j, wide);
 }
 
 template <class Y, class X>
 static void move_as(struct dev *d, struct mat y, const int32_t *to, struct mat x,
-                    const int32_t *from, long rows)
+                    const int32_t *from, float scale, long rows)
 {
 	LAUNCH((move_rows<Y, X>), blocks_of(rows * pieces_of(x.cols)), BLOCK, 0, cuda_of(d)->stream,
-	       (Y *)y.p, y.ld, to, (const X *)x.p, x.ld, from, rows, x.cols,
+	       (Y *)y.p, y.ld, to, (const X *)x.p, x.ld, from, scale, rows, x.cols,
 	       is_wide(y) && is_wide(x));
 }
 
 static void move(struct dev *d, struct mat y, const int32_t *to, struct mat x, const int32_t *from,
-                 long rows)
+                 float scale, long rows)
 {
 	if (!rows || !x.cols)
 		return;
 	if (y.type == DT_F32 && x.type == DT_F32)
-		move_as<float, float>(d, y, to, x, from, rows);
+		move_as<float, float>(d, y, to, x, from, scale, rows);
 	else if (y.type == DT_F32)
-		move_as<float, bf16>(d, y, to, x, from, rows);
+		move_as<float, bf16>(d, y, to, x, from, scale, rows);
 	else if (x.type == DT_F32)
-		move_as<bf16, float>(d, y, to, x, from, rows);
+		move_as<bf16, float>(d, y, to, x, from, scale, rows);
 	else
-		move_as<bf16, bf16>(d, y, to, x, from, rows);
+		move_as<bf16, bf16>(d, y, to, x, from, scale, rows);
 }
 
-void cuda_copy(struct dev *d, struct mat y, struct mat x) { move(d, y, NULL, x, NULL, y.rows); }
+void cuda_copy(struct dev *d, struct mat y, struct mat x) { move(d, y, NULL, x, NULL, 1, y.rows); }
 
-void cuda_gather(struct dev *d, struct mat y, struct mat x, const int32_t *id)
+void cuda_gather(struct dev *d, struct mat y, struct mat x, const int32_t *id, float scale)
 {
-	move(d, y, NULL, x, id, y.rows);
+	move(d, y, NULL, x, id, scale, y.rows);
 }
 
 void cuda_scatter(struct dev *d, struct mat y, struct mat x, const int32_t *id)
 {
-	move(d, y, id, x, NULL, x.rows);
+	move(d, y, id, x, NULL, 1, x.rows);
 }
 
 /* next[i] = the next place of id[i] after i, -1: none; first[i]: there is none before */
@@ -220,8 +229,8 @@ static __global__ void chain(int32_t *next, int32_t *first, const int32_t *id, i
 /* The thread of an id's first place adds its rows in turn, so that the order is fixed. */
 template <class X>
 static __global__ void add_rows(float *y, long ldy, const X *x, long ldx, const int32_t *id,
-                                const int32_t *next, const int32_t *first, long rows, long cols,
-                                int wide)
+                                const int32_t *next, const int32_t *first, float scale, long rows,
+                                long cols, int wide)
 {
 	long pieces = (cols + PIECE - 1) / PIECE;
 	long at = (long)blockIdx.x * blockDim.x + threadIdx.x, i = at / pieces,
@@ -235,12 +244,12 @@ static __global__ void add_rows(float *y, long ldy, const X *x, long ldx, const 
 	for (; i >= 0; i = next[i]) {
 		load_piece(v, x + i * ldx + j, cols - j, wide);
 		for (int k = 0; k < PIECE; k++)
-			sum[k] += v[k];
+			sum[k] += scale * v[k];
 	}
 	store_piece(y, sum, cols - j, wide);
 }
 
-void cuda_scatter_add(struct dev *d, struct mat y, struct mat x, const int32_t *id)
+void cuda_scatter_add(struct dev *d, struct mat y, struct mat x, const int32_t *id, float scale)
 {
 	cudaStream_t stream = cuda_of(d)->stream;
 	int32_t *next, *first;
@@ -254,14 +263,15 @@ void cuda_scatter_add(struct dev *d, struct mat y, struct mat x, const int32_t *
 	LAUNCH(chain, blocks_of(x.rows), BLOCK, 0, stream, next, first, id, (int)x.rows);
 	if (x.type == DT_F32)
 		LAUNCH(add_rows<float>, blocks, BLOCK, 0, stream, (float *)y.p, y.ld,
-		       (const float *)x.p, x.ld, id, next, first, x.rows, x.cols, wide);
+		       (const float *)x.p, x.ld, id, next, first, scale, x.rows, x.cols, wide);
 	else
 		LAUNCH(add_rows<bf16>, blocks, BLOCK, 0, stream, (float *)y.p, y.ld,
-		       (const bf16 *)x.p, x.ld, id, next, first, x.rows, x.cols, wide);
+		       (const bf16 *)x.p, x.ld, id, next, first, scale, x.rows, x.cols, wide);
 }
 
 template <class Y>
-static __global__ void add_bias(Y *y, long ldy, const float *b, long rows, long cols, int wide)
+static __global__ void add_bias(Y *y, long ldy, const float *b, float scale, long rows, long cols,
+                                int wide)
 {
 	long pieces = (cols + PIECE - 1) / PIECE;
 	long at = (long)blockIdx.x * blockDim.x + threadIdx.x, i = at / pieces,
@@ -274,11 +284,11 @@ static __global__ void add_bias(Y *y, long ldy, const float *b, long rows, long 
 	load_piece(v, y, cols - j, wide);
 	load_piece(w, b + j, cols - j, wide);
 	for (int k = 0; k < PIECE; k++)
-		v[k] += w[k];
+		v[k] += scale * w[k];
 	store_piece(y, v, cols - j, wide);
 }
 
-void cuda_bias(struct dev *d, struct mat y, struct mat b)
+void cuda_bias(struct dev *d, struct mat y, struct mat b, float scale)
 {
 	cudaStream_t stream = cuda_of(d)->stream;
 	unsigned blocks = blocks_of(y.rows * pieces_of(y.cols));
@@ -288,10 +298,10 @@ void cuda_bias(struct dev *d, struct mat y, struct mat b)
 		return;
 	if (y.type == DT_F32)
 		LAUNCH(add_bias<float>, blocks, BLOCK, 0, stream, (float *)y.p, y.ld,
-		       (const float *)b.p, y.rows, y.cols, wide);
+		       (const float *)b.p, scale, y.rows, y.cols, wide);
 	else
 		LAUNCH(add_bias<bf16>, blocks, BLOCK, 0, stream, (bf16 *)y.p, y.ld,
-		       (const float *)b.p, y.rows, y.cols, wide);
+		       (const float *)b.p, scale, y.rows, y.cols, wide);
 }
 
 /* part[s] = the sum of strip s's rows of x; grid: pieces by strips */
@@ -313,7 +323,7 @@ static __global__ void sum_strips(float *part, const X *x, long ldx, long rows, 
 	store_piece(part + s * cols + j, sum, cols - j, 0);
 }
 
-static __global__ void add_parts(float *sum, const float *part, long strips, long cols)
+static __global__ void add_parts(float *sum, const float *part, long strips, long cols, float scale)
 {
 	long j = (long)blockIdx.x * blockDim.x + threadIdx.x;
 	float s = 0;
@@ -322,15 +332,17 @@ static __global__ void add_parts(float *sum, const float *part, long strips, lon
 		return;
 	for (long i = 0; i < strips; i++)
 		s += part[i * cols + j];
-	sum[j] += s;
+	sum[j] += scale * s;
 }
 
-void cuda_add_parts(struct dev *d, float *sum, const float *part, long strips, long cols)
+void cuda_add_parts(struct dev *d, float *sum, const float *part, long strips, long cols,
+                    float scale)
 {
-	LAUNCH(add_parts, blocks_of(cols), BLOCK, 0, cuda_of(d)->stream, sum, part, strips, cols);
+	LAUNCH(add_parts, blocks_of(cols), BLOCK, 0, cuda_of(d)->stream, sum, part, strips, cols,
+	       scale);
 }
 
-void cuda_bias_back(struct dev *d, struct mat db, struct mat dy)
+void cuda_bias_back(struct dev *d, struct mat db, struct mat dy, float scale)
 {
 	cudaStream_t stream = cuda_of(d)->stream;
 	long strips = strips_of(dy.rows), strip = strip_of(dy.rows);
@@ -346,5 +358,5 @@ void cuda_bias_back(struct dev *d, struct mat db, struct mat dy)
 	else
 		LAUNCH(sum_strips<bf16>, grid, BLOCK, 0, stream, part, (const bf16 *)dy.p, dy.ld,
 		       dy.rows, dy.cols, strip, is_wide(dy));
-	cuda_add_parts(d, (float *)db.p, part, strips, dy.cols);
+	cuda_add_parts(d, (float *)db.p, part, strips, dy.cols, scale);
 }

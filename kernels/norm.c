@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* norm.c - LayerNorm and RMSNorm.
+/* norm.c - LayerNorm and RMSNorm, of whole rows or of each head of a row.
  *
- *     h = (x - mean) r,  r = 1 / sqrt(mean((x - mean)^2) + eps),  y = h gain + bias
- *     g = dy gain,  dx += r (g - mean(g) - h mean(g h)),  dgain += dy h,  dbias += dy
+ *     h = (x - mean) r,  r = 1 / sqrt(mean((x - mean)^2) + eps),  y = h (offset + gain) + bias
+ *     g = dy (offset + gain),  dx = r (g - mean(g) - h mean(g h)),  dgain += dy h,  dbias += dy
  *
- * RMSNorm: mean = 0, and the term mean(g) falls away.
+ * RMSNorm: mean = 0, and the term mean(g) falls away.  A thread takes a group of columns that is
+ * normalised by itself: a row, or one head of one.
  */
 #include "cpu.h"
 
@@ -28,94 +29,146 @@ HOT static float squares(const float *x, long n, float mean)
 	return s;
 }
 
-HOT static void apply(float *y, const float *x, const float *gain, const float *bias, long n,
-                      float mean, float r)
+/* What stands between x and y, or dy and dx, of one group. */
+struct group {
+	long row, first; /* its row and first column */
+	float mean, r;
+};
+
+static struct group group_of(const struct norm *m, const float *stat, long groups, long k)
 {
+	return (struct group){k / m->heads, k % m->heads * m->stride, stat[k], stat[groups + k]};
+}
+
+/* y = (or += where add) (x - mean) r (offset + gain) + bias; bias may be NULL */
+INLINE void apply_if(float *y, const float *x, const float *gain, const float *bias, long n,
+                     const struct group *g, float offset, int add)
+{
+	float mean = g->mean, r = g->r;
+
 	if (bias) {
 #pragma omp simd
-		for (long j = 0; j < n; j++)
-			y[j] = (x[j] - mean) * r * gain[j] + bias[j];
+		for (long j = 0; j < n; j++) {
+			float z = (x[j] - mean) * r * (offset + gain[j]) + bias[j];
+
+			y[j] = add ? y[j] + z : z;
+		}
 	} else {
 #pragma omp simd
-		for (long j = 0; j < n; j++)
-			y[j] = (x[j] - mean) * r * gain[j];
+		for (long j = 0; j < n; j++) {
+			float z = (x[j] - mean) * r * (offset + gain[j]);
+
+			y[j] = add ? y[j] + z : z;
+		}
+	}
+}
+
+HOT static void apply(float *y, const float *x, const float *gain, const float *bias, long n,
+                      const struct group *g, float offset, int add)
+{
+	if (add)
+		apply_if(y, x, gain, bias, n, g, offset, 1);
+	else
+		apply_if(y, x, gain, bias, n, g, offset, 0);
+}
+
+/* One group, whose values are x. */
+static void norm_group(struct mat y, const float *x, struct mat gain, struct mat bias,
+                       const struct group *g, float offset, int add)
+{
+	for (long j = 0; j < gain.cols; j += CHUNK) {
+		long n = min_long(CHUNK, gain.cols - j);
+		float buf[CHUNK], *o = place(y, g->row, g->first + j, buf);
+
+		apply(o, x + j, at(gain, 0, j), bias.p ? at(bias, 0, j) : NULL, n, g, offset, add);
+		store(y, g->row, g->first + j, n, o);
 	}
 }
 
 void cpu_norm(struct dev *d, struct mat y, float *stat, struct mat x, struct mat gain,
-              struct mat bias, float eps, int rms)
+              struct mat bias, struct norm m, int add)
 {
-	(void)d;
-#pragma omp parallel for schedule(static)
-	for (long i = 0; i < x.rows; i++) {
-		const float *row = at(x, i, 0);
-		float mean = rms ? 0 : sum(row, x.cols) / x.cols;
-		float r = 1 / sqrtf(squares(row, x.cols, mean) / x.cols + eps);
+	long n = gain.cols, groups = x.rows * m.heads;
 
-		stat[i] = mean;
-		stat[x.rows + i] = r;
-		for (long j = 0; j < x.cols; j += CHUNK) {
-			long n = min_long(CHUNK, x.cols - j);
-			float buf[CHUNK], *o = place(y, i, j, buf);
+#pragma omp parallel for schedule(static) num_threads(threads_of(d))
+	for (long k = 0; k < groups; k++) {
+		struct group g = group_of(&m, stat, groups, k);
+		float *buf = x.type == DT_F32 ? NULL : own_workspace(d, n);
+		const float *row = load(x, g.row, g.first, n, buf);
 
-			apply(o, row + j, at(gain, 0, j), bias.p ? at(bias, 0, j) : NULL, n, mean,
-			      r);
-			store(y, i, j, n, o);
-		}
+		stat[k] = g.mean = m.rms ? 0 : sum(row, n) / n;
+		stat[groups + k] = g.r = 1 / sqrtf(squares(row, n, g.mean) / n + m.eps);
+		norm_group(y, row, gain, bias, &g, m.offset, add);
 	}
 }
 
 /* s[0] += sum g, s[1] += sum g h */
 HOT static void sums(float s[2], const float *dy, const float *x, const float *gain, long n,
-                     float mean, float r)
+                     const struct group *at, float offset)
 {
-	float a = 0, b = 0;
+	float a = 0, b = 0, mean = at->mean;
 
 #pragma omp simd reduction(+ : a, b)
 	for (long j = 0; j < n; j++) {
-		float g = dy[j] * gain[j];
+		float g = dy[j] * (offset + gain[j]);
 
 		a += g;
 		b += g * (x[j] - mean);
 	}
 	s[0] += a;
-	s[1] += b * r;
+	s[1] += b * at->r;
 }
 
-HOT static void add_dx(float *dx, const float *dy, const float *x, const float *gain, long n,
-                       float mean, float r, const float s[2])
+HOT static void set_dx(float *dx, const float *dy, const float *x, const float *gain, long n,
+                       const struct group *at, float offset, const float s[2], int add)
 {
-	float s0 = s[0], s1 = s[1];
+	float s0 = s[0], s1 = s[1], mean = at->mean, r = at->r;
 
+	if (add) {
 #pragma omp simd
-	for (long j = 0; j < n; j++)
-		dx[j] += r * (dy[j] * gain[j] - s0 - (x[j] - mean) * r * s1);
+		for (long j = 0; j < n; j++)
+			dx[j] += r * (dy[j] * (offset + gain[j]) - s0 - (x[j] - mean) * r * s1);
+	} else {
+#pragma omp simd
+		for (long j = 0; j < n; j++)
+			dx[j] = r * (dy[j] * (offset + gain[j]) - s0 - (x[j] - mean) * r * s1);
+	}
 }
 
-static void back_row(struct mat dx, struct mat dy, struct mat x, struct mat gain, long i,
-                     float mean, float r, int rms)
+static void back_group(struct mat dx, struct mat dy, struct mat x, struct mat gain,
+                       const struct group *at_group, const struct norm *m, int add)
 {
-	float s[2] = {0, 0}, buf[CHUNK];
+	long i = at_group->row, first = at_group->first, cols = gain.cols;
+	float s[2] = {0, 0}, xbuf[CHUNK], ybuf[CHUNK], buf[CHUNK];
+	const float *p = NULL, *g = NULL;
 
-	for (long j = 0; j < x.cols; j += CHUNK) {
-		long n = min_long(CHUNK, x.cols - j);
+	for (long j = 0; j < cols; j += CHUNK) {
+		long n = min_long(CHUNK, cols - j);
 
-		sums(s, load(dy, i, j, n, buf), at(x, i, j), at(gain, 0, j), n, mean, r);
+		g = load(dy, i, first + j, n, ybuf);
+		p = load(x, i, first + j, n, xbuf);
+		sums(s, g, p, at(gain, 0, j), n, at_group, m->offset);
 	}
-	s[0] = rms ? 0 : s[0] / x.cols;
-	s[1] /= x.cols;
-	for (long j = 0; j < x.cols; j += CHUNK) {
-		long n = min_long(CHUNK, x.cols - j);
-		const float *g =
-			dy.type == DT_BF16 && x.cols <= CHUNK ? buf : load(dy, i, j, n, buf);
+	s[0] = m->rms ? 0 : s[0] / cols;
+	s[1] /= cols;
+	for (long j = 0; j < cols; j += CHUNK) {
+		long n = min_long(CHUNK, cols - j);
+		float *o = place(dx, i, first + j, buf);
 
-		add_dx(at(dx, i, j), g, at(x, i, j), at(gain, 0, j), n, mean, r, s);
+		if (cols > CHUNK) { /* else they are still there */
+			g = load(dy, i, first + j, n, ybuf);
+			p = load(x, i, first + j, n, xbuf);
+		}
+		set_dx(o, g, p, at(gain, 0, j), n, at_group, m->offset, s, add);
+		store(dx, i, first + j, n, o);
 	}
 }
 
 HOT static void add_gain(float *dgain, float *dbias, const float *dy, const float *x, long n,
-                         float mean, float r)
+                         const struct group *at)
 {
+	float mean = at->mean, r = at->r;
+
 #pragma omp simd
 	for (long j = 0; j < n; j++) {
 		dgain[j] += dy[j] * (x[j] - mean) * r;
@@ -131,19 +184,23 @@ HOT static void add(float *y, const float *x, long n)
 }
 
 /* Threads share the columns, so that each sum runs in the order of the rows. */
-static void back_gain(struct mat dgain, struct mat dbias, struct mat dy, struct mat x,
-                      const float *stat)
+static void back_gain(struct dev *d, struct mat dgain, struct mat dbias, struct mat dy,
+                      struct mat x, const float *stat, long cols, const struct norm *m)
 {
 	enum { STRIPE = 64 };
+	long groups = x.rows * m->heads;
 
-#pragma omp parallel for schedule(static)
-	for (long j = 0; j < x.cols; j += STRIPE) {
-		long n = min_long(STRIPE, x.cols - j);
-		float buf[STRIPE], g[STRIPE] = {0}, b[STRIPE] = {0};
+#pragma omp parallel for schedule(static) num_threads(threads_of(d))
+	for (long j = 0; j < cols; j += STRIPE) {
+		long n = min_long(STRIPE, cols - j);
+		float ybuf[STRIPE], xbuf[STRIPE], g[STRIPE] = {0}, b[STRIPE] = {0};
 
-		for (long i = 0; i < x.rows; i++)
-			add_gain(g, b, load(dy, i, j, n, buf), at(x, i, j), n, stat[i],
-			         stat[x.rows + i]);
+		for (long k = 0; k < groups; k++) {
+			struct group at = group_of(m, stat, groups, k);
+
+			add_gain(g, b, load(dy, at.row, at.first + j, n, ybuf),
+			         load(x, at.row, at.first + j, n, xbuf), n, &at);
+		}
 		if (dgain.p)
 			add(at(dgain, 0, j), g, n);
 		if (dbias.p)
@@ -152,12 +209,16 @@ static void back_gain(struct mat dgain, struct mat dbias, struct mat dy, struct 
 }
 
 void cpu_norm_back(struct dev *d, struct mat dx, struct mat dgain, struct mat dbias, struct mat dy,
-                   struct mat x, struct mat gain, const float *stat, int rms)
+                   struct mat x, struct mat gain, const float *stat, struct norm m, int add)
 {
-	(void)d;
-#pragma omp parallel for schedule(static)
-	for (long i = 0; i < x.rows; i++)
-		back_row(dx, dy, x, gain, i, stat[i], stat[x.rows + i], rms);
-	if (dgain.p || dbias.p)
-		back_gain(dgain, dbias, dy, x, stat);
+	long groups = x.rows * m.heads;
+
+	if (dgain.p || dbias.p) /* first: dx may take dy's place */
+		back_gain(d, dgain, dbias, dy, x, stat, gain.cols, &m);
+#pragma omp parallel for schedule(static) num_threads(threads_of(d))
+	for (long k = 0; k < groups; k++) {
+		struct group g = group_of(&m, stat, groups, k);
+
+		back_group(dx, dy, x, gain, &g, &m, add);
+	}
 }

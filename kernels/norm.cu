@@ -57,128 +57,162 @@ static __device__ float row_sum(float x, float *warp)
 	return s;
 }
 
-/* The sum of (x - mean)^power over this thread's pieces of a row */
-static __device__ float sum_power(const float *x, long cols, float mean, int power, int wide)
+/* The sum of (x - mean)^power over this thread's pieces of a group of n columns */
+template <class X>
+static __device__ float sum_power(const X *x, long n, float mean, int power, int wide)
 {
 	float v[PIECE], s = 0;
 
-	for (long j = threadIdx.x * PIECE; j < cols; j += blockDim.x * PIECE) {
-		load_piece(v, x + j, cols - j, wide);
+	for (long j = threadIdx.x * PIECE; j < n; j += blockDim.x * PIECE) {
+		load_piece(v, x + j, n - j, wide);
 		for (int k = 0; k < PIECE; k++)
-			if (j + k < cols)
+			if (j + k < n)
 				s += power == 1 ? v[k] : (v[k] - mean) * (v[k] - mean);
 	}
 	return s;
 }
 
-template <class Y>
+/* Where group k begins in a matrix. */
+static __device__ long group_at(struct norm m, long k, long ld)
+{
+	return m.heads == 1 ? k * ld : k / m.heads * ld + k % m.heads * m.stride;
+}
+
+/* Threads beyond the last group go along with n 0: they touch nothing. */
+template <class Y, class X>
 static __global__ void __launch_bounds__(WIDEST)
-	norm_rows(Y *y, long ldy, float *stat, const float *x, long ldx, const float *gain,
-                  const float *bias, long rows, long cols, float eps, int rms, int wide)
+	norm_groups(Y *y, long ldy, float *stat, const X *x, long ldx, const float *gain,
+                    const float *bias, long groups, long cols, struct norm m, int add, int wide)
 {
 	SHARED(float, warp, WARPS);
-	long at = (long)blockIdx.x * blockDim.y + threadIdx.y, i = at < rows ? at : rows - 1;
-	float mean = 0, r, v[PIECE], g[PIECE], b[PIECE] = {0};
+	long i = (long)blockIdx.x * blockDim.y + threadIdx.y, n = i < groups ? cols : 0;
+	float mean = 0, r, v[PIECE], g[PIECE], b[PIECE] = {0}, old[PIECE] = {0};
 
-	x += i * ldx;
-	if (!rms)
-		mean = row_sum(sum_power(x, cols, 0, 1, wide), warp) / cols;
-	r = 1 / sqrtf(row_sum(sum_power(x, cols, mean, 2, wide), warp) / cols + eps);
-	if (at >= rows)
-		return;
-	if (threadIdx.x == 0) {
+	x += group_at(m, i, ldx);
+	y += group_at(m, i, ldy);
+	if (!m.rms)
+		mean = row_sum(sum_power(x, n, 0, 1, wide), warp) / cols;
+	r = 1 / sqrtf(row_sum(sum_power(x, n, mean, 2, wide), warp) / cols + m.eps);
+	if (threadIdx.x == 0 && n) {
 		stat[i] = mean;
-		stat[rows + i] = r;
+		stat[groups + i] = r;
 	}
-	for (long j = threadIdx.x * PIECE; j < cols; j += blockDim.x * PIECE) {
-		load_piece(v, x + j, cols - j, wide);
-		load_piece(g, gain + j, cols - j, wide);
+	for (long j = threadIdx.x * PIECE; j < n; j += blockDim.x * PIECE) {
+		load_piece(v, x + j, n - j, wide);
+		load_piece(g, gain + j, n - j, wide);
 		if (bias)
-			load_piece(b, bias + j, cols - j, wide);
+			load_piece(b, bias + j, n - j, wide);
+		if (add)
+			load_piece(old, y + j, n - j, wide);
 		for (int k = 0; k < PIECE; k++)
-			v[k] = (v[k] - mean) * r * g[k] + b[k];
-		store_piece(y + i * ldy + j, v, cols - j, wide);
+			v[k] = (v[k] - mean) * r * (m.offset + g[k]) + b[k] + old[k];
+		store_piece(y + j, v, n - j, wide);
 	}
+}
+
+/* Whether all groups of a matrix can be read 16 bytes at a time. */
+static int is_wide_each(struct mat x, struct norm m)
+{
+	return is_wide(x) && (m.heads == 1 || m.stride * dtype_size(x.type) % 16 == 0);
+}
+
+/* What one call is about; dy is y's gradient. */
+struct call {
+	struct mat y, x, gain, bias, dx, dy, dgain, dbias;
+	float *stat;
+	struct norm m;
+	int add;
+};
+
+template <class Y, class X> static void norm_as(struct dev *d, const struct call &c)
+{
+	long groups = c.x.rows * c.m.heads, cols = c.gain.cols;
+	dim3 block = block_of(cols);
+	int wide = is_wide_each(c.y, c.m) && is_wide_each(c.x, c.m) &&
+	           ((uintptr_t)c.gain.p | (uintptr_t)c.bias.p) % 16 == 0;
+
+	LAUNCH((norm_groups<Y, X>), (unsigned)((groups + block.y - 1) / block.y), block, 0,
+	       cuda_of(d)->stream, (Y *)c.y.p, c.y.ld, c.stat, (const X *)c.x.p, c.x.ld,
+	       (const float *)c.gain.p, (const float *)c.bias.p, groups, cols, c.m, c.add, wide);
 }
 
 void cuda_norm(struct dev *d, struct mat y, float *stat, struct mat x, struct mat gain,
-               struct mat bias, float eps, int rms)
+               struct mat bias, struct norm m, int add)
 {
-	cudaStream_t stream = cuda_of(d)->stream;
-	dim3 block = block_of(x.cols);
-	unsigned blocks = (unsigned)((x.rows + block.y - 1) / block.y);
-	int wide = is_wide(y) && is_wide(x) && ((uintptr_t)gain.p | (uintptr_t)bias.p) % 16 == 0;
+	struct call c = {};
 
 	if (!x.rows)
 		return;
-	if (y.type == DT_F32)
-		LAUNCH(norm_rows<float>, blocks, block, 0, stream, (float *)y.p, y.ld, stat,
-		       (const float *)x.p, x.ld, (const float *)gain.p, (const float *)bias.p,
-		       x.rows, x.cols, eps, rms, wide);
+	c.y = y;
+	c.x = x;
+	c.gain = gain;
+	c.bias = bias;
+	c.stat = stat;
+	c.m = m;
+	c.add = add;
+	if (x.type == DT_F32)
+		(y.type == DT_F32 ? norm_as<float, float> : norm_as<bf16, float>)(d, c);
 	else
-		LAUNCH(norm_rows<bf16>, blocks, block, 0, stream, (bf16 *)y.p, y.ld, stat,
-		       (const float *)x.p, x.ld, (const float *)gain.p, (const float *)bias.p,
-		       x.rows, x.cols, eps, rms, wide);
+		(y.type == DT_F32 ? norm_as<float, bf16> : norm_as<bf16, bf16>)(d, c);
 }
 
-template <class D>
+template <class DX, class DY, class X>
 static __global__ void __launch_bounds__(WIDEST)
-	norm_back_rows(float *dx, long lddx, const D *dy, long lddy, const float *x, long ldx,
-                       const float *gain, const float *stat, long rows, long cols, int rms,
-                       int wide)
+	norm_back_groups(DX *dx, long lddx, const DY *dy, long lddy, const X *x, long ldx,
+                         const float *gain, const float *stat, long groups, long cols,
+                         struct norm m, int add, int wide)
 {
 	SHARED(float, warp, WARPS);
-	long at = (long)blockIdx.x * blockDim.y + threadIdx.y, i = at < rows ? at : rows - 1;
-	float mean = stat[i], r = stat[rows + i], sum = 0, product = 0;
-	float v[PIECE], w[PIECE], g[PIECE];
+	long i = (long)blockIdx.x * blockDim.y + threadIdx.y, n = i < groups ? cols : 0;
+	float mean = n ? stat[i] : 0, r = n ? stat[groups + i] : 0, sum = 0, product = 0;
+	float v[PIECE], w[PIECE], g[PIECE], old[PIECE] = {0};
 
-	dx += i * lddx;
-	dy += i * lddy;
-	x += i * ldx;
-	for (long j = threadIdx.x * PIECE; j < cols; j += blockDim.x * PIECE) {
-		load_piece(v, x + j, cols - j, wide);
-		load_piece(w, dy + j, cols - j, wide);
-		load_piece(g, gain + j, cols - j,
-		           wide); /* 0 past the end, and so is what is added */
+	dx += group_at(m, i, lddx);
+	dy += group_at(m, i, lddy);
+	x += group_at(m, i, ldx);
+	for (long j = threadIdx.x * PIECE; j < n; j += blockDim.x * PIECE) {
+		load_piece(v, x + j, n - j, wide);
+		load_piece(w, dy + j, n - j, wide); /* 0 past the end, and so is what is added */
+		load_piece(g, gain + j, n - j, wide);
 		for (int k = 0; k < PIECE; k++) {
-			sum += w[k] * g[k];
-			product += w[k] * g[k] * (v[k] - mean);
+			float a = w[k] * (m.offset + g[k]);
+
+			sum += a;
+			product += a * (v[k] - mean);
 		}
 	}
-	sum = rms ? 0 : row_sum(sum, warp) / cols;
+	sum = m.rms ? 0 : row_sum(sum, warp) / cols;
 	product = row_sum(product, warp) * r / cols;
-	if (at >= rows)
-		return;
-	for (long j = threadIdx.x * PIECE; j < cols; j += blockDim.x * PIECE) {
-		float old[PIECE];
-
-		load_piece(v, x + j, cols - j, wide);
-		load_piece(w, dy + j, cols - j, wide);
-		load_piece(g, gain + j, cols - j, wide);
-		load_piece(old, dx + j, cols - j, wide);
+	for (long j = threadIdx.x * PIECE; j < n; j += blockDim.x * PIECE) {
+		load_piece(v, x + j, n - j, wide);
+		load_piece(w, dy + j, n - j, wide);
+		load_piece(g, gain + j, n - j, wide);
+		if (add)
+			load_piece(old, dx + j, n - j, wide);
 		for (int k = 0; k < PIECE; k++)
-			old[k] += r * (w[k] * g[k] - sum - (v[k] - mean) * r * product);
-		store_piece(dx + j, old, cols - j, wide);
+			old[k] = (add ? old[k] : 0) +
+			         r * (w[k] * (m.offset + g[k]) - sum - (v[k] - mean) * r * product);
+		store_piece(dx + j, old, n - j, wide);
 	}
 }
 
-/* Sums of dy h and of dy over strip s's rows; grid: pieces by strips */
-template <class D>
-static __global__ void gain_strips(float *gains, float *biases, const D *dy, long lddy,
-                                   const float *x, long ldx, const float *stat, long rows,
-                                   long cols, long strip, int wide)
+/* Sums of dy h and of dy over strip s's groups; grid: pieces by strips */
+template <class DY, class X>
+static __global__ void gain_strips(float *gains, float *biases, const DY *dy, long lddy, const X *x,
+                                   long ldx, const float *stat, long groups, long cols, long strip,
+                                   struct norm m, int wide)
 {
 	long j = ((long)blockIdx.x * blockDim.x + threadIdx.x) * PIECE, s = blockIdx.y;
-	long end = (s + 1) * strip < rows ? (s + 1) * strip : rows;
+	long end = (s + 1) * strip < groups ? (s + 1) * strip : groups;
 	float g[PIECE] = {0}, b[PIECE] = {0}, v[PIECE], w[PIECE];
 
 	if (j >= cols)
 		return;
 	for (long i = s * strip; i < end; i++) {
-		float mean = stat[i], r = stat[rows + i];
+		float mean = stat[i], r = stat[groups + i];
 
-		load_piece(v, x + i * ldx + j, cols - j, wide);
-		load_piece(w, dy + i * lddy + j, cols - j, wide);
+		load_piece(v, x + group_at(m, i, ldx) + j, cols - j, wide);
+		load_piece(w, dy + group_at(m, i, lddy) + j, cols - j, wide);
 		for (int k = 0; k < PIECE; k++) {
 			g[k] += w[k] * (v[k] - mean) * r;
 			b[k] += w[k];
@@ -188,40 +222,63 @@ static __global__ void gain_strips(float *gains, float *biases, const D *dy, lon
 	store_piece(biases + s * cols + j, b, cols - j, 0);
 }
 
-template <class D>
-static void norm_back_as(struct dev *d, struct mat dx, struct mat dgain, struct mat dbias,
-                         struct mat dy, struct mat x, struct mat gain, const float *stat, int rms)
+template <class DY, class X> static void gain_back(struct dev *d, const struct call &c)
 {
-	cudaStream_t stream = cuda_of(d)->stream;
-	dim3 block = block_of(x.cols);
-	unsigned blocks = (unsigned)((x.rows + block.y - 1) / block.y);
-	int wide = is_wide(dx) && is_wide(dy) && is_wide(x) && (uintptr_t)gain.p % 16 == 0;
-	long strips = strips_of(x.rows);
-	dim3 grid(blocks_of(pieces_of(x.cols)), (unsigned)strips);
-	float *part;
+	long groups = c.x.rows * c.m.heads, cols = c.gain.cols, strips = strips_of(groups);
+	dim3 grid(blocks_of(pieces_of(cols)), (unsigned)strips);
+	float *part = (float *)cuda_work(d, 2 * strips * cols * sizeof *part);
 
-	LAUNCH(norm_back_rows<D>, blocks, block, 0, stream, (float *)dx.p, dx.ld, (const D *)dy.p,
-	       dy.ld, (const float *)x.p, x.ld, (const float *)gain.p, stat, x.rows, x.cols, rms,
-	       wide);
-	if (!dgain.p && !dbias.p)
-		return;
-	part = (float *)cuda_work(d, 2 * strips * x.cols * sizeof *part);
-	LAUNCH(gain_strips<D>, grid, BLOCK, 0, stream, part, part + strips * x.cols,
-	       (const D *)dy.p, dy.ld, (const float *)x.p, x.ld, stat, x.rows, x.cols,
-	       strip_of(x.rows), is_wide(dy) && is_wide(x));
-	if (dgain.p)
-		cuda_add_parts(d, (float *)dgain.p, part, strips, x.cols);
-	if (dbias.p)
-		cuda_add_parts(d, (float *)dbias.p, part + strips * x.cols, strips, x.cols);
+	LAUNCH((gain_strips<DY, X>), grid, BLOCK, 0, cuda_of(d)->stream, part, part + strips * cols,
+	       (const DY *)c.dy.p, c.dy.ld, (const X *)c.x.p, c.x.ld, (const float *)c.stat, groups,
+	       cols, strip_of(groups), c.m, is_wide_each(c.dy, c.m) && is_wide_each(c.x, c.m));
+	if (c.dgain.p)
+		cuda_add_parts(d, (float *)c.dgain.p, part, strips, cols, 1);
+	if (c.dbias.p)
+		cuda_add_parts(d, (float *)c.dbias.p, part + strips * cols, strips, cols, 1);
+}
+
+template <class DX, class DY, class X> static void norm_back_as(struct dev *d, const struct call &c)
+{
+	long groups = c.x.rows * c.m.heads, cols = c.gain.cols;
+	dim3 block = block_of(cols);
+	int wide = is_wide_each(c.dx, c.m) && is_wide_each(c.dy, c.m) && is_wide_each(c.x, c.m) &&
+	           (uintptr_t)c.gain.p % 16 == 0;
+
+	if (c.dgain.p || c.dbias.p) /* first: dx may take dy's place */
+		gain_back<DY, X>(d, c);
+	LAUNCH((norm_back_groups<DX, DY, X>), (unsigned)((groups + block.y - 1) / block.y), block,
+	       0, cuda_of(d)->stream, (DX *)c.dx.p, c.dx.ld, (const DY *)c.dy.p, c.dy.ld,
+	       (const X *)c.x.p, c.x.ld, (const float *)c.gain.p, (const float *)c.stat, groups,
+	       cols, c.m, c.add, wide);
+}
+
+template <class DY, class X> static void norm_back_into(struct dev *d, const struct call &c)
+{
+	if (c.dx.type == DT_F32)
+		norm_back_as<float, DY, X>(d, c);
+	else
+		norm_back_as<bf16, DY, X>(d, c);
 }
 
 void cuda_norm_back(struct dev *d, struct mat dx, struct mat dgain, struct mat dbias, struct mat dy,
-                    struct mat x, struct mat gain, const float *stat, int rms)
+                    struct mat x, struct mat gain, const float *stat, struct norm m, int add)
 {
+	struct call c = {};
+
 	if (!x.rows)
 		return;
+	c.x = x;
+	c.gain = gain;
+	c.dx = dx;
+	c.dy = dy;
+	c.dgain = dgain;
+	c.dbias = dbias;
+	c.stat = (float *)stat; /* only read */
+	c.m = m;
+	c.add = add;
 	if (dy.type == DT_F32)
-		norm_back_as<float>(d, dx, dgain, dbias, dy, x, gain, stat, rms);
+		(x.type == DT_F32 ? norm_back_into<float, float> : norm_back_into<float, bf16>)(d,
+		                                                                                c);
 	else
-		norm_back_as<bf16>(d, dx, dgain, dbias, dy, x, gain, stat, rms);
+		(x.type == DT_F32 ? norm_back_into<bf16, float> : norm_back_into<bf16, bf16>)(d, c);
 }

@@ -15,12 +15,7 @@
 #ifndef SEAL_OPS_H
 #define SEAL_OPS_H
 
-#include <stddef.h>
-#include <stdint.h>
-
-enum dtype { DT_F32, DT_BF16 };
-
-static inline size_t dtype_size(enum dtype t) { return t == DT_BF16 ? 2 : 4; }
+#include "dtype.h"
 
 struct mat { /* a matrix in device memory; owns nothing */
 	void *p;
@@ -67,9 +62,26 @@ struct heads {
 	long q_stride, kv_stride;
 	int window;  /* a query sees at most so many last keys; 0: all */
 	float scale; /* of q k', usually 1/sqrt(dim) */
+	float cap;   /* scores are cap tanh(scale q k' / cap) (Gemma-2); 0: scale q k' */
 };
 
-enum act { GELU, GELU_TANH, SILU_GATE }; /* SILU_GATE: x = [gate | up], y = silu(gate) up */
+/* gated: x = [gate | up], twice as wide as y, and y = f(gate) up; else y = f(x). */
+enum act_function { ACT_GELU, ACT_GELU_TANH, ACT_SILU };
+struct act {
+	enum act_function f;
+	int gated;
+};
+
+/* A row is `heads` groups of gain.cols columns, group h at column h * stride; each is
+ * normalised by itself, all with the same gain and bias.  heads is at least 1; with 1 the
+ * row is the group, and stride is not looked at. */
+struct norm {
+	int rms;      /* the mean is taken as 0 (RMSNorm) */
+	float eps;    /* added to the mean square */
+	float offset; /* the gain is offset + gain: 1 where a model stores gain - 1 (Gemma) */
+	int heads;
+	long stride;
+};
 
 struct adamw {
 	float rate, beta1, beta2, eps, decay, clip;
@@ -84,18 +96,14 @@ struct ops {
 	void (*free)(struct dev *, void *);
 	void (*put)(struct dev *, void *dst, const void *host, size_t bytes);
 	void (*get)(struct dev *, void *host, const void *src, size_t bytes);
-	void (*zero)(struct dev *, void *, size_t bytes);
+	/* x = 0 */
+	void (*zero)(struct dev *, struct mat x);
 	/* Device memory that holds what host memory (a mapped file, kept until
 	 * disown) holds; the CPU returns the pointer itself. */
 	const void *(*adopt)(struct dev *, const void *host, size_t bytes);
 	void (*disown)(struct dev *, const void *);
-	/* Bytes that a run may hope to allocate. */
+	/* Bytes that a run may take where it is not told: most of what there is. */
 	size_t (*spare)(struct dev *);
-	/* Bytes that the operations come to hold for themselves, beside all that is
-	 * allocated, in passes of this type: over rows of up to so many tokens, of so
-	 * many different numbers of tokens without and with gradients.  May be NULL. */
-	size_t (*room)(struct dev *, enum dtype, struct heads, long longest, const int sizes[2]);
-
 	/* y = x, any types */
 	void (*copy)(struct dev *, struct mat y, struct mat x);
 
@@ -103,28 +111,33 @@ struct ops {
 	 * a and b are of one type, c any; beta 0 does not read c. */
 	void (*gemm)(struct dev *, struct mat c, struct mat a, int ta, struct mat b, int tb,
 	             float alpha, float beta);
-	/* y[i] += b; y any, b F32 [1 x cols] */
-	void (*bias)(struct dev *, struct mat y, struct mat b);
-	/* db += sum_i dy[i]; dy any, db F32 [1 x cols] */
-	void (*bias_back)(struct dev *, struct mat db, struct mat dy);
+	/* y[i] += scale b; y any, b F32 [1 x cols] */
+	void (*bias)(struct dev *, struct mat y, struct mat b, float scale);
+	/* db += scale sum_i dy[i]; dy any, db F32 [1 x cols] */
+	void (*bias_back)(struct dev *, struct mat db, struct mat dy, float scale);
 
-	/* y[i] = x[id[i]] for i < y.rows; any types (embedding) */
-	void (*gather)(struct dev *, struct mat y, struct mat x, const int32_t *id);
+	/* y[i] = scale x[id[i]] for i < y.rows; any types (embedding) */
+	void (*gather)(struct dev *, struct mat y, struct mat x, const int32_t *id, float scale);
 	/* y[id[i]] = x[i] for i < x.rows, ids distinct; any types (key/value cache) */
 	void (*scatter)(struct dev *, struct mat y, struct mat x, const int32_t *id);
-	/* y[id[i]] += x[i], ids may repeat; y F32, x any (gradient of gather) */
-	void (*scatter_add)(struct dev *, struct mat y, struct mat x, const int32_t *id);
+	/* y[id[i]] += scale x[i], ids may repeat; y F32, x any (gradient of gather) */
+	void (*scatter_add)(struct dev *, struct mat y, struct mat x, const int32_t *id,
+	                    float scale);
 
-	/* y = (x - mean) / std * gain + bias, a row at a time; rms: mean is 0 and
-	 * std the root of the mean square (RMSNorm).  x F32, y any, gain and bias
-	 * F32 [1 x cols]; bias.p may be NULL; stat [2 x rows] = mean, 1/std per row.
+	/* y = (or += where add) (x - mean) / std * (offset + gain) + bias, a group of columns at a
+	 * time; where rms, mean is 0 and std the root of the mean square.  x any; y any, F32 where
+	 * add, and where not add it may be the same memory as x of the same type.  gain and bias
+	 * F32 [1 x columns of a group]; bias.p may be NULL.  stat [2 x rows * heads]: the mean of
+	 * each row's groups, and then 1/std of each.
 	 * (Ba, Kiros, Hinton 2016; Zhang, Sennrich 2019) */
 	void (*norm)(struct dev *, struct mat y, float *stat, struct mat x, struct mat gain,
-	             struct mat bias, float eps, int rms);
-	/* dx += its gradient; dgain, dbias += theirs where p is not NULL; all F32
-	 * but dy, which is any. */
+	             struct mat bias, struct norm, int add);
+	/* dx = (or += where add) its gradient; dgain, dbias += theirs where p is not NULL, F32.
+	 * dy and x any; dx any, F32 where add, and where not add it may be the same memory as dy
+	 * of the same type.  stat is what norm set. */
 	void (*norm_back)(struct dev *, struct mat dx, struct mat dgain, struct mat dbias,
-	                  struct mat dy, struct mat x, struct mat gain, const float *stat, int rms);
+	                  struct mat dy, struct mat x, struct mat gain, const float *stat,
+	                  struct norm, int add);
 
 	/* Rotates, in place, the first `rotary` columns of each of n heads (head h
 	 * at column h * stride of x) by the angles of each token's position: pairs
@@ -133,7 +146,7 @@ struct ops {
 	void (*rope)(struct dev *, struct mat x, int n, long stride, int rotary,
 	             const int32_t *position, const float *table, int sign);
 
-	/* o = softmax(scale q k' where visible) v, per head; o [tokens x q*dim] packs
+	/* o = softmax(scores where visible) v, per head, scores as struct heads says; o [tokens x q*dim] packs
 	 * its heads; lse [tokens x q] = log of the sum of exponentials, may be NULL.
 	 * q, k, v, o of one type, any. */
 	void (*attn)(struct dev *, struct mat o, float *lse, struct mat q, struct mat k,
@@ -143,15 +156,19 @@ struct ops {
 	                  struct mat dout, struct mat o, const float *lse, struct mat q,
 	                  struct mat k, struct mat v, struct spans, struct heads);
 
-	/* y = act(x), dx = dy act'(x); all of one type, any */
-	void (*act)(struct dev *, struct mat y, struct mat x, enum act);
-	void (*act_back)(struct dev *, struct mat dx, struct mat dy, struct mat x, enum act);
+	/* y = act(x), dx = dy act'(x); all of one type, any.  dx may be the memory of x, or of
+	 * dy where not gated. */
+	void (*act)(struct dev *, struct mat y, struct mat x, struct act);
+	void (*act_back)(struct dev *, struct mat dx, struct mat dy, struct mat x, struct act);
 
+	/* x = cap tanh(x / cap); x F32, cap > 0 (the logits of Gemma-2) */
+	void (*softcap)(struct dev *, struct mat x, float cap);
 	/* loss[i] = -log softmax(logits[i])[target[i]], 0 where target[i] < 0.
 	 * Where dlogits.p is not NULL: dlogits[i] = weight[i] times the gradient of
-	 * loss[i].  logits F32, dlogits any; they may be the same memory if F32. */
+	 * loss[i].  Where cap > 0, logits are what softcap made of others, and dlogits are of those.
+	 * logits F32, dlogits any; they may be the same memory if F32. */
 	void (*xent)(struct dev *, float *loss, struct mat dlogits, struct mat logits,
-	             const int32_t *target, const float *weight);
+	             const int32_t *target, const float *weight, float cap);
 
 	/* *sum = sum of squares of n F32 values */
 	void (*sumsq)(struct dev *, float *sum, const float *x, long n);
@@ -161,23 +178,19 @@ struct ops {
 	 * p, m, v are updated, bias-corrected, eps added outside the root. */
 	void (*adamw)(struct dev *, float *p, const float *g, float *m, float *v, long n,
 	              struct adamw, const float *sum);
+
+	/* Frees all that the device holds; its allocations were freed before. */
+	void (*close)(struct dev *);
 };
 
-/* apart: its memory is not the host's; counts: see below. */
-struct dev {
+struct dev { /* to be read */
 	const struct ops *op;
 	const char *name;
 	void *self;
-	int fast_bf16, apart, counts;
+	int fast_bf16;    /* it multiplies bf16 faster than f32 */
+	int apart;        /* its memory is not the host's */
+	long pass_tokens; /* it works well on so many tokens at a time */
 };
-
-/* A device that only counts (its counts is 1): of its operations there are alloc,
- * free, put, get, zero, adopt, disown and copy, and they do nothing.  What it would
- * have had to allocate, and what was adopted: bytes. */
-struct dev *dev_counting(void);
-size_t dev_counted(const struct dev *);
-size_t dev_counted_adopted(const struct dev *);
-void dev_counting_close(struct dev *);
 
 /* To be called first in main, before anything is read.  OpenMP's threads spin while
  * they wait, and take the processor from those that they wait for when anything
@@ -186,7 +199,7 @@ void dev_counting_close(struct dev *);
 void dev_prepare(char **argv);
 
 /* name: "cpu", "cuda", "cuda:N" or "auto".  NULL with the reason if this build or machine has
- * none.  threads 0: all.  fast_bf16: the device multiplies bf16 faster than f32. */
+ * none.  threads 0: all. */
 struct dev *dev_open(const char *name, int threads, const char **why);
 void dev_close(struct dev *);
 

@@ -31,8 +31,7 @@ HOT static void rotate_bf16(void *x, long half, const float *angle, float sign)
 void cpu_rope(struct dev *d, struct mat x, int n, long stride, int rotary, const int32_t *position,
               const float *table, int sign)
 {
-	(void)d;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) num_threads(threads_of(d))
 	for (long i = 0; i < x.rows; i++)
 		for (long h = 0; h < n; h++)
 			(x.type == DT_F32 ? rotate_f32

@@ -63,7 +63,7 @@ void row_product(struct dev *d, struct mat c, struct mat a, struct mat b, float 
 		x = mat_of(workspace(&cpu_of(d)->whole, a.cols), DT_F32, 1, a.cols);
 		cpu_copy(d, x, a);
 	}
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) num_threads(threads_of(d))
 	for (long j = 0; j < c.cols; j += STRIP)
 		strip(c, x, b, j, min_long(STRIP, c.cols - j), alpha, beta);
 }

@@ -68,16 +68,19 @@ static __device__ struct running join_all(struct running r, float *highs, float 
 
 template <class D>
 static __device__ void write_gradient(D *dz, const float *z, long cols, struct running r,
-                                      int target, float weight, int wide)
+                                      int target, float weight, float cap, int wide)
 {
-	float scale = weight / r.sum, v[PIECE];
+	float scale = weight / r.sum, by_cap = cap > 0 ? 1 / cap : 0, v[PIECE];
 
 	for (long j = threadIdx.x * PIECE; j < cols; j += THREADS * PIECE) {
 		load_piece(v, z + j, cols - j, wide);
 		for (int k = 0; k < PIECE; k++) {
+			float t = v[k] * by_cap;
+
 			v[k] = expf(v[k] - r.high) * scale;
 			if (j + k == target)
 				v[k] -= weight;
+			v[k] *= 1 - t * t; /* 1 without a cap */
 		}
 		store_piece(dz + j, v, cols - j, wide);
 	}
@@ -87,7 +90,7 @@ static __device__ void write_gradient(D *dz, const float *z, long cols, struct r
 template <class D>
 static __global__ void __launch_bounds__(THREADS)
 	xent_rows(float *loss, D *dz, long lddz, const float *z, long ldz, long cols,
-                  const int32_t *target, const float *weight, int wide)
+                  const int32_t *target, const float *weight, float cap, int wide)
 {
 	SHARED(float, highs, WARPS);
 	SHARED(float, sums, WARPS);
@@ -112,11 +115,11 @@ static __global__ void __launch_bounds__(THREADS)
 	if (threadIdx.x == 0)
 		loss[i] = logf(r.sum) + (r.high - at_target);
 	if (dz)
-		write_gradient(dz, z, cols, r, target[i], weight[i], wide);
+		write_gradient(dz, z, cols, r, target[i], weight[i], cap, wide);
 }
 
 void cuda_xent(struct dev *d, float *loss, struct mat dlogits, struct mat logits,
-               const int32_t *target, const float *weight)
+               const int32_t *target, const float *weight, float cap)
 {
 	cudaStream_t stream = cuda_of(d)->stream;
 	int wide = is_wide(logits) && (!dlogits.p || is_wide(dlogits));
@@ -127,9 +130,32 @@ void cuda_xent(struct dev *d, float *loss, struct mat dlogits, struct mat logits
 	if (dlogits.p && dlogits.type == DT_BF16)
 		LAUNCH(xent_rows<bf16>, rows, THREADS, 0, stream, loss, (bf16 *)dlogits.p,
 		       dlogits.ld, (const float *)logits.p, logits.ld, logits.cols, target, weight,
-		       wide);
+		       cap, wide);
 	else
 		LAUNCH(xent_rows<float>, rows, THREADS, 0, stream, loss, (float *)dlogits.p,
 		       dlogits.ld, (const float *)logits.p, logits.ld, logits.cols, target, weight,
-		       wide);
+		       cap, wide);
+}
+
+static __global__ void cap_pieces(float *x, long ldx, long rows, long cols, float cap, int wide)
+{
+	long pieces = (cols + PIECE - 1) / PIECE;
+	long at = (long)blockIdx.x * blockDim.x + threadIdx.x, i = at / pieces,
+	     j = at % pieces * PIECE;
+	float v[PIECE];
+
+	if (i >= rows)
+		return;
+	x += i * ldx + j;
+	load_piece(v, x, cols - j, wide);
+	for (int k = 0; k < PIECE; k++)
+		v[k] = cap * tanhf(v[k] / cap);
+	store_piece(x, v, cols - j, wide);
+}
+
+void cuda_softcap(struct dev *d, struct mat x, float cap)
+{
+	if (x.rows && x.cols)
+		LAUNCH(cap_pieces, blocks_of(x.rows * pieces_of(x.cols)), BLOCK, 0,
+		       cuda_of(d)->stream, (float *)x.p, x.ld, x.rows, x.cols, cap, is_wide(x));
 }

@@ -225,7 +225,7 @@ static void check(const char *name, struct heads h, const int *queries, const in
 
 static struct heads heads(int q, int kv, int dim, int gap, int window)
 {
-	return (struct heads){q, kv, dim, dim + gap, dim + gap, window, 1 / sqrt(dim)};
+	return (struct heads){q, kv, dim, dim + gap, dim + gap, window, 1 / sqrt(dim), 0};
 }
 
 static void check_rope(enum dtype type, int n, int dim, int rotary, int tokens)

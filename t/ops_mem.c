@@ -24,9 +24,9 @@ static void check_memory(void)
 	op->put(dev, p, text, sizeof text);
 	op->get(dev, back, p, sizeof text);
 	same(back, text, "put and get");
-	op->zero(dev, p, 5);
+	op->zero(dev, mat_of(p, DT_F32, 1, 1));
 	op->get(dev, back, p, sizeof text);
-	ok(!memcmp(back, "\0\0\0\0\0by the host", sizeof text - 5), "zero");
+	ok(!memcmp(back, "\0\0\0\0 by the host", sizeof text), "zero");
 	op->get(dev, back, held, sizeof text);
 	same(back, text, "adopt");
 	op->disown(dev, held);
@@ -152,9 +152,9 @@ static void check_rows(enum dtype to, enum dtype from, long n, long table, long 
 	         table, cols);
 	uid = upload_bytes(id, 4 * n);
 	struct mat udy = upload(dy);
-	op->gather(dev, uy, ux, uid);
+	op->gather(dev, uy, ux, uid, 1);
 	agrees(uy, gathered, 0, 0, name);
-	op->scatter_add(dev, us, udy, uid);
+	op->scatter_add(dev, us, udy, uid, 1);
 	agrees(us, added, 2e-6, 1, "scatter_add");
 	op->scatter(dev, uz, udy, upload_bytes(own, 4 * n));
 	agrees(uz, scattered, 0, 0, "scatter");
@@ -172,9 +172,9 @@ static void check_bias(enum dtype type, long rows, long cols, int aligned)
 			R(want, i, j) += get(b, 0, j);
 			R(sum, 0, j) += get(y, i, j);
 		}
-	op->bias_back(dev, udb, uy);
+	op->bias_back(dev, udb, uy, 1);
 	agrees(udb, sum, 2e-6, sqrt(rows), "bias_back");
-	op->bias(dev, uy, ub);
+	op->bias(dev, uy, ub, 1);
 	agrees(uy, want, 1e-6, 1, "bias");
 	tidy();
 }

@@ -15,6 +15,7 @@ static void check_norm(enum dtype type, long rows, long cols, int aligned, int r
 	struct mat dgain = host_mat(DT_F32, 1, cols, 0, 1), dbias = host_mat(DT_F32, 1, cols, 0, 1);
 	struct ref wy = ref_new(rows, cols), wdx = ref_of(dx), wdg = ref_of(dgain);
 	struct ref wdb = ref_of(dbias), wstat = ref_new(2, rows);
+	struct norm m = {.rms = rms, .eps = 1e-5f, .heads = 1};
 	double steepest = 1;
 	char name[100];
 
@@ -48,11 +49,10 @@ static void check_norm(enum dtype type, long rows, long cols, int aligned, int r
 
 	snprintf(name, sizeof name, "%s %s %ldx%ld", rms ? "rms norm" : "layer norm",
 	         type_name(type), rows, cols);
-	op->norm(dev, uy, stat, ux, ug, with_bias ? ub : none, 1e-5, rms);
+	op->norm(dev, uy, stat, ux, ug, with_bias ? ub : none, m, 0);
 	agrees(uy, wy, 2e-6, 1, name);
 	agrees(mat_of(stat, DT_F32, 2, rows), wstat, 1e-6, 1, "its statistics");
-	op->norm_back(dev, udx, with_grads ? udg : none, with_grads ? udb : none, udy, ux, ug, stat,
-	              rms);
+	op->norm_back(dev, udx, with_grads ? udg : none, with_grads ? udb : none, udy, ux, ug, stat, m, 1);
 	agrees(udx, wdx, 3e-6, steepest, "dx");
 	agrees(udg, with_grads ? wdg : ref_of(dgain), 3e-6, sqrt(rows), "dgain");
 	agrees(udb, with_grads ? wdb : ref_of(dbias), 3e-6, sqrt(rows), "dbias");
@@ -63,16 +63,17 @@ static void check_norm(enum dtype type, long rows, long cols, int aligned, int r
 static void norm_differences(int rms)
 {
 	enum { N = 9 };
+	struct norm m = {.rms = rms, .eps = 1e-5f, .heads = 1};
 	struct mat x = host_mat(DT_F32, 1, N, 0, 1), gain = host_mat(DT_F32, 1, N, 0, 1);
 	struct mat dy = host_mat(DT_F32, 1, N, 0, 1), none = {NULL, DT_F32, 1, N, N};
 	struct mat ug = upload(gain), udy = upload(dy), y = upload(dy), dx = upload(dy), ux, got;
 	float *stat = dev_alloc(8);
 	double worst = 0;
 
-	op->zero(dev, dx.p, 4 * N);
+	op->zero(dev, dx);
 	ux = upload(x);
-	op->norm(dev, y, stat, ux, ug, none, 1e-5, rms);
-	op->norm_back(dev, dx, none, none, udy, ux, ug, stat, rms);
+	op->norm(dev, y, stat, ux, ug, none, m, 0);
+	op->norm_back(dev, dx, none, none, udy, ux, ug, stat, m, 1);
 	got = download(dx);
 	for (int j = 0; j < N; j++) {
 		double h = 1e-2, d = 0, at = get(x, 0, j);
@@ -80,7 +81,7 @@ static void norm_differences(int rms)
 		for (int side = -1; side <= 1; side += 2) {
 			set(x, 0, j, at + side * h);
 			op->put(dev, ux.p, x.p, 4 * N);
-			op->norm(dev, y, stat, ux, ug, none, 1e-5, rms);
+			op->norm(dev, y, stat, ux, ug, none, m, 0);
 			struct mat out = download(y);
 			for (int c = 0; c < N; c++)
 				d += side * get(out, 0, c) * get(dy, 0, c) / (2 * h);
@@ -92,33 +93,31 @@ static void norm_differences(int rms)
 	tidy();
 }
 
-static double act_of(enum act act, double x, double up, double *dx, double *dup)
+static double act_of(enum act_function f, double x, double *dx)
 {
 	double c = sqrt(2 / M_PI), u, s;
 
-	*dup = 0;
-	if (act == GELU) {
+	if (f == ACT_GELU) {
 		double phi = 0.5 * erfc(-x / sqrt(2));
 
 		*dx = phi + x * exp(-x * x / 2) / sqrt(2 * M_PI);
 		return x * phi;
 	}
-	if (act == GELU_TANH) {
+	if (f == ACT_GELU_TANH) {
 		u = c * (x + 0.044715 * x * x * x);
 		*dx = 0.5 * (1 + tanh(u)) +
 		      0.5 * x * (1 - pow(tanh(u), 2)) * c * (1 + 3 * 0.044715 * x * x);
 		return 0.5 * x * (1 + tanh(u));
 	}
 	s = sigmoid(x);
-	*dx = up * (s + x * s * (1 - s));
-	*dup = x * s;
-	return x * s * up;
+	*dx = s + x * s * (1 - s);
+	return x * s;
 }
 
-static void check_act(enum act act, enum dtype type, long rows, long cols, double size)
+static void check_act(struct act act, enum dtype type, long rows, long cols, double size)
 {
-	static const char *const words[] = {"gelu", "gelu_tanh", "silu_gate"};
-	long wide = act == SILU_GATE ? 2 * cols : cols;
+	static const char *const words[] = {"gelu", "gelu_tanh", "silu"};
+	long wide = act.gated ? 2 * cols : cols;
 	struct mat x = host_mat(type, rows, wide, 3, size), y = host_mat(type, rows, cols, 1, 1);
 	struct mat dy = host_mat(type, rows, cols, 2, 1), dx = host_mat(type, rows, wide, 0, 1);
 	struct ref wy = ref_new(rows, cols), wdx = ref_new(rows, wide);
@@ -126,20 +125,23 @@ static void check_act(enum act act, enum dtype type, long rows, long cols, doubl
 
 	for (long i = 0; i < rows; i++)
 		for (long j = 0; j < cols; j++) {
-			double d, dup, up = act == SILU_GATE ? get(x, i, cols + j) : 0;
+			double slope, up = act.gated ? get(x, i, cols + j) : 1;
+			double value = act_of(act.f, get(x, i, j), &slope);
 
-			R(wy, i, j) = act_of(act, get(x, i, j), up, &d, &dup);
-			R(wdx, i, j) = get(dy, i, j) * d;
-			if (act == SILU_GATE)
-				R(wdx, i, cols + j) = get(dy, i, j) * dup;
+			R(wy, i, j) = value * up;
+			R(wdx, i, j) = get(dy, i, j) * slope * up;
+			if (act.gated)
+				R(wdx, i, cols + j) = get(dy, i, j) * value;
 		}
 	struct mat ux = upload(x), uy = upload(y), udy = upload(dy), udx = upload(dx);
-	snprintf(name, sizeof name, "%s %s %ldx%ld size %g", words[act], type_name(type), rows, cols,
-	         size);
+	snprintf(name, sizeof name, "%s%s %s %ldx%ld size %g", words[act.f], act.gated ? ", gated" : "",
+	         type_name(type), rows, cols, size);
 	op->act(dev, uy, ux, act);
-	agrees(uy, wy, 1e-6, 1, name);
+	agrees(uy, wy, 1e-6, act.gated ? size : 1, name);
 	op->act_back(dev, udx, udy, ux, act);
 	agrees(udx, wdx, 2e-6, size, "its gradient");
+	op->act_back(dev, ux, udy, ux, act);
+	agrees(ux, wdx, 2e-6, size, "its gradient in the place of x");
 	tidy();
 }
 
@@ -174,10 +176,10 @@ static void check_xent(enum dtype type, long rows, long cols, double size, int i
 
 	snprintf(name, sizeof name, "xent %s %ldx%ld size %g%s", type_name(type), rows, cols, size,
 	         in_place ? " in place" : "");
-	op->xent(dev, loss, none, uz, ut, NULL);
+	op->xent(dev, loss, none, uz, ut, NULL, 0);
 	agrees(mat_of(loss, DT_F32, 1, rows), wl, 1e-6, size, name);
-	op->zero(dev, loss, 4 * rows);
-	op->xent(dev, loss, ud, uz, ut, uw);
+	op->zero(dev, mat_of(loss, DT_F32, 1, rows));
+	op->xent(dev, loss, ud, uz, ut, uw, 0);
 	agrees(mat_of(loss, DT_F32, 1, rows), wl, 1e-6, size, "with its gradient");
 	agrees(ud, wd, 4e-7 * fmax(1, size), 1, "the gradient");
 	tidy();
@@ -190,7 +192,7 @@ static void check_nan(void)
 
 	set(z, 1, 7, NAN);
 	struct mat uz = upload(z), loss = mat_of(dev_alloc(8), DT_F32, 1, 2);
-	op->xent(dev, loss.p, none, uz, upload_bytes(target, 8), NULL);
+	op->xent(dev, loss.p, none, uz, upload_bytes(target, 8), NULL, 0);
 	got = download(loss);
 	ok(isfinite(get(got, 0, 0)) && isnan(get(got, 0, 1)), "a NaN logit is a NaN loss");
 	tidy();
@@ -246,10 +248,12 @@ int main(void)
 			check_norm(type, 3, 17, 1, rms, 0, 0);
 			check_norm(type, 2, 5003, 1, rms, 1, 0);
 		}
-		for (enum act act = GELU; act <= SILU_GATE; act++) {
+		for (int a = 0; a < 6; a++) {
+			struct act act = {a / 2, a % 2};
+
 			check_act(act, type, 5, 1030, 1);
 			check_act(act, type, 1, 1, 1);
-			check_act(act, type, 9, 100, 30);
+			check_act(act, type, 9, 104, 30);
 		}
 		check_xent(type, 7, 1, 1, 0);
 		check_xent(type, 5, 2500, 1, 0);

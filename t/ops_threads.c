@@ -11,7 +11,7 @@ static struct mat fresh(long rows, long cols)
 {
 	struct mat m = mat_of(dev_alloc(4 * rows * cols), DT_F32, rows, cols);
 
-	op->zero(dev, m.p, 4 * rows * cols);
+	op->zero(dev, m);
 	return m;
 }
 
@@ -20,7 +20,8 @@ static struct results all(int threads)
 	static const char *const orders[] = {"forward", "backward", "shuffled"};
 	static const int32_t start[CUTS + 1] = {0, 1, 120, 137, TOKENS};
 	int32_t len[CUTS], id[TOKENS];
-	struct heads h = {HEADS, KV, DIM, DIM, DIM, 0, 0.2f};
+	struct heads h = {HEADS, KV, DIM, DIM, DIM, 0, 0.2f, 0};
+	struct norm plain = {.eps = 1e-5f, .heads = 1};
 	struct results r;
 
 	setenv("CUDASIM_ORDER", orders[threads - 1], 1);
@@ -47,10 +48,10 @@ static struct results all(int threads)
 	op->attn(dev, r.o, lse, q, k, v, s, h);
 	op->attn_back(dev, r.dq, r.dk, r.dv, g, r.o, lse, q, k, v, s, h);
 	struct mat y = fresh(TOKENS, WIDE), dx = fresh(TOKENS, WIDE);
-	op->norm(dev, y, stat, q, gain, gain, 1e-5f, 0);
-	op->norm_back(dev, dx, r.dgain, r.dbias, dout, q, gain, stat, 0);
-	op->bias_back(dev, r.sums, dout);
-	op->scatter_add(dev, r.rows, dout, at);
+	op->norm(dev, y, stat, q, gain, gain, plain, 0);
+	op->norm_back(dev, dx, r.dgain, r.dbias, dout, q, gain, stat, plain, 1);
+	op->bias_back(dev, r.sums, dout, 1);
+	op->scatter_add(dev, r.rows, dout, at, 1);
 	op->sumsq(dev, r.square.p, many.p, COUNT);
 	return r;
 }

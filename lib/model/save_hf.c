@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "../format/folder.h"
+#include "../format/gguf.h"
 #include "../format/zio.h"
 #include "model.h"
 #include "save_hf.h"

@@ -143,7 +143,7 @@ static void attention(enum dtype t, long length, int q, int kv, int dim)
 	struct mat grad = upload(host_mat(t, TOKENS, (q + 2 * kv) * dim, 0, 1));
 	int32_t start[TOKENS + 1] = {0}, len[TOKENS];
 	double pairs = 0, flops;
-	struct attn a = {.h = {q, kv, dim, dim, dim, 0, 1 / sqrt(dim)}};
+	struct attn a = {.h = {q, kv, dim, dim, dim, 0, 1 / sqrt(dim), 0}};
 	char name[100];
 
 	for (int n = 0; start[n] < TOKENS; n = a.s.n) {
@@ -179,18 +179,20 @@ struct rows {
 	enum dtype t;
 };
 
+static const struct norm rms_norm = {.rms = 1, .eps = 1e-5f, .heads = 1};
+
 static void run_norm(void *p)
 {
 	struct rows *r = p;
 
-	op->norm(dev, r->y, r->stat, r->f, r->gain, r->none, 1e-5, 1);
+	op->norm(dev, r->y, r->stat, r->f, r->gain, r->none, rms_norm, 0);
 }
 
 static void run_norm_back(void *p)
 {
 	struct rows *r = p;
 
-	op->norm_back(dev, r->x, r->none, r->none, r->dy, r->f, r->gain, r->stat, 1);
+	op->norm_back(dev, r->x, r->none, r->none, r->dy, r->f, r->gain, r->stat, rms_norm, 1);
 }
 
 static void run_rope(void *p)
@@ -201,23 +203,23 @@ static void run_rope(void *p)
 }
 
 static void run_copy(void *p) { struct rows *r = p; op->copy(dev, r->y, r->f); }
-static void run_gather(void *p) { struct rows *r = p; op->gather(dev, r->y, r->f, r->id); }
-static void run_add(void *p) { struct rows *r = p; op->scatter_add(dev, r->x, r->dy, r->id); }
-static void run_bias(void *p) { struct rows *r = p; op->bias(dev, r->y, r->gain); }
-static void run_bias_back(void *p) { struct rows *r = p; op->bias_back(dev, r->gain, r->dy); }
+static void run_gather(void *p) { struct rows *r = p; op->gather(dev, r->y, r->f, r->id, 1); }
+static void run_add(void *p) { struct rows *r = p; op->scatter_add(dev, r->x, r->dy, r->id, 1); }
+static void run_bias(void *p) { struct rows *r = p; op->bias(dev, r->y, r->gain, 1); }
+static void run_bias_back(void *p) { struct rows *r = p; op->bias_back(dev, r->gain, r->dy, 1); }
 
 static void run_act(void *p)
 {
 	struct rows *r = p;
 
-	op->act(dev, columns(r->wide, 0, WIDE), columns(r->wide, WIDE, 2 * WIDE), SILU_GATE);
+	op->act(dev, columns(r->wide, 0, WIDE), columns(r->wide, WIDE, 2 * WIDE), (struct act){ACT_SILU, 1});
 }
 
 static void run_gelu(void *p)
 {
 	struct rows *r = p;
 
-	op->act(dev, columns(r->wide, 0, WIDE), columns(r->wide, WIDE, WIDE), GELU);
+	op->act(dev, columns(r->wide, 0, WIDE), columns(r->wide, WIDE, WIDE), (struct act){ACT_GELU, 0});
 }
 
 static void run_act_back(void *p)
@@ -225,21 +227,22 @@ static void run_act_back(void *p)
 	struct rows *r = p;
 	struct mat pair = columns(r->wide, WIDE, 2 * WIDE);
 
-	op->act_back(dev, columns(r->wide, 3 * WIDE, 2 * WIDE), columns(r->wide, 0, WIDE), pair, SILU_GATE);
+	op->act_back(dev, columns(r->wide, 3 * WIDE, 2 * WIDE), columns(r->wide, 0, WIDE), pair,
+	             (struct act){ACT_SILU, 1});
 }
 
 static void run_xent(void *p)
 {
 	struct rows *r = p;
 
-	op->xent(dev, r->loss, r->none, r->z, r->id, r->weight);
+	op->xent(dev, r->loss, r->none, r->z, r->id, r->weight, 0);
 }
 
 static void run_xent_back(void *p)
 {
 	struct rows *r = p;
 
-	op->xent(dev, r->loss, r->dz, r->z, r->id, r->weight);
+	op->xent(dev, r->loss, r->dz, r->z, r->id, r->weight, 0);
 }
 
 static void rows(enum dtype t)
@@ -297,7 +300,7 @@ static void optimiser(void)
 	                  dev_alloc(4 * VALUES), dev_alloc(4)};
 
 	for (int i = 0; i < 4; i++)
-		op->zero(dev, (&o.p)[i], 4 * VALUES);
+		op->zero(dev, mat_of((&o.p)[i], DT_F32, 1, VALUES));
 	report("sumsq, 10M values", best((struct call){run_sumsq, &o}), 0, 4.0 * VALUES);
 	report("adamw, 10M values", best((struct call){run_adamw, &o}), 0, 28.0 * VALUES);
 	tidy();

@@ -174,6 +174,15 @@ cudaError_t cudaMemsetAsync(void *p, int c, size_t n, cudaStream_t s)
 	return cudaSuccess;
 }
 
+cudaError_t cudaMemset2DAsync(void *p, size_t ld, int c, size_t wide, size_t high, cudaStream_t s)
+{
+	if (wide > ld)
+		return failed(cudaErrorInvalidValue);
+	for (size_t i = 0; i < high; i++)
+		cudaMemsetAsync((char *)p + i * ld, c, wide, s);
+	return cudaSuccess;
+}
+
 cudaError_t cudaMemset(void *p, int c, size_t n) { return cudaMemsetAsync(p, c, n, NULL); }
 
 cudaError_t cudaHostAlloc(void **p, size_t n, unsigned)
