@@ -24,6 +24,7 @@ struct tokens_part {
 
 struct tokens {                    /* all segments in order */
 	long rows, total, longest; /* total tokens; of the longest row */
+	long ids;                  /* 1 + the largest token id */
 	struct tokens_part *part;
 	int parts;
 	void **held;
@@ -58,6 +59,8 @@ void tokens_close(struct tokens *);
 void tokens_drop(struct tokens *); /* the parts so far, and what they lie in, if in memory */
 void tokens_hold(struct tokens *, void *, size_t bytes); /* to be freed by tokens_close */
 struct tokens_row tokens_row(const struct tokens *, long row);
+/* Dies, naming the row, when a token id is not below vocab; name: of the stream. */
+void tokens_check_ids(const struct tokens *, const char *name, long vocab);
 /* As row_id (batch.h). */
 char *tokens_id(const struct tokens *, long row, char *into, size_t size);
 
