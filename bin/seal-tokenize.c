@@ -46,7 +46,8 @@ static const struct opt own_options[] = {
 static const struct opt_group groups[] = {
 	{"Model and form", own_options, &opt},
 	{"General", base_options, &base},
-	{"Rows", row_options, &encode_opts},
+	{"Rows", schema_options, &encode_opts.schema},
+	{"Template", template_options, &encode_opts},
 	{"Length and training", length_options, &encode_opts},
 	{"Broken rows", fate_options, &fate_opts},
 	{0},
@@ -194,8 +195,7 @@ static void check_options(void)
 		die_usage("--show and --json exclude each other");
 	if (opt.zstd && opt.plain)
 		die_usage("--zstd and --plain exclude each other");
-	if (encode_opts.schema.prompt_key && !encode_opts.schema.answer_key)
-		die_usage("--prompt-key needs --answer-key");
+	schema_check(&encode_opts.schema, 1);
 }
 
 /* Before the tokenizer is read, so that it can be none of its files. */

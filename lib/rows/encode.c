@@ -9,16 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct opt row_options[] = {
-	{"schema", 0, OPT_CHOICE, offsetof(struct encode_opts, schema.schema),
-         "messages|sharegpt|alpaca|orca|prompt|hh",
-         "what the rows' keys mean, instead of recognising it", 0, 1},
-	{"prompt-key", 0, OPT_TEXT, offsetof(struct encode_opts, schema.prompt_key), "KEY",
-         "the key that holds the prompt", 0, 1},
-	{"answer-key", 0, OPT_TEXT, offsetof(struct encode_opts, schema.answer_key), "KEY",
-         "the key that holds the answer", 0, 1},
-	{"text", 0, OPT_TEXT, offsetof(struct encode_opts, schema.text), "KEY",
-         "the bare text of one key, no template", 0, 1},
+const struct opt template_options[] = {
 	{"template", 0, OPT_TEXT, offsetof(struct encode_opts, template), "NAME",
          "auto, none, seal, a model's such as llama3, or a format with two {}", 0, 1},
 	{"system", 0, OPT_TEXT, offsetof(struct encode_opts, system), "TEXT",
@@ -92,20 +83,12 @@ static int32_t choose_bos(const struct tokenizer *tok, const char *bos)
 	               : -1;
 }
 
-static void check_schema(const struct schema_opts *s)
-{
-	if (s->answer_key && !s->prompt_key)
-		die_usage("--answer-key needs --prompt-key");
-	if (!!s->schema + !!s->prompt_key + !!s->text > 1)
-		die_usage("only one of --schema, --prompt-key and --text makes sense");
-}
-
 struct encoder *encoder_open(const struct tokenizer *tok, const struct encode_opts *opts)
 {
 	struct encoder *e = xzalloc(1, sizeof *e);
 	struct fault f;
 
-	check_schema(&opts->schema);
+	schema_check(&opts->schema, 0);
 	e->tok = tok;
 	e->opts = opts;
 	e->template = template_open(opts->template, tokenizer_chat(tok), opts->system, &f);

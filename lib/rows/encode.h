@@ -17,9 +17,8 @@ struct encode_opts {
 	const char *overlong, *train_turns;  /* cut|drop, last|all */
 	int allow_special;                   /* a row's text may hold special tokens */
 };
-extern const struct opt row_options
-	[]; /* --schema ... --template --system --bos --allow-special; into encode_opts */
-extern const struct opt length_options[]; /* --max-tokens --overlong --train-turns */
+extern const struct opt template_options[]; /* --template --system --bos --allow-special */
+extern const struct opt length_options[];   /* --max-tokens --overlong --train-turns */
 #define ENCODE_DEFAULTS                                                                   \
 	{                                                                                 \
 		.template = "auto", .bos = "auto", .max_tokens = 2048, .overlong = "cut", \
