@@ -254,11 +254,11 @@ enum encoded encode_row(const struct encoder *e, const json_t *row, int prompt, 
 	struct piece piece[PIECES];
 	struct buf own = {0};
 	struct work w = {.e = e, .ids = ids};
-	int turns, bad;
+	int turns, said;
 
 	ids->n = train->n = 0;
-	bad = schema_turns(&e->opts->schema, row, !prompt, turn, &turns, &own, f);
-	if (!bad) {
+	said = schema_turns(&e->opts->schema, row, !prompt, turn, &turns, &own, f);
+	if (said == SCHEMA_OK) {
 		if (e->bos >= 0)
 			ids_add(ids, e->bos);
 		mark(&w, train, 0);
@@ -277,5 +277,7 @@ enum encoded encode_row(const struct encoder *e, const json_t *row, int prompt, 
 	buf_free(&own);
 	buf_free(&w.text);
 	buf_free(&w.kind);
-	return bad ? ENCODED_BROKEN : limit(e, prompt, ids, train, f);
+	return said == SCHEMA_OK      ? limit(e, prompt, ids, train, f)
+	       : said == SCHEMA_EMPTY ? ENCODED_EMPTY
+	                              : ENCODED_BROKEN;
 }

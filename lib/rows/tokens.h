@@ -68,12 +68,12 @@ static inline long tokens_length(const struct tokens *t, long row) { return toke
 
 struct tokens_writer;
 
-/* settings: recorded options (borrowed, an object). */
-struct tokens_writer *tokens_writer(struct zout *, const char *fingerprint, const char *template,
-                                    const json_t *settings);
-void tokens_add(struct tokens_writer *, const char *id, uint64_t hash, long line,
-                const int32_t *token, const uint8_t *train, long n);
-/* Writes the last blob with seal.end; input: hash of the rows' bytes. */
-void tokens_finish(struct tokens_writer *, uint64_t input);
+/* All are borrowed until the call ends, but for the output: until tokens_write_close.
+ * settings: an object, the recorded options. */
+struct tokens_writer *tokens_write_open(struct zout *, const char *fingerprint,
+                                        const char *template, const json_t *settings);
+void tokens_write(struct tokens_writer *, const struct tokens_row *); /* its `at` is ignored */
+/* Writes the last blob, with seal.end, and frees the writer; input: hash of the rows' bytes. */
+void tokens_write_close(struct tokens_writer *, uint64_t input);
 
 #endif
