@@ -186,7 +186,8 @@ static void generate(int argc, char **argv)
 	};
 	static const struct opt_group groups[] = {{"Model", table, &o},
 	                                          {"Generation", generate_options, &opts},
-	                                          {"Rows", row_options, &encode},
+	                                          {"Rows", schema_options, &encode.schema},
+	                                          {"Template", template_options, &encode},
 	                                          {"Fates", fate_options, &fate},
 	                                          {"Computing", compute_options, &compute},
 	                                          {"General", base_options, &base},

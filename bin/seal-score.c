@@ -43,6 +43,7 @@ static const struct opt_group groups[] = {
 	{"Training", train_options, &train},
 	{"Computing", compute_options, &compute},
 	{"DSIR (--method dsir)", dsir_options, &dsir},
+	{"DSIR's rows", schema_options, &dsir.schema},
 	{"Rows (--method random or dsir, --import)", fate_options, &fate},
 	{"Instead of scoring", import_options, &import},
 	{"Instead of scoring", audit_options, &audit},
@@ -123,7 +124,9 @@ static void by_rows(char *const paths[], int n, struct zout *out)
 {
 	json_t *settings = json_object(),
 	       *header = json_pack("{s:s, s:o}", "method", score.method, "settings", settings);
-	const struct opt_group own_group[] = {{"DSIR", dsir_options, &dsir}, {0}};
+	const struct opt_group own_group[] = {{"DSIR", dsir_options, &dsir},
+	                                      {"Rows", schema_options, &dsir.schema},
+	                                      {0}};
 
 	if (strcmp(score.method, "random")) {
 		json_object_update_new(settings, json_settings(own_group));

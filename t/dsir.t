@@ -45,8 +45,8 @@ is "$(tail -n +2 g1 | jq .score | paste - plain | awk '{d = $1 - $2; s += d; q +
 fails 2 'needs --target' "no target" dsir "$ROWS"
 fails 2 'are for --method dsir' "--gumbel with another method" "$BIN/seal-score" --method random --gumbel "$ROWS"
 fails 2 'are for --method dsir' "--target with another method" "$BIN/seal-score" --method random --target "$ROWS" "$ROWS"
-fails 2 'exclude each other' "--text and --prompt-key" dsir --target "$ROWS" --text a --prompt-key b --answer-key c "$ROWS"
-fails 2 'need each other' "--prompt-key alone" dsir --target "$ROWS" --prompt-key b "$ROWS"
+fails 2 'only one of' "--text and --prompt-key" dsir --target "$ROWS" --text a --prompt-key b --answer-key c "$ROWS"
+fails 2 'needs --answer-key' "--prompt-key alone" dsir --target "$ROWS" --prompt-key b "$ROWS"
 : > empty
 fails 1 'empty: no words' "a target without words" dsir --target empty "$ROWS"
 echo '{"id":"x","prompt":"  ","completion":"\u3000"}' > blank

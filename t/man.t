@@ -23,6 +23,13 @@ for c in nll generate refusals winrate detect; do options "$BIN/seal-eval" $c; d
 documented "$MAN/seal-eval.1" > "$TMP/b"
 is "$(diff "$TMP/a" "$TMP/b")" "" "seal-eval's commands and its page have the same options"
 
+# The schemas, as -h has them, in the pages that list them.
+schemas=$("$BIN/seal-tokenize" -h | sed -n 's/^ *--schema //p' | tr '|' '\n' | sort)
+for page in seal-tokenize.1 seal-score.1; do
+	is "$(sed -n 's/^\.It Fl -schema [CA][mr] //p' "$MAN/$page" | tr -d ' ' | tr '|' '\n' | sort)" "$schemas" "$page has every schema"
+done
+is "$(sed -n '/^\.Ss Schemas/,/^\.Ss Identity/s/^\.It Cm //p' "$MAN/seal-rows.5" | sort)" "$schemas" "seal-rows.5 describes every schema"
+
 # Examples: every literal block, in a folder that holds what they name.
 mkdir "$TMP/run" && cd "$TMP/run" || exit 1
 cp -rL "$T/gold/model" model

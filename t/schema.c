@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Rows of every schema become turns; what is missing is named. */
 #include "tap.h"
+
+#include <stdlib.h>
+
 #include "../lib/rows/schema.h"
 
 static struct turn turn[TURNS];
@@ -120,6 +123,20 @@ static void named(void)
 	same(turns(&alpaca, "{\"messages\":[]}", 1), "! \"instruction\" is missing", "--schema is not guessed");
 }
 
+/* Every choice of --schema is a schema, which misses its keys in a row without any. */
+static void choices(void)
+{
+	char *all = xstrdup(schema_options[0].arg), *rest = all, *name;
+
+	while ((name = strsep(&rest, "|"))) {
+		const char *said = turns(&(struct schema_opts){.schema = name}, "{}", 1);
+
+		if (!ok(strstr(said, "is missing") != NULL, "--schema %s asks for its keys", name))
+			printf("# said: %s\n", said);
+	}
+	free(all);
+}
+
 /* As many turns as fit, and one more. */
 static void many(void)
 {
@@ -148,6 +165,7 @@ int main(void)
 	hh();
 	named();
 	many();
+	choices();
 	buf_free(&own);
 	return tap_done();
 }

@@ -111,6 +111,13 @@ is "$(tok --decode cut.tok | jq -r .text | tr -d '\n' | cksum)" "$(seq 300 | sed
 is "$(tok --decode cut.tok | jq -c .train | head -1)" "[[0,2]]" "and counts to where it ends"
 fails 1 'of another tokenizer' "--decode with another tokenizer" tok -t plain --decode back.tok
 
+# --- ids that a model does not have: its vocabulary is 96
+printf '%s\n' '{"id":"a","prompt":"A","completion":"B"}' '{"id":"b","prompt":"A","completion":"hi"}' |
+	tok --template '{}{}' -o beyond.tok
+fails 1 "^seal-lora-train: beyond\.tok: row b: token 259 is not among the model's 96" "an id beyond the model's vocabulary" \
+  "$BIN/seal-lora-train" --log log -b 1 --no-shuffle -m "$T/gold/tiny-llama" -o adapter beyond.tok
+[ ! -s log ]; ok $? "is told before the first step"
+
 # --- refusals
 fails 2 'needs -m MODEL or -t TOKENIZER' "neither -m nor -t" "$BIN/seal-tokenize"
 fails 2 "unknown template 'x'" "an unknown template" tok --template x

@@ -19,7 +19,7 @@ static void write_stream(const char *to, int flags, long rows, long first)
 
 	unlink(to);                     /* what was an input is none to be written */
 	z = zout_open(to, flags);
-	w = tokens_writer(z, print, "seal", settings);
+	w = tokens_write_open(z, print, "seal", settings);
 	for (long i = first; i < first + rows; i++) {
 		int32_t token[5];
 		uint8_t train[5] = {0, 0, 1, 1, 1};
@@ -29,9 +29,9 @@ static void write_stream(const char *to, int flags, long rows, long first)
 		for (int k = 0; k < n; k++)
 			token[k] = 10 * i + k;
 		snprintf(id, sizeof id, "row%ld", i);
-		tokens_add(w, id, 1000 + i, i + 1, token, train, n);
+		tokens_write(w, &(struct tokens_row){token, train, n, 0, id, strlen(id), 1000 + i, i + 1});
 	}
-	tokens_finish(w, 77);
+	tokens_write_close(w, 77);
 	zout_close(z);
 	json_decref(settings);
 }

@@ -9,16 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct opt row_options[] = {
-	{"schema", 0, OPT_CHOICE, offsetof(struct encode_opts, schema.schema),
-         "messages|sharegpt|alpaca|orca|prompt|hh",
-         "what the rows' keys mean, instead of recognising it", 0, 1},
-	{"prompt-key", 0, OPT_TEXT, offsetof(struct encode_opts, schema.prompt_key), "KEY",
-         "the key that holds the prompt", 0, 1},
-	{"answer-key", 0, OPT_TEXT, offsetof(struct encode_opts, schema.answer_key), "KEY",
-         "the key that holds the answer", 0, 1},
-	{"text", 0, OPT_TEXT, offsetof(struct encode_opts, schema.text), "KEY",
-         "the bare text of one key, no template", 0, 1},
+const struct opt template_options[] = {
 	{"template", 0, OPT_TEXT, offsetof(struct encode_opts, template), "NAME",
          "auto, none, seal, a model's such as llama3, or a format with two {}", 0, 1},
 	{"system", 0, OPT_TEXT, offsetof(struct encode_opts, system), "TEXT",
@@ -92,20 +83,12 @@ static int32_t choose_bos(const struct tokenizer *tok, const char *bos)
 	               : -1;
 }
 
-static void check_schema(const struct schema_opts *s)
-{
-	if (s->answer_key && !s->prompt_key)
-		die_usage("--answer-key needs --prompt-key");
-	if (!!s->schema + !!s->prompt_key + !!s->text > 1)
-		die_usage("only one of --schema, --prompt-key and --text makes sense");
-}
-
 struct encoder *encoder_open(const struct tokenizer *tok, const struct encode_opts *opts)
 {
 	struct encoder *e = xzalloc(1, sizeof *e);
 	struct fault f;
 
-	check_schema(&opts->schema);
+	schema_check(&opts->schema, 0);
 	e->tok = tok;
 	e->opts = opts;
 	e->template = template_open(opts->template, tokenizer_chat(tok), opts->system, &f);
@@ -271,11 +254,11 @@ enum encoded encode_row(const struct encoder *e, const json_t *row, int prompt, 
 	struct piece piece[PIECES];
 	struct buf own = {0};
 	struct work w = {.e = e, .ids = ids};
-	int turns, bad;
+	int turns, said;
 
 	ids->n = train->n = 0;
-	bad = schema_turns(&e->opts->schema, row, !prompt, turn, &turns, &own, f);
-	if (!bad) {
+	said = schema_turns(&e->opts->schema, row, !prompt, turn, &turns, &own, f);
+	if (said == SCHEMA_OK) {
 		if (e->bos >= 0)
 			ids_add(ids, e->bos);
 		mark(&w, train, 0);
@@ -294,5 +277,7 @@ enum encoded encode_row(const struct encoder *e, const json_t *row, int prompt, 
 	buf_free(&own);
 	buf_free(&w.text);
 	buf_free(&w.kind);
-	return bad ? ENCODED_BROKEN : limit(e, prompt, ids, train, f);
+	return said == SCHEMA_OK      ? limit(e, prompt, ids, train, f)
+	       : said == SCHEMA_EMPTY ? ENCODED_EMPTY
+	                              : ENCODED_BROKEN;
 }

@@ -17,9 +17,8 @@ struct encode_opts {
 	const char *overlong, *train_turns;  /* cut|drop, last|all */
 	int allow_special;                   /* a row's text may hold special tokens */
 };
-extern const struct opt row_options
-	[]; /* --schema ... --template --system --bos --allow-special; into encode_opts */
-extern const struct opt length_options[]; /* --max-tokens --overlong --train-turns */
+extern const struct opt template_options[]; /* --template --system --bos --allow-special */
+extern const struct opt length_options[];   /* --max-tokens --overlong --train-turns */
 #define ENCODE_DEFAULTS                                                                   \
 	{                                                                                 \
 		.template = "auto", .bos = "auto", .max_tokens = 2048, .overlong = "cut", \
@@ -32,13 +31,18 @@ struct encoder *encoder_open(const struct tokenizer *, const struct encode_opts 
 const struct template *encoder_template(const struct encoder *);
 void encoder_close(struct encoder *);
 
-enum encoded { ENCODED, ENCODED_CUT, ENCODED_TOO_LONG, ENCODED_BROKEN };
+/* What became of a row; a fault goes with the last three. */
+enum encoded {
+	ENCODED,
+	ENCODED_CUT,      /* it was longer than allowed */
+	ENCODED_TOO_LONG, /* it is to be dropped: too long, or no trained token is left */
+	ENCODED_EMPTY,    /* its answer is empty, or its bare text */
+	ENCODED_BROKEN,   /* no schema reads it */
+};
 
-/* Sets the row's ids and mask (train->p as 0/1 bytes).  prompt: encode up to
- * where the answer begins, train nothing, and never cut.  Sets the fault, too,
- * to what is wrong (ENCODED_BROKEN) or why the row is dropped (ENCODED_TOO_LONG:
- * longer than allowed, or no trained token left).  Thread-safe on a shared
- * encoder; ids and train are the caller's to reuse and free. */
+/* Sets the row's ids and, a byte of 0 or 1 for each, their mask train->p.  prompt: encodes up to
+ * where the answer begins, trains nothing, and never cuts.  Several threads may use one encoder.
+ * ids and train are the caller's, to be used again and freed. */
 enum encoded encode_row(const struct encoder *, const json_t *row, int prompt, struct ids *,
                         struct buf *train, struct fault *);
 

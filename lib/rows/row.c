@@ -19,8 +19,14 @@ struct rows {
 	struct buf record, header; /* a CSV row that spans lines; the header's lines */
 	long line, taken, limit;
 	struct fates *fates;
-	void (*before)(void *); /* see rows_before */
-	void *before_ctx;
+	int holding;  /* the caller holds rows whose fates come first */
+	struct late { /* what became of a row behind those, or no reason */
+		const char *file, *reason;
+		char *id;
+		long line;
+		int is_broken;
+		struct fault why;
+	} late;
 	struct hash *hash;
 	json_t *json;
 	struct buf id;
@@ -65,12 +71,6 @@ struct rows *rows_open(char *const paths[], int n, struct fates *fates,
 	return r;
 }
 
-void rows_before(struct rows *r, void (*before)(void *), void *ctx)
-{
-	r->before = before;
-	r->before_ctx = ctx;
-}
-
 static const char *file_name(const struct rows *r, int i)
 {
 	return r->paths && strcmp(r->path[i], "-") ? r->path[i] : "stdin";
@@ -96,12 +96,33 @@ static int here(const struct rows *r, const struct row *row, uint32_t *place)
 	return 0;
 }
 
-static void broken(struct rows *r, const struct row *row, const char *id, const char *reason,
-                   const struct fault *f)
+static void tell_late(struct rows *r)
 {
-	if (r->before)
-		r->before(r->before_ctx);
-	fate_broken(r->fates, row->file, id, row->line, reason, f);
+	struct late *l = &r->late;
+
+	if (!l->reason)
+		return;
+	if (l->is_broken)
+		fate_broken(r->fates, l->file, l->id, l->line, l->reason, &l->why);
+	else
+		fate_dropped(r->fates, l->id, l->line, l->reason);
+	free(l->id);
+	*l = (struct late){0};
+}
+
+/* The row's fate; why: what is wrong with it, NULL if nothing is but it is not wanted. */
+static void drop(struct rows *r, const struct row *row, const char *id, const char *reason,
+                 const struct fault *why)
+{
+	r->late = (struct late){.file = row->file,
+	                        .reason = reason,
+	                        .id = id ? xstrdup(id) : NULL,
+	                        .line = row->line,
+	                        .is_broken = why != NULL};
+	if (why)
+		r->late.why = *why;
+	if (!r->holding)
+		tell_late(r);
 }
 
 /* The row's own id. */
@@ -114,16 +135,14 @@ static int explicit_id(struct rows *r, struct row *row)
 	if (!*line)
 		return here(r, row, line);
 	if (r->dedupe) {
-		if (r->before)
-			r->before(r->before_ctx);
-		fate_dropped(r->fates, r->id.p, row->line, "duplicate id");
+		drop(r, row, r->id.p, "duplicate id", NULL);
 		return -1;
 	}
 	while (r->begun[file] >= *line)
 		file--;
 	fault(&f, "\"%.100s\" is also the id of %s:%lld", r->id.p, file_name(r, file),
 	      (long long)(*line - r->begun[file]));
-	broken(r, row, r->id.p, "duplicate id", &f);
+	drop(r, row, r->id.p, "duplicate id", &f);
 	return -1;
 }
 
@@ -168,7 +187,7 @@ static int identify(struct rows *r, struct row *row)
 		return explicit_id(r, row);
 	}
 	fault(&f, json_is_string(id) ? "\"id\" is empty" : "\"id\" is neither text nor an integer");
-	broken(r, row, NULL, "bad id", &f);
+	drop(r, row, NULL, "bad id", &f);
 	return -1;
 }
 
@@ -196,20 +215,20 @@ static int parse(struct rows *r, struct row *row)
 	if (r->table) {
 		r->json = row->json = table_row(r->table, &utf8, &f);
 		if (!row->json)
-			broken(r, row, NULL, utf8 ? "bad UTF-8" : "bad CSV", &f);
+			drop(r, row, NULL, utf8 ? "bad UTF-8" : "bad CSV", &f);
 		return row->json ? 0 : -1;
 	}
 	r->json = row->json = json_parse(row->bytes, row->text_n, &f);
 	if (!row->json) {
 		text = json_stringn(row->bytes, row->text_n);
-		broken(r, row, NULL, text ? "bad JSON" : "bad UTF-8", &f);
+		drop(r, row, NULL, text ? "bad JSON" : "bad UTF-8", &f);
 		json_decref(text);
 		return -1;
 	}
 	if (json_is_object(row->json))
 		return 0;
 	fault(&f, "not an object");
-	broken(r, row, NULL, "not an object", &f);
+	drop(r, row, NULL, "not an object", &f);
 	return -1;
 }
 
@@ -305,7 +324,7 @@ static int next_row(struct rows *r, struct row *row)
 			return 1;
 		if (next_record(r, row, &f)) {
 			if (!r->again)
-				broken(r, row, NULL, "bad CSV", &f);
+				drop(r, row, NULL, "bad CSV", &f);
 			return -1;
 		}
 		if (table_named(r->table))
@@ -352,13 +371,39 @@ int rows_next(struct rows *r, struct row *row)
 		if (!got)
 			return rows_end(r);
 		row->at = r->taken++;
-		if (!r->again && (got < 0 || understand(r, row)))
+		if (!r->again && (got < 0 || understand(r, row))) {
+			if (r->late.reason)
+				return 0;
 			continue;
+		}
 		row->id = r->again ? NULL : r->id.p;
 		row->csv = r->table != NULL;
 		row->header = r->header.n ? r->header.p : NULL;
 		row->header_n = r->header.n;
 		return 1;
+	}
+}
+
+int rows_take(struct rows *r, struct row row[], int most)
+{
+	int n = 0;
+
+	tell_late(r);
+	while (n < most && rows_next(r, &row[n])) {
+		row[n].json = json_incref(row[n].json);
+		row[n].id = xstrdup(row[n].id);
+		row[n].bytes = row[n].header = NULL;
+		r->holding = ++n;
+	}
+	r->holding = 0;
+	return n;
+}
+
+void rows_release(struct row row[], int n)
+{
+	for (int i = 0; i < n; i++) {
+		json_decref(row[i].json);
+		free((char *)row[i].id);
 	}
 }
 
@@ -397,5 +442,6 @@ void rows_close(struct rows *r)
 	buf_free(&r->id);
 	places_free(r->seen);
 	free(r->begun);
+	free(r->late.id);
 	free(r);
 }

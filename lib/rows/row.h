@@ -37,9 +37,6 @@ struct rows;
  * fate_opts.limit. */
 struct rows *rows_open(char *const paths[], int n, struct fates *, const struct fate_opts *,
                        int dedupe);
-/* Calls before(ctx) ahead of every fate that is recorded here, so that a caller
- * who holds rows back can settle theirs first: fates are in the order of rows. */
-void rows_before(struct rows *, void (*before)(void *), void *ctx);
 /* What the caller knows of rows beforehand. */
 struct rows_known {
 	/* Spares the reading of JSON: given a line with its bytes and hash, sets *id, of *n
@@ -60,6 +57,12 @@ void rows_ahead(struct rows *);
 void rows_again(struct rows *);
 /* 1 and the next row, valid until the next call; 0 at the end. */
 int rows_next(struct rows *, struct row *);
+/* Sets the next rows, at most `most` of them, and returns how many; 0 at the end.  Their ids
+ * and json last until rows_release; bytes and header are NULL.  It stops short of a broken
+ * row, whose fate the next call tells, so that a caller who settles the rows of one call
+ * before the next has all fates in the rows' order. */
+int rows_take(struct rows *, struct row row[], int most);
+void rows_release(struct row row[], int n);
 uint64_t rows_hash(const struct rows *); /* XXH64 of all bytes read so far */
 int rows_zstd(const struct rows *);      /* the (first) input is zstd */
 void rows_close(struct rows *);

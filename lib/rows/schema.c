@@ -1,18 +1,48 @@
 /* SPDX-License-Identifier: MIT */
-/* schema.c - see schema.h. */
+/* schema.c - see schema.h.
+ *
+ * A schema is a row of a table: its name, the key by which it is recognised, and a function
+ * that reads its turns.  Adding one takes such a row, its name among the choices of --schema,
+ * and a paragraph in seal-rows(5) (t/schema.c and t/man.t compare the three).
+ */
 #include "schema.h"
 
+#include <assert.h>
 #include <string.h>
+
+#define AT(field) offsetof(struct schema_opts, field)
+
+const struct opt schema_options[] = {
+	{"schema", 0, OPT_CHOICE, AT(schema), "messages|sharegpt|alpaca|orca|prompt|hh",
+         "what the rows' keys mean, instead of recognising it", 0, 1},
+	{"prompt-key", 0, OPT_TEXT, AT(prompt_key), "KEY", "the key that holds the prompt", 0, 1},
+	{"answer-key", 0, OPT_TEXT, AT(answer_key), "KEY", "the key that holds the answer", 0, 1},
+	{"text", 0, OPT_TEXT, AT(text), "KEY", "the bare text of one key, no template", 0, 1},
+	{0},
+};
+
+void schema_check(const struct schema_opts *o, int need_answer)
+{
+	if (o->answer_key && !o->prompt_key)
+		die_usage("--answer-key needs --prompt-key");
+	if (need_answer && o->prompt_key && !o->answer_key)
+		die_usage("--prompt-key needs --answer-key");
+	if (!!o->schema + !!o->prompt_key + !!o->text > 1)
+		die_usage("only one of --schema, --prompt-key and --text makes sense");
+}
 
 static const char human[] = "\n\nHuman:", assistant[] = "\n\nAssistant:";
 
-struct list {
-	struct turn *turn;
+/* The turns of a row as they are read. */
+struct turns {
+	struct turn *turn; /* [TURNS] */
 	int n;
+	int need_answer;
+	struct buf *own; /* text that no value of the row holds as it is */
 	struct fault *fault;
 };
 
-static int add(struct list *l, enum role role, const char *text, size_t n)
+static int add(struct turns *l, enum role role, const char *text, size_t n)
 {
 	if (l->n == TURNS)
 		return fault(l->fault, "more than %d turns", TURNS);
@@ -33,7 +63,7 @@ static const json_t *text_at(const json_t *object, const char *key, const char *
 	return json_is_string(v) ? v : NULL;
 }
 
-static int add_key(struct list *l, enum role role, const json_t *row, const char *key)
+static int add_key(struct turns *l, enum role role, const json_t *row, const char *key)
 {
 	const json_t *v = text_at(row, key, "", l->fault);
 
@@ -41,20 +71,17 @@ static int add_key(struct list *l, enum role role, const json_t *row, const char
 }
 
 /* A prompt key and an answer key, the latter only where an answer is needed. */
-static int pair(struct list *l, const json_t *row, const char *prompt, const char *answer, int need)
+static int pair(struct turns *l, const json_t *row, const char *prompt, const char *answer)
 {
 	if (add_key(l, ROLE_USER, row, prompt))
 		return -1;
-	return need ? add_key(l, ROLE_ASSISTANT, row, answer) : 0;
+	return l->need_answer ? add_key(l, ROLE_ASSISTANT, row, answer) : 0;
 }
 
-/* Turns as an array of objects: which key holds it, and which hold role and text. */
-struct array {
-	const char *key, *role, *text;
-};
-
-static const struct array messages = {"messages", "role", "content"};
-static const struct array sharegpt = {"conversations", "from", "value"};
+static int prompt(struct turns *l, const json_t *row)
+{
+	return pair(l, row, "prompt", "completion");
+}
 
 static int role_of(const char *name, enum role *role)
 {
@@ -74,34 +101,46 @@ static int role_of(const char *name, enum role *role)
 	return -1;
 }
 
-static int array(struct list *l, const json_t *row, const struct array *a)
+/* Turns as an array of objects: the key that holds it, and those of a turn's role and text. */
+static int array(struct turns *l, const json_t *row, const char *key, const char *role_key,
+                 const char *text_key)
 {
-	const json_t *all = json_object_get(row, a->key), *m, *role, *content;
+	const json_t *all = json_object_get(row, key), *m, *role, *text;
 	char where[40];
 	enum role r;
 	size_t i;
 
 	if (!json_is_array(all))
-		return fault(l->fault, "\"%s\" is %s", a->key, all ? "not an array" : "missing");
+		return fault(l->fault, "\"%s\" is %s", key, all ? "not an array" : "missing");
 	json_array_foreach(all, i, m)
 	{
-		snprintf(where, sizeof where, "%s[%zu]: ", a->key, i);
+		snprintf(where, sizeof where, "%s[%zu]: ", key, i);
 		if (!json_is_object(m))
 			return fault(l->fault, "%snot an object", where);
-		if (!(role = text_at(m, a->role, where, l->fault)) ||
-		    !(content = text_at(m, a->text, where, l->fault)))
+		if (!(role = text_at(m, role_key, where, l->fault)) ||
+		    !(text = text_at(m, text_key, where, l->fault)))
 			return -1;
 		if (role_of(json_string_value(role), &r))
 			return fault(l->fault, "%sunknown role \"%.60s\"", where,
 			             json_string_value(role));
-		if (add(l, r, json_string_value(content), json_string_length(content)))
+		if (add(l, r, json_string_value(text), json_string_length(text)))
 			return -1;
 	}
 	return 0;
 }
 
+static int messages(struct turns *l, const json_t *row)
+{
+	return array(l, row, "messages", "role", "content");
+}
+
+static int sharegpt(struct turns *l, const json_t *row)
+{
+	return array(l, row, "conversations", "from", "value");
+}
+
 /* An empty system prompt is none. */
-static int orca(struct list *l, const json_t *row, int need)
+static int orca(struct turns *l, const json_t *row)
 {
 	const json_t *system = json_object_get(row, "system_prompt");
 
@@ -109,15 +148,16 @@ static int orca(struct list *l, const json_t *row, int need)
 		return -1;
 	if (l->n && !l->turn[0].n)
 		l->n = 0;
-	return pair(l, row, "question", "response", need);
+	return pair(l, row, "question", "response");
 }
 
-static int alpaca(struct list *l, const json_t *row, int need, struct buf *own)
+static int alpaca(struct turns *l, const json_t *row)
 {
 	const json_t *input = json_object_get(row, "input");
+	struct buf *own = l->own;
 	size_t at = own->n;
 
-	if (pair(l, row, "instruction", "output", need))
+	if (pair(l, row, "instruction", "output"))
 		return -1;
 	if (!input || json_is_null(input))
 		return 0;
@@ -151,7 +191,7 @@ static const char *next_mark(const char *p, const char *end, enum role *role, si
 }
 
 /* HH's dialogue: each turn behind its mark and, mostly, one space. */
-static int dialogue(struct list *l, const json_t *text)
+static int dialogue(struct turns *l, const json_t *text)
 {
 	const char *p = json_string_value(text), *end = p + json_string_length(text), *next;
 	enum role role = ROLE_USER, after = ROLE_USER;
@@ -169,7 +209,7 @@ static int dialogue(struct list *l, const json_t *text)
 	return 0;
 }
 
-static int hh(struct list *l, const json_t *row, int need)
+static int hh(struct turns *l, const json_t *row)
 {
 	const json_t *prompt = json_object_get(row, "prompt"), *chosen;
 
@@ -180,24 +220,42 @@ static int hh(struct list *l, const json_t *row, int need)
 	if (!(prompt = text_at(row, "prompt", "", l->fault)))
 		return -1;
 	if (strncmp(json_string_value(prompt), human, strlen(human)))
-		return pair(l, row, "prompt", "chosen", need);
+		return pair(l, row, "prompt", "chosen");
 	if (dialogue(l, prompt))
 		return -1;
 	l->n -= l->turn[l->n - 1].role == ROLE_ASSISTANT && !l->turn[l->n - 1].n;
-	return need ? add_key(l, ROLE_ASSISTANT, row, "chosen") : 0;
+	return l->need_answer ? add_key(l, ROLE_ASSISTANT, row, "chosen") : 0;
 }
 
-/* The schema that the row's keys speak of, or NULL. */
-static const char *recognise(const json_t *row)
-{
-	static const char *const key_of[][2] = {
-		{"messages", "messages"},  {"conversations", "sharegpt"}, {"chosen", "hh"},
-		{"instruction", "alpaca"}, {"system_prompt", "orca"},     {"prompt", "prompt"},
-	};
+/* A row that has a schema's key is of that schema; of the first such one, if of several. */
+static const struct schema {
+	const char *name, *key;
+	int (*read)(struct turns *, const json_t *row); /* -1 with a fault */
+} schemas[] = {
+	{"messages", "messages", messages},
+	{"sharegpt", "conversations", sharegpt},
+	{"hh", "chosen", hh},
+	{"alpaca", "instruction", alpaca},
+	{"orca", "system_prompt", orca},
+	{"prompt", "prompt", prompt},
+	{0},
+};
 
-	for (size_t i = 0; i < sizeof key_of / sizeof *key_of; i++)
-		if (json_object_get(row, key_of[i][0]))
-			return key_of[i][1];
+static const struct schema *named(const char *name)
+{
+	const struct schema *s = schemas;
+
+	while (s->name && strcmp(s->name, name))
+		s++;
+	assert(s->name); /* the options offer no other */
+	return s;
+}
+
+static const struct schema *recognise(const json_t *row)
+{
+	for (const struct schema *s = schemas; s->name; s++)
+		if (json_object_get(row, s->key))
+			return s;
 	return NULL;
 }
 
@@ -213,28 +271,16 @@ static int unknown(const json_t *row, struct fault *f)
 	return -1;
 }
 
-static int read_turns(struct list *l, const struct schema_opts *o, const json_t *row, int need,
-                      struct buf *own)
+static int read_turns(struct turns *l, const struct schema_opts *o, const json_t *row)
 {
-	const char *schema = o->schema ? o->schema : recognise(row);
+	const struct schema *s;
 
 	if (o->text)
 		return add_key(l, ROLE_TEXT, row, o->text);
 	if (o->prompt_key)
-		return pair(l, row, o->prompt_key, o->answer_key, need);
-	if (!schema)
-		return unknown(row, l->fault);
-	if (!strcmp(schema, "messages"))
-		return array(l, row, &messages);
-	if (!strcmp(schema, "sharegpt"))
-		return array(l, row, &sharegpt);
-	if (!strcmp(schema, "orca"))
-		return orca(l, row, need);
-	if (!strcmp(schema, "alpaca"))
-		return alpaca(l, row, need, own);
-	if (!strcmp(schema, "hh"))
-		return hh(l, row, need);
-	return pair(l, row, "prompt", "completion", need);
+		return pair(l, row, o->prompt_key, o->answer_key);
+	s = o->schema ? named(o->schema) : recognise(row);
+	return s ? s->read(l, row) : unknown(row, l->fault);
 }
 
 static int is_empty(const struct turn *t)
@@ -245,25 +291,32 @@ static int is_empty(const struct turn *t)
 	return 1;
 }
 
+/* A fault that is a class of its own among the fates. */
+static int empty(const char *what, struct fault *f)
+{
+	fault(f, "empty %s", what);
+	return SCHEMA_EMPTY;
+}
+
 int schema_turns(const struct schema_opts *o, const json_t *row, int need_answer,
                  struct turn turn[TURNS], int *n, struct buf *own, struct fault *f)
 {
-	struct list l = {turn, 0, f};
+	struct turns l = {turn, 0, need_answer, own, f};
 	struct turn *last;
 
-	if (read_turns(&l, o, row, need_answer, own))
-		return -1;
+	if (read_turns(&l, o, row))
+		return SCHEMA_BAD;
 	last = l.n ? &turn[l.n - 1] : NULL;
 	if (!last)
 		return fault(f, "no turns");
 	if (last->role == ROLE_TEXT) {
 		if (need_answer && is_empty(last))
-			return fault(f, "empty text");
+			return empty("text", f);
 	} else if (need_answer) {
 		if (last->role != ROLE_ASSISTANT)
 			return fault(f, "the last turn is not the assistant's");
 		if (is_empty(last))
-			return fault(f, "empty answer");
+			return empty("answer", f);
 	} else if (last->role == ROLE_ASSISTANT) {
 		l.n--;
 	}

@@ -7,7 +7,8 @@
  *   orca         {"system_prompt","question","response"}
  *   prompt       {"prompt","completion"}
  *   hh           {"prompt","chosen"}  and  {"chosen": "\n\nHuman: ...\n\nAssistant: ..."}
- *   keys         any two keys by name;  text: one key
+ *
+ * or any two keys by name, or the bare text of one key.
  */
 #ifndef SEAL_SCHEMA_H
 #define SEAL_SCHEMA_H
@@ -17,20 +18,30 @@
 #include "../format/jsonl.h"
 #include "../text/template.h"
 
+/* All NULL: every row's schema is recognised by its keys. */
 struct schema_opts {
 	const char *schema, *prompt_key, *answer_key, *text;
 };
+extern const struct opt schema_options[]; /* --schema --prompt-key --answer-key --text */
+/* Wrong usage where they contradict each other, or where rows must have answers and
+ * --prompt-key stands alone. */
+void schema_check(const struct schema_opts *, int need_answer);
 
-/* Appends the row's turns (text borrowed from json or from `own`, which the
- * caller clears between rows); -1 with a fault that names the missing or
- * mistyped key.  need_answer 0: a row may end with a user's turn (generation);
- * a closing assistant turn is then left out, so that prompts can come from
- * rows with answers.  need_answer 1: the last turn is the assistant's and is
- * not empty ("empty answer"). */
+/* What schema_turns returns; below 0 with a fault that says what is wrong with the row. */
+enum {
+	SCHEMA_OK = 0,
+	SCHEMA_BAD = -1,   /* a key is missing, say, or no text */
+	SCHEMA_EMPTY = -2, /* the answer, or the bare text, is white space */
+};
+
+/* Sets the row's turns and their number *n.  Their text is borrowed from the row, or from
+ * `own`, which grows; the caller clears and frees it.
+ * need_answer 1: the last turn is the assistant's, and not empty.  0 (generation): the row may
+ * end with a user's turn, and an assistant's turn that ends it is left out. */
 int schema_turns(const struct schema_opts *, const json_t *row, int need_answer,
                  struct turn turn[TURNS], int *n, struct buf *own, struct fault *);
 
-/* The user's last text, for outputs that show the "instruction". */
+/* The user's last text, of *bytes, for outputs that show the "instruction". */
 const char *schema_instruction(const struct turn[], int n, size_t *bytes);
 
 #endif

@@ -112,11 +112,11 @@ static struct tokens_row row_of(const struct tokens_part *p, long i)
 	                           .line = p->line[i]};
 }
 
-/* Row i of all: ids and masks that make sense. */
-static int check_row(const struct tokens_row *r, long i, struct fault *f)
+/* Ids and masks of the row must make sense; *ids grows to 1 + the largest token id. */
+static int check_row(const struct tokens_row *r, long *ids, struct fault *f)
 {
 	json_t *id = json_stringn(r->id, r->id_n);
-	long trained = 0;
+	long trained = 0, i = r->at;
 
 	json_decref(id);
 	if (!id)
@@ -127,6 +127,8 @@ static int check_row(const struct tokens_row *r, long i, struct fault *f)
 		if (r->train[k] > 1)
 			return fault(f, "row %ld: \"train\" is %d", i, r->train[k]);
 		trained += r->train[k];
+		if (r->token[k] >= *ids)
+			*ids = r->token[k] + 1L;
 	}
 	if (r->train[0] || !trained)
 		return fault(f, "row %ld: %s", i,
@@ -154,7 +156,7 @@ static int append_rows(struct tokens *t, const struct view *v, struct fault *f)
 	for (long i = 0; i < p.rows; i++) {
 		struct tokens_row r = row_of(&p, i);
 
-		if (check_row(&r, t->rows + i, f))
+		if (check_row(&r, &t->ids, f))
 			return -1;
 		if (r.n > t->longest)
 			t->longest = r.n;
@@ -265,6 +267,20 @@ struct tokens_row tokens_row(const struct tokens *t, long row)
 			high = mid;
 	}
 	return row_of(&t->part[low], row - t->part[low].first);
+}
+
+void tokens_check_ids(const struct tokens *t, const char *name, long vocab)
+{
+	char id[128];
+
+	for (long i = 0; t->ids > vocab && i < t->rows; i++) {
+		struct tokens_row r = tokens_row(t, i);
+
+		for (long k = 0; k < r.n; k++)
+			if (r.token[k] >= vocab)
+				die("%s: row %s: token %d is not among the model's %ld", name,
+				    row_id(&r, id, sizeof id), r.token[k], vocab);
+	}
 }
 
 char *tokens_id(const struct tokens *t, long row, char *into, size_t size)

@@ -24,6 +24,7 @@ struct tokens_part {
 
 struct tokens {                    /* all segments in order */
 	long rows, total, longest; /* total tokens; of the longest row */
+	long ids;                  /* 1 + the largest token id */
 	struct tokens_part *part;
 	int parts;
 	void **held;
@@ -58,6 +59,8 @@ void tokens_close(struct tokens *);
 void tokens_drop(struct tokens *); /* the parts so far, and what they lie in, if in memory */
 void tokens_hold(struct tokens *, void *, size_t bytes); /* to be freed by tokens_close */
 struct tokens_row tokens_row(const struct tokens *, long row);
+/* Dies, naming the row, when a token id is not below vocab; name: of the stream. */
+void tokens_check_ids(const struct tokens *, const char *name, long vocab);
 /* As row_id (batch.h). */
 char *tokens_id(const struct tokens *, long row, char *into, size_t size);
 
@@ -65,12 +68,12 @@ static inline long tokens_length(const struct tokens *t, long row) { return toke
 
 struct tokens_writer;
 
-/* settings: recorded options (borrowed, an object). */
-struct tokens_writer *tokens_writer(struct zout *, const char *fingerprint, const char *template,
-                                    const json_t *settings);
-void tokens_add(struct tokens_writer *, const char *id, uint64_t hash, long line,
-                const int32_t *token, const uint8_t *train, long n);
-/* Writes the last blob with seal.end; input: hash of the rows' bytes. */
-void tokens_finish(struct tokens_writer *, uint64_t input);
+/* All are borrowed until the call ends, but for the output: until tokens_write_close.
+ * settings: an object, the recorded options. */
+struct tokens_writer *tokens_write_open(struct zout *, const char *fingerprint,
+                                        const char *template, const json_t *settings);
+void tokens_write(struct tokens_writer *, const struct tokens_row *); /* its `at` is ignored */
+/* Writes the last blob, with seal.end, and frees the writer; input: hash of the rows' bytes. */
+void tokens_write_close(struct tokens_writer *, uint64_t input);
 
 #endif

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* tokens_show.c - see shown.h. */
+/* tokens_show.c - see tokens_show.h. */
 #include "tokens_show.h"
-
-#include <string.h>
 
 #include "../format/jsonl.h"
 
-void show_tokens(struct buf *b, const struct shown *row)
+void show_tokens(struct buf *b, const struct tokens_row *row)
 {
 	buf_str(b, "{\"id\":");
-	json_put_text(b, row->id, strlen(row->id));
+	json_put_text(b, row->id, row->id_n);
 	buf_str(b, ",\"tokens\":[");
 	for (long i = 0; i < row->n; i++)
 		buf_fmt(b, i ? ",%d" : "%d", row->token[i]);
@@ -36,7 +34,8 @@ static void put_safe(struct buf *b, const struct buf *text)
 	}
 }
 
-void show_people(struct buf *b, const struct shown *row, const struct tokenizer *tok, int colour)
+void show_people(struct buf *b, const struct tokens_row *row, const struct tokenizer *tok,
+                 int colour)
 {
 	struct buf text = {0};
 	long trained = 0, from, to;
@@ -44,7 +43,7 @@ void show_people(struct buf *b, const struct shown *row, const struct tokenizer 
 	for (long i = 0; i < row->n; i++)
 		trained += row->train[i];
 	buf_str(b, "== ");
-	buf_add(&text, row->id, strlen(row->id));
+	buf_add(&text, row->id, row->id_n);
 	put_safe(b, &text);
 	buf_fmt(b, " (line %ld, %ld tokens, %ld trained)\n", row->line, row->n, trained);
 	for (from = 0; from < row->n; from = to) {
@@ -90,7 +89,7 @@ static long add_repaired(struct buf *b, const char *p, size_t n)
 	return characters;
 }
 
-void show_text(struct buf *b, const struct shown *row, const struct tokenizer *tok)
+void show_text(struct buf *b, const struct tokens_row *row, const struct tokenizer *tok)
 {
 	struct buf raw = {0}, text = {0}, train = {0};
 	size_t done = 0, end;
@@ -110,7 +109,7 @@ void show_text(struct buf *b, const struct shown *row, const struct tokenizer *t
 			buf_fmt(&train, "%s[%ld,%ld]", train.n ? "," : "", begin, at);
 	}
 	buf_str(b, "{\"id\":");
-	json_put_text(b, row->id, strlen(row->id));
+	json_put_text(b, row->id, row->id_n);
 	buf_str(b, ",\"text\":");
 	json_put_text(b, text.n ? text.p : "", text.n);
 	buf_fmt(b, ",\"train\":[%s]}\n", train.n ? train.p : "");

@@ -31,14 +31,6 @@ const struct opt dsir_options[] = {
 	{"target", 0, OPT_TEXT, AT(target), "ROWS", "rows of the kind that is wanted", 0, 0},
 	{"gumbel", 0, OPT_FLAG, AT(gumbel), NULL,
          "add noise, so that the best k are a random sample", 0, 1},
-	{"schema", 0, OPT_CHOICE, AT(schema.schema), "messages|sharegpt|alpaca|orca|prompt|hh",
-         "what the rows' keys mean, instead of recognising it", 0, 1},
-	{"text", 0, OPT_TEXT, AT(schema.text), "KEY", "the bare text of one key is the row's", 0,
-         1},
-	{"prompt-key", 0, OPT_TEXT, AT(schema.prompt_key), "KEY", "the key that holds the prompt",
-         0, 1},
-	{"answer-key", 0, OPT_TEXT, AT(schema.answer_key), "KEY", "the key that holds the answer",
-         0, 1},
 	{0},
 };
 
@@ -54,10 +46,7 @@ void dsir_check(const struct dsir_opts *o, int is_method)
 		return;
 	if (!o->target)
 		die_usage("--method dsir needs --target ROWS");
-	if (!s->prompt_key != !s->answer_key)
-		die_usage("--prompt-key and --answer-key need each other");
-	if (!!s->schema + !!s->text + !!s->prompt_key > 1)
-		die_usage("--schema, --text and --prompt-key exclude each other");
+	schema_check(s, 1);
 }
 
 struct counts {

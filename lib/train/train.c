@@ -331,17 +331,17 @@ static void warn_long(const struct tokens *d, const char *name, long context)
 	     name, over, d->rows, context, d->longest);
 }
 
-void check_tokens(const struct tokens *d, const char *name, const char *model_path,
-                  const struct config *c)
+/* Where the model has a tokenizer, the tokens must be of that one. */
+static void check_fingerprint(const struct tokens *d, const char *name, const char *model_path,
+                              const struct config *c)
 {
 	char *path = xprintf("%s/tokenizer.json", model_path), hex[17];
 	struct tokenizer *t;
 	struct stat st;
 
-	warn_long(d, name, c->context);
 	if (stat(model_path, &st) || (S_ISDIR(st.st_mode) && stat(path, &st))) {
 		free(path);
-		return; /* a model without its tokenizer: nothing to compare */
+		return;
 	}
 	free(path);
 	t = tokenizer_open(model_path);
@@ -350,6 +350,14 @@ void check_tokens(const struct tokens *d, const char *name, const char *model_pa
 		die("%s was made with another tokenizer (%s) than the model's (%s)", name,
 		    d->fingerprint, hex);
 	tokenizer_close(t);
+}
+
+void check_tokens(const struct tokens *d, const char *name, const char *model_path,
+                  const struct config *c)
+{
+	warn_long(d, name, c->context);
+	check_fingerprint(d, name, model_path, c);
+	tokens_check_ids(d, name, c->vocab);
 }
 
 void check_same_template(const struct tokens *d, const char *name, const struct tokens *rows)

@@ -85,8 +85,8 @@ void training_close(struct training *);
 void all_losses(struct model *, struct adapter *, const struct tokens *, float loss[],
                 const char *what);
 
-/* Dies when the tokens are not of the model's own tokenizer, where it has one; warns of
- * rows that are longer than the model's context. */
+/* Dies when the tokens are not of the model's own tokenizer, where it has one, or when the
+ * model has no such token; warns of rows that are longer than the model's context. */
 void check_tokens(const struct tokens *, const char *name, const char *model_path,
                   const struct config *);
 /* Warns when safe or validation rows stand in another template than the rows. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tokens_writer.c - writes the token stream; see tokens.h and seal-tensors(5).
+/* tokens_write.c - writes the token stream; see tokens.h and seal-tensors(5).
  *
  * A blob leaves when the next row would not fit it, so that the last blob, the
  * one that holds seal.end, is a data blob (an empty one when there are no rows).
@@ -34,8 +34,8 @@ static void begin_blob(struct tokens_writer *w)
 	w->rows = 0;
 }
 
-struct tokens_writer *tokens_writer(struct zout *out, const char *fingerprint, const char *template,
-                                    const json_t *settings)
+struct tokens_writer *tokens_write_open(struct zout *out, const char *fingerprint,
+                                        const char *template, const json_t *settings)
 {
 	struct tokens_writer *w = xzalloc(1, sizeof *w);
 	struct buf text = {0};
@@ -77,23 +77,22 @@ static void write_blob(struct tokens_writer *w, char *end)
 	begin_blob(w);
 }
 
-void tokens_add(struct tokens_writer *w, const char *id, uint64_t hash, long line,
-                const int32_t *token, const uint8_t *train, long n)
+void tokens_write(struct tokens_writer *w, const struct tokens_row *r)
 {
-	if (w->rows == BLOB_ROWS || (w->rows && w->token.n / sizeof *token + n > BLOB_TOKENS))
+	if (w->rows == BLOB_ROWS || (w->rows && w->token.n / sizeof *r->token + r->n > BLOB_TOKENS))
 		write_blob(w, NULL);
-	buf_add(&w->token, token, n * sizeof *token);
-	buf_add(&w->train, train, n);
-	add_i64(&w->offset, w->token.n / sizeof *token);
-	buf_str(&w->ids, id);
+	buf_add(&w->token, r->token, r->n * sizeof *r->token);
+	buf_add(&w->train, r->train, r->n);
+	add_i64(&w->offset, w->token.n / sizeof *r->token);
+	buf_add(&w->ids, r->id, r->id_n);
 	add_i64(&w->id_offset, w->ids.n);
-	buf_add(&w->hash, &hash, sizeof hash);
-	add_i64(&w->line, line);
+	buf_add(&w->hash, &r->hash, sizeof r->hash);
+	add_i64(&w->line, r->line);
 	w->rows++;
 	w->all_rows++;
 }
 
-void tokens_finish(struct tokens_writer *w, uint64_t input)
+void tokens_write_close(struct tokens_writer *w, uint64_t input)
 {
 	struct buf *all[] = {&w->token,     &w->offset, &w->train, &w->ids,
 	                     &w->id_offset, &w->hash,   &w->line,  &w->blob};
