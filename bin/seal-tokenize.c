@@ -171,6 +171,8 @@ static uint64_t run_rows(struct run *r, struct rows *rows)
 /* The model's vocabulary where its folder tells (0: the tokenizer's own). */
 static long vocabulary(const char *model)
 {
+	static const struct json_key key[] = {{"vocab_size", 'w'}, {0}};
+	struct fault why;
 	struct stat s;
 	char *path;
 	json_t *config;
@@ -180,6 +182,8 @@ static long vocabulary(const char *model)
 		return 0;
 	path = xprintf("%s/config.json", model);
 	config = json_read_file(path);
+	if (json_check(config, key, &why))
+		die("%s: %s", path, why.text);
 	n = json_long(config, "vocab_size", 0);
 	json_decref(config);
 	free(path);

@@ -36,27 +36,6 @@ json_t *json_parse(const char *text, size_t n, struct fault *f)
 	return NULL;
 }
 
-json_t *json_read_file(const char *path)
-{
-	struct zin *z = zin_open(path);
-	struct buf b = {0};
-	json_error_t e;
-	json_t *j;
-	size_t got;
-
-	do {
-		buf_need(&b, 1 << 16);
-		got = zin_read(z, b.p + b.n, 1 << 16);
-		b.n += got;
-	} while (got);
-	j = parse(b.p, b.n, &e);
-	if (!j)
-		die("%s:%d: column %d: %s", zin_name(z), e.line, e.column, e.text);
-	zin_close(z);
-	buf_free(&b);
-	return j;
-}
-
 const char *json_text(const json_t *o, const char *key, const char *otherwise)
 {
 	const json_t *v = json_object_get(o, key);
@@ -68,7 +47,14 @@ double json_number(const json_t *o, const char *key, double otherwise)
 {
 	const json_t *v = json_object_get(o, key);
 
-	return json_is_number(v) ? json_number_value(v) : otherwise;
+	return json_is_number(v) ? json_double(v) : otherwise;
+}
+
+double json_double(const json_t *v)
+{
+	double x = json_number_value(v);
+
+	return fabs(x) < JSON_NOT_FINITE ? x : NAN;
 }
 
 long json_long(const json_t *o, const char *key, long otherwise)
@@ -87,10 +73,15 @@ int json_flag(const json_t *o, const char *key, int otherwise)
 
 static const char *not_as(const json_t *v, char is)
 {
+	if (json_is_real(v) && isnan(json_double(v)) && (is == 'n' || is == 'w'))
+		return "a finite number";
 	switch (is) {
 	case 't': return json_is_string(v) ? NULL : "text";
 	case 'n': return json_is_number(v) ? NULL : "a number";
-	case 'w': return json_is_integer(v) ? NULL : "a whole number";
+	case 'w':
+		if (json_is_real(v) && fabs(json_real_value(v)) >= 0x1p63)
+			return "a whole number of 64 bits";
+		return json_is_integer(v) ? NULL : "a whole number";
 	case 'f': return json_is_boolean(v) ? NULL : "true or false";
 	default: return json_is_object(v) ? NULL : "an object";
 	}
