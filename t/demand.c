@@ -3,7 +3,7 @@
  * memory which a pass takes is what was planned. */
 #include "tap.h"
 
-#include "../lib/base/memory.h"
+#include "../lib/base/limits.h"
 #include "../lib/model/model_in.h"
 #include "../lib/model/plan.h"
 #include "tiny.h"

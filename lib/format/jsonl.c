@@ -7,28 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* jansson's reason, fit for a terminal: it quotes the text that it stumbled over. */
-static json_t *parse(const char *text, size_t n, json_error_t *e)
-{
-	json_t *j = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, e);
-
-	if (j)
-		return j;
-	if (json_error_code(e) == json_error_null_character)
-		strcpy(e->text, "a NUL character");
-	for (char *c = e->text; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 127)
-			*c = '?';
-	return NULL;
-}
-
 json_t *json_parse(const char *text, size_t n, struct fault *f)
 {
 	json_error_t e;
-	json_t *j = parse(text, n, &e);
+	json_t *j = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e);
 
 	if (j)
 		return j;
+	if (json_error_code(&e) == json_error_null_character)
+		strcpy(e.text, "a NUL character");
 	if (e.line > 1)
 		fault(f, "line %d, column %d: %s", e.line, e.column, e.text);
 	else
@@ -252,13 +239,13 @@ static void put_setting(void *ctx, const char *name, const char *value)
 {
 	struct settings *s = ctx;
 	enum opt_type type = type_of(s->groups, name);
-	json_error_t e;
+	struct fault why;
 	json_t *v = NULL;
 
 	if (type == OPT_FLAG)
 		v = json_boolean(strcmp(value, "0") && strcmp(value, "false"));
 	else if (type == OPT_COUNT || type == OPT_SEED || type == OPT_REAL)
-		v = parse(value, strlen(value), &e);
+		v = json_parse(value, strlen(value), &why);
 	if (!v)
 		v = json_string(value);
 	if (json_object_set_new(s->object, name, v))

@@ -188,9 +188,6 @@ int st_parse_header(struct safetensors *st, const void *p, size_t header, size_t
 	if (!bad)
 		return 0;
 	st_close(st);
-	for (char *c = f->text; *c; c++) /* it quotes names of the file's */
-		if ((unsigned char)*c < ' ' || *c == 127)
-			*c = '?';
 	return -1;
 }
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "../base/die.h"
-#include "../base/memory.h"
+#include "../base/limits.h"
 #include "model_in.h"
 
 /* Passes of half as many tokens take a few per cent longer, computing blocks again a third:
