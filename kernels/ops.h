@@ -18,9 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum dtype { DT_F32, DT_BF16 };
-
-static inline size_t dtype_size(enum dtype t) { return t == DT_BF16 ? 2 : 4; }
+#include "dtype.h"
 
 struct mat { /* a matrix in device memory; owns nothing */
 	void *p;

@@ -10,9 +10,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "die.h"
-
-static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+#include "memory.h"
+#include "num.h"
 
 /* The number in a file; SIZE_MAX when there is none ("max", no such file). */
 static size_t number_in(const char *path)
@@ -42,7 +41,7 @@ static size_t up_from(const char *root, const char *group, const char *file)
 	for (;;) {
 		char *full = xprintf("%s/%s", path, file), *slash;
 
-		most = least(most, number_in(full));
+		most = size_min(most, number_in(full));
 		free(full);
 		slash = strrchr(path, '/');
 		if (strlen(path) <= stop || !slash || slash < path + stop)
@@ -69,11 +68,11 @@ size_t memory_of_groups(const char *list, const char *root)
 		*path++ = 0;
 		names++;
 		if (!*names)
-			most = least(most, up_from(root, path, "memory.max"));
+			most = size_min(most, up_from(root, path, "memory.max"));
 		if (strcmp(names, "memory"))
 			continue;
 		v1 = xprintf("%s/memory", root);
-		most = least(most, up_from(v1, path, "memory.limit_in_bytes"));
+		most = size_min(most, up_from(v1, path, "memory.limit_in_bytes"));
 		free(v1);
 	}
 	if (f)
@@ -87,8 +86,8 @@ size_t memory_available(void)
 	struct rlimit r;
 
 	if (!getrlimit(RLIMIT_AS, &r) && r.rlim_cur != RLIM_INFINITY)
-		most = least(most, r.rlim_cur);
-	return least(most, memory_of_groups("/proc/self/cgroup", "/sys/fs/cgroup"));
+		most = size_min(most, r.rlim_cur);
+	return size_min(most, memory_of_groups("/proc/self/cgroup", "/sys/fs/cgroup"));
 }
 
 size_t memory_resident(void)

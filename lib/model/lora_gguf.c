@@ -28,7 +28,7 @@ static void add(struct export *e, long layer, const struct lora *l, struct mat m
 	e->t = xrealloc(e->t, (e->n + 1) * sizeof *e->t);
 	e->t[e->n++] = (struct gguf_tensor){.name = xprintf("blk.%ld.%s.weight.lora_%c", layer,
 	                                                    l->part->gguf, which),
-	                                    .type = GGUF_F32,
+	                                    .type = DT_F32,
 	                                    .rank = 2,
 	                                    .shape = {m.cols, m.rows},
 	                                    .data = to,

@@ -16,7 +16,7 @@ enum { CHUNK = 1 << 20 }; /* values converted at a time */
 struct item {
 	struct wanted w;
 	struct mat at;
-	enum gguf_type type;
+	enum dtype type;
 };
 
 struct saving {
@@ -36,7 +36,7 @@ static void add(void *ctx, const struct wanted *w, struct mat *at)
 		return;
 	s->item = xrealloc(s->item, (s->n + 1) * sizeof *s->item);
 	s->item[s->n++] =
-		(struct item){*w, *at, s->a->net ? GGUF_F32 : weights_type(s->m->weights, w)};
+		(struct item){*w, *at, s->a->net ? DT_F32 : weights_type(s->m->weights, w)};
 	if (n > s->largest)
 		s->largest = n;
 }
@@ -68,7 +68,7 @@ static void write_tensor(const struct saving *s, const struct item *it, struct z
                          float *room)
 {
 	struct mat w = under(s, it, room);
-	long n = w.rows * w.cols, size = (long)gguf_block_bytes(it->type);
+	long n = w.rows * w.cols, size = (long)dtype_block_bytes(it->type);
 	float *x = xalloc(CHUNK * sizeof *x);
 	void *y = xalloc(CHUNK * size);
 
@@ -77,10 +77,10 @@ static void write_tensor(const struct saving *s, const struct item *it, struct z
 
 		s->m->dev->op->get(s->m->dev, x, (float *)w.p + at, k * sizeof *x);
 		for (long i = 0; i < k; i++)
-			if (!isfinite(x[i]) || (it->type == GGUF_F16 && fabsf(x[i]) >= 65520))
+			if (!isfinite(x[i]) || (it->type == DT_F16 && fabsf(x[i]) >= 65520))
 				die("%s: the value %g does not fit %s", it->w.hf, x[i],
-				    gguf_type_name(it->type));
-		gguf_encode(it->type, x, k, y);
+				    dtype_name(it->type));
+		dtype_encode(it->type, x, k, y);
 		zout_write(out, y, k * size);
 	}
 	free(x);
@@ -107,11 +107,9 @@ static void write_tensors(struct saving *s, const char *path, const char *templa
 		t[i] = (struct st_tensor){.name = it->w.hf,
 		                          .rank = vector ? 1 : 2,
 		                          .shape = {it->w.rows, it->w.cols},
-		                          .type = it->type == GGUF_F32   ? ST_F32
-		                                  : it->type == GGUF_F16 ? ST_F16
-		                                                         : ST_BF16,
+		                          .type = st_of_dtype(it->type),
 		                          .bytes = it->w.rows * it->w.cols *
-		                                   gguf_block_bytes(it->type)};
+		                                   dtype_block_bytes(it->type)};
 		if (vector)
 			t[i].shape[0] = it->w.cols;
 	}

@@ -37,7 +37,7 @@ struct weights {
 
 struct source {
 	const char *data;
-	enum gguf_type type;
+	enum dtype type;
 	long rank, shape[4];
 };
 
@@ -165,10 +165,10 @@ void weights_close(struct weights *w, struct dev *d)
 	free(w);
 }
 
-static int plain_type(enum st_type t, enum gguf_type *as)
+static int plain_type(enum st_type t, enum dtype *as)
 {
-	*as = t == ST_F32 ? GGUF_F32 : t == ST_F16 ? GGUF_F16 : GGUF_BF16;
-	return t == ST_F32 || t == ST_F16 || t == ST_BF16;
+	*as = st_dtype(t);
+	return *as != DT_TYPES;
 }
 
 /* 1 when the tensor is there. */
@@ -226,7 +226,7 @@ int weights_same(const struct weights *w, const char *hf, const char *other)
 	if (!find_hf(w, hf, &a) || !find_hf(w, other, &b) || a.rank != 2 || b.rank != 2 ||
 	    a.type != b.type || memcmp(a.shape, b.shape, 2 * sizeof *a.shape))
 		return 0;
-	bytes = a.shape[0] * a.shape[1] * gguf_block_bytes(a.type);
+	bytes = a.shape[0] * a.shape[1] * dtype_block_bytes(a.type);
 	same = !memcmp(a.data, b.data, bytes);
 	zio_forget(a.data, bytes);
 	zio_forget(b.data, bytes);
@@ -247,8 +247,8 @@ long weights_row(enum row_order order, const struct config *c, long i)
 static void convert(struct dev *d, struct mat m, const struct source *s, enum row_order order,
                     const struct config *c)
 {
-	long block = gguf_block(s->type), most = CHUNK / m.cols + 1;
-	size_t row_bytes = m.cols / block * gguf_block_bytes(s->type);
+	long block = dtype_block(s->type), most = CHUNK / m.cols + 1;
+	size_t row_bytes = m.cols / block * dtype_block_bytes(s->type);
 	float *x = xalloc(most * m.cols * sizeof *x);
 	uint16_t *h = m.type == DT_BF16 ? xalloc(most * m.cols * sizeof *h) : NULL;
 
@@ -257,10 +257,10 @@ static void convert(struct dev *d, struct mat m, const struct source *s, enum ro
 
 #pragma omp parallel for schedule(static)
 		for (long i = 0; i < n; i++) {
-			gguf_decode(s->type, s->data + weights_row(order, c, at + i) * row_bytes,
-			            m.cols, x + i * m.cols);
+			dtype_decode(s->type, s->data + weights_row(order, c, at + i) * row_bytes,
+			             m.cols, x + i * m.cols);
 			if (h)
-				gguf_encode(GGUF_BF16, x + i * m.cols, m.cols, h + i * m.cols);
+				dtype_encode(DT_BF16, x + i * m.cols, m.cols, h + i * m.cols);
 		}
 		d->op->put(d, row_range(m, at, n).p, h ? (void *)h : x,
 		           n * m.cols * dtype_size(m.type));
@@ -290,10 +290,10 @@ static int locate(const struct weights *w, const struct wanted *n, struct source
 	    !(s->rank == 1 && n->rows == 1 && s->shape[0] == n->cols))
 		die("%s: %s is [%ld x %ld], not the [%ld x %ld] that the configuration asks for",
 		    w->path, name, s->shape[0], s->rank > 1 ? s->shape[1] : 1, n->rows, n->cols);
-	if (n->cols % gguf_block(s->type) ||
-	    (n->rows == 1 && *order != AS_STORED && gguf_block(s->type) > 1))
+	if (n->cols % dtype_block(s->type) ||
+	    (n->rows == 1 && *order != AS_STORED && dtype_block(s->type) > 1))
 		die("%s: %s: rows of %ld values do not divide into blocks of %s", w->path, name,
-		    n->cols, gguf_type_name(s->type));
+		    n->cols, dtype_name(s->type));
 	return 1;
 }
 
@@ -314,8 +314,7 @@ struct mat weights_mat(struct weights *w, struct dev *d, const struct config *c,
 	if (!locate(w, n, &s, &order))
 		return m;
 	/* Not a vector: to use it in place would keep the pages around it in memory. */
-	if (n->rows > 1 && order == AS_STORED &&
-	    s.type == (n->type == DT_BF16 ? GGUF_BF16 : GGUF_F32) &&
+	if (n->rows > 1 && order == AS_STORED && s.type == n->type &&
 	    (uintptr_t)s.data % dtype_size(n->type) == 0) {
 		m.p = (void *)d->op->adopt(d, s.data, bytes);
 		w->adopted = xrealloc(w->adopted, (w->n_adopted + 1) * sizeof *w->adopted);
@@ -341,7 +340,7 @@ void weights_read(struct weights *w, struct dev *d, const struct config *c, cons
 		convert(d, in_rows(into, order), &s, order, c);
 }
 
-enum gguf_type weights_type(const struct weights *w, const struct wanted *n)
+enum dtype weights_type(const struct weights *w, const struct wanted *n)
 {
 	struct source s = {0};
 
@@ -362,14 +361,14 @@ const char *weights_path(const struct weights *w) { return w->path; }
 
 int weights_floats(const struct st_tensor *t, float *x)
 {
-	enum gguf_type type;
+	enum dtype type;
 	long n = 1;
 
 	if (!plain_type(t->type, &type))
 		return -1;
 	for (int i = 0; i < t->rank; i++)
 		n *= t->shape[i];
-	gguf_decode(type, t->data, n, x);
+	dtype_decode(type, t->data, n, x);
 	return 0;
 }
 

@@ -46,7 +46,7 @@ struct mat weights_mat(struct weights *, struct dev *, const struct config *,
 /* Sets `into`, F32 of that shape, to its values, if it is there. */
 void weights_read(struct weights *, struct dev *, const struct config *, const struct wanted *,
                   struct mat into);
-enum gguf_type weights_type(const struct weights *, const struct wanted *); /* the file's */
+enum dtype weights_type(const struct weights *, const struct wanted *); /* the file's */
 /* The file's row that holds row i of this order. */
 long weights_row(enum row_order, const struct config *, long i);
 const char *weights_path(const struct weights *);
