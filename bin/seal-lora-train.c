@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../lib/base/hash.h"
+#include "../lib/base/program.h"
 #include "../lib/base/progress.h"
 #include "../lib/train/budget.h"
 #include "../lib/score/join.h"
@@ -163,6 +164,7 @@ int main(int argc, char **argv)
 	struct zout *gguf;
 	int k;
 
+	program_begin(argv);
 	dev_prepare(argv);
 	k = opt_parse(&program, argc, argv);
 	notice_quiet(own.quiet);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../lib/base/hash.h"
+#include "../lib/base/program.h"
 #include "../lib/base/progress.h"
 #include "../lib/eval/audit.h"
 #include "../lib/score/dsir.h"
@@ -202,6 +203,7 @@ int main(int argc, char **argv)
 	struct zout *out;
 	int k;
 
+	program_begin(argv);
 	dev_prepare(argv);
 	/* Measured (README, "What the scores find"): many small steps over all layers. */
 	train.batch = 4;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "../lib/base/hash.h"
+#include "../lib/base/program.h"
 #include "../lib/base/progress.h"
 #include "../lib/rows/encode.h"
 #include "../lib/rows/tokens_show.h"
@@ -293,9 +294,11 @@ static void tokenize(struct run *r, char *const paths[], int n)
 
 int main(int argc, char **argv)
 {
-	int first = opt_parse(&program, argc, argv);
 	struct run *r = xzalloc(1, sizeof *r);
+	int first;
 
+	program_begin(argv);
+	first = opt_parse(&program, argc, argv);
 	check_options();
 	notice_quiet(base.quiet);
 	if (opt.threads)
