@@ -16,11 +16,12 @@
 
 struct options {
 	const char *model, *tokenizer;
-	int dedupe, decode, show, json, zstd, plain;
+	int dedupe, decode, show, json;
 	long threads;
 };
 
 static struct opt_base base;
+static struct zstd_opts packing;
 static struct options opt;
 static struct encode_opts encode_opts = ENCODE_DEFAULTS;
 static struct fate_opts fate_opts = FATE_DEFAULTS;
@@ -38,8 +39,6 @@ static const struct opt own_options[] = {
 	{"show", 0, OPT_FLAG, AT(show), NULL, "text for people instead: what is trained is marked",
          0, 0},
 	{"json", 0, OPT_FLAG, AT(json), NULL, "JSONL instead: id, tokens, train", 0, 0},
-	{"zstd", 0, OPT_FLAG, AT(zstd), NULL, "compress the output (tokens are by default)", 0, 0},
-	{"plain", 0, OPT_FLAG, AT(plain), NULL, "do not compress it", 0, 0},
 	{"threads", 'j', OPT_COUNT, AT(threads), "THREADS", "threads; 0: one a core", 0, 0},
 	{0},
 };
@@ -47,6 +46,7 @@ static const struct opt own_options[] = {
 static const struct opt_group groups[] = {
 	{"Model and form", own_options, &opt},
 	{"General", base_options, &base},
+	{"Output", zstd_options, &packing},
 	{"Rows", row_options, &encode_opts},
 	{"Length and training", length_options, &encode_opts},
 	{"Broken rows", fate_options, &fate_opts},
@@ -197,8 +197,7 @@ static void check_options(void)
 		die_usage("needs -m MODEL or -t TOKENIZER, one of them");
 	if (opt.show && opt.json)
 		die_usage("--show and --json exclude each other");
-	if (opt.zstd && opt.plain)
-		die_usage("--zstd and --plain exclude each other");
+	zstd_check(&packing);
 	if (encode_opts.schema.prompt_key && !encode_opts.schema.answer_key)
 		die_usage("--prompt-key needs --answer-key");
 }
@@ -206,11 +205,10 @@ static void check_options(void)
 /* Before the tokenizer is read, so that it can be none of its files. */
 static void open_output(struct run *r)
 {
-	int tokens = !opt.show && !opt.json && !opt.decode,
-	    zstd = opt.zstd || (tokens && !opt.plain);
+	int tokens = !opt.show && !opt.json && !opt.decode, zstd = zstd_flag(&packing, tokens);
 
 	r->fates = fates_open(&fate_opts);
-	r->out = zout_open(base.output, (zstd ? ZOUT_ZSTD : 0) | (tokens ? ZOUT_BINARY : 0));
+	r->out = zout_open(base.output, zstd | (tokens ? ZOUT_BINARY : 0));
 	r->colour = !base.output && !zstd && isatty(1);
 }
 

@@ -162,6 +162,30 @@ static void real(double x, const char *want)
 	buf_free(&b);
 }
 
+/* Of a number's text, before its exponent. */
+static int digits(const char *s)
+{
+	int n = 0;
+
+	for (; *s && *s != 'e'; s++)
+		n += *s >= '0' && *s <= '9' && (n || *s > '0');
+	return n;
+}
+
+static void flt(double x, const char *want)
+{
+	struct buf b = {0};
+	json_t *j = json_float(x);
+
+	json_put_float(&b, x);
+	same(b.p, want, want);
+	b.n = 0;
+	json_put(&b, j);
+	same(b.p, want, "... also as a value");
+	json_decref(j);
+	buf_free(&b);
+}
+
 static void test_put(void)
 {
 	struct buf b = {0};
@@ -186,9 +210,18 @@ static void test_put(void)
 	real(1.0 / 3, "0.3333333333333333");
 	real(123456789.125, "123456789.125");
 	real(NAN, "null");
+	flt(0.1f, "0.1");
+	flt(1.0 / 3, "0.33333334");
+	flt(2.7182817459106445, "2.7182817");
+	flt(16777215, "16777215");
+	flt(-3e38, "-3e+38");
+	flt(1e39, "null");
+	flt(1e-45, "1e-45");
+	flt(NAN, "null");
 	real(-INFINITY, "null");
 	for (int i = 0; i < 20000; i++) {
 		double x;
+		float x32;
 
 		bits ^= bits << 13;
 		bits ^= bits >> 7;
@@ -197,8 +230,12 @@ static void test_put(void)
 		b.n = 0;
 		json_put_real(&b, x);
 		bad += isfinite(x) && strtod(b.p, NULL) != x;
+		memcpy(&x32, &bits, 4);
+		b.n = 0;
+		json_put_float(&b, x32);
+		bad += isfinite(x32) && (strtof(b.p, NULL) != x32 || digits(b.p) > 9);
 	}
-	ok(!bad, "any double reads back (%ld do not)", bad);
+	ok(!bad, "any double and float read back (%ld do not)", bad);
 	buf_free(&b);
 }
 

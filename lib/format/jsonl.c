@@ -145,18 +145,23 @@ void json_put_text(struct buf *b, const char *text, size_t n)
 	buf_str(b, "\"");
 }
 
-/* Text of p digits is nearer to x the larger p is, so the least p that reads
- * back to x can be searched by halving. */
-void json_put_real(struct buf *b, double x)
+static int reads_back(const char *s, double x, int as_float)
 {
-	int low = 1, high = 17;
-	char s[320];
+	return as_float ? strtof(s, NULL) == (float)x : strtod(s, NULL) == x;
+}
+
+/* The shortest text that reads back to x.  Text of p digits is nearer to x the larger p is, so
+ * the least such p can be searched by halving. */
+static void put_shortest(struct buf *b, double x, int as_float)
+{
+	int low = 1, high = as_float ? 9 : 17;
+	char s[32];
 
 	if (!isfinite(x)) {
 		buf_str(b, "null");
 		return;
 	}
-	if (x == rint(x) && fabs(x) < 1e15) {
+	if (x == rint(x) && fabs(x) < (as_float ? 1e9 : 1e15)) {
 		buf_fmt(b, "%.0f", x);
 		return;
 	}
@@ -164,13 +169,26 @@ void json_put_real(struct buf *b, double x)
 		int p = (low + high) / 2;
 
 		snprintf(s, sizeof s, "%.*g", p, x);
-		if (strtod(s, NULL) == x)
+		if (reads_back(s, x, as_float))
 			high = p;
 		else
 			low = p + 1;
 	}
-	snprintf(s, sizeof s, "%.*g", low, x);
-	buf_str(b, s);
+	buf_fmt(b, "%.*g", low, x);
+}
+
+void json_put_real(struct buf *b, double x) { put_shortest(b, x, 0); }
+void json_put_float(struct buf *b, double x) { put_shortest(b, (float)x, 1); }
+
+json_t *json_float(double x)
+{
+	struct buf b = {0};
+	json_t *j;
+
+	json_put_float(&b, x);
+	j = isfinite((float)x) ? json_real(strtod(b.p, NULL)) : json_null();
+	buf_free(&b);
+	return j;
 }
 
 static void put_object(struct buf *b, const json_t *o)

@@ -46,6 +46,10 @@ json_t *json_repaired(const char *text, size_t n);
 void json_put(struct buf *, const json_t *);
 void json_put_text(struct buf *, const char *, size_t); /* a quoted string */
 void json_put_real(struct buf *, double);               /* null when not finite */
+/* Of a number that was computed in floats: the shortest text that reads back to the same float,
+ * at most 9 digits; and the same as a value. */
+void json_put_float(struct buf *, double);
+json_t *json_float(double); /* owned */
 void json_write_line(struct zout *, const json_t *);
 
 /* The recorded options of these groups as one flat object, numbers as numbers. */

@@ -16,6 +16,23 @@
 
 enum { CHUNK = 1 << 18, LEVEL = 3 };
 
+const struct opt zstd_options[] = {
+	{"zstd", 0, OPT_FLAG, offsetof(struct zstd_opts, zstd), NULL, "compress the output", 0, 0},
+	{"plain", 0, OPT_FLAG, offsetof(struct zstd_opts, plain), NULL, "do not compress it", 0, 0},
+	{0},
+};
+
+void zstd_check(const struct zstd_opts *o)
+{
+	if (o->zstd && o->plain)
+		die_usage("--zstd and --plain exclude each other");
+}
+
+int zstd_flag(const struct zstd_opts *o, int otherwise)
+{
+	return o->zstd || (otherwise && !o->plain) ? ZOUT_ZSTD : ZOUT_PLAIN;
+}
+
 struct zout {
 	int fd;
 	char *name; /* for messages */
