@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../lib/base/program.h"
 #include "../lib/eval/evaluate.h"
 #include "../lib/train/budget.h"
 #include "../lib/eval/generate.h"
@@ -217,12 +218,13 @@ static void generate(int argc, char **argv)
 static const struct command {
 	const char *name, *what;
 	void (*run)(int argc, char **argv);
+	int computes; /* opens a model */
 } commands[] = {
-	{"nll", "likelihood of rows under a model", nll},
-	{"generate", "a model's answers to prompts", generate},
-	{"refusals", "share of outputs that refuse", refusals},
-	{"winrate", "win rate from annotated preferences", winrate},
-	{"detect", "how well scores tell unsafe rows from safe ones", detect},
+	{"nll", "likelihood of rows under a model", nll, 1},
+	{"generate", "a model's answers to prompts", generate, 1},
+	{"refusals", "share of outputs that refuse", refusals, 0},
+	{"winrate", "win rate from annotated preferences", winrate, 0},
+	{"detect", "how well scores tell unsafe rows from safe ones", detect, 0},
 	{0},
 };
 
@@ -247,9 +249,11 @@ static _Noreturn void no_command(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	dev_prepare(argv);
+	program_begin(argv);
 	for (const struct command *c = commands; argc > 1 && c->name; c++)
 		if (!strcmp(argv[1], c->name)) {
+			if (c->computes)
+				dev_prepare(argv);
 			c->run(argc - 1, argv + 1);
 			return 0;
 		}

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../lib/base/hash.h"
+#include "../lib/base/program.h"
 #include "../lib/base/progress.h"
 #include "../lib/train/budget.h"
 #include "../lib/score/join.h"
@@ -13,7 +14,7 @@
 
 struct own {
 	const char *model, *output, *weights, *merge, *gguf;
-	int force, quiet;
+	int force;
 };
 
 #define AT(field) offsetof(struct own, field)
@@ -28,11 +29,11 @@ static const struct opt own_options[] = {
 	{"lora-gguf", 0, OPT_TEXT, AT(gguf), "FILE",
          "also write the pairs as a GGUF adapter of llama.cpp", 0, 0},
 	{"force", 0, OPT_FLAG, AT(force), NULL, "replace a folder that exists", 0, 0},
-	{"quiet", 'q', OPT_FLAG, AT(quiet), NULL, "no progress, no summaries on stderr", 0, 0},
 	{0},
 };
 
 static struct own own;
+static struct opt_base base;
 static struct train_opts train = TRAIN_DEFAULTS;
 static struct compute_opts compute = COMPUTE_DEFAULTS;
 
@@ -40,6 +41,7 @@ static const struct opt_group groups[] = {
 	{"Input and output", own_options, &own},
 	{"Training", train_options, &train},
 	{"Computing", compute_options, &compute},
+	{"General", quiet_options, &base},
 	{0},
 };
 
@@ -163,9 +165,10 @@ int main(int argc, char **argv)
 	struct zout *gguf;
 	int k;
 
+	program_begin(argv);
 	dev_prepare(argv);
 	k = opt_parse(&program, argc, argv);
-	notice_quiet(own.quiet);
+	notice_quiet(base.quiet);
 	check(argc - k);
 	gguf = own.gguf ? zout_open(own.gguf, ZOUT_BINARY) : NULL;
 	f.model = model_begin(own.model, &compute);

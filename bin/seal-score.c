@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../lib/base/hash.h"
+#include "../lib/base/program.h"
 #include "../lib/base/progress.h"
 #include "../lib/eval/audit.h"
 #include "../lib/score/dsir.h"
@@ -12,7 +13,7 @@
 
 struct own {
 	const char *model, *save;
-	int force, zstd, plain;
+	int force;
 };
 
 #define AT(field) offsetof(struct own, field)
@@ -21,13 +22,12 @@ static const struct opt own_options[] = {
 	{"model", 'm', OPT_TEXT, AT(model), "MODEL", "Hugging Face folder or GGUF file", 0, 0},
 	{"save-adapter", 0, OPT_TEXT, AT(save), "DIR", "write theta there as a PEFT adapter", 0, 0},
 	{"force", 0, OPT_FLAG, AT(force), NULL, "replace the folder of --save-adapter", 0, 0},
-	{"zstd", 0, OPT_FLAG, AT(zstd), NULL, "compress the output (the default)", 0, 0},
-	{"plain", 0, OPT_FLAG, AT(plain), NULL, "do not", 0, 0},
 	{0},
 };
 
 static struct own own;
 static struct opt_base base;
+static struct zstd_opts packing;
 static struct score_opts score = SCORE_DEFAULTS;
 static struct train_opts train = TRAIN_DEFAULTS;
 static struct compute_opts compute = COMPUTE_DEFAULTS;
@@ -39,6 +39,7 @@ static struct fate_opts fate = FATE_DEFAULTS;
 static const struct opt_group groups[] = {
 	{"Input and output", own_options, &own},
 	{"Output", base_options, &base},
+	{"Output", zstd_options, &packing},
 	{"Scoring", score_options, &score},
 	{"Training", train_options, &train},
 	{"Computing", compute_options, &compute},
@@ -179,8 +180,7 @@ static void check_no_method(int operands)
 
 static void check(int operands)
 {
-	if (own.zstd && own.plain)
-		die_usage("--zstd and --plain exclude each other");
+	zstd_check(&packing);
 	if (import.rows && !import.file)
 		die_usage("--rows is for --import");
 	if (audit.order && !audit.scores)
@@ -205,6 +205,7 @@ int main(int argc, char **argv)
 	struct zout *out;
 	int k;
 
+	program_begin(argv);
 	dev_prepare(argv);
 	/* Measured (README, "What the scores find"): many small steps over all layers. */
 	train.batch = 4;
@@ -216,8 +217,7 @@ int main(int argc, char **argv)
 	if (own.save)
 		train_save_check(&train, own.model, own.save, own.force);
 	train_check(&train);
-	out = zout_open(base.output,
-	                own.plain || (audit.scores && !own.zstd) ? ZOUT_PLAIN : ZOUT_ZSTD);
+	out = zout_open(base.output, zstd_flag(&packing, !audit.scores));
 	if (import.file)
 		score_import(&import, &fate, out);
 	else if (audit.scores)

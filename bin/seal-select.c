@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* seal-select - keeps the rows that score best. */
+#include "../lib/base/program.h"
 #include "../lib/score/select.h"
 
 static struct opt_base base;
@@ -9,7 +10,7 @@ static struct fate_opts fate = FATE_DEFAULTS;
 static const struct opt_group groups[] = {
 	{"Selection", select_options, &pick},
 	{"Rows", fate_options, &fate},
-	{"Output", select_output_options, &pick},
+	{"Output", zstd_options, &pick.packing},
 	{"General", base_options, &base},
 	{0},
 };
@@ -20,8 +21,10 @@ static const struct opt_program program = {"seal-select",
 
 int main(int argc, char **argv)
 {
-	int k = opt_parse(&program, argc, argv);
+	int k;
 
+	program_begin(argv);
+	k = opt_parse(&program, argc, argv);
 	notice_quiet(base.quiet);
 	select_rows(argv + k, argc - k, &pick, &fate, base.output);
 	return 0;

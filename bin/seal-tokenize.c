@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* seal-tokenize - rows to tokens: which ids a model reads, and which of them it
  * is trained to write. */
+#include "../lib/base/program.h"
 #include "../lib/rows/tokenize.h"
 
 static struct opt_base base;
@@ -11,6 +12,7 @@ static struct fate_opts fate = FATE_DEFAULTS;
 static const struct opt_group groups[] = {
 	{"Model and form", tokenize_options, &opts},
 	{"General", base_options, &base},
+	{"Output", zstd_options, &opts.packing},
 	{"Rows", schema_options, &encode.schema},
 	{"Template", template_options, &encode},
 	{"Length and training", length_options, &encode},
@@ -25,7 +27,10 @@ static const struct opt_program program =
 
 int main(int argc, char **argv)
 {
-	int k = opt_parse(&program, argc, argv);
+	int k;
+
+	program_begin(argv);
+	k = opt_parse(&program, argc, argv);
 
 	notice_quiet(base.quiet);
 	tokenize(argv + k, argc - k, &opts, &encode, &fate, groups, base.output);

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "../lib/base/die.h"
-#include "../lib/base/memory.h"
+#include "../lib/base/limits.h"
 #include "cpu.h"
 
 void *cpu_alloc(struct dev *d, size_t bytes)

@@ -15,6 +15,9 @@
 #ifndef SEAL_OPS_H
 #define SEAL_OPS_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 #include "dtype.h"
 
 struct mat { /* a matrix in device memory; owns nothing */

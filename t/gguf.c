@@ -72,8 +72,8 @@ static void make(struct buf *b, int version)
 	put_array(b, "ints", 5, 2);
 	put(b, 0xfffffffe00000001, 8);
 	put_number(b, "general.alignment", 4, 16, 4);
-	put_tensor(b, "blk.0.weight", 2, 32, GGUF_Q8_0, 0);
-	put_tensor(b, "plain", 3, 1, GGUF_F32, 80);
+	put_tensor(b, "blk.0.weight", 2, 32, 8, 0);
+	put_tensor(b, "plain", 3, 1, 0, 80);
 	while (b->n % 16)
 		put(b, 0, 1);
 	for (int row = 0; row < 2; row++) {
@@ -133,12 +133,12 @@ static void test_whole(int version)
 	test_values(&g);
 	t = gguf_tensor(&g, "blk.0.weight");
 	ok(t && t->rank == 2 && t->shape[0] == 32 && t->shape[1] == 2 && t->bytes == 68, "a quantised tensor");
-	gguf_decode(t->type, t->data, 64, x);
+	dtype_decode(t->type, t->data, 64, x);
 	for (int i = 0; i < 32; i++)
 		bad += x[i] != i || x[32 + i] != -i;
 	ok(!bad, "its values");
 	t = gguf_tensor(&g, "plain");
-	gguf_decode(t->type, t->data, 3, x);
+	dtype_decode(t->type, t->data, 3, x);
 	ok(x[0] == 1 && x[1] == 2 && x[2] == 3, "a plain tensor's values");
 	ok(!gguf_tensor(&g, "absent"), "an absent tensor");
 	gguf_close(&g);
@@ -150,8 +150,8 @@ static void test_whole(int version)
 
 static void test_decoders(void)
 {
-	static const enum gguf_type types[] = {GGUF_F32, GGUF_F16, GGUF_BF16, GGUF_Q4_0, GGUF_Q4_1, GGUF_Q5_0,
-		GGUF_Q5_1, GGUF_Q8_0, GGUF_Q4_K, GGUF_Q5_K, GGUF_Q6_K};
+	static const enum dtype types[] = {DT_F32, DT_F16, DT_BF16, DT_Q4_0, DT_Q4_1, DT_Q5_0,
+		DT_Q5_1, DT_Q8_0, DT_Q4_K, DT_Q5_K, DT_Q6_K};
 	size_t bytes, used;
 	const void *map = zio_map("t/gold/gguf_quants.safetensors", &bytes);
 	struct safetensors st;
@@ -159,7 +159,7 @@ static void test_decoders(void)
 
 	ok(!st_parse(&st, map, bytes, &used, &f) && used == bytes, "gold values");
 	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-		const char *name = gguf_type_name(types[i]);
+		const char *name = dtype_name(types[i]);
 		char blocks[32], values[32];
 		const struct st_tensor *in, *out;
 		float x[1024], want[1024];
@@ -170,10 +170,10 @@ static void test_decoders(void)
 		in = st_find(&st, blocks);
 		out = st_find(&st, values);
 		n = out->shape[0];
-		ok(n <= 1024 && (size_t)n / gguf_block(types[i]) * gguf_block_bytes(types[i]) == in->bytes,
+		ok(n <= 1024 && (size_t)n / dtype_block(types[i]) * dtype_block_bytes(types[i]) == in->bytes,
 		   "%s: %ld values", name, n);
 		memcpy(want, out->data, out->bytes);
-		gguf_decode(types[i], in->data, n, x);
+		dtype_decode(types[i], in->data, n, x);
 		for (long j = 0; j < n; j++)
 			bad += !(x[j] == want[j] || fabs(x[j] - want[j]) <= 1e-6 * fabs(want[j]) + 1e-7);
 		ok(!bad, "%s: as the reference decodes them (%ld differ)", name, bad);

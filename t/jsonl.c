@@ -58,12 +58,131 @@ static void there_and_back(const char *text, const char *want)
 	buf_free(&b);
 }
 
+static void python(const char *name, const char *text, const char *want)
+{
+	struct fault f = {""};
+	struct buf b = {0};
+	json_t *j = json_parse_python(text, strlen(text), &f);
+
+	if (j)
+		json_put(&b, j);
+	same(b.p ? b.p : f.text, want, name);
+	json_decref(j);
+	buf_free(&b);
+}
+
+/* What Python's numbers become; an error where want says so. */
+static void test_python(void)
+{
+	static const struct {
+		const char *name, *text, *want;
+	} odd[] = {
+		{"model_max_length of Llama-2", "{\"model_max_length\": 1000000000000000019884624838656}",
+	         "{\"model_max_length\":1e+30}"},
+		{"a negative huge integer", "[-9223372036854775809, 1]", "[-9.223372036854776e+18,1]"},
+		{"the first that is too large", "[9223372036854775808]", "[9.223372036854776e+18]"},
+		{"the last integers of 64 bits", "[9223372036854775807,-9223372036854775808]",
+	         "[9223372036854775807,-9223372036854775808]"},
+		{"NaN in an array", "[1,NaN , 2]", "[1,1.7976931348623157e+308,2]"},
+		{"infinities in nested objects", "{\"a\":{\"b\":[Infinity,{\"c\":-Infinity}]}}",
+	         "{\"a\":{\"b\":[1.7976931348623157e+308,{\"c\":1.7976931348623157e+308}]}}"},
+		{"1e999", "[1e999,-1E+999,1.5e-999]", "[1.7976931348623157e+308,1.7976931348623157e+308,0]"},
+		{"exponent forms", "[1e5,1E+5,12.5e-1,0e0]", "[100000,100000,1.25,0]"},
+		{"alone", "NaN", "1.7976931348623157e+308"},
+		{"words within strings", "{\"NaN\":\"NaN, -Infinity\",\"b\":\"x\\\"NaN\\\\\",\"c\":\"99999999999999999999\"}",
+	         "{\"NaN\":\"NaN, -Infinity\",\"b\":\"x\\\"NaN\\\\\",\"c\":\"99999999999999999999\"}"},
+		{"a byte order mark", "\xef\xbb\xbf{\"a\":1}", "{\"a\":1}"},
+		{"two byte order marks", "\xef\xbb\xbf\xef\xbb\xbf{}", "column 1: invalid token near '\xef\xbb\xbf'"},
+		{"NUL in a key", "{\"a\\u0000\":1}", "column 10: NUL byte in object key not supported near '\"a\\u0000\"'"},
+		{"NUL in a text", "{\"a\":\"\\u0000\"}", "column 13: a NUL character"},
+		{"NaN as a key", "{NaN:1}", "column 24: string or '}' expected"},
+		{"-NaN", "[-NaN]", "column 2: invalid token near '-'"},
+		{"nan", "[nan]", "column 4: invalid token near 'nan'"},
+		{"inf", "[inf]", "column 4: invalid token near 'inf'"},
+		{"a hexadecimal number", "[0x10]", "column 3: ']' expected near 'x'"},
+		{"a leading zero", "[0123456789012345678901]", "column 2: invalid token near '0'"},
+		{"a leading plus", "[+1]", "column 2: invalid token near '+'"},
+		{"a point without digits", "[1.]", "column 3: invalid token near '1.'"},
+		{"a string without an end", "[\"NaN", "column 5: premature end of input near '\"NaN'"},
+		{"a string that ends in a backslash", "\"a\\", "column 3: invalid escape near '\"a\\'"},
+		{"numbers without a space", "[1-Infinity]", "column 3: ']' expected near '-'"},
+	};
+	char *huge = xalloc(1002), *finite = xalloc(302);
+
+	for (size_t i = 0; i < sizeof odd / sizeof *odd; i++)
+		python(odd[i].name, odd[i].text, odd[i].want);
+	memset(huge, '7', 1001);
+	huge[1001] = 0;
+	python("an integer of 1001 digits", huge, "1.7976931348623157e+308");
+	memset(finite, '0', 301);
+	finite[0] = '1';
+	finite[301] = 0;
+	python("an integer of 301 digits", finite, "1e+300");
+	free(huge);
+	free(finite);
+}
+
+/* A key that is used is refused by its name when its value is none of C's. */
+static void test_check(void)
+{
+	static const struct json_key keys[] = {{"text", 't'}, {"number", 'n'}, {"whole", 'w'}, {"flag", 'f'}, {"object", 'o'}, {0}};
+	static const struct {
+		const char *text, *want;
+	} bad[] = {
+		{"{\"text\":NaN}", "\"text\" is not text"},
+		{"{\"number\":NaN}", "\"number\" is not a finite number"},
+		{"{\"number\":-Infinity}", "\"number\" is not a finite number"},
+		{"{\"number\":1e999}", "\"number\" is not a finite number"},
+		{"{\"whole\":Infinity}", "\"whole\" is not a finite number"},
+		{"{\"whole\":1000000000000000019884624838656}", "\"whole\" is not a whole number of 64 bits"},
+		{"{\"whole\":-9223372036854775809}", "\"whole\" is not a whole number of 64 bits"},
+		{"{\"whole\":1.5}", "\"whole\" is not a whole number"},
+		{"{\"flag\":NaN}", "\"flag\" is not true or false"},
+		{"{\"object\":NaN}", "\"object\" is not an object"},
+		{"{\"unused\":NaN,\"number\":1000000000000000019884624838656,\"whole\":null}", "fine"},
+	};
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		struct fault f = {"fine"};
+		json_t *j = json_parse_python(bad[i].text, strlen(bad[i].text), &f);
+
+		ok(j && !json_check(j, keys, &f) == !strcmp(bad[i].want, "fine"), "used: %s", bad[i].text);
+		same(f.text, bad[i].want, "... and why");
+		ok(isnan(json_number(j, "number", NAN)) || json_number(j, "number", 0) == 1e30, "... no lookup takes it for a number");
+		json_decref(j);
+	}
+}
+
 static void real(double x, const char *want)
 {
 	struct buf b = {0};
 
 	json_put_real(&b, x);
 	same(b.p, want, want);
+	buf_free(&b);
+}
+
+/* Of a number's text, before its exponent. */
+static int digits(const char *s)
+{
+	int n = 0;
+
+	for (; *s && *s != 'e'; s++)
+		n += *s >= '0' && *s <= '9' && (n || *s > '0');
+	return n;
+}
+
+static void flt(double x, const char *want)
+{
+	struct buf b = {0};
+	json_t *j = json_float(x);
+
+	json_put_float(&b, x);
+	same(b.p, want, want);
+	b.n = 0;
+	json_put(&b, j);
+	same(b.p, want, "... also as a value");
+	json_decref(j);
 	buf_free(&b);
 }
 
@@ -91,9 +210,18 @@ static void test_put(void)
 	real(1.0 / 3, "0.3333333333333333");
 	real(123456789.125, "123456789.125");
 	real(NAN, "null");
+	flt(0.1f, "0.1");
+	flt(1.0 / 3, "0.33333334");
+	flt(2.7182817459106445, "2.7182817");
+	flt(16777215, "16777215");
+	flt(-3e38, "-3e+38");
+	flt(1e39, "null");
+	flt(1e-45, "1e-45");
+	flt(NAN, "null");
 	real(-INFINITY, "null");
 	for (int i = 0; i < 20000; i++) {
 		double x;
+		float x32;
 
 		bits ^= bits << 13;
 		bits ^= bits >> 7;
@@ -102,8 +230,12 @@ static void test_put(void)
 		b.n = 0;
 		json_put_real(&b, x);
 		bad += isfinite(x) && strtod(b.p, NULL) != x;
+		memcpy(&x32, &bits, 4);
+		b.n = 0;
+		json_put_float(&b, x32);
+		bad += isfinite(x32) && (strtof(b.p, NULL) != x32 || digits(b.p) > 9);
 	}
-	ok(!bad, "any double reads back (%ld do not)", bad);
+	ok(!bad, "any double and float read back (%ld do not)", bad);
 	buf_free(&b);
 }
 
@@ -140,5 +272,7 @@ int main(void)
 	test_lookups();
 	test_put();
 	test_settings();
+	test_python();
+	test_check();
 	return tap_done();
 }

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 
 #include "../lib/base/die.h"
-#include "../lib/base/memory.h"
+#include "../lib/base/limits.h"
 
 static char root[] = "/tmp/seal-limits-XXXXXX";
 

@@ -28,16 +28,16 @@ static int add_pair(const struct gguf_tensor *w, const struct gguf_tensor *a, co
 	float *x = xalloc(in * sizeof *x);
 
 	if (a->rank != 2 || b->rank != 2 || a->shape[0] != in || b->shape[1] != out || b->shape[0] != rank ||
-	    a->type != GGUF_F32 || b->type != GGUF_F32)
+	    a->type != DT_F32 || b->type != DT_F32)
 		return 0;
 	for (long i = 0; i < out; i++) {
-		char *row = (char *)w->data + i * in * gguf_block_bytes(w->type);
+		char *row = (char *)w->data + i * in * dtype_block_bytes(w->type);
 
-		gguf_decode(w->type, row, in, x);
+		dtype_decode(w->type, row, in, x);
 		for (long j = 0; j < in; j++)
 			for (long k = 0; k < rank; k++)
 				x[j] += scale * pb[i * rank + k] * pa[k * in + j];
-		gguf_encode(w->type, x, in, row);
+		dtype_encode(w->type, x, in, row);
 	}
 	free(x);
 	return 1;
@@ -138,20 +138,20 @@ static void check_halves(void)
 
 	for (int type = 0; type < 2; type++)
 		for (uint32_t h = 0; h < 0x10000; h++) {
-			enum gguf_type t = type ? GGUF_BF16 : GGUF_F16;
+			enum dtype t = type ? DT_BF16 : DT_F16;
 			uint16_t in = (uint16_t)h, out[3];
 			float x[3], next;
 
-			gguf_decode(t, &in, 1, x);
+			dtype_decode(t, &in, 1, x);
 			if (isnan(x[0]) || (h & 0x7fff) >= (type ? 0x7f7f : 0x7bff))
 				continue;
 			in++;
-			gguf_decode(t, &in, 1, &next);
+			dtype_decode(t, &in, 1, &next);
 			x[1] = (float)(x[0] + ((double)next - x[0]) * 0.499);
 			x[2] = (float)(x[0] + ((double)next - x[0]) / 2);       /* a tie: to the even one */
 			if (x[1] == x[2] || fabsf(x[0]) < 1e-37f)
 				continue;
-			gguf_encode(t, x, 3, out);
+			dtype_encode(t, x, 3, out);
 			bad += out[0] != h || out[1] != h || out[2] != h + (h & 1);
 		}
 	ok(!bad, "F16 and BF16 round to nearest, ties to even (%d do not)", bad);
@@ -160,7 +160,7 @@ static void check_halves(void)
 		static const uint16_t want[] = {0x7bff, 0x7c00, 0xfc00};
 		uint16_t h;
 
-		gguf_encode(GGUF_F16, x + i, 1, &h);
+		dtype_encode(DT_F16, x + i, 1, &h);
 		ok(h == want[i], "%g as F16 is %04x", x[i], want[i]);
 	}
 }

@@ -145,4 +145,23 @@ if command -v script > /dev/null; then
 else skip "a terminal is refused" "no script(1)"; fi
 is "$(show '{"prompt":"a\u001b[2J","completion":"b\u009b"}' --template none)" 'a\x1b[2J«b\x9b<|endoftext|>»' \
   "--show keeps a row's control characters from the terminal"
+
+# --- Python's numbers, which JSON does not have, in the files of a model
+cp -rL "$T/gold/model" llama2 && chmod -R u+w llama2
+config='{"eos_token":"<|endoftext|>","add_bos_token":false,"model_max_length":1000000000000000019884624838656,"x":[NaN,{"y":-Infinity}]}'
+echo "$config" > llama2/tokenizer_config.json
+sed -i 's/{/{"time_step_limit":[0.0,Infinity],/' llama2/config.json
+echo '{"prompt":"hi","completion":"yo"}' > hi.jsonl
+"$BIN/seal-tokenize" -q -m "$T/gold/model" --json hi.jsonl > want; "$BIN/seal-tokenize" -q -m llama2 --json hi.jsonl > got
+cmp -s want got; ok $? "in keys that nobody asks for they change nothing"
+"$BIN/seal-tokenize" -q -m llama2 hi.jsonl | "$BIN/seal-eval" nll -q -j 1 -m llama2 > nll; ok $? "not even to the model"
+echo "$config" | sed 's/"add_bos_token":false/"add_bos_token":NaN/' > llama2/tokenizer_config.json
+fails 1 'llama2/tokenizer_config.json: "add_bos_token" is not true or false' "but a key that is used" "$BIN/seal-tokenize" -q -m llama2 hi.jsonl
+echo "$config" | sed 's/"<|endoftext|>"/NaN/' > llama2/tokenizer_config.json
+fails 1 'llama2/tokenizer_config.json: "eos_token" is not a token' "or a token" "$BIN/seal-tokenize" -q -m llama2 hi.jsonl
+echo "$config" > llama2/tokenizer_config.json
+sed -i 's/"vocab_size": *[0-9]*/"vocab_size": 18446744073709551616/' llama2/config.json
+fails 1 'llama2/config.json: "vocab_size" is not a whole number of 64 bits' "or a count" "$BIN/seal-tokenize" -q -m llama2 hi.jsonl
+sed -i 's/"vocab_size": *[0-9]*/"vocab_size": NaN/' llama2/config.json
+fails 1 'llama2/config.json: "vocab_size" is not a finite number' "is refused by its name" "$BIN/seal-eval" nll -q -j 1 -m llama2 rows.tok
 done_testing

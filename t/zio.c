@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../lib/base/die.h"
+#include "../lib/base/program.h"
 #include "tap.h"
 
 static char said[4096];                /* the child's stderr */
@@ -32,6 +33,7 @@ static int child(void (*f)(void))
 		dup2(to[1], 2);
 		close(to[0]);
 		close(to[1]);
+		program_begin((char *[]){"seal", NULL});
 		f();
 		exit(0);
 	}
@@ -275,6 +277,16 @@ static struct zin *volatile input;       /* kept, so that it is no leak */
 static void write_input(void) { input = zin_open("lines"); zout_open("./lines", 0); }
 static void write_read(void) { zin_close(zin_open("lines")); zout_open("lines", 0); }
 static void read_output(void) { zout_open("lines", 0); zin_open("lines"); }
+static void write_late(void)             /* the input takes the output's place while it is written */
+{
+	struct zout *z = zout_open("late", 0);
+
+	input = zin_open("lines");
+	if (rename("lines", "late"))
+		abort();
+	zout_close(z);
+}
+
 static void map_output(void) { size_t n; zout_open("lines", 0); zio_map("lines", &n); }
 
 static void write_stdin(void)
@@ -358,6 +370,9 @@ static void test_writing(void)
 	dies(write_read, "seal: lines: is both input and output\n");
 	dies(read_output, "seal: lines: is both input and output\n");
 	dies(map_output, "seal: lines: is both input and output\n");
+	dies(write_late, "seal: late: is both input and output\n");
+	if (rename("late", "lines"))
+		abort();
 	dies(write_stdin, "seal: stdout: is both input and output\n");
 	dies(full_disk, "seal: write new: File too large\n");
 	status = child(interrupted);
@@ -431,8 +446,10 @@ int main(int argc, char **argv)
 {
 	char folder[] = "/tmp/seal-zio-XXXXXX", *remove;
 
-	if (argc > 1)
+	if (argc > 1) {
+		program_begin((char *[]){"seal", NULL});
 		return without(argv[1]);
+	}
 	self = realpath(argv[0], NULL);
 	if (!self || !mkdtemp(folder) || chdir(folder))
 		die("make %s:", folder);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* die.h - how seal speaks of trouble, and memory that cannot fail.
+/* die.h - how the programs speak of trouble.
  *
- * The world's fault (a missing file, a full disk, a broken row) ends the
- * program with one line on stderr and exit status 1; the caller's (an unknown
- * option) with status 2; ours is an assert.  A format that ends in a colon gets
- * the system's reason appended, as in die("open %s:", path).
+ * What is the world's fault (a missing file, a full disk, a broken row) ends the program with one
+ * line on stderr and exit status 1; what is the caller's (an unknown option) with status 2; what
+ * is ours is an assert.  A format that ends in a colon gets the system's reason appended:
+ * die("open %s:", path).  Control characters in what is quoted are printed as '?'.
  */
 #ifndef SEAL_DIE_H
 #define SEAL_DIE_H
@@ -25,30 +25,14 @@ void notice(const char *fmt, ...) PRINTF(1, 2);
 void notice_quiet(int quiet);
 int notice_is_quiet(void);
 
-/* What a parser of foreign bytes found wrong.  Parsers return -1 and set it;
- * they neither print nor exit. */
+/* What a parser of foreign bytes found wrong.  Parsers return -1 and set it; they neither print
+ * nor exit.  fault() puts '?' for control characters, and always returns -1. */
 struct fault {
 	char text[256];
 };
-int fault(struct fault *, const char *fmt, ...) PRINTF(2, 3); /* always -1 */
+int fault(struct fault *, const char *fmt, ...) PRINTF(2, 3);
 
-/* As malloc, calloc, realloc, strdup and asprintf, but die when memory is out. */
-void *xalloc(size_t bytes);
-void *xzalloc(size_t count, size_t size);
-void *xrealloc(void *, size_t bytes);
-char *xstrdup(const char *);
-char *xstrndup(const char *, size_t);
-char *xprintf(const char *fmt, ...) PRINTF(1, 2);
-
-/* A buffer that grows.  buf_add keeps a NUL after the bytes (not counted). */
-struct buf {
-	char *p;
-	size_t n, cap;
-};
-void buf_need(struct buf *, size_t more);
-void buf_add(struct buf *, const void *, size_t);
-void buf_str(struct buf *, const char *);
-void buf_fmt(struct buf *, const char *fmt, ...) PRINTF(2, 3);
-void buf_free(struct buf *);
+#include "buf.h"
+#include "memory.h"
 
 #endif

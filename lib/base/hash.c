@@ -2,6 +2,8 @@
 /* hash.c - see hash.h. */
 #include "hash.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <xxhash.h>
 
 #include "die.h"
@@ -32,20 +34,8 @@ void hash_hex(uint64_t v, char hex[17])
 
 int hash_parse(const char *hex, uint64_t *v)
 {
-	uint64_t x = 0;
-	unsigned bad = 0;
-
-	for (int i = 0; i < 16; i++) {
-		unsigned digit = hex[i] - '0', letter = hex[i] - 'a';
-
-		if (!hex[i])
-			return -1;
-		bad |= (digit > 9) & (letter > 5);
-		x = x << 4 | (digit > 9 ? letter + 10
-		                        : digit); /* no branch: which it is, nobody can guess */
-	}
-	if (bad || hex[16])
+	if (strlen(hex) != 16 || strspn(hex, "0123456789abcdef") != 16)
 		return -1;
-	*v = x;
+	*v = strtoull(hex, NULL, 16);
 	return 0;
 }

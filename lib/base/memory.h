@@ -1,19 +1,35 @@
 /* SPDX-License-Identifier: MIT */
-/* memory.h - how much memory there is, and how much is taken. */
+/* memory.h - memory that cannot fail: the program dies when there is none left.
+ *
+ * What these return is owned by the caller, who frees it with free(). */
 #ifndef SEAL_MEMORY_H
 #define SEAL_MEMORY_H
 
 #include <stddef.h>
 
-/* The least of the machine's memory, the limits of this process's control groups
- * (either version) and RLIMIT_AS. */
-size_t memory_available(void);
-/* The least limit that the groups listed in the file `list` (as /proc/self/cgroup)
- * have under the folder `root` (as /sys/fs/cgroup); SIZE_MAX: none. */
-size_t memory_of_groups(const char *list, const char *root);
-/* Resident bytes now; mapped files' pages count. */
-size_t memory_resident(void);
-/* "1.2 GB", "35 MB": into, which it returns. */
-char *memory_text(size_t bytes, char into[32]);
+#include "die.h"
+
+/* As malloc, calloc, realloc, strdup, strndup and asprintf. */
+void *xalloc(size_t bytes);
+void *xzalloc(size_t count, size_t size);
+void *xrealloc(void *, size_t bytes);
+char *xstrdup(const char *);
+char *xstrndup(const char *, size_t); /* copies n bytes, also beyond a NUL */
+char *xprintf(const char *fmt, ...) PRINTF(1, 2);
+
+/* The array p of *room elements of `size` bytes, of which n are in use, with room for at least
+ * one more.  It may move, and *room becomes half as much again, so that appending costs the
+ * same however long the array gets:
+ *
+ *	a->item = xgrow(a->item, a->n, &a->room, sizeof *a->item);
+ *	a->item[a->n++] = ...;
+ */
+static inline void *xgrow(void *p, long n, long *room, size_t size)
+{
+	if (n < *room)
+		return p;
+	*room = n + n / 2 + 64;
+	return xrealloc(p, *room * size);
+}
 
 #endif

@@ -59,14 +59,14 @@ static long size_of(const char *value)
 	return v >= 1 && v < 9e18 ? (long)v : -1;
 }
 
-/* NULL, or what is wrong with the value. */
+/* NULL, or what is wrong with the value (NULL for a flag). */
 static const char *set(const struct opt_group *g, const struct opt *o, const char *value)
 {
 	char *end;
 
 	errno = 0;
 	if (o->type == OPT_FLAG) {
-		*(int *)field(g, o) = !value || strcmp(value, "0");
+		*(int *)field(g, o) = 1;
 	} else if (o->type == OPT_TEXT) {
 		*(const char **)field(g, o) = value;
 	} else if (o->type == OPT_CHOICE) {

@@ -51,7 +51,8 @@ struct opt_base {
 	int quiet;
 	const char *output;
 };
-extern const struct opt base_options[]; /* -q -o */
+extern const struct opt base_options[];  /* -o -q */
+#define quiet_options (&base_options[1]) /* -q alone, where the output is no stream */
 
 /* Parses argv[1..]; handles -h and --version itself (and exits 0); a wrong use
  * exits 2.  Operands move to argv[k..argc-1]; returns k. "-" is an operand and

@@ -4,7 +4,7 @@
 
 #include "../base/progress.h"
 #include "generate.h"
-#include "../format/objects.h"
+#include "../format/jsonl.h"
 #include "../train/train.h"
 
 static void write_row(struct zout *out, const struct tokens_row *r, const float nll[],
@@ -20,10 +20,10 @@ static void write_row(struct zout *out, const struct tokens_row *r, const float 
 			count++;
 		}
 		if (per_token)
-			json_array_append_new(list, real_or_null(nll[t]));
+			json_array_append_new(list, json_float(nll[t]));
 	}
 	json_object_set_new(j, "id", json_stringn(r->id, r->id_n));
-	json_object_set_new(j, "nll", real_or_null(sum / count));
+	json_object_set_new(j, "nll", json_float(sum / count));
 	json_object_set_new(j, "tokens", json_integer(count));
 	if (per_token)
 		json_object_set(j, "nlls", list);

@@ -31,10 +31,7 @@ static void see(void *ctx, const json_t *o, const char *where)
 		return;
 	if (!json_is_number(p) || (x != 0 && !(x >= 1 && x <= 2)))
 		die("%s: \"preference\" is neither 0, 1 to 2, nor null", where);
-	if (votes->n == votes->room) {
-		votes->room = votes->room * 3 / 2 + 1024;
-		votes->v = xrealloc(votes->v, votes->room * sizeof *votes->v);
-	}
+	votes->v = xgrow(votes->v, votes->n, &votes->room, sizeof *votes->v);
 	votes->v[votes->n++] = x == 0 ? 0.5 : x - 1;
 }
 

@@ -50,10 +50,7 @@ static void take_field(void *p, size_t n, void *csv)
 	struct csv *c = csv;
 
 	c->more |= c->complete;
-	if (c->fields == c->room) {
-		c->room = c->room * 2 + 16;
-		c->end = xrealloc(c->end, c->room * sizeof *c->end);
-	}
+	c->end = xgrow(c->end, c->fields, &c->room, sizeof *c->end);
 	if (n)
 		buf_add(&c->text, p, n);
 	c->end[c->fields++] = c->text.n;

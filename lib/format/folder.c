@@ -25,7 +25,7 @@ static void claim(const char *path)
 		if (!fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW)) {
 			char *name = xprintf("%s/%s", path, e->d_name);
 
-			inuse_add(&st, 1, claim, name);
+			claim_output(&st, claim, name);
 			free(name);
 		}
 	if (d)
@@ -156,7 +156,7 @@ void folder_commit(char *begun, const char *path)
 	unfinished = NULL;
 	sync_folder(parent);
 	folder_remove(old);
-	inuse_drop(claim);
+	claim_drop(claim);
 	free(parent);
 	free(old);
 	free(to);

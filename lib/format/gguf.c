@@ -29,6 +29,24 @@ static const struct {
 	[ARRAY] = {GGUF_ARRAY, 12}, /* at least */
 };
 
+static const unsigned char numbers[DT_TYPES] = {
+	[DT_F32] = 0,   [DT_F16] = 1,   [DT_Q4_0] = 2,  [DT_Q4_1] = 3,
+	[DT_Q5_0] = 6,  [DT_Q5_1] = 7,  [DT_Q8_0] = 8,  [DT_Q4_K] = 12,
+	[DT_Q5_K] = 13, [DT_Q6_K] = 14, [DT_BF16] = 30,
+};
+
+int gguf_number(enum dtype t) { return numbers[t]; }
+
+/* The type of a number, DT_TYPES when it is none that can be decoded. */
+static enum dtype type_of(uint64_t number)
+{
+	enum dtype t = 0;
+
+	while (t < DT_TYPES && numbers[t] != number)
+		t++;
+	return t;
+}
+
 enum { VALUE_LEAST = 8 + 4 + 1, TENSOR_LEAST = 8 + 4 + 4 + 8 };
 
 struct reader {
@@ -192,14 +210,14 @@ static int take_tensor(struct reader *r, struct gguf_tensor *t)
 	}
 	if (take_uint(r, 4, &type) || take_uint(r, 8, &offset))
 		return -1;
-	t->type = type;
-	if (!gguf_block(t->type))
+	t->type = type_of(type);
+	if (t->type == DT_TYPES)
 		return fault(r->f, "tensor %.80s: type %u is not supported", t->name,
 		             (unsigned)type);
-	if (t->shape[0] % gguf_block(t->type))
+	if (t->shape[0] % dtype_block(t->type))
 		return fault(r->f, "tensor %.80s: rows of %ld are no multiple of %s's %ld", t->name,
-		             t->shape[0], gguf_type_name(t->type), gguf_block(t->type));
-	if (__builtin_mul_overflow(n / gguf_block(t->type), gguf_block_bytes(t->type), &t->bytes))
+		             t->shape[0], dtype_name(t->type), dtype_block(t->type));
+	if (__builtin_mul_overflow(n / dtype_block(t->type), dtype_block_bytes(t->type), &t->bytes))
 		return fault(r->f, "tensor %.80s: the shape overflows", t->name);
 	t->data = (const char *)(uintptr_t)offset;
 	return 0;

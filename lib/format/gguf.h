@@ -9,24 +9,11 @@
 #include <stdint.h>
 
 #include "../base/die.h"
-
-enum gguf_type { /* of tensors, ggml's numbers */
-	         GGUF_F32 = 0,
-	         GGUF_F16 = 1,
-	         GGUF_Q4_0 = 2,
-	         GGUF_Q4_1 = 3,
-	         GGUF_Q5_0 = 6,
-	         GGUF_Q5_1 = 7,
-	         GGUF_Q8_0 = 8,
-	         GGUF_Q4_K = 12,
-	         GGUF_Q5_K = 13,
-	         GGUF_Q6_K = 14,
-	         GGUF_BF16 = 30
-};
+#include "dtype.h"
 
 struct gguf_tensor {
 	const char *name; /* not NUL-terminated in the file: owned copy */
-	enum gguf_type type;
+	enum dtype type;
 	int rank;
 	long shape[4];    /* ggml's order: shape[0] is the fastest (columns) */
 	const void *data; /* borrowed from the map */
@@ -84,12 +71,7 @@ const char *gguf_item_text(const struct gguf_value *, long i, size_t *n);
 double gguf_item(const struct gguf_value *, long i);
 const struct gguf_tensor *gguf_tensor(const struct gguf *, const char *name);
 
-const char *gguf_type_name(enum gguf_type);
-/* Decodes n values (a multiple of the block) that start at block-aligned src. */
-void gguf_decode(enum gguf_type, const void *src, long n, float *dst);
-/* The reverse, for F32, F16 and BF16: rounds to nearest, ties to even. */
-void gguf_encode(enum gguf_type, const float *src, long n, void *dst);
-long gguf_block(enum gguf_type); /* values a block; 1 for plain types, 0 for unknown ones */
-size_t gguf_block_bytes(enum gguf_type);
+/* ggml's number of a type. */
+int gguf_number(enum dtype);
 
 #endif

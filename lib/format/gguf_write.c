@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "../base/num.h"
+
 enum { ALIGN = 32, KIND_REAL = 6, KIND_TEXT = 8 }; /* the format's numbers: FLOAT32, STRING */
 
 static void put(struct buf *b, uint64_t x, int bytes)
@@ -58,9 +60,9 @@ void gguf_write(struct buf *out, const struct gguf_pair *pair, int pairs,
 		put(out, t[i].rank, 4);
 		for (int k = 0; k < t[i].rank; k++)
 			put(out, t[i].shape[k], 8);
-		put(out, t[i].type, 4);
+		put(out, gguf_number(t[i].type), 4);
 		put(out, at, 8);
-		at += (t[i].bytes + ALIGN - 1) / ALIGN * ALIGN;
+		at += size_round_up(t[i].bytes, ALIGN);
 	}
 	align(out);
 	for (int i = 0; i < n; i++) {

@@ -7,54 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* jansson's reason, fit for a terminal: it quotes the text that it stumbled over. */
-static json_t *parse(const char *text, size_t n, json_error_t *e)
-{
-	json_t *j = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, e);
-
-	if (j)
-		return j;
-	if (json_error_code(e) == json_error_null_character)
-		strcpy(e->text, "a NUL character");
-	for (char *c = e->text; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 127)
-			*c = '?';
-	return NULL;
-}
-
 json_t *json_parse(const char *text, size_t n, struct fault *f)
 {
 	json_error_t e;
-	json_t *j = parse(text, n, &e);
+	json_t *j = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e);
 
 	if (j)
 		return j;
+	if (json_error_code(&e) == json_error_null_character)
+		strcpy(e.text, "a NUL character");
 	if (e.line > 1)
 		fault(f, "line %d, column %d: %s", e.line, e.column, e.text);
 	else
 		fault(f, "column %d: %s", e.column, e.text);
 	return NULL;
-}
-
-json_t *json_read_file(const char *path)
-{
-	struct zin *z = zin_open(path);
-	struct buf b = {0};
-	json_error_t e;
-	json_t *j;
-	size_t got;
-
-	do {
-		buf_need(&b, 1 << 16);
-		got = zin_read(z, b.p + b.n, 1 << 16);
-		b.n += got;
-	} while (got);
-	j = parse(b.p, b.n, &e);
-	if (!j)
-		die("%s:%d: column %d: %s", zin_name(z), e.line, e.column, e.text);
-	zin_close(z);
-	buf_free(&b);
-	return j;
 }
 
 const char *json_text(const json_t *o, const char *key, const char *otherwise)
@@ -68,7 +34,14 @@ double json_number(const json_t *o, const char *key, double otherwise)
 {
 	const json_t *v = json_object_get(o, key);
 
-	return json_is_number(v) ? json_number_value(v) : otherwise;
+	return json_is_number(v) ? json_double(v) : otherwise;
+}
+
+double json_double(const json_t *v)
+{
+	double x = json_number_value(v);
+
+	return fabs(x) < JSON_NOT_FINITE ? x : NAN;
 }
 
 long json_long(const json_t *o, const char *key, long otherwise)
@@ -87,10 +60,15 @@ int json_flag(const json_t *o, const char *key, int otherwise)
 
 static const char *not_as(const json_t *v, char is)
 {
+	if (json_is_real(v) && isnan(json_double(v)) && (is == 'n' || is == 'w'))
+		return "a finite number";
 	switch (is) {
 	case 't': return json_is_string(v) ? NULL : "text";
 	case 'n': return json_is_number(v) ? NULL : "a number";
-	case 'w': return json_is_integer(v) ? NULL : "a whole number";
+	case 'w':
+		if (json_is_real(v) && fabs(json_real_value(v)) >= 0x1p63)
+			return "a whole number of 64 bits";
+		return json_is_integer(v) ? NULL : "a whole number";
 	case 'f': return json_is_boolean(v) ? NULL : "true or false";
 	default: return json_is_object(v) ? NULL : "an object";
 	}
@@ -167,18 +145,23 @@ void json_put_text(struct buf *b, const char *text, size_t n)
 	buf_str(b, "\"");
 }
 
-/* Text of p digits is nearer to x the larger p is, so the least p that reads
- * back to x can be searched by halving. */
-void json_put_real(struct buf *b, double x)
+static int reads_back(const char *s, double x, int as_float)
 {
-	int low = 1, high = 17;
-	char s[320];
+	return as_float ? strtof(s, NULL) == (float)x : strtod(s, NULL) == x;
+}
+
+/* The shortest text that reads back to x.  Text of p digits is nearer to x the larger p is, so
+ * the least such p can be searched by halving. */
+static void put_shortest(struct buf *b, double x, int as_float)
+{
+	int low = 1, high = as_float ? 9 : 17;
+	char s[32];
 
 	if (!isfinite(x)) {
 		buf_str(b, "null");
 		return;
 	}
-	if (x == rint(x) && fabs(x) < 1e15) {
+	if (x == rint(x) && fabs(x) < (as_float ? 1e9 : 1e15)) {
 		buf_fmt(b, "%.0f", x);
 		return;
 	}
@@ -186,13 +169,26 @@ void json_put_real(struct buf *b, double x)
 		int p = (low + high) / 2;
 
 		snprintf(s, sizeof s, "%.*g", p, x);
-		if (strtod(s, NULL) == x)
+		if (reads_back(s, x, as_float))
 			high = p;
 		else
 			low = p + 1;
 	}
-	snprintf(s, sizeof s, "%.*g", low, x);
-	buf_str(b, s);
+	buf_fmt(b, "%.*g", low, x);
+}
+
+void json_put_real(struct buf *b, double x) { put_shortest(b, x, 0); }
+void json_put_float(struct buf *b, double x) { put_shortest(b, (float)x, 1); }
+
+json_t *json_float(double x)
+{
+	struct buf b = {0};
+	json_t *j;
+
+	json_put_float(&b, x);
+	j = isfinite((float)x) ? json_real(strtod(b.p, NULL)) : json_null();
+	buf_free(&b);
+	return j;
 }
 
 static void put_object(struct buf *b, const json_t *o)
@@ -261,13 +257,13 @@ static void put_setting(void *ctx, const char *name, const char *value)
 {
 	struct settings *s = ctx;
 	enum opt_type type = type_of(s->groups, name);
-	json_error_t e;
+	struct fault why;
 	json_t *v = NULL;
 
 	if (type == OPT_FLAG)
 		v = json_boolean(strcmp(value, "0") && strcmp(value, "false"));
 	else if (type == OPT_COUNT || type == OPT_SEED || type == OPT_REAL)
-		v = parse(value, strlen(value), &e);
+		v = json_parse(value, strlen(value), &why);
 	if (!v)
 		v = json_string(value);
 	if (json_object_set_new(s->object, name, v))

@@ -24,6 +24,17 @@ static const struct {
 size_t st_size(enum st_type t) { return types[t].size; }
 const char *st_name(enum st_type t) { return types[t].name; }
 
+enum dtype st_dtype(enum st_type t)
+{
+	return t == ST_F32 ? DT_F32 : t == ST_BF16 ? DT_BF16 : t == ST_F16 ? DT_F16 : DT_TYPES;
+}
+
+enum st_type st_of_dtype(enum dtype t)
+{
+	assert(dtype_block(t) == 1);
+	return t == DT_F32 ? ST_F32 : t == DT_BF16 ? ST_BF16 : ST_F16;
+}
+
 int st_header_bytes(const void *first8, size_t *bytes, struct fault *f)
 {
 	const unsigned char *p = first8;
@@ -188,9 +199,6 @@ int st_parse_header(struct safetensors *st, const void *p, size_t header, size_t
 	if (!bad)
 		return 0;
 	st_close(st);
-	for (char *c = f->text; *c; c++) /* it quotes names of the file's */
-		if ((unsigned char)*c < ' ' || *c == 127)
-			*c = '?';
 	return -1;
 }
 

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "../base/die.h"
+#include "dtype.h"
 
 enum st_type {
 	ST_F64,
@@ -51,6 +52,9 @@ struct safetensors {
 
 size_t st_size(enum st_type);
 const char *st_name(enum st_type); /* "F32" ... */
+/* The type of weights that it is, DT_TYPES when it is none; and the reverse, for F32, BF16, F16. */
+enum dtype st_dtype(enum st_type);
+enum st_type st_of_dtype(enum dtype);
 
 /* The header's length from the blob's first 8 bytes; -1 when it lies (over 100 MB). */
 int st_header_bytes(const void *first8, size_t *bytes, struct fault *);

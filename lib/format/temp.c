@@ -1,67 +1,36 @@
 /* SPDX-License-Identifier: MIT */
 /* temp.c - see temp.h.
  *
- * The names to remove lie in a fixed array of pointers, so that a signal
- * handler may walk it at any moment: a name enters before its file is made and
- * leaves after the rename, and removing one that does not exist does no harm.
+ * The names to remove lie in a fixed array of pointers, so that a signal handler may walk it at
+ * any moment: a name enters before its file is made and leaves after the rename, and removing
+ * one that does not exist does no harm.
  */
 #include "temp.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "../base/die.h"
+#include "../base/memory.h"
+#include "../base/program.h"
 
 enum { SLOTS = 64 };
 
 static char *volatile name[SLOTS];
 static const char *to[SLOTS]; /* where the file goes in the end */
-static pid_t owner;           /* a forked child leaves its parent's files alone */
 
 static void remove_all(void)
 {
-	if (getpid() != owner)
-		return;
 	for (int i = 0; i < SLOTS; i++) {
 		char *path = name[i];
 
 		if (path)
 			unlink(path);
 	}
-}
-
-/* Installed with SA_RESETHAND and SA_NODEFER: raise ends the program at once,
- * and its status tells of the signal. */
-static void on_signal(int sig)
-{
-	remove_all();
-	raise(sig);
-}
-
-void temp_watch(void)
-{
-	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
-	struct sigaction sa = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND | SA_NODEFER}, old;
-	pid_t parent = owner;
-
-	if (owner == getpid())
-		return;
-	for (int i = 0; i < SLOTS; i++)
-		name[i] = NULL;
-	owner = getpid();
-	if (parent)
-		return;
-	if (atexit(remove_all))
-		die("out of memory");
-	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
-		if (!sigaction(signals[i], NULL, &old) && old.sa_handler == SIG_DFL)
-			sigaction(signals[i], &sa, NULL);
 }
 
 struct temp temp_open(const char *path)
@@ -71,7 +40,7 @@ struct temp temp_open(const char *path)
 	int folder = slash ? (int)(slash + 1 - path) : 0;
 	struct temp t = {-1, 0};
 
-	temp_watch();
+	program_at_end(remove_all);
 	while (t.slot < SLOTS && name[t.slot])
 		t.slot++;
 	assert(t.slot < SLOTS);

@@ -1,16 +1,32 @@
 /* SPDX-License-Identifier: MIT */
-/* zio.h - files and pipes, plain or zstd (told apart by content).
+/* zio.h - the files and pipes that a program reads and writes, plain or zstd.
  *
- * Reading and writing die with the file's name on any error: a file that ends
- * inside a zstd frame, a wrong checksum, a full disk.  "-" or NULL is stdin or
- * stdout.
+ * What zio promises:
+ *
+ *   Whether bytes are zstd is told by their content, never by a name.
+ *   "-" or NULL is stdin or stdout, everywhere; any other path is a file.
+ *   Reading and writing die, naming the file, on any error: a stream that ends inside a zstd
+ *   frame, a wrong checksum, a full disk, a closed stdout.  So no call returns an error.
+ *   An output is whole or absent (temp.h): it gets its name when zout_close has written
+ *   everything, and a program that dies before leaves nothing.  A link's target is replaced, not
+ *   the link; what is no regular file (a pipe, /dev/null) is written as it is.
+ *   No input is overwritten and no two outputs are one file (zio_claim.h).
+ *   Binary data is not written to a terminal.
+ *
+ * The parts: zio_in.c reads streams, zio_out.c writes them, zio_map.c maps files, zio_thread.c
+ * reads ahead, zio_spool.c lets a pipe be read twice, zio_claim.c knows who uses which file.
  */
 #ifndef SEAL_ZIO_H
 #define SEAL_ZIO_H
 
 #include <stddef.h>
-#include <sys/types.h>
 
+#include "../base/opt.h"
+
+int zio_is_std(const char *path);        /* NULL or "-" */
+int zio_is_zstd(const void *, size_t n); /* by its first 4 bytes */
+
+/* Reading.  Lines and bytes may be read in turns. */
 struct zin;
 
 struct zin *zin_open(const char *path);
@@ -20,44 +36,49 @@ void zin_ahead(struct zin *);
 int zin_is_zstd(const struct zin *); /* what its first bytes say */
 /* Up to n bytes; fewer only at the end. */
 size_t zin_read(struct zin *, void *p, size_t n);
-/* The next line without its LF (and without a CR before it; *raw counts both
- * in), valid until the next call; NULL at the end.  NUL-terminated.  So
- * *raw - *n is 0 when the last line lacks its LF, 1, or 2 for CR LF. */
+/* The next line without its LF and without a CR before that; NULL at the end.  *n bytes, a NUL
+ * behind them, valid until the next call.  *raw counts the line's end in: *raw - *n is 2 for
+ * CR LF, 1 for LF, 0 when the last line lacks its LF. */
 char *zin_line(struct zin *, size_t *n, size_t *raw);
-/* To be called where another stream may follow (cat a b): it may be packed or plain,
- * whatever came before. */
+/* To be called where another stream may follow (cat a b): it may be packed or plain, whatever
+ * came before. */
 void zin_joint(struct zin *);
-void zin_close(struct zin *);
+void zin_close(struct zin *); /* NULL: nothing */
 
-/* What zin reads, mapped read-only from its start, when that is a plain regular file of
- * which nothing was read yet, else NULL; to be given to zio_unmap. */
+/* Mapping.  All are read-only and end with zio_unmap. */
+/* What zin reads, from its start, when that is a plain regular file of which nothing was read
+ * yet; else NULL. */
 const void *zin_map(struct zin *, size_t *bytes);
-
-/* The whole of a regular file, mapped read-only; dies if it cannot be. */
+/* The whole of a regular file; dies when it is none, or empty. */
 const void *zio_map(const char *path, size_t *bytes);
-const void *zio_map_fd(int fd, const char *name, size_t *bytes);
-/* These mapped bytes will not be needed soon: whole pages of them leave the memory. */
+const void *zio_map_fd(int fd, const char *name, size_t *bytes); /* fd may be closed then */
+/* These mapped bytes will not be needed soon: the whole pages among them leave the memory. */
 void zio_forget(const void *, size_t bytes);
-void zio_unmap(const void *, size_t bytes);
+void zio_unmap(const void *, size_t bytes); /* NULL: nothing */
 
-int zio_is_std(const char *path);        /* NULL or "-" */
-int zio_is_zstd(const void *, size_t n); /* by its first 4 bytes */
-
+/* Writing. */
 enum { ZOUT_PLAIN = 0, ZOUT_ZSTD = 1, ZOUT_BINARY = 2 }; /* flags, or-ed */
 
 struct zout;
 
-/* Writes to a temporary file beside path that zout_close renames into place,
- * so that the output is whole or absent, also when the program dies or is
- * interrupted.  With ZOUT_BINARY or ZOUT_ZSTD a terminal is refused (exit 1).
- * A path that is a folder, or the same file as an input of the run, is refused. */
+/* With ZOUT_ZSTD or ZOUT_BINARY a terminal is refused.  An empty path is a wrong usage, a folder
+ * an error. */
 struct zout *zout_open(const char *path, int flags);
 void zout_write(struct zout *, const void *, size_t);
 void zout_str(struct zout *, const char *);
-void zout_flush(struct zout *); /* what was written can now be read */
-void zout_close(struct zout *); /* dies when the last write failed */
-
-/* As zout_open + write + close of plain bytes, with fsync. */
+void zout_flush(struct zout *); /* what was written so far can now be read */
+void zout_close(struct zout *); /* puts the output in place; NULL: nothing */
+/* Writes a file of these bytes. */
 void zio_save(const char *path, const void *, size_t);
+
+/* --zstd and --plain. */
+struct zstd_opts {
+	int zstd, plain;
+};
+extern const struct opt zstd_options[];
+
+void zstd_check(const struct zstd_opts *); /* a wrong usage when both are given */
+/* ZOUT_ZSTD or ZOUT_PLAIN, the former when neither is given and `otherwise` is set. */
+int zstd_flag(const struct zstd_opts *, int otherwise);
 
 #endif

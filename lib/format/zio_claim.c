@@ -1,61 +1,82 @@
 /* SPDX-License-Identifier: MIT */
-/* zio_claim.c - see inuse.h; and the standard descriptors are in use from the start. */
+/* zio_claim.c - see zio_claim.h. */
 #include "zio_claim.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#include "../base/die.h"
+#include "../base/memory.h"
 
-/* A closed stdin, stdout or stderr would give its number to the next file that
- * is opened, and messages would land in data.  Take the number with a
- * descriptor that fails in that direction. */
-__attribute__((constructor)) static void hold_standard_fds(void)
-{
-	for (int fd = 0; fd < 3; fd++)
-		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_RDONLY : O_WRONLY) < 0)
-			_exit(1);
-}
-
-struct use {
+static struct claim {
 	dev_t dev;
 	ino_t ino;
 	int output;
 	const void *by;
-	struct use *next;
-};
+	struct claim *next;
+} * claims;
 
-static struct use *uses;
-
-void inuse_add(const struct stat *s, int output, const void *by, const char *path)
+static const struct claim *find(const struct stat *s)
 {
-	struct use *u;
+	const struct claim *c = S_ISREG(s->st_mode) ? claims : NULL;
+
+	while (c && (c->dev != s->st_dev || c->ino != s->st_ino))
+		c = c->next;
+	return c;
+}
+
+static void enter(const struct stat *s, int output, const void *by)
+{
+	struct claim *c;
 
 	if (!S_ISREG(s->st_mode))
 		return;
-	for (u = uses; u; u = u->next) {
-		if (u->dev != s->st_dev || u->ino != s->st_ino)
-			continue;
-		if (output != u->output)
-			die("%s: is both input and output", path);
-		if (output)
-			die("%s: is two outputs at once", path);
-		return;
-	}
-	u = xalloc(sizeof *u);
-	*u = (struct use){s->st_dev, s->st_ino, output, by, uses};
-	uses = u;
+	c = xalloc(sizeof *c);
+	*c = (struct claim){s->st_dev, s->st_ino, output, by, claims};
+	claims = c;
 }
 
-void inuse_drop(const void *by)
+static _Noreturn void both(const char *path) { die("%s: is both input and output", path); }
+
+void claim_input(const struct stat *s, const char *path)
 {
-	for (struct use **at = &uses, *u = *at; u; u = *at) {
-		if (!u->output || u->by != by) {
-			at = &u->next;
+	const struct claim *c = find(s);
+
+	if (c && c->output)
+		both(path);
+	if (!c)
+		enter(s, 0, NULL);
+}
+
+void claim_output(const struct stat *s, const void *by, const char *path)
+{
+	const struct claim *c = find(s);
+
+	if (c && !c->output)
+		both(path);
+	if (c)
+		die("%s: is two outputs at once", path);
+	enter(s, 1, by);
+}
+
+void claim_check(const char *path)
+{
+	const struct claim *c;
+	struct stat s;
+
+	if (stat(path, &s))
+		return;
+	c = find(&s);
+	if (c && !c->output)
+		both(path);
+}
+
+void claim_drop(const void *by)
+{
+	for (struct claim **at = &claims, *c = *at; c; c = *at) {
+		if (!c->output || c->by != by) {
+			at = &c->next;
 			continue;
 		}
-		*at = u->next;
-		free(u);
+		*at = c->next;
+		free(c);
 	}
 }

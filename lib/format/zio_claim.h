@@ -1,16 +1,32 @@
 /* SPDX-License-Identifier: MIT */
-/* zio_claim.h - which regular files a run reads or replaces, so that none is both.
- * An input stays one after it was closed: it is not to be destroyed by an output that is
- * opened later. */
+/* zio_claim.h - no run destroys what it reads, and no two of its outputs are one file.
+ *
+ * All regular files that a run reads or replaces are entered here, by device and inode, so that
+ * links and other spellings of a path are seen through.  The rule holds in whatever order a
+ * program opens its files:
+ *
+ *   an input that is opened must be none of the outputs that are being written;
+ *   an output that is opened must be none of the inputs so far (also of those that were closed)
+ *   and none of the other outputs;
+ *   an output that is put in place must replace none of the inputs so far.
+ *
+ * A program that opens its outputs first learns of a mistake before it has worked in vain.  What
+ * the rule cannot know is an input that is opened after an output has taken its place: outputs
+ * are closed when all inputs have been opened.  zio and folder do the entering; who writes files
+ * by other means calls claim_output.
+ */
 #ifndef SEAL_ZIO_CLAIM_H
 #define SEAL_ZIO_CLAIM_H
 
 #include <sys/stat.h>
 
-/* Enters the file of s under the key `by`; dies when a file that is written is also
- * read, or written twice. What is no regular file is not entered. */
-void inuse_add(const struct stat *s, int output, const void *by, const char *path);
-/* The outputs of `by` are done: what they were is no longer there. */
-void inuse_drop(const void *by);
+/* Enter the file of s, if it is a regular one; die with path when that breaks the rule.  `by` is
+ * any address that claim_drop is given later. */
+void claim_input(const struct stat *s, const char *path);
+void claim_output(const struct stat *s, const void *by, const char *path);
+/* To be called before something is renamed to path: dies if an input is there. */
+void claim_check(const char *path);
+/* The outputs of `by` are done: the files that were entered are no longer there. */
+void claim_drop(const void *by);
 
 #endif

@@ -194,7 +194,7 @@ struct zin *zin_open(const char *path)
 		                         : open(path, O_RDONLY | O_CLOEXEC);
 	if (z->fd < 0 || fstat(z->fd, &s))
 		die("open %s:", z->name);
-	inuse_add(&s, 0, NULL, z->name);
+	claim_input(&s, z->name);
 	z->cap = CHUNK;
 	z->p = xalloc(z->cap + 1);
 	sniff(z);

@@ -25,7 +25,7 @@ const void *zio_map_fd(int fd, const char *name, size_t *bytes)
 	p = mmap(NULL, s.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (p == MAP_FAILED)
 		die("map %s:", name);
-	inuse_add(&s, 0, NULL, name);
+	claim_input(&s, name);
 	*bytes = s.st_size;
 	return p;
 }

@@ -16,6 +16,23 @@
 
 enum { CHUNK = 1 << 18, LEVEL = 3 };
 
+const struct opt zstd_options[] = {
+	{"zstd", 0, OPT_FLAG, offsetof(struct zstd_opts, zstd), NULL, "compress the output", 0, 0},
+	{"plain", 0, OPT_FLAG, offsetof(struct zstd_opts, plain), NULL, "do not compress it", 0, 0},
+	{0},
+};
+
+void zstd_check(const struct zstd_opts *o)
+{
+	if (o->zstd && o->plain)
+		die_usage("--zstd and --plain exclude each other");
+}
+
+int zstd_flag(const struct zstd_opts *o, int otherwise)
+{
+	return o->zstd || (otherwise && !o->plain) ? ZOUT_ZSTD : ZOUT_PLAIN;
+}
+
 struct zout {
 	int fd;
 	char *name; /* for messages */
@@ -51,7 +68,7 @@ static void open_path(struct zout *z, const char *path)
 	if (!stat(path, &s)) {
 		if (S_ISDIR(s.st_mode))
 			die("%s: is a folder", path);
-		inuse_add(&s, 1, z, path);
+		claim_output(&s, z, path);
 		if (!S_ISREG(s.st_mode)) {
 			z->fd = open(path, O_WRONLY | O_CLOEXEC);
 			if (z->fd < 0)
@@ -78,7 +95,7 @@ struct zout *zout_open(const char *path, int flags)
 		z->fd = fcntl(1, F_DUPFD_CLOEXEC, 3);
 		if (z->fd < 0 || fstat(z->fd, &s))
 			die("open stdout:");
-		inuse_add(&s, 1, z, z->name);
+		claim_output(&s, z, z->name);
 		if (write(z->fd, "", 0)) /* closed, or open for reading only */
 			die("write stdout:");
 		if (S_ISFIFO(s.st_mode))
@@ -157,11 +174,13 @@ void zout_close(struct zout *z)
 	if (z->pack)
 		pack(z, NULL, 0, ZSTD_e_end);
 	empty(z);
-	if (z->to)
+	if (z->to) {
+		claim_check(z->to);
 		temp_keep(z->temp, z->to);
-	else if (close(z->fd))
+	} else if (close(z->fd)) {
 		die("write %s:", z->name);
-	inuse_drop(z);
+	}
+	claim_drop(z);
 	ZSTD_freeCCtx(z->pack);
 	free(z->p);
 	free(z->to);

@@ -93,9 +93,9 @@ static int factors(struct rope *r, double *into, const struct gguf *g, const cha
 	const struct gguf_tensor *t = gguf_tensor(g, name);
 	float by[ROPE_PAIRS];
 
-	if (!t || t->rank != 1 || t->shape[0] != r->pairs || gguf_block(t->type) != 1)
+	if (!t || t->rank != 1 || t->shape[0] != r->pairs || dtype_block(t->type) != 1)
 		return fault(f, "%s is not a vector of %d factors", name, r->pairs);
-	gguf_decode(t->type, t->data, r->pairs, by);
+	dtype_decode(t->type, t->data, r->pairs, by);
 	for (int j = 0; j < r->pairs; j++)
 		if (rope_divide(r, into, j, by[j], name, f))
 			return -1;

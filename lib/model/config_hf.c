@@ -173,7 +173,7 @@ static int rope_factors(struct rope *r, double *into, const json_t *rope, const 
 	if (!json_is_array(list) || json_array_size(list) != (size_t)r->pairs)
 		return fault(f, "%s is not a list of %d factors", key, r->pairs);
 	for (int j = 0; j < r->pairs; j++)
-		if (rope_divide(r, into, j, json_number_value(json_array_get(list, j)), key, f))
+		if (rope_divide(r, into, j, json_double(json_array_get(list, j)), key, f))
 			return -1;
 	return 0;
 }

@@ -24,7 +24,7 @@ static struct gguf_tensor tensor_of(const struct params *a, const struct slice *
 		       s->cols * sizeof *to);
 	return (struct gguf_tensor){.name = xprintf("blk.%ld.%s.weight.lora_%c", s->layer,
 	                                            s->part->gguf, s->pair),
-	                            .type = GGUF_F32,
+	                            .type = DT_F32,
 	                            .rank = 2,
 	                            .shape = {s->cols, s->rows},
 	                            .data = to,

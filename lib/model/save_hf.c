@@ -17,7 +17,7 @@ enum { CHUNK = 1 << 20 }; /* values converted at a time */
 
 struct item {
 	struct role role;
-	enum gguf_type type;
+	enum dtype type;
 };
 
 struct saving {
@@ -38,7 +38,7 @@ static void add(void *ctx, const struct role *r, struct mat *at)
 		return;
 	s->item = xrealloc(s->item, (s->n + 1) * sizeof *s->item);
 	s->item[s->n++] =
-		(struct item){*r, s->a->net ? GGUF_F32 : weights_type(s->m->weights, r)};
+		(struct item){*r, s->a->net ? DT_F32 : weights_type(s->m->weights, r)};
 	if (n > s->largest)
 		s->largest = n;
 }
@@ -75,7 +75,7 @@ static void write_tensor(const struct saving *s, const struct item *it, struct z
                          float *room)
 {
 	struct mat w = under(s, &it->role, room);
-	long n = w.rows * w.cols, size = (long)gguf_block_bytes(it->type);
+	long n = w.rows * w.cols, size = (long)dtype_block_bytes(it->type);
 	float *x = xalloc(CHUNK * sizeof *x);
 	void *y = xalloc(CHUNK * size);
 
@@ -84,10 +84,10 @@ static void write_tensor(const struct saving *s, const struct item *it, struct z
 
 		s->m->dev->op->get(s->m->dev, x, (float *)w.p + at, k * sizeof *x);
 		for (long i = 0; i < k; i++)
-			if (!isfinite(x[i]) || (it->type == GGUF_F16 && fabsf(x[i]) >= 65520))
+			if (!isfinite(x[i]) || (it->type == DT_F16 && fabsf(x[i]) >= 65520))
 				die("%s: the value %g does not fit %s", it->role.hf, x[i],
-				    gguf_type_name(it->type));
-		gguf_encode(it->type, x, k, y);
+				    dtype_name(it->type));
+		dtype_encode(it->type, x, k, y);
 		zout_write(out, y, k * size);
 	}
 	free(x);
@@ -115,10 +115,8 @@ static void write_tensors(struct saving *s, const char *path, const char *templa
 		t[i] = (struct st_tensor){.name = (char *)r->hf,
 		                          .rank = vector ? 1 : 2,
 		                          .shape = {r->rows, r->cols},
-		                          .type = it->type == GGUF_F32   ? ST_F32
-		                                  : it->type == GGUF_F16 ? ST_F16
-		                                                         : ST_BF16,
-		                          .bytes = r->rows * r->cols * gguf_block_bytes(it->type)};
+		                          .type = st_of_dtype(it->type),
+		                          .bytes = r->rows * r->cols * dtype_block_bytes(it->type)};
 		if (vector)
 			t[i].shape[0] = r->cols;
 	}

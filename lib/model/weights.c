@@ -38,7 +38,7 @@ struct weights {
 
 struct source {
 	const char *data;
-	enum gguf_type type;
+	enum dtype type;
 	long rank, shape[4];
 };
 
@@ -166,10 +166,10 @@ void weights_close(struct weights *w, struct dev *d)
 	free(w);
 }
 
-static int plain_type(enum st_type t, enum gguf_type *as)
+static int plain_type(enum st_type t, enum dtype *as)
 {
-	*as = t == ST_F32 ? GGUF_F32 : t == ST_F16 ? GGUF_F16 : GGUF_BF16;
-	return t == ST_F32 || t == ST_F16 || t == ST_BF16;
+	*as = st_dtype(t);
+	return *as != DT_TYPES;
 }
 
 /* 1 when the tensor is there. */
@@ -227,7 +227,7 @@ int weights_same(const struct weights *w, const char *hf, const char *other)
 	if (!find_hf(w, hf, &a) || !find_hf(w, other, &b) || a.rank != 2 || b.rank != 2 ||
 	    a.type != b.type || memcmp(a.shape, b.shape, 2 * sizeof *a.shape))
 		return 0;
-	bytes = a.shape[0] * a.shape[1] * gguf_block_bytes(a.type);
+	bytes = a.shape[0] * a.shape[1] * dtype_block_bytes(a.type);
 	same = !memcmp(a.data, b.data, bytes);
 	zio_forget(a.data, bytes);
 	zio_forget(b.data, bytes);
@@ -249,8 +249,8 @@ long weights_row(enum row_order order, const struct config *c, long i)
 static void convert(struct dev *d, struct mat m, const struct source *s, enum row_order order,
                     const struct config *c, float more)
 {
-	long block = gguf_block(s->type), most = CHUNK / m.cols + 1;
-	size_t row_bytes = m.cols / block * gguf_block_bytes(s->type);
+	long block = dtype_block(s->type), most = CHUNK / m.cols + 1;
+	size_t row_bytes = m.cols / block * dtype_block_bytes(s->type);
 	float *x = xalloc(most * m.cols * sizeof *x);
 	uint16_t *h = m.type == DT_BF16 ? xalloc(most * m.cols * sizeof *h) : NULL;
 
@@ -259,12 +259,12 @@ static void convert(struct dev *d, struct mat m, const struct source *s, enum ro
 
 #pragma omp parallel for schedule(static)
 		for (long i = 0; i < n; i++) {
-			gguf_decode(s->type, s->data + weights_row(order, c, at + i) * row_bytes,
+			dtype_decode(s->type, s->data + weights_row(order, c, at + i) * row_bytes,
 			            m.cols, x + i * m.cols);
 			for (long j = 0; more != 0 && j < m.cols; j++)
 				x[i * m.cols + j] -= more;
 			if (h)
-				gguf_encode(GGUF_BF16, x + i * m.cols, m.cols, h + i * m.cols);
+				dtype_encode(DT_BF16, x + i * m.cols, m.cols, h + i * m.cols);
 		}
 		d->op->put(d, row_range(m, at, n).p, h ? (void *)h : x,
 		           n * m.cols * dtype_size(m.type));
@@ -294,10 +294,10 @@ static int locate(const struct weights *w, const struct role *n, struct source *
 	    !(s->rank == 1 && n->rows == 1 && s->shape[0] == n->cols))
 		die("%s: %s is [%ld x %ld], not the [%ld x %ld] that the configuration asks for",
 		    w->path, name, s->shape[0], s->rank > 1 ? s->shape[1] : 1, n->rows, n->cols);
-	if (n->cols % gguf_block(s->type) ||
-	    (n->rows == 1 && *order != ORDER_SAME && gguf_block(s->type) > 1))
+	if (n->cols % dtype_block(s->type) ||
+	    (n->rows == 1 && *order != ORDER_SAME && dtype_block(s->type) > 1))
 		die("%s: %s: rows of %ld values do not divide into blocks of %s", w->path, name,
-		    n->cols, gguf_type_name(s->type));
+		    n->cols, dtype_name(s->type));
 	return 1;
 }
 
@@ -324,7 +324,7 @@ enum weights_way weights_way(const struct weights *w, const struct role *n)
 	if (!locate(w, n, &s, &order))
 		return WEIGHTS_ABSENT;
 	return n->rows > 1 && order == ORDER_SAME &&
-	                       s.type == (n->type == DT_BF16 ? GGUF_BF16 : GGUF_F32) &&
+	                       s.type == n->type &&
 	                       (uintptr_t)s.data % dtype_size(n->type) == 0
 	               ? WEIGHTS_MAPPED
 	               : WEIGHTS_COPIED;
@@ -364,7 +364,7 @@ void weights_read(const struct weights *w, struct dev *d, const struct config *c
 		convert(d, in_rows(into, order), &s, order, c, w->is_gguf ? n->gguf_more : 0);
 }
 
-enum gguf_type weights_type(const struct weights *w, const struct role *n)
+enum dtype weights_type(const struct weights *w, const struct role *n)
 {
 	struct source s = {0};
 
@@ -385,14 +385,14 @@ const char *weights_path(const struct weights *w) { return w->path; }
 
 int weights_floats(const struct st_tensor *t, float *x)
 {
-	enum gguf_type type;
+	enum dtype type;
 	long n = 1;
 
 	if (!plain_type(t->type, &type))
 		return -1;
 	for (int i = 0; i < t->rank; i++)
 		n *= t->shape[i];
-	gguf_decode(type, t->data, n, x);
+	dtype_decode(type, t->data, n, x);
 	return 0;
 }
 

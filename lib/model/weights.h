@@ -32,7 +32,7 @@ struct mat weights_mat(struct weights *, struct dev *, const struct config *, co
 /* Sets `into`, F32 or the role's type, to its values, if it is there. */
 void weights_read(const struct weights *, struct dev *, const struct config *, const struct role *,
                   struct mat into);
-enum gguf_type weights_type(const struct weights *, const struct role *); /* the file's */
+enum dtype weights_type(const struct weights *, const struct role *); /* the file's */
 /* The file's row that holds row i of this order. */
 long weights_row(enum row_order, const struct config *, long i);
 const char *weights_path(const struct weights *);

@@ -109,9 +109,6 @@ void fate_broken(struct fates *f, const char *file, const char *id, long line, c
 	char *text =
 		strcmp(reason, why->text) ? xprintf("%s: %s", reason, why->text) : xstrdup(reason);
 
-	for (char *c = text; *c; c++) /* it quotes keys and ids of the row's */
-		if ((unsigned char)*c < ' ' || *c == 127)
-			*c = '?';
 	if (strcmp(f->opts->on_error, "skip"))
 		die("%s:%ld: %s", file, line, text);
 	f->dropped++;

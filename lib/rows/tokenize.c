@@ -30,8 +30,6 @@ const struct opt tokenize_options[] = {
 	{"show", 0, OPT_FLAG, AT(show), NULL, "text for people instead: what is trained is marked",
          0, 0},
 	{"json", 0, OPT_FLAG, AT(json), NULL, "JSONL instead: id, tokens, train", 0, 0},
-	{"zstd", 0, OPT_FLAG, AT(zstd), NULL, "compress the output (tokens are by default)", 0, 0},
-	{"plain", 0, OPT_FLAG, AT(plain), NULL, "do not compress it", 0, 0},
 	{"threads", 'j', OPT_COUNT, AT(threads), "THREADS", "threads; 0: one a core", 0, 0},
 	{0},
 };
@@ -56,8 +54,7 @@ static void check_usage(const struct tokenize_opts *o, const struct encode_opts 
 		die_usage("needs -m MODEL or -t TOKENIZER, one of them");
 	if (o->show && o->json)
 		die_usage("--show and --json exclude each other");
-	if (o->zstd && o->plain)
-		die_usage("--zstd and --plain exclude each other");
+	zstd_check(&o->packing);
 	schema_check(&encode->schema, 1);
 }
 
@@ -80,6 +77,8 @@ static void write_row(struct run *r, const struct tokens_row *row)
 /* The model's vocabulary where its folder tells (0: the tokenizer's own). */
 static long vocabulary(const char *model)
 {
+	static const struct json_key key[] = {{"vocab_size", 'w'}, {0}};
+	struct fault why;
 	struct stat s;
 	char *path;
 	json_t *config;
@@ -89,6 +88,8 @@ static long vocabulary(const char *model)
 		return 0;
 	path = xprintf("%s/config.json", model);
 	config = json_read_file(path);
+	if (json_check(config, key, &why))
+		die("%s: %s", path, why.text);
 	n = json_long(config, "vocab_size", 0);
 	json_decref(config);
 	free(path);
@@ -213,14 +214,14 @@ void tokenize(char *const paths[], int n, const struct tokenize_opts *o,
               const struct opt_group *recorded, const char *output)
 {
 	struct run r = {.opts = o, .fate_opts = fate_opts};
-	int tokens = !o->show && !o->json && !o->decode, zstd = o->zstd || (tokens && !o->plain);
+	int tokens = !o->show && !o->json && !o->decode, zstd = zstd_flag(&o->packing, tokens);
 
 	check_usage(o, encode_opts);
 	if (o->threads)
 		omp_set_num_threads((int)o->threads);
 	/* Outputs come before the tokenizer is read, so that they can be none of its files. */
 	r.fates = fates_open(fate_opts);
-	r.out = zout_open(output, (zstd ? ZOUT_ZSTD : 0) | (tokens ? ZOUT_BINARY : 0));
+	r.out = zout_open(output, zstd | (tokens ? ZOUT_BINARY : 0));
 	r.colour = !output && !zstd && isatty(1);
 	r.tok = tokenizer_open(o->model ? o->model : o->tokenizer);
 	if (o->decode)

@@ -220,9 +220,6 @@ int tokens_blob(struct tokens *t, const void *p, size_t bytes, size_t *used, str
 	if (!bad && end)
 		bad = close_segment(t, end, f);
 	st_close(&st);
-	for (char *c = f->text; bad && *c; c++) /* it quotes metadata */
-		if ((unsigned char)*c < ' ' || *c == 127)
-			*c = '?';
 	return bad ? -1 : 0;
 }
 

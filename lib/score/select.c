@@ -37,12 +37,6 @@ const struct opt select_options[] = {
 	{0},
 };
 
-const struct opt select_output_options[] = {
-	{"zstd", 0, OPT_FLAG, AT(zstd), NULL, "write zstd (default: as the first input is)", 0, 0},
-	{"plain", 0, OPT_FLAG, AT(plain), NULL, "write plain JSONL", 0, 0},
-	{0},
-};
-
 /* Counts the row in its group and says which that is; without --by-group all are of one. */
 static long join_group(struct picker *p, const struct row *row)
 {
@@ -178,8 +172,7 @@ static void check(const struct select_opts *o, int paths)
 		die_usage("--by-group goes with --keep");
 	if (o->invert && (o->top || o->bottom))
 		die_usage("--invert goes with --keep or --threshold");
-	if (o->zstd && o->plain)
-		die_usage("--zstd and --plain exclude each other");
+	zstd_check(&o->packing);
 	threshold_of(o);
 }
 
@@ -249,8 +242,7 @@ void select_rows(char *const paths[], int n, const struct select_opts *o,
 	rows.in = rows_open(paths, n, p.fates, fate, o->dedupe);
 	rows_ahead(rows.in);
 	/* opened before the other inputs, so that it can be none of them */
-	p.out = zout_open(output,
-	                  o->zstd || (rows_zstd(rows.in) && !o->plain) ? ZOUT_ZSTD : ZOUT_PLAIN);
+	p.out = zout_open(output, zstd_flag(&o->packing, rows_zstd(rows.in)));
 	p.scores = lean_read(o->scores, o->annotate);
 	p.group = o->by_group ? xzalloc(p.scores->n, sizeof *p.group) : NULL;
 	p.value = json_object();

@@ -10,10 +10,10 @@
 struct select_opts {
 	const char *scores, *keep, *threshold, *add, *by_group;
 	long top, bottom;
-	int invert, annotate, dedupe, zstd, plain;
+	int invert, annotate, dedupe;
+	struct zstd_opts packing;
 };
 extern const struct opt select_options[];
-extern const struct opt select_output_options[]; /* --zstd --plain */
 
 /* Reads the rows (paths: n names, none means stdin) twice, since a share counts
  * them, and writes those that are picked to `output` (NULL: stdout). */

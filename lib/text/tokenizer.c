@@ -13,10 +13,7 @@
 
 void ids_add(struct ids *ids, int32_t id)
 {
-	if (ids->n == ids->cap) {
-		ids->cap = ids->cap * 2 + 256;
-		ids->p = xrealloc(ids->p, ids->cap * sizeof *ids->p);
-	}
+	ids->p = xgrow(ids->p, ids->n, &ids->cap, sizeof *ids->p);
 	ids->p[ids->n++] = id;
 }
 

@@ -13,10 +13,7 @@
 
 static int32_t node_new(struct trie *t, unsigned char byte)
 {
-	if (t->n == t->cap) {
-		t->cap = t->cap * 2 + 64;
-		t->node = xrealloc(t->node, t->cap * sizeof *t->node);
-	}
+	t->node = xgrow(t->node, t->n, &t->cap, sizeof *t->node);
 	t->node[t->n] = (struct node){byte, -1, -1, -1};
 	return t->n++;
 }

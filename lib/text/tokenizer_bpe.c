@@ -159,10 +159,7 @@ static void heap_push(struct job *j, uint64_t x)
 {
 	long i = j->heap_n++;
 
-	if (i == j->heap_cap) {
-		j->heap_cap = j->heap_cap * 2 + 64;
-		j->heap = xrealloc(j->heap, j->heap_cap * sizeof *j->heap);
-	}
+	j->heap = xgrow(j->heap, i, &j->heap_cap, sizeof *j->heap);
 	for (; i && x < j->heap[(i - 1) / 2]; i = (i - 1) / 2)
 		j->heap[i] = j->heap[(i - 1) / 2];
 	j->heap[i] = x;

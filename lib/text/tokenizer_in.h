@@ -93,7 +93,8 @@ struct trie { /* finds the longest of many texts */
 		unsigned char byte;
 		int32_t which, child, next;
 	} * node;
-	int32_t n, cap, root[256];
+	int32_t n, root[256];
+	long cap;
 	int ordinary; /* holds a token that is not special */
 };
 

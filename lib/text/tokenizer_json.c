@@ -24,11 +24,19 @@ static int unknown(const json_t *o, const char *what, struct fault *f)
 static int each(struct tokenizer *t, const json_t *o, const char *items,
                 int (*one)(struct tokenizer *, const json_t *, struct fault *), struct fault *f)
 {
+	static const struct json_key key[] = {{"type", 't'},           {"prepend", 't'},
+	                                      {"behavior", 't'},       {"replacement", 't'},
+	                                      {"prepend_scheme", 't'}, {"invert", 'f'},
+	                                      {"split", 'f'},          {"add_prefix_space", 'f'},
+	                                      {"use_regex", 'f'},      {"individual_digits", 'f'},
+	                                      {"start", 'w'},          {0}};
 	size_t i;
 	json_t *item;
 
 	if (!o || json_is_null(o))
 		return 0;
+	if (json_check(o, key, f))
+		return -1;
 	if (!is_type(o, "Sequence"))
 		return one(t, o, f);
 	json_array_foreach(json_object_get(o, items), i,
@@ -186,7 +194,7 @@ static int decoder(struct tokenizer *t, const json_t *o, struct fault *f)
 /* A template that begins with a special token is a beginning of text. */
 static int post_processor(struct tokenizer *t, const json_t *o, struct fault *f)
 {
-	const json_t *first, *token;
+	const json_t *first, *token, *id;
 
 	if (is_type(o, "ByteLevel"))
 		return 0;
@@ -196,10 +204,12 @@ static int post_processor(struct tokenizer *t, const json_t *o, struct fault *f)
 	if (!first)
 		return 0;
 	token = json_object_get(json_object_get(o, "special_tokens"), json_text(first, "id", ""));
-	t->bos = json_integer_value(json_array_get(json_object_get(token, "ids"), 0));
-	if (!token || t->bos < 0 || t->bos >= t->vocab.n)
+	id = json_array_get(json_object_get(token, "ids"), 0);
+	if (!json_is_integer(id) || json_integer_value(id) < 0 ||
+	    json_integer_value(id) >= t->vocab.n)
 		return fault(f, "post_processor: unknown token \"%.80s\"",
 		             json_text(first, "id", ""));
+	t->bos = json_integer_value(id);
 	t->adds_bos = 1;
 	return 0;
 }
@@ -233,6 +243,13 @@ static int load_vocab(struct tokenizer *t, json_t *vocab, struct fault *f)
  * says: so do Hugging Face's tokenizers. */
 static int load_added(struct tokenizer *t, const json_t *list, const json_t *vocab, struct fault *f)
 {
+	static const struct json_key key[] = {{"content", 't'},
+	                                      {"special", 'f'},
+	                                      {"lstrip", 'f'},
+	                                      {"rstrip", 'f'},
+	                                      {"single_word", 'f'},
+	                                      {"normalized", 'f'},
+	                                      {0}};
 	long next = json_object_size(vocab);
 	size_t i;
 	json_t *o;
@@ -243,6 +260,8 @@ static int load_added(struct tokenizer *t, const json_t *list, const json_t *voc
 		const json_t *known = text ? json_object_get(vocab, text) : NULL;
 		long id = known ? json_integer_value(known) : next;
 
+		if (json_check(o, key, f))
+			return -1;
 		if (!text)
 			return fault(f, "added_tokens: item %zu has no content", i + 1);
 		if (!*text)
@@ -294,10 +313,21 @@ static int load_merges(struct tokenizer *t, const json_t *list, struct fault *f)
 
 static int load_model(struct tokenizer *t, const json_t *root, struct fault *f)
 {
+	static const struct json_key key[] = {{"type", 't'},
+	                                      {"unk_token", 't'},
+	                                      {"continuing_subword_prefix", 't'},
+	                                      {"end_of_word_suffix", 't'},
+	                                      {"dropout", 'n'},
+	                                      {"byte_fallback", 'f'},
+	                                      {"fuse_unk", 'f'},
+	                                      {"ignore_merges", 'f'},
+	                                      {0}};
 	const json_t *m = json_object_get(root, "model");
 	json_t *vocab = json_object_get(m, "vocab");
 	const char *unk = json_text(m, "unk_token", NULL);
 
+	if (json_check(m, key, f))
+		return -1;
 	if (json_object_get(m, "type") && !is_type(m, "BPE"))
 		return unknown(m, "model", f);
 	if (!json_is_object(vocab) || !json_is_array(json_object_get(m, "merges")))
@@ -335,7 +365,7 @@ static void guess_ends(struct tokenizer *t)
 
 int tokenizer_json(struct tokenizer *t, const char *text, size_t n, struct fault *f)
 {
-	json_t *root = json_parse(text, n, f);
+	json_t *root = json_parse_python(text, n, f);
 	int rc;
 
 	if (!root)
@@ -352,11 +382,14 @@ int tokenizer_json(struct tokenizer *t, const char *text, size_t n, struct fault
 }
 
 /* A token of tokenizer_config.json: its text, or an object with it. */
-static void set_token(const struct tokenizer *t, const json_t *config, const char *key, int32_t *id)
+static void set_token(const struct tokenizer *t, const json_t *config, const char *path,
+                      const char *key, int32_t *id)
 {
 	const json_t *o = json_object_get(config, key);
 	const char *text = json_is_object(o) ? json_text(o, "content", NULL) : json_string_value(o);
 
+	if (json_is_number(o))
+		die("%s: \"%s\" is not a token", path, key);
 	if (text && tokenizer_id(t, text) >= 0)
 		*id = tokenizer_id(t, text);
 }
@@ -382,11 +415,15 @@ void tokenizer_folder(struct tokenizer *t, const char *path)
 	char *jinja = xprintf("%.*schat_template.jinja", n, path);
 
 	if (!access(config, F_OK)) {
+		static const struct json_key key[] = {{"add_bos_token", 'f'}, {0}};
 		json_t *o = json_read_file(config);
 		const char *chat = chat_template(o);
+		struct fault why;
 
-		set_token(t, o, "bos_token", &t->bos);
-		set_token(t, o, "eos_token", &t->eos);
+		if (json_check(o, key, &why))
+			die("%s: %s", config, why.text);
+		set_token(t, o, config, "bos_token", &t->bos);
+		set_token(t, o, config, "eos_token", &t->eos);
 		t->adds_bos = json_flag(o, "add_bos_token", t->adds_bos);
 		if (chat)
 			t->chat = xstrdup(chat);

@@ -48,7 +48,7 @@ void log_claim(const char *path)
 		return;
 	if (!f || fstat(fileno(f), &s) || fclose(f))
 		die("open %s:", path);
-	inuse_add(&s, 1, NULL, path);
+	claim_output(&s, NULL, path);
 }
 
 struct zlog *log_open(const char *path, long resume_step)

@@ -5,8 +5,6 @@
 #include <signal.h>
 #include <stddef.h>
 
-#include "../format/temp.h"
-
 enum { SIGNALS = 2 };
 
 static const int signals[SIGNALS] = {SIGINT, SIGTERM};
@@ -24,7 +22,6 @@ void stop_hold(void)
 {
 	struct sigaction sa = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 
-	temp_watch(); /* its handler must be the one to return to */
 	asked = 0;
 	for (int i = 0; i < SIGNALS; i++) {
 		held[i] =

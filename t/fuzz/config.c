@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	struct fault f = {""};
 	struct config c;
-	json_t *j = json_parse((const char *)p, n, &f);
+	json_t *j = json_parse_python((const char *)p, n, &f);
 	long in, out, first, cols;
 
 	if (j && !config_json(&c, j, &f)) {

@@ -10,7 +10,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	struct fault f = {""};
-	json_t *j = json_parse((const char *)p, n, &f);
+	json_t *j = json_parse_python((const char *)p, n, &f);
 
 	for (const struct family *m = config_families(); j && m->name; m++) {
 		struct config c = {.family = m, .layers = 3};

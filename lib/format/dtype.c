@@ -1,42 +1,28 @@
 /* SPDX-License-Identifier: MIT */
-/* gguf_quant.c - ggml's tensor types: values in blocks that share a scale.
+/* dtype.c - types of stored weights: plain floats, and ggml's blocks of values that share a scale.
  *
- * Small blocks are 32 values, q an integer of 4, 5 or 8 bits:
+ * Small blocks are 32 values; q is an integer of 4, 5 or 8 bits:
  *   Q4_0, Q5_0, Q8_0   x = d (q - 8),  d (q - 16),  d q (signed)
  *   Q4_1, Q5_1         x = d q + m
- * K blocks are 256 values in parts of 32 (Q6_K: of 16), a scale s each:
+ * K blocks are 256 values in parts of 32 (Q6_K: of 16), each with a scale s of its own:
  *   Q4_K, Q5_K         x = d s q - dmin m
  *   Q6_K               x = d s (q - 32)
- * d, m, dmin are halves.  Low and high nibbles of a byte belong to values 16
- * apart (small blocks), 32 apart (Q4_K, Q5_K) or 64 apart (Q6_K).
+ * d, m and dmin are halves.  The low and the high nibble of a byte belong to two values that
+ * stand 16 apart (small blocks), 32 apart (Q4_K, Q5_K) or 64 apart (Q6_K).
  */
-#include "gguf.h"
+#include "dtype.h"
 
+#include <assert.h>
+#include <stdint.h>
 #include <string.h>
 
-static float float_of(uint32_t bits)
-{
-	float x;
+#include "../base/num.h"
 
-	memcpy(&x, &bits, 4);
-	return x;
-}
-
-static float half(const uint8_t *p)
-{
-	uint32_t h = p[0] | p[1] << 8, sign = (h & 0x8000) << 16;
-	uint32_t exponent = h >> 10 & 31, fraction = h & 0x3ff;
-
-	if (exponent == 31)
-		return float_of(sign | 0x7f800000 | fraction << 13);
-	if (exponent == 0)
-		return (sign ? -0x1p-24f : 0x1p-24f) * fraction;
-	return float_of(sign | (exponent + 112) << 23 | fraction << 13);
-}
+static float half(const uint8_t *p) { return float_of_half(p[0] | p[1] << 8); }
 
 static void f32(const uint8_t *p, float *x) { memcpy(x, p, 4); }
 static void f16(const uint8_t *p, float *x) { *x = half(p); }
-static void bf16(const uint8_t *p, float *x) { *x = float_of((uint32_t)(p[0] | p[1] << 8) << 16); }
+static void bf16(const uint8_t *p, float *x) { *x = float_of_bf16(p[0] | p[1] << 8); }
 
 static void q4_0(const uint8_t *p, float *x)
 {
@@ -154,79 +140,37 @@ static const struct block {
 	long values;
 	size_t bytes;
 	void (*decode)(const uint8_t *, float *);
-} blocks[] = {
-	[GGUF_F32] = {"F32", 1, 4, f32},        [GGUF_F16] = {"F16", 1, 2, f16},
-	[GGUF_BF16] = {"BF16", 1, 2, bf16},     [GGUF_Q4_0] = {"Q4_0", 32, 18, q4_0},
-	[GGUF_Q4_1] = {"Q4_1", 32, 20, q4_1},   [GGUF_Q5_0] = {"Q5_0", 32, 22, q5_0},
-	[GGUF_Q5_1] = {"Q5_1", 32, 24, q5_1},   [GGUF_Q8_0] = {"Q8_0", 32, 34, q8_0},
-	[GGUF_Q4_K] = {"Q4_K", 256, 144, q4_k}, [GGUF_Q5_K] = {"Q5_K", 256, 176, q5_k},
-	[GGUF_Q6_K] = {"Q6_K", 256, 210, q6_k},
+} blocks[DT_TYPES] = {
+	[DT_F32] = {"F32", 1, 4, f32},        [DT_BF16] = {"BF16", 1, 2, bf16},
+	[DT_F16] = {"F16", 1, 2, f16},        [DT_Q4_0] = {"Q4_0", 32, 18, q4_0},
+	[DT_Q4_1] = {"Q4_1", 32, 20, q4_1},   [DT_Q5_0] = {"Q5_0", 32, 22, q5_0},
+	[DT_Q5_1] = {"Q5_1", 32, 24, q5_1},   [DT_Q8_0] = {"Q8_0", 32, 34, q8_0},
+	[DT_Q4_K] = {"Q4_K", 256, 144, q4_k}, [DT_Q5_K] = {"Q5_K", 256, 176, q5_k},
+	[DT_Q6_K] = {"Q6_K", 256, 210, q6_k},
 };
 
-static const struct block none;
+const char *dtype_name(enum dtype t) { return blocks[t].name; }
+long dtype_block(enum dtype t) { return blocks[t].values; }
+size_t dtype_block_bytes(enum dtype t) { return blocks[t].bytes; }
 
-static const struct block *block_of(enum gguf_type t)
+void dtype_decode(enum dtype t, const void *src, long n, float *dst)
 {
-	return (size_t)t < sizeof blocks / sizeof *blocks ? &blocks[t] : &none;
-}
-
-const char *gguf_type_name(enum gguf_type t)
-{
-	const char *name = block_of(t)->name;
-
-	return name ? name : "unknown";
-}
-
-long gguf_block(enum gguf_type t) { return block_of(t)->values; }
-size_t gguf_block_bytes(enum gguf_type t) { return block_of(t)->bytes; }
-
-void gguf_decode(enum gguf_type t, const void *src, long n, float *dst)
-{
-	const struct block *b = block_of(t);
+	const struct block *b = &blocks[t];
 	const uint8_t *p = src;
 
 	for (long i = 0; i < n; i += b->values, p += b->bytes)
 		b->decode(p, dst + i);
 }
 
-static uint32_t bits_of(float x)
-{
-	uint32_t u;
-
-	memcpy(&u, &x, 4);
-	return u;
-}
-
-static uint16_t to_bf16(float x)
-{
-	uint32_t u = bits_of(x);
-
-	if ((u & 0x7fffffff) > 0x7f800000)
-		return (uint16_t)(u >> 16 | 0x40);
-	return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
-}
-
-static uint16_t to_half(float x)
-{
-	uint32_t u = bits_of(x), sign = u >> 16 & 0x8000, most = u & 0x7fffffff;
-
-	if (most > 0x7f800000)
-		return (uint16_t)(sign | 0x7e00);
-	if (most >= 0x477ff000) /* 65520 and more round to infinity */
-		return (uint16_t)(sign | 0x7c00);
-	if (most < 0x38800000) /* below 2^-14: adding 1/2 leaves multiples of 2^-24 */
-		return (uint16_t)(sign | (bits_of(float_of(most) + 0.5f) - bits_of(0.5f)));
-	return (uint16_t)(sign | (most - (112u << 23) + 0xfff + (most >> 13 & 1)) >> 13);
-}
-
-void gguf_encode(enum gguf_type t, const float *src, long n, void *dst)
+void dtype_encode(enum dtype t, const float *src, long n, void *dst)
 {
 	uint16_t *h = dst;
 
-	if (t == GGUF_F32)
+	assert(dtype_block(t) == 1);
+	if (t == DT_F32)
 		memcpy(dst, src, n * sizeof *src);
-	for (long i = 0; i < n && t == GGUF_BF16; i++)
-		h[i] = to_bf16(src[i]);
-	for (long i = 0; i < n && t == GGUF_F16; i++)
-		h[i] = to_half(src[i]);
+	for (long i = 0; i < n && t == DT_BF16; i++)
+		h[i] = bf16_of_float(src[i]);
+	for (long i = 0; i < n && t == DT_F16; i++)
+		h[i] = half_of_float(src[i]);
 }

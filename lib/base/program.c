@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* program.c - see program.h. */
+#include "program.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "die.h"
+
+enum { ENDS_MOST = 4 };
+
+static void (*volatile ends[ENDS_MOST])(void);
+static pid_t owner; /* the process that called program_begin */
+
+static void at_end(void)
+{
+	if (getpid() == owner)
+		for (int i = 0; i < ENDS_MOST && ends[i]; i++)
+			ends[i]();
+}
+
+/* Installed with SA_RESETHAND and SA_NODEFER: raise ends the program at once, and its status
+ * tells of the signal. */
+static void on_signal(int sig)
+{
+	at_end();
+	raise(sig);
+}
+
+void program_at_end(void (*f)(void))
+{
+	int i = 0;
+
+	while (i < ENDS_MOST && ends[i] && ends[i] != f)
+		i++;
+	assert(i < ENDS_MOST);
+	ends[i] = f;
+}
+
+/* A descriptor that cannot be used in the direction in which 0 to 2 are used. */
+static void hold_descriptors(void)
+{
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_RDONLY : O_WRONLY) < 0)
+			_exit(1);
+}
+
+void program_begin(char **argv)
+{
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+	struct sigaction sa = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND | SA_NODEFER}, old;
+	const char *slash = strrchr(argv[0], '/');
+
+	hold_descriptors();
+	die_name(slash ? slash + 1 : argv[0]);
+	owner = getpid();
+	if (atexit(at_end))
+		die("out of memory");
+	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+		if (!sigaction(signals[i], NULL, &old) && old.sa_handler == SIG_DFL)
+			sigaction(signals[i], &sa, NULL);
+}

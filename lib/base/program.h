@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* program.h - what a program does first, and what it does however it ends.
+ *
+ * The library is for programs that do one run and end: they have one name in messages, one set
+ * of outputs, and die() ends them from anywhere.
+ */
+#ifndef SEAL_PROGRAM_H
+#define SEAL_PROGRAM_H
+
+/* To be called first in main.  Messages begin with the file name of argv[0] (until opt_parse
+ * names the program).  Descriptors 0 to 2 are open from then on: one that was closed is replaced
+ * by one that fails, so that no file gets its number and no message lands in data.  SIGINT,
+ * SIGTERM, SIGHUP and SIGPIPE, unless they are ignored, first call what program_at_end was given,
+ * then end the program as they do. */
+void program_begin(char **argv);
+
+/* f is called when the program ends by exit(), die() or such a signal: it may do only what a
+ * signal handler may.  A forked child does not call it. */
+void program_at_end(void (*f)(void));
+
+#endif

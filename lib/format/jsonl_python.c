@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* jsonl_python.c - the JSON files of models, which Python wrote; see jsonl.h.
+ *
+ * Python's json module writes and reads numbers that JSON, or jansson, does not have: NaN,
+ * Infinity, -Infinity, and whole numbers of any length (transformers' "model_max_length" is
+ * 1000000000000000019884624838656 in most folders).  One of them in a key that nobody asks for
+ * must not keep a model from being read.  So each is replaced, before jansson sees the text:
+ *
+ *   a whole number beyond 64 bits                   by the same number as a real
+ *   what is not finite, or rounds to infinity       by the largest double, JSON_NOT_FINITE
+ *
+ * and json_check refuses both, by the name of the key, where a key is used.
+ */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "jsonl.h"
+
+static size_t digits(const char *s) { return strspn(s, "0123456789"); }
+
+/* Is the word a number as JSON spells it: -?(0|[1-9]d*)(.d+)?([eE][+-]?d+)?  *whole: without
+ * the last two parts. */
+static int is_number(const char *s, int *whole)
+{
+	s += *s == '-';
+	*whole = 1;
+	if (!digits(s) || (*s == '0' && digits(s) > 1))
+		return 0;
+	s += digits(s);
+	if (*s == '.') {
+		*whole = 0;
+		s++;
+		if (!digits(s))
+			return 0;
+		s += digits(s);
+	}
+	if (*s == 'e' || *s == 'E') {
+		*whole = 0;
+		s++;
+		s += *s == '+' || *s == '-';
+		if (!digits(s))
+			return 0;
+		s += digits(s);
+	}
+	return !*s;
+}
+
+/* Replaces the word that begins at b->p + from and ends the buffer, if it is such a number. */
+static void replace(struct buf *b, size_t from)
+{
+	const char *word = b->p + from;
+	int whole, finite = 1;
+
+	if (!strcmp(word, "NaN") || !strcmp(word, "Infinity") || !strcmp(word, "-Infinity")) {
+		finite = 0;
+	} else if (is_number(word, &whole)) {
+		finite = isfinite(strtod(word, NULL));
+		errno = 0;
+		if (whole && finite && (strtoll(word, NULL, 10), errno == ERANGE))
+			buf_str(b, ".0");
+	}
+	if (!finite) {
+		b->n = from;
+		buf_fmt(b, "%.17g", JSON_NOT_FINITE);
+	}
+}
+
+/* The length of the string that begins at s, with both quotes; n where it is not closed. */
+static size_t string_length(const char *s, size_t n)
+{
+	for (size_t i = 1; i < n; i++)
+		if (s[i] == '\\')
+			i++;
+		else if (s[i] == '"')
+			return i + 1;
+	return n;
+}
+
+static int is_word(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       c == '+' || c == '-' || c == '.';
+}
+
+json_t *json_parse_python(const char *text, size_t n, struct fault *f)
+{
+	struct buf b = {0};
+	size_t i = n >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0, from;
+	json_t *j;
+
+	buf_need(&b, n);
+	while (i < n) {
+		from = i;
+		if (text[i] == '"') {
+			i += string_length(text + i, n - i);
+			buf_add(&b, text + from, i - from);
+		} else if (is_word(text[i])) {
+			while (i < n && is_word(text[i]))
+				i++;
+			buf_add(&b, text + from, i - from);
+			replace(&b, b.n - (i - from));
+		} else {
+			buf_add(&b, text + i++, 1);
+		}
+	}
+	j = json_parse(b.p, b.n, f);
+	buf_free(&b);
+	return j;
+}
+
+json_t *json_read_file(const char *path)
+{
+	struct zin *z = zin_open(path);
+	struct buf b = {0};
+	struct fault why;
+	json_t *j;
+	size_t got;
+
+	do {
+		buf_need(&b, 1 << 16);
+		got = zin_read(z, b.p + b.n, 1 << 16);
+		b.n += got;
+	} while (got);
+	j = json_parse_python(b.p, b.n, &why);
+	if (!j)
+		die("%s: %s", zin_name(z), why.text);
+	zin_close(z);
+	buf_free(&b);
+	return j;
+}
