@@ -1,151 +1,208 @@
 # SPDX-License-Identifier: MIT
 # seal - safe fine-tuning data, as Unix filters
 #
-#   make             build the programs (bin/seal-*) and libseal.a     [CUDA=1]
-#   make check       install what is missing, build, run every test    [SAN=1] [CUDA=1]
-#   make quickstart  install, build, fetch a model, run the whole story  [MODEL= ROWS= N=]
-#   make install     programs, man pages, bash completion              [PREFIX= DESTDIR=]
-#   make bench       tables of speed                                   [SEAL_PYTHON=]
-#   make bench DEVICE=cuda  training on a GPU, see t/bench/gpu.sh      [MODEL= SEAL_PYTHON=]
-#   make fuzz        a libFuzzer run of every parser                   [FUZZ_SECONDS=]
-#   make clean
+# Build
+#   make                 the programs, bin/seal-*                         [CUDA=1] [SAN=1] [WERROR=1]
+#   make deps            install the Debian packages that are missing (as root, or with sudo)
+#   make install         programs, man pages, bash completion             [PREFIX=] [DESTDIR=]
+#   make uninstall       remove them again                                [PREFIX=] [DESTDIR=]
+#   make dist            build/seal-VERSION.tar.gz, of what is committed
+#   make clean           remove all that was built
 #
-# Knobs
+# Test                   (t/README.md says what is in which tier)
+#   make check-fast      the C tests of the library: seconds
+#   make check           all that is deterministic: minutes               [CUDA=1] [SAN=1]
+#   make check-slow      kills at random, memory, time                    [SEED=]
+#   make check-peers     against transformers, peft and llama.cpp         [SEAL_PYTHON=] [SEAL_LLAMA=]
+#   make t/NAME          build and run one test, in C or sh: make t/places
+#   make fuzz            a libFuzzer run of every parser                  [FUZZ_SECONDS=]
+#
+# Try and measure
+#   make quickstart      deps, then build, fetch a model, run the whole story  [MODEL=] [ROWS=] [N=]
+#   make bench           tables of speed                                  [SEAL_PYTHON=]
+#   make bench DEVICE=cuda   training on a GPU, see t/bench/gpu.sh        [MODEL=] [SEAL_PYTHON=]
+#
+# Develop
+#   make format          clang-format 14 over lib, kernels and bin
+#   make format-check    say which files it would change
+#   make analyze         clang's static analyser over lib and kernels
+#   make compile_commands.json   for clangd and editors
+#   make help            print this
+#
+# Knobs, on the command line (make V=1) or in the environment
+#   V=1            show whole commands, not a short line a file
+#   WERROR=1       a warning is an error: for CI and for those who change the code
+#   CUDA=1         also compute on NVIDIA GPUs of compute capability 8.0 and later;
+#                  needs NVIDIA's CUDA toolkit (nvcc, cuBLAS), and nothing else does
+#   SAN=1          AddressSanitizer and UndefinedBehaviorSanitizer, in build/san
+#   CC, CFLAGS     the C compiler (gcc) and its optimisation (-O3 -g)
+#   NVCC, NVCCFLAGS   likewise for CUDA
+#   LDLIBS         further libraries; those of the project are in LIBS, below
+#   PREFIX, DESTDIR   where to install: DESTDIR/PREFIX (/usr/local)
+#   JOBS           how many tests run at once (as many as there are processors)
+#   SEED           of check-slow's random kills; each run prints its own
+#   SEAL_DATA      a folder of models, tokenizers and data sets; tests that need one skip without
+#   SEAL_PYTHON    a Python with torch, transformers and peft: for peers and benchmarks only
+#   SEAL_LLAMA     where llama.cpp is installed (include/llama.h, lib/libllama.so): a peer only
+#   DEVICE         of make bench: cuda or cuda:N; builds with CUDA=1
+#   MODEL, ROWS, N make quickstart: a model folder or GGUF, a folder of rows, how many rows (300)
+#   FUZZ_SECONDS   for each parser (60)
+
 ifeq ($(origin CC),default)
 CC := gcc
 endif
 CFLAGS ?= -O3 -g
-SAN ?=
-# CUDA=1: the programs can also compute on NVIDIA GPUs, from compute capability 8.0 on.
-# Needs NVIDIA's CUDA toolkit (nvcc, cuBLAS); nothing else does.
 CUDA ?= $(if $(filter cuda%,$(DEVICE)),1)
-# make bench: cuda or cuda:N; builds with CUDA=1.
-DEVICE ?=
 NVCC ?= $(or $(shell command -v nvcc),/usr/local/cuda/bin/nvcc)
 NVCCFLAGS ?= -O3 -lineinfo
 PREFIX ?= /usr/local
-DESTDIR ?=
-# A Python with torch, transformers and peft: for peer tests and benchmarks only.
-SEAL_PYTHON ?=
-# Where llama.cpp is installed (include/llama.h, lib/libllama.so): for a peer test only.
-SEAL_LLAMA ?=
-FUZZ_SECONDS ?= 60
-# make quickstart: a model folder or GGUF, a data folder, how many rows.
-MODEL ?=
-ROWS ?=
+JOBS ?= $(shell nproc)
 N ?= 300
+FUZZ_SECONDS ?= 60
+
+# No built-in rules; as many jobs as processors, unless make was told how many.
+MAKEFLAGS += -r
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
 
 B := build$(if $(CUDA),/cuda)$(if $(SAN),/san)
-ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE $(CFLAGS) -fopenmp -fno-math-errno -fno-trapping-math \
-              -Wall -Wextra -Werror -MMD -MP
-ifneq ($(SAN),)
-ALL_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -DSEAL_SAN
-endif
-FUZZ_CFLAGS := -std=gnu11 -D_GNU_SOURCE -g -O1 -fopenmp -Wno-pass-failed -DSEAL_SAN \
-               -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
-LIBS := -lzstd -lcsv -ljansson -lonig -lutf8proc -lxxhash -lnettle -ldnnl -lm
+WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wvla -Wundef -Wnull-dereference
+STANDARD := -std=gnu11 -D_GNU_SOURCE -fopenmp
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+ALL_CFLAGS := $(STANDARD) $(CFLAGS) -fno-math-errno -fno-trapping-math $(WARNINGS) $(if $(WERROR),-Werror) \
+              $(if $(SAN),$(SANITIZE) -fno-omit-frame-pointer -DSEAL_SAN) $(if $(CUDA),-DSEAL_CUDA) -MMD -MP
+FUZZ_CFLAGS := $(STANDARD) -g -O1 -Wno-pass-failed -DSEAL_SAN $(SANITIZE) -fsanitize=fuzzer-no-link -MMD -MP
+# From Debian packages; pipelines/need.sh has their names.
+LIBS := -lzstd -lcsv -ljansson -lonig -lutf8proc -lxxhash -lnettle -ldnnl -lm $(LDLIBS)
 
 ifneq ($(CUDA),)
 CUDA_LIB := $(abspath $(dir $(NVCC))../lib64)
-ALL_CFLAGS += -DSEAL_CUDA
-ALL_NVCCFLAGS := -std=c++17 $(NVCCFLAGS) -Xcompiler -Wall,-Wextra,-Werror -Werror all-warnings -Xptxas -v \
+ALL_NVCCFLAGS := -std=c++17 $(NVCCFLAGS) -Xcompiler -Wall,-Wextra -Xptxas -v \
+                 $(if $(WERROR),-Xcompiler -Werror -Werror all-warnings) \
                  -gencode arch=compute_80,code=sm_80 -gencode arch=compute_86,code=sm_86 \
                  -gencode arch=compute_90,code=sm_90 -gencode arch=compute_90,code=compute_90
 LIBS += -Wl,--as-needed -L$(CUDA_LIB) -Wl,-rpath,$(CUDA_LIB) -lcublas -lcudart -lstdc++
 endif
 
 PROGRAMS := $(patsubst bin/%.c,bin/%,$(wildcard bin/seal-*.c))
-OBJECTS := $(patsubst %.c,$B/%.o,$(wildcard lib/*/*.c kernels/*.c)) \
-           $(if $(CUDA),$(patsubst %.cu,$B/%.cu.o,$(wildcard kernels/*.cu)))
+SOURCES := $(wildcard lib/*/*.c kernels/*.c)
+KERNELS := $(wildcard kernels/*.cu)
+OBJECTS := $(SOURCES:%.c=$B/%.o) $(if $(CUDA),$(KERNELS:%=$B/%.o))
+# The tiers: C tests of the library, tests of the programs in sh, and two folders.
 C_TESTS := $(patsubst t/%.c,$B/t/%.t,$(wildcard t/*.c))
-C_BENCH := $(patsubst t/bench/%.c,$B/t/bench/%,$(wildcard t/bench/*.c))
+SH_TESTS := $(wildcard t/*.t)
+SLOW_TESTS := $(patsubst t/%.c,$B/t/%.t,$(wildcard t/slow/*.c)) $(wildcard t/slow/*.t)
+PEER_TESTS := $(wildcard t/peer/*.t)
 # The GPU's code on a simulated GPU (t/cudasim): a library with it, tests of the simulator,
 # the tests of what computes, again, on device "cuda", and programs for t/cudasim.t.
 S := $B/cudasim
 DEVICE_TESTS := ops_attn ops_gemm ops_mem ops_rows ops_threads model steps bilevel cache adapter shared
-SIM_TESTS := $(if $(SAN),,$S/words.t $S/faults.t $S/host_faults.t $S/devices.t $(patsubst %,$S/t/%.t,$(DEVICE_TESTS)))
+SIM_OWN_TESTS := $(patsubst %,$S/%.t,words faults host_faults devices)
+SIM_TESTS := $(if $(SAN),,$(SIM_OWN_TESTS) $(DEVICE_TESTS:%=$S/t/%.t))
 SIM_PROGRAMS := $(if $(SAN),,$(patsubst %,$S/bin/seal-%,score lora-train eval))
 # On a machine with a GPU they run there as well.
-GPU_TESTS := $(if $(CUDA),$(if $(wildcard /dev/nvidiactl),$(patsubst %,$B/gpu/t/%.t,$(DEVICE_TESTS))))
-SIM_OBJECTS := $(patsubst %.c,$B/%.o,$(filter-out kernels/dev.c,$(wildcard lib/*/*.c kernels/*.c))) \
-               $S/kernels/dev.o $(patsubst %,$S/%.o,$(wildcard kernels/*.cu t/cudasim/*.cc))
-SIM_CXXFLAGS := -std=c++17 -O2 -g -Wall -Wextra -Werror -MMD -MP
+GPU_TESTS := $(if $(CUDA),$(if $(wildcard /dev/nvidiactl),$(DEVICE_TESTS:%=$B/gpu/t/%.t)))
+SIM_OBJECTS := $(patsubst %.c,$B/%.o,$(filter-out kernels/dev.c,$(SOURCES))) \
+               $S/kernels/dev.o $(patsubst %,$S/%.o,$(KERNELS) $(wildcard t/cudasim/*.cc))
+SIM_CXXFLAGS := -std=c++17 -O2 -g -Wall -Wextra $(if $(WERROR),-Werror) -MMD -MP
 # Each access of a kernel calls the simulator.
 SIM_CUFLAGS := $(SIM_CXXFLAGS) -x c++ -It/cudasim -Wno-unknown-pragmas -fsanitize=thread,alignment,bounds \
                -fno-tree-vectorize -fno-tree-loop-distribute-patterns
+C_BENCH := $(patsubst t/bench/%.c,$B/t/bench/%,$(wildcard t/bench/*.c))
 FUZZERS := $(patsubst t/fuzz/%.c,build/fuzz/%,$(wildcard t/fuzz/*.c))
 
 all: $(PROGRAMS)
+help:
+	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
 
-# A program is linked beside its source; the stamps notice a change of flags, and
-# that the programs there are from the other of the two builds.
-$(PROGRAMS): bin/%: $B/bin/%.o $B/libseal.a $B/flags build/linked
-	$(CC) $(ALL_CFLAGS) -o $@ $< $B/libseal.a $(LIBS)
-$B/libseal.a: $(OBJECTS)
-	rm -f $@ && ar rcs $@ $^
-$B/%.o: %.c $B/flags | $B/headers
+# $(call run,WORD,NAME) before a command: with V=1 make shows the command, else WORD and NAME are printed.
+run = $(if $(V),,@printf '  %-5s %s\n' '$1' '$2';)
+# $(call compile,TARGET,SOURCE,COMMAND): objects of a kind; a change of flags makes them anew.
+define compile
+$1: $2 $$B/flags | $$B/headers
+	@mkdir -p $$(@D)
+	$$(call run,CC,$$<)$3 -c -o $$@ $$<
+endef
+# $(call link,TARGETS,PATTERN,OBJECT,LIBRARY,FURTHER LIBRARIES)
+define link
+$1: $2: $3 $4
+	@mkdir -p $$(@D)
+	$$(call run,LINK,$$@)$$(CC) $$(ALL_CFLAGS) -o $$@ $$< $4 $$(LIBS) $5
+endef
+archive = $(call run,AR,$@)rm -f $@ && ar rcs $@ $^
+
+$(eval $(call compile,$$B/%.o,%.c,$$(CC) $$(ALL_CFLAGS)))
+$(eval $(call compile,$$B/gpu/t/%.o,t/%.c,$$(CC) $$(ALL_CFLAGS) -DTEST_DEVICE='"cuda"'))
+$(eval $(call compile,$$S/%.o,%.c,$$(CC) $$(ALL_CFLAGS) -DSEAL_CUDA -DTEST_DEVICE='"cuda"'))
+$(eval $(call compile,$$S/%.cc.o,%.cc,$$(CXX) $$(SIM_CXXFLAGS)))
+$S/%.cu.o: %.cu $B/flags | $B/headers
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(call run,CXX,$<)$(CXX) $(SIM_CUFLAGS) -c -o $@ $< && \
+	  objcopy --redefine-sym memcpy=cudasim_memcpy --redefine-sym memmove=cudasim_memmove \
+	    --redefine-sym memset=cudasim_memset $@
 # What ptxas says of registers and spills is kept for t/cuda.t.
 $B/%.cu.o: %.cu $B/flags
 	@mkdir -p $(@D)
-	$(NVCC) $(ALL_NVCCFLAGS) -MMD -MP -MF $(@:.o=.d) -c -o $@ $< > $@.ptxas 2>&1 || { cat $@.ptxas; exit 1; }
-$B/t/%.t: $B/t/%.o $B/libseal.a
-	$(CC) $(ALL_CFLAGS) -o $@ $< $B/libseal.a $(LIBS)
-$B/t/bench/%: $B/t/bench/%.o $B/libseal.a
-	$(CC) $(ALL_CFLAGS) -o $@ $< $B/libseal.a $(LIBS)
+	$(call run,NVCC,$<)$(NVCC) $(ALL_NVCCFLAGS) -MMD -MP -MF $(@:.o=.d) -c -o $@ $< > $@.ptxas 2>&1 || \
+	  { cat $@.ptxas; exit 1; }
+
+$B/libseal.a: $(OBJECTS)
+	$(archive)
 $S/libseal.a: $(SIM_OBJECTS)
-	rm -f $@ && ar rcs $@ $^
-$S/%.cc.o: %.cc $B/flags
-	@mkdir -p $(@D)
-	$(CXX) $(SIM_CXXFLAGS) -c -o $@ $<
-$S/%.cu.o: %.cu $B/flags
-	@mkdir -p $(@D)
-	$(CXX) $(SIM_CUFLAGS) -c -o $@ $<
-	objcopy --redefine-sym memcpy=cudasim_memcpy --redefine-sym memmove=cudasim_memmove \
-	  --redefine-sym memset=cudasim_memset $@
-$S/%.o: %.c $B/flags
-	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -DSEAL_CUDA -DTEST_DEVICE='"cuda"' -c -o $@ $<
-$S/words.t $S/faults.t $S/host_faults.t: $S/%.t: $S/t/cudasim/%.cu.o $S/libseal.a
-	$(CC) $(ALL_CFLAGS) -o $@ $< $S/libseal.a $(LIBS) -lstdc++
-$S/devices.t: $S/t/cudasim/devices.o $S/libseal.a
-	$(CC) $(ALL_CFLAGS) -o $@ $< $S/libseal.a $(LIBS) -lstdc++
-$S/t/%.t: $S/t/%.o $S/libseal.a
-	$(CC) $(ALL_CFLAGS) -o $@ $< $S/libseal.a $(LIBS) -lstdc++
-$(SIM_PROGRAMS): %: %.o $S/libseal.a
-	$(CC) $(ALL_CFLAGS) -o $@ $< $S/libseal.a $(LIBS) -lstdc++
-$B/gpu/t/%.o: t/%.c $B/flags
-	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -DTEST_DEVICE='"cuda"' -c -o $@ $<
-$B/gpu/t/%.t: $B/gpu/t/%.o $B/libseal.a
-	$(CC) $(ALL_CFLAGS) -o $@ $< $B/libseal.a $(LIBS)
+	$(archive)
+
+# A program is linked beside its source: build/linked notices that the one there is from another build.
+$(PROGRAMS): $B/flags build/linked
+$(eval $(call link,$$(PROGRAMS),bin/%,$$B/bin/%.o,$$B/libseal.a))
+$(eval $(call link,$$(C_TESTS) $$(filter $$B/%,$$(SLOW_TESTS)) $$(GPU_TESTS),%.t,%.o,$$B/libseal.a))
+$(eval $(call link,$$(C_BENCH),%,%.o,$$B/libseal.a))
+$(eval $(call link,$$(filter $$S/t/%,$$(SIM_TESTS)),%.t,%.o,$$S/libseal.a,-lstdc++))
+$(eval $(call link,$$(SIM_PROGRAMS),%,%.o,$$S/libseal.a,-lstdc++))
+$(eval $(call link,$$S/devices.t,$$S/%.t,$$S/t/cudasim/%.o,$$S/libseal.a,-lstdc++))
+$(eval $(call link,$$(patsubst %,$$S/%.t,words faults host_faults),$$S/%.t,$$S/t/cudasim/%.cu.o,$$S/libseal.a,-lstdc++))
+
+# $(call stamp,TEXT): a file that is newer only when what it says has changed.
+stamp = @mkdir -p $(@D); echo '$1' | cmp -s - $@ || echo '$1' > $@
 build/linked: FORCE
-	@mkdir -p build
-	@echo '$B' | cmp -s - $@ || echo '$B' > $@
+	$(call stamp,$B)
 $B/flags: FORCE
-	@mkdir -p $B
-	@echo '$(CC) $(ALL_CFLAGS) $(ALL_NVCCFLAGS)' | cmp -s - $@ || echo '$(CC) $(ALL_CFLAGS) $(ALL_NVCCFLAGS)' > $@
-.PRECIOUS: $B/%.o $S/%.cu.o
-
-# Names the Debian package of a header that is missing.
-$B/headers: pipelines/need.sh
-	@mkdir -p $B
-	sh pipelines/need.sh check
-	@touch $@
-
+	$(call stamp,$(CC) $(ALL_CFLAGS) $(ALL_NVCCFLAGS))
+# Names the Debian packages of headers that are missing; `make deps check` installs them first.
+$B/headers: pipelines/need.sh | $(filter deps,$(MAKECMDGOALS))
+	@mkdir -p $(@D)
+	@sh pipelines/need.sh check && touch $@
 deps:
-	sh pipelines/need.sh install
+	@sh pipelines/need.sh install
+need-tools: | $(filter deps,$(MAKECMDGOALS))
+	@sh pipelines/need.sh check tests
 
-check: deps
-	$(MAKE) all tests
-	SAN=$(SAN) CUDA=$(CUDA) OMP_WAIT_POLICY=passive prove --timer -e '' $(C_TESTS) $(SIM_TESTS) $(GPU_TESTS) t/*.t
-tests: $(C_TESTS) $(SIM_TESTS) $(SIM_PROGRAMS) $(GPU_TESTS)
+# Waiting threads give their processor to the other tests.
+PROVE = SAN='$(SAN)' CUDA='$(CUDA)' MAKEFLAGS= OMP_WAIT_POLICY=passive prove --timer -e '' -j$(JOBS)
+tests: all $(C_TESTS) $(SIM_TESTS) $(SIM_PROGRAMS) $(GPU_TESTS)
+check-fast: need-tools $(C_TESTS)
+	$(PROVE) $(C_TESTS)
+# The longest first, so that none is left alone at the end.
+check: need-tools tests
+	$(PROVE) $(SIM_TESTS) $(GPU_TESTS) $(SH_TESTS) $(C_TESTS)
+check-slow: need-tools all $(SLOW_TESTS)
+	$(PROVE) -j1 $(SLOW_TESTS)
+check-peers: need-tools all
+	@[ '$(SEAL_PYTHON)$(SEAL_LLAMA)' ] || { echo 'make check-peers needs SEAL_PYTHON= or SEAL_LLAMA=: see make help' >&2; exit 1; }
+	SEAL_PYTHON='$(SEAL_PYTHON)' SEAL_LLAMA='$(SEAL_LLAMA)' $(PROVE) -j1 $(PEER_TESTS)
+
+# t/NAME: t/NAME.c, t/NAME.t, or both where a subject has both.
+NAMED := $(basename $(wildcard t/*.c t/*.t t/slow/*.c t/slow/*.t t/peer/*.t))
+define named
+$1: $$(if $$(wildcard $1.c),$$B/$1.t) $$(if $$(wildcard $1.t),all)
+	$$(PROVE) -v $$(if $$(wildcard $1.c),$$B/$1.t) $$(wildcard $1.t)
+endef
+$(foreach name,$(sort $(NAMED)),$(eval $(call named,$(name))))
+t/cudasim: $(SIM_PROGRAMS)
 
 quickstart: deps
 	$(MAKE) all
 	MODEL='$(MODEL)' ROWS='$(ROWS)' N='$(N)' sh pipelines/quickstart.sh
-
 bench: all $(C_BENCH)
 	SEAL_PYTHON='$(SEAL_PYTHON)' DEVICE='$(DEVICE)' MODEL='$(MODEL)' sh t/bench/run.sh
 
@@ -154,26 +211,46 @@ fuzz: $(FUZZERS)
 	@for f in $(FUZZERS); do sh t/fuzz/run.sh $$f $(FUZZ_SECONDS) || exit 1; done
 fuzzers: $(FUZZERS)
 build/fuzz/%: t/fuzz/%.c build/fuzz/libseal.a
-	clang $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
-build/fuzz/libseal.a: $(patsubst %.c,build/fuzz/obj/%.o,$(wildcard lib/*/*.c kernels/*.c))
-	rm -f $@ && ar rcs $@ $^
+	$(call run,LINK,$@)clang $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+build/fuzz/libseal.a: $(SOURCES:%.c=build/fuzz/obj/%.o)
+	$(archive)
 build/fuzz/obj/%.o: %.c
 	@mkdir -p $(@D)
-	clang $(FUZZ_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call run,CLANG,$<)clang $(FUZZ_CFLAGS) -c -o $@ $<
 
+FORMATTED := $(wildcard lib/*/*.[ch] kernels/*.[ch] kernels/*.cu bin/*.c)
+FORMAT := $(firstword $(foreach f,clang-format-14 clang-format,$(if $(findstring version 14,$(shell $f --version 2>&1)),$f)))
+format:
+	$(or $(FORMAT),$(error needs clang-format 14: apt-get install clang-format-14)) -i $(FORMATTED)
+format-check:
+	@$(if $(FORMAT),$(FORMAT) --dry-run -Werror $(FORMATTED),echo 'format-check: skipped, clang-format 14 is not installed')
+analyze: $(SOURCES:%.c=build/analyze/%.ok)
+build/analyze/%.ok: %.c
+	@mkdir -p $(@D)
+	$(call run,CHECK,$<)clang --analyze --analyzer-output text -Xclang -analyzer-werror $(STANDARD) -MMD -MP -MF $(@:.ok=.d) -MT $@ $< && touch $@
+compile_commands.json: FORCE
+	@for f in $(SOURCES) $(wildcard bin/*.c t/*.c t/slow/*.c t/bench/*.c); do \
+	  printf '{"directory":"%s","file":"%s","command":"%s"}\n' '$(CURDIR)' $$f "$(CC) $(STANDARD) $(CFLAGS) $(WARNINGS) -c $$f"; \
+	done | sed '1s/^/[/; $$!s/$$/,/; $$s/$$/]/' > $@
+
+D := $(DESTDIR)$(PREFIX)
+COMPLETIONS := $D/share/bash-completion/completions
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
-	  $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man7
-	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
-	install -m 644 man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
-	install -m 644 man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
-	install -m 644 man/*.7 $(DESTDIR)$(PREFIX)/share/man/man7
-	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
-	for p in $(PROGRAMS); do \
-	  sh pipelines/completion.sh $$p > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$${p##*/} || exit 1; done
-
+	install -d $D/bin $(foreach s,1 5 7,$D/share/man/man$s) $(COMPLETIONS)
+	install -m 755 $(PROGRAMS) $D/bin
+	for s in 1 5 7; do install -m 644 man/*.$$s $D/share/man/man$$s || exit 1; done
+	for p in $(PROGRAMS); do sh pipelines/completion.sh $$p > $(COMPLETIONS)/$${p#bin/} || exit 1; done
+uninstall:
+	rm -f $(PROGRAMS:bin/%=$D/bin/%) $(PROGRAMS:bin/%=$(COMPLETIONS)/%) \
+	  $(foreach s,1 5 7,$(patsubst man/%,$D/share/man/man$s/%,$(wildcard man/*.$s)))
+VERSION = $(shell sed -n 's/^#define SEAL_VERSION "\(.*\)"/\1/p' lib/base/opt.h)
+dist:
+	@mkdir -p build
+	git archive --prefix=seal-$(VERSION)/ -o build/seal-$(VERSION).tar.gz HEAD
 clean:
-	rm -rf build $(PROGRAMS)
+	rm -rf build $(PROGRAMS) compile_commands.json
 
 -include $(shell find build -name '*.d' 2>/dev/null)
-.PHONY: all deps check tests quickstart bench fuzz fuzzers install clean FORCE
+.PRECIOUS: $B/%.o $S/%.o $S/%.cu.o
+.PHONY: all help deps need-tools tests check check-fast check-slow check-peers $(NAMED) quickstart bench fuzz \
+        fuzzers format format-check analyze install uninstall dist clean FORCE

@@ -56,23 +56,20 @@ resumed() {
 	name=$1 sig=$2 out=$3; shift 3
 	"$@" --log whole.log > whole.out; rm -rf whole.kept; mv "$out" whole.kept
 	rm -rf ck; : > part.log
-	"$@" --checkpoint ck --every 10 --log part.log > part.out 2> err &
-	pid=$!
-	await [ -e ck/step-20 ]
-	kill -"$sig" $pid 2> /dev/null; wait $pid 2> /dev/null
+	(kill_at "fflush:25:$sig" "$@" --checkpoint ck --every 10 --log part.log > part.out 2> err) 2> /dev/null
 	is $? $((128 + sig)) "$name: signal $sig"
-	ls ck | grep -q step- && [ ! -e "$out" ]; ok $? "$name: a checkpoint and nothing half-written"
+	[ -e ck/step-20 ] && [ ! -e "$out" ]; ok $? "$name: a checkpoint and nothing half-written"
 	"$@" --checkpoint ck --every 10 --resume --log part.log > part.out
 	cmp -s whole.out part.out && diff -r "$out" whole.kept > /dev/null; ok $? "$name: resumed to the same bytes"
 	is "$(timeless part.log | md5sum)" "$(timeless whole.log | md5sum)" "$name: and the same log"
 }
 "$BIN/seal-score" -q -m model --method loss train.tok --plain | jq -c 'if .seal then . else .weight = .line end' > w
-resumed "seal-lora-train --full --weights" 15 tuned $full -o tuned --epochs 40 --weights w --schedule cosine train.tok
+resumed "seal-lora-train --full --weights" 15 tuned $full -o tuned --epochs 5 --weights w --schedule cosine train.tok
 rm -rf tuned
-resumed "seal-lora-train --full" 9 tuned $full -o tuned --epochs 40 train.tok
-resumed "seal-score --full" 15 theta2 $score --algorithm 1 --epochs 12 --save-adapter theta2 train.tok
+resumed "seal-lora-train --full" 9 tuned $full -o tuned --epochs 5 train.tok
+resumed "seal-score --full" 15 theta2 $score --algorithm 1 --epochs 5 --save-adapter theta2 train.tok
 fails 1 "rank was null, and is 16 now" "a checkpoint of other weights" \
-	"$BIN/seal-score" -q -m model --safe safe.tok -b 8 --lr 1e-3 --epochs 12 --algorithm 1 --checkpoint ck --resume train.tok
+	"$BIN/seal-score" -q -m model --safe safe.tok -b 8 --lr 1e-3 --epochs 5 --algorithm 1 --checkpoint ck --resume train.tok
 
 # Merging.
 "$BIN/seal-lora-train" -q -m model -o lora --merge merged --lora-gguf lora.gguf --lr 1e-2 --dtype f32 train.tok > said

@@ -14,14 +14,23 @@ options() { "$@" -h | grep -oE '^ .{5}--[a-z-]+' | sed 's/.*--/--/' | sort -u; }
 # Those that a page documents as list items.
 documented() { sed -n 's/^\.It Fl \(. , Fl \)\{0,1\}-\([a-z][a-z-]*\).*/--\2/p' "$1" | sort -u; }
 
-for p in seal-tokenize seal-score seal-select seal-lora-train; do
+# same NAME PAGE... - what stands in $TMP/a is documented once, on one of these pages, and nothing else is.
+same() {
+	name=$1; shift
+	for page; do documented "$MAN/$page"; done | sort > "$TMP/b"
+	is "$(diff "$TMP/a" "$TMP/b")" "" "$name has the options of $*"
+}
+
+for p in seal-tokenize seal-select; do
 	options "$BIN/$p" > "$TMP/a"
-	documented "$MAN/$p.1" > "$TMP/b"
-	is "$(diff "$TMP/a" "$TMP/b")" "" "$p -h and its page have the same options"
+	same "$p -h" $p.1
+done
+for p in seal-score seal-lora-train; do
+	options "$BIN/$p" > "$TMP/a"
+	same "$p -h" $p.1 seal-training.7
 done
 for c in nll generate refusals winrate detect; do options "$BIN/seal-eval" $c; done | sort -u > "$TMP/a"
-documented "$MAN/seal-eval.1" > "$TMP/b"
-is "$(diff "$TMP/a" "$TMP/b")" "" "seal-eval's commands and its page have the same options"
+same "-h of seal-eval's commands" seal-eval.1
 
 # The schemas, as -h has them, in the pages that list them.
 schemas=$("$BIN/seal-tokenize" -h | sed -n 's/^ *--schema //p' | tr '|' '\n' | sort)
@@ -43,13 +52,13 @@ cp prompts.jsonl rows.jsonl
 "$BIN/seal-tokenize" -q -m model train.jsonl -o train.tok
 "$BIN/seal-score" -q -m model --method loss train.tok -o scores.jsonl.zst
 examples() { awk '/^\.Sh EXAMPLES/{on=1} /^\.Sh SEE/{on=0} /^\.Ed/{lit=0} on&&lit{gsub(/\\e/,"\\"); gsub(/\\&/,""); gsub(/\\-/,"-"); print} /^\.Bd/{lit=1}' "$1"; }
-for page in seal-tokenize.1 seal-score.1 seal-select.1 seal-lora-train.1 seal-eval.1; do
+for page in seal-tokenize.1 seal-score.1 seal-select.1 seal-lora-train.1 seal-eval.1 seal-training.7; do
 	examples "$MAN/$page" > ex.sh
 	PATH=$BIN:$PATH sh -e ex.sh > out 2> err < /dev/null
 	rc=$?
 	ok "$rc" "the examples of $page run"
 	[ $rc -eq 0 ] || sed 's/^/# /' err
-	rm -rf adapter
+	rm -rf adapter run tuned
 done
 awk '/^\.Ed/{exit} lit{print} /^\.Bd/{lit=1}' "$MAN/seal.7" | sed 's/generate/generate --max-new 4/' > ex.sh
 PATH=$BIN:$PATH sh -e ex.sh > out 2> err < /dev/null

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tap.h - TAP for tests in C: ok, near, skip, and the verdict as the exit status. */
+/* tap.h - TAP for tests in C: ok, near, same, skip, cases, and the verdict as the exit status. */
 #ifndef SEAL_TAP_H
 #define SEAL_TAP_H
 
@@ -54,12 +54,31 @@ static void skip(const char *name, const char *why)
 	printf("ok %d - %s # SKIP %s\n", ++tap_count, name, why);
 }
 
-/* Ends the test: return tap_done() from main. */
+/* That a list of cases, which a loop went through, was not empty. */
+__attribute__((unused))
+static int cases(long n, const char *name)
+{
+	return ok(n > 0, "%s: %ld cases", name, n);
+}
+
+/* One verdict on n cases: names the first that is wrong, and fails when there is none.
+ * first: its number, from 0, or -1 if all are right. */
+__attribute__((unused))
+static int all_right(long n, long first, const char *name)
+{
+	int pass = ok(n > 0 && first < 0, "%s: %ld cases", name, n);
+
+	if (first >= 0)
+		printf("# the first that is wrong is number %ld\n", first);
+	return pass;
+}
+
+/* Ends the test: return tap_done() from main.  One that has tested nothing has failed. */
 __attribute__((unused))
 static int tap_done(void)
 {
 	printf("1..%d\n", tap_count);
-	return tap_failed != 0;
+	return tap_failed != 0 || tap_count == 0;
 }
 
 #endif

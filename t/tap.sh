@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
-# tap.sh - TAP for tests in sh.  Source it first: . "$(dirname "$0")/tap.sh"
-# Gives $BIN (the programs), $T (this folder), $TMP (emptied at the end), $SEAL_DATA.
+# tap.sh - TAP for tests in sh.  Source it first: . "$(dirname "$0")/tap.sh", or from a
+# folder of t: . "$(dirname "$0")/../tap.sh".
+# Gives $BIN (the programs), $T (the folder t), $TMP (its own to each test, removed at the
+# end), and $SEAL_DATA (models and data sets that are not part of the project).
 
 set -u
 T=$(cd "$(dirname "$0")" && pwd)
+case $T in */t) ;; *) T=${T%/*} ;; esac
 BIN=$T/../bin
 SEAL_DATA=${SEAL_DATA:-$T/../../shared/data}
 TMP=$(mktemp -d)
@@ -37,10 +40,18 @@ fails() {
 	else ok 1 "$_name"; echo "# exit $_rc, want $_want; stderr:"; sed 's/^/# /' "$TMP/.err"; fi
 }
 
+# skip NAME REASON
 skip() {
 	tap_n=$((tap_n + 1)); echo "ok $tap_n - $1 # SKIP $2"
 }
 
+# cases NUMBER NAME - that a list of cases, which a loop went through, was not empty
+cases() {
+	if [ "${1:-0}" -gt 0 ]; then ok 0 "$2: $1 cases"; else ok 1 "$2: no case at all"; fi
+}
+
+# done_testing - ends the test; one that has tested nothing has failed.
 done_testing() {
+	[ $tap_n -gt 0 ] || { echo "# no test was run"; tap_bad=1; }
 	echo "1..$tap_n"; exit $tap_bad
 }

@@ -6,14 +6,10 @@ cd "$TMP" || exit 1
 . "$T/tune.sh"
 tuning 60 30
 
-# Variables, not functions: in the background they must be one process, to be killed.
 lora="$BIN/seal-lora-train -q -j 1 -m model --lr 1e-3 -b 8"
 score="$BIN/seal-score -q -j 1 -m model --safe safe.tok --lr 1e-3 -b 8 --plain"
 
-many=60 some=12
-[ -z "${SAN:-}" ] || { many=12 some=5; }
-
-lines() { [ "$(wc -l < "$1")" -ge "$2" ]; }
+steps="--epochs 5"    # of 8 steps each
 
 # The same command twice.
 $lora -o a1 --log l1 train.tok && $lora -o a2 --log l2 train.tok
@@ -40,17 +36,14 @@ for by in loss gain tempered gap; do
 done
 is "$(jq -c 'select(.id) | .score == .loss_hat - .loss' s2 | sort -u)" true "gap is loss_hat - loss"
 
-# kill -9 in mid-run: what resumes writes the same bytes.
-# killed NAME OUTPUT-TO-COMPARE COMMAND...
+# SIGKILL in mid-run: what resumes writes the same bytes.
+# resumed NAME OUTPUT-TO-COMPARE COMMAND...
 resumed() {
 	name=$1 out=$2; shift 2
 	"$@" --log whole.log > whole.out; cp -r "$out" whole.kept 2> /dev/null
 	rm -rf "$out" ck
-	"$@" --checkpoint ck --every 10 --log part.log > part.out &
-	pid=$!
-	await [ -e ck/step-20 ]
-	kill -9 $pid 2> /dev/null; wait $pid 2> /dev/null
-	[ -e ck/step-20 ] || [ -e ck/step-30 ] || [ -e ck/step-40 ]; ok $? "$name: killed after a checkpoint"
+	(kill_at fflush:25:9 "$@" --checkpoint ck --every 10 --log part.log > part.out) 2> /dev/null
+	is "$? $(ls ck | xargs)" "137 step-10 step-20" "$name: killed after checkpoints"
 	[ ! -e "$out" ]; ok $? "$name: nothing half-written"
 	"$@" --checkpoint ck --every 10 --resume --log part.log > part.out
 	ok $? "$name: resumes"
@@ -60,26 +53,22 @@ resumed() {
 	fails 1 "holds a checkpoint" "$name: refused without --resume" "$@" --checkpoint ck
 	rm -rf whole.kept
 }
-resumed "seal-lora-train" tuned $lora -o tuned --force --epochs $many --schedule cosine --warmup 9 train.tok
-resumed "seal-score" theta $score --algorithm 1 --epochs $some --force --save-adapter theta train.tok
+resumed "seal-lora-train" tuned $lora -o tuned --force $steps --schedule cosine --warmup 9 train.tok
+resumed "seal-score" theta $score --algorithm 1 $steps --force --save-adapter theta train.tok
 fails 1 "lr was 0.001, and is 0.002 now" "a checkpoint of other settings" \
-	$score --algorithm 1 --epochs $some --lr 2e-3 --checkpoint ck --resume train.tok
+	$score --algorithm 1 $steps --lr 2e-3 --checkpoint ck --resume train.tok
 cp -r model twin && printf '\001' | dd of=twin/model.safetensors bs=1 seek=9000 conv=notrunc 2> /dev/null
 fails 1 "model was" "a checkpoint of another model of its shape" \
-	$score --algorithm 1 --epochs $some -m twin --checkpoint ck --resume train.tok
-fails 1 "data was" "a checkpoint of other data" $score --algorithm 1 --epochs $some --checkpoint ck --resume safe.tok
+	$score --algorithm 1 $steps -m twin --checkpoint ck --resume train.tok
+fails 1 "data was" "a checkpoint of other data" $score --algorithm 1 $steps --checkpoint ck --resume safe.tok
 
 # SIGTERM and SIGINT: a checkpoint after the current step, and equal bytes from there on.
-# A shell's background processes ignore SIGINT; env gives it back.
 stopped() {
 	name=$1 sig=$2 out=$3; shift 3
 	rm -rf whole.kept "$out" ck; : > part.log
 	"$@" --log whole.log > whole.out; cp -r "$out" whole.kept
 	rm -rf "$out"
-	env --default-signal=INT "$@" --checkpoint ck --every 1000 --log part.log > part.out 2> err &
-	pid=$!
-	await lines part.log 5
-	kill -"$sig" $pid; wait $pid
+	kill_at "fflush:5:$sig" "$@" --checkpoint ck --every 1000 --log part.log > part.out 2> err
 	is $? $((sig + 128)) "$name: signal $sig ends it with 128 + signal"
 	at=$(sed -n 's/.*stopped after step \([0-9]*\) of .* is in ck\/step-\1 .*/\1/p' err)
 	[ -n "$at" ] && [ -e "ck/step-$at" ] && [ ! -e "$out" ] && [ ! -s part.out ]; ok $? "$name: a checkpoint and nothing else"
@@ -87,12 +76,11 @@ stopped() {
 	cmp -s whole.out part.out && diff -r "$out" whole.kept > /dev/null; ok $? "$name: resumed to the same bytes"
 	is "$(timeless part.log | md5sum)" "$(timeless whole.log | md5sum)" "$name: and the same log"
 }
-stopped "seal-lora-train" 15 tuned $lora -o tuned --force --epochs $many --schedule cosine train.tok
-stopped "seal-score" 2 theta $score --algorithm 1 --epochs $some --force --save-adapter theta train.tok
-rm -rf tuned part.log; : > part.log
-$lora -o tuned --epochs 600 --log part.log train.tok & pid=$!
-await lines part.log 2
-kill -TERM $pid; wait $pid 2> /dev/null; is $? 143 "without --checkpoint SIGTERM ends it at once"
+stopped "seal-lora-train" 15 tuned $lora -o tuned --force $steps --schedule cosine train.tok
+stopped "seal-score" 2 theta $score --algorithm 1 $steps --force --save-adapter theta train.tok
+rm -rf tuned part.log
+(kill_at fflush:2:15 $lora -o tuned --log part.log train.tok) 2> /dev/null
+is "$? $(wc -l < part.log)" "143 1" "without --checkpoint SIGTERM ends it at once"
 
 # Weights.
 $lora -o once --force --seed 3 --epochs 2 train.tok

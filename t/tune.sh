@@ -13,10 +13,12 @@ tuning() {
 # timeless LOG - without what depends on the clock and the machine
 timeless() { jq -c 'del(.seconds, .tokens_per_second, .peak_bytes)' "$1"; }
 
-# await COMMAND... - until it succeeds, but not for ever; under the sanitizers a step takes ten times as long
-patience=20
-[ -z "${SAN:-}" ] || patience=400
-await() {
-	left=$((patience * 50))
-	while ! "$@" && [ $((left -= 1)) -gt 0 ]; do sleep 0.02; done
+# kill_at CALL:N:SIGNAL COMMAND... - runs it and sends it the signal at its N-th CALL, the same
+# moment in every run (preload/kill_at.c); fflush:N is the end of step N.
+kill_at() {
+	[ -e "$TMP/kill_at.so" ] || ${CC:-gcc} -std=gnu11 -D_GNU_SOURCE -shared -fPIC -o "$TMP/kill_at.so" "$T/preload/kill_at.c"
+	_at=$1; shift
+	# The sanitizers want to be the first library; a background shell may have SIGINT ignored.
+	env --default-signal=INT LD_PRELOAD="$TMP/kill_at.so" KILL_AT="$_at" \
+		ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0" "$@"
 }

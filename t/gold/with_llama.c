@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* with_llama.c - l(theta; z) of rows by llama.cpp's library, for t/llama_peer.t:
+/* with_llama.c - l(theta; z) of rows by llama.cpp's library, for t/peer/llama.t:
  *
  *     with_llama MODEL.gguf ROWS.jsonl [ADAPTER.gguf]
  *

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# llama_peer.t - adapters written by --lora-gguf, in llama.cpp
+# llama.t - adapters written by --lora-gguf, in llama.cpp
 #
 # SEAL_LLAMA is where llama.cpp is installed: include/llama.h and lib/libllama.so.
-. "$(dirname "$0")/tap.sh"
+. "$(dirname "$0")/../tap.sh"
 
 G=$T/gold
 llama=${SEAL_LLAMA:-}

@@ -1,12 +1,20 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # endurance.t - a run that is killed again and again, also while it writes a checkpoint,
-# ends in the bytes of one that was not
-. "$(dirname "$0")/tap.sh"
+# ends in the bytes of one that was not.  The kills come at random moments: SEED repeats
+# the waits before them, as far as the machine lets it.
+. "$(dirname "$0")/../tap.sh"
 cd "$TMP" || exit 1
 . "$T/tune.sh"
 tuning 24 12
-random() { od -An -tu2 -N2 /dev/urandom | tr -d ' '; }
+SEED=${SEED:-$(od -An -tu2 -N2 /dev/urandom | tr -d ' ')}
+echo "# SEED=$SEED"
+state=$SEED
+# roll - sets $pause to a while from 0 to 65 ms, as a fraction of a second
+roll() {
+	state=$(((state * 1103515245 + 12345) % 2147483648))
+	pause=$(printf '0.%03d' $((state / 65536 % 66)))
+}
 
 # killed NAME KILLS FOLDER COMMAND... - a checkpoint a step, and a kill when the next one is
 # being written or at any other moment
@@ -18,10 +26,11 @@ killed() {
 		have=$(ls ck 2> /dev/null | wc -l)
 		"$@" --checkpoint ck --every 1 --resume --log part.log > part.out 2> err &
 		pid=$!
-		# once it runs, a while from 0 to 65 ms
+		# once it runs
 		left=500
 		while [ "$(ls ck 2> /dev/null | wc -l)" -le "$((have < 2 ? have : 0))" ] && [ $((left -= 1)) -gt 0 ]; do sleep 0.01; done
-		sleep "$(printf '0.%03d' $(($(random) / 1000)))"
+		roll
+		sleep "$pause"
 		[ $((k % 2)) = 0 ] && { left=500; while [ -z "$(ls -d ck/.step-* 2> /dev/null)" ] && [ $((left -= 1)) -gt 0 ] && kill -0 $pid 2> /dev/null; do :; done; }
 		kill -9 $pid 2> /dev/null; wait $pid 2> /dev/null
 		[ $? = 137 ] && early=$((early + 1))

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Ids of random strings against Hugging Face's tokenizers, as text and with control
+# tokenizer.t - ids of random strings against Hugging Face's tokenizers, as text and with control
 # tokens.  STRINGS a tokenizer (default 1000) and SEED may be set.
-. "$(dirname "$0")/tap.sh"
+. "$(dirname "$0")/../tap.sh"
 cd "$TMP" || exit 1
 peer=$T/gold/with_tokenizers.py
 python=${SEAL_PYTHON:-}

@@ -1,0 +1,34 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# kills.t - a run that is killed at any of the calls which write its checkpoints and its
+# output goes on to the bytes of one that was not (t/slow/endurance.t: at random moments)
+. "$(dirname "$0")/tap.sh"
+cd "$TMP" || exit 1
+. "$T/tune.sh"
+tuning 24 12
+
+# killed NAME FOLDER COMMAND...
+killed() {
+	name=$1 out=$2 n=0 bad=; shift 2
+	"$@" --log whole.log > whole.out; mv "$out" whole.kept
+	for call in mkdir fsync rename; do
+		i=0
+		while :; do
+			i=$((i + 1))
+			rm -rf ck "$out" part.log
+			(kill_at $call:$i:9 "$@" --checkpoint ck --every 1 --log part.log > part.out) 2> /dev/null
+			[ $? = 137 ] || break
+			n=$((n + 1))
+			"$@" --checkpoint ck --every 1 --resume --log part.log > part.out &&
+				cmp -s whole.out part.out && diff -r "$out" whole.kept > /dev/null &&
+				[ "$(timeless part.log)" = "$(timeless whole.log)" ] && [ -z "$(ls -A ck | grep -v "^step-[123]$")" ] || bad="$bad $call:$i"
+		done
+	done
+	cases $n "$name: killed at calls"
+	is "$bad" "" "$name: each time the same bytes in the end, the same log, and nothing unfinished"
+	rm -rf whole.kept
+}
+killed seal-lora-train tuned "$BIN/seal-lora-train" -q -j 1 -m model --lr 1e-3 -b 8 -o tuned --force train.tok
+killed seal-score theta "$BIN/seal-score" -q -j 1 -m model --safe safe.tok --lr 1e-3 -b 8 --plain --algorithm 1 \
+	--selector-optim adam --force --save-adapter theta train.tok
+done_testing
