@@ -5,8 +5,12 @@
 
 #include "../lib/base/program.h"
 #include "../lib/eval/evaluate.h"
-#include "../lib/train/budget.h"
 #include "../lib/eval/generate.h"
+#include "../lib/eval/nll.h"
+#include "../lib/model/cache.h"
+#include "../lib/model/peft.h"
+#include "../lib/train/check.h"
+#include "../lib/train/losses.h"
 #include "../lib/train/train.h"
 
 static struct opt_base base;
@@ -96,27 +100,43 @@ struct model_opts {
 	int per_token;
 };
 
-/* The model that nll and generate ask for, without its weights. */
-static struct model *begin_model(const struct model_opts *o, const struct compute_opts *compute)
+/* What nll and generate compute with. */
+struct run {
+	struct model *model;
+	struct params *theta; /* NULL without -a */
+	struct engine *engine;
+};
+
+/* The model's files and the adapter's layout: what memory is planned by. */
+static struct run begin_run(const struct model_opts *o, const struct compute_opts *compute)
 {
+	struct run r = {0};
+
 	if (!o->model)
 		die_usage("-m MODEL is needed");
-	return model_begin(o->model, compute);
+	r.model = model_open(o->model, compute);
+	if (o->adapter)
+		r.theta = peft_layout(&r.model->config, r.model->type, o->adapter);
+	return r;
 }
 
-/* The weights, and the adapter (NULL without -a). */
-static struct adapter *load_model(struct model *m, const struct model_opts *o)
+static void open_run(struct run *r, const struct model_opts *o, const struct compute_opts *compute,
+                     struct demand d)
 {
-	model_load(m);
-	return o->adapter ? adapter_load(model_dev(m), model_config(m), model_dtype(m), o->adapter)
-	                  : NULL;
+	d.theta = r->theta;
+	d.copies = r->theta != NULL;
+	r->engine = engine_open(r->model, compute, &d);
+	if (!r->theta)
+		return;
+	params_room(r->theta, r->model->dev);
+	peft_read(r->theta, o->adapter);
 }
 
-static void close_model(struct model *m, struct adapter *a)
+static void close_run(struct run *r)
 {
-	if (a)
-		adapter_close(a);
-	model_close(m);
+	params_close(r->theta);
+	engine_close(r->engine);
+	model_close(r->model);
 }
 
 static void nll(int argc, char **argv)
@@ -141,27 +161,24 @@ static void nll(int argc, char **argv)
 	         "[TOKENS...]", groups};
 	int k = opt_parse(&program, argc, argv);
 	struct zout *out = result_open();
-	struct model *m = begin_model(&o, &compute);
+	struct run r = begin_run(&o, &compute);
 	struct tokens *d = tokens_read(argv + k, argc - k);
-	struct adapter *a;
+	struct demand demand = {.rows = {LOSS_BATCH}};
 
-	check_tokens(d, k < argc ? argv[k] : "stdin", o.model, model_config(m));
-	budget_plan(m, &(struct budget){.data = d,
-	                                .all = 1,
-	                                .adapter = o.adapter,
-	                                .adapters = !!o.adapter});
-	a = load_model(m, &o);
-	nll_rows(m, a, d, o.per_token, out);
+	check_tokens(d, k < argc ? argv[k] : "stdin", o.model, &r.model->config);
+	train_demand(&demand, d);
+	open_run(&r, &o, &compute, demand);
+	nll_rows(r.engine, r.theta, d, o.per_token, out);
 	zout_close(out);
 	tokens_close(d);
-	close_model(m, a);
+	close_run(&r);
 }
 
 /* An adapter, or a model that was tuned here, answers in the form that it was trained in. */
 static void check_template(const struct model_opts *o, const struct model *m,
                            const struct encoder *e, const char *asked)
 {
-	char *of_adapter = o->adapter ? adapter_template(o->adapter) : NULL;
+	char *of_adapter = o->adapter ? peft_template(o->adapter) : NULL;
 	const char *trained = o->adapter ? of_adapter : model_template(m),
 		   *now = template_name(encoder_template(e));
 
@@ -198,21 +215,27 @@ static void generate(int argc, char **argv)
 	                                           groups};
 	int k = opt_parse(&program, argc, argv);
 	struct zout *out = result_open();
-	struct model *m = begin_model(&o, &compute);
-	struct adapter *a;
+	struct run r = begin_run(&o, &compute);
 	struct tokenizer *t = tokenizer_open(o.model);
 	struct encoder *e = encoder_open(t, &encode);
-	int group;
+	long positions = encode.max_tokens + opts.max_new;
 
-	check_template(&o, m, e, encode.template);
-	group = budget_answers(m, o.adapter, encode.max_tokens + opts.max_new, GENERATE_GROUP);
-	a = load_model(m, &o);
-	generate_rows(m, a, t, e, argv + k, argc - k, &encode.schema, &opts, &fate,
-	              o.adapter ? o.adapter : o.model, group, out);
+	check_template(&o, r.model, e, encode.template);
+	open_run(&r, &o, &compute,
+	         (struct demand){.slots = opts.batch, .positions = positions, .longest = positions});
+	generate_rows(&(struct generate){.engine = r.engine,
+	                                 .theta = r.theta,
+	                                 .tokenizer = t,
+	                                 .encoder = e,
+	                                 .schema = &encode.schema,
+	                                 .opts = &opts,
+	                                 .fate = &fate,
+	                                 .generator = o.adapter ? o.adapter : o.model},
+	              argv + k, argc - k, out);
 	zout_close(out);
 	encoder_close(e);
 	tokenizer_close(t);
-	close_model(m, a);
+	close_run(&r);
 }
 
 static const struct command {

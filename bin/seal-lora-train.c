@@ -7,9 +7,14 @@
 #include "../lib/base/hash.h"
 #include "../lib/base/program.h"
 #include "../lib/base/progress.h"
-#include "../lib/train/budget.h"
+#include "../lib/model/peft.h"
+#include "../lib/model/save_gguf.h"
+#include "../lib/model/save_hf.h"
 #include "../lib/score/join.h"
+#include "../lib/train/check.h"
 #include "../lib/train/finetune.h"
+#include "../lib/train/log.h"
+#include "../lib/train/losses.h"
 #include "../lib/train/merge.h"
 
 struct own {
@@ -69,7 +74,7 @@ static void check(int operands)
 	if (own.output)
 		train_save_check(&train, own.model, own.output, own.force);
 	if (own.merge)
-		model_save_check(own.model, own.merge, own.force);
+		save_hf_check(own.model, own.merge, own.force);
 }
 
 /* The rows' weights; what they are joins the settings. */
@@ -89,37 +94,37 @@ static struct tokens *stream(char **paths, int n, const struct model *m)
 {
 	struct tokens *t = tokens_read(paths, n);
 
-	check_tokens(t, n ? paths[0] : "stdin", own.model, model_config(m));
+	check_tokens(t, n ? paths[0] : "stdin", own.model, &m->config);
 	return t;
 }
 
-/* What it takes to train, or to compute losses for --merge. */
-static void plan(const struct finetune *f)
+/* What it takes to train, or to compute losses for --merge; hardly any of it without rows. */
+static struct demand demand(const struct finetune *f)
 {
-	struct budget b = {.data = f->data, .valid = f->valid, .adapters = 1};
+	struct demand d = {.theta = f->theta, .copies = 1, .longest = 1, .rows = {1}};
 
-	if (own.output) {
-		b.opts = &train;
-		b.data_back = 1;
-		b.each = order_bytes(1) + (own.weights ? sizeof(float) : 0);
-	} else {
-		b.adapter = train.init;
-		b.all = 1;
-	}
-	if (b.data)
-		budget_plan(f->model, &b);
+	train_demand(&d, f->data);
+	train_demand(&d, f->valid);
+	if (f->valid || !own.output)
+		d.rows[0] = LOSS_BATCH;
+	if (own.output)
+		d.rows[1] = train.batch;
+	if (f->data)
+		d.bytes += order_bytes(f->data->rows) +
+		           (own.weights ? f->data->rows * sizeof(float) : 0);
+	return d;
 }
 
 static void tune(struct finetune *f, double began)
 {
 	float *weight = NULL;
-	json_t *settings = train_settings(groups, &train, f->model, f->theta, f->data);
+	json_t *settings = train_settings(groups, &train, f->engine, f->theta, f->data);
 
 	f->settings = settings;
 	if (own.weights)
 		f->weight = weight = read_weights(f->data, settings);
 	finetune_run(f);
-	train_save(f->model, f->theta, own.output, own.model, f->data, settings);
+	train_save(engine_model(f->engine), f->theta, own.output, own.model, f->data, settings);
 	log_end(train.log, began);
 	notice("%ld steps on %ld rows in %.1f s, peak memory %.0f MB", f->theta->step,
 	       f->data->rows, seconds_now() - began, peak_memory() / 1e6);
@@ -130,13 +135,13 @@ static void tune(struct finetune *f, double began)
 /* --merge, whose report goes to stdout. */
 static void write_merged(const struct finetune *f)
 {
-	char *template = own.output ? xstrdup(f->data->template) : adapter_template(train.init);
-	json_t *settings = train_settings(groups, &train, f->model, f->theta, f->data), *said;
+	char *template = own.output ? xstrdup(f->data->template) : peft_template(train.init);
+	json_t *settings = train_settings(groups, &train, f->engine, f->theta, f->data), *said;
 	struct zout *out = zout_open(NULL, ZOUT_PLAIN);
 
-	model_save_check(own.model, own.merge,
+	save_hf_check(own.model, own.merge,
 	                 own.force); /* -o may be the same folder by another name */
-	said = merge(f->model, f->theta, own.merge, template, f->valid ? f->valid : f->data,
+	said = merge(f->engine, f->theta, own.merge, template, f->valid ? f->valid : f->data,
 	             &compute, settings);
 	json_write_line(out, said);
 	zout_close(out);
@@ -147,11 +152,11 @@ static void write_merged(const struct finetune *f)
 	free(template);
 }
 
-static void write_gguf(struct zout *out, const struct adapter *a)
+static void write_gguf(struct zout *out, const struct params *a)
 {
 	struct buf b = {0};
 
-	adapter_write_gguf(a, &b);
+	save_gguf_lora(a, &b);
 	zout_write(out, b.p, b.n);
 	zout_close(out);
 	buf_free(&b);
@@ -162,6 +167,8 @@ int main(int argc, char **argv)
 	double began = seconds_now();
 	struct finetune f = {.opts = &train};
 	struct tokens *data = NULL, *valid = NULL;
+	struct model *model;
+	struct demand asked;
 	struct zout *gguf;
 	int k;
 
@@ -171,25 +178,26 @@ int main(int argc, char **argv)
 	notice_quiet(base.quiet);
 	check(argc - k);
 	gguf = own.gguf ? zout_open(own.gguf, ZOUT_BINARY) : NULL;
-	f.model = model_begin(own.model, &compute);
+	model = model_open(own.model, &compute);
 	if (own.output || own.merge)
-		f.data = data = stream(argv + k, argc - k, f.model);
+		f.data = data = stream(argv + k, argc - k, model);
 	if (train.valid) {
-		f.valid = valid = stream((char **)&train.valid, 1, f.model);
+		f.valid = valid = stream((char **)&train.valid, 1, model);
 		check_same_template(valid, train.valid, data);
 	}
-	plan(&f);
-	if (!train.full)
-		model_load(f.model);
-	f.theta = train_adapter(f.model, model_dev(f.model), &train);
+	f.theta = train_layout(model, &train);
+	asked = demand(&f);
+	f.engine = engine_open(model, &compute, &asked);
+	train_begin(model, f.theta, &train);
 	if (own.output)
 		tune(&f, began);
 	if (own.merge)
 		write_merged(&f);
 	if (gguf)
 		write_gguf(gguf, f.theta);
-	adapter_close(f.theta);
-	model_close(f.model);
+	params_close(f.theta);
+	engine_close(f.engine);
+	model_close(model);
 	if (data)
 		tokens_close(data);
 	if (valid)

@@ -11,11 +11,13 @@
 #include <string.h>
 
 #include "../base/progress.h"
+#include "../model/cache.h"
 
 #define AT(field) offsetof(struct generate_opts, field)
 
 const struct opt generate_options[] = {
 	{"max-new", 0, OPT_COUNT, AT(max_new), "N", "tokens an answer has at most", 1, 1},
+	{"batch", 'b', OPT_COUNT, AT(batch), "ROWS", "rows that are answered at a time", 1, 1},
 	{"temperature", 0, OPT_REAL, AT(temperature), "T", "0 takes the likeliest token", 0, 1},
 	{"top-p", 0, OPT_REAL, AT(top_p), "P", "sample from the likeliest tokens that reach P", 0,
          1},
@@ -34,12 +36,10 @@ struct answer {
 };
 
 struct generation {
-	struct model *model;
-	struct adapter *adapter;
-	const struct tokenizer *tokenizer;
-	const struct generate_opts *opts;
+	const struct generate *run;
+	const struct config *config;
 	int32_t eos, stop;
-	struct answer answer[GENERATE_GROUP];
+	struct answer *answer; /* [opts->batch], of which n are taken */
 	int n;
 	long beyond; /* rows whose answer went past the model's context */
 };
@@ -47,11 +47,11 @@ struct generation {
 /* One token more for each of the rows that were fed. */
 static void advance(struct generation *g, const int fed[], int n, float *logits)
 {
-	long vocab = model_config(g->model)->vocab;
+	long vocab = g->config->vocab;
 
 	for (int i = 0; i < n; i++) {
 		struct answer *a = &g->answer[fed[i]];
-		int32_t id = sample_token(logits + i * vocab, vocab, a->ids.p, a->ids.n, g->opts,
+		int32_t id = sample_token(logits + i * vocab, vocab, a->ids.p, a->ids.n, g->run->opts,
 		                          &a->rng);
 
 		if (id == g->eos || id == g->stop) {
@@ -59,15 +59,15 @@ static void advance(struct generation *g, const int fed[], int n, float *logits)
 			continue;
 		}
 		ids_add(&a->ids, id);
-		a->done = a->ids.n - a->prompt >= g->opts->max_new;
+		a->done = a->ids.n - a->prompt >= g->run->opts->max_new;
 	}
 }
 
 static void answer_group(struct generation *g)
 {
-	long longest = 0, total = 0, vocab = model_config(g->model)->vocab;
-	int slot[GENERATE_GROUP], n = g->n;
-	int32_t *token, start[GENERATE_GROUP + 1] = {0};
+	long longest = 0, total = 0, vocab = g->config->vocab;
+	int n = g->n, *slot = xalloc(n * sizeof *slot);
+	int32_t *token, *start = xzalloc(n + 1, sizeof *start);
 	float *logits = xalloc(n * vocab * sizeof *logits);
 	struct cache *c;
 
@@ -81,11 +81,11 @@ static void answer_group(struct generation *g)
 		start[i + 1] = start[i] + (int32_t)g->answer[i].ids.n;
 		slot[i] = i;
 	}
-	c = cache_open(g->model, g->adapter, n, longest + g->opts->max_new);
+	c = cache_open(g->run->engine, g->run->theta, n, longest + g->run->opts->max_new);
 	while (n) {
 		int going = 0;
 
-		model_next(c, token, start, slot, n, logits);
+		cache_next(c, token, start, slot, n, logits);
 		advance(g, slot, n, logits);
 		for (int i = 0; i < n; i++)
 			if (!g->answer[slot[i]].done) {
@@ -97,20 +97,22 @@ static void answer_group(struct generation *g)
 		start[n = going] = going;
 	}
 	cache_close(c);
+	free(slot);
+	free(start);
 	free(token);
 	free(logits);
 }
 
 static void write_group(struct generation *g, struct zout *out)
 {
-	long context = model_config(g->model)->context;
+	long context = g->config->context;
 
 	for (int i = 0; i < g->n; i++) {
 		struct answer *a = &g->answer[i];
 		struct buf text = {0};
 
 		g->beyond += context && a->ids.n > context;
-		tokenizer_decode(g->tokenizer, a->ids.p + a->prompt, a->ids.n - a->prompt, 0, 0,
+		tokenizer_decode(g->run->tokenizer, a->ids.p + a->prompt, a->ids.n - a->prompt, 0, 0,
 		                 &text);
 		json_object_set_new(a->out, "output", json_repaired(text.p, text.n));
 		json_write_line(out, a->out);
@@ -146,17 +148,16 @@ static json_t *answer_row(const struct row *r, const struct schema_opts *schema,
 	return j;
 }
 
-static void one_row(struct generation *g, struct encoder *e, const struct row *r,
-                    const struct schema_opts *schema, struct fates *fates, const char *generator)
+static void one_row(struct generation *g, const struct row *r, struct fates *fates)
 {
 	struct answer *a = &g->answer[g->n];
-	long vocab = model_config(g->model)->vocab;
+	long vocab = g->config->vocab;
 	struct buf train = {0};
 	struct fault why;
 	enum encoded how;
 
 	memset(a, 0, sizeof *a);
-	how = encode_row(e, r->json, 1, &a->ids, &train, &why);
+	how = encode_row(g->run->encoder, r->json, 1, &a->ids, &train, &why);
 	buf_free(&train);
 	if (how == ENCODED_BROKEN || !a->ids.n) {
 		if (how != ENCODED_BROKEN)
@@ -175,33 +176,29 @@ static void one_row(struct generation *g, struct encoder *e, const struct row *r
 			die("row %s: token %d is not among the model's %ld", r->id, a->ids.p[i],
 			    vocab);
 	a->prompt = a->ids.n;
-	a->rng = rng_new(g->opts->seed, r->hash);
-	a->out = answer_row(r, schema, generator);
+	a->rng = rng_new(g->run->opts->seed, r->hash);
+	a->out = answer_row(r, g->run->schema, g->run->generator);
 	fate_kept(fates, r->id, r->line);
 	g->n++;
 }
 
-void generate_rows(struct model *m, struct adapter *a, const struct tokenizer *t, struct encoder *e,
-                   char *const paths[], int n, const struct schema_opts *schema,
-                   const struct generate_opts *o, const struct fate_opts *fate,
-                   const char *generator, int group, struct zout *out)
+void generate_rows(const struct generate *run, char *const paths[], int n, struct zout *out)
 {
-	const char *stop = template_stop(encoder_template(e));
-	struct generation g = {.model = m,
-	                       .adapter = a,
-	                       .tokenizer = t,
-	                       .opts = o,
-	                       .eos = tokenizer_eos(t),
-	                       .stop = stop ? tokenizer_id(t, stop) : -1};
-	struct fates *fates = fates_open(fate);
-	struct rows *rows = rows_open(paths, n, fates, fate, 0);
+	const char *stop = template_stop(encoder_template(run->encoder));
+	struct generation g = {.run = run,
+	                       .config = &engine_model(run->engine)->config,
+	                       .answer = xalloc(run->opts->batch * sizeof *g.answer),
+	                       .eos = tokenizer_eos(run->tokenizer),
+	                       .stop = stop ? tokenizer_id(run->tokenizer, stop) : -1};
+	struct fates *fates = fates_open(run->fate);
+	struct rows *rows = rows_open(paths, n, fates, run->fate, 0);
 	struct progress *p = progress_open("generate", "rows", 0);
 	struct row row;
 	long done = 0;
 
 	while (rows_next(rows, &row)) {
-		one_row(&g, e, &row, schema, fates, generator);
-		if (g.n < group)
+		one_row(&g, &row, fates);
+		if (g.n < run->opts->batch)
 			continue;
 		done += g.n;
 		answer_group(&g);
@@ -213,8 +210,9 @@ void generate_rows(struct model *m, struct adapter *a, const struct tokenizer *t
 	write_group(&g, out);
 	if (g.beyond)
 		warn("answers beyond the %ld positions that the model was made for: %ld",
-		     model_config(m)->context, g.beyond);
+		     g.config->context, g.beyond);
 	progress_close(p);
 	rows_close(rows);
 	fates_close(fates, 0);
+	free(g.answer);
 }

@@ -1,25 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* generate.h - what a model answers, and how likely it finds given rows. */
+/* generate.h - what a model answers. */
 #ifndef SEAL_GENERATE_H
 #define SEAL_GENERATE_H
 
 #include "../base/rng.h"
 #include "../rows/encode.h"
-#include "../rows/tokens.h"
-#include "../model/model.h"
-
-/* Rows that are answered at a time, at most: each step reads the weights once for all. */
-enum { GENERATE_GROUP = 64 };
+#include "../model/engine.h"
 
 struct generate_opts {
 	long max_new;
+	long batch; /* rows that are answered at a time: each step reads the weights once for all */
 	double temperature, top_p, penalty;
 	long seed;
 };
 extern const struct opt generate_options[];
 #define GENERATE_DEFAULTS                                                  \
 	{                                                                  \
-		.max_new = 256, .temperature = 0, .top_p = 1, .penalty = 1 \
+		.max_new = 256, .batch = 64, .temperature = 0, .top_p = 1, .penalty = 1 \
 	}
 
 /* The next token.  Repetition penalty (Keskar et al. 2019, as transformers has
@@ -30,16 +27,19 @@ extern const struct opt generate_options[];
 int32_t sample_token(float *logits, long vocab, const int32_t *seen, long n,
                      const struct generate_opts *, struct rng *);
 
-/* Answers every row, `group` at a time; writes {"id","instruction","output","generator", the row's
- * other keys} a line, in the rows' order. */
-void generate_rows(struct model *, struct adapter *, const struct tokenizer *, struct encoder *,
-                   char *const paths[], int n, const struct schema_opts *,
-                   const struct generate_opts *, const struct fate_opts *, const char *generator,
-                   int group, struct zout *);
+struct generate { /* all borrowed */
+	struct engine *engine;      /* opened for opts->batch rows of the encoder's and opts' length */
+	const struct params *theta; /* NULL: the model alone */
+	const struct tokenizer *tokenizer;
+	struct encoder *encoder;
+	const struct schema_opts *schema;
+	const struct generate_opts *opts;
+	const struct fate_opts *fate;
+	const char *generator; /* the name that the answers bear */
+};
 
-/* Writes {"id","nll","tokens"} a row (mean over its trained tokens); per_token
- * adds "nlls", null where a token is not trained. */
-void nll_rows(struct model *, struct adapter *, const struct tokens *, int per_token,
-              struct zout *);
+/* Answers every row of paths (n names, none means stdin); writes {"id","instruction","output",
+ * "generator", the row's other keys} a line, in the rows' order. */
+void generate_rows(const struct generate *, char *const paths[], int n, struct zout *);
 
 #endif

@@ -48,6 +48,7 @@ struct engine *engine_open(struct model *m, const struct compute_opts *o, const 
 {
 	struct engine *e = xzalloc(1, sizeof *e);
 	struct plan p;
+	long tokens;
 
 	plan_make(&p, m, d, o);
 	plan_say(&p, m, d, o);
@@ -57,8 +58,9 @@ struct engine *engine_open(struct model *m, const struct compute_opts *o, const 
 	e->pass = p.pass;
 	work_open(&e->work, e->config);
 	open_arena(e, &p);
-	open_pack(e, p.tokens + 2 * PACK_ROUND);
-	open_ropes(e, p.tokens > d->positions ? p.tokens : d->positions);
+	tokens = p.tokens[0] > p.tokens[1] ? p.tokens[0] : p.tokens[1];
+	open_pack(e, tokens + 2 * PACK_ROUND);
+	open_ropes(e, tokens > d->positions ? tokens : d->positions);
 	if (!d->theta || d->theta->site)
 		model_load(m);
 	return e;

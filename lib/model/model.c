@@ -59,7 +59,7 @@ struct model *model_open(const char *path, const struct compute_opts *o)
 	return m;
 }
 
-static void load_tensor(void *ctx, const struct role *r, struct mat *at)
+static void load_tensor(void *ctx, const struct tensor_role *r, struct mat *at)
 {
 	struct model *m = ctx;
 
@@ -83,7 +83,7 @@ struct counting {
 	size_t bytes[3]; /* of each way */
 };
 
-static void count_tensor(void *ctx, const struct role *r, struct mat *at)
+static void count_tensor(void *ctx, const struct tensor_role *r, struct mat *at)
 {
 	struct counting *n = ctx;
 
@@ -113,7 +113,7 @@ struct filling {
 	struct params *a;
 };
 
-static void fill(void *ctx, const struct role *r, struct mat *at)
+static void fill(void *ctx, const struct tensor_role *r, struct mat *at)
 {
 	struct filling *f = ctx;
 	const struct slice *s = params_find(f->a, r->hf);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "../base/die.h"
-#include "../base/memory.h"
+#include "../base/limits.h"
 #include "cache.h"
 #include "work.h"
 
@@ -43,28 +43,31 @@ static struct work_size size_of(const struct plan *p, const struct model *m,
 	return (struct work_size){.config = &m->config,
 	                          .type = m->type,
 	                          .ranks = d->theta ? d->theta->ranks : NULL,
-	                          .tokens = p->tokens,
-	                          .keys = d->slots ? 0 : p->tokens + PACK_ROUND,
+	                          .tokens = p->tokens[backward],
+	                          .keys = d->slots ? 0 : p->tokens[backward] + PACK_ROUND,
 	                          .kept = p->kept,
 	                          .backward = backward};
 }
 
-/* A pass in which so many blocks keep their activations: whichever of the two kinds is more. */
+/* The memory of a pass in which so many blocks keep their activations: that of whichever of the
+ * two kinds takes more. */
 static void plan_passes(struct plan *p, const struct model *m, const struct demand *d, int kept)
 {
-	size_t by[ARENA_KINDS], forward[ARENA_KINDS], a = 0, b;
-	struct work_size s;
+	size_t by[ARENA_KINDS] = {0}, most = 0;
 
 	p->kept = kept;
-	s = size_of(p, m, d, 0);
-	b = work_bytes(&s, forward);
-	memcpy(by, forward, sizeof by);
-	if (d->backward) {
-		s = size_of(p, m, d, 1);
-		a = work_bytes(&s, by);
+	for (int backward = 0; backward < 2; backward++) {
+		struct work_size s = size_of(p, m, d, backward);
+		size_t its[ARENA_KINDS], bytes;
+
+		if (!s.tokens)
+			continue;
+		bytes = work_bytes(&s, its);
+		if (bytes > most) {
+			most = bytes;
+			memcpy(by, its, sizeof by);
+		}
 	}
-	if (b > a)
-		memcpy(by, forward, sizeof by);
 	p->bytes[MEMORY_ACTIVATIONS] = by[ARENA_ACTIVATIONS];
 	p->bytes[MEMORY_LOGITS] = by[ARENA_HEAD];
 	p->bytes[MEMORY_SCRATCH] = by[ARENA_SCRATCH];
@@ -74,6 +77,16 @@ static void plan_passes(struct plan *p, const struct model *m, const struct dema
 static size_t of_pass(const struct plan *p)
 {
 	return p->bytes[MEMORY_ACTIVATIONS] + p->bytes[MEMORY_LOGITS] + p->bytes[MEMORY_SCRATCH];
+}
+
+/* Rows of a batch are as long as the longest, at most. */
+static long largest_pass(const struct plan *p, const struct demand *d, int backward)
+{
+	long rows = d->rows[backward];
+
+	if (d->slots && !backward)
+		return cache_tokens(d->slots, d->positions);
+	return rows ? pack_round(most(d->longest, least(p->pass, rows * d->longest))) : 0;
 }
 
 void plan_make(struct plan *p, const struct model *m, const struct demand *d,
@@ -88,8 +101,8 @@ void plan_make(struct plan *p, const struct model *m, const struct demand *d,
 	if (o->memory && !m->dev->apart)
 		p->limit = o->memory;
 	p->pass = o->pass ? o->pass : m->dev->pass_tokens;
-	p->tokens = d->slots ? cache_tokens(d->slots, d->positions)
-	                     : pack_round(most(d->longest, least(p->pass, d->rows * d->longest)));
+	for (int b = 0; b < 2; b++)
+		p->tokens[b] = largest_pass(p, d, b);
 	plan_fixed(p, m, d);
 	plan_passes(p, m, d, 1);
 	limit = p->limit + (m->dev->apart ? 0 : d->mapped);
@@ -98,8 +111,9 @@ void plan_make(struct plan *p, const struct model *m, const struct demand *d,
 		return;
 	}
 	others = p->total - of_pass(p);
-	s = size_of(p, m, d, d->backward);
-	plan_passes(p, m, d, work_keeps(&s, limit - others));
+	s = size_of(p, m, d, 1);
+	if (s.tokens)
+		plan_passes(p, m, d, work_keeps(&s, limit - others));
 }
 
 /* The longest pass with which it would fit: 0 if there is none. */
@@ -150,11 +164,11 @@ void plan_say(const struct plan *p, const struct model *m, const struct demand *
 		if (p->bytes[k] < 50000)
 			continue;
 		buf_fmt(&b, "%s%s", b.n ? ", " : "", name[k]);
-		if (k == MEMORY_ACTIVATIONS && d->backward)
+		if (k == MEMORY_ACTIVATIONS && d->rows[1])
 			buf_fmt(&b, " of %d of %d blocks", p->kept, p->layers);
 		buf_fmt(&b, " %s", memory_text(p->bytes[k], text));
 	}
 	notice("memory %s of %s, in passes of at most %ld tokens: %s",
-	       memory_text(p->total, text), memory_text(p->limit, limit), p->tokens, b.p);
+	       memory_text(p->total, text), memory_text(p->limit, limit), most(p->tokens[0], p->tokens[1]), b.p);
 	buf_free(&b);
 }

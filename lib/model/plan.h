@@ -13,9 +13,8 @@
 struct demand {
 	const struct params *theta; /* a layout, with or without memory; NULL: the model alone */
 	int copies;                 /* of theta, each with gradient and moments */
-	int backward;               /* are gradients taken? */
 	long longest;               /* tokens of the longest row */
-	long rows;                  /* of a batch, at most */
+	long rows[2];               /* of a batch at most, without and with gradients; 0: none */
 	long slots, positions;      /* of a cache, for generation; 0: none */
 	size_t bytes;               /* host memory that the run holds beside */
 	size_t mapped;              /* of that, files' pages: the system can take them back */
@@ -37,7 +36,7 @@ enum memory {
 struct plan {
 	size_t bytes[MEMORY_KINDS], total, limit;
 	long pass;        /* tokens that a pass is to have */
-	long tokens;      /* of the largest pass, padded */
+	long tokens[2];   /* of the largest pass without and with gradients, padded; 0: none */
 	int kept, layers; /* blocks that keep their activations; kept 0: not even one can */
 };
 

@@ -16,7 +16,7 @@ struct walk {
 };
 
 /* Visits the tensor whose names are the role's with ".weight" or ".bias" behind them. */
-static void visit(const struct walk *k, struct mat *at, struct role r, const char *suffix)
+static void visit(const struct walk *k, struct mat *at, struct tensor_role r, const char *suffix)
 {
 	size_t hf = strlen(r.hf), gguf = strlen(r.gguf);
 
@@ -25,7 +25,7 @@ static void visit(const struct walk *k, struct mat *at, struct role r, const cha
 	k->f(k->ctx, &r, at);
 }
 
-static void vector(const struct walk *k, struct mat *at, struct role r, const char *suffix, long n,
+static void vector(const struct walk *k, struct mat *at, struct tensor_role r, const char *suffix, long n,
                    enum need need)
 {
 	r.rows = 1;
@@ -36,7 +36,7 @@ static void vector(const struct walk *k, struct mat *at, struct role r, const ch
 	visit(k, at, r, suffix);
 }
 
-static void matrix(const struct walk *k, struct mat *at, struct role r, long rows, long cols)
+static void matrix(const struct walk *k, struct mat *at, struct tensor_role r, long rows, long cols)
 {
 	r.rows = rows;
 	r.cols = cols;
@@ -44,18 +44,18 @@ static void matrix(const struct walk *k, struct mat *at, struct role r, long row
 	visit(k, at, r, "weight");
 }
 
-static struct role outside(const char *hf, const char *gguf)
+static struct tensor_role outside(const char *hf, const char *gguf)
 {
-	struct role r = {.layer = -1};
+	struct tensor_role r = {.layer = -1};
 
 	snprintf(r.hf, sizeof r.hf, "%s", hf);
 	snprintf(r.gguf, sizeof r.gguf, "%s", gguf);
 	return r;
 }
 
-static struct role within(const struct config *c, long layer, const char *hf, const char *gguf)
+static struct tensor_role within(const struct config *c, long layer, const char *hf, const char *gguf)
 {
-	struct role r = {.layer = layer};
+	struct tensor_role r = {.layer = layer};
 	char block[64];
 
 	snprintf(block, sizeof block, c->family->block, layer);
@@ -64,7 +64,7 @@ static struct role within(const struct config *c, long layer, const char *hf, co
 	return r;
 }
 
-static void norm(const struct walk *k, struct gains *g, struct role r, long cols)
+static void norm(const struct walk *k, struct gains *g, struct tensor_role r, long cols)
 {
 	r.gguf_more = k->c->norm.offset;
 	vector(k, &g->gain, r, "weight", cols, NEED_MUST);
@@ -101,7 +101,7 @@ static void block(const struct walk *k, struct layer *l, long i)
 	}
 	for (const struct part *p = c->family->part; p->module; p++) {
 		struct linear_part *q = &l->at[p->site].part[n[p->site]++];
-		struct role r = within(c, i, p->module, p->gguf);
+		struct tensor_role r = within(c, i, p->module, p->gguf);
 
 		config_site(c, p->site, &in, &out);
 		config_extent(c, p, &first, &cols);

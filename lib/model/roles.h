@@ -41,7 +41,7 @@ enum row_order { ORDER_SAME, ORDER_ROTATED, ORDER_SEPARATE };
 enum need { NEED_MUST, NEED_MAY, NEED_NONE };
 
 /* What is known of one tensor before it is found: both of its names, and its shape. */
-struct role {
+struct tensor_role {
 	char hf[160], gguf[96];
 	long rows, cols;           /* a vector is [1 x n] */
 	enum dtype type;           /* that it is computed in */
@@ -59,7 +59,7 @@ void net_close(struct net *);
 
 /* Calls f for every tensor that a model of this configuration may have, in a fixed order, with
  * its role and its place in the net: matrices of this type, vectors F32. */
-typedef void net_fn(void *ctx, const struct role *, struct mat *);
+typedef void net_fn(void *ctx, const struct tensor_role *, struct mat *);
 void net_each(struct net *, const struct config *, enum dtype, net_fn *, void *ctx);
 
 /* How GGUF orders the rows of this matrix. */

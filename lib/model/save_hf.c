@@ -16,7 +16,7 @@
 enum { CHUNK = 1 << 20 }; /* values converted at a time */
 
 struct item {
-	struct role role;
+	struct tensor_role role;
 	enum dtype type;
 };
 
@@ -28,7 +28,7 @@ struct saving {
 	long largest; /* values of a tensor */
 };
 
-static void add(void *ctx, const struct role *r, struct mat *at)
+static void add(void *ctx, const struct tensor_role *r, struct mat *at)
 {
 	struct saving *s = ctx;
 	long n = r->rows * r->cols;
@@ -44,7 +44,7 @@ static void add(void *ctx, const struct role *r, struct mat *at)
 }
 
 /* w += scale b a, where theta has a pair for this matrix. */
-static void add_pair(const struct params *a, const struct role *r, struct mat w)
+static void add_pair(const struct params *a, const struct tensor_role *r, struct mat w)
 {
 	const struct slice *up = NULL, *down = NULL;
 
@@ -60,7 +60,7 @@ static void add_pair(const struct params *a, const struct role *r, struct mat w)
 }
 
 /* The tensor's F32 values under theta, in `room` if need be. */
-static struct mat under(const struct saving *s, const struct role *r, float *room)
+static struct mat under(const struct saving *s, const struct tensor_role *r, float *room)
 {
 	struct mat w = mat_of(room, DT_F32, r->rows, r->cols);
 
@@ -109,7 +109,7 @@ static void write_tensors(struct saving *s, const char *path, const char *templa
 	meta[3] = (struct st_meta){"seal.template", (char *)template};
 	for (int i = 0; i < s->n; i++) {
 		const struct item *it = &s->item[i];
-		const struct role *r = &it->role;
+		const struct tensor_role *r = &it->role;
 		int vector = r->rows == 1;
 
 		t[i] = (struct st_tensor){.name = (char *)r->hf,

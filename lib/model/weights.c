@@ -173,7 +173,7 @@ static int plain_type(enum st_type t, enum dtype *as)
 }
 
 /* 1 when the tensor is there. */
-static int find(const struct weights *w, const struct role *n, struct source *s)
+static int find(const struct weights *w, const struct tensor_role *n, struct source *s)
 {
 	if (w->is_gguf) {
 		const struct gguf_tensor *t = gguf_tensor(&w->gguf, n->gguf);
@@ -203,7 +203,7 @@ static int find(const struct weights *w, const struct role *n, struct source *s)
 
 static int find_hf(const struct weights *w, const char *hf, struct source *s)
 {
-	struct role n;
+	struct tensor_role n;
 
 	snprintf(n.hf, sizeof n.hf, "%s.weight", hf);
 	return find(w, &n, s);
@@ -276,7 +276,7 @@ static void convert(struct dev *d, struct mat m, const struct source *s, enum ro
 
 /* Finds the tensor, checks its shape, and says in which order its rows are; 0 when
  * it is optional and not there. */
-static int locate(const struct weights *w, const struct role *n, struct source *s,
+static int locate(const struct weights *w, const struct tensor_role *n, struct source *s,
                   enum row_order *order)
 {
 	const char *name = w->is_gguf ? n->gguf : n->hf;
@@ -307,7 +307,7 @@ static struct mat in_rows(struct mat m, enum row_order order)
 	return m.rows == 1 && order != ORDER_SAME ? mat_of(m.p, m.type, m.cols, 1) : m;
 }
 
-int weights_has(const struct weights *w, const struct role *n)
+int weights_has(const struct weights *w, const struct tensor_role *n)
 {
 	enum row_order order;
 	struct source s;
@@ -316,7 +316,7 @@ int weights_has(const struct weights *w, const struct role *n)
 }
 
 /* Vectors are copied: to use one in place would keep the pages around it in memory. */
-enum weights_way weights_way(const struct weights *w, const struct role *n)
+enum weights_way weights_way(const struct weights *w, const struct tensor_role *n)
 {
 	enum row_order order;
 	struct source s;
@@ -331,7 +331,7 @@ enum weights_way weights_way(const struct weights *w, const struct role *n)
 }
 
 struct mat weights_mat(struct weights *w, struct dev *d, const struct config *c,
-                       const struct role *n)
+                       const struct tensor_role *n)
 {
 	struct mat m = mat_of(NULL, n->type, n->rows, n->cols);
 	size_t bytes = (size_t)n->rows * n->cols * dtype_size(n->type);
@@ -355,7 +355,7 @@ struct mat weights_mat(struct weights *w, struct dev *d, const struct config *c,
 }
 
 void weights_read(const struct weights *w, struct dev *d, const struct config *c,
-                  const struct role *n, struct mat into)
+                  const struct tensor_role *n, struct mat into)
 {
 	enum row_order order;
 	struct source s;
@@ -364,7 +364,7 @@ void weights_read(const struct weights *w, struct dev *d, const struct config *c
 		convert(d, in_rows(into, order), &s, order, c, w->is_gguf ? n->gguf_more : 0);
 }
 
-enum dtype weights_type(const struct weights *w, const struct role *n)
+enum dtype weights_type(const struct weights *w, const struct tensor_role *n)
 {
 	struct source s = {0};
 

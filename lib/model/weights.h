@@ -22,17 +22,17 @@ int weights_has_name(const struct weights *, const char *hf);
 int weights_same(const struct weights *, const char *hf, const char *other);
 
 /* Is there a tensor in this role? */
-int weights_has(const struct weights *, const struct role *);
+int weights_has(const struct weights *, const struct tensor_role *);
 /* How a matrix gets to a device that shares the host's memory or not: used where it lies in the
  * file, or in memory of its own. */
 enum weights_way { WEIGHTS_ABSENT, WEIGHTS_MAPPED, WEIGHTS_COPIED };
-enum weights_way weights_way(const struct weights *, const struct role *);
+enum weights_way weights_way(const struct weights *, const struct tensor_role *);
 /* The matrix on the device; owned by weights.  Dies when the shape is not [rows x cols]. */
-struct mat weights_mat(struct weights *, struct dev *, const struct config *, const struct role *);
+struct mat weights_mat(struct weights *, struct dev *, const struct config *, const struct tensor_role *);
 /* Sets `into`, F32 or the role's type, to its values, if it is there. */
-void weights_read(const struct weights *, struct dev *, const struct config *, const struct role *,
+void weights_read(const struct weights *, struct dev *, const struct config *, const struct tensor_role *,
                   struct mat into);
-enum dtype weights_type(const struct weights *, const struct role *); /* the file's */
+enum dtype weights_type(const struct weights *, const struct tensor_role *); /* the file's */
 /* The file's row that holds row i of this order. */
 long weights_row(enum row_order, const struct config *, long i);
 const char *weights_path(const struct weights *);

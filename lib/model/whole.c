@@ -17,7 +17,7 @@ struct walk {
 	int next; /* slice */
 };
 
-static void add(void *ctx, const struct role *r, struct mat *at)
+static void add(void *ctx, const struct tensor_role *r, struct mat *at)
 {
 	struct walk *w = ctx;
 
@@ -46,7 +46,7 @@ struct params *params_whole(const struct config *c, enum dtype type, const struc
 }
 
 /* The slice of this role, which is the next one if there is any. */
-static const struct slice *next(struct walk *w, const struct role *r)
+static const struct slice *next(struct walk *w, const struct tensor_role *r)
 {
 	const struct slice *s = &w->a->slice[w->next];
 
@@ -56,7 +56,7 @@ static const struct slice *next(struct walk *w, const struct role *r)
 	return s;
 }
 
-static void place_value(void *ctx, const struct role *r, struct mat *at)
+static void place_value(void *ctx, const struct tensor_role *r, struct mat *at)
 {
 	struct walk *w = ctx;
 	const struct slice *s = next(w, r);
@@ -68,7 +68,7 @@ static void place_value(void *ctx, const struct role *r, struct mat *at)
 		             r->cols);
 }
 
-static void place_gradient(void *ctx, const struct role *r, struct mat *at)
+static void place_gradient(void *ctx, const struct tensor_role *r, struct mat *at)
 {
 	struct walk *w = ctx;
 	const struct slice *s = next(w, r);

@@ -41,21 +41,21 @@ static void upper(struct bilevel *b, const struct batch *z0, const struct batch 
                   struct room *r)
 {
 	scale(r->scaled, NULL, 1 - gamma, z0->n);
-	model_grad(b->model, b->theta, z0, r->scaled, r->l0);
+	engine_grad(b->engine, b->theta, z0, r->scaled, r->l0);
 	if (!b->omega)
 		return;
 	scale(r->scaled, r->w, gamma, z->n);
 	if (gamma > 0)
-		model_grad(b->model, b->theta, z, r->scaled, r->l);
+		engine_grad(b->engine, b->theta, z, r->scaled, r->l);
 	else
-		model_loss(b->model, b->theta, z, r->l);
+		engine_loss(b->engine, b->theta, z, r->l);
 }
 
 /* mean w l(hat; z), its gradient to hat */
 static void lower(struct bilevel *b, const struct batch *z, struct room *r)
 {
 	scale(r->scaled, r->w, 1, z->n);
-	model_grad(b->model, b->hat, z, r->scaled, r->lhat);
+	engine_grad(b->engine, b->hat, z, r->scaled, r->lhat);
 }
 
 static json_t *step(struct bilevel *b, struct training *t, const struct batch *z0,
@@ -111,9 +111,9 @@ static void open_state(struct bilevel *b, struct training *t, struct order *safe
 	struct state *s = &t->state;
 	long n = b->data->rows;
 
-	state_adapter(s, "theta", b->theta);
+	state_params(s, "theta", b->theta);
 	if (b->hat)
-		state_adapter(s, "hat", b->hat);
+		state_params(s, "hat", b->hat);
 	if (b->omega) {
 		state_add(s, "omega", ST_F32, b->omega->omega, n);
 		state_add(s, "omega.t", ST_I64, &b->omega->t, 1);
@@ -154,7 +154,7 @@ void bilevel_run(struct bilevel *b)
 {
 	struct training t = {.opts = b->opts,
 	                     .what = b->omega ? "bilevel" : "safe-loss",
-	                     .model = b->model,
+	                     .engine = b->engine,
 	                     .theta = b->theta,
 	                     .data = b->data,
 	                     .valid = b->valid,

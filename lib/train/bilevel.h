@@ -4,12 +4,12 @@
 #define SEAL_BILEVEL_H
 
 #include "selector.h"
-#include "train.h"
+#include "training.h"
 
 struct bilevel {
-	struct model *model;
-	struct adapter *theta;  /* serves the safe data and the weighted data */
-	struct adapter *hat;    /* serves the weighted data alone; NULL: Algorithm 2 */
+	struct engine *engine;
+	struct params *theta;  /* serves the safe data and the weighted data */
+	struct params *hat;    /* serves the weighted data alone; NULL: Algorithm 2 */
 	struct selector *omega; /* NULL: safe rows only, the method safe-loss */
 	const struct tokens *safe, *data;
 	const struct tokens *valid; /* may be NULL */

@@ -35,7 +35,7 @@ static void add_device(struct state *s, struct dev *d, const char *name, char wh
 	s->item[s->n - 1].dev = d;
 }
 
-void state_adapter(struct state *s, const char *name, struct adapter *a)
+void state_params(struct state *s, const char *name, struct params *a)
 {
 	char step[32];
 
@@ -44,8 +44,8 @@ void state_adapter(struct state *s, const char *name, struct adapter *a)
 	add_device(s, a->dev, name, 'v', a->v, a->n);
 	snprintf(step, sizeof step, "%s.step", name);
 	state_add(s, step, ST_I64, &a->step, 1);
-	assert(s->adapters < 2);
-	s->adapter[s->adapters++] = a;
+	assert(s->n_params < 2);
+	s->params[s->n_params++] = a;
 }
 
 /* The steps of DIR/step-N, newest first; returns how many. */
@@ -225,8 +225,8 @@ static void restore(const char *path, const struct safetensors *st, struct state
 			die("%s: %s is missing or of another size", path, it->name);
 		read_item(it, t->data, t->bytes);
 	}
-	for (int i = 0; i < s->adapters; i++)
-		adapter_refresh(s->adapter[i]);
+	for (int i = 0; i < s->n_params; i++)
+		params_refresh(s->params[i]);
 }
 
 long checkpoint_load(const char *dir, struct state *s, const json_t *settings)

@@ -5,7 +5,7 @@
 
 #include "../format/jsonl.h"
 #include "../format/safetensors.h"
-#include "../model/adapter.h"
+#include "../model/params.h"
 
 struct state_item {
 	char name[32];
@@ -21,12 +21,12 @@ enum { STATE_ITEMS = 24 };
 struct state {
 	struct state_item item[STATE_ITEMS];
 	int n;
-	struct adapter *adapter[2];
-	int adapters; /* whose shadows follow a restored p */
+	struct params *params[2]; /* whose shadows follow a restored p */
+	int n_params;
 };
 
 void state_add(struct state *, const char *name, enum st_type, void *host, long n);
-void state_adapter(struct state *, const char *name, struct adapter *); /* p, m, v, step */
+void state_params(struct state *, const char *name, struct params *); /* p, m, v, step */
 
 /* Writes DIR/step-N; the two newest stay.  settings: an object that a run that
  * resumes must match. */

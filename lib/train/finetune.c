@@ -27,7 +27,7 @@ void finetune_run(struct finetune *f)
 {
 	struct training t = {.opts = f->opts,
 	                     .what = "train",
-	                     .model = f->model,
+	                     .engine = f->engine,
 	                     .theta = f->theta,
 	                     .data = f->data,
 	                     .valid = f->valid,
@@ -36,14 +36,14 @@ void finetune_run(struct finetune *f)
 	      *loss = xalloc(f->opts->batch * sizeof *loss);
 	struct batch b;
 
-	state_adapter(&t.state, "theta", f->theta);
+	state_params(&t.state, "theta", f->theta);
 	training_open(&t);
 	while (training_next(&t, &b)) {
 		double mean = 0, norm;
 		struct adamw adamw = training_adamw(&t);
 
 		batch_weights(f, &b, weight);
-		model_grad(f->model, f->theta, &b, weight, loss);
+		engine_grad(f->engine, f->theta, &b, weight, loss);
 		training_saw(&t, &b, loss);
 		norm = training_update(&t, f->theta, adamw);
 		for (int i = 0; i < b.n; i++)

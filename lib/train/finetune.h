@@ -4,11 +4,11 @@
 #ifndef SEAL_FINETUNE_H
 #define SEAL_FINETUNE_H
 
-#include "train.h"
+#include "training.h"
 
 struct finetune {
-	struct model *model;
-	struct adapter *theta;
+	struct engine *engine;
+	struct params *theta;
 	const struct tokens *data, *valid; /* valid may be NULL */
 	const float *weight;               /* [data rows], or NULL */
 	const struct train_opts *opts;

@@ -8,7 +8,7 @@
 
 #include "../base/progress.h"
 #include "../format/zio_claim.h"
-#include "train.h"
+#include "log.h"
 
 struct zlog {
 	char *path;
