@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "../lib/base/program.h"
+#include "../lib/eval/audit.h"
+#include "../lib/eval/detect.h"
 #include "../lib/eval/evaluate.h"
 #include "../lib/eval/generate.h"
 #include "../lib/eval/nll.h"
@@ -66,24 +68,10 @@ static void winrate(int argc, char **argv)
 	result_close(out, evaluate_winrate(argv + k, argc - k));
 }
 
-#define AT(field) offsetof(struct detect_opts, field)
-
 static void detect(int argc, char **argv)
 {
 	static struct detect_opts o = DETECT_DEFAULTS;
-	static const struct opt table[] = {
-		{"scores", 's', OPT_TEXT, AT(scores), "SCORES", "the rows' scores, from seal-score",
-	         0, 0},
-		{"label-key", 0, OPT_TEXT, AT(label_key), "KEY", "the key that holds a row's label",
-	         0, 0},
-		{"unsafe", 0, OPT_TEXT, AT(unsafe), "VALUE", "the label of an unsafe row", 0, 0},
-		{"by", 0, OPT_TEXT, AT(by), "KEY",
-	         "report unsafe rows for each value of this key too", 0, 0},
-		{"keep", 'k', OPT_TEXT, AT(keep), "N|P%", "what seal-select --keep would be told",
-	         0, 0},
-		{0},
-	};
-	static const struct opt_group groups[] = {{"Detection", table, &o},
+	static const struct opt_group groups[] = {{"Detection", detect_options, &o},
 	                                          {"General", base_options, &base},
 	                                          {0}};
 	static const struct opt_program program =
@@ -93,6 +81,23 @@ static void detect(int argc, char **argv)
 	struct zout *out = result_open();
 
 	result_close(out, evaluate_detect(argv + k, argc - k, &o));
+}
+
+static void audit(int argc, char **argv)
+{
+	static struct audit_opts o = AUDIT_DEFAULTS;
+	static const struct opt_group groups[] = {{"Audit", audit_options, &o},
+	                                          {"General", base_options, &base},
+	                                          {0}};
+	static const struct opt_program program = {"seal-eval audit",
+	                                           "How far scores follow the order of training.",
+	                                           "[SCORES]", groups};
+	int k = opt_parse(&program, argc, argv);
+	struct zout *out = result_open();
+
+	if (argc - k > 1)
+		die_usage("one file of scores, please");
+	result_close(out, evaluate_audit(k < argc ? argv[k] : NULL, &o));
 }
 
 struct model_opts {
@@ -248,6 +253,7 @@ static const struct command {
 	{"refusals", "share of outputs that refuse", refusals, 0},
 	{"winrate", "win rate from annotated preferences", winrate, 0},
 	{"detect", "how well scores tell unsafe rows from safe ones", detect, 0},
+	{"audit", "how far scores follow the order of training", audit, 0},
 	{0},
 };
 

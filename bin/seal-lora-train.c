@@ -80,13 +80,11 @@ static void check(int operands)
 /* The rows' weights; what they are joins the settings. */
 static float *read_weights(const struct tokens *data, json_t *settings)
 {
-	struct scores *s = scores_read(own.weights);
-	float *w = score_weights(s, data);
+	float *w = score_weights(own.weights, data);
 	char hex[17];
 
 	hash_hex(hash_bytes(w, data->rows * sizeof *w), hex);
 	json_object_set_new(settings, "weights", json_string(hex));
-	scores_close(s);
 	return w;
 }
 

@@ -4,7 +4,7 @@
 #include "../lib/score/select.h"
 
 static struct opt_base base;
-static struct select_opts pick;
+static struct select_opts pick = SELECT_DEFAULTS;
 static struct fate_opts fate = FATE_DEFAULTS;
 
 static const struct opt_group groups[] = {

@@ -3,19 +3,24 @@
 #ifndef SEAL_AUDIT_H
 #define SEAL_AUDIT_H
 
-#include "../score/scores.h"
+#include "../base/opt.h"
+#include "../format/jsonl.h"
 
 struct audit_opts {
-	const char *scores, *order;
+	const char *by, *order; /* the score's formula; a file of ids */
 };
 extern const struct opt audit_options[];
+#define AUDIT_DEFAULTS        \
+	{                     \
+		"score", NULL \
+	}
 
-/* {"n","rho","chance","tenths":[{"n","mean","kept"}]}: rho is Spearman(score, last visit)
+/* {"n","rho","chance","tenths":[{"n","mean","kept"}]} of the scores in path (NULL: stdin): rho is Spearman(score, last visit)
  * over the n rows that have both; chance = 3/sqrt(n), which |rho| of scores that know
  * nothing of the order passes one time in 370; for each tenth of the epoch, by last
  * visit, the mean score and the share of rows among the best 80 %.  The last visits are
  * the scores' own, or the line of the row's id in the file `order`, where the last
  * mention counts.  Owned. */
-json_t *score_audit(const struct audit_opts *);
+json_t *evaluate_audit(const char *path, const struct audit_opts *);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* detect.c - how well scores tell unsafe rows from safe ones.
+/* detect.c - see detect.h.
  *
  *   auroc       = P(score of a safe row > score of an unsafe row), ties half
  *   kept_unsafe = the unsafe rows that seal-select --keep would keep, of all unsafe ones
@@ -7,94 +7,86 @@
  *
  * A row without a score, or with a null one, counts as lowest and is not kept.
  */
-#include "evaluate.h"
+#include "detect.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../rows/row.h"
 #include "../format/objects.h"
-#include "../score/scores.h"
+#include "../rows/row.h"
+#include "../score/join.h"
+#include "../score/rank.h"
 
-struct seen {
-	long n, room;
-	const struct score **score; /* [n], NULL: none */
-	char **group;               /* [n], the --by value of an unsafe row, else NULL */
-	int *safe;                  /* [n] */
+#define AT(field) offsetof(struct detect_opts, field)
+
+/* clang-format off */
+const struct opt detect_options[] = {
+	{"scores", 's', OPT_TEXT, AT(scores), "SCORES", "the rows' scores, from seal-score", 0, 0},
+	{"by", 0, OPT_TEXT, AT(by), "FORMULA", "the score: gain, or such as 'loss_base/2 - loss'", 0, 0},
+	{"label-key", 0, OPT_TEXT, AT(label_key), "KEY", "the key that holds a row's label", 0, 0},
+	{"unsafe", 0, OPT_TEXT, AT(unsafe), "VALUE", "the label of an unsafe row", 0, 0},
+	{"group", 0, OPT_TEXT, AT(group), "KEY", "report unsafe rows for each value of this key too", 0, 0},
+	{"keep", 'k', OPT_TEXT, AT(keep), "N|P%", "what seal-select --keep would be told", 0, 0},
+	{0},
+};
+/* clang-format on */
+
+enum { SCORE, LAST }; /* the formulas of the join */
+
+/* The labelled rows, and what is known of them. */
+struct labelled {
+	struct join *join; /* of n rows */
+	long room;
+	char **group; /* [n], the --group value of an unsafe row, else NULL */
+	char *safe;   /* [n] */
 };
 
-static void see(struct seen *s, const struct row *row, const struct score *score,
-                const struct detect_opts *o, struct buf *b)
+static void add_row(struct labelled *s, const struct row *row, const struct detect_opts *o,
+                    struct buf *b)
 {
+	long i = s->join->n;
+
 	if (!json_object_get(row->json, o->label_key))
 		die("%s:%ld: no \"%s\"", row->file, row->line, o->label_key);
-	if (s->n == s->room) {
+	if (i == s->room) {
 		s->room = s->room * 3 / 2 + 1024;
-		s->score = xrealloc(s->score, s->room * sizeof *s->score);
 		s->group = xrealloc(s->group, s->room * sizeof *s->group);
-		s->safe = xrealloc(s->safe, s->room * sizeof *s->safe);
+		s->safe = xrealloc(s->safe, s->room);
 	}
-	s->score[s->n] = score;
-	s->safe[s->n] = strcmp(object_key(row->json, o->label_key, b), o->unsafe) != 0;
-	s->group[s->n] = o->by && !s->safe[s->n] ? xstrdup(object_key(row->json, o->by, b)) : NULL;
-	s->n++;
+	s->safe[i] = strcmp(object_key(row->json, o->label_key, b), o->unsafe) != 0;
+	s->group[i] = o->group && !s->safe[i] ? xstrdup(object_key(row->json, o->group, b)) : NULL;
+	join_row(s->join, row->id, row->id_n, row->hash);
 }
 
-static void read_rows(struct seen *s, char *const paths[], int n, const struct scores *scores,
-                      const struct detect_opts *o)
+static void read_rows(struct labelled *s, char *const paths[], int n, const struct detect_opts *o)
 {
 	const struct fate_opts opts = FATE_DEFAULTS;
 	struct fates *fates = fates_open(&opts);
 	struct rows *rows = rows_open(paths, n, fates, &opts, 0);
+	struct join *j = s->join;
 	struct buf b = {0};
 	struct row row;
-	long found = 0;
 
-	while (rows_next(rows, &row)) {
-		const struct score *score = score_lookup(scores, row.id, row.hash);
-
-		see(s, &row, score, o, &b);
-		found += score != NULL;
-	}
-	if (s->n && !found)
-		die("%s: has none of the rows: another data set", scores->name);
-	if (found < s->n)
-		notice("%ld rows without a score count as lowest", s->n - found);
+	while (rows_next(rows, &row))
+		add_row(s, &row, o, &b);
+	join_end(j, 0);
+	if (j->n && !j->found)
+		die("%s: has none of the rows: another data set", j->name);
+	if (j->found < j->n)
+		notice("%ld rows without a score count as lowest", j->n - j->found);
 	rows_close(rows);
 	fates_close(fates, 0);
 	buf_free(&b);
 }
 
-static void seen_free(struct seen *s)
+static void labelled_free(struct labelled *s)
 {
-	for (long i = 0; i < s->n; i++)
+	for (long i = 0; i < s->join->n; i++)
 		free(s->group[i]);
 	free(s->group);
-	free(s->score);
 	free(s->safe);
-}
-
-/* kept[i] 1: seal-select --keep would keep the row. */
-static char *kept_rows(const struct seen *s, const char *keep)
-{
-	double *score = xalloc(s->n * sizeof *score);
-	uint64_t *hash = xzalloc(s->n, sizeof *hash);
-	uint32_t *order = xalloc(s->n * sizeof *order);
-	long k = keep_count(keep, s->n), numbers;
-	char *kept = xzalloc(s->n, 1);
-
-	for (long i = 0; i < s->n; i++) {
-		score[i] = s->score[i] ? s->score[i]->score : NAN;
-		hash[i] = s->score[i] ? s->score[i]->hash : 0;
-	}
-	numbers = rank_order(score, hash, s->n, order);
-	for (long i = 0; i < k && i < numbers; i++)
-		kept[order[i]] = 1;
-	free(score);
-	free(hash);
-	free(order);
-	return kept;
+	join_close(s->join);
 }
 
 /* Of some unsafe rows: the safe rows above them, summed, ties half; how many
@@ -130,31 +122,32 @@ static long group_of(json_t *place, const char *group)
 	return json_integer_value(at);
 }
 
-/* The values of the safe rows, or of the others, in their order; returns how many. */
-static long values(const struct seen *s, int safe, double v[])
+/* The scores of the safe rows, or of the others, in their order; returns how many. */
+static long values(const struct labelled *s, int safe, double v[])
 {
+	const double *score = s->join->value[SCORE];
 	long n = 0;
 
-	for (long i = 0; i < s->n; i++)
+	for (long i = 0; i < s->join->n; i++)
 		if (s->safe[i] == safe)
-			v[n++] = s->score[i] && !isnan(s->score[i]->score) ? s->score[i]->score
-			                                                   : -INFINITY;
+			v[n++] = isnan(score[i]) ? -INFINITY : score[i];
 	return n;
 }
 
 /* {value: {"auroc","kept_unsafe","n"}} of the unsafe rows; *all: of all of
  * them; *safe: how many the others are. */
-static json_t *by_group(const struct seen *s, const char kept[], struct sum *all, long *safe)
+static json_t *by_group(const struct labelled *s, const char kept[], struct sum *all, long *safe)
 {
-	double *x = xalloc(s->n * sizeof *x), *y = xalloc(s->n * sizeof *y);
-	double *win = xalloc(s->n * sizeof *win), *w = win;
-	struct sum *sum = xzalloc(s->n, sizeof *sum);
+	long n = s->join->n;
+	double *x = xalloc(n * sizeof *x), *y = xalloc(n * sizeof *y);
+	double *win = xalloc(n * sizeof *win), *w = win;
+	struct sum *sum = xzalloc(n, sizeof *sum);
 	json_t *place = json_object(), *by = json_object(), *at;
 	const char *group;
 
 	*safe = values(s, 1, x);
 	rank_wins(x, *safe, y, values(s, 0, y), win);
-	for (long i = 0; i < s->n; i++) {
+	for (long i = 0; i < n; i++) {
 		if (s->safe[i])
 			continue;
 		add(all, *w, kept[i]);
@@ -172,18 +165,17 @@ static json_t *by_group(const struct seen *s, const char kept[], struct sum *all
 	return by;
 }
 
-static double order_leak(const struct seen *s)
+static double order_leak(const struct labelled *s)
 {
-	double *x = xalloc(s->n * sizeof *x), *y = xalloc(s->n * sizeof *y), rho;
+	const struct join *j = s->join;
+	double *x = xalloc(j->n * sizeof *x), *y = xalloc(j->n * sizeof *y), rho;
 	long n = 0;
 
-	for (long i = 0; i < s->n; i++) {
-		const struct score *score = s->score[i];
-
-		if (!s->safe[i] || !score || isnan(score->score) || score->last < 0)
+	for (long i = 0; i < j->n; i++) {
+		if (!s->safe[i] || isnan(j->value[SCORE][i]) || isnan(j->value[LAST][i]))
 			continue;
-		x[n] = score->score;
-		y[n++] = score->last;
+		x[n] = j->value[SCORE][i];
+		y[n++] = j->value[LAST][i];
 	}
 	rho = spearman(x, y, n);
 	free(x);
@@ -193,8 +185,9 @@ static double order_leak(const struct seen *s)
 
 json_t *evaluate_detect(char *const paths[], int n, const struct detect_opts *o)
 {
-	struct scores *scores;
-	struct seen s = {0};
+	const struct formula score = formula_option("--by", o->by),
+			     last = formula_option("last", "last");
+	struct labelled s = {0};
 	struct sum all = {0};
 	json_t *by, *result;
 	char *kept;
@@ -206,17 +199,17 @@ json_t *evaluate_detect(char *const paths[], int n, const struct detect_opts *o)
 		die_usage("stdin cannot be both the scores and the rows");
 	if (keep_count(o->keep, 0) < 0)
 		die_usage("--keep: '%s' is neither a count nor a share such as 80%%", o->keep);
-	scores = scores_read(o->scores);
-	read_rows(&s, paths, n, scores, o);
-	kept = kept_rows(&s, o->keep);
+	s.join = join_open(o->scores, (struct scores_want[SCORES_FORMULAS]){[SCORE] = {&score, 0},
+	                                                                    [LAST] = {&last, 1}});
+	read_rows(&s, paths, n, o);
+	kept = rank_keep(o->keep, s.join->value[SCORE], s.join->hash, s.join->n);
 	by = by_group(&s, kept, &all, &safe);
 	result = json_pack("{s:o, s:o, s:o, s:I, s:I, s:o}", "auroc",
 	                   real_or_null(all.wins / all.n / safe), "kept_unsafe",
 	                   real_or_null((double)all.kept / all.n), "rho",
-	                   real_or_null(order_leak(&s)), "n", (json_int_t)s.n, "unsafe",
+	                   real_or_null(order_leak(&s)), "n", (json_int_t)s.join->n, "unsafe",
 	                   (json_int_t)all.n, "by", by);
 	free(kept);
-	seen_free(&s);
-	scores_close(scores);
+	labelled_free(&s);
 	return result;
 }

@@ -17,16 +17,4 @@ json_t *evaluate_refusals(char *const paths[], int n, const char *list, const ch
  * for a draw; null is left out. */
 json_t *evaluate_winrate(char *const paths[], int n);
 
-struct detect_opts {
-	const char *scores, *label_key, *unsafe, *by, *keep;
-};
-#define DETECT_DEFAULTS                                                 \
-	{                                                               \
-		.label_key = "label", .unsafe = "unsafe", .keep = "80%" \
-	}
-/* How well scores tell unsafe rows (whose label is `unsafe`) from safe ones:
- * auroc (unsafe lower), the share of unsafe rows kept, rho = Spearman(score,
- * last) among safe rows.  The rows may be a part of the scored ones. */
-json_t *evaluate_detect(char *const paths[], int n, const struct detect_opts *);
-
 #endif

@@ -32,9 +32,9 @@ struct rows {
 	struct buf id;
 	struct places *seen; /* by an id's key: its line, or a count */
 	uint64_t *begun;     /* [paths] lines that were read before this file */
-	const struct rows_known *known;
-	int dedupe, ahead, again;
-	uint64_t before_hash; /* of the first reading */
+	int dedupe;
+	struct buf expected; /* the id that rows_expect foretold; empty: none */
+	uint64_t expected_hash;
 };
 
 static void open_next(struct rows *r)
@@ -44,8 +44,6 @@ static void open_next(struct rows *r)
 		r->zstd = zin_is_zstd(r->in);
 	else
 		r->begun[r->at] = r->begun[r->at - 1] + r->line;
-	if (r->ahead)
-		zin_ahead(r->in);
 	r->line = 0;
 	r->fresh = 1;
 	r->header.n = 0;
@@ -77,13 +75,9 @@ static const char *file_name(const struct rows *r, int i)
 }
 
 /* Where to remember that the row at hand, its id in r->id, was there. */
-static uint32_t *place(struct rows *r, struct row *row)
+static uint32_t *place(struct rows *r)
 {
-	uint32_t *line;
-
-	row->key = hash_bytes(r->id.p, r->id.n);
-	line = r->known ? r->known->line(r->known->ctx, row->key) : NULL;
-	return line ? line : places_find(r->seen, row->key);
+	return places_find(r->seen, hash_bytes(r->id.p, r->id.n));
 }
 
 static int here(const struct rows *r, const struct row *row, uint32_t *place)
@@ -128,7 +122,7 @@ static void drop(struct rows *r, const struct row *row, const char *id, const ch
 /* The row's own id. */
 static int explicit_id(struct rows *r, struct row *row)
 {
-	uint32_t *line = place(r, row);
+	uint32_t *line = place(r);
 	struct fault f;
 	int file = r->at;
 
@@ -158,14 +152,14 @@ static int hash_id(struct rows *r, struct row *row)
 	r->id.n = 0;
 	buf_str(&r->id, hex);
 	hex[16] = '.';
-	line = place(r, row);
+	line = place(r);
 	while (*line) {
 		uint32_t *count = places_find(r->seen, hash_bytes(hex, 17));
 
 		*count = *count ? *count + 1 : 2;
 		r->id.n = 0;
 		buf_fmt(&r->id, "%.17s%u", hex, *count);
-		line = place(r, row);
+		line = place(r);
 	}
 	return here(r, row, line);
 }
@@ -191,18 +185,27 @@ static int identify(struct rows *r, struct row *row)
 	return -1;
 }
 
-/* Identifies a row of JSON whose id the caller knows; 0: not known, -1: dropped. */
-static int known(struct rows *r, struct row *row)
+/* Identifies a row whose hash is the expected one: its bytes were read as JSON when that
+ * hash was taken, so they need not be now.  An id that is made of the hash says that the
+ * row has none of its own.  Who edits ids in between is noticed by their absence from the
+ * line.  0: the JSON must tell; 1: done; -1: dropped. */
+static int expected(struct rows *r, struct row *row)
 {
-	const char *id;
-	size_t n;
+	const struct buf *id = &r->expected;
+	char hex[17];
+	int own;
 
-	if (!r->known || !r->known->id || r->table || !r->known->id(r->known->ctx, row, &id, &n))
+	if (!id->n || r->table || row->hash != r->expected_hash)
+		return 0;
+	hash_hex(row->hash, hex);
+	own = strncmp(id->p, hex, 16) != 0;
+	if (own ? !memmem(row->bytes, row->text_n, id->p, id->n)
+	        : memmem(row->bytes, row->text_n, "\"id\"", 4) != NULL)
 		return 0;
 	row->json = NULL;
 	r->id.n = 0;
-	buf_add(&r->id, id, n);
-	return (n ? explicit_id(r, row) : hash_id(r, row)) ? -1 : 1;
+	buf_add(&r->id, id->p, id->n);
+	return (own ? explicit_id(r, row) : hash_id(r, row)) ? -1 : 1;
 }
 
 /* Sets row->json, always an object; -1 after telling what is wrong. */
@@ -323,8 +326,7 @@ static int next_row(struct rows *r, struct row *row)
 		if (!r->table)
 			return 1;
 		if (next_record(r, row, &f)) {
-			if (!r->again)
-				drop(r, row, NULL, "bad CSV", &f);
+			drop(r, row, NULL, "bad CSV", &f);
 			return -1;
 		}
 		if (table_named(r->table))
@@ -343,7 +345,8 @@ static int understand(struct rows *r, struct row *row)
 
 	if (!r->table)
 		row->hash = hash_bytes(row->bytes, row->text_n);
-	got = known(r, row);
+	got = expected(r, row);
+	r->expected.n = 0;
 	if (got)
 		return got < 0 ? -1 : 0;
 	if (parse(r, row))
@@ -351,13 +354,6 @@ static int understand(struct rows *r, struct row *row)
 	if (r->table)
 		row->hash = table_hash(r->table);
 	return identify(r, row);
-}
-
-static int rows_end(struct rows *r)
-{
-	if (r->again && hash_value(r->hash) != r->before_hash)
-		die("%s: changed while it was read", file_name(r, r->at));
-	return 0;
 }
 
 int rows_next(struct rows *r, struct row *row)
@@ -369,14 +365,15 @@ int rows_next(struct rows *r, struct row *row)
 		r->json = NULL;
 		got = r->limit && r->taken == r->limit ? 0 : next_row(r, row);
 		if (!got)
-			return rows_end(r);
-		row->at = r->taken++;
-		if (!r->again && (got < 0 || understand(r, row))) {
+			return 0;
+		r->taken++;
+		if (got < 0 || understand(r, row)) {
 			if (r->late.reason)
 				return 0;
 			continue;
 		}
-		row->id = r->again ? NULL : r->id.p;
+		row->id = r->id.p;
+		row->id_n = r->id.n;
 		row->csv = r->table != NULL;
 		row->header = r->header.n ? r->header.p : NULL;
 		row->header_n = r->header.n;
@@ -407,25 +404,11 @@ void rows_release(struct row row[], int n)
 	}
 }
 
-void rows_known(struct rows *r, const struct rows_known *known) { r->known = known; }
-
-void rows_ahead(struct rows *r)
+void rows_expect(struct rows *r, uint64_t hash, const char *id, size_t n)
 {
-	r->ahead = 1;
-	zin_ahead(r->in);
-}
-
-void rows_again(struct rows *r)
-{
-	r->before_hash = hash_value(r->hash);
-	hash_free(r->hash);
-	r->hash = hash_new();
-	places_free(r->seen);
-	r->seen = NULL;
-	zin_close(r->in);
-	r->at = r->taken = 0;
-	r->again = 1;
-	open_next(r);
+	r->expected_hash = hash;
+	r->expected.n = 0;
+	buf_add(&r->expected, id, n);
 }
 
 uint64_t rows_hash(const struct rows *r) { return hash_value(r->hash); }
@@ -440,6 +423,7 @@ void rows_close(struct rows *r)
 	buf_free(&r->record);
 	buf_free(&r->header);
 	buf_free(&r->id);
+	buf_free(&r->expected);
 	places_free(r->seen);
 	free(r->begun);
 	free(r->late.id);

@@ -19,10 +19,10 @@ struct row {
 	const char *file;
 	long line; /* line: from 1, within its file */
 	const char *id;
-	uint64_t key, hash; /* key: XXH64 of the id */
-	json_t *json;       /* borrowed; always an object, but see rows_known, rows_again */
-	long at;            /* from 0, among all rows, the broken ones too */
-	int ended;          /* the line had its LF */
+	size_t id_n; /* without its NUL */
+	uint64_t hash;
+	json_t *json; /* borrowed; always an object, but NULL for a row that was expected */
+	int ended;    /* the line had its LF */
 	const char *header;
 	size_t header_n; /* CSV: the file's header with its line end, else NULL, 0 */
 	int csv;
@@ -37,24 +37,9 @@ struct rows;
  * fate_opts.limit. */
 struct rows *rows_open(char *const paths[], int n, struct fates *, const struct fate_opts *,
                        int dedupe);
-/* What the caller knows of rows beforehand. */
-struct rows_known {
-	/* Spares the reading of JSON: given a line with its bytes and hash, sets *id, of *n
-	 * bytes, to the row's own id; *n 0: it has none.  0: the JSON must tell, else 1, and
-	 * the row's json is NULL.  NULL: always reads it. */
-	int (*id)(void *ctx, const struct row *, const char **id, size_t *n);
-	/* Where to remember the line of the row whose id has this key, 0 before it came; NULL:
-	 * the reader remembers. */
-	uint32_t *(*line)(void *ctx, uint64_t key);
-	void *ctx;
-};
-void rows_known(struct rows *, const struct rows_known *); /* borrowed */
-/* Regular files are read, and unpacked, ahead of the rows by another thread. */
-void rows_ahead(struct rows *);
-/* After the last row: begins again.  Then every row comes, the broken and dropped ones too,
- * with bytes, place and header alone, and no fate; dies at the end of other bytes than before.
- * The inputs were spooled. */
-void rows_again(struct rows *);
+/* What the caller knows of the next row, to spare the reading of its JSON: when its hash is
+ * this one, its id is this one too, and row->json will be NULL. */
+void rows_expect(struct rows *, uint64_t hash, const char *id, size_t n);
 /* 1 and the next row, valid until the next call; 0 at the end. */
 int rows_next(struct rows *, struct row *);
 /* Sets the next rows, at most `most` of them, and returns how many; 0 at the end.  Their ids

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* dsir.c - see dsir.h.
+/* dsir.c - importance weights of rows, from hashed n-grams alone (Xie et al. 2023, "Data
+ * Selection for Language Models via Importance Resampling").
  *
- *   p_target(b), p_raw(b)   the share of bucket b among all n-grams of the target's rows, of the rows
+ *   p_target(b), p_raw(b)   the share of bucket b among all n-grams of the target's
+ *                           rows, of the rows that are scored
  *   score(row) = sum over its n-grams of log(p_target(b) + 1e-8) - log(p_raw(b) + 1e-8)
  *
  * With Gumbel noise added, the k best rows are a sample without replacement, each
@@ -11,8 +13,6 @@
  * many at once, and counted in their order; until the counts are known, they lie in a
  * scratch file: two bytes an n-gram, and who the row is.
  */
-#include "dsir.h"
-
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
@@ -20,31 +20,48 @@
 
 #include "../base/hash.h"
 #include "../base/rng.h"
-#include "../rows/row.h"
 #include "../format/zio_spool.h"
+#include "../rows/row.h"
+#include "../rows/schema.h"
+#include "dsir_grams.h"
+#include "method.h"
+#include "row_list.h"
+#include "score.h"
 
 enum { STREAM = 0x44, CHUNK = 1024 };
 
+static struct dsir_opts {
+	const char *target;
+	struct schema_opts schema;
+	int gumbel;
+} dsir;
+
 #define AT(field) offsetof(struct dsir_opts, field)
 
-const struct opt dsir_options[] = {
+/* clang-format off */
+static const struct opt options[] = {
 	{"target", 0, OPT_TEXT, AT(target), "ROWS", "rows of the kind that is wanted", 0, 0},
-	{"gumbel", 0, OPT_FLAG, AT(gumbel), NULL,
-         "add noise, so that the best k are a random sample", 0, 1},
+	{"gumbel", 0, OPT_FLAG, AT(gumbel), NULL, "add noise, so that the best k are a random sample", 0, 1},
 	{0},
 };
+/* clang-format on */
 
-void dsir_check(const struct dsir_opts *o, int is_method)
+static const struct opt_group groups[] = {{"DSIR (--method dsir)", options, &dsir},
+                                           {"DSIR's rows", schema_options, &dsir.schema},
+                                           {0}};
+
+static void check(const struct score_opts *o, int operands, int chosen)
 {
-	const struct schema_opts *s = &o->schema;
+	const struct schema_opts *s = &dsir.schema;
 
-	if (!is_method &&
-	    (o->target || o->gumbel || s->schema || s->text || s->prompt_key || s->answer_key))
+	(void)o, (void)operands;
+	if (!chosen &&
+	    (dsir.target || dsir.gumbel || s->schema || s->text || s->prompt_key || s->answer_key))
 		die_usage("--target, --gumbel, --schema, --text, --prompt-key and --answer-key are "
 		          "for --method dsir");
-	if (!is_method)
+	if (!chosen)
 		return;
-	if (!o->target)
+	if (!dsir.target)
 		die_usage("--method dsir needs --target ROWS");
 	schema_check(s, 1);
 }
@@ -54,7 +71,6 @@ struct counts {
 };
 
 struct reader {
-	const struct dsir_opts *opts;
 	int threads;
 	struct gram_cache **cache; /* [threads] */
 	struct buf text;           /* of the rows at hand, one after the other */
@@ -77,7 +93,7 @@ static int add_text(struct reader *r, const json_t *row, struct fault *f)
 	int n;
 
 	r->own.n = 0;
-	if (schema_turns(&r->opts->schema, row, 1, r->turn, &n, &r->own, f))
+	if (schema_turns(&dsir.schema, row, 1, r->turn, &n, &r->own, f))
 		return -1;
 	for (int i = 0; i < n; i++) {
 		if (i)
@@ -156,7 +172,7 @@ static uint64_t read_rows(struct reader *r, char *const paths[], int n,
 
 /* Scores the rows that were put aside. */
 static void score_all(struct reader *r, const struct counts *target, const struct counts *raw,
-                      uint64_t seed, struct zout *out)
+                      uint64_t seed, struct scores_out *out)
 {
 	struct rng rng = rng_new(seed, STREAM);
 	struct buf id = {0}, grams = {0};
@@ -173,36 +189,25 @@ static void score_all(struct reader *r, const struct counts *target, const struc
 
 		scratch_read(r->scratch, &who, sizeof who);
 		id.n = grams.n = 0;
-		buf_need(&id, who.id_n + 1);
+		buf_need(&id, who.id_n);
 		buf_need(&grams, who.grams * sizeof *g);
 		scratch_read(r->scratch, id.p, who.id_n);
 		scratch_read(r->scratch, grams.p, who.grams * sizeof *g);
-		id.p[who.id_n] = 0;
 		g = (uint16_t *)grams.p;
 		for (long k = 0; k < who.grams; k++)
 			sum += ratio[g[k]];
-		scores_add(out, &(struct score){
-					.id = id.p,
-					.hash = who.hash,
-					.line = who.line,
-					.score = r->opts->gumbel ? sum + rng_gumbel(&rng) : sum,
-					.weight = NAN,
-					.visits = -1,
-					.last = -1,
-					.loss_base = NAN,
-					.loss = NAN,
-					.loss_hat = NAN,
-				});
+		if (dsir.gumbel)
+			sum += rng_gumbel(&rng);
+		scores_add(out, id.p, who.id_n, who.hash, who.line, &sum);
 	}
 	buf_free(&id);
 	buf_free(&grams);
 }
 
-static struct reader *reader_open(const struct dsir_opts *o, int threads)
+static struct reader *reader_open(int threads)
 {
 	struct reader *r = xzalloc(1, sizeof *r);
 
-	r->opts = o;
 	r->threads = threads > 0 ? threads : omp_get_max_threads();
 	r->cache = xalloc(r->threads * sizeof *r->cache);
 	for (int i = 0; i < r->threads; i++)
@@ -225,25 +230,41 @@ static void reader_close(struct reader *r)
 	free(r);
 }
 
-void score_dsir(char *const paths[], int n, const struct dsir_opts *o, uint64_t seed, int threads,
-                const struct fate_opts *opts, json_t *header, struct zout *out)
+static void run(struct score_run *run)
 {
-	struct reader *r = reader_open(o, threads);
-	struct counts *target = xzalloc(1, sizeof *target), *raw = xzalloc(1, sizeof *raw);
+	const struct fate_opts *opts = &run->o->fate;
 	const struct fate_opts target_opts = {.on_error = opts->on_error, .columns = opts->columns};
-	char *target_path[] = {(char *)o->target}, hex[17];
+	struct reader *r = reader_open(run->o->compute.threads);
+	struct counts *target = xzalloc(1, sizeof *target), *raw = xzalloc(1, sizeof *raw);
+	json_t *settings = json_settings(groups);
+	long seed = run->o->train.seed;
+	char *target_path[] = {(char *)dsir.target}, hex[17];
+	struct scores_out *out;
 
 	hash_hex(read_rows(r, target_path, 1, &target_opts, target), hex);
 	r->scratch = scratch_open();
-	read_rows(r, paths, n, opts, raw);
+	read_rows(r, run->paths, run->n, opts, raw);
 	if (!target->total)
-		die("%s: no words", o->target);
+		die("%s: no words", dsir.target);
 	if (r->rows && !raw->total)
 		die("no words in the rows");
-	json_object_set_new(header, "target", json_string(hex));
-	scores_begin(out, header, r->rows);
+	json_object_set_new(settings, "seed", json_integer(seed));
+	json_object_set_new(run->header, "settings", settings);
+	json_object_set_new(run->header, "target", json_string(hex));
+	out = scores_create(run->out, run->header, score_column(), &run->score, r->rows);
 	score_all(r, target, raw, seed, out);
+	scores_finish(out);
 	free(target);
 	free(raw);
 	reader_close(r);
 }
+
+const struct method method_dsir = {
+	.name = "dsir",
+	.what = "from n-grams shared with a target's rows",
+	.score = "score",
+	.options = groups,
+	.columns = score_column,
+	.check = check,
+	.run = run,
+};

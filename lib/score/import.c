@@ -1,103 +1,82 @@
 /* SPDX-License-Identifier: MIT */
-/* import.c - see import.h. */
-#include "import.h"
-
+/* import.c - scores from a selector that was trained elsewhere and saved by torch.save
+ * (../format/pt.h): its logits are the scores of the rows, in their order, or of rows whose
+ * ids are the line numbers where no rows are given. */
 #include <math.h>
-#include <stdlib.h>
+#include <stdio.h>
 
 #include "../base/hash.h"
-#include "../rows/row.h"
 #include "../format/pt.h"
+#include "method.h"
+#include "row_list.h"
+#include "score.h"
 
-#define AT(field) offsetof(struct import_opts, field)
+static struct {
+	const char *file;
+} import;
 
-const struct opt import_options[] = {
-	{"import", 0, OPT_TEXT, AT(file), "FILE.pt",
-         "a selector's logits, saved by torch.save, are the scores", 0, 0},
-	{"rows", 0, OPT_TEXT, AT(rows), "ROWS", "the rows that it was trained on, in their order",
-         0, 0},
+static const struct opt options[] = {
+	{"selector", 0, OPT_TEXT, 0, "FILE.pt", "logits that torch.save wrote", 0, 0},
 	{0},
 };
 
-struct list {
-	struct score *row;
-	long n, cap;
-};
-
-static void add(struct list *l, const char *id, uint64_t hash, long line, const struct pt *t)
+static void check(const struct score_opts *o, int operands, int chosen)
 {
-	if (l->n == l->cap) {
-		l->cap = l->cap * 3 / 2 + 1024;
-		l->row = xrealloc(l->row, l->cap * sizeof *l->row);
-	}
-	l->row[l->n] = (struct score){
-		.id = xstrdup(id),
-		.hash = hash,
-		.line = line,
-		.score = l->n < t->n ? pt_value(t, l->n) : NAN,
-		.weight = NAN,
-		.visits = -1,
-		.last = -1,
-		.loss_base = NAN,
-		.loss = NAN,
-		.loss_hat = NAN,
-	};
-	l->n++;
+	(void)o, (void)operands;
+	if (import.file && !chosen)
+		die_usage("--selector is for --method import");
+	if (!import.file && chosen)
+		die_usage("--method import needs --selector FILE.pt");
 }
 
-static void add_rows(struct list *l, const struct import_opts *o, const struct fate_opts *opts,
-                     const struct pt *t)
-{
-	char *path[] = {(char *)o->rows};
-	struct fates *fates = fates_open(opts);
-	struct rows *rows = rows_open(path, 1, fates, opts, 0);
-	struct row row;
-
-	while (rows_next(rows, &row)) {
-		add(l, row.id, row.hash, row.line, t);
-		fate_kept(fates, row.id, row.line);
-	}
-	rows_close(rows);
-	fates_close(fates, 0);
-	if (l->n != t->n)
-		warn("%s has %ld values, %s has %ld rows: where rows were left out before the "
-		     "selector was trained, "
-		     "values stand beside the wrong rows",
-		     o->file, t->n, o->rows, l->n);
-}
-
-static void add_lines(struct list *l, const struct pt *t)
+static void name_rows(struct row_list *rows, const struct score_run *run, const struct pt *t)
 {
 	char id[24];
 
-	for (long i = 1; i <= t->n; i++) {
+	for (long i = 1; !run->n && i <= t->n; i++) {
 		snprintf(id, sizeof id, "%ld", i);
-		add(l, id, 0, i, t);
+		row_list_add(rows, id, 0, i);
 	}
+	if (!run->n)
+		return;
+	row_list_read(rows, run->paths, run->n, &run->o->fate);
+	if (rows->n != t->n)
+		warn("%s has %ld values, %s has %ld rows: where rows were left out before the "
+		     "selector was trained, values stand beside the wrong rows",
+		     import.file, t->n, run->n > 1 ? "the input" : run->paths[0], rows->n);
 }
 
-void score_import(const struct import_opts *o, const struct fate_opts *opts, struct zout *out)
+static void run(struct score_run *run)
 {
-	struct list l = {0};
+	struct row_list rows = {0};
+	struct scores_out *out;
 	struct fault f;
 	struct pt t;
 	size_t bytes;
-	const void *map = zio_map(o->file, &bytes);
-	json_t *header = json_pack("{s:s}", "method", "import");
+	const void *map = zio_map(import.file, &bytes);
 	char hex[17];
 
 	if (pt_parse(&t, map, bytes, &f))
-		die("%s: %s", o->file, f.text);
-	if (o->rows)
-		add_rows(&l, o, opts, &t);
-	else
-		add_lines(&l, &t);
+		die("%s: %s", import.file, f.text);
+	name_rows(&rows, run, &t);
 	hash_hex(hash_bytes(map, bytes), hex);
-	json_object_set_new(header, "selector", json_string(hex));
-	scores_write(out, header, l.row, l.n);
-	for (long i = 0; i < l.n; i++)
-		free(l.row[i].id);
-	free(l.row);
-	json_decref(header);
+	json_object_set_new(run->header, "selector", json_string(hex));
+	out = scores_create(run->out, run->header, score_column(), &run->score, rows.n);
+	for (long i = 0; i < rows.n; i++)
+		row_list_write(&rows, i, out, i < t.n ? pt_value(&t, i) : NAN);
+	scores_finish(out);
+	row_list_free(&rows);
 	zio_unmap(map, bytes);
 }
+
+static const struct opt_group groups[] = {{"Import (--method import)", options, &import}, {0}};
+
+const struct method method_import = {
+	.name = "import",
+	.what = "a selector trained elsewhere",
+	.score = "score",
+	.options = groups,
+	.columns = score_column,
+	.check = check,
+	.run = run,
+};

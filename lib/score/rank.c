@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* rank.c - what only the order of numbers decides: the best rows, AUROC,
- * Spearman's rho; see scores.h.
+ * Spearman's rho; see rank.h.
  *
  * With r the rank of a value from 1, equal values sharing the mean of theirs:
  *
@@ -8,40 +8,39 @@
  *         many x are below, and half of those that are equal
  *   rho = cov(r(x), r(y)) / sqrt(var r(x) var r(y))
  */
-#include "scores.h"
+#include "rank.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../base/sort.h"
+#include "../base/die.h"
 
-/* The larger x, the smaller the number; those of -0 and 0 are equal. */
-static uint64_t falling(double x)
+struct ranked {
+	const double *score;
+	const uint64_t *hash;
+};
+
+static int better(const void *a, const void *b, void *ranked)
 {
-	union {
-		double x;
-		uint64_t bits;
-	} u = {x + 0.0};
+	const struct ranked *r = ranked;
+	uint32_t i = *(const uint32_t *)a, j = *(const uint32_t *)b;
 
-	return u.bits >> 63 ? u.bits : ~u.bits & INT64_MAX;
+	if (r->score[i] != r->score[j])
+		return r->score[i] > r->score[j] ? -1 : 1;
+	if (r->hash[i] != r->hash[j])
+		return r->hash[i] < r->hash[j] ? -1 : 1;
+	return i < j ? -1 : i > j;
 }
 
 long rank_order(const double score[], const uint64_t hash[], long n, uint32_t order[])
 {
-	struct item *p = xalloc(n * sizeof *p);
 	long numbers = 0;
 
 	for (long i = 0; i < n; i++)
 		if (!isnan(score[i]))
-			p[numbers++] = (struct item){hash[i], i};
-	sort_items(p, numbers);
-	for (long k = 0; k < numbers; k++)
-		p[k].key = falling(score[p[k].at]);
-	sort_items(p, numbers);
-	for (long k = 0; k < numbers; k++)
-		order[k] = p[k].at;
-	free(p);
+			order[numbers++] = i;
+	qsort_r(order, numbers, sizeof *order, better, &(struct ranked){score, hash});
 	return numbers;
 }
 
@@ -62,6 +61,18 @@ long keep_count(const char *keep, long rows)
 		return -1;
 	/* 33.3 has no exact double: the half must not depend on its last bit */
 	return floor(x * rows / 100 + 0.5 + 1e-9);
+}
+
+char *rank_keep(const char *keep, const double score[], const uint64_t hash[], long n)
+{
+	uint32_t *order = xalloc(n * sizeof *order);
+	long numbers = rank_order(score, hash, n, order), most = keep_count(keep, n);
+	char *kept = xzalloc(n, 1);
+
+	for (long i = 0; i < numbers && i < most; i++)
+		kept[order[i]] = 1;
+	free(order);
+	return kept;
 }
 
 struct value {

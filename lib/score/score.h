@@ -1,44 +1,32 @@
 /* SPDX-License-Identifier: MIT */
-/* score.h - a score for every row: by a method that trains theta, or does not. */
+/* score.h - seal-score: a score for every row, by the method of one's choice. */
 #ifndef SEAL_SCORE_H
 #define SEAL_SCORE_H
 
-#include "../train/bilevel.h"
-#include "scores.h"
+#include "../base/opt.h"
+#include "../rows/fate.h"
+#include "../train/train.h"
 
 struct score_opts {
-	const char *safe, *method, *score, *activation, *optim;
-	long algorithm;
-	double rate, gamma, gamma_step;
+	const char *model, *save, *safe, *method, *score;
+	int force;
+	struct zstd_opts packing;
+	struct opt_base base;
+	struct train_opts train;
+	struct compute_opts compute;
+	struct fate_opts fate;
 };
-extern const struct opt score_options[];
-#define SCORE_DEFAULTS                                                                        \
-	{                                                                                     \
-		.method = "bilevel", .algorithm = 2, .activation = "softmax", .optim = "sgd", \
-		.rate = 0.1, .gamma = 0, .gamma_step = 0.03                                   \
+#define SCORE_DEFAULTS                                                                     \
+	{                                                                                  \
+		.method = "bilevel", .train = TRAIN_DEFAULTS, .compute = COMPUTE_DEFAULTS, \
+		.fate = FATE_DEFAULTS,                                                     \
 	}
 
-/* What a run finds out, 4 bytes a row each; NULL: not computed. */
-struct scoring {
-	const struct tokens *data;
-	float *base, *loss, *hat; /* l(theta_0), l(theta), l(theta-hat) */
-	float *weight;
-	int32_t *visits, *last;
-};
-
-/* Scores the rows of data.  theta: trained in place, or as --init-adapter has it; it, safe
- * and valid may be NULL where the method needs none. */
-void score_rows(struct scoring *, struct model *, struct adapter *theta, const struct tokens *data,
-                const struct tokens *safe, const struct tokens *valid, const struct score_opts *,
-                const struct train_opts *, const json_t *settings);
-/* Has the model plan the run's memory. */
-void score_budget(struct model *, const struct tokens *data, const struct tokens *safe,
-                  const struct tokens *valid, const struct score_opts *, const struct train_opts *);
-void score_write(const struct scoring *, const struct score_opts *, const json_t *header,
-                 struct zout *);
-void score_close(struct scoring *);
-int score_trains(const struct score_opts *); /* does the method train theta? */
-/* Dies (usage) on combinations that make no sense; sets the default score. */
-void score_check(struct score_opts *);
+enum { SCORE_GROUPS = 16 };
+/* The option groups of seal-score, all methods' among them, that fill these options: at most
+ * SCORE_GROUPS of them. */
+void score_groups(struct score_opts *, struct opt_group *);
+/* Checks the options, has the method score the operands (none: stdin), and writes. */
+void score_rows(struct score_opts *, const struct opt_group *, char *const paths[], int n);
 
 #endif

@@ -1,151 +1,152 @@
 /* SPDX-License-Identifier: MIT */
 /* select.c - see select.h.
  *
- * The rows are read twice: what a share means is known only when all have been
- * counted, and so nothing is written before every check is done.  In between
- * a row is one number, the place of its score.
+ * First all rows are read, joined with their scores, and put aside; then they are ranked,
+ * and those that are picked are written.  Memory holds what ranking needs: of each row its
+ * score, its hash, which of equal scores is the better, and while rows are read what tells
+ * ids apart.
  */
-#include "select_in.h"
+#include "select.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../format/zio_spool.h"
 #include "../format/objects.h"
+#include "../format/zio_spool.h"
+#include "../rows/row.h"
+#include "join.h"
+#include "rank.h"
 
 #define AT(field) offsetof(struct select_opts, field)
 
+/* clang-format off */
 const struct opt select_options[] = {
 	{"scores", 's', OPT_TEXT, AT(scores), "SCORES", "the rows' scores, from seal-score", 0, 0},
-	{"keep", 'k', OPT_TEXT, AT(keep), "N|P%",
-         "pick the N best rows, or that share of the rows read", 0, 0},
-	{"by-group", 0, OPT_TEXT, AT(by_group), "KEY",
-         "--keep of the rows of each value of this key", 0, 0},
-	{"threshold", 't', OPT_TEXT, AT(threshold), "X", "pick rows whose score is at least X", 0,
-         0},
-	{"invert", 'v', OPT_FLAG, AT(invert), NULL, "write the rows that are not picked instead", 0,
-         0},
+	{"by", 0, OPT_TEXT, AT(by), "FORMULA", "the score: gain, or such as 'loss_base/2 - loss'", 0, 0},
+	{"keep", 'k', OPT_TEXT, AT(keep), "N|P%", "pick the N best rows, or that share of the rows read", 0, 0},
+	{"by-group", 0, OPT_TEXT, AT(by_group), "KEY", "--keep of the rows of each value of this key", 0, 0},
+	{"threshold", 't', OPT_TEXT, AT(threshold), "X", "pick rows whose score is at least X", 0, 0},
+	{"invert", 'v', OPT_FLAG, AT(invert), NULL, "write the rows that are not picked instead", 0, 0},
 	{"top", 0, OPT_COUNT, AT(top), "N", "for reading: the N best rows, best first", 1, 0},
-	{"bottom", 0, OPT_COUNT, AT(bottom), "N", "for reading: the N worst rows, worst first", 1,
-         0},
-	{"annotate", 0, OPT_FLAG, AT(annotate), NULL,
-         "add the id and \"seal\":{\"score\",\"weight\",\"rank\"}", 0, 0},
+	{"bottom", 0, OPT_COUNT, AT(bottom), "N", "for reading: the N worst rows, worst first", 1, 0},
+	{"annotate", 0, OPT_FLAG, AT(annotate), NULL, "add the id and \"seal\":{\"score\",\"weight\",\"rank\"}", 0, 0},
 	{"add", 0, OPT_TEXT, AT(add), "ROWS", "write these rows too, after the picked ones", 0, 0},
-	{"dedupe", 0, OPT_FLAG, AT(dedupe), NULL, "drop later rows of one id, rather than fail", 0,
-         0},
+	{"dedupe", 0, OPT_FLAG, AT(dedupe), NULL, "drop later rows of one id, rather than fail", 0, 0},
 	{0},
 };
 
-/* Counts the row in its group and says which that is; without --by-group all are of one. */
-static long join_group(struct picker *p, const struct row *row)
-{
-	struct buf b = {0};
-	json_t *at;
-	const char *value;
-	long g = 0;
+/* clang-format on */
 
-	if (p->o->by_group) {
-		value = object_key(row->json, p->o->by_group, &b);
-		at = json_object_get(p->value, value);
-		if (!at)
-			json_object_set_new(p->value, value, at = json_integer(p->groups));
-		g = json_integer_value(at);
-		buf_free(&b);
-	}
-	if (g == p->groups) {
-		p->group_rows = xrealloc(p->group_rows, (p->groups + 1) * sizeof *p->group_rows);
-		p->group_rows[p->groups++] = 0;
-	}
-	p->group_rows[g]++;
-	return g;
-}
+struct selection {
+	const struct select_opts *o;
+	struct join *join; /* value[0]: the score; [1]: the weight, for --annotate */
+	struct fates *fates;
+	struct zout *out;
+	FILE *aside;       /* the rows, one after the other */
+	long added;        /* of them, the last so many are those of --add */
+	int any, csv;      /* a row was seen; rows are CSV, under this header, if any */
+	struct buf header; /* lines */
+	json_t *value;     /* --by-group: value -> its group's number */
+	uint32_t *group;   /* of each row; NULL without --by-group */
+	long group_room, groups, *group_rows; /* how many groups, and rows in each */
+	uint32_t *rank;                       /* of each row from 1, 0 without a number */
+	char *picked;                         /* of each row */
+	long numbers;                         /* how many rows have one */
+	int open;                             /* the last row that was written lacks its LF */
+};
+
+/* A row as it is put aside; its id and its bytes follow. */
+struct aside {
+	size_t n, id_n;
+	long line;
+	int ended; /* it had its LF */
+};
 
 /* All rows must fit one output: JSONL, or CSV under one header. */
-static void check_form(struct picker *p, const struct row *row)
+static void check_form(struct selection *s, const struct row *row)
 {
-	if (!p->any) {
-		p->any = 1;
-		p->csv = row->csv;
-		buf_add(&p->header, row->header, row->header_n);
-		if (p->csv && p->o->annotate)
+	if (!s->any) {
+		s->any = 1;
+		s->csv = row->csv;
+		buf_add(&s->header, row->header, row->header_n);
+		if (s->csv && s->o->annotate)
 			die("--annotate: rows of CSV have no place for it");
 	}
-	if (p->csv != row->csv)
+	if (s->csv != row->csv)
 		die("%s: CSV and JSONL do not mix in one output", row->file);
-	if (p->header.n != row->header_n ||
-	    (row->header_n && memcmp(p->header.p, row->header, row->header_n)))
+	if (s->header.n != row->header_n ||
+	    (row->header_n && memcmp(s->header.p, row->header, row->header_n)))
 		die("%s: another CSV header than that of the rows before", row->file);
 }
 
-/* Keeps what was found out about a row. */
-static void note(const struct picker *p, struct part *part, const struct row *row, uint32_t which)
+static void put_aside(struct selection *s, const struct row *row)
 {
-	while (part->n <= row->at) {
-		if (part->n == part->room) {
-			part->room = part->room * 3 / 2 + 1024;
-			part->which = xrealloc(part->which, part->room * sizeof *part->which);
-		}
-		part->which[part->n++] = GONE;
-	}
-	part->which[row->at] = which;
-	if (p->ids)
-		buf_add(&part->ids, row->id, strlen(row->id) + 1);
+	struct aside a = {row->n, row->id_n, row->line, row->ended};
+
+	check_form(s, row);
+	scratch_write(s->aside, &a, sizeof a);
+	scratch_write(s->aside, row->id, a.id_n);
+	scratch_write(s->aside, row->bytes, a.n);
 }
 
-/* Every scored row must have come; of some rows only, at least one.  Those
- * that did not come have no score from now on. */
-static void check_all(struct picker *p, long rows, long found, int some)
+static void join_group(struct selection *s, const struct row *row)
 {
-	struct lean *s = p->scores;
+	struct buf b = {0};
+	const char *value = object_key(row->json, s->o->by_group, &b);
+	json_t *at = json_object_get(s->value, value);
+	long i = s->join->n;
 
-	if (some && rows && s->n && !found)
-		die("%s: none of the %ld rows read was scored: another data set", s->name, rows);
-	for (long i = 0; i < s->n; i++) {
-		if (!s->seen[i].line && !some)
-			die("%s:%ld: the row %s that was scored is not there: another data set",
-			    s->name, i + 2, lean_id(s, p->o->scores, i));
-		if (!s->seen[i].line)
-			s->score[i] = NAN;
+	if (!at) {
+		json_object_set_new(s->value, value, at = json_integer(s->groups));
+		s->group_rows = xrealloc(s->group_rows, (s->groups + 1) * sizeof *s->group_rows);
+		s->group_rows[s->groups++] = 0;
 	}
+	if (i >= s->group_room) {
+		s->group_room = s->group_room * 3 / 2 + 1024;
+		s->group = xrealloc(s->group, s->group_room * sizeof *s->group);
+	}
+	s->group[i] = json_integer_value(at);
+	s->group_rows[s->group[i]]++;
+	buf_free(&b);
 }
 
-/* Reads all rows and finds their scores. some: the limit may leave scored rows out. */
-static void read_rows(struct picker *p, struct part *part, int some)
+/* Reads the rows beside their scores. */
+static void read_rows(struct selection *s, struct rows *rows, int limited)
 {
-	struct lean *s = p->scores;
-	long rows = 0, found = 0;
+	struct join *j = s->join;
+	int scores = j->next != NULL;
 	struct row row;
 
-	rows_known(part->in, p->o->by_group ? &s->lines : &s->known);
-	for (; rows_next(part->in, &row); rows++) {
-		long group, at;
-
-		check_form(p, &row);
-		group = join_group(p, &row);
-		at = lean_of(s, &row);
-		note(p, part, &row, at < 0 ? UNSCORED : at);
-		found += at >= 0;
-		if (p->group && at >= 0)
-			p->group[at] = group;
+	for (;;) {
+		if (j->next && !s->o->by_group)
+			rows_expect(rows, j->next->hash, j->next->id.p, j->next->id.n);
+		if (!rows_next(rows, &row))
+			break;
+		put_aside(s, &row);
+		if (s->o->by_group)
+			join_group(s, &row);
+		join_row(j, row.id, row.id_n, row.hash);
 	}
-	check_all(p, rows, found, some);
-	lean_found(s);
+	rows_close(rows);
+	join_end(j, !limited);
+	if (limited && scores && j->n && !j->found)
+		die("%s: none of the %ld rows read was scored: another data set", j->name, j->n);
 }
 
 /* --add: all rows of a file, whatever the limit. */
-static void read_added(struct picker *p, struct part *part, const struct fate_opts *opts)
+static void read_added(struct selection *s, const struct fate_opts *opts)
 {
 	struct fate_opts all = *opts;
+	char *path[] = {(char *)s->o->add};
+	struct rows *rows;
 	struct row row;
 
 	all.limit = 0;
-	part->path = (char *)p->o->add;
-	part->in = rows_open(&part->path, 1, p->fates, &all, 0);
-	while (rows_next(part->in, &row)) {
-		check_form(p, &row);
-		note(p, part, &row, UNSCORED);
-	}
+	rows = rows_open(path, 1, s->fates, &all, 0);
+	for (; rows_next(rows, &row); s->added++)
+		put_aside(s, &row);
+	rows_close(rows);
 }
 
 static double threshold_of(const struct select_opts *o)
@@ -158,12 +159,17 @@ static double threshold_of(const struct select_opts *o)
 	return x;
 }
 
-static void check(const struct select_opts *o, int paths)
+static void check(const struct select_opts *o, char *const paths[], int n)
 {
+	int std = !n + (o->add && zio_is_std(o->add));
+
 	if (!o->scores)
 		die_usage("--scores is missing");
-	if (!strcmp(o->scores, "-") && !paths)
-		die_usage("stdin cannot be both the scores and the rows");
+	std += zio_is_std(o->scores);
+	for (int i = 0; i < n; i++)
+		std += zio_is_std(paths[i]);
+	if (std > 1)
+		die_usage("stdin can be read only once");
 	if (!!o->keep + !!o->threshold + !!o->top + !!o->bottom != 1)
 		die_usage("one of --keep, --threshold, --top, --bottom is needed");
 	if (o->keep && keep_count(o->keep, 0) < 0)
@@ -176,90 +182,169 @@ static void check(const struct select_opts *o, int paths)
 	threshold_of(o);
 }
 
-/* Ranks the scored rows that are there, and marks the picked ones. */
-static void pick(struct picker *p)
+/* Ranks the rows and marks the picked ones. */
+static void pick(struct selection *s)
 {
-	const struct select_opts *o = p->o;
-	const struct lean *s = p->scores;
-	uint32_t *order = xalloc(s->n * sizeof *order);
-	double least = threshold_of(o);
-	long first = 0, end;
+	const struct select_opts *o = s->o;
+	const double *score = s->join->value[0], least = threshold_of(o);
+	long n = s->join->n, first = 0, end, left = o->keep ? keep_count(o->keep, n) : 0;
+	uint32_t *order = xalloc(n * sizeof *order);
 
-	p->numbers = end = rank_order(s->score, s->hash, s->n, order);
-	p->rank = xzalloc(s->n, sizeof *p->rank);
-	p->picked = xzalloc(s->n, 1);
-	for (long g = 0; o->keep && g < p->groups; g++)
-		p->group_rows[g] = keep_count(o->keep, p->group_rows[g]);
+	s->numbers = end = rank_order(score, s->join->hash, n, order);
+	s->rank = xzalloc(n, sizeof *s->rank);
+	s->picked = xzalloc(n, 1);
+	for (long g = 0; g < s->groups; g++)
+		s->group_rows[g] = keep_count(o->keep, s->group_rows[g]);
 	if (o->top && o->top < end)
 		end = o->top;
 	if (o->bottom && o->bottom < end)
 		first = end - o->bottom;
-	for (long i = 0; i < p->numbers; i++) {
-		uint32_t at = order[i];
+	for (long k = 0; k < s->numbers; k++) {
+		uint32_t i = order[k];
 
-		p->rank[at] = i + 1;
-		p->picked[at] = o->threshold ? s->score[at] >= least
-		                : o->keep    ? p->group_rows[p->group ? p->group[at] : 0]-- > 0
-		                             : i >= first && i < end;
+		s->rank[i] = k + 1;
+		s->picked[i] = o->threshold ? score[i] >= least
+		               : s->group   ? s->group_rows[s->group[i]]-- > 0
+		               : o->keep    ? left-- > 0
+		                            : k >= first && k < end;
 	}
-	p->holds = o->top || o->bottom ? end - first : 0;
-	p->held = p->holds ? xzalloc(p->holds, sizeof *p->held) : NULL;
 	free(order);
 }
 
-static void part_free(struct part *part)
+/* The rows go out as they came; only the last may lack its line feed. */
+static void emit(struct selection *s, const char *bytes, size_t n, int ended)
 {
-	if (part->in)
-		rows_close(part->in);
-	free(part->which);
-	buf_free(&part->ids);
+	if (s->open)
+		zout_str(s->out, "\n");
+	zout_write(s->out, bytes, n);
+	if (ended)
+		zout_str(s->out, "\n");
+	s->open = !ended;
 }
 
-static void picker_free(struct picker *p)
+/* The row as compact JSON, with its id, score, weight and rank; in b. */
+static void annotate(const struct selection *s, long i, const char *id, struct buf *b)
 {
-	buf_free(&p->header);
-	json_decref(p->value);
-	free(p->group_rows);
-	free(p->group);
-	free(p->rank);
-	free(p->picked);
+	json_t *rank = s->rank[i] ? json_integer(s->rank[i]) : json_null(), *o;
+	struct fault f;
+
+	o = json_parse(b->p, b->n, &f);
+	if (!o)
+		die("row %s: %s", id, f.text);
+	if (!json_object_get(o, "id") || json_is_null(json_object_get(o, "id")))
+		json_object_set_new(o, "id", json_string(id));
+	json_object_set_new(o, "seal",
+	                    json_pack("{s:o, s:o, s:o}", "score",
+	                              real_or_null(s->join->value[0][i]), "weight",
+	                              real_or_null(s->join->value[1][i]), "rank", rank));
+	b->n = 0;
+	json_put(b, o);
+	json_decref(o);
+}
+
+/* A row that was put aside, read back. */
+static struct aside next_aside(struct selection *s, struct buf *id, struct buf *bytes)
+{
+	struct aside a;
+
+	scratch_read(s->aside, &a, sizeof a);
+	id->n = bytes->n = 0;
+	buf_need(id, a.id_n + 1);
+	buf_need(bytes, a.n + 1);
+	scratch_read(s->aside, id->p, a.id_n);
+	scratch_read(s->aside, bytes->p, a.n);
+	id->p[a.id_n] = bytes->p[a.n] = 0;
+	id->n = a.id_n;
+	bytes->n = a.n;
+	return a;
+}
+
+/* Writes the picked rows, or for --top and --bottom holds them until all are there.  */
+static void write_rows(struct selection *s)
+{
+	const struct select_opts *o = s->o;
+	int holds = o->top || o->bottom;
+	struct buf id = {0}, bytes = {0}, *held = NULL;
+
+	if (holds)
+		held = xzalloc(s->numbers + 1, sizeof *held);
+	for (long i = 0; i < s->join->n; i++) {
+		struct aside a = next_aside(s, &id, &bytes);
+
+		if (s->picked[i] == o->invert) {
+			fate_dropped(s->fates, id.p, a.line,
+			             o->invert || s->rank[i] ? "not picked"
+			             : s->join->scored[i]    ? "null score"
+			                                     : "no score");
+			continue;
+		}
+		fate_kept(s->fates, id.p, a.line);
+		if (o->annotate)
+			annotate(s, i, id.p, &bytes);
+		if (holds && (a.ended || o->annotate))
+			buf_str(&bytes, "\n");
+		if (holds)
+			buf_add(&held[s->rank[i]], bytes.p, bytes.n);
+		else
+			emit(s, bytes.p, bytes.n, a.ended || o->annotate);
+	}
+	for (long k = 1; holds && k <= s->numbers; k++) {
+		struct buf *b = &held[o->top ? k : s->numbers + 1 - k];
+
+		int ended = b->n && b->p[b->n - 1] == '\n';
+
+		if (b->n)
+			emit(s, b->p, b->n - ended, ended);
+		buf_free(b);
+	}
+	for (long i = 0; i < s->added; i++) {
+		struct aside a = next_aside(s, &id, &bytes);
+
+		emit(s, bytes.p, bytes.n, a.ended);
+		fate_kept(s->fates, id.p, a.line);
+	}
+	free(held);
+	buf_free(&id);
+	buf_free(&bytes);
+}
+
+static void free_all(struct selection *s)
+{
+	fclose(s->aside);
+	join_close(s->join);
+	buf_free(&s->header);
+	json_decref(s->value);
+	free(s->group);
+	free(s->group_rows);
+	free(s->rank);
+	free(s->picked);
 }
 
 void select_rows(char *const paths[], int n, const struct select_opts *o,
                  const struct fate_opts *fate, const char *output)
 {
-	struct picker p = {.o = o};
-	struct part rows = {0}, added = {0};
+	const struct formula by = formula_option("--by", o->by);
+	const struct formula weight = formula_option("--annotate", "weight");
+	const struct scores_want want[SCORES_FORMULAS] = {{&by, 0},
+	                                                  {o->annotate ? &weight : NULL, 1}};
+	struct selection s = {.o = o, .value = json_object()};
+	struct rows *rows;
 
-	check(o, n);
-	p.fates = fates_open(fate);
-	p.ids = fate->fates || o->annotate;
-	for (int i = 0; i < (n ? n : 1); i++)
-		spool(n ? paths[i] : NULL);
-	if (o->add)
-		spool(o->add);
-	spool(o->scores);
-	rows.in = rows_open(paths, n, p.fates, fate, o->dedupe);
-	rows_ahead(rows.in);
+	check(o, paths, n);
+	s.fates = fates_open(fate);
+	rows = rows_open(paths, n, s.fates, fate, o->dedupe);
 	/* opened before the other inputs, so that it can be none of them */
-	p.out = zout_open(output, zstd_flag(&o->packing, rows_zstd(rows.in)));
-	p.scores = lean_read(o->scores, o->annotate);
-	p.group = o->by_group ? xzalloc(p.scores->n, sizeof *p.group) : NULL;
-	p.value = json_object();
-	read_rows(&p, &rows, fate->limit != 0);
+	s.out = zout_open(output, zstd_flag(&o->packing, rows_zstd(rows)));
+	s.join = join_open(o->scores, want);
+	s.aside = scratch_open();
+	read_rows(&s, rows, fate->limit != 0);
 	if (o->add)
-		read_added(&p, &added, fate);
-	pick(&p);
-	zout_write(p.out, p.header.p, p.header.n);
-	write_rows(&p, &rows);
-	if (p.held)
-		write_held(&p);
-	if (o->add)
-		write_added(&p, &added);
-	zout_close(p.out);
-	fates_close(p.fates, 1);
-	lean_close(p.scores);
-	part_free(&rows);
-	part_free(&added);
-	picker_free(&p);
+		read_added(&s, fate);
+	scratch_rewind(s.aside);
+	pick(&s);
+	zout_write(s.out, s.header.p, s.header.n);
+	write_rows(&s);
+	zout_close(s.out);
+	fates_close(s.fates, 1);
+	free_all(&s);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* grams.c - the hashed n-grams of DSIR; see dsir.h.
+/* dsir_grams.c - the hashed n-grams of DSIR; see dsir_grams.h.
  *
  *   bucket(gram) = SHA-256(gram), a 256-bit big-endian number, mod 10000
  *
@@ -8,7 +8,7 @@
  * gram's place in the cache is its hash, and whoever comes later has the place; the
  * cache is small enough to stay near the processor.
  */
-#include "dsir.h"
+#include "dsir_grams.h"
 
 #include <stdlib.h>
 #include <string.h>

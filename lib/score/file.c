@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: MIT */
+/* file.c - see file.h.
+ *
+ * A line is first taken for plain: texts without escapes in ASCII, numbers and nulls, and
+ * no value that holds others.  Every line that seal-score writes is (but for odd ids), and
+ * reading it costs a fifth of what a JSON library takes.  Any other line goes there.
+ */
+#include "file.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/hash.h"
+
+/* --- writing */
+
+struct scores_out {
+	struct zout *out;
+	const struct column *column;
+	const struct formula *score;
+	int operand[FORMULA_COLUMNS]; /* which column is the formula's i-th */
+	long left;                    /* rows that are still to come */
+	struct buf line;
+};
+
+static int find(const struct column column[], const char *name)
+{
+	for (int k = 0; column[k].name; k++)
+		if (!strcmp(column[k].name, name))
+			return k;
+	return -1;
+}
+
+const char *columns_lack(const struct column column[], const struct formula *f)
+{
+	for (int i = 0; i < f->columns; i++)
+		if (find(column, f->column[i]) < 0)
+			return f->column[i];
+	return NULL;
+}
+
+static const char *const type_name[] = {"f32", "f64", "count"};
+
+static json_t *described(const struct column column[])
+{
+	json_t *all = json_array();
+
+	for (; column->name; column++)
+		json_array_append_new(all, json_pack("{s:s, s:s, s:s}", "name", column->name,
+		                                     "type", type_name[column->type], "meaning",
+		                                     column->meaning));
+	return all;
+}
+
+struct scores_out *scores_create(struct zout *out, const json_t *header,
+                                 const struct column column[], const struct formula *score,
+                                 long rows)
+{
+	struct scores_out *s = xzalloc(1, sizeof *s);
+	json_t *first = json_pack("{s:s, s:I, s:O, s:s, s:o}", "seal", "scores", "rows",
+	                          (json_int_t)rows, "method", json_object_get(header, "method"),
+	                          "score", score->text, "columns", described(column));
+
+	assert(!columns_lack(column, score));
+	*s = (struct scores_out){out, column, score, .left = rows};
+	for (int i = 0; i < score->columns; i++)
+		s->operand[i] = find(column, score->column[i]);
+	json_object_update_missing(first, (json_t *)header);
+	json_write_line(out, first);
+	json_decref(first);
+	return s;
+}
+
+static void put(struct buf *b, enum column_type type, double x)
+{
+	if (type == COLUMN_F64 || !isfinite(x))
+		json_put_real(b, x);
+	else
+		buf_fmt(b, type == COLUMN_F32 ? "%.9g" : "%.0f", x);
+}
+
+void scores_add(struct scores_out *s, const char *id, size_t id_n, uint64_t hash, long line,
+                const double value[])
+{
+	double operand[FORMULA_COLUMNS];
+	struct buf *b = &s->line;
+	char hex[17];
+
+	assert(s->left > 0);
+	s->left--;
+	for (int i = 0; i < s->score->columns; i++)
+		operand[i] = value[s->operand[i]];
+	hash_hex(hash, hex);
+	b->n = 0;
+	buf_str(b, "{\"id\":");
+	json_put_text(b, id, id_n);
+	buf_fmt(b, ",\"hash\":\"%s\",\"line\":%ld,\"score\":", hex, line);
+	put(b, COLUMN_F64, formula_value(s->score, operand));
+	for (int k = 0; s->column[k].name; k++) {
+		if (!strcmp(s->column[k].name, "score"))
+			continue;
+		buf_fmt(b, ",\"%s\":", s->column[k].name);
+		put(b, s->column[k].type, value[k]);
+	}
+	buf_str(b, "}\n");
+	zout_write(s->out, b->p, b->n);
+}
+
+void scores_finish(struct scores_out *s)
+{
+	assert(!s->left);
+	buf_free(&s->line);
+	free(s);
+}
+
+/* --- reading */
+
+int scores_header(const char *text, size_t n, json_t **header, long *rows, struct fault *f)
+{
+	json_t *h = json_parse(text, n, f);
+	const json_t *count = json_object_get(h, "rows");
+	int bad = 0;
+
+	if (!h)
+		return -1;
+	if (strcmp(json_text(h, "seal", ""), "scores"))
+		bad = fault(f, "not a scores file (no {\"seal\":\"scores\"} at its head)");
+	else if (!json_is_integer(count) || json_integer_value(count) < 0)
+		bad = fault(f, "\"rows\" is not a count");
+	if (bad) {
+		json_decref(h);
+		return -1;
+	}
+	*rows = json_integer_value(count);
+	*header = h;
+	return 0;
+}
+
+static void set(struct scores_cell *cell, double value)
+{
+	cell->seen = cell->here = 1;
+	cell->value = cell->f32 ? (float)value : value;
+}
+
+static struct scores_cell *cell_of(struct scores_cell cell[], int cells, const char *key, size_t n)
+{
+	for (int k = 0; k < cells; k++)
+		if (!strncmp(cell[k].name, key, n) && !cell[k].name[n])
+			return &cell[k];
+	return NULL;
+}
+
+static void begin(struct scored *row, struct scores_cell cell[], int cells)
+{
+	row->id.n = 0;
+	for (int k = 0; k < cells; k++) {
+		cell[k].value = NAN;
+		cell[k].here = 0;
+	}
+}
+
+/* Past a text without escapes, in ASCII; NULL: it is something else. */
+static const char *plain_text(const char *p, const char **text, size_t *n)
+{
+	if (*p++ != '"')
+		return NULL;
+	*text = p;
+	while (*p >= ' ' && *p < 127 && *p != '"' && *p != '\\')
+		p++;
+	*n = p - *text;
+	return *p == '"' ? p + 1 : NULL;
+}
+
+static const char *digits(const char *p)
+{
+	if (!isdigit((unsigned char)*p))
+		return NULL;
+	while (isdigit((unsigned char)*p))
+		p++;
+	return p;
+}
+
+/* Past null or a number in JSON's grammar, which is narrower than strtod's; NULL: it is
+ * something else. */
+static const char *plain_number(const char *p, double *x)
+{
+	const char *from = p;
+
+	*x = NAN;
+	if (!strncmp(p, "null", 4))
+		return p + 4;
+	p += *p == '-';
+	p = *p == '0' ? p + 1 : digits(p);
+	if (p && *p == '.')
+		p = digits(p + 1);
+	if (p && (*p == 'e' || *p == 'E')) {
+		p++;
+		p = digits(p + (*p == '-' || *p == '+'));
+	}
+	if (p)
+		*x = strtod(from, NULL);
+	return p && isfinite(*x) ? p : NULL;
+}
+
+/* A plain line; -1: it must be read as any JSON. */
+static int plain_row(struct scored *row, struct scores_cell cell[], int cells, const char *p)
+{
+	const char *key, *text = NULL, *id = NULL;
+	struct scores_cell *to;
+	size_t key_n, n, id_n = 0;
+	int hashes = 0;
+	double x;
+	char hex[17] = "";
+
+	begin(row, cell, cells);
+	if (*p != '{')
+		return -1;
+	do {
+		p = plain_text(p + 1, &key, &key_n);
+		if (!p || *p++ != ':')
+			return -1;
+		to = cell_of(cell, cells, key, key_n);
+		if (*p != '"') {
+			p = plain_number(p, &x);
+			if (p && to && to->here)
+				return -1; /* there twice */
+			if (p && to)
+				set(to, x);
+		} else {
+			p = plain_text(p, &text, &n);
+			if (to)
+				return -1;
+			if (p && key_n == 2 && !memcmp(key, "id", 2)) {
+				if (id)
+					return -1;
+				id = text;
+				id_n = n;
+			} else if (p && key_n == 4 && !memcmp(key, "hash", 4)) {
+				if (hashes++ || n != 16)
+					return -1;
+				memcpy(hex, text, 16);
+			}
+		}
+	} while (p && *p == ',');
+	if (!p || strcmp(p, "}") || !id || !hashes || hash_parse(hex, &row->hash))
+		return -1;
+	buf_add(&row->id, id, id_n);
+	return 0;
+}
+
+static int json_row(struct scored *row, struct scores_cell cell[], int cells, const json_t *o,
+                    struct fault *f)
+{
+	const json_t *id = json_object_get(o, "id");
+	const char *hash = json_text(o, "hash", NULL);
+
+	begin(row, cell, cells);
+	if (!json_is_object(o))
+		return fault(f, "not an object");
+	if (!json_is_string(id))
+		return fault(f, "\"id\" is not a text");
+	if (!hash || hash_parse(hash, &row->hash))
+		return fault(f, "\"hash\" is not 16 hexadecimal digits");
+	for (int k = 0; k < cells; k++) {
+		const json_t *v = json_object_get(o, cell[k].name);
+
+		if (v && !json_is_null(v) && !json_is_number(v))
+			return fault(f, "\"%s\" is neither a number nor null", cell[k].name);
+		if (v)
+			set(&cell[k], json_is_null(v) ? NAN : json_number_value(v));
+	}
+	buf_add(&row->id, json_string_value(id), json_string_length(id));
+	return 0;
+}
+
+int scores_row(struct scored *row, struct scores_cell cell[], int cells, const char *text, size_t n,
+               struct fault *f)
+{
+	json_t *o;
+	int bad;
+
+	if (strlen(text) == n && !plain_row(row, cell, cells, text))
+		return 0;
+	o = json_parse(text, n, f);
+	bad = !o || json_row(row, cell, cells, o, f) ? -1 : 0;
+	json_decref(o);
+	return bad;
+}
+
+struct scores {
+	struct zin *in;
+	json_t *header;
+	long rows; /* that the header promises */
+	struct scores_want want[SCORES_FORMULAS];
+	struct scores_cell cell[SCORES_FORMULAS * FORMULA_COLUMNS];
+	int cells, at[SCORES_FORMULAS][FORMULA_COLUMNS]; /* at: a formula's columns among them */
+	struct scored row;
+};
+
+static void add_cells(struct scores *s, int which)
+{
+	const struct formula *f = s->want[which].formula;
+	const json_t *all = json_object_get(s->header, "columns"), *one;
+	size_t k;
+
+	for (int i = 0; f && i < f->columns; i++) {
+		struct scores_cell *c =
+			cell_of(s->cell, s->cells, f->column[i], strlen(f->column[i]));
+
+		if (!c)
+			*(c = &s->cell[s->cells++]) = (struct scores_cell){.name = f->column[i]};
+		s->at[which][i] = c - s->cell;
+		json_array_foreach(all, k, one)
+		{
+			if (strcmp(json_text(one, "name", ""), c->name))
+				continue;
+			c->seen = 1;
+			c->f32 = !strcmp(json_text(one, "type", ""), "f32");
+		}
+	}
+}
+
+struct scores *scores_open(const char *path, const struct scores_want *want)
+{
+	struct scores *s = xzalloc(1, sizeof *s);
+	struct fault f;
+	size_t n, raw;
+	char *text;
+
+	s->in = zin_open(path);
+	text = zin_line(s->in, &n, &raw);
+	if (!text)
+		die("%s: empty, not a scores file", scores_name(s));
+	if (scores_header(text, n, &s->header, &s->rows, &f))
+		die("%s:1: %s", scores_name(s), f.text);
+	s->row.line = 1;
+	for (int w = 0; w < SCORES_FORMULAS && want[w].formula; w++) {
+		s->want[w] = want[w];
+		add_cells(s, w);
+	}
+	return s;
+}
+
+const char *scores_name(const struct scores *s) { return zin_name(s->in); }
+
+/* At the end of the file: what was asked for must have been there. */
+static void check_end(const struct scores *s)
+{
+	long n = s->row.line - 1;
+
+	if (n < s->rows)
+		die("%s: cut short: %ld of %ld rows", scores_name(s), n, s->rows);
+	for (int w = 0; n && w < SCORES_FORMULAS && s->want[w].formula; w++)
+		for (int i = 0; i < s->want[w].formula->columns; i++)
+			if (!s->cell[s->at[w][i]].seen && !s->want[w].optional)
+				die("%s: no row has a column \"%s\"", scores_name(s),
+				    s->want[w].formula->column[i]);
+}
+
+int scores_next(struct scores *s, struct scored **row)
+{
+	struct scored *r = &s->row;
+	struct fault f;
+	size_t n, raw;
+	char *text = zin_line(s->in, &n, &raw);
+
+	if (!text) {
+		check_end(s);
+		return 0;
+	}
+	if (r->line > s->rows)
+		die("%s:%ld: more rows than the %ld that the header promises", scores_name(s),
+		    r->line + 1, s->rows);
+	r->line++;
+	if (scores_row(r, s->cell, s->cells, text, n, &f))
+		die("%s:%ld: %s", scores_name(s), r->line, f.text);
+	for (int w = 0; w < SCORES_FORMULAS && s->want[w].formula; w++) {
+		double operand[FORMULA_COLUMNS];
+
+		for (int i = 0; i < s->want[w].formula->columns; i++)
+			operand[i] = s->cell[s->at[w][i]].value;
+		r->value[w] = formula_value(s->want[w].formula, operand);
+	}
+	*row = r;
+	return 1;
+}
+
+void scores_close(struct scores *s)
+{
+	zin_close(s->in);
+	json_decref(s->header);
+	buf_free(&s->row.id);
+	free(s);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* method.c - the table of methods; see method.h. */
+#include "method.h"
+
+#include <string.h>
+
+const struct method *const methods[] = {
+	&method_bilevel, &method_safe_loss, &method_loss, &method_random,
+	&method_dsir,    &method_import,    NULL,
+};
+
+const struct method *method_of(const char *name)
+{
+	for (int k = 0; methods[k]; k++)
+		if (!strcmp(methods[k]->name, name))
+			return methods[k];
+	return NULL;
+}
