@@ -11,7 +11,7 @@ enum { ROWS = 6 };
 static const long order[ROWS] = {0, 1, 2, 3, 4, 5};
 
 static char tmp[] = "/tmp/seal-adapter-XXXXXX";
-static struct model *model;
+static struct engine *model;
 
 #ifdef SEAL_SAN
 /* A child that dies owns what it has not freed. */
@@ -54,12 +54,12 @@ static void dies(void (*f)(const char *), const char *arg, const char *want, con
 
 static void load(const char *dir)
 {
-	adapter_load(model_dev(model), model_config(model), DT_F32, dir);
+	peft_load(engine_model(model)->dev, &engine_model(model)->config, DT_F32, dir);
 }
 
 static void make(const char *targets)
 {
-	adapter_new(model_dev(model), model_config(model), DT_F32, targets, 4, 8, 1);
+	tiny_new(model, targets, 4, 8, 1);
 }
 
 static void put_file(const char *dir, const char *name, const void *bytes, size_t n)
@@ -177,24 +177,24 @@ static void check_refusals(void)
 /* Saved and loaded again: the same values, losses and settings. */
 static void check_round_trip(const char *name, const char *adapter, const struct tokens *rows)
 {
-	struct model *m = tiny_open(name, "f32", 2048, 1);
-	struct adapter *a = tiny_adapter(m, adapter), *b;
+	struct engine *m = tiny_open(name, "f32", 2048, 1);
+	struct params *a = tiny_adapter(m, adapter), *b;
 	char *dir = xprintf("%s/saved", tmp), *template;
 	float one[ROWS], two[ROWS], *p = xalloc(a->n * sizeof *p), *q = xalloc(a->n * sizeof *q);
 	struct batch batch = tiny_batch(rows, order, ROWS);
 	json_t *settings = json_pack("{s:i}", "rank", 4), *config;
 	char *path = xprintf("%s/adapter_config.json", dir);
 
-	adapter_save(a, dir, name, "chatml", settings);
-	b = adapter_load(model_dev(m), model_config(m), DT_F32, dir);
+	peft_save(a, dir, name, "chatml", settings);
+	b = peft_load(engine_model(m)->dev, &engine_model(m)->config, DT_F32, dir);
 	ok(a->n == b->n && a->rank == b->rank && a->alpha == b->alpha, "%s: shape after a round trip", adapter);
-	model_dev(m)->op->get(model_dev(m), p, a->p, a->n * sizeof *p);
-	model_dev(m)->op->get(model_dev(m), q, b->p, b->n * sizeof *q);
+	engine_model(m)->dev->op->get(engine_model(m)->dev, p, a->p, a->n * sizeof *p);
+	engine_model(m)->dev->op->get(engine_model(m)->dev, q, b->p, b->n * sizeof *q);
 	ok(!memcmp(p, q, a->n * sizeof *p), "%s: values after a round trip", adapter);
-	model_loss(m, a, &batch, one);
-	model_loss(m, b, &batch, two);
+	engine_loss(m, a, &batch, one);
+	engine_loss(m, b, &batch, two);
 	ok(!memcmp(one, two, sizeof one), "%s: losses after a round trip", adapter);
-	template = adapter_template(dir);
+	template = peft_template(dir);
 	same(template, "chatml", "the template is recorded");
 	config = json_read_file(path);
 	same(json_text(config, "base_model_name_or_path", ""), name, "the base model is named");
@@ -207,12 +207,12 @@ static void check_round_trip(const char *name, const char *adapter, const struct
 	free(dir);
 	free(p);
 	free(q);
-	adapter_close(a);
-	adapter_close(b);
-	model_close(m);
+	params_close(a);
+	params_close(b);
+	tiny_close(m);
 }
 
-static int same_values(const struct adapter *a, const struct adapter *b)
+static int same_values(const struct params *a, const struct params *b)
 {
 	float *p = xalloc(a->n * sizeof *p), *q = xalloc(b->n * sizeof *q);
 	int same;
@@ -230,8 +230,8 @@ static void check_full_names(void)
 {
 	char *dir = xprintf("%s/full", tmp), *text;
 	json_t *j = json_read_file(GOLD "tiny-llama-lora/adapter_config.json"), *full = json_array();
-	struct adapter *a = tiny_adapter(model, "tiny-llama-lora"), *b;
-	const struct part *part = model_config(model)->family->part;
+	struct params *a = tiny_adapter(model, "tiny-llama-lora"), *b;
+	const struct part *part = engine_model(model)->config.family->part;
 	size_t bytes;
 	const void *st = zio_map(GOLD "tiny-llama-lora/adapter_model.safetensors", &bytes);
 
@@ -243,15 +243,15 @@ static void check_full_names(void)
 	mkdir(dir, 0777);
 	put_file(dir, "adapter_config.json", text, strlen(text));
 	put_file(dir, "adapter_model.safetensors", st, bytes);
-	b = adapter_load(model_dev(model), model_config(model), DT_F32, dir);
+	b = peft_load(engine_model(model)->dev, &engine_model(model)->config, DT_F32, dir);
 	ok(a->n == b->n && same_values(a, b), "targets by their full names");
 	same(b->targets, "self_attn.q_proj,self_attn.k_proj,self_attn.v_proj,self_attn.o_proj,mlp.gate_proj,"
 	     "mlp.up_proj,mlp.down_proj", "become modules of a block");
 	remove_folder(dir);
 	zio_unmap(st, bytes);
 	json_decref(j);
-	adapter_close(a);
-	adapter_close(b);
+	params_close(a);
+	params_close(b);
 	free(text);
 	free(dir);
 }
@@ -259,14 +259,14 @@ static void check_full_names(void)
 /* b = 0: a new adapter changes nothing; a is uniform; the seed decides. */
 static void check_new(const struct tokens *rows)
 {
-	struct adapter *a = adapter_new(model_dev(model), model_config(model), DT_F32, "auto", 4, 8, 1), *b, *c;
+	struct params *a = tiny_new(model, "auto", 4, 8, 1), *b, *c;
 	float bare[ROWS], with[ROWS], *p, *q;
 	struct batch batch = tiny_batch(rows, order, ROWS);
 	double most = 0, sum = 0;
 	long n = 0;
 
-	model_loss(model, NULL, &batch, bare);
-	model_loss(model, a, &batch, with);
+	engine_loss(model, NULL, &batch, bare);
+	engine_loss(model, a, &batch, with);
 	ok(!memcmp(bare, with, sizeof bare), "a new adapter changes nothing");
 	same(a->targets, "q_proj,v_proj", "auto means the family's targets");
 	p = xalloc(a->n * sizeof *p);
@@ -280,39 +280,39 @@ static void check_new(const struct tokens *rows)
 	/* all a's have 32 columns: uniform within 1/sqrt(32), a third of that squared on average */
 	ok(most <= 1 / sqrt(32) && fabs(sum / n * 32 - 1. / 3) < 0.05, "a ~ U(-1/sqrt(in), 1/sqrt(in))");
 	ok(n == 2L * 2 * 4 * 32, "every a is filled and no b");
-	b = adapter_new(model_dev(model), model_config(model), DT_F32, "auto", 4, 8, 1);
-	c = adapter_new(model_dev(model), model_config(model), DT_F32, "auto", 4, 8, 2);
+	b = tiny_new(model, "auto", 4, 8, 1);
+	c = tiny_new(model, "auto", 4, 8, 2);
 	b->dev->op->get(b->dev, q, b->p, b->n * sizeof *q);
 	ok(!memcmp(p, q, a->n * sizeof *p), "one seed, one adapter");
 	c->dev->op->get(c->dev, q, c->p, c->n * sizeof *q);
 	ok(memcmp(p, q, a->n * sizeof *p), "another seed, another");
 	free(p);
 	free(q);
-	adapter_close(a);
-	adapter_close(b);
-	adapter_close(c);
+	params_close(a);
+	params_close(b);
+	params_close(c);
 }
 
 static void check_clone(const struct tokens *rows)
 {
-	struct adapter *a = tiny_adapter(model, "tiny-llama-lora"), *b = adapter_clone(a);
+	struct params *a = tiny_adapter(model, "tiny-llama-lora"), *b = params_clone(a);
 	struct adamw w = {.rate = 0.1f, .beta1 = 0.9f, .beta2 = 0.95f, .eps = 1e-8f, .clip = 1};
 	float one[ROWS], two[ROWS], weight[ROWS] = {1, 1, 1, 1, 1, 1};
 	struct batch batch = tiny_batch(rows, order, ROWS);
 
-	model_loss(model, a, &batch, one);
-	model_loss(model, b, &batch, two);
+	engine_loss(model, a, &batch, one);
+	engine_loss(model, b, &batch, two);
 	ok(!memcmp(one, two, sizeof one), "a clone gives the same losses");
-	adapter_zero(b);
-	model_grad(model, b, &batch, weight, two);
-	adapter_step(b, w);
-	ok(b->step == 1 && adapter_norm(b) == 0, "a step clears the gradient");
-	model_loss(model, b, &batch, two);
+	params_zero(b);
+	engine_grad(model, b, &batch, weight, two);
+	params_step(b, w);
+	ok(b->step == 1 && params_norm(b) == 0, "a step clears the gradient");
+	engine_loss(model, b, &batch, two);
 	ok(memcmp(one, two, sizeof one), "the clone moves");
-	model_loss(model, a, &batch, two);
+	engine_loss(model, a, &batch, two);
 	ok(!memcmp(one, two, sizeof one), "its origin does not");
-	adapter_close(a);
-	adapter_close(b);
+	params_close(a);
+	params_close(b);
 }
 
 int main(void)
@@ -332,7 +332,7 @@ int main(void)
 	check_full_names();
 	check_refusals();
 	rmdir(tmp);
-	model_close(model);
+	tiny_close(model);
 	tokens_close(rows);
 	json_decref(json);
 	return tap_done();

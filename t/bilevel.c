@@ -11,7 +11,7 @@ static char tmp[] = "/tmp/seal-bilevel-XXXXXX";
 static char log_file[64];
 
 struct reference {
-	struct model *model;
+	struct engine *model;
 	struct tokens *data, *safe;
 	json_t *gold;
 	struct tensor_file end;
@@ -19,11 +19,11 @@ struct reference {
 
 /* The largest difference of an adapter from the tensors prefix*, in units of
  * the learning rate; -1 when a tensor is missing. */
-static double adapter_off(const struct reference *r, const struct adapter *a, const char *prefix, double rate)
+static double adapter_off(const struct reference *r, const struct params *a, const char *prefix, double rate)
 {
 	struct apart d = {0};
 
-	apart_adapter(&d, a, 1, &r->end, prefix);
+	apart_params(&d, a, 1, &r->end, prefix);
 	return d.n == a->n ? d.most / rate : -1;
 }
 
@@ -95,7 +95,7 @@ static void check(const struct reference *r, enum activation act, enum selector_
 	double rate = json_number(set, "rate", 0);
 	int32_t visits[8] = {0}, last[8];
 	json_t *settings = json_object();
-	struct bilevel b = {.model = r->model, .safe = r->safe, .data = r->data, .opts = &opts,
+	struct bilevel b = {.engine = r->model, .safe = r->safe, .data = r->data, .opts = &opts,
 	                    .settings = settings, .visits = visits, .last = last};
 	char *name = xprintf("%s.%s.%d", act == SOFTMAX ? "softmax" : "sigmoid",
 	                     optim == SELECTOR_SGD ? "sgd" : "adam", algorithm), *of;
@@ -112,7 +112,7 @@ static void check(const struct reference *r, enum activation act, enum selector_
 	for (int i = 0; i < 8; i++)
 		last[i] = -1;
 	b.theta = tiny_adapter(r->model, "tiny-llama-qv");
-	b.hat = algorithm == 1 ? adapter_clone(b.theta) : NULL;
+	b.hat = algorithm == 1 ? params_clone(b.theta) : NULL;
 	b.omega = selector_open(r->data->rows, act, optim,
 	                        json_number(set, optim == SELECTOR_SGD ? "sgd_rate" : "adam_rate", 0));
 	for (long i = 0; i < b.omega->n; i++)
@@ -126,14 +126,14 @@ static void check(const struct reference *r, enum activation act, enum selector_
 		of = xprintf("%s.hat.", name);
 		small(adapter_off(r, b.hat, of, rate), 2e-3, name, "theta-hat");
 		free(of);
-		adapter_close(b.hat);
+		params_close(b.hat);
 	}
 	of = xprintf("%s.omega", name);
 	small(omega_off(r, b.omega, of), 1e-4, name, "omega");
 	free(of);
 	check_visits(&b, name);
 	check_log(r, name);
-	adapter_close(b.theta);
+	params_close(b.theta);
 	selector_close(b.omega);
 	json_decref(settings);
 	free(name);
@@ -165,6 +165,6 @@ int main(void)
 	json_decref(rows);
 	tokens_close(r.data);
 	tokens_close(r.safe);
-	model_close(r.model);
+	tiny_close(r.model);
 	return tap_done();
 }

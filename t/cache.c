@@ -17,9 +17,9 @@ static int32_t best(const float *logits, long n)
 }
 
 /* Continues all rows at once; the number of tokens that differ from gold. */
-static int greedy_wrong(struct model *m, struct adapter *a, const struct tokens *rows, json_t *gold)
+static int greedy_wrong(struct engine *m, struct params *a, const struct tokens *rows, json_t *gold)
 {
-	long vocab = model_config(m)->vocab;
+	long vocab = engine_model(m)->config.vocab;
 	struct cache *c = cache_open(m, a, ROWS, 80);
 	float *logits = xalloc(ROWS * vocab * sizeof *logits);
 	int32_t start[ROWS + 1], next[ROWS];
@@ -30,7 +30,7 @@ static int greedy_wrong(struct model *m, struct adapter *a, const struct tokens 
 		start[i] = (int32_t)rows->part->offset[i];
 	}
 	start[ROWS] = (int32_t)rows->part->offset[ROWS];
-	model_next(c, rows->part->token, start, slot, ROWS, logits);
+	cache_next(c, rows->part->token, start, slot, ROWS, logits);
 	for (int k = 0; k < MORE; k++) {
 		for (int i = 0; i < ROWS; i++) {
 			next[i] = best(logits + i * vocab, vocab);
@@ -39,7 +39,7 @@ static int greedy_wrong(struct model *m, struct adapter *a, const struct tokens 
 		}
 		start[ROWS] = ROWS;
 		if (k + 1 < MORE)
-			model_next(c, next, start, slot, ROWS, logits);
+			cache_next(c, next, start, slot, ROWS, logits);
 	}
 	cache_close(c);
 	free(logits);
@@ -57,9 +57,9 @@ static double nll_of(const float *logits, long n, int32_t token)
 
 /* Feeds row r in pieces of `step` tokens, into slot 1 of 3, beside a row of
  * other content; the largest difference from model_nll. */
-static double pieces_off(struct model *m, struct adapter *a, const struct tokens *rows, long r, int step)
+static double pieces_off(struct engine *m, struct params *a, const struct tokens *rows, long r, int step)
 {
-	long n = tokens_length(rows, r), vocab = model_config(m)->vocab;
+	long n = tokens_length(rows, r), vocab = engine_model(m)->config.vocab;
 	const int32_t *token = rows->part->token + rows->part->offset[r];
 	struct batch b = tiny_batch(rows, &r, 1);
 	struct cache *c = cache_open(m, a, 3, n);
@@ -67,7 +67,7 @@ static double pieces_off(struct model *m, struct adapter *a, const struct tokens
 	double most = 0;
 	int32_t *fed = xalloc((n + 1) * sizeof *fed);
 
-	model_nll(m, a, &b, 1, nll);
+	tiny_nll(m, a, &b, 1, nll);
 	for (long at = 0; at + step < n; at += step) {
 		int with = at == step;          /* the other row comes and goes */
 		int32_t start[3] = {0, step, step + 1};
@@ -75,8 +75,8 @@ static double pieces_off(struct model *m, struct adapter *a, const struct tokens
 
 		memcpy(fed, token + at, step * sizeof *fed);
 		fed[step] = 5;
-		model_next(c, fed, start, slot, 1 + with, logits);
-		if (at + step <= model_config(m)->rope.original)
+		cache_next(c, fed, start, slot, 1 + with, logits);
+		if (at + step <= engine_model(m)->config.rope[0].original)
 			continue;               /* shorter rows turn otherwise than the whole */
 		most = fmax(most, fabs(nll_of(logits, vocab, token[at + step]) - nll[at + step]));
 	}
@@ -88,10 +88,10 @@ static double pieces_off(struct model *m, struct adapter *a, const struct tokens
 }
 
 /* Slots enough to fill a pass and the head's memory: each says the same of token 5. */
-static double many_off(struct model *m)
+static double many_off(struct engine *m)
 {
 	enum { MANY = 600 };
-	long vocab = model_config(m)->vocab;
+	long vocab = engine_model(m)->config.vocab;
 	struct cache *c = cache_open(m, NULL, MANY, 2);
 	float *logits = xalloc(MANY * vocab * sizeof *logits);
 	static int32_t token[MANY], start[MANY + 1];
@@ -104,7 +104,7 @@ static double many_off(struct model *m)
 		start[i + 1] = i + 1;
 	}
 	for (int k = 0; k < 2; k++)
-		model_next(c, token, start, slot, MANY, logits);
+		cache_next(c, token, start, slot, MANY, logits);
 	for (long i = 0; i < MANY * vocab; i++)
 		most = fmax(most, fabs(logits[i] - logits[i % vocab]));
 	cache_close(c);
@@ -116,8 +116,8 @@ static void check(const char *name)
 {
 	json_t *json = json_read_file(GOLD "rows.json"), *gold = json_read_file(gold_path(name, ".json"));
 	struct tokens *rows = tiny_rows(json);
-	struct model *m = tiny_open(name, "f32", 2048, 1);
-	struct adapter *a = NULL;
+	struct engine *m = tiny_open(name, "f32", 2048, 1);
+	struct params *a = NULL;
 	char adapter[64];
 
 	snprintf(adapter, sizeof adapter, "%s-lora", name);
@@ -136,8 +136,8 @@ static void check(const char *name)
 		}
 	}
 	ok(many_off(m) < 2e-5, "%s: 600 slots at once", name);
-	adapter_close(a);
-	model_close(m);
+	params_close(a);
+	tiny_close(m);
 	tokens_close(rows);
 	json_decref(json);
 	json_decref(gold);

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "../lib/model/config.h"
+#include "../lib/model/config_read.h"
 #include "tap.h"
 
 #define SIZES "\"vocab_size\":96,\"hidden_size\":32,\"num_hidden_layers\":2,\"intermediate_size\":48," \
@@ -21,7 +21,7 @@ static int take(struct config *c, const char *type, const char *more, struct fau
 	j = json_parse(text, strlen(text), why);
 	if (!j)
 		die("%s: %s", text, why->text);
-	r = config_json(c, j, why);
+	r = config_hf(c, j, why);
 	json_decref(j);
 	return r;
 }
@@ -57,7 +57,8 @@ static void refusals(void)
 	refused("\"phi3\"", ",\"original_max_position_embeddings\":0,\"rope_scaling\":{\"type\":\"su\","
 	        "\"long_factor\":[1,1,1,1],\"short_factor\":[1,1,1,1]}", "original_max_position_embeddings 0");
 	refused("\"mistral\"", ",\"sliding_window\":0", "sliding_window 0");
-	refused("\"qwen2\"", ",\"use_sliding_window\":true", "use_sliding_window is not supported for qwen2");
+	refused("\"qwen2\"", ",\"use_sliding_window\":true,\"sliding_window\":0", "sliding_window 0");
+	refused("\"qwen2\"", ",\"layer_types\":[\"full_attention\"]", "layer_types is not a list of 2");
 	refused("\"llama\"", ",\"rope_scaling\":\"x\"", "\"rope_scaling\" is not an object");
 	refused("\"llama\"", ",\"rope_scaling\":[{\"type\":\"linear\",\"factor\":2}]", "\"rope_scaling\" is not an object");
 	refused("\"llama\"", ",\"rope_parameters\":2", "\"rope_parameters\" is not an object");
@@ -75,7 +76,7 @@ static void refusals(void)
 	refused("\"mistral\"", ",\"layer_types\":[\"sliding_attention\",\"full_attention\"]",
 	        "layer_types other than \"sliding_attention\"");
 	refused("\"qwen2\"", ",\"layer_types\":[\"full_attention\",\"sliding_attention\"]",
-	        "layer_types other than \"full_attention\"");
+	        "\"sliding_attention\" without a sliding window");
 	refused("\"qwen2\"", ",\"is_causal\":false", "is_causal false");
 }
 
@@ -87,7 +88,7 @@ static void broken(const char *name, const char *said)
 	struct config c;
 	struct fault why = {0};
 
-	ok(config_json(&c, j, &why) && strstr(why.text, said), "%s: \"%s\"", path, why.text);
+	ok(config_hf(&c, j, &why) && strstr(why.text, said), "%s: \"%s\"", path, why.text);
 	json_decref(j);
 	free(path);
 }
@@ -100,25 +101,29 @@ static void windows(void)
 	near(taken("\"phi3\"", ",\"sliding_window\":2047").heads.window, 2047, 0, "as it says");
 	near(taken("\"llama\"", ",\"sliding_window\":5").heads.window, 0, 0, "not read, as transformers does not");
 	near(taken("\"qwen2\"", ",\"use_sliding_window\":false,\"sliding_window\":5").heads.window, 0, 0, "not used");
+	near(config_heads(&(struct config[]){taken("\"qwen2\"", ",\"use_sliding_window\":true,\"sliding_window\":5,"
+	                  "\"max_window_layers\":1")}[0], 0).window, 0, 0, "layers below max_window_layers see all");
+	near(config_heads(&(struct config[]){taken("\"qwen2\"", ",\"use_sliding_window\":true,\"sliding_window\":5,"
+	                  "\"max_window_layers\":1")}[0], 1).window, 5, 0, "the others have the window");
 }
 
 static void rotary(void)
 {
 	struct config c = taken("\"llama\"", ",\"rope_theta\":16");
 
-	near(c.rope.rate[0][1], .5, 1e-12, "theta^(-1/4)");
+	near(c.rope[0].rate[0][1], .5, 1e-12, "theta^(-1/4)");
 	c = taken("\"llama\"", ",\"rope_theta\":16,\"rope_parameters\":{\"rope_theta\":81,\"rope_type\":\"linear\",\"factor\":3}");
-	near(c.rope.rate[0][2], 1 / 27., 1e-12, "rope_parameters' theta^(-2/4), over the factor");
+	near(c.rope[0].rate[0][2], 1 / 27., 1e-12, "rope_parameters' theta^(-2/4), over the factor");
 	c = taken("\"phi3\"", ",\"rope_theta\":16,\"original_max_position_embeddings\":32,\"rope_scaling\":"
 	          "{\"type\":\"su\",\"long_factor\":[4,1,1,1],\"short_factor\":[2,1,1,1]}");
-	near(c.rope.rate[0][0], .5, 1e-12, "short factors");
-	near(c.rope.rate[1][0], .25, 1e-12, "long factors");
-	near(c.rope.amplitude, sqrt(1 + log(3) / log(32)), 1e-6, "the amplitude follows from 96 / 32 positions");
-	near(rope_entry(&c.rope, 5, 32), 10, 0, "a row of 32 takes the short ones");
-	near(rope_entry(&c.rope, 5, 33), 11, 0, "a longer one the long ones");
+	near(c.rope[0].rate[0][0], .5, 1e-12, "short factors");
+	near(c.rope[0].rate[1][0], .25, 1e-12, "long factors");
+	near(c.rope[0].amplitude, sqrt(1 + log(3) / log(32)), 1e-6, "the amplitude follows from 96 / 32 positions");
+	near(rope_entry(&c.rope[0], 5, 32), 10, 0, "a row of 32 takes the short ones");
+	near(rope_entry(&c.rope[0], 5, 33), 11, 0, "a longer one the long ones");
 	c = taken("\"phi3\"", ",\"original_max_position_embeddings\":32,\"rope_scaling\":{\"type\":\"longrope\","
 	          "\"attention_factor\":1.5,\"long_factor\":[4,1,1,1],\"short_factor\":[2,1,1,1]}");
-	near(c.rope.amplitude, 1.5, 1e-6, "attention_factor is taken as it is");
+	near(c.rope[0].amplitude, 1.5, 1e-6, "attention_factor is taken as it is");
 }
 
 /* What a family takes where its config.json does not say, and which keys it does not read: as transformers. */
@@ -128,21 +133,21 @@ static void defaults(void)
 	                             "\"long_factor\":[4,1,1,1],\"short_factor\":[2,1,1,1]}";
 	struct config c;
 
-	near(taken("\"llama\"", "").eps, 1e-6, 1e-12, "llama's epsilon");
-	near(taken("\"mistral\"", "").eps, 1e-6, 1e-12, "mistral's");
-	near(taken("\"qwen2\"", "").eps, 1e-6, 1e-12, "qwen2's");
-	near(taken("\"phi3\"", "").eps, 1e-5, 1e-11, "phi3's");
-	near(taken("\"gpt_neox\"", ",\"rotary_pct\":1").eps, 1e-5, 1e-11, "gpt_neox's");
-	near(taken("\"llama\"", ",\"rotary_emb_base\":16").rope.rate[0][2], .01, 1e-12, "llama has no rotary_emb_base");
+	near(taken("\"llama\"", "").norm.eps, 1e-6, 1e-12, "llama's epsilon");
+	near(taken("\"mistral\"", "").norm.eps, 1e-6, 1e-12, "mistral's");
+	near(taken("\"qwen2\"", "").norm.eps, 1e-6, 1e-12, "qwen2's");
+	near(taken("\"phi3\"", "").norm.eps, 1e-5, 1e-11, "phi3's");
+	near(taken("\"gpt_neox\"", ",\"rotary_pct\":1").norm.eps, 1e-5, 1e-11, "gpt_neox's");
+	near(taken("\"llama\"", ",\"rotary_emb_base\":16").rope[0].rate[0][2], .01, 1e-12, "llama has no rotary_emb_base");
 	c = taken("\"gpt_neox\"", ",\"rotary_pct\":1,\"partial_rotary_factor\":0.5,\"rope_theta\":16,\"rotary_emb_base\":81");
-	near(c.rope.rate[0][2], 1 / 9., 1e-12, "gpt_neox reads no rope_theta");
+	near(c.rope[0].rate[0][2], 1 / 9., 1e-12, "gpt_neox reads no rope_theta");
 	near(c.rotary, 8, 0, "and no partial_rotary_factor");
-	near(taken("\"llama\"", scaled).rope.original, 32, 0, "rope_scaling's original context");
-	near(taken("\"phi3\"", scaled).rope.original, 4096, 0, "which phi3 reads outside of it alone");
+	near(taken("\"llama\"", scaled).rope[0].original, 32, 0, "rope_scaling's original context");
+	near(taken("\"phi3\"", scaled).rope[0].original, 4096, 0, "which phi3 reads outside of it alone");
 	c = taken("\"llama\"", ",\"mlp_bias\":true");
-	near(2 * c.bias[QKV] + c.bias[DOWN], 1, 0, "biases as it says");
+	near(2 * c.bias[SITE_QKV] + c.bias[SITE_DOWN], 1, 0, "biases as it says");
 	c = taken("\"qwen2\"", "");
-	near(2 * c.bias[QKV] + c.bias[OUT], 2, 0, "qwen2's");
+	near(2 * c.bias[SITE_QKV] + c.bias[SITE_OUT], 2, 0, "qwen2's");
 }
 
 static void put_int(struct buf *b, uint64_t v, int bytes) { buf_add(b, &v, bytes); }
@@ -183,7 +188,7 @@ static void gguf_refusals(void)
 	static const char text[] = "\1\0\0\0\0\0\0\0x", list[] = "\4\0\0\0\1\0\0\0\0\0\0\0\2\0\0";
 
 	refused_gguf("llama.attention.head_count_kv", 9, list, sizeof list, "llama.attention.head_count_kv is not a number");
-	refused_gguf("llama.rope.freq_base", 8, text, sizeof text - 1, "llama.rope.freq_base is not a number");
+	refused_gguf("llama.rope[0].freq_base", 8, text, sizeof text - 1, "llama.rope[0].freq_base is not a number");
 	refused_gguf("llama.block_count", 4, "\2\0\0", 4, "llama.attention.head_count is missing");
 }
 

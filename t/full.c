@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* full.c - theta of all weights: gradients, and ten AdamW steps, against gold
  * values that transformers gave in float64 (t/gold/full.py). */
-#include "../lib/model/model_in.h"
+#include "../lib/model/engine.h"
 #include "tap.h"
 #include "tiny.h"
 
@@ -10,8 +10,8 @@ static const long order[ROWS] = {0, 1, 2, 3, 4, 5};
 
 struct test {
 	const char *name;
-	struct model *model;
-	struct adapter *a;
+	struct engine *model;
+	struct params *a;
 	struct batch batch;
 	float weight[ROWS];
 	const json_t *gold;             /* "grad" or "moved" */
@@ -21,7 +21,7 @@ struct test {
 	char worst[160];
 };
 
-static void differs(struct test *t, double got, double want, double scale, const struct wanted *w)
+static void differs(struct test *t, double got, double want, double scale, const struct tensor_role *w)
 {
 	double off = fabs(got - want) / scale;
 
@@ -41,7 +41,7 @@ static double norm_of(const float *x, const float *less, long n)
 }
 
 /* A gradient's norm, and its entries as a share of its root mean square. */
-static void check_tensor(void *ctx, const struct wanted *w, struct mat *at)
+static void check_tensor(void *ctx, const struct tensor_role *w, struct mat *at)
 {
 	struct test *t = ctx;
 	const json_t *gold = json_object_get(t->gold, w->hf), *entries = json_object_get(gold, "at");
@@ -56,7 +56,7 @@ static void check_tensor(void *ctx, const struct wanted *w, struct mat *at)
 		differs(t, ((float *)at->p)[i * step], json_number_value(json_array_get(entries, i)), norm / sqrt(n), w);
 }
 
-static void check_moved(void *ctx, const struct wanted *w, struct mat *at)
+static void check_moved(void *ctx, const struct tensor_role *w, struct mat *at)
 {
 	struct test *t = ctx;
 	double norm = json_number(t->gold, w->hf, 0);
@@ -77,28 +77,40 @@ static void each(struct test *t, struct net *net, net_fn *f, const json_t *gold,
 	t->gold = gold;
 	t->most = t->tensors = 0;
 	*t->worst = 0;
-	net_each(net, model_config(t->model), DT_F32, f, t);
+	net_each(net, &engine_model(t->model)->config, DT_F32, f, t);
 	ok(t->tensors == (int)json_object_size(gold), "%s: %s of %d tensors of %zu", t->name, what, t->tensors,
 	   json_object_size(gold));
 	ok(t->most <= tol, "%s: %s (off by %.1e, %s)", t->name, what, t->most, t->worst);
 }
 
-static void begin(struct test *t, const char *name, const char *dtype, long pass, const struct tokens *rows,
-                  const json_t *json)
+static void begin_with(struct test *t, const char *name, struct engine *e, const struct tokens *rows,
+                       const json_t *json)
 {
 	memset(t, 0, sizeof *t);
 	t->name = name;
-	t->model = tiny_open(name, dtype, pass, 1);
-	t->a = model_theta(t->model, model_dev(t->model));
+	t->model = e;
+	t->a = tiny_whole(t->model);
 	t->batch = tiny_batch(rows, order, ROWS);
 	for (int i = 0; i < ROWS; i++)
 		t->weight[i] = (float)json_number(json_array_get(json, i), "weight", 0);
 }
 
+static void begin(struct test *t, const char *name, const char *dtype, long pass, const struct tokens *rows,
+                  const json_t *json)
+{
+	begin_with(t, name, tiny_open(name, dtype, pass, 1), rows, json);
+}
+
+/* A row a pass, and all activations but a block's are computed again. */
+static void begin_least(struct test *t, const char *name, const struct tokens *rows, const json_t *json)
+{
+	begin_with(t, name, tiny_engine(gold_path(name, ""), tiny_opts("f32", 1, 1), 1), rows, json);
+}
+
 static void end(struct test *t)
 {
-	adapter_close(t->a);
-	model_close(t->model);
+	params_close(t->a);
+	tiny_close(t->model);
 }
 
 /* Central differences of the summed loss, at a value of theta. */
@@ -109,8 +121,8 @@ static double difference(struct test *t, float *p, float by)
 
 	for (int side = 0; side < 2; side++) {
 		*p = side ? was + by : was - by;
-		adapter_refresh(t->a);
-		model_loss(t->model, t->a, &t->batch, loss);
+		params_refresh(t->a);
+		engine_loss(t->model, t->a, &t->batch, loss);
 		for (int i = 0; i < ROWS; i++)
 			sum[side] += (double)t->weight[i] * loss[i];
 	}
@@ -119,7 +131,7 @@ static double difference(struct test *t, float *p, float by)
 }
 
 /* Three values of every tensor, which begin with the largest gradient's. */
-static void check_difference(void *ctx, const struct wanted *w, struct mat *at)
+static void check_difference(void *ctx, const struct tensor_role *w, struct mat *at)
 {
 	struct test *t = ctx;
 	const float *g = at->p;
@@ -133,7 +145,7 @@ static void check_difference(void *ctx, const struct wanted *w, struct mat *at)
 	for (int i = 0; i < 3; i++) {
 		long k = (most + i * (n / 3)) % n;
 
-		differs(t, difference(t, (float *)adapter_master(t->a, *at).p + k, 2e-3f), g[k], fabs(g[most]), w);
+		differs(t, difference(t, t->a->p + (g - t->a->g) + k, 2e-3f), g[k], fabs(g[most]), w);
 	}
 	t->tensors += json_object_get(t->gold, w->hf) != NULL;
 }
@@ -144,19 +156,18 @@ static void check_gradient(const char *name, const struct tokens *rows, const js
 	float loss[ROWS], alone[ROWS];
 
 	begin(&t, name, "f32", 2048, rows, json);
-	model_loss(t.model, NULL, &t.batch, alone);
-	model_grad(t.model, t.a, &t.batch, t.weight, loss);
+	engine_loss(t.model, NULL, &t.batch, alone);
+	engine_grad(t.model, t.a, &t.batch, t.weight, loss);
 	ok(!memcmp(loss, alone, sizeof loss), "%s: theta starts as the model", name);
 	each(&t, t.a->grad, check_tensor, gold, 1e-4, "gradients");
 	each(&t, t.a->grad, check_difference, gold, 1e-2, "finite differences");
 	end(&t);
 
-	begin(&t, name, "f32", 1, rows, json);          /* a row a pass, and all recomputed */
-	t.model->room = 0;
+	begin_least(&t, name, rows, json);
 	for (int i = 0; i < ROWS; i++)
 		t.weight[i] /= 2;
-	model_grad(t.model, t.a, &t.batch, t.weight, loss);
-	model_grad(t.model, t.a, &t.batch, t.weight, loss);
+	engine_grad(t.model, t.a, &t.batch, t.weight, loss);
+	engine_grad(t.model, t.a, &t.batch, t.weight, loss);
 	each(&t, t.a->grad, check_tensor, gold, 1e-4, "gradients in passes, added up");
 	end(&t);
 }
@@ -164,21 +175,21 @@ static void check_gradient(const char *name, const struct tokens *rows, const js
 static void check_steps(const char *name, const struct tokens *rows, const json_t *json, const json_t *gold)
 {
 	const struct adamw w = {.rate = 0.003f, .beta1 = 0.9f, .beta2 = 0.95f, .eps = 1e-8f, .decay = 0.01f, .clip = 1};
-	struct adapter *start;
+	struct params *start;
 	struct test t;
 	struct net master;
 	double most = 0;
 	float loss[ROWS], alone[ROWS], again[ROWS];
 
 	begin(&t, name, "f32", 64, rows, json);         /* several passes a step */
-	model_loss(t.model, NULL, &t.batch, alone);
-	start = adapter_clone(t.a);
+	engine_loss(t.model, NULL, &t.batch, alone);
+	start = params_clone(t.a);
 	t.start = start->p;
 	for (int i = 0; i < ROWS; i++)
 		t.weight[i] = 1.f / ROWS;
 	for (int s = 0; s < STEPS; s++) {
-		model_grad(t.model, t.a, &t.batch, t.weight, loss);
-		adapter_step(t.a, w);
+		engine_grad(t.model, t.a, &t.batch, t.weight, loss);
+		params_step(t.a, w);
 		for (int i = 0; i < ROWS; i++) {
 			double want = json_number_value(json_array_get(json_array_get(json_object_get(gold, "loss"), s), i));
 
@@ -186,14 +197,14 @@ static void check_steps(const char *name, const struct tokens *rows, const json_
 		}
 	}
 	ok(most < 1e-4, "%s: the losses of %d steps (off by %.1e)", name, STEPS, most);
-	net_like(&master, t.a->net, model_config(t.model));
+	net_like(&master, t.a->net, &engine_model(t.model)->config);
 	each(&t, &master, check_moved, json_object_get(gold, "moved"), 1e-4, "how far each tensor moved");
 	net_close(&master);
-	model_loss(t.model, NULL, &t.batch, again);
+	engine_loss(t.model, NULL, &t.batch, again);
 	ok(!memcmp(again, alone, sizeof again), "%s: the model itself does not move", name);
-	model_loss(t.model, start, &t.batch, again);
+	engine_loss(t.model, start, &t.batch, again);
 	ok(!memcmp(again, alone, sizeof again), "%s: nor does a clone", name);
-	adapter_close(start);
+	params_close(start);
 	end(&t);
 }
 
@@ -210,8 +221,8 @@ static void check_bf16(const char *name, const struct tokens *rows, const json_t
 	p = xalloc(t.a->n * sizeof *p);
 	memcpy(p, t.a->p, t.a->n * sizeof *p);
 	ok(t.a->n == exact.a->n && !memcmp(p, exact.a->p, t.a->n * sizeof *p), "%s: bf16, theta is the model's, unrounded", name);
-	model_grad(exact.model, exact.a, &exact.batch, exact.weight, loss);
-	model_grad(t.model, t.a, &t.batch, t.weight, loss);
+	engine_grad(exact.model, exact.a, &exact.batch, exact.weight, loss);
+	engine_grad(t.model, t.a, &t.batch, t.weight, loss);
 	for (long i = 0; i < t.a->n; i++) {
 		dot += (double)t.a->g[i] * exact.a->g[i];
 		aa += (double)t.a->g[i] * t.a->g[i];

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "../lib/format/gguf.h"
-#include "../lib/model/model_in.h"
+#include "../lib/model/save_gguf.h"
 #include "tap.h"
 #include "tiny.h"
 
@@ -93,9 +93,9 @@ static void check(const char *name, const char *arch, double tol, const struct t
 	char *path = made[n_made++] = xstrdup("/tmp/seal-lora-gguf-XXXXXX"), *model = xprintf("%s.gguf", gold_path(name, ""));
 	struct compute_opts o = {.device = "cpu", .dtype = "f32", .threads = 1, .pass = 2048};
 	struct batch batch = tiny_batch(rows, order, ROWS);
-	struct model *m = tiny_open(name, "f32", 2048, 1), *merged;
+	struct engine *m = tiny_open(name, "f32", 2048, 1), *merged;
 	char *lora = xprintf("%s-lora", name);
-	struct adapter *a = tiny_adapter(m, lora);
+	struct params *a = tiny_adapter(m, lora);
 	struct buf b = {0}, again = {0};
 	float want[ROWS], got[ROWS], bare[ROWS];
 	double most = 0, moved = 0;
@@ -104,27 +104,27 @@ static void check(const char *name, const char *arch, double tol, const struct t
 	int fd = mkstemp(path);
 
 	close(fd);
-	adapter_write_gguf(a, &b);
-	adapter_write_gguf(a, &again);
+	save_gguf_lora(a, &b);
+	save_gguf_lora(a, &again);
 	ok(b.n == again.n && !memcmp(b.p, again.p, b.n), "%s: the same bytes twice", name);
 	ok(!gguf_parse(&g, b.p, b.n, &why), "%s: read back", name);
 	check_meta(&g, name, arch, a->alpha);
 	ok(g.tensors > 0 && merge(model, &g, a->alpha / a->rank, path) == g.tensors,
 	   "%s: every one of %ld tensors fits one of the model", name, g.tensors);
-	merged = model_open(path, &o);
-	model_loss(m, NULL, &batch, bare);
-	model_loss(m, a, &batch, want);
-	model_loss(merged, NULL, &batch, got);
+	merged = tiny_engine(path, o, 0);
+	engine_loss(m, NULL, &batch, bare);
+	engine_loss(m, a, &batch, want);
+	engine_loss(merged, NULL, &batch, got);
 	for (int i = 0; i < ROWS; i++) {
 		most = fmax(most, fabs(got[i] - want[i]));
 		moved = fmax(moved, fabs(bare[i] - want[i]));
 	}
 	ok(most < tol && moved > 20 * tol, "%s: added to a GGUF model, the adapter's losses (off by %.1e of %.1e)", name,
 	   most, moved);
-	model_close(merged);
+	tiny_close(merged);
 	gguf_close(&g);
-	adapter_close(a);
-	model_close(m);
+	params_close(a);
+	tiny_close(m);
 	buf_free(&b);
 	buf_free(&again);
 	free(lora);

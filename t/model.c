@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* model.c - model_nll, model_loss and model_grad against gold values that
  * transformers and peft gave in float64 (t/gold/models.py). */
-#include "../lib/model/model_in.h"
+#include "../lib/model/engine.h"
 #include "tap.h"
 #include "tiny.h"
 
@@ -86,24 +86,24 @@ static void small(double off, double tol, const char *name, const char *what)
 	ok(off >= 0 && off <= tol, "%s: %s (off by %.1e)", name, what, off);
 }
 
-static void check_values(const struct tiny *t, struct model *m, struct adapter *a, const char *part, double tol)
+static void check_values(const struct tiny *t, struct engine *m, struct params *a, const char *part, double tol)
 {
 	float *nll = xalloc(t->total * sizeof *nll), loss[ROWS];
 	char what[64];
 
 	for (int all = 0; all < 2; all++) {
-		model_nll(m, a, &t->batch, all, nll);
+		tiny_nll(m, a, &t->batch, all, nll);
 		snprintf(what, sizeof what, "%s, nll of %s tokens", part, all ? "all" : "trained");
 		small(nll_off(t, part, nll, all), tol, t->name, what);
 	}
-	model_loss(m, a, &t->batch, loss);
+	engine_loss(m, a, &t->batch, loss);
 	snprintf(what, sizeof what, "%s, losses", part);
 	small(losses_off(t, part, loss), tol, t->name, what);
 	free(nll);
 }
 
 /* Gradients of the weighted losses, which are added to what is there. */
-static void check_gradient(const struct tiny *t, struct model *m, struct adapter *a)
+static void check_gradient(const struct tiny *t, struct engine *m, struct params *a)
 {
 	struct tensor_file want;
 	struct apart d = {0};
@@ -113,36 +113,35 @@ static void check_gradient(const struct tiny *t, struct model *m, struct adapter
 	tensors_open(&want, gold_path(t->name, "-grad.safetensors"));
 	for (int i = 0; i < ROWS; i++)
 		half[i] = t->weight[i] / 2;
-	adapter_zero(a);
-	model_grad(m, a, &t->batch, half, loss);
-	model_grad(m, a, &t->batch, half, loss);
+	params_zero(a);
+	engine_grad(m, a, &t->batch, half, loss);
+	engine_grad(m, a, &t->batch, half, loss);
 	small(losses_off(t, "lora", loss), 1e-5, t->name, "losses beside gradients");
-	found = apart_adapter(&d, a, 0, &want, "");
+	found = apart_params(&d, a, 0, &want, "");
 	ok(found == want.st.n && d.n == a->n, "%s: every tensor of the adapter has a gradient (%d of %d)", t->name,
 	   found, want.st.n);
 	small(d.most / d.largest, 2e-5, t->name, "gradients, of the largest entry");
-	near(adapter_norm(a), sqrt(d.bb), 1e-5, "the gradient's norm");
+	near(params_norm(a), sqrt(d.bb), 1e-5, "the gradient's norm");
 	tensors_close(&want);
 }
 
-static void check_passes(const struct tiny *t, struct model *m, struct adapter *a)
+static void check_passes(const struct tiny *t, struct engine *m, struct params *a)
 {
 	char adapter[64];
 	float *one = xalloc(a->n * sizeof *one), *many = xalloc(a->n * sizeof *many), loss[ROWS], again[ROWS];
 	double most = 0, largest = 0;
 
 	snprintf(adapter, sizeof adapter, "%s-lora", t->name);
-	adapter_zero(a);
-	model_grad(m, a, &t->batch, t->weight, loss);
+	params_zero(a);
+	engine_grad(m, a, &t->batch, t->weight, loss);
 	a->dev->op->get(a->dev, one, a->g, a->n * sizeof *one);
 	for (int way = 0; way < 3; way++) {
 		/* passes of a few rows, of a single one, and nothing kept: all recomputed */
-		struct model *narrow = tiny_open(t->name, "f32", way == 0 ? 64 : way == 1 ? 1 : 2048, way == 2 ? 2 : 1);
-		struct adapter *b = tiny_adapter(narrow, adapter);
+		struct compute_opts o = tiny_opts("f32", way == 0 ? 64 : way == 1 ? 1 : 2048, way == 2 ? 2 : 1);
+		struct engine *narrow = tiny_engine(gold_path(t->name, ""), o, way == 2);
+		struct params *b = tiny_adapter(narrow, adapter);
 
-		if (way == 2)
-			narrow->room = 0;
-		model_grad(narrow, b, &t->batch, t->weight, again);
+		engine_grad(narrow, b, &t->batch, t->weight, again);
 		b->dev->op->get(b->dev, many, b->g, b->n * sizeof *many);
 		for (long i = 0; i < a->n; i++) {
 			most = fmax(most, fabs(one[i] - many[i]));
@@ -150,8 +149,8 @@ static void check_passes(const struct tiny *t, struct model *m, struct adapter *
 		}
 		for (int i = 0; i < ROWS; i++)
 			most = fmax(most, fabs(loss[i] - again[i]));
-		adapter_close(b);
-		model_close(narrow);
+		params_close(b);
+		tiny_close(narrow);
 	}
 	small(most / fmax(1, largest), 1e-5, t->name, "one pass, many, or recomputed: losses and gradients");
 	free(one);
@@ -159,7 +158,7 @@ static void check_passes(const struct tiny *t, struct model *m, struct adapter *
 }
 
 /* Central differences of the summed loss, one value of theta at a time. */
-static double difference(struct model *m, struct adapter *a, const struct tiny *t, long at, float by)
+static double difference(struct engine *m, struct params *a, const struct tiny *t, long at, float by)
 {
 	double sum[2];
 	float p, moved, loss[ROWS];
@@ -168,24 +167,24 @@ static double difference(struct model *m, struct adapter *a, const struct tiny *
 	for (int side = 0; side < 2; side++) {
 		moved = side ? p + by : p - by;
 		a->dev->op->put(a->dev, a->p + at, &moved, sizeof p);
-		adapter_refresh(a);
-		model_loss(m, a, &t->batch, loss);
+		params_refresh(a);
+		engine_loss(m, a, &t->batch, loss);
 		sum[side] = 0;
 		for (int i = 0; i < ROWS; i++)
 			sum[side] += (double)t->weight[i] * loss[i];
 	}
 	a->dev->op->put(a->dev, a->p + at, &p, sizeof p);
-	adapter_refresh(a);
+	params_refresh(a);
 	return (sum[1] - sum[0]) / (2 * by);
 }
 
-static void check_differences(const struct tiny *t, struct model *m, struct adapter *a)
+static void check_differences(const struct tiny *t, struct engine *m, struct params *a)
 {
 	float *g = xalloc(a->n * sizeof *g), loss[ROWS];
 	double most = 0, largest = 0;
 
-	adapter_zero(a);
-	model_grad(m, a, &t->batch, t->weight, loss);
+	params_zero(a);
+	engine_grad(m, a, &t->batch, t->weight, loss);
 	a->dev->op->get(a->dev, g, a->g, a->n * sizeof *g);
 	for (long i = 0; i < a->n; i++)
 		largest = fmax(largest, fabs(g[i]));
@@ -199,8 +198,8 @@ static void check_differences(const struct tiny *t, struct model *m, struct adap
 static void check_model(const char *name, int brief)
 {
 	struct tiny t;
-	struct model *m = tiny_open(name, "f32", 2048, 1);
-	struct adapter *a;
+	struct engine *m = tiny_open(name, "f32", 2048, 1);
+	struct params *a;
 	char adapter[64];
 	float loss[ROWS];
 
@@ -210,14 +209,14 @@ static void check_model(const char *name, int brief)
 	check_values(&t, m, NULL, "base", 1e-5);
 	check_values(&t, m, a, "lora", 1e-5);
 	check_gradient(&t, m, a);
-	model_loss(m, NULL, &t.batch, loss);
+	engine_loss(m, NULL, &t.batch, loss);
 	small(losses_off(&t, "base", loss), 1e-5, name, "base again, after the adapter");
 	if (on_cpu())
 		check_differences(&t, m, a);
 	if (!brief)
 		check_passes(&t, m, a);
-	adapter_close(a);
-	model_close(m);
+	params_close(a);
+	tiny_close(m);
 	tiny_end(&t);
 }
 
@@ -225,27 +224,27 @@ static void check_model(const char *name, int brief)
 static void check_bf16(const char *name)
 {
 	struct tiny t;
-	struct model *m = tiny_open(name, "bf16", 2048, 2);
+	struct engine *m = tiny_open(name, "bf16", 2048, 2);
 	struct tensor_file want;
 	struct apart d = {0};
-	struct adapter *a;
+	struct params *a;
 	float loss[ROWS];
 	char adapter[64];
 
 	snprintf(adapter, sizeof adapter, "%s-lora", name);
 	tiny_begin(&t, name);
 	a = tiny_adapter(m, adapter);
-	model_loss(m, NULL, &t.batch, loss);
+	engine_loss(m, NULL, &t.batch, loss);
 	small(losses_off(&t, "base", loss), 0.01, name, "bf16, base, losses");
-	model_grad(m, a, &t.batch, t.weight, loss);
+	engine_grad(m, a, &t.batch, t.weight, loss);
 	small(losses_off(&t, "lora", loss), 0.01, name, "bf16, lora, losses");
 	tensors_open(&want, gold_path(name, "-grad.safetensors"));
-	apart_adapter(&d, a, 0, &want, "");
+	apart_params(&d, a, 0, &want, "");
 	small(1 - d.dot / sqrt(d.aa * d.bb), 1e-3, name, "bf16, direction of the gradient");
 	near(sqrt(d.aa / d.bb), 1, 0.02, "bf16, length of the gradient");
 	tensors_close(&want);
-	adapter_close(a);
-	model_close(m);
+	params_close(a);
+	tiny_close(m);
 	tiny_end(&t);
 }
 
@@ -253,8 +252,8 @@ static void check_bf16(const char *name)
 static void check_gguf(const char *name)
 {
 	char file[64], adapter[64];
-	struct model *m;
-	struct adapter *a;
+	struct engine *m;
+	struct params *a;
 	struct tiny t;
 	float loss[ROWS];
 
@@ -263,12 +262,12 @@ static void check_gguf(const char *name)
 	tiny_begin(&t, name);
 	m = tiny_open(file, "f32", 2048, 1);
 	a = tiny_adapter(m, adapter);
-	model_loss(m, NULL, &t.batch, loss);
+	engine_loss(m, NULL, &t.batch, loss);
 	small(losses_off(&t, "base", loss), 1e-5, file, "base, losses");
-	model_loss(m, a, &t.batch, loss);
+	engine_loss(m, a, &t.batch, loss);
 	small(losses_off(&t, "lora", loss), 1e-5, file, "lora, losses");
-	adapter_close(a);
-	model_close(m);
+	params_close(a);
+	tiny_close(m);
 	tiny_end(&t);
 }
 

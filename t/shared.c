@@ -24,18 +24,18 @@ static json_t *rows_alike(long alike, long vocab)
 }
 
 /* Their gradients, of one pass or of one a row, relative to the largest. */
-static double gradients_off(struct model *m, struct adapter *a, const struct batch *b)
+static double gradients_off(struct engine *m, struct params *a, const struct batch *b)
 {
 	const float weight[ROWS] = {1, -0.5f, 2, 0.25f, 1};
 	float *one = xalloc(a->n * sizeof *one), *each = xalloc(a->n * sizeof *each), loss[ROWS];
 	double off = 0, largest = 0;
 
-	adapter_zero(a);
-	model_grad(m, a, b, weight, loss);
+	params_zero(a);
+	engine_grad(m, a, b, weight, loss);
 	a->dev->op->get(a->dev, one, a->g, a->n * sizeof *one);
-	adapter_zero(a);
+	params_zero(a);
 	for (int i = 0; i < ROWS; i++)
-		model_grad(m, a, &(struct batch){b->row + i, 1}, weight + i, loss);
+		engine_grad(m, a, &(struct batch){b->row + i, 1}, weight + i, loss);
 	a->dev->op->get(a->dev, each, a->g, a->n * sizeof *each);
 	for (long i = 0; i < a->n; i++) {
 		off = fmax(off, fabs((double)one[i] - each[i]));
@@ -48,9 +48,9 @@ static double gradients_off(struct model *m, struct adapter *a, const struct bat
 
 static void compare(const char *name, enum dtype type, double most, long alike, int whole)
 {
-	struct compute_opts o = COMPUTE_DEFAULTS;
-	struct model *m;
-	struct adapter *a;
+	const char *dtype = type == DT_F32 ? "f32" : "bf16";
+	struct engine *m;
+	struct params *a;
 	struct batch b;
 	struct tokens *rows;
 	json_t *j;
@@ -58,25 +58,23 @@ static void compare(const char *name, enum dtype type, double most, long alike, 
 	float together[ROWS], alone[ROWS], off = 0;
 	double gradients;
 
-	o.dtype = type == DT_F32 ? "f32" : "bf16";
-	o.threads = 1;
-	m = model_open(gold_path(name, ""), &o);
-	a = whole ? model_theta(m, model_dev(m)) : adapter_new(model_dev(m), model_config(m), type, "auto", 4, 4, 1);
-	j = rows_alike(alike, model_config(m)->vocab);
+	m = tiny_engine(gold_path(name, ""), tiny_opts(dtype, 0, 1), 0);
+	a = whole ? tiny_whole(m) : tiny_new(m, "auto", 4, 4, 1);
+	j = rows_alike(alike, engine_model(m)->config.vocab);
 	rows = tiny_rows(j);
 	b = tiny_batch(rows, row, ROWS);
-	model_loss(m, a, &b, together);
+	engine_loss(m, a, &b, together);
 	for (int i = 0; i < ROWS; i++) {
-		model_loss(m, a, &(struct batch){b.row + i, 1}, alone + i);
+		engine_loss(m, a, &(struct batch){b.row + i, 1}, alone + i);
 		off = fmaxf(off, fabsf(together[i] - alone[i]));
 	}
-	ok(off <= most, "%s %s: %ld tokens in common, together as alone (%.1e)", name, o.dtype, alike, off);
+	ok(off <= most, "%s %s: %ld tokens in common, together as alone (%.1e)", name, dtype, alike, off);
 	gradients = gradients_off(m, a, &b);
 	ok(gradients <= most, "gradients of %s too (%.1e)", whole ? "all weights" : "an adapter", gradients);
 	tokens_close(rows);
 	json_decref(j);
-	adapter_close(a);
-	model_close(m);
+	params_close(a);
+	tiny_close(m);
 }
 
 int main(void)

@@ -11,8 +11,8 @@ static double steps_off(const char *name, json_t *gold, const struct tokens *row
 	static const long row[ROWS] = {0, 1, 2, 3, 4, 5};
 	const struct adamw w = {.rate = 0.01f, .beta1 = 0.9f, .beta2 = 0.95f, .eps = 1e-8f, .clip = 1};
 	struct batch b = tiny_batch(rows, row, ROWS);
-	struct model *m = tiny_open(name, "f32", 64, 1);        /* several passes a step */
-	struct adapter *a;
+	struct engine *m = tiny_open(name, "f32", 64, 1);        /* several passes a step */
+	struct params *a;
 	float weight[ROWS], loss[ROWS];
 	double most = 0, sum[STEPS] = {0};
 	char adapter[64];
@@ -22,8 +22,8 @@ static double steps_off(const char *name, json_t *gold, const struct tokens *row
 	for (int i = 0; i < ROWS; i++)
 		weight[i] = 1.f / ROWS;
 	for (int s = 0; s < STEPS; s++) {
-		model_grad(m, a, &b, weight, loss);
-		adapter_step(a, w);
+		engine_grad(m, a, &b, weight, loss);
+		params_step(a, w);
 		for (int i = 0; i < ROWS; i++) {
 			double want = json_number_value(json_array_get(json_array_get(gold, s), i));
 			double off = fabs(loss[i] - want) / want;
@@ -34,8 +34,8 @@ static double steps_off(const char *name, json_t *gold, const struct tokens *row
 		}
 	}
 	*fell = sum[0] - sum[STEPS - 1];
-	adapter_close(a);
-	model_close(m);
+	params_close(a);
+	tiny_close(m);
 	return most;
 }
 

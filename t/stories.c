@@ -13,9 +13,9 @@ static const char published[] =
 	"Once upon a time, there was a little girl named Lily. She loved to play outside in the park. One day, "
 	"she saw a big, red ball. She wanted to play with it, but it was too high.";
 
-static void check_text(struct model *m, const struct tokenizer *t)
+static void check_text(struct engine *m, const struct tokenizer *t)
 {
-	long vocab = model_config(m)->vocab;
+	long vocab = engine_model(m)->config.vocab;
 	struct cache *c = cache_open(m, NULL, 1, TOKENS);
 	float *logits = xalloc(vocab * sizeof *logits);
 	struct ids ids = {0};
@@ -24,7 +24,7 @@ static void check_text(struct model *m, const struct tokenizer *t)
 	int slot = 0;
 
 	for (int i = 0; i + 1 < TOKENS; i++) {
-		model_next(c, &next, start, &slot, 1, logits);
+		cache_next(c, &next, start, &slot, 1, logits);
 		next = 0;
 		for (int32_t k = 1; k < vocab; k++)
 			if (logits[k] > logits[next])
@@ -41,7 +41,7 @@ static void check_text(struct model *m, const struct tokenizer *t)
 	buf_free(&text);
 }
 
-static void check_row(struct model *m, const struct tokenizer *t, const struct tokens *rows, long r,
+static void check_row(struct engine *m, const struct tokenizer *t, const struct tokens *rows, long r,
                       const json_t *row)
 {
 	const char *text = json_text(row, "text", "");
@@ -55,7 +55,7 @@ static void check_row(struct model *m, const struct tokenizer *t, const struct t
 	ids_add(&ids, tokenizer_bos(t));
 	tokenizer_encode(t, text, strlen(text), 0, 0, &ids);
 	ok(ids.n == n && !memcmp(ids.p, rows->part->token + rows->part->offset[r], n * sizeof *ids.p), "row %ld: token ids", r);
-	model_nll(m, NULL, &b, 0, nll);
+	tiny_nll(m, NULL, &b, 0, nll);
 	for (long i = 1; i < n; i++) {
 		double off = fabs(nll[i] - json_number_value(json_array_get(want, i - 1)));
 
@@ -74,7 +74,7 @@ int main(void)
 	struct compute_opts o = COMPUTE_DEFAULTS;
 	struct tokenizer *t;
 	struct tokens *rows;
-	struct model *m;
+	struct engine *m;
 	json_t *gold;
 
 	die_name("stories.t");
@@ -86,7 +86,7 @@ int main(void)
 	o.device = "cpu";
 	o.dtype = "f32";
 	o.threads = 1;
-	m = model_open(path, &o);
+	m = tiny_engine(path, o, 0);
 	t = tokenizer_open(path);
 	gold = json_read_file(GOLD "stories.json");
 	rows = tiny_rows(gold);
@@ -96,7 +96,7 @@ int main(void)
 	tokens_close(rows);
 	json_decref(gold);
 	tokenizer_close(t);
-	model_close(m);
+	tiny_close(m);
 	free(path);
 	return tap_done();
 }

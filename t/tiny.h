@@ -7,7 +7,9 @@
 #include <stdlib.h>
 
 #include "../lib/format/safetensors.h"
-#include "../lib/model/model.h"
+#include "../lib/model/cache.h"
+#include "../lib/model/engine.h"
+#include "../lib/model/peft.h"
 #include "../lib/rows/tokens.h"
 
 #define TINY __attribute__((unused)) static
@@ -90,8 +92,7 @@ TINY struct batch tiny_batch(const struct tokens *t, const long row[], int n)
 
 TINY int on_cpu(void) { return !strcmp(TEST_DEVICE, "cpu"); }
 
-/* threads: 1 for long tests, since threads that wait for each other crawl on a busy machine. */
-TINY struct model *tiny_open(const char *name, const char *dtype, long pass, int threads)
+TINY struct compute_opts tiny_opts(const char *dtype, long pass, int threads)
 {
 	struct compute_opts o = COMPUTE_DEFAULTS;
 
@@ -99,23 +100,88 @@ TINY struct model *tiny_open(const char *name, const char *dtype, long pass, int
 	o.dtype = dtype;
 	o.pass = pass;
 	o.threads = threads;
-	return model_open(gold_path(name, ""), &o);
+	return o;
 }
 
-TINY struct adapter *tiny_adapter(struct model *m, const char *name)
+/* An engine for rows of up to 100 tokens, batches and caches of up to 600 of them, pairs of up to
+ * rank 16 on every layer, and all weights.  least: as few blocks as can be keep activations. */
+TINY struct engine *tiny_engine(const char *path, struct compute_opts o, int least)
 {
-	return adapter_load(model_dev(m), model_config(m), model_dtype(m), gold_path(name, ""));
+	struct model *m = model_open(path, &o);
+	struct params *widest = params_lora(&m->config, m->type, "all-linear", 16, 16);
+	struct demand d = {.theta = widest, .copies = 1, .longest = 100, .rows = {600, 600}};
+	struct engine *e;
+	struct plan p;
+
+	if (least) {
+		o.memory = 1;
+		plan_make(&p, m, &d, &o);
+		o.memory = (long)p.total;
+	}
+	e = engine_open(m, &o, &d);
+	params_close(widest);
+	return e;
 }
 
-/* PEFT's name of a pair's matrix; which: 'A' or 'B'. */
-TINY const char *peft_name(const struct config *c, long layer, const struct lora *p, char which)
+/* threads: 1 for long tests, since threads that wait for each other crawl on a busy machine. */
+TINY struct engine *tiny_open(const char *name, const char *dtype, long pass, int threads)
 {
-	static char name[256];
-	char block[128];
+	return tiny_engine(gold_path(name, ""), tiny_opts(dtype, pass, threads), 0);
+}
 
-	snprintf(block, sizeof block, c->family->block, layer);
-	snprintf(name, sizeof name, "base_model.model.%s.%s.lora_%c.weight", block, p->part->module, which);
-	return name;
+TINY void tiny_close(struct engine *e)
+{
+	struct model *m = (struct model *)engine_model(e);
+
+	engine_close(e);
+	model_close(m);
+}
+
+TINY struct params *tiny_adapter(struct engine *e, const char *name)
+{
+	const struct model *m = engine_model(e);
+
+	return peft_load(m->dev, &m->config, m->type, gold_path(name, ""));
+}
+
+/* All weights, which start as the model's. */
+TINY struct params *tiny_whole(struct engine *e)
+{
+	const struct model *m = engine_model(e);
+	struct params *a = params_whole(&m->config, m->type, m->weights);
+
+	params_room(a, m->dev);
+	model_values(m, a);
+	return a;
+}
+
+TINY struct params *tiny_new(struct engine *e, const char *targets, long rank, double alpha,
+                             uint64_t seed)
+{
+	const struct model *m = engine_model(e);
+	struct params *a = params_lora(&m->config, m->type, targets, rank, alpha);
+
+	params_room(a, m->dev);
+	params_random(a, seed);
+	return a;
+}
+
+/* nll of every token of the batch's rows, end to end; NaN where one is not predicted. */
+struct tiny_nlls { float *at; };
+
+TINY void tiny_see(void *ctx, const struct visited *v)
+{
+	struct tiny_nlls *n = ctx;
+
+	memcpy(n->at, v->nll, v->row->n * sizeof *n->at);
+	n->at += v->row->n;
+}
+
+TINY void tiny_nll(struct engine *e, const struct params *a, const struct batch *b, int all, float nll[])
+{
+	struct tiny_nlls n = {nll};
+
+	engine_visit(e, a, b, &(struct visit){.see = tiny_see, .ctx = &n, .all = all, .layer = -1});
 }
 
 /* A safetensors file, mapped. */
@@ -163,30 +229,24 @@ TINY void apart_mat(struct apart *d, struct dev *dev, struct mat got, const floa
 	free(host);
 }
 
-/* Compares an adapter's gradients (or, values, its F32 parameters) with the
- * tensors of f named prefix + PEFT's name; counts the pairs' matrices. */
-TINY int apart_adapter(struct apart *d, const struct adapter *a, int values, const struct tensor_file *f,
-                       const char *prefix)
+/* Compares theta's gradients (or its values) with the tensors of f named prefix + the slice's
+ * name; returns how many slices are there. */
+TINY int apart_params(struct apart *d, const struct params *a, int values, const struct tensor_file *f,
+                      const char *prefix)
 {
 	int found = 0;
 
-	for (long l = 0; l < a->config->layers; l++)
-		for (int s = 0; s < SITES; s++)
-			for (int i = 0; i < a->site[l][s].n; i++)
-				for (int b = 0; b < 2; b++) {
-					const struct lora *p = &a->site[l][s].pair[i];
-					struct mat m = b ? p->db : p->da;
-					char *name = xprintf("%s%s", prefix, peft_name(a->config, l, p, b ? 'B' : 'A'));
-					const struct st_tensor *t = st_find(&f->st, name);
+	for (int i = 0; i < a->slices; i++) {
+		const struct slice *s = &a->slice[i];
+		char *name = xprintf("%s%s", prefix, s->name);
+		const struct st_tensor *t = st_find(&f->st, name);
 
-					free(name);
-					if (!t || t->type != ST_F32 || (long)(t->bytes / 4) != m.rows * m.cols)
-						continue;
-					found++;
-					if (values)       /* p is laid out as g */
-						m.p = a->p + ((float *)m.p - a->g);
-					apart_mat(d, a->dev, m, t->data);
-				}
+		free(name);
+		if (!t || t->type != ST_F32 || (long)(t->bytes / 4) != s->rows * s->cols)
+			continue;
+		found++;
+		apart_mat(d, a->dev, values ? params_values(a, s) : params_gradient(a, s), t->data);
+	}
 	return found;
 }
 

@@ -13,7 +13,7 @@
 
 #include "../../lib/base/rng.h"
 #include "../../lib/format/zio.h"
-#include "../../lib/model/model_in.h"
+#include "../../lib/model/engine.h"
 
 struct shard { struct st_tensor tensor[16]; int n; };
 
@@ -78,7 +78,7 @@ static void save_config(const struct config *c, double theta, const char *type)
 	save_json("model.safetensors.index.json", json_pack("{s:{}, s:O}", "metadata", "weight_map", map));
 }
 
-static void write_layer(const struct model *m, long i)
+static void write_layer(const struct engine *m, long i)
 {
 	const struct family *f = m->config.family;
 	const struct layer *l = &m->net.layer[i];
@@ -97,12 +97,12 @@ static void write_layer(const struct model *m, long i)
 static void decode(const char *path, const char *type)
 {
 	struct compute_opts o = COMPUTE_DEFAULTS;
-	struct model *m;
+	struct engine *m;
 	struct shard s = {0};
 	const struct rope *r;
 
 	o.dtype = type;
-	m = model_open(path, &o);
+	m = tiny_engine(path, o, 0);
 	r = &m->config.rope;
 	if (strcmp(m->config.family->name, "llama") || r->original)
 		die("%s: not a Llama with plain rotary positions", path);
@@ -114,7 +114,7 @@ static void decode(const char *path, const char *type)
 	for (long i = 0; i < m->config.layers; i++)
 		write_layer(m, i);
 	save_config(&m->config, pow(r->rate[0][1], -m->config.rotary / 2.0), m->type == DT_BF16 ? "bfloat16" : "float32");
-	model_close(m);
+	tiny_close(m);
 }
 
 /* Standard deviation about 0.02, uniform: in bf16, from the high bytes of random words. */

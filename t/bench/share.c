@@ -182,9 +182,9 @@ static void report(double total, int threads)
 int main(int argc, char **argv)
 {
 	struct compute_opts o = COMPUTE_DEFAULTS;
-	struct model *m;
+	struct engine *m;
 	struct tokens *d;
-	struct adapter *theta;
+	struct params *theta;
 	struct order order;
 	struct batch b;
 	struct ops timed;
@@ -199,30 +199,30 @@ int main(int argc, char **argv)
 	o.threads = atol(argv[4]);
 	if (o.threads == 1)
 		watch = CLOCK_PROCESS_CPUTIME_ID;
-	m = model_open(argv[1], &o);
+	m = tiny_engine(argv[1], o, 0);
 	d = tokens_read(&argv[2], 1);
-	theta = adapter_new(model_dev(m), model_config(m), model_dtype(m), "q_proj,v_proj", 16, 16, 1);
+	theta = adapter_new(engine_model(m)->dev, &engine_model(m)->config, engine_model(m)->type, "q_proj,v_proj", 16, 16, 1);
 	loss = xalloc(atol(argv[5]) * sizeof *loss);
 	weight = xalloc(atol(argv[5]) * sizeof *weight);
 	for (long i = 0; i < atol(argv[5]); i++)
 		weight[i] = 1.0f / atol(argv[5]);
 	order_open(&order, d, 0, 0, 0);
-	body = model_dev(m)->op;
+	body = engine_model(m)->dev->op;
 	timed = *body;
 	timed.gemm = timed_gemm;
 	for (int step = 0; step <= atoi(argv[6]); step++) {    /* the first prepares */
 		if (step == 1) {
 			products = 0;
 			memset(product, 0, sizeof product);
-			model_dev(m)->op = &timed;
+			engine_model(m)->dev->op = &timed;
 		}
 		if (step < 2)
 			began = now();
 		order_cycle(&order, &b, atoi(argv[5]));
-		model_grad(m, theta, &b, weight, loss);
-		adapter_step(theta, (struct adamw){1e-4f, 0.9f, 0.95f, 1e-8f, 0, 1, 0});
+		engine_grad(m, theta, &b, weight, loss);
+		params_step(theta, (struct adamw){1e-4f, 0.9f, 0.95f, 1e-8f, 0, 1, 0});
 	}
 	report(now() - began, atoi(argv[4]));
-	model_dev(m)->op = body;
+	engine_model(m)->dev->op = body;
 	return 0;
 }

@@ -19,8 +19,8 @@ static const char *const name[KINDS] = {
 	"Algorithm 2, gamma 0", "Algorithm 1, gamma 0"};
 
 static struct train_opts opts = TRAIN_DEFAULTS;
-static struct model *model;
-static struct adapter *theta, *hat;
+static struct engine *model;
+static struct params *theta, *hat;
 static struct tokens *safe, *data;
 static clockid_t watch = CLOCK_MONOTONIC;
 
@@ -32,7 +32,7 @@ static double now(void)
 	return t.tv_sec + t.tv_nsec * 1e-9;
 }
 
-static void bilevel(double gamma, struct adapter *that)
+static void bilevel(double gamma, struct params *that)
 {
 	struct bilevel b = {.model = model, .theta = theta, .hat = that, .safe = safe, .data = data, .gamma = gamma,
 	                    .opts = &opts};
@@ -80,8 +80,8 @@ static void open_all(char **argv)
 	model = model_open(argv[1], &compute);
 	safe = tokens_read(&argv[2], 1);
 	data = tokens_read(&argv[3], 1);
-	theta = adapter_new(model_dev(model), model_config(model), model_dtype(model), "q_proj,v_proj", 16, 16, 1);
-	hat = adapter_clone(theta);
+	theta = adapter_new(engine_model(model)->dev, &engine_model(model)->config, engine_model(model)->type, "q_proj,v_proj", 16, 16, 1);
+	hat = params_clone(theta);
 }
 
 int main(int argc, char **argv)
@@ -114,10 +114,10 @@ int main(int argc, char **argv)
 	printf("a selector step / its two supervised passes   %.3f\n", median(ratio[0], rounds));
 	printf("Algorithm 1 / Algorithm 2                     %.3f\n", median(ratio[1], rounds));
 	printf("the same while gamma is 0                     %.3f\n", median(ratio[2], rounds));
-	adapter_close(theta);
-	adapter_close(hat);
+	params_close(theta);
+	params_close(hat);
 	tokens_close(safe);
 	tokens_close(data);
-	model_close(model);
+	tiny_close(model);
 	return 0;
 }

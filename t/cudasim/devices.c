@@ -10,7 +10,7 @@ enum { STEPS = 10 };
 /* Where a run ends. */
 struct end { float *theta, *hat, *omega, *loss; long n, rows; };
 
-static float *values(const struct adapter *a)
+static float *values(const struct params *a)
 {
 	float *p = xalloc(a->n * sizeof *p);
 
@@ -45,7 +45,7 @@ static struct end run(const char *device, const char *name, int algorithm, const
 	b.settings = settings;
 	b.model = model_open(gold_path(name, ""), &compute);
 	b.theta = tiny_adapter(b.model, lora);
-	b.hat = algorithm == 1 ? adapter_clone(b.theta) : NULL;
+	b.hat = algorithm == 1 ? params_clone(b.theta) : NULL;
 	b.omega = selector_open(data->rows, SOFTMAX, SELECTOR_SGD, 0.5);
 	bilevel_run(&b);
 	e.n = b.theta->n;
@@ -56,12 +56,12 @@ static struct end run(const char *device, const char *name, int algorithm, const
 	for (long i = 0; i < e.rows; i++)
 		e.omega[i] = (float)b.omega->omega[i];
 	e.loss = xalloc(e.rows * sizeof *e.loss);
-	model_loss(b.model, b.theta, &all, e.loss);
+	engine_loss(b.model, b.theta, &all, e.loss);
 	selector_close(b.omega);
 	if (b.hat)
-		adapter_close(b.hat);
-	adapter_close(b.theta);
-	model_close(b.model);
+		params_close(b.hat);
+	params_close(b.theta);
+	tiny_close(b.model);
 	json_decref(settings);
 	free(lora);
 	free(row);
