@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "unicode.h"
+
 enum {
 	END = 1,      /* the tokenizer's end token closes an answer */
 	PROMPTED = 2, /* an answer needs a prompt, if an empty one */
@@ -238,32 +240,15 @@ static void control(struct list *l, const char *text, int train)
 	add(l, PIECE_CONTROL, text, text ? strlen(text) : 0, train);
 }
 
-/* The length of the white space (Python's str.isspace) that begins, or ends, these bytes. */
-static size_t space(const char *p, size_t n, int at_end)
-{
-	static const char *const spaces[] = {
-		" ",      "\n",     "\t",       "\r",     "\v",     "\f",     "\x1c",   "\x1d",
-		"\x1e",   "\x1f",   "\xc2\x85", "\u00a0", "\u1680", "\u2000", "\u2001", "\u2002",
-		"\u2003", "\u2004", "\u2005",   "\u2006", "\u2007", "\u2008", "\u2009", "\u200a",
-		"\u2028", "\u2029", "\u202f",   "\u205f", "\u3000",
-	};
-
-	for (size_t i = 0; i < sizeof spaces / sizeof *spaces; i++) {
-		size_t k = strlen(spaces[i]);
-
-		if (k <= n && !memcmp(at_end ? p + n - k : p, spaces[i], k))
-			return k;
-	}
-	return 0;
-}
-
+/* What Python's str.strip() takes away is not part of the text. */
 static void text(struct list *l, struct turn t, int train, int strip_left, int strip_right)
 {
-	size_t k;
+	int32_t c;
+	int k;
 
-	while (strip_left && (k = space(t.text, t.n, 0)))
+	while (strip_left && t.n && (k = utf8_first(t.text, t.n, &c), python_is_space(c)))
 		t.text += k, t.n -= k;
-	while (strip_right && (k = space(t.text, t.n, 1)))
+	while (strip_right && t.n && (k = utf8_last(t.text, t.n, &c), python_is_space(c)))
 		t.n -= k;
 	add(l, PIECE_TEXT, t.text, t.n, train);
 }

@@ -157,7 +157,7 @@ void tokenizer_close(struct tokenizer *t)
 
 static void normal_text(struct job *j, struct slice s, int first)
 {
-	s = normalize(j->t, j->norm, s, !(first && j->flags & TOKENIZE_CONTINUE));
+	s = tokenizer_normalize(j->t, j->norm, s, !(first && j->flags & TOKENIZE_CONTINUE));
 	added_split(j, &j->t->norm_trie, s, first, pretokenize);
 }
 

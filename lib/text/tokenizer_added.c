@@ -69,16 +69,6 @@ static int32_t trie_find(const struct trie *t, struct slice s, size_t *start, si
 	return -1;
 }
 
-/* The last character of p..p+n, n > 0. */
-static int utf8_last(const char *p, size_t n, int32_t *code)
-{
-	size_t back = 1;
-
-	while (back < n && back < 4 && (p[n - back] & 0xc0) == 0x80)
-		back++;
-	return utf8_first(p + n - back, back, code) == (int)back ? (int)back : (*code = -1, 1);
-}
-
 static int inside_word(struct slice s, size_t start, size_t end)
 {
 	int32_t before = -1, after = -1;
@@ -87,7 +77,7 @@ static int inside_word(struct slice s, size_t start, size_t end)
 		utf8_last(s.p, start, &before);
 	if (end < s.n)
 		utf8_first(s.p + end, s.n - end, &after);
-	return is_word_char(before) || is_word_char(after);
+	return unicode_is_word(before) || unicode_is_word(after);
 }
 
 /* Widens start..end over the white space that the token takes with it. */
@@ -98,13 +88,13 @@ static void widen(const struct added *a, struct slice s, size_t least, size_t *s
 
 	while (a->lstrip && *start > least) {
 		n = utf8_last(s.p, *start, &code);
-		if (!is_space_char(code))
+		if (!unicode_is_space(code))
 			break;
 		*start -= n;
 	}
 	while (a->rstrip && *end < s.n) {
 		n = utf8_first(s.p + *end, s.n - *end, &code);
-		if (!is_space_char(code))
+		if (!unicode_is_space(code))
 			break;
 		*end += n;
 	}
@@ -150,7 +140,7 @@ void added_prepare(struct tokenizer *t)
 		struct slice s = {a->text, a->n};
 
 		if (a->normalized)
-			s = normalize(t, work, s, 1);
+			s = tokenizer_normalize(t, work, s, 1);
 		if (!s.n)
 			continue;
 		trie_add(trie, s.p, s.n, i);

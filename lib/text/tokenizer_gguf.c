@@ -179,7 +179,7 @@ static int load_words(struct tokenizer *t, const struct gguf *g, struct fault *f
 
 	if (text_is(pre, "olmo") || text_is(pre, "mpt") ||
 	    (neox && (!pre || text_is(pre, "gpt-2")))) {
-		t->norm[t->norms++] = (struct norm_step){.kind = NORM_NFC};
+		t->norm[t->norms++] = (struct norm_step){.kind = NORM_FORM, .form = UNICODE_NFC};
 		words = GPT2_WORDS;
 	} else if (!pre || text_is(pre, "gpt-2") || text_is(pre, "phi-2")) {
 		words = GPT2_WORDS;
@@ -191,7 +191,7 @@ static int load_words(struct tokenizer *t, const struct gguf *g, struct fault *f
 		t->ignore_merges = 1;
 		words = LLAMA3_WORDS;
 	} else if (text_is(pre, "qwen2")) {
-		t->norm[t->norms++] = (struct norm_step){.kind = NORM_NFC};
+		t->norm[t->norms++] = (struct norm_step){.kind = NORM_FORM, .form = UNICODE_NFC};
 		words = QWEN2_WORDS;
 	}
 	if (!words)
@@ -224,8 +224,11 @@ static void phi3_rules(struct tokenizer *t)
 static int load_llama(struct tokenizer *t, const struct gguf *g, struct fault *f)
 {
 	if (gguf_int(g, "tokenizer.ggml.add_space_prefix", 1))
-		t->norm[t->norms++] = (struct norm_step){NORM_PREPEND, NULL, xstrdup(SPACE_MARK)};
-	t->norm[t->norms++] = (struct norm_step){NORM_REPLACE, xstrdup(" "), xstrdup(SPACE_MARK)};
+		t->norm[t->norms++] =
+			(struct norm_step){.kind = NORM_PREPEND, .to = xstrdup(SPACE_MARK)};
+	t->norm[t->norms++] = (struct norm_step){.kind = NORM_REPLACE,
+	                                         .from = xstrdup(" "),
+	                                         .to = xstrdup(SPACE_MARK)};
 	t->strips = t->norms == 2;
 	t->marks = t->byte_fallback = t->fuse_unk = 1;
 	t->bos = 1;

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "tokenizer.h"
+#include "unicode.h"
 
 struct slice {
 	const char *p;
@@ -60,8 +61,9 @@ struct vocab {
 };
 
 struct norm_step {
-	enum { NORM_PREPEND, NORM_REPLACE, NORM_NFC, NORM_NFD, NORM_NFKC, NORM_NFKD } kind;
-	char *from, *to;
+	enum { NORM_PREPEND, NORM_REPLACE, NORM_FORM } kind;
+	char *from, *to;        /* PREPEND: to; REPLACE: both */
+	enum unicode_form form; /* FORM */
 };
 
 struct splitter; /* a compiled pattern */
@@ -144,7 +146,7 @@ struct job {
 	const struct tokenizer *t;
 	int flags;
 	long stop;
-	int newer; /* the text has_newer characters */
+	int newer; /* see unicode_has_newer */
 	struct ids *out;
 	struct buf norm[2], pre[STEPS];
 	struct sym *sym;
@@ -190,18 +192,13 @@ void merge_add_ids(struct tokenizer *, uint32_t rank, int32_t left, int32_t righ
 void bpe_prepare(struct tokenizer *);
 void bpe_text(struct job *, struct slice);
 
-/* normalize.c */
-struct slice normalize(const struct tokenizer *, struct buf work[2], struct slice, int prefix);
-struct slice replace_text(struct buf *, struct slice, const char *from, const char *to);
-int is_word_char(int32_t code), is_space_char(int32_t code);
-const char *char_category(int32_t code);  /* "Lu"; of the newest Unicode that there is */
-int32_t char_lower(int32_t code);         /* the simple mapping */
-int char_put(int32_t code, char text[4]); /* in UTF-8: how many bytes */
-
-/* newer.c */
-int32_t stand_in(int32_t code); /* the code itself if not newer */
-int has_newer(struct slice);
-struct slice put_stand_ins(struct buf *, struct slice);
+/* tokenizer_normalize.c */
+/* The text of s after the normaliser's steps: s itself, or in one of the two buffers.
+ * prefix: the text begins a sentence. */
+struct slice tokenizer_normalize(const struct tokenizer *, struct buf work[2], struct slice s,
+                                 int prefix);
+/* s with every `from` replaced, in the buffer. */
+struct slice replace_text(struct buf *, struct slice s, const char *from, const char *to);
 
 /* added.c */
 void added_prepare(struct tokenizer *);
@@ -213,37 +210,6 @@ int pre_prepare(struct pre_step *, struct fault *);
 void pre_free(struct pre_step *);
 void pretokenize(struct job *, struct slice, int first);
 void job_region_free(struct job *);
-
-/* The first character of p..p+n, n > 0; a byte that is no UTF-8 counts as one
- * character, -1.  Returns its bytes. */
-static inline int utf8_first(const char *text, size_t n, int32_t *code)
-{
-	const unsigned char *p = (const unsigned char *)text;
-	int bytes = *p < 0x80   ? 1
-	            : *p < 0xc2 ? 0
-	            : *p < 0xe0 ? 2
-	            : *p < 0xf0 ? 3
-	            : *p < 0xf5 ? 4
-	                        : 0;
-
-	*code = bytes == 1 ? *p : *p & (0x7f >> bytes);
-	if (bytes == 1)
-		return 1;
-	if (!bytes || (size_t)bytes > n) {
-		*code = -1;
-		return 1;
-	}
-	for (int i = 1; i < bytes; i++) {
-		if ((p[i] & 0xc0) != 0x80) {
-			*code = -1;
-			return 1;
-		}
-		*code = *code << 6 | (p[i] & 0x3f);
-	}
-	if (*code > 0x10ffff)
-		*code = -1;
-	return *code < 0 ? 1 : bytes;
-}
 
 /* The first place of a short text in s, or NULL. */
 static inline const char *text_find(struct slice s, const char *text, size_t n)

@@ -58,8 +58,8 @@ static int normalizer(struct tokenizer *t, const json_t *o, struct fault *f)
 	if (t->norms == STEPS)
 		return fault(f, "normalizer: more than %d steps", STEPS);
 	if (is_type(o, "Prepend")) {
-		*step = (struct norm_step){NORM_PREPEND, NULL,
-		                           xstrdup(json_text(o, "prepend", ""))};
+		*step = (struct norm_step){.kind = NORM_PREPEND,
+		                           .to = xstrdup(json_text(o, "prepend", ""))};
 		t->norms++;
 		return 0;
 	}
@@ -68,13 +68,15 @@ static int normalizer(struct tokenizer *t, const json_t *o, struct fault *f)
 		to = json_text(o, "content", NULL);
 		if (!from || !literal || !to)
 			return fault(f, "normalizer: a Replace that is not of one text by another");
-		*step = (struct norm_step){NORM_REPLACE, xstrdup(from), xstrdup(to)};
+		*step = (struct norm_step){.kind = NORM_REPLACE,
+		                           .from = xstrdup(from),
+		                           .to = xstrdup(to)};
 		t->norms++;
 		return 0;
 	}
 	for (int i = 0; i < 4; i++) {
 		if (is_type(o, form[i])) {
-			*step = (struct norm_step){NORM_NFC + i, NULL, NULL};
+			*step = (struct norm_step){.kind = NORM_FORM, .form = i};
 			t->norms++;
 			return 0;
 		}

@@ -144,10 +144,14 @@ static void split(struct job *j, int k, struct slice s, int first)
 {
 	struct cut c = {j, &j->t->pre[k], k + 1, first, s.p, {0}, 0, 0};
 	struct buf copy = {0};
-	struct slice seen = j->newer && !c.step->literal ? put_stand_ins(&copy, s) : s;
+	struct slice seen = s;
 	size_t done = 0, start, end;
 	long last_end = -1;
 
+	if (j->newer && !c.step->literal) {
+		unicode_put_stand_ins(&copy, s.p, s.n);
+		seen.p = copy.p; /* of the same length */
+	}
 	while (done < s.n && j->out->n < j->stop &&
 	       next_match(j, c.step, seen, done, last_end, &start, &end)) {
 		if (start > done)
@@ -194,6 +198,6 @@ static void run(struct job *j, int k, struct slice s, int first)
 
 void pretokenize(struct job *j, struct slice s, int first)
 {
-	j->newer = has_newer(s);
+	j->newer = unicode_has_newer(s.p, s.n);
 	run(j, 0, s, first);
 }
