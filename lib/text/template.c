@@ -224,24 +224,24 @@ void template_close(struct template *t)
 const char *template_name(const struct template *t) { return t->name; }
 const char *template_stop(const struct template *t) { return t->form.stop; }
 
-struct list {
+struct pieces {
 	struct piece *piece;
 	int n;
 };
 
-static void add(struct list *l, enum piece_kind kind, const char *text, size_t n, int train)
+static void add(struct pieces *l, enum piece_kind kind, const char *text, size_t n, int train)
 {
 	if (n || kind == PIECE_END)
 		l->piece[l->n++] = (struct piece){kind, text, n, train};
 }
 
-static void control(struct list *l, const char *text, int train)
+static void control(struct pieces *l, const char *text, int train)
 {
 	add(l, PIECE_CONTROL, text, text ? strlen(text) : 0, train);
 }
 
 /* What Python's str.strip() takes away is not part of the text. */
-static void text(struct list *l, struct turn t, int train, int strip_left, int strip_right)
+static void text(struct pieces *l, struct turn t, int train, int strip_left, int strip_right)
 {
 	int32_t c;
 	int k;
@@ -255,7 +255,7 @@ static void text(struct list *l, struct turn t, int train, int strip_left, int s
 
 /* A space that ends the prompt begins the answer instead: tokenizers join a
  * space to the word behind it. */
-static void move_space(struct list *l, int answer)
+static void move_space(struct pieces *l, int answer)
 {
 	struct piece *p = l->n ? &l->piece[l->n - 1] : NULL;
 
@@ -266,7 +266,7 @@ static void move_space(struct list *l, int answer)
 		add(l, PIECE_TEXT, " ", 1, 1);
 }
 
-static void system_turn(const struct form *f, struct list *l, struct turn t)
+static void system_turn(const struct form *f, struct pieces *l, struct turn t)
 {
 	int strip = f->flags & SYSTEM_STRIPPED;
 
@@ -276,8 +276,8 @@ static void system_turn(const struct form *f, struct list *l, struct turn t)
 }
 
 /* A user's turn, NULL for an empty one; system turns `from` to `to` stand inside. */
-static void user_turn(const struct template *t, struct list *l, const struct turn turn[], int from,
-                      int to, const struct turn *user)
+static void user_turn(const struct template *t, struct pieces *l, const struct turn turn[],
+                      int from, int to, const struct turn *user)
 {
 	const struct form *f = &t->form;
 	int strip = f->flags & USER_STRIPPED, inside;
@@ -294,7 +294,7 @@ static void user_turn(const struct template *t, struct list *l, const struct tur
 	control(l, f->of[ROLE_USER].close, 0);
 }
 
-static void answer(const struct form *f, struct list *l, struct turn t, int train)
+static void answer(const struct form *f, struct pieces *l, struct turn t, int train)
 {
 	int strip = f->flags & ANSWER_STRIPPED;
 
@@ -307,7 +307,7 @@ static void answer(const struct form *f, struct list *l, struct turn t, int trai
 		add(l, PIECE_END, "", 0, train);
 }
 
-static void dialogue(const struct template *t, struct list *l, const struct turn turn[], int n,
+static void dialogue(const struct template *t, struct pieces *l, const struct turn turn[], int n,
                      int first_trained)
 {
 	const struct form *f = &t->form;
@@ -345,9 +345,9 @@ static void dialogue(const struct template *t, struct list *l, const struct turn
 }
 
 int template_pieces(const struct template *t, const struct turn turn[], int n, int train_all,
-                    struct piece piece[PIECES])
+                    struct piece piece[PIECES_MOST])
 {
-	struct list l = {piece, 0};
+	struct pieces l = {piece, 0};
 
 	if (turn[0].role == ROLE_TEXT)
 		text(&l, turn[0], 1, 0, 0);

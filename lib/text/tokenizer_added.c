@@ -81,7 +81,8 @@ static int inside_word(struct slice s, size_t start, size_t end)
 }
 
 /* Widens start..end over the white space that the token takes with it. */
-static void widen(const struct added *a, struct slice s, size_t least, size_t *start, size_t *end)
+static void widen(const struct added_token *a, struct slice s, size_t least, size_t *start,
+                  size_t *end)
 {
 	int32_t code;
 	int n;
@@ -100,8 +101,8 @@ static void widen(const struct added *a, struct slice s, size_t least, size_t *s
 	}
 }
 
-void added_split(struct job *j, const struct trie *t, struct slice s, int first,
-                 void (*rest)(struct job *, struct slice, int first))
+void added_cut(struct job *j, const struct trie *t, struct slice s, int first,
+               void (*rest)(struct job *, struct slice, int first))
 {
 	size_t done = 0, start = 0, end = 0, next;
 	int32_t which;
@@ -111,7 +112,7 @@ void added_split(struct job *j, const struct trie *t, struct slice s, int first,
 		return;
 	}
 	while (j->out->n < j->stop && (which = trie_find(t, s, &start, &end)) >= 0) {
-		const struct added *a = &j->t->added[which];
+		const struct added_token *a = &j->t->added[which];
 
 		next = end;
 		if (!(a->special && !(j->flags & TOKENIZE_CONTROL)) &&
@@ -135,7 +136,7 @@ void added_prepare(struct tokenizer *t)
 	for (int i = 0; i < 256; i++)
 		t->raw.root[i] = t->norm_trie.root[i] = -1;
 	for (long i = 0; i < t->n_added; i++) {
-		const struct added *a = &t->added[i];
+		const struct added_token *a = &t->added[i];
 		struct trie *trie = a->normalized ? &t->norm_trie : &t->raw;
 		struct slice s = {a->text, a->n};
 

@@ -55,8 +55,8 @@ static int normalizer(struct tokenizer *t, const json_t *o, struct fault *f)
 	const char *from, *to;
 	int literal;
 
-	if (t->norms == STEPS)
-		return fault(f, "normalizer: more than %d steps", STEPS);
+	if (t->norms == STEPS_MOST)
+		return fault(f, "normalizer: more than %d steps", STEPS_MOST);
 	if (is_type(o, "Prepend")) {
 		*step = (struct norm_step){.kind = NORM_PREPEND,
 		                           .to = xstrdup(json_text(o, "prepend", ""))};
@@ -99,7 +99,7 @@ static int split_step(struct tokenizer *t, const json_t *o, struct fault *f)
 		return fault(f, "pre_tokenizer: a Split without pattern or behavior");
 	step = tokenizer_step(t, PRE_SPLIT, p, NULL);
 	if (!step)
-		return fault(f, "pre_tokenizer: more than %d steps", STEPS);
+		return fault(f, "pre_tokenizer: more than %d steps", STEPS_MOST);
 	step->literal = literal;
 	step->invert = json_flag(o, "invert", 0);
 	step->behaviour = SPLIT_REMOVED + i;
@@ -113,7 +113,7 @@ static int metaspace(struct tokenizer *t, const json_t *o, struct fault *f)
 	                               json_flag(o, "add_prefix_space", 1) ? "always" : "never");
 	struct pre_step *step;
 
-	if (!*mark || t->pres + 3 > STEPS)
+	if (!*mark || t->pres + 3 > STEPS_MOST)
 		return fault(f,
 		             "pre_tokenizer: a Metaspace without replacement, or too many steps");
 	if (strcmp(scheme, "always") && strcmp(scheme, "first") && strcmp(scheme, "never"))
@@ -147,7 +147,7 @@ static int pre_tokenizer(struct tokenizer *t, const json_t *o, struct fault *f)
 	if (is_type(o, "Digits")) {
 		step = tokenizer_step(t, PRE_SPLIT, DIGIT, NULL);
 		if (!step)
-			return fault(f, "pre_tokenizer: more than %d steps", STEPS);
+			return fault(f, "pre_tokenizer: more than %d steps", STEPS_MOST);
 		if (!json_flag(o, "individual_digits", 0))
 			step->behaviour = SPLIT_CONTIGUOUS;
 		return 0;
@@ -253,7 +253,7 @@ static int load_added(struct tokenizer *t, const json_t *list, const json_t *voc
 			return -1;
 		if (id >= next)
 			next = id + 1;
-		tokenizer_add(t, (struct added){
+		tokenizer_add(t, (struct added_token){
 					 .text = (char *)text,
 					 .n = strlen(text),
 					 .id = id,

@@ -23,7 +23,7 @@ struct splitter {
  * library's own limit, ten million, is below a long row. */
 #define STEPS_BACK (1UL << 32)
 
-int pre_prepare(struct pre_step *step, struct fault *f)
+int split_prepare(struct pre_step *step, struct fault *f)
 {
 	const OnigUChar *p = (const OnigUChar *)step->from;
 	OnigEncoding utf8 = ONIG_ENCODING_UTF8;
@@ -48,7 +48,7 @@ int pre_prepare(struct pre_step *step, struct fault *f)
 	return 0;
 }
 
-void pre_free(struct pre_step *step)
+void split_free(struct pre_step *step)
 {
 	free(step->from);
 	free(step->to);
@@ -57,7 +57,7 @@ void pre_free(struct pre_step *step)
 	free(step->splitter);
 }
 
-void job_region_free(struct job *j)
+void split_end(struct job *j)
 {
 	if (j->region)
 		onig_region_free(j->region, 1);
@@ -196,7 +196,7 @@ static void run(struct job *j, int k, struct slice s, int first)
 	}
 }
 
-void pretokenize(struct job *j, struct slice s, int first)
+void tokenizer_split(struct job *j, struct slice s, int first)
 {
 	j->newer = unicode_has_newer(s.p, s.n);
 	run(j, 0, s, first);
