@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* encode.c - see encode.h.
  *
- * Pieces of one side (trained or not) are joined and encoded as one text, so
- * that ids are those of the whole text wherever the mask does not cut it.
+ * Neighbouring pieces that are both trained, or both not, are joined and encoded as one text, so
+ * that the ids are those of the whole text wherever the mask does not cut it.
  */
 #include "encode.h"
 

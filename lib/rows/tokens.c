@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* tokens.c - the blobs of a token stream as rows; see tokens.h and seal-tensors(5).
  *
- * Nothing is copied: a row's numbers stay where the blob holds them. */
+ * A blob's values are checked when it is read, so that nobody has to later. */
 #include "tokens.h"
 
 #include <stdlib.h>
@@ -49,7 +49,7 @@ static int blob_tensors(struct blob *v, const struct safetensors *st, struct fau
 	               : -1;
 }
 
-/* What all segments share is taken from the first blob and compared after. */
+/* What all segments share is taken from the first blob, and later ones are compared with it. */
 static int check_meta(struct tokens *t, const struct safetensors *st, struct fault *f)
 {
 	const char *kind = st_meta(st, "seal.kind"), *template = st_meta(st, "seal.template");
@@ -73,7 +73,7 @@ static int check_meta(struct tokens *t, const struct safetensors *st, struct fau
 	return 0;
 }
 
-/* The tensor's values where they are, or, where they stand crooked, copied. */
+/* The tensor's values where they are, or a copy where they are not aligned for their type. */
 static const void *settle(struct tokens *t, const struct st_tensor *s)
 {
 	void *copy;
@@ -170,7 +170,7 @@ static int append_rows(struct tokens *t, const struct blob *v, struct fault *f)
 	return 0;
 }
 
-/* A run that several segments share is told once. */
+/* A run that is in the history of several segments is listed once. */
 static void add_history(json_t *all, json_t *run)
 {
 	for (size_t i = 0; i < json_array_size(all); i++)
