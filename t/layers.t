@@ -37,7 +37,7 @@ done <<'END'
 zstd.h lib/format/zio_in.c lib/format/zio_out.c
 csv.h lib/format/csv.c
 oniguruma.h lib/text/tokenizer_split.c
-utf8proc.h lib/text/tokenizer_normalize.c
+utf8proc.h lib/text/unicode.c
 xxhash.h lib/base/hash.c
 nettle/.* lib/base/sha256.c
 oneapi/dnnl/.* kernels/gemm.c

@@ -6,7 +6,7 @@
 
 #include "../lib/rows/schema.h"
 
-static struct turn turn[TURNS];
+static struct turn turn[TURNS_MOST];
 static struct buf own;
 static struct fault f;
 
@@ -145,7 +145,7 @@ static void many(void)
 	for (int extra = 0; extra < 2; extra++) {
 		b.n = 0;
 		buf_str(&b, "{\"messages\":[");
-		for (int i = 0; i < TURNS + extra; i++)
+		for (int i = 0; i < TURNS_MOST + extra; i++)
 			buf_fmt(&b, "%s{\"role\":\"%s\",\"content\":\"x\"}", i ? "," : "", i % 2 ? "assistant" : "user");
 		buf_str(&b, "]}");
 		if (extra)

@@ -6,7 +6,7 @@
 #include "../lib/rows/schema.h"
 #include "../lib/text/template.h"
 
-static struct piece piece[PIECES];
+static struct piece piece[PIECES_MOST];
 
 /* The pieces' text; [] around what is trained, {} around control, $ for the end. */
 static const char *shown(const struct template *t, const struct turn turn[], int n, int all)
@@ -157,7 +157,7 @@ static int gold_row(const char *name, json_t *row, int need, const char *want)
 {
 	struct template *t = open_or_say(name, NULL, NULL);
 	struct buf own = {0}, got = {0};
-	struct turn turn[TURNS];
+	struct turn turn[TURNS_MOST];
 	struct fault f;
 	int n;
 

@@ -52,13 +52,14 @@ static int right(const struct tokens *t, long i)
 static void round_trip(int flags, long rows, const char *name)
 {
 	struct tokens *t;
-	long wrong = 0;
+	long good = 0;
 
 	write_stream(path, flags, rows, 0);
 	t = tokens_read((char *[]){path}, 1);
-	for (long i = 0; i < t->rows; i++)
-		wrong += !right(t, i);
-	ok(t->rows == rows && !wrong, "%s: %ld rows come back", name, rows);
+	while (good < t->rows && right(t, good))
+		good++;
+	if (!ok(t->rows == rows && good == rows, "%s: %ld rows come back", name, rows))
+		printf("# there are %ld rows, and row %ld is wrong\n", t->rows, good);
 	ok(json_array_size(t->history) == 1 && !strcmp(t->fingerprint, print) &&
 	   !strcmp(t->template, "seal"), "with history, fingerprint and template");
 	tokens_close(t);
@@ -228,7 +229,7 @@ static int reads(const char *p, size_t n)
 static void cuts(int flags, const char *name)
 {
 	struct buf b = {0};
-	long passed = 0;
+	size_t n = 0;
 	FILE *in;
 
 	write_stream(path, flags, 2, 0);
@@ -237,9 +238,10 @@ static void cuts(int flags, const char *name)
 	b.n = fread(b.p, 1, 1 << 16, in);
 	fclose(in);
 	ok(!reads(b.p, b.n), "a whole %s stream reads", name);
-	for (size_t n = 0; n < b.n; n++)
-		passed += reads(b.p, n) != 1;
-	ok(!passed, "cut at any of its %zu bytes it fails", b.n);
+	while (n < b.n && reads(b.p, n) == 1)
+		n++;
+	if (!ok(n == b.n, "cut at any of its %zu bytes it fails", b.n))
+		printf("# but not at byte %zu\n", n);
 	buf_add(&b, "x", 1);
 	ok(reads(b.p, b.n) == 1, "and with a byte too many");
 	memset(b.p, 0, b.n);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "../lib/base/sha256.h"
-#include "../lib/text/tokenizer_in.h"
+#include "../lib/text/unicode.h"
 #include "../lib/text/words.h"
 #include "../lib/score/dsir.h"
 
@@ -18,7 +18,7 @@ static char kind_of(int32_t c)
 
 	text[0] = 'a';
 	text[1] = '_';
-	bytes += char_put(c, text + 2);
+	bytes += utf8_put(c, text + 2);
 	text[bytes++] = '!';
 	word = next_word(&p, text + bytes);
 	if (word == text && p == text + bytes - 1)

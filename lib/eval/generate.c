@@ -127,7 +127,7 @@ static void write_group(struct generation *g, struct zout *out)
 static json_t *answer_row(const struct row *r, const struct schema_opts *schema,
                           const char *generator)
 {
-	struct turn turn[TURNS];
+	struct turn turn[TURNS_MOST];
 	struct buf own = {0};
 	struct fault why;
 	size_t bytes = 0;

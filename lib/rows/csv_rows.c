@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* csv_rows.c - see table.h. */
+/* csv_rows.c - see csv_rows.h. */
 #include "csv_rows.h"
 
 #include <stdlib.h>

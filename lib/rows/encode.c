@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* encode.c - see encode.h.
  *
- * Pieces of one side (trained or not) are joined and encoded as one text, so
- * that ids are those of the whole text wherever the mask does not cut it.
+ * Neighbouring pieces that are both trained, or both not, are joined and encoded as one text, so
+ * that the ids are those of the whole text wherever the mask does not cut it.
  */
 #include "encode.h"
 
@@ -122,7 +122,7 @@ static const struct special *special_at(const struct encoder *e, const char *p, 
 }
 
 /* Where the work on one row stands. */
-struct work {
+struct row_work {
 	const struct encoder *e;
 	struct ids *ids;
 	long most;
@@ -131,7 +131,7 @@ struct work {
 	int begun;       /* a text has been encoded */
 };
 
-static void encode(struct work *w, const char *p, size_t n, int flags)
+static void encode(struct row_work *w, const char *p, size_t n, int flags)
 {
 	const struct ids *ids = w->ids;
 
@@ -145,7 +145,7 @@ static void encode(struct work *w, const char *p, size_t n, int flags)
 }
 
 /* A special token's text within or across the row's own text must stay text. */
-static int spelled_by_row(const struct work *w)
+static int spelled_by_row(const struct row_work *w)
 {
 	const struct special *s;
 
@@ -159,7 +159,7 @@ static int spelled_by_row(const struct work *w)
 
 /* Encodes the joined text.  Where the row spells a special token, the
  * template's special tokens are put in by hand and all else is text. */
-static void flush(struct work *w)
+static void flush(struct row_work *w)
 {
 	const char *p = w->text.p;
 	size_t n = w->text.n, from = 0;
@@ -184,7 +184,7 @@ static void flush(struct work *w)
 	w->text.n = w->kind.n = 0;
 }
 
-static void join(struct work *w, const struct piece *p)
+static void join(struct row_work *w, const struct piece *p)
 {
 	buf_add(&w->text, p->text, p->n);
 	buf_need(&w->kind, p->n);
@@ -193,7 +193,7 @@ static void join(struct work *w, const struct piece *p)
 }
 
 /* Brings the mask up to the ids. */
-static void mark(struct work *w, struct buf *train, int value)
+static void mark(struct row_work *w, struct buf *train, int value)
 {
 	size_t n = w->ids->n - train->n;
 
@@ -202,7 +202,7 @@ static void mark(struct work *w, struct buf *train, int value)
 	train->n += n;
 }
 
-static void encode_pieces(struct work *w, const struct piece piece[], int n, struct buf *train)
+static void encode_pieces(struct row_work *w, const struct piece piece[], int n, struct buf *train)
 {
 	int32_t end = tokenizer_eos(w->e->tok);
 
@@ -250,10 +250,10 @@ static enum encoded limit(const struct encoder *e, int prompt, struct ids *ids, 
 enum encoded encode_row(const struct encoder *e, const json_t *row, int prompt, struct ids *ids,
                         struct buf *train, struct fault *f)
 {
-	struct turn turn[TURNS];
-	struct piece piece[PIECES];
+	struct turn turn[TURNS_MOST];
+	struct piece piece[PIECES_MOST];
 	struct buf own = {0};
-	struct work w = {.e = e, .ids = ids};
+	struct row_work w = {.e = e, .ids = ids};
 	int turns, said;
 
 	ids->n = train->n = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* encode.h - a row to tokens: schema, template and tokenizer in one call, used
- * by seal-tokenize for training rows and by seal-eval for prompts alike. */
+/* encode.h - a row to tokens: schema, template and tokenizer in one call.  Training rows and the
+ * prompts of generation come from it alike. */
 #ifndef SEAL_ENCODE_H
 #define SEAL_ENCODE_H
 
@@ -12,10 +12,12 @@
 
 struct encode_opts {
 	struct schema_opts schema;
-	const char *template, *system, *bos; /* bos: auto|yes|no */
-	long max_tokens;                     /* 2048 */
-	const char *overlong, *train_turns;  /* cut|drop, last|all */
-	int allow_special;                   /* a row's text may hold special tokens */
+	const char *template, *system; /* as template_open has them */
+	const char *bos;               /* auto|yes|no */
+	long max_tokens;               /* 0: any number */
+	const char *overlong;          /* cut|drop */
+	const char *train_turns;       /* last|all */
+	int allow_special;             /* special tokens that a row's text spells are tokens */
 };
 extern const struct opt template_options[]; /* --template --system --bos --allow-special */
 extern const struct opt length_options[];   /* --max-tokens --overlong --train-turns */
@@ -26,7 +28,8 @@ extern const struct opt length_options[];   /* --max-tokens --overlong --train-t
 	}
 
 struct encoder;
-/* Dies on an unknown template or contradictory options (usage). */
+/* Both are borrowed.  An unknown template and options that contradict each other are wrong
+ * usage. */
 struct encoder *encoder_open(const struct tokenizer *, const struct encode_opts *);
 const struct template *encoder_template(const struct encoder *);
 void encoder_close(struct encoder *);

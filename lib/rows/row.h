@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* row.h - rows of JSONL or CSV, plain or zstd, from files or stdin, and who they are.
  *
- * hash: XXH64 of the line's bytes without CR LF; table_hash of a CSV row.  id: the row's "id" (integers
- * as decimal text), else the hash as 16 hex digits, with .2, .3 for repeats.
- * Blank lines are no rows but count as lines.
+ * hash: XXH64 of the line's bytes without CR LF; of a CSV row, of its fields (csv_rows.h).
+ * id: the row's "id" (an integer as decimal text), else the hash as 16 hex digits, with .2, .3
+ * and so on for repeats.  Blank lines are no rows but count as lines.
  */
 #ifndef SEAL_ROW_H
 #define SEAL_ROW_H
@@ -30,11 +30,11 @@ struct row {
 
 struct rows;
 
-/* paths: n names, none means stdin.  A file is CSV when fate_opts.columns is
- * given or table_is says so of its first line that is not blank.  Broken rows (bad JSON, not an object, bad
- * UTF-8, a second row with an explicit id) go to fate_broken.  dedupe: later
- * rows of one explicit id are dropped ("duplicate id") instead.  Respects
- * fate_opts.limit. */
+/* paths: n names; none means stdin.  A file is CSV when fate_opts.columns is given, or when
+ * csv_rows.h takes its first line that is not blank for CSV.  Of the rows, the first
+ * fate_opts.limit are read (0: all).  Broken ones (bad JSON, bad UTF-8, not an object, a second
+ * row of one explicit id) have their fates told here; dedupe: a second row of one explicit id
+ * is not broken but dropped. */
 struct rows *rows_open(char *const paths[], int n, struct fates *, const struct fate_opts *,
                        int dedupe);
 /* What the caller knows of the next row, to spare the reading of its JSON: when its hash is

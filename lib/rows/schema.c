@@ -35,7 +35,7 @@ static const char human[] = "\n\nHuman:", assistant[] = "\n\nAssistant:";
 
 /* The turns of a row as they are read. */
 struct turns {
-	struct turn *turn; /* [TURNS] */
+	struct turn *turn; /* [TURNS_MOST] */
 	int n;
 	int need_answer;
 	struct buf *own; /* text that no value of the row holds as it is */
@@ -44,8 +44,8 @@ struct turns {
 
 static int add(struct turns *l, enum role role, const char *text, size_t n)
 {
-	if (l->n == TURNS)
-		return fault(l->fault, "more than %d turns", TURNS);
+	if (l->n == TURNS_MOST)
+		return fault(l->fault, "more than %d turns", TURNS_MOST);
 	l->turn[l->n++] = (struct turn){role, text, n};
 	return 0;
 }
@@ -299,7 +299,7 @@ static int empty(const char *what, struct fault *f)
 }
 
 int schema_turns(const struct schema_opts *o, const json_t *row, int need_answer,
-                 struct turn turn[TURNS], int *n, struct buf *own, struct fault *f)
+                 struct turn turn[TURNS_MOST], int *n, struct buf *own, struct fault *f)
 {
 	struct turns l = {turn, 0, need_answer, own, f};
 	struct turn *last;

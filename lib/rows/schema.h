@@ -39,7 +39,7 @@ enum {
  * need_answer 1: the last turn is the assistant's, and not empty.  0 (generation): the row may
  * end with a user's turn, and an assistant's turn that ends it is left out. */
 int schema_turns(const struct schema_opts *, const json_t *row, int need_answer,
-                 struct turn turn[TURNS], int *n, struct buf *own, struct fault *);
+                 struct turn turn[TURNS_MOST], int *n, struct buf *own, struct fault *);
 
 /* The user's last text, of *bytes, for outputs that show the "instruction". */
 const char *schema_instruction(const struct turn[], int n, size_t *bytes);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* tokens.c - the blobs of a token stream as rows; see tokens.h and seal-tensors(5).
  *
- * Nothing is copied: a row's numbers stay where the blob holds them. */
+ * A blob's values are checked when it is read, so that nobody has to later. */
 #include "tokens.h"
 
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "places.h"
 
 /* The tensors of one blob, sizes checked, values not yet. */
-struct view {
+struct blob {
 	const struct st_tensor *token, *offset, *train, *ids, *id_offset, *hash, *line;
 	long rows, total;
 };
@@ -33,7 +33,7 @@ static const struct st_tensor *need(const struct safetensors *st, const char *na
 	return NULL;
 }
 
-static int view(struct view *v, const struct safetensors *st, struct fault *f)
+static int blob_tensors(struct blob *v, const struct safetensors *st, struct fault *f)
 {
 	if (!(v->hash = need(st, "hash", ST_U64, -1, f)) ||
 	    !(v->token = need(st, "tokens", ST_I32, -1, f)))
@@ -49,7 +49,7 @@ static int view(struct view *v, const struct safetensors *st, struct fault *f)
 	               : -1;
 }
 
-/* What all segments share is taken from the first blob and compared after. */
+/* What all segments share is taken from the first blob, and later ones are compared with it. */
 static int check_meta(struct tokens *t, const struct safetensors *st, struct fault *f)
 {
 	const char *kind = st_meta(st, "seal.kind"), *template = st_meta(st, "seal.template");
@@ -73,7 +73,7 @@ static int check_meta(struct tokens *t, const struct safetensors *st, struct fau
 	return 0;
 }
 
-/* The tensor's values where they are, or, where they stand crooked, copied. */
+/* The tensor's values where they are, or a copy where they are not aligned for their type. */
 static const void *settle(struct tokens *t, const struct st_tensor *s)
 {
 	void *copy;
@@ -136,7 +136,7 @@ static int check_row(const struct tokens_row *r, long *ids, struct fault *f)
 	return 0;
 }
 
-static int append_rows(struct tokens *t, const struct view *v, struct fault *f)
+static int append_rows(struct tokens *t, const struct blob *v, struct fault *f)
 {
 	struct tokens_part p = {
 		.first = t->rows,
@@ -170,7 +170,7 @@ static int append_rows(struct tokens *t, const struct view *v, struct fault *f)
 	return 0;
 }
 
-/* A run that several segments share is told once. */
+/* A run that is in the history of several segments is listed once. */
 static void add_history(json_t *all, json_t *run)
 {
 	for (size_t i = 0; i < json_array_size(all); i++)
@@ -204,7 +204,7 @@ static int close_segment(struct tokens *t, const char *text, struct fault *f)
 int tokens_blob(struct tokens *t, const void *p, size_t bytes, size_t *used, struct fault *f)
 {
 	struct safetensors st;
-	struct view v;
+	struct blob v;
 	const char *end;
 	int bad;
 
@@ -215,7 +215,7 @@ int tokens_blob(struct tokens *t, const void *p, size_t bytes, size_t *used, str
 	if (!t->open)
 		t->begun = t->rows;
 	t->open = 1;
-	bad = check_meta(t, &st, f) || view(&v, &st, f) || append_rows(t, &v, f);
+	bad = check_meta(t, &st, f) || blob_tensors(&v, &st, f) || append_rows(t, &v, f);
 	end = st_meta(&st, "seal.end");
 	if (!bad && end)
 		bad = close_segment(t, end, f);

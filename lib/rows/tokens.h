@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* tokens.h - the token stream (seal-tensors(5), seal.kind = tokens). */
+/* tokens.h - the token stream (seal-tensors(5), seal.kind = tokens): rows of tokens in a file.
+ *
+ * A stream is blobs in segments.  Nothing is copied on reading: a row's numbers stay where its
+ * blob holds them, in a mapped file or in memory.
+ */
 #ifndef SEAL_TOKENS_H
 #define SEAL_TOKENS_H
 
@@ -10,54 +14,60 @@
 #include "../format/zio.h"
 #include "batch.h"
 
-/* One blob's rows, where they lie: in a mapped file, or in memory as they were read. */
+/* One blob's rows, where they lie. */
 struct tokens_part {
-	long first, rows;
+	long first, rows; /* the number of its first row among all; how many */
 	const int32_t *token;
-	const uint8_t *train;  /* 1 where the token is a training target */
-	const int64_t *offset; /* [rows + 1] */
-	const char *ids;       /* bytes; row i's id is ids[id_offset[i]..id_offset[i+1]) */
-	const int64_t *id_offset;
-	const uint64_t *hash; /* [rows], of the row's line */
-	const int64_t *line;
+	const uint8_t *train;     /* 1 where the token is a training target */
+	const int64_t *offset;    /* [rows + 1] */
+	const char *ids;          /* row i's id is ids[id_offset[i]..id_offset[i+1]) */
+	const int64_t *id_offset; /* [rows + 1] */
+	const uint64_t *hash;     /* [rows] of the row's line */
+	const int64_t *line;      /* [rows] */
 };
 
-struct tokens {                    /* all segments in order */
-	long rows, total, longest; /* total tokens; of the longest row */
-	long ids;                  /* 1 + the largest token id */
+/* A stream that was read, or the segments of several, one after the other. */
+struct tokens {
+	long rows, total; /* total: tokens */
+	long longest;     /* tokens of the longest row */
+	long ids;         /* 1 + the largest token id */
 	struct tokens_part *part;
 	int parts;
-	void **held;
-	long n_held; /* memory and maps that the parts lie in */
+	void **held; /* [n_held] memory that parts lie in */
+	long n_held;
 	struct {
 		const void *p;
 		size_t bytes;
-	} * map;
+	} * map; /* [maps] files that parts lie in */
 	int maps;
-	size_t in_memory, mapped; /* bytes of them */
+	size_t in_memory, mapped; /* bytes that lie in memory; in mapped files */
 	char fingerprint[17];     /* of the tokenizer; segments must agree */
-	char *template;           /* name or format; segments must agree */
-	json_t *history;          /* array: one object a program run, oldest first */
-	uint64_t input;           /* hash over the stream's data (row hashes, tokens, masks) */
-	int open;                 /* reading: a segment waits for its seal.end, */
-	long begun;               /* and this was its first row */
+	char *template;           /* its name or format; segments must agree */
+	json_t *history;          /* array: an object for each program's run, oldest first */
+	uint64_t input;           /* hash of the rows' hashes, tokens and masks */
+	/* While reading: a segment has begun, with row `begun`, and waits for its seal.end. */
+	int open;
+	long begun;
 };
 
-/* paths: n names, none means stdin; streams and their segments are joined.  A
- * plain file is mapped, anything else read into memory.
- * Dies on a cut stream, an empty file, disagreeing segments, two rows of one id. */
+/* Reads the streams of paths (n names; none means stdin) as one.  A plain file is mapped,
+ * anything else is read into memory.  Dies on a stream that is cut short, an empty file,
+ * segments that disagree, and two rows of one id. */
 struct tokens *tokens_read(char *const paths[], int n);
-/* The same a blob at a time: take may look at the rows from `first` on, and no others
- * are kept but for 15 bytes a row; it returns 0 to read no further.  Called at least once. */
+/* The same a blob at a time: calls take with the tokens so far, of which only the rows from
+ * `first` on are still there, until it returns 0 or all is read; at least once.  What is kept
+ * is 15 bytes a row. */
 void tokens_each(char *const paths[], int n,
                  int (*take)(void *ctx, const struct tokens *, long first), void *ctx);
-/* Appends the blob at p, which must stay as it is until tokens_close, to tokens (all
- * zero before the first); *used: its length.  -1 with a fault: then they are only
- * good for tokens_close. */
+
+/* The parser under both.  Appends the blob at p, which must stay until tokens_close, to tokens
+ * (all zero before the first), and sets *used to its length; -1 with a fault, and then the
+ * tokens are good for tokens_close alone. */
 int tokens_blob(struct tokens *, const void *p, size_t bytes, size_t *used, struct fault *);
+/* Gives memory (from xalloc) to the tokens, to be freed with them. */
+void tokens_hold(struct tokens *, void *, size_t bytes);
+void tokens_drop(struct tokens *); /* forgets all parts, and frees what was held for them */
 void tokens_close(struct tokens *);
-void tokens_drop(struct tokens *); /* the parts so far, and what they lie in, if in memory */
-void tokens_hold(struct tokens *, void *, size_t bytes); /* to be freed by tokens_close */
 struct tokens_row tokens_row(const struct tokens *, long row);
 /* Dies, naming the row, when a token id is not below vocab; name: of the stream. */
 void tokens_check_ids(const struct tokens *, const char *name, long vocab);

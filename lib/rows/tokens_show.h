@@ -6,14 +6,15 @@
 #include "../text/tokenizer.h"
 #include "batch.h"
 
-/* Each appends a row. */
+/* Each appends a row to the buffer; the row's hash and number are ignored. */
 
 /* {"id","tokens":[...],"train":[...]} */
 void show_tokens(struct buf *, const struct tokens_row *);
-/* {"id","text","train":[[from,to],...]}: characters of the text, `to` behind the
- * last.  One that is cut by the mask counts to where it ends. */
+/* {"id","text","train":[[from,to],...]}: from and to count characters, and `to` is behind the
+ * last that is trained.  A character that the mask cuts counts to the side where it ends. */
 void show_text(struct buf *, const struct tokens_row *, const struct tokenizer *);
-/* A heading and the text, what is trained marked, safe for a terminal. */
+/* A heading with id, line and counts, then the text, with marks (or, colour, in green) where it
+ * is trained.  Control characters are spelled out, so that a terminal is safe from them. */
 void show_people(struct buf *, const struct tokens_row *, const struct tokenizer *, int colour);
 
 #endif

@@ -85,7 +85,7 @@ struct reader {
 	FILE *scratch; /* NULL: only count */
 	long rows;     /* in there */
 	struct buf own;
-	struct turn turn[TURNS];
+	struct turn turn[TURNS_MOST];
 };
 
 static int add_text(struct reader *r, const json_t *row, struct fault *f)

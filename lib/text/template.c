@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "unicode.h"
+
 enum {
 	END = 1,      /* the tokenizer's end token closes an answer */
 	PROMPTED = 2, /* an answer needs a prompt, if an empty one */
@@ -222,55 +224,38 @@ void template_close(struct template *t)
 const char *template_name(const struct template *t) { return t->name; }
 const char *template_stop(const struct template *t) { return t->form.stop; }
 
-struct list {
+struct pieces {
 	struct piece *piece;
 	int n;
 };
 
-static void add(struct list *l, enum piece_kind kind, const char *text, size_t n, int train)
+static void add(struct pieces *l, enum piece_kind kind, const char *text, size_t n, int train)
 {
 	if (n || kind == PIECE_END)
 		l->piece[l->n++] = (struct piece){kind, text, n, train};
 }
 
-static void control(struct list *l, const char *text, int train)
+static void control(struct pieces *l, const char *text, int train)
 {
 	add(l, PIECE_CONTROL, text, text ? strlen(text) : 0, train);
 }
 
-/* The length of the white space (Python's str.isspace) that begins, or ends, these bytes. */
-static size_t space(const char *p, size_t n, int at_end)
+/* What Python's str.strip() takes away is not part of the text. */
+static void text(struct pieces *l, struct turn t, int train, int strip_left, int strip_right)
 {
-	static const char *const spaces[] = {
-		" ",      "\n",     "\t",       "\r",     "\v",     "\f",     "\x1c",   "\x1d",
-		"\x1e",   "\x1f",   "\xc2\x85", "\u00a0", "\u1680", "\u2000", "\u2001", "\u2002",
-		"\u2003", "\u2004", "\u2005",   "\u2006", "\u2007", "\u2008", "\u2009", "\u200a",
-		"\u2028", "\u2029", "\u202f",   "\u205f", "\u3000",
-	};
+	int32_t c;
+	int k;
 
-	for (size_t i = 0; i < sizeof spaces / sizeof *spaces; i++) {
-		size_t k = strlen(spaces[i]);
-
-		if (k <= n && !memcmp(at_end ? p + n - k : p, spaces[i], k))
-			return k;
-	}
-	return 0;
-}
-
-static void text(struct list *l, struct turn t, int train, int strip_left, int strip_right)
-{
-	size_t k;
-
-	while (strip_left && (k = space(t.text, t.n, 0)))
+	while (strip_left && t.n && (k = utf8_first(t.text, t.n, &c), python_is_space(c)))
 		t.text += k, t.n -= k;
-	while (strip_right && (k = space(t.text, t.n, 1)))
+	while (strip_right && t.n && (k = utf8_last(t.text, t.n, &c), python_is_space(c)))
 		t.n -= k;
 	add(l, PIECE_TEXT, t.text, t.n, train);
 }
 
 /* A space that ends the prompt begins the answer instead: tokenizers join a
  * space to the word behind it. */
-static void move_space(struct list *l, int answer)
+static void move_space(struct pieces *l, int answer)
 {
 	struct piece *p = l->n ? &l->piece[l->n - 1] : NULL;
 
@@ -281,7 +266,7 @@ static void move_space(struct list *l, int answer)
 		add(l, PIECE_TEXT, " ", 1, 1);
 }
 
-static void system_turn(const struct form *f, struct list *l, struct turn t)
+static void system_turn(const struct form *f, struct pieces *l, struct turn t)
 {
 	int strip = f->flags & SYSTEM_STRIPPED;
 
@@ -291,8 +276,8 @@ static void system_turn(const struct form *f, struct list *l, struct turn t)
 }
 
 /* A user's turn, NULL for an empty one; system turns `from` to `to` stand inside. */
-static void user_turn(const struct template *t, struct list *l, const struct turn turn[], int from,
-                      int to, const struct turn *user)
+static void user_turn(const struct template *t, struct pieces *l, const struct turn turn[],
+                      int from, int to, const struct turn *user)
 {
 	const struct form *f = &t->form;
 	int strip = f->flags & USER_STRIPPED, inside;
@@ -309,7 +294,7 @@ static void user_turn(const struct template *t, struct list *l, const struct tur
 	control(l, f->of[ROLE_USER].close, 0);
 }
 
-static void answer(const struct form *f, struct list *l, struct turn t, int train)
+static void answer(const struct form *f, struct pieces *l, struct turn t, int train)
 {
 	int strip = f->flags & ANSWER_STRIPPED;
 
@@ -322,7 +307,7 @@ static void answer(const struct form *f, struct list *l, struct turn t, int trai
 		add(l, PIECE_END, "", 0, train);
 }
 
-static void dialogue(const struct template *t, struct list *l, const struct turn turn[], int n,
+static void dialogue(const struct template *t, struct pieces *l, const struct turn turn[], int n,
                      int first_trained)
 {
 	const struct form *f = &t->form;
@@ -360,9 +345,9 @@ static void dialogue(const struct template *t, struct list *l, const struct turn
 }
 
 int template_pieces(const struct template *t, const struct turn turn[], int n, int train_all,
-                    struct piece piece[PIECES])
+                    struct piece piece[PIECES_MOST])
 {
-	struct list l = {piece, 0};
+	struct pieces l = {piece, 0};
 
 	if (turn[0].role == ROLE_TEXT)
 		text(&l, turn[0], 1, 0, 0);

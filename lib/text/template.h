@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* template.h - turns to text: which pieces are control, user's text, answer.
+/* template.h - turns of a dialogue to text: which pieces are control, the row's text, the answer.
  *
- * Names: none (turns joined as they are), seal ("Human: {}\nAssistant: "), those
- * of models (see the table in template.c), or a FORMAT with two {}:
- * "Q: {} A: {}" - the first stands for the prompt, the second for the answer;
- * what follows the second {} closes an answer.
+ * A template has a name: none (the turns joined as they are), seal ("Human: {}\nAssistant: "),
+ * or a model's (the table in template.c).  Or it is a FORMAT with two {}, "Q: {} A: {}": the
+ * first stands for the prompt, the second for the answer, and what follows that closes an answer.
  */
 #ifndef SEAL_TEMPLATE_H
 #define SEAL_TEMPLATE_H
@@ -15,7 +14,12 @@
 
 struct template;
 
-enum role { ROLE_SYSTEM, ROLE_USER, ROLE_ASSISTANT, ROLE_TEXT }; /* TEXT: --text's bare text */
+enum role {
+	ROLE_SYSTEM,
+	ROLE_USER,
+	ROLE_ASSISTANT,
+	ROLE_TEXT, /* bare text of no dialogue (--text); it stands alone */
+};
 
 struct turn {
 	enum role role;
@@ -23,7 +27,7 @@ struct turn {
 	size_t n;
 };
 
-enum { TURNS = 512 };
+enum { TURNS_MOST = 512 }; /* of a row */
 
 enum piece_kind {
 	PIECE_CONTROL, /* from the template: control tokens are recognised */
@@ -31,8 +35,7 @@ enum piece_kind {
 	PIECE_END,     /* no text: the tokenizer's end token, when it has one */
 };
 
-/* Neighbours of one side (trained or not) are encoded as one text; every text
- * but a row's first continues the sentence. */
+/* Neighbours that are both trained, or both not, are encoded as one text. */
 struct piece {
 	enum piece_kind kind;
 	const char *text;
@@ -40,26 +43,26 @@ struct piece {
 	int train;
 };
 
-enum { PIECES = 8 * TURNS + 8 };
+enum { PIECES_MOST = 8 * TURNS_MOST + 8 };
 
-/* name: auto, a template's name, or a FORMAT.  chat: the model's own chat
- * template (Jinja text from tokenizer_config.json or GGUF) or NULL, which `auto`
- * goes by: the template that writes what it writes, seal when there is none.
- * system: --system, NULL for the template's default, "" for none.  NULL with a
- * fault when the name, or the chat template, is unknown. */
+/* name: auto, a template's name, or a FORMAT.
+ * chat: the model's own chat template (Jinja, from tokenizer_config.json or GGUF), or NULL.  By
+ * it `auto` chooses the template that writes the same; where there is none, seal.
+ * system: what rows without a system turn get; NULL: the template's default; "": none.
+ * NULL with a fault when the name, or the chat template, is unknown. */
 struct template *template_open(const char *name, const char *chat, const char *system,
                                struct fault *);
 void template_close(struct template *);
 const char *template_name(const struct template *); /* what is recorded: a name or the FORMAT */
 
-/* Sets the pieces of these turns and returns how many.  train_all: train every
- * assistant turn, else the last.  When the last turn is the user's, the pieces
- * end where the answer begins (generation).  A space that ends the prompt side
- * moves to the answer.  Trained pieces include what ends an answer (<|im_end|>,
- * PIECE_END), never the newline after it.  A turn of ROLE_TEXT is
- * one trained piece.  Text is borrowed from turns and template. */
+/* Sets the pieces of these turns and returns how many.
+ * train_all: every turn of the assistant is trained, else the last alone.  What ends an answer
+ * (<|im_end|>, PIECE_END) is trained with it, a newline behind that is not.
+ * Where the last turn is the user's, the pieces end where an answer begins (generation).  A
+ * space that ends the text before an answer moves to the answer.  ROLE_TEXT makes one trained
+ * piece.  The pieces' text is borrowed from turns and template. */
 int template_pieces(const struct template *, const struct turn turn[], int n, int train_all,
-                    struct piece piece[PIECES]);
+                    struct piece piece[PIECES_MOST]);
 
 /* The text at which generation stops besides the tokenizer's end token
  * ("<|im_end|>", a control token), or NULL. */

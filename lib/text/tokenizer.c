@@ -35,7 +35,7 @@ struct pre_step *tokenizer_step(struct tokenizer *t, int kind, const char *from,
 {
 	struct pre_step *step;
 
-	if (t->pres == STEPS)
+	if (t->pres == STEPS_MOST)
 		return NULL;
 	step = &t->pre[t->pres++];
 	*step = (struct pre_step){.kind = kind, .behaviour = SPLIT_ISOLATED};
@@ -48,7 +48,7 @@ int tokenizer_byte_level(struct tokenizer *t, int prefix_space, int split, struc
 {
 	t->byte_level = 1;
 	if (prefix_space && !tokenizer_step(t, PRE_PREFIX, NULL, " "))
-		return fault(f, "pre_tokenizer: more than %d steps", STEPS);
+		return fault(f, "pre_tokenizer: more than %d steps", STEPS_MOST);
 	return split ? tokenizer_words(t, GPT2_WORDS, f) : 0;
 }
 
@@ -56,11 +56,11 @@ int tokenizer_words(struct tokenizer *t, const char *pattern, struct fault *f)
 {
 	t->byte_level = 1;
 	if (!tokenizer_step(t, PRE_SPLIT, pattern, NULL))
-		return fault(f, "pre_tokenizer: more than %d steps", STEPS);
+		return fault(f, "pre_tokenizer: more than %d steps", STEPS_MOST);
 	return 0;
 }
 
-void tokenizer_add(struct tokenizer *t, struct added a)
+void tokenizer_add(struct tokenizer *t, struct added_token a)
 {
 	t->added = xrealloc(t->added, (t->n_added + 1) * sizeof *t->added);
 	a.text = xstrndup(a.text, a.n);
@@ -69,7 +69,7 @@ void tokenizer_add(struct tokenizer *t, struct added a)
 
 static int by_id(const void *a, const void *b)
 {
-	int32_t x = ((const struct added *)a)->id, y = ((const struct added *)b)->id;
+	int32_t x = ((const struct added_token *)a)->id, y = ((const struct added_token *)b)->id;
 
 	return x < y ? -1 : x > y;
 }
@@ -77,7 +77,7 @@ static int by_id(const void *a, const void *b)
 int tokenizer_prepare(struct tokenizer *t, struct fault *f)
 {
 	for (int i = 0; i < t->pres; i++)
-		if (pre_prepare(&t->pre[i], f))
+		if (split_prepare(&t->pre[i], f))
 			return -1;
 	if (t->n_added)
 		qsort(t->added, t->n_added, sizeof *t->added, by_id);
@@ -96,9 +96,9 @@ int tokenizer_prepare(struct tokenizer *t, struct fault *f)
 struct tokenizer *tokenizer_parse(const void *bytes, size_t n, struct fault *f)
 {
 	struct tokenizer *t = tokenizer_new();
-	int rc = gguf_is(bytes, n)   ? tokenizer_gguf(t, bytes, n, f)
-	         : rank_is(bytes, n) ? tokenizer_rank(t, bytes, n, f)
-	                             : tokenizer_json(t, bytes, n, f);
+	int rc = gguf_is(bytes, n)             ? tokenizer_gguf(t, bytes, n, f)
+	         : tokenizer_rank_is(bytes, n) ? tokenizer_rank(t, bytes, n, f)
+	                                       : tokenizer_json(t, bytes, n, f);
 
 	if (!rc && !tokenizer_prepare(t, f))
 		return t;
@@ -136,7 +136,7 @@ void tokenizer_close(struct tokenizer *t)
 		free(t->norm[i].to);
 	}
 	for (int i = 0; i < t->pres; i++)
-		pre_free(&t->pre[i]);
+		split_free(&t->pre[i]);
 	for (long i = 0; i < t->n_added; i++)
 		free(t->added[i].text);
 	free(t->added);
@@ -154,8 +154,8 @@ void tokenizer_close(struct tokenizer *t)
 
 static void normal_text(struct job *j, struct slice s, int first)
 {
-	s = normalize(j->t, j->norm, s, !(first && j->flags & TOKENIZE_CONTINUE));
-	added_split(j, &j->t->norm_trie, s, first, pretokenize);
+	s = tokenizer_normalize(j->t, j->norm, s, !(first && j->flags & TOKENIZE_CONTINUE));
+	added_cut(j, &j->t->norm_trie, s, first, tokenizer_split);
 }
 
 void tokenizer_encode(const struct tokenizer *t, const char *text, size_t n, int flags, long most,
@@ -164,21 +164,21 @@ void tokenizer_encode(const struct tokenizer *t, const char *text, size_t n, int
 	struct job j = {.t = t, .flags = flags, .stop = most ? most : LONG_MAX, .out = out};
 
 	if (n)
-		added_split(&j, &t->raw, (struct slice){text, n}, !(flags & TOKENIZE_AFTER),
-		            normal_text);
+		added_cut(&j, &t->raw, (struct slice){text, n}, !(flags & TOKENIZE_AFTER),
+		          normal_text);
 	buf_free(&j.norm[0]);
 	buf_free(&j.norm[1]);
 	for (int i = 0; i < t->pres; i++)
 		buf_free(&j.pre[i]);
 	free(j.sym);
 	free(j.heap);
-	job_region_free(&j);
+	split_end(&j);
 }
 
 /* NULL: it is none. */
-static const struct added *added_of(const struct tokenizer *t, int32_t id)
+static const struct added_token *added_of(const struct tokenizer *t, int32_t id)
 {
-	struct added key = {.id = id};
+	struct added_token key = {.id = id};
 
 	if (!t->n_added)
 		return NULL;
@@ -188,7 +188,7 @@ static const struct added *added_of(const struct tokenizer *t, int32_t id)
 /* Appends the bytes that id stands for. */
 static void token_bytes(const struct tokenizer *t, int32_t id, struct buf *out)
 {
-	const struct added *a;
+	const struct added_token *a;
 	struct slice s;
 	int byte;
 
@@ -242,7 +242,7 @@ const char *tokenizer_chat(const struct tokenizer *t) { return t->chat; }
 
 int tokenizer_special(const struct tokenizer *t, int32_t id)
 {
-	const struct added *a = added_of(t, id);
+	const struct added_token *a = added_of(t, id);
 
 	return a && a->special;
 }

@@ -18,6 +18,7 @@ struct tokenizer;
 struct tokenizer *tokenizer_open(const char *path); /* dies */
 void tokenizer_close(struct tokenizer *);
 
+/* A list that grows; all zero is empty. */
 struct ids {
 	int32_t *p;
 	long n, cap;
@@ -26,17 +27,18 @@ void ids_add(struct ids *, int32_t);
 void ids_free(struct ids *);
 
 enum {
-	TOKENIZE_CONTROL = 1,  /* special tokens spelled in the text are recognised */
-	TOKENIZE_CONTINUE = 2, /* no dummy prefix of a sentence start */
-	TOKENIZE_AFTER = 4,    /* a special token stands before the text */
+	TOKENIZE_CONTROL = 1,  /* control tokens that the text spells are recognised */
+	TOKENIZE_CONTINUE = 2, /* the text begins no sentence: no space is put before it */
+	TOKENIZE_AFTER = 4,    /* a control token stands before the text */
 };
 
-/* Appends the ids of text (valid UTF-8); adds no BOS or EOS.  Stops once ids->n
- * reaches `most` or soon after (0: no limit).  Thread-safe on a shared tokenizer. */
+/* Appends the ids of text (valid UTF-8), without a start or end token.  flags: TOKENIZE_*.
+ * It stops once out->n reaches `most`, or soon after (0: no limit).  Several threads may use one
+ * tokenizer. */
 void tokenizer_encode(const struct tokenizer *, const char *text, size_t n, int flags, long most,
-                      struct ids *);
-/* Appends the text of ids; special tokens only with `special`.  first: the ids
- * begin a text (a dummy prefix space is stripped). May end inside a character. */
+                      struct ids *out);
+/* Appends the text of n ids, which may end inside a character.  special: control tokens too.
+ * first: the ids begin a text, so the space that encoding puts before it is taken away. */
 void tokenizer_decode(const struct tokenizer *, const int32_t *id, long n, int special, int first,
                       struct buf *);
 
@@ -48,8 +50,8 @@ int32_t tokenizer_size(const struct tokenizer *);                  /* 1 + the la
 int tokenizer_special(const struct tokenizer *, int32_t id);
 const char *tokenizer_chat(const struct tokenizer *); /* Jinja chat template or NULL */
 
-/* Hash of id -> bytes of all ids below `vocab` (0: tokenizer_size), 16 hex
- * digits; the same from JSON and GGUF of one tokenizer. */
+/* 16 hex digits: a hash of the bytes of every id below `vocab` (0: of all that the tokenizer
+ * has), the same whether one tokenizer comes from JSON or GGUF. */
 void tokenizer_fingerprint(const struct tokenizer *, int32_t vocab, char hex[17]);
 
 #endif

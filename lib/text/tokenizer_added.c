@@ -66,16 +66,6 @@ static int32_t trie_find(const struct trie *t, struct slice s, size_t *start, si
 	return -1;
 }
 
-/* The last character of p..p+n, n > 0. */
-static int utf8_last(const char *p, size_t n, int32_t *code)
-{
-	size_t back = 1;
-
-	while (back < n && back < 4 && (p[n - back] & 0xc0) == 0x80)
-		back++;
-	return utf8_first(p + n - back, back, code) == (int)back ? (int)back : (*code = -1, 1);
-}
-
 static int inside_word(struct slice s, size_t start, size_t end)
 {
 	int32_t before = -1, after = -1;
@@ -84,31 +74,32 @@ static int inside_word(struct slice s, size_t start, size_t end)
 		utf8_last(s.p, start, &before);
 	if (end < s.n)
 		utf8_first(s.p + end, s.n - end, &after);
-	return is_word_char(before) || is_word_char(after);
+	return unicode_is_word(before) || unicode_is_word(after);
 }
 
 /* Widens start..end over the white space that the token takes with it. */
-static void widen(const struct added *a, struct slice s, size_t least, size_t *start, size_t *end)
+static void widen(const struct added_token *a, struct slice s, size_t least, size_t *start,
+                  size_t *end)
 {
 	int32_t code;
 	int n;
 
 	while (a->lstrip && *start > least) {
 		n = utf8_last(s.p, *start, &code);
-		if (!is_space_char(code))
+		if (!unicode_is_space(code))
 			break;
 		*start -= n;
 	}
 	while (a->rstrip && *end < s.n) {
 		n = utf8_first(s.p + *end, s.n - *end, &code);
-		if (!is_space_char(code))
+		if (!unicode_is_space(code))
 			break;
 		*end += n;
 	}
 }
 
-void added_split(struct job *j, const struct trie *t, struct slice s, int first,
-                 void (*rest)(struct job *, struct slice, int first))
+void added_cut(struct job *j, const struct trie *t, struct slice s, int first,
+               void (*rest)(struct job *, struct slice, int first))
 {
 	size_t done = 0, start = 0, end = 0, next;
 	int32_t which;
@@ -118,7 +109,7 @@ void added_split(struct job *j, const struct trie *t, struct slice s, int first,
 		return;
 	}
 	while (j->out->n < j->stop && (which = trie_find(t, s, &start, &end)) >= 0) {
-		const struct added *a = &j->t->added[which];
+		const struct added_token *a = &j->t->added[which];
 
 		next = end;
 		if (!(a->special && !(j->flags & TOKENIZE_CONTROL)) &&
@@ -142,12 +133,12 @@ void added_prepare(struct tokenizer *t)
 	for (int i = 0; i < 256; i++)
 		t->raw.root[i] = t->norm_trie.root[i] = -1;
 	for (long i = 0; i < t->n_added; i++) {
-		const struct added *a = &t->added[i];
+		const struct added_token *a = &t->added[i];
 		struct trie *trie = a->normalized ? &t->norm_trie : &t->raw;
 		struct slice s = {a->text, a->n};
 
 		if (a->normalized)
-			s = normalize(t, work, s, 1);
+			s = tokenizer_normalize(t, work, s, 1);
 		if (!s.n)
 			continue;
 		trie_add(trie, s.p, s.n, i);

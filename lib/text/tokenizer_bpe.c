@@ -28,12 +28,12 @@ static inline uint64_t pair_place(const struct merges *m, uint64_t key)
 	return (h ^ h >> 32) & m->mask;
 }
 
-static const struct pair *merge_find(const struct merges *m, int32_t left, int32_t right)
+static const struct merge *merge_find(const struct merges *m, int32_t left, int32_t right)
 {
 	uint64_t key = pair_key(left, right);
 
 	for (uint64_t i = pair_place(m, key);; i = (i + 1) & m->mask) {
-		const struct pair *p = &m->pair[i];
+		const struct merge *p = &m->pair[i];
 
 		if (p->key == key)
 			return p;
@@ -42,7 +42,7 @@ static const struct pair *merge_find(const struct merges *m, int32_t left, int32
 	}
 }
 
-static void merge_put(struct merges *m, struct pair put)
+static void merge_put(struct merges *m, struct merge put)
 {
 	uint64_t i = pair_place(m, put.key);
 
@@ -71,7 +71,7 @@ void merge_add_ids(struct tokenizer *t, uint32_t rank, int32_t left, int32_t rig
 {
 	if (2 * t->merges.n + 2 > t->merges.cap)
 		merges_grow(&t->merges, t->merges.cap ? 2 * t->merges.cap : 1024);
-	merge_put(&t->merges, (struct pair){pair_key(left, right), rank, made});
+	merge_put(&t->merges, (struct merge){pair_key(left, right), rank, made});
 }
 
 int merge_add(struct tokenizer *t, uint32_t rank, struct slice left, struct slice right,
@@ -105,7 +105,7 @@ int merge_add(struct tokenizer *t, uint32_t rank, struct slice left, struct slic
 /* The rank of joining s to what has the id `right`. */
 static inline void look(const struct merges *m, struct sym *s, int32_t right)
 {
-	const struct pair *p = merge_find(m, s->id, right);
+	const struct merge *p = merge_find(m, s->id, right);
 
 	s->rank = p ? p->rank : NEVER;
 	s->made = p ? p->made : -1;

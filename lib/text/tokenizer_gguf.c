@@ -65,10 +65,10 @@ static int load_tokens(struct tokenizer *t, const struct gguf *g, struct fault *
 		plain = t->byte_level && bytes_of_text(&s, &work);
 		rc = vocab_set(&t->vocab, i, s.p, s.n, plain ? TOKEN_PLAIN : TOKEN_MODEL, f);
 		if (!rc && is_added && text.n && !memchr(text.p, 0, text.n))
-			tokenizer_add(t, (struct added){.text = (char *)text.p,
-			                                .n = text.n,
-			                                .id = i,
-			                                .special = type != TYPE_USER});
+			tokenizer_add(t, (struct added_token){.text = (char *)text.p,
+			                                      .n = text.n,
+			                                      .id = i,
+			                                      .special = type != TYPE_USER});
 	}
 	buf_free(&work);
 	vocab_index(&t->vocab);
@@ -96,7 +96,8 @@ static int listed_merges(struct tokenizer *t, const struct gguf *g, struct fault
 	return 0;
 }
 
-struct cut {
+/* A way to cut a token in two tokens, in SentencePiece's order of merging. */
+struct halves {
 	double score;
 	int32_t id;
 	uint32_t left;
@@ -106,7 +107,7 @@ struct cut {
 
 static int by_score(const void *a, const void *b)
 {
-	const struct cut *x = a, *y = b;
+	const struct halves *x = a, *y = b;
 
 	if (x->score != y->score)
 		return x->score > y->score ? -1 : 1;
@@ -131,7 +132,7 @@ static void cuts_of(const struct tokenizer *t, int32_t id, double score, struct 
 		left++;
 		if (at < s.n && vocab_find(&t->vocab, s.p, at) >= 0 &&
 		    vocab_find(&t->vocab, s.p + at, s.n - at) >= 0) {
-			struct cut c = {score, id, at, left, chars - left, cuts->n};
+			struct halves c = {score, id, at, left, chars - left, cuts->n};
 
 			buf_add(cuts, &c, sizeof c);
 		}
@@ -142,7 +143,7 @@ static int scored_merges(struct tokenizer *t, const struct gguf *g, struct fault
 {
 	const struct gguf_value *scores = array(g, "tokenizer.ggml.scores", GGUF_REAL);
 	struct buf cuts = {0};
-	struct cut *c;
+	struct halves *c;
 	int rc = 0;
 
 	if (!scores || scores->count != t->vocab.n)
@@ -156,7 +157,7 @@ static int scored_merges(struct tokenizer *t, const struct gguf *g, struct fault
 		}
 		cuts_of(t, id, score, &cuts);
 	}
-	c = (struct cut *)cuts.p;
+	c = (struct halves *)cuts.p;
 	if (cuts.n)
 		qsort(c, cuts.n / sizeof *c, sizeof *c, by_score);
 	for (size_t i = 0; !rc && i < cuts.n / sizeof *c; i++) {
@@ -179,7 +180,7 @@ static int load_words(struct tokenizer *t, const struct gguf *g, struct fault *f
 
 	if (text_is(pre, "olmo") || text_is(pre, "mpt") ||
 	    (neox && (!pre || text_is(pre, "gpt-2")))) {
-		t->norm[t->norms++] = (struct norm_step){.kind = NORM_NFC};
+		t->norm[t->norms++] = (struct norm_step){.kind = NORM_FORM, .form = UNICODE_NFC};
 		words = GPT2_WORDS;
 	} else if (!pre || text_is(pre, "gpt-2") || text_is(pre, "phi-2")) {
 		words = GPT2_WORDS;
@@ -191,7 +192,7 @@ static int load_words(struct tokenizer *t, const struct gguf *g, struct fault *f
 		t->ignore_merges = 1;
 		words = LLAMA3_WORDS;
 	} else if (text_is(pre, "qwen2")) {
-		t->norm[t->norms++] = (struct norm_step){.kind = NORM_NFC};
+		t->norm[t->norms++] = (struct norm_step){.kind = NORM_FORM, .form = UNICODE_NFC};
 		words = QWEN2_WORDS;
 	}
 	if (!words)
@@ -224,8 +225,11 @@ static void phi3_rules(struct tokenizer *t)
 static int load_llama(struct tokenizer *t, const struct gguf *g, struct fault *f)
 {
 	if (gguf_int(g, "tokenizer.ggml.add_space_prefix", 1))
-		t->norm[t->norms++] = (struct norm_step){NORM_PREPEND, NULL, xstrdup(SPACE_MARK)};
-	t->norm[t->norms++] = (struct norm_step){NORM_REPLACE, xstrdup(" "), xstrdup(SPACE_MARK)};
+		t->norm[t->norms++] =
+			(struct norm_step){.kind = NORM_PREPEND, .to = xstrdup(SPACE_MARK)};
+	t->norm[t->norms++] = (struct norm_step){.kind = NORM_REPLACE,
+	                                         .from = xstrdup(" "),
+	                                         .to = xstrdup(SPACE_MARK)};
 	t->strips = t->norms == 2;
 	t->marks = t->byte_fallback = t->fuse_unk = 1;
 	t->bos = 1;

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* tokenizer_in.h - the inside of a tokenizer: the data that tokenizer_json.c,
- * tokenizer_gguf.c and tokenizer_rank.c load and that normalize.c, added.c, pretokenize.c and bpe.c
- * run.  Text goes through it in the order of Hugging Face's `tokenizers`:
+/* tokenizer_in.h - the inside of a tokenizer.
  *
- *   added tokens are cut out, the rest is normalised, added tokens that are
- *   matched in normalised text are cut out, the rest is split by the
- *   pre-tokenizer's steps, and the merges make ids of each word.
+ * A tokenizer is data that tokenizer_json.c, tokenizer_gguf.c or tokenizer_rank.c loads.  Text
+ * goes through it in the order of Hugging Face's `tokenizers`:
  *
- * A byte-level vocabulary (GPT-2's) is mapped back to the bytes it stands for
- * when it is loaded, so that text needs no mapping.
+ *   tokenizer_added.c      added tokens are cut out of the text; the rest is
+ *   tokenizer_normalize.c  normalised; added tokens that are matched in normalised text are cut
+ *                          out of it as well; the rest is
+ *   tokenizer_split.c      split into words by the pre-tokenizer's steps, and
+ *   tokenizer_bpe.c        merges make tokens of each word, which
+ *   tokenizer_vocab.c      knows by id and by text.
+ *
+ * A byte-level vocabulary (GPT-2's) is mapped back to the bytes that it stands for when it is
+ * loaded, so that text needs no mapping.
  */
 #ifndef SEAL_TOKENIZER_IN_H
 #define SEAL_TOKENIZER_IN_H
@@ -16,13 +20,15 @@
 #include <string.h>
 
 #include "tokenizer.h"
+#include "unicode.h"
 
+/* Text that lies elsewhere. */
 struct slice {
 	const char *p;
 	size_t n;
 };
 
-enum { STEPS = 16, TOKENS_MOST = 1 << 21, SPACE_MARK_BYTES = 3 };
+enum { STEPS_MOST = 16, TOKENS_MOST = 1 << 21, SPACE_MARK_BYTES = 3 };
 #define SPACE_MARK "\xe2\x96\x81" /* U+2581, SentencePiece's space */
 /* GPT-2's words: contractions, letters, numbers, other signs, white space. */
 #define GPT2_WORDS \
@@ -34,37 +40,40 @@ enum { STEPS = 16, TOKENS_MOST = 1 << 21, SPACE_MARK_BYTES = 3 };
 	"| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 #define LLAMA3_WORDS WORDS_WITH("\\p{N}{1,3}")
 #define QWEN2_WORDS  WORDS_WITH("\\p{N}")
-/* A digit: numbers of Unicode 17. */
+/* A digit; the ranges are digits of Unicode 17. */
 #define DIGIT "[\\p{N}\\x{11de0}-\\x{11de9}\\x{16ff4}-\\x{16ff6}]"
 
-/* Tokens by id, and ids by text. */
 enum {
 	TOKEN_NONE,  /* no token has this id */
 	TOKEN_MODEL, /* can be found by its text */
 	TOKEN_PLAIN, /* an added token, or text outside the byte alphabet */
 };
-struct token {
-	uint32_t at, n;
-	int kind;
-};
+/* Tokens by id, and ids by text. */
 struct vocab {
-	struct buf text;
-	struct token *token;
-	int32_t n, cap;
+	struct buf text; /* of all tokens, end to end */
+	struct token {
+		uint32_t at, n; /* where its text lies in `text` */
+		int kind;       /* TOKEN_* */
+	} * token;              /* [cap], by id */
+	int32_t n, cap;         /* n: 1 + the largest id */
 	struct slot {
-		uint32_t tag;
-		int32_t id;
-	} * slot;
+		uint32_t tag; /* half of the text's hash */
+		int32_t id;   /* -1: the slot is free */
+	} * slot;             /* [mask + 1], an open-addressed table of the TOKEN_MODELs */
 	uint32_t mask;
 	size_t longest; /* bytes of the longest TOKEN_MODEL */
 };
 
+/* A step of the normaliser. */
 struct norm_step {
-	enum { NORM_PREPEND, NORM_REPLACE, NORM_NFC, NORM_NFD, NORM_NFKC, NORM_NFKD } kind;
-	char *from, *to;
+	enum { NORM_PREPEND, NORM_REPLACE, NORM_FORM } kind;
+	char *from, *to;        /* PREPEND: to; REPLACE: both */
+	enum unicode_form form; /* FORM */
 };
 
 struct splitter; /* a compiled pattern */
+
+/* A step of the pre-tokenizer; see tokenizer_split.c. */
 struct pre_step {
 	enum { PRE_SPLIT, PRE_REPLACE, PRE_PREFIX } kind;
 	char *from, *to; /* SPLIT: from is the pattern; PREFIX: to, unless text begins with it */
@@ -81,26 +90,35 @@ struct pre_step {
 	struct splitter *splitter;
 };
 
-struct added {
+/* A token that is found in the text as it stands; the flags are Hugging Face's. */
+struct added_token {
 	char *text;
 	size_t n;
 	int32_t id;
-	int special, lstrip, rstrip, single_word, normalized;
+	int special;        /* a control token: only where TOKENIZE_CONTROL asks for those */
+	int lstrip, rstrip; /* it takes the white space before it, or behind it, along */
+	int single_word;    /* not inside a word */
+	int normalized;     /* looked for in normalised text */
 };
 
-struct trie { /* finds the longest of many texts */
+/* Finds the longest of many texts that begin at a place. */
+struct trie {
 	struct node {
 		unsigned char byte;
-		int32_t which, child, next;
+		int32_t which;       /* the text that ends here, or -1 */
+		int32_t child, next; /* the first child and the next sibling, or -1 */
 	} * node;
-	int32_t n, root[256];
+	int32_t n;
 	long cap;
-	int ordinary; /* holds a token that is not special */
+	int32_t root[256]; /* by first byte, or -1 */
+	int ordinary;      /* 1: it holds a token that is not special */
 };
 
-struct merges { /* (left, right) -> what they make, and how early */
-	struct pair {
-		uint64_t key;
+/* An open-addressed table: (left, right) -> the token they make, and its rank: lower ranks are
+ * merged first. */
+struct merges {
+	struct merge {
+		uint64_t key; /* left and right */
 		uint32_t rank;
 		int32_t made;
 	} * pair;
@@ -108,6 +126,7 @@ struct merges { /* (left, right) -> what they make, and how early */
 	long n, cap;
 };
 
+/* What tokenizer_bpe.c works out of the vocabulary and the merges when a tokenizer is opened. */
 struct bpe {
 	int32_t byte[256];    /* byte-level: the byte's token; byte fallback: <0xNN>; or -1 */
 	int32_t *character;   /* not byte-level: by code point, id + 1 */
@@ -117,11 +136,11 @@ struct bpe {
 
 struct tokenizer {
 	/* set by the loaders */
-	struct norm_step norm[STEPS];
+	struct norm_step norm[STEPS_MOST];
 	int norms;
-	struct pre_step pre[STEPS];
+	struct pre_step pre[STEPS_MOST];
 	int pres;
-	struct added *added;
+	struct added_token *added;
 	long n_added;
 	struct vocab vocab;
 	struct merges merges;
@@ -136,115 +155,85 @@ struct tokenizer {
 	struct bpe bpe;
 };
 
-/* One call of tokenizer_encode. */
+/* A symbol of the word that is being merged: neighbours are linked. */
 struct sym {
-	int32_t id, made, prev, next;
-	uint32_t rank;
+	int32_t id, made; /* made: what a merge with the next symbol makes */
+	int32_t prev, next;
+	uint32_t rank; /* of that merge */
 };
+
+/* One call of tokenizer_encode. */
 struct job {
 	const struct tokenizer *t;
 	int flags;
-	long stop;
-	int newer; /* the text has_newer characters */
+	long stop; /* no more than so many ids are wanted */
+	int newer; /* see unicode_has_newer */
 	struct ids *out;
-	struct buf norm[2], pre[STEPS];
-	struct sym *sym;
+	struct buf norm[2], pre[STEPS_MOST]; /* text as the steps change it */
+	struct sym *sym;                     /* [syms] */
 	long syms;
-	uint64_t *heap;
+	uint64_t *heap; /* of a long word's merges */
 	long heap_n, heap_cap;
-	void *region;
+	void *region; /* Oniguruma's: where a match lies */
 };
 
-/* Loading foreign data: -1 with a fault; what was allocated is the
- * tokenizer's and freed by tokenizer_close. */
+/* Loaders of foreign data: -1 with a fault.  What they allocated by then belongs to the
+ * tokenizer, and tokenizer_close frees it. */
 struct tokenizer *tokenizer_new(void);
 struct tokenizer *tokenizer_parse(const void *bytes, size_t n, struct fault *); /* or NULL */
 int tokenizer_json(struct tokenizer *, const char *text, size_t n, struct fault *);
 int tokenizer_gguf(struct tokenizer *, const void *map, size_t n, struct fault *);
-int rank_is(const void *bytes, size_t n);
+int tokenizer_rank_is(const void *bytes, size_t n);
 int tokenizer_rank(struct tokenizer *, const void *bytes, size_t n, struct fault *);
-void tokenizer_folder(struct tokenizer *,
-                      const char *path); /* what lies beside tokenizer.json; dies */
+/* Reads what lies beside the tokenizer.json at path; dies. */
+void tokenizer_folder(struct tokenizer *, const char *path);
+/* Once all is loaded. */
 int tokenizer_prepare(struct tokenizer *, struct fault *);
 
-/* tokenizer.c: steps and tokens, in order */
+/* What loaders fill a tokenizer with, in order. */
 struct pre_step *tokenizer_step(struct tokenizer *, int kind, const char *from, const char *to);
 int tokenizer_byte_level(struct tokenizer *, int prefix_space, int split, struct fault *);
 /* Byte-level, of the words that a pattern matches. */
 int tokenizer_words(struct tokenizer *, const char *pattern, struct fault *);
-void tokenizer_add(struct tokenizer *, struct added); /* .text is copied */
-
-/* vocab.c */
-int vocab_set(struct vocab *, int32_t id, const char *, size_t, int kind, struct fault *);
-void vocab_index(struct vocab *);
-int32_t vocab_find(const struct vocab *, const char *, size_t); /* or -1 */
-struct slice vocab_text(const struct vocab *, int32_t id);
-/* Byte-level text to bytes, in place of *s; -1 when it holds other characters. */
-int bytes_of_text(struct slice *, struct buf *);
-/* <0xNN>: NN, else -1 */
-int byte_of_name(struct slice);
-
-/* bpe.c */
+void tokenizer_add(struct tokenizer *, struct added_token); /* .text is copied */
 int merge_add(struct tokenizer *, uint32_t rank, struct slice left, struct slice right,
               struct fault *);
 void merge_add_ids(struct tokenizer *, uint32_t rank, int32_t left, int32_t right, int32_t made);
+
+/* tokenizer_vocab.c */
+int vocab_set(struct vocab *, int32_t id, const char *, size_t, int kind, struct fault *);
+void vocab_index(struct vocab *);                               /* once all are set */
+int32_t vocab_find(const struct vocab *, const char *, size_t); /* or -1 */
+struct slice vocab_text(const struct vocab *, int32_t id);
+/* Turns byte-level text *s into the bytes that it stands for, which lie in the buffer; -1 when
+ * it holds other characters. */
+int bytes_of_text(struct slice *s, struct buf *);
+int byte_of_name(struct slice); /* <0xNN>: NN, else -1 */
+
+/* tokenizer_bpe.c */
 void bpe_prepare(struct tokenizer *);
-void bpe_text(struct job *, struct slice);
+void bpe_text(struct job *, struct slice); /* appends the tokens of a word */
 
-/* normalize.c */
-struct slice normalize(const struct tokenizer *, struct buf work[2], struct slice, int prefix);
-struct slice replace_text(struct buf *, struct slice, const char *from, const char *to);
-int is_word_char(int32_t code), is_space_char(int32_t code);
-const char *char_category(int32_t code);  /* "Lu"; of the newest Unicode that there is */
-int32_t char_lower(int32_t code);         /* the simple mapping */
-int char_put(int32_t code, char text[4]); /* in UTF-8: how many bytes */
+/* tokenizer_normalize.c */
+/* The text of s after the normaliser's steps: s itself, or in one of the two buffers.
+ * prefix: the text begins a sentence. */
+struct slice tokenizer_normalize(const struct tokenizer *, struct buf work[2], struct slice s,
+                                 int prefix);
+/* s with every `from` replaced, in the buffer. */
+struct slice replace_text(struct buf *, struct slice s, const char *from, const char *to);
 
-/* newer.c */
-int32_t stand_in(int32_t code); /* the code itself if not newer */
-int has_newer(struct slice);
-struct slice put_stand_ins(struct buf *, struct slice);
-
-/* added.c */
+/* tokenizer_added.c */
 void added_prepare(struct tokenizer *);
-void added_split(struct job *, const struct trie *, struct slice, int first,
-                 void (*rest)(struct job *, struct slice, int first));
+/* Appends the added tokens of s that are in the trie, and calls rest for what lies between.
+ * first: the whole text begins with s. */
+void added_cut(struct job *, const struct trie *, struct slice s, int first,
+               void (*rest)(struct job *, struct slice, int first));
 
-/* pretokenize.c */
-int pre_prepare(struct pre_step *, struct fault *);
-void pre_free(struct pre_step *);
-void pretokenize(struct job *, struct slice, int first);
-void job_region_free(struct job *);
-
-/* The first character of p..p+n, n > 0; a byte that is no UTF-8 counts as one
- * character, -1.  Returns its bytes. */
-static inline int utf8_first(const char *text, size_t n, int32_t *code)
-{
-	const unsigned char *p = (const unsigned char *)text;
-	int bytes = *p < 0x80   ? 1
-	            : *p < 0xc2 ? 0
-	            : *p < 0xe0 ? 2
-	            : *p < 0xf0 ? 3
-	            : *p < 0xf5 ? 4
-	                        : 0;
-
-	*code = bytes == 1 ? *p : *p & (0x7f >> bytes);
-	if (bytes == 1)
-		return 1;
-	if (!bytes || (size_t)bytes > n) {
-		*code = -1;
-		return 1;
-	}
-	for (int i = 1; i < bytes; i++) {
-		if ((p[i] & 0xc0) != 0x80) {
-			*code = -1;
-			return 1;
-		}
-		*code = *code << 6 | (p[i] & 0x3f);
-	}
-	if (*code > 0x10ffff)
-		*code = -1;
-	return *code < 0 ? 1 : bytes;
-}
+/* tokenizer_split.c */
+int split_prepare(struct pre_step *, struct fault *); /* compiles its pattern */
+void split_free(struct pre_step *);
+void tokenizer_split(struct job *, struct slice, int first); /* calls bpe_text for each word */
+void split_end(struct job *);                                /* frees what a job keeps for it */
 
 /* The first place of a short text in s, or NULL. */
 static inline const char *text_find(struct slice s, const char *text, size_t n)

@@ -63,11 +63,11 @@ static int normalizer(struct tokenizer *t, const json_t *o, struct fault *f)
 	const char *from, *to;
 	int literal;
 
-	if (t->norms == STEPS)
-		return fault(f, "normalizer: more than %d steps", STEPS);
+	if (t->norms == STEPS_MOST)
+		return fault(f, "normalizer: more than %d steps", STEPS_MOST);
 	if (is_type(o, "Prepend")) {
-		*step = (struct norm_step){NORM_PREPEND, NULL,
-		                           xstrdup(json_text(o, "prepend", ""))};
+		*step = (struct norm_step){.kind = NORM_PREPEND,
+		                           .to = xstrdup(json_text(o, "prepend", ""))};
 		t->norms++;
 		return 0;
 	}
@@ -76,13 +76,15 @@ static int normalizer(struct tokenizer *t, const json_t *o, struct fault *f)
 		to = json_text(o, "content", NULL);
 		if (!from || !literal || !to)
 			return fault(f, "normalizer: a Replace that is not of one text by another");
-		*step = (struct norm_step){NORM_REPLACE, xstrdup(from), xstrdup(to)};
+		*step = (struct norm_step){.kind = NORM_REPLACE,
+		                           .from = xstrdup(from),
+		                           .to = xstrdup(to)};
 		t->norms++;
 		return 0;
 	}
 	for (int i = 0; i < 4; i++) {
 		if (is_type(o, form[i])) {
-			*step = (struct norm_step){NORM_NFC + i, NULL, NULL};
+			*step = (struct norm_step){.kind = NORM_FORM, .form = i};
 			t->norms++;
 			return 0;
 		}
@@ -105,7 +107,7 @@ static int split_step(struct tokenizer *t, const json_t *o, struct fault *f)
 		return fault(f, "pre_tokenizer: a Split without pattern or behavior");
 	step = tokenizer_step(t, PRE_SPLIT, p, NULL);
 	if (!step)
-		return fault(f, "pre_tokenizer: more than %d steps", STEPS);
+		return fault(f, "pre_tokenizer: more than %d steps", STEPS_MOST);
 	step->literal = literal;
 	step->invert = json_flag(o, "invert", 0);
 	step->behaviour = SPLIT_REMOVED + i;
@@ -119,7 +121,7 @@ static int metaspace(struct tokenizer *t, const json_t *o, struct fault *f)
 	                               json_flag(o, "add_prefix_space", 1) ? "always" : "never");
 	struct pre_step *step;
 
-	if (!*mark || t->pres + 3 > STEPS)
+	if (!*mark || t->pres + 3 > STEPS_MOST)
 		return fault(f,
 		             "pre_tokenizer: a Metaspace without replacement, or too many steps");
 	if (strcmp(scheme, "always") && strcmp(scheme, "first") && strcmp(scheme, "never"))
@@ -153,7 +155,7 @@ static int pre_tokenizer(struct tokenizer *t, const json_t *o, struct fault *f)
 	if (is_type(o, "Digits")) {
 		step = tokenizer_step(t, PRE_SPLIT, DIGIT, NULL);
 		if (!step)
-			return fault(f, "pre_tokenizer: more than %d steps", STEPS);
+			return fault(f, "pre_tokenizer: more than %d steps", STEPS_MOST);
 		if (!json_flag(o, "individual_digits", 0))
 			step->behaviour = SPLIT_CONTIGUOUS;
 		return 0;
@@ -270,7 +272,7 @@ static int load_added(struct tokenizer *t, const json_t *list, const json_t *voc
 			return -1;
 		if (id >= next)
 			next = id + 1;
-		tokenizer_add(t, (struct added){
+		tokenizer_add(t, (struct added_token){
 					 .text = (char *)text,
 					 .n = strlen(text),
 					 .id = id,

@@ -83,7 +83,7 @@ static int read_line(struct slice line, char bytes[TOKEN_BYTES], size_t *n, int3
 	return 0;
 }
 
-int rank_is(const void *bytes, size_t n)
+int tokenizer_rank_is(const void *bytes, size_t n)
 {
 	struct slice rest = {bytes, n}, line;
 	char token[TOKEN_BYTES];
@@ -180,10 +180,10 @@ static int load_specials(struct tokenizer *t, struct fault *f)
 			buf_fmt(&text, "<|reserved_special_token_%d|>", reserved++);
 		rc = vocab_set(&t->vocab, first + i, text.p, text.n, TOKEN_PLAIN, f);
 		if (!rc)
-			tokenizer_add(t, (struct added){.text = text.p,
-			                                .n = text.n,
-			                                .id = first + i,
-			                                .special = 1});
+			tokenizer_add(t, (struct added_token){.text = text.p,
+			                                      .n = text.n,
+			                                      .id = first + i,
+			                                      .special = 1});
 		buf_free(&text);
 		if (rc)
 			return -1;

@@ -23,7 +23,7 @@ struct splitter {
  * library's own limit, ten million, is below a long row. */
 #define STEPS_BACK (1UL << 32)
 
-int pre_prepare(struct pre_step *step, struct fault *f)
+int split_prepare(struct pre_step *step, struct fault *f)
 {
 	const OnigUChar *p = (const OnigUChar *)step->from;
 	OnigEncoding utf8 = ONIG_ENCODING_UTF8;
@@ -48,7 +48,7 @@ int pre_prepare(struct pre_step *step, struct fault *f)
 	return 0;
 }
 
-void pre_free(struct pre_step *step)
+void split_free(struct pre_step *step)
 {
 	free(step->from);
 	free(step->to);
@@ -57,7 +57,7 @@ void pre_free(struct pre_step *step)
 	free(step->splitter);
 }
 
-void job_region_free(struct job *j)
+void split_end(struct job *j)
 {
 	if (j->region)
 		onig_region_free(j->region, 1);
@@ -144,10 +144,14 @@ static void split(struct job *j, int k, struct slice s, int first)
 {
 	struct cut c = {j, &j->t->pre[k], k + 1, first, s.p, {0}, 0, 0};
 	struct buf copy = {0};
-	struct slice seen = j->newer && !c.step->literal ? put_stand_ins(&copy, s) : s;
+	struct slice seen = s;
 	size_t done = 0, start, end;
 	long last_end = -1;
 
+	if (j->newer && !c.step->literal) {
+		unicode_put_stand_ins(&copy, s.p, s.n);
+		seen.p = copy.p; /* of the same length */
+	}
 	while (done < s.n && j->out->n < j->stop &&
 	       next_match(j, c.step, seen, done, last_end, &start, &end)) {
 		if (start > done)
@@ -192,8 +196,8 @@ static void run(struct job *j, int k, struct slice s, int first)
 	}
 }
 
-void pretokenize(struct job *j, struct slice s, int first)
+void tokenizer_split(struct job *j, struct slice s, int first)
 {
-	j->newer = has_newer(s);
+	j->newer = unicode_has_newer(s.p, s.n);
 	run(j, 0, s, first);
 }

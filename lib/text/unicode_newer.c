@@ -1,9 +1,29 @@
 /* SPDX-License-Identifier: MIT */
-/* unicode_newer.c - letters and numbers of Unicode 15 and 16, which Oniguruma 6.9.8 does
- * not know and Hugging Face's tokenizers do.  Patterns are shown an older
- * character of the same category and length in their place.  (Marks are left
- * out: no pattern that we know asks for them.) */
-#include "tokenizer_in.h"
+/* unicode_newer.c - characters that are newer than others' tables.
+ *
+ * Hugging Face's normalisers have the tables of Unicode 9: marks and compositions that came
+ * later pass them as they are.  Their regular expressions know the letters and numbers of
+ * Unicode 16, but Oniguruma 6.9.8 does not: patterns are shown an older character of the same
+ * category and length instead.  (Marks are left out: no pattern that we know asks for them.)
+ */
+#include "unicode.h"
+
+int unicode_after_9(int32_t c)
+{
+	static const int32_t range[][2] = {
+		{0x7fd, 0x7fd},     {0x898, 0x8d3},     {0x9fe, 0x9fe},     {0xc3c, 0xc3c},
+		{0xd3b, 0xd3c},     {0xeba, 0xeba},     {0x1715, 0x1715},   {0x1abf, 0x1ace},
+		{0x1df6, 0x1dfa},   {0x32ff, 0x32ff},   {0xa7f2, 0xa7f4},   {0xa82c, 0xa82c},
+		{0xab69, 0xab69},   {0x10781, 0x107ba}, {0x10d24, 0x10f85}, {0x11070, 0x11070},
+		{0x1133b, 0x1133b}, {0x1145e, 0x1145e}, {0x11839, 0x11a99}, {0x11d42, 0x11f42},
+		{0x16ff0, 0x16ff1}, {0x1e030, 0x1e4ef}, {0x1f16c, 0x1f16c}, {0x1fbf0, 0x1fbf9},
+	};
+
+	for (size_t i = 0; i < sizeof range / sizeof *range && c >= range[i][0]; i++)
+		if (c <= range[i][1])
+			return 1;
+	return 0;
+}
 
 enum kind { UPPER, LOWER, LETTER, DECIMAL, NUMBER };
 
@@ -62,7 +82,7 @@ static int kind_of(int32_t code)
 	return -1;
 }
 
-int32_t stand_in(int32_t code)
+int32_t unicode_stand_in(int32_t code)
 {
 	int kind = kind_of(code);
 
@@ -70,29 +90,28 @@ int32_t stand_in(int32_t code)
 }
 
 /* They begin with one of three bytes. */
-int has_newer(struct slice s)
+int unicode_has_newer(const char *text, size_t n)
 {
-	for (size_t i = 0; i < s.n; i++) {
-		unsigned char c = s.p[i];
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = text[i];
 		int32_t code;
 
 		if (c != 0xe1 && c != 0xea && c != 0xf0)
 			continue;
-		utf8_first(s.p + i, s.n - i, &code);
+		utf8_first(text + i, n - i, &code);
 		if (kind_of(code) >= 0)
 			return 1;
 	}
 	return 0;
 }
 
-struct slice put_stand_ins(struct buf *out, struct slice s)
+void unicode_put_stand_ins(struct buf *out, const char *text, size_t n)
 {
-	for (size_t at = 0; at < s.n;) {
+	for (size_t at = 0; at < n;) {
 		int32_t code;
-		int n = utf8_first(s.p + at, s.n - at, &code), kind = kind_of(code);
+		int k = utf8_first(text + at, n - at, &code), kind = kind_of(code);
 
-		buf_add(out, kind < 0 ? s.p + at : n == 3 ? three[kind].text : four[kind].text, n);
-		at += n;
+		buf_add(out, kind < 0 ? text + at : k == 3 ? three[kind].text : four[kind].text, k);
+		at += k;
 	}
-	return (struct slice){out->p, out->n};
 }

@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-#include "tokenizer_in.h"
+#include "unicode.h"
 
 enum kind { SPACE, WORD, OTHER };
 
@@ -19,11 +19,11 @@ static enum kind kind_of(int32_t c)
 {
 	const char *category;
 
-	if (is_space_char(c) || (c >= 28 && c <= 31))
+	if (python_is_space(c))
 		return SPACE;
 	if (c == '_')
 		return WORD;
-	category = char_category(c);
+	category = unicode_category(c);
 	return *category == 'L' || *category == 'N' ? WORD : OTHER;
 }
 
@@ -67,7 +67,7 @@ const char *next_word(const char **p, const char *end)
 
 static int is_cased(int32_t c)
 {
-	const char *category = char_category(c);
+	const char *category = unicode_category(c);
 
 	return (category[0] == 'L' && strchr("ult", category[1])) || c == 0xaa || c == 0xba ||
 	       (c >= 0x2160 && c <= 0x217f) || (c >= 0x24b6 && c <= 0x24e9) ||
@@ -81,7 +81,7 @@ static int is_case_ignorable(int32_t c)
 	static const int32_t sign[] = {'\'',   '.',    ':',    0xb7,   0x387,  0x55f,
 	                               0x5f4,  0x2018, 0x2019, 0x2024, 0x2027, 0xfe13,
 	                               0xfe52, 0xfe55, 0xff07, 0xff0e, 0xff1a};
-	const char *category = char_category(c);
+	const char *category = unicode_category(c);
 
 	for (size_t i = 0; i < sizeof sign / sizeof *sign; i++)
 		if (c == sign[i])
@@ -97,10 +97,7 @@ static int is_final(const char *s, const char *p, const char *end)
 	const char *q = p;
 
 	while (q > s) {
-		do
-			q--;
-		while (q > s && ((unsigned char)*q & 0xc0) == 0x80);
-		utf8_first(q, p - q, &before);
+		q -= utf8_last(s, q - s, &before);
 		if (!is_case_ignorable(before))
 			break;
 	}
@@ -138,6 +135,6 @@ void text_lower(const char *s, size_t n, struct buf *out)
 		else if (c == 0x3a3)
 			buf_str(out, is_final(s, start, end) ? "\xcf\x82" : "\xcf\x83");
 		else
-			buf_add(out, code, char_put(char_lower(c), code));
+			buf_add(out, code, utf8_put(unicode_lower(c), code));
 	}
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* words.h - the words of a text as Python has them: lower case, then the matches
- * of \w+|[^\w\s]+, which is nltk's WordPunctTokenizer.
+/* words.h - the words of a text as Python has them: str.lower(), then the matches of
+ * \w+|[^\w\s]+, which is nltk's WordPunctTokenizer.
  */
 #ifndef SEAL_WORDS_H
 #define SEAL_WORDS_H

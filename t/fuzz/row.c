@@ -7,8 +7,8 @@
 static void pieces(const struct schema_opts *o, const json_t *row, int need)
 {
 	static const char *const names[] = {"chatml", "seal", "none", " {}  {} ", "llama2", "llama3", "mistral-v3", "phi3"};
-	static struct turn turn[TURNS];
-	static struct piece piece[PIECES];
+	static struct turn turn[TURNS_MOST];
+	static struct piece piece[PIECES_MOST];
 	struct buf own = {0};
 	struct fault f;
 	size_t bytes;
@@ -19,7 +19,7 @@ static void pieces(const struct schema_opts *o, const json_t *row, int need)
 		for (int i = 0; i < 8; i++) {
 			struct template *t = template_open(names[i], NULL, NULL, &f);
 
-			if (template_pieces(t, turn, n, i % 2, piece) > PIECES)
+			if (template_pieces(t, turn, n, i % 2, piece) > PIECES_MOST)
 				__builtin_trap();
 			template_close(t);
 		}

@@ -8,7 +8,7 @@ static void load(const char *bytes, size_t n)
 	struct tokenizer *t = tokenizer_new();
 	struct fault f;
 
-	rank_is(bytes, n);
+	tokenizer_rank_is(bytes, n);
 	if (!tokenizer_rank(t, bytes, n, &f) && !tokenizer_prepare(t, &f))
 		use_tokenizer(t, 1);
 	tokenizer_close(t);
