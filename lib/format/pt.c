@@ -157,7 +157,7 @@ static int storage(struct pickle *k, struct pt_view *v)
 
 static int tensor(struct pickle *k, struct pt_view *v)
 {
-	long stride;
+	long stride = 0;
 	int memo;
 
 	if (global(k, "torch._utils\n_rebuild_tensor_v2\n", &memo) || op(k, MARK) ||
@@ -258,8 +258,8 @@ static int find(const struct zip *z, const char *what, size_t n, struct bytes *b
 int pt_parse(struct pt *t, const void *map, size_t bytes, struct fault *f)
 {
 	struct zip z;
-	struct bytes pickle, order, data;
-	struct pt_view v;
+	struct bytes pickle = {0}, order = {0}, data = {0};
+	struct pt_view v = {.key = ""};
 	char key[64] = "data/";
 	int rc;
 

@@ -180,8 +180,6 @@ static void sniff(struct zin *z)
 		begin_zstd(z);
 }
 
-int zio_is_std(const char *path) { return !path || !strcmp(path, "-"); }
-
 struct zin *zin_open(const char *path)
 {
 	struct zin *z = xzalloc(1, sizeof *z);

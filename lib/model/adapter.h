@@ -10,9 +10,7 @@
 #ifndef SEAL_ADAPTER_H
 #define SEAL_ADAPTER_H
 
-#include <jansson.h>
-
-#include "../base/die.h"
+#include "../format/jsonl.h"
 #include "net.h"
 
 struct lora { /* one pair */
