@@ -26,6 +26,7 @@ for floor in $floors; do
 	is "$bad" "" "lib/$floor includes only what lies below it"
 done
 
+is "$(grep -nE '#include ".*/[a-z_]*_in\.h"' lib/*/*.[ch] kernels/*.[ch] kernels/*.cu bin/*.c)" "" "private headers (*_in.h) stay in their folder"
 is "$(grep -h '#include "\.\./' kernels/*.[ch] kernels/*.cu | grep -v '"\.\./lib/base/')" "" "kernels include nothing of lib but its base"
 is "$(grep -lE '\((.*, )?stderr\b|perror\(' lib/*/*.c kernels/*.c kernels/*.cu bin/*.c | tr '\n' ' ')" "lib/base/die.c lib/base/progress.c " \
    "only die.c and progress.c write to stderr"
@@ -36,6 +37,7 @@ while read -r header files; do
 done <<'END'
 zstd.h lib/format/zio_in.c lib/format/zio_out.c
 csv.h lib/format/csv.c
+jansson.h lib/format/jsonl.h
 oniguruma.h lib/text/tokenizer_split.c
 utf8proc.h lib/text/unicode.c
 xxhash.h lib/base/hash.c

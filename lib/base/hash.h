@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* hash.h - XXH64 (seed 0, libxxhash), the identity of rows and inputs. */
+/* hash.h - XXH64 (seed 0, through libxxhash): what identifies rows and inputs. */
 #ifndef SEAL_HASH_H
 #define SEAL_HASH_H
 
@@ -8,13 +8,13 @@
 
 uint64_t hash_bytes(const void *, size_t);
 
-struct hash; /* a running hash */
+struct hash; /* of bytes that come in pieces */
 struct hash *hash_new(void);
 void hash_add(struct hash *, const void *, size_t);
 uint64_t hash_value(const struct hash *);
 void hash_free(struct hash *);
 
 void hash_hex(uint64_t, char hex[17]);       /* 16 lower-case digits and NUL */
-int hash_parse(const char *hex, uint64_t *); /* -1 unless 16 hex digits */
+int hash_parse(const char *hex, uint64_t *); /* -1 unless it is such a text */
 
 #endif

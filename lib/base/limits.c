@@ -13,7 +13,7 @@
 #include "memory.h"
 #include "num.h"
 
-/* The number in a file; SIZE_MAX when there is none ("max", no such file). */
+/* The number that a file holds; SIZE_MAX when there is no file or no number ("max"). */
 static size_t number_in(const char *path)
 {
 	FILE *f = fopen(path, "re");
@@ -32,7 +32,7 @@ static size_t number_in(const char *path)
 	return n;
 }
 
-/* The least limit of the group and those that it lies in. */
+/* The least limit of a group (a path under root) and of the groups that it lies in. */
 static size_t up_from(const char *root, const char *group, const char *file)
 {
 	char *path = xprintf("%s%s", root, group);
@@ -52,7 +52,8 @@ static size_t up_from(const char *root, const char *group, const char *file)
 	return most;
 }
 
-/* Lines are id:controllers:path; version 2 has 0 and no controllers. */
+/* Lines of the list are id:controllers:path; version 2 has no controllers, version 1 names
+ * "memory" and has a tree of folders for it. */
 size_t memory_of_groups(const char *list, const char *root)
 {
 	FILE *f = fopen(list, "re");

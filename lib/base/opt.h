@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* opt.h - one option table a program: parsing, -h, and the settings recorded
- * in outputs all come from it.
+/* opt.h - options of the command line.
  *
- * A table describes the fields of a struct; a program lists tables, each with
- * the struct it fills.  The struct's values before parsing are the defaults.
+ * Tables describe them: each row is an option and the field of a struct that it sets.  A program
+ * lists its tables, each with the struct that it fills; what the struct holds before parsing are
+ * the defaults.  Parsing, -h, completion and the settings that outputs record all come from the
+ * tables.
  */
 #ifndef SEAL_OPT_H
 #define SEAL_OPT_H
@@ -54,14 +55,14 @@ struct opt_base {
 extern const struct opt base_options[];  /* -o -q */
 #define quiet_options (&base_options[1]) /* -q alone, where the output is no stream */
 
-/* Parses argv[1..]; handles -h and --version itself (and exits 0); a wrong use
- * exits 2.  Operands move to argv[k..argc-1]; returns k. "-" is an operand and
- * "--" ends the options. */
+/* Parses argv[1..argc-1] and names the program for messages.  -h and --version print and exit 0;
+ * a wrong use exits 2.  "-" is an operand, "--" ends the options.  Returns k: the operands are
+ * moved to argv[k..argc-1], in their order. */
 int opt_parse(const struct opt_program *, int argc, char **argv);
 
-/* Calls put(ctx, name, value) for each recorded option in table order, values
- * as the shortest text that reads back to the same value; options that are
- * NULL are left out. */
+/* Calls put(ctx, name, value) for each recorded option in the order of the tables.  A number is
+ * the shortest text that reads back to it, a flag "true" or "false"; an option without a value
+ * (NULL) is left out. */
 void opt_settings(const struct opt_group *, void (*put)(void *, const char *, const char *),
                   void *ctx);
 

@@ -13,7 +13,8 @@
 
 struct progress {
 	const char *what, *unit;
-	double total, began, shown, first; /* first: done at the first report (a resumed run) */
+	double total, began, shown,
+		first; /* first: what was done at the first report, by a run that is resumed */
 	int terminal, any;
 };
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* sha256.h - SHA-256 (FIPS 180-4, libnettle), for buckets that others compute too. */
+/* sha256.h - SHA-256 (FIPS 180-4, through libnettle).
+ *
+ * DSIR puts words into buckets by it, and so does Python's implementation, whose buckets ours
+ * must equal. */
 #ifndef SEAL_SHA256_H
 #define SEAL_SHA256_H
 

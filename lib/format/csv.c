@@ -9,9 +9,10 @@
 struct csv {
 	struct csv_parser parser;
 	struct buf text; /* the fields, one behind the other */
-	size_t *end;
+	size_t *end;     /* of each field in text */
 	long fields, room;
-	int complete, more; /* a record is; something came behind it */
+	int complete; /* a record is */
+	int more;     /* something came behind it in the same line */
 };
 
 static int no_space(unsigned char c)

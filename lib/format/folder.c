@@ -14,7 +14,7 @@
 #include "../base/die.h"
 #include "zio_claim.h"
 
-/* No file that lies there may become an input any more. */
+/* Enters the files in the folder as outputs: none may be an input. */
 static void claim(const char *path)
 {
 	DIR *d = opendir(path);
@@ -46,7 +46,7 @@ void folder_refuse(const char *path, int force, const char *mark)
 	free(inside);
 }
 
-/* Without slashes at its end; not a link, but what it points to. */
+/* The path without slashes at its end (owned); of a link, what it points to. */
 static char *trimmed(const char *path)
 {
 	char *real = realpath(path, NULL);
@@ -131,8 +131,9 @@ void folder_remove(const char *path)
 		die("remove %s:", path);
 }
 
-/* Puts begun in the place of `to`; returns where that is then (owned).  They change
- * places at once where the file system can; else there is a moment without either. */
+/* Puts the folder begun in the place of `to`; returns the name under which the old one is then
+ * (owned).  They change places at once where the file system can do that; else there is a moment
+ * when neither is at its place. */
 static char *replace(const char *begun, const char *to, const char *path)
 {
 	char *old;

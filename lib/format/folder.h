@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* folder.h - folders written whole or not at all. */
+/* folder.h - folders of files (models, adapters, checkpoints), written whole or not at all.
+ *
+ * A folder is filled under a temporary name beside its place and renamed when it is complete. */
 #ifndef SEAL_FOLDER_H
 #define SEAL_FOLDER_H
 
-/* Dies when path exists, unless force is set and it is a folder that holds a file
- * `mark`, hence one of the kind that would replace it: to be asked before the inputs are
- * opened, for none of them may be in there. */
+/* Dies when path exists, unless force is set and it is a folder that holds a file named `mark`,
+ * which only a folder of the kind that is to replace it holds.  From then until folder_commit no
+ * file in there can be an input of the run (zio_claim.h). */
 void folder_refuse(const char *path, int force, const char *mark);
 /* Dies unless a folder can be made at path. */
 void folder_try(const char *path);
-/* A new empty folder beside path, .NAME.XXXXXX (owned), in which to write with
- * zio_save; one at a time, removed when the program dies. */
+/* Makes an empty folder .NAME.XXXXXX beside path, to be filled with zio_save; returns its name
+ * (owned).  There is one at a time; it is removed when the program dies. */
 char *folder_begin(const char *path);
-/* Renames it into place, replacing what was there, after an fsync; frees the name. */
+/* Renames it into place after an fsync, replacing what was there; frees its name. */
 void folder_commit(char *begun, const char *path);
 /* Removes a folder of plain files; a missing one is fine. */
 void folder_remove(const char *path);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* gguf.c - see gguf.h. All numbers of a file are little-endian, and so is the machine.
+/* gguf.c - see gguf.h.  All numbers of a file are little-endian, as the machine's are.
  *
  *   "GGUF"  u32 version  u64 tensors  u64 values
  *   values:  text key, u32 type, the value; an array is u32 type, u64 count, items
  *   tensors: text name, u32 rank, u64 shape[rank], u32 type, u64 offset
  *   padding to general.alignment; the data, to which offsets are relative
  *
- * A text is u64 bytes and the bytes.
+ * A text is its length, a u64, and its bytes.
  */
 #include "gguf.h"
 
@@ -67,7 +67,7 @@ static const void *take(struct reader *r, size_t n)
 	return p;
 }
 
-/* n bytes, fewer than 8 or 8, as a number that they begin. */
+/* n bytes, at most 8, as a little-endian number. */
 static int take_uint(struct reader *r, size_t n, uint64_t *v)
 {
 	const void *p = take(r, n);
@@ -90,7 +90,7 @@ static int take_text(struct reader *r, const char **text, size_t *n)
 	return *text ? 0 : -1;
 }
 
-/* A name: an owned text fit for C and for messages. */
+/* A name: an owned text that holds no control character, hence no NUL. */
 static int take_name(struct reader *r, const char **name)
 {
 	const char *text;
@@ -106,7 +106,8 @@ static int take_name(struct reader *r, const char **name)
 	return 0;
 }
 
-/* The number of a file's type at p; NaN and what does not fit become 0 as integers. */
+/* Sets v to the number at p, which is of a type of the file.  As an integer, NaN and what does
+ * not fit are 0. */
 static void number(struct gguf_value *v, int type, const void *p)
 {
 	uint64_t u = 0;
@@ -189,7 +190,7 @@ static int take_value(struct reader *r, struct gguf_value *v)
 	return 0;
 }
 
-/* bytes, and the offset for now in place of data. */
+/* Sets t but for its data, whose offset stands there until place_tensors. */
 static int take_tensor(struct reader *r, struct gguf_tensor *t)
 {
 	uint64_t rank, type, size, offset;
@@ -254,8 +255,8 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The first of n names in order that is there twice, or NULL; the names are
- * the first members of structs of `size` bytes. */
+/* The first name, in alphabetical order, that is there twice, or NULL.  The names are the first
+ * members of n structs of `size` bytes. */
 static const char *repeated(const void *first, long n, size_t size)
 {
 	const char **name = xalloc(n * sizeof *name), *twice = NULL;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* gguf.h - GGUF files (v2, v3): metadata, tensors, and their block formats.
- *
- * Source: ggml's docs/gguf.md and the layouts of its quantised blocks. */
+/* gguf.h - GGUF files, versions 2 and 3: metadata and tensors (ggml's docs/gguf.md). */
 #ifndef SEAL_GGUF_H
 #define SEAL_GGUF_H
 
@@ -12,10 +10,10 @@
 #include "dtype.h"
 
 struct gguf_tensor {
-	const char *name; /* not NUL-terminated in the file: owned copy */
+	const char *name; /* owned by the struct gguf */
 	enum dtype type;
 	int rank;
-	long shape[4];    /* ggml's order: shape[0] is the fastest (columns) */
+	long shape[4];    /* in ggml's order: shape[0] counts the columns */
 	const void *data; /* borrowed from the map */
 	size_t bytes;
 };
@@ -24,17 +22,17 @@ enum gguf_kind { GGUF_UINT, GGUF_INT, GGUF_REAL, GGUF_BOOL, GGUF_TEXT, GGUF_ARRA
 
 struct gguf_value {
 	const char *key;
-	enum gguf_kind kind; /* of an array: GGUF_ARRAY, its items' in `of` */
-	enum gguf_kind of;
+	enum gguf_kind kind;
+	enum gguf_kind of; /* ARRAY: the kind of its items */
 	uint64_t u;
 	int64_t i;
-	double r; /* all three set for numbers and BOOL */
-	const char *text;
-	size_t n;   /* TEXT: bytes borrowed, not terminated */
-	long count; /* ARRAY: items */
+	double r;         /* a number or BOOL is set in all three */
+	const char *text; /* TEXT: n bytes, borrowed from the map, without a NUL */
+	size_t n;
+	long count; /* ARRAY: how many items */
 	const void *items;
 	int item_type; /* for gguf_item */
-	size_t *at;    /* text arrays: offset of each item */
+	size_t *at;    /* ARRAY of TEXT: the offset of each item */
 };
 
 struct gguf {
@@ -46,7 +44,7 @@ struct gguf {
 	size_t bytes;
 };
 
-/* A value to write: a text, or else a FLOAT32. */
+/* A value to write: a text, or a FLOAT32 where text is NULL. */
 struct gguf_pair {
 	const char *key, *text;
 	float real;
@@ -57,21 +55,20 @@ void gguf_write(struct buf *out, const struct gguf_pair *, int pairs, const stru
                 int n);
 
 int gguf_is(const void *p, size_t bytes); /* starts with the magic */
-/* Parses a mapped file, which must outlive it. -1 with a fault. */
+/* Parses a mapped file, which must outlive the result; -1 with a fault, and nothing to close. */
 int gguf_parse(struct gguf *, const void *map, size_t bytes, struct fault *);
-void gguf_close(struct gguf *); /* frees; does not unmap */
+void gguf_close(struct gguf *); /* does not unmap the file */
 
-const struct gguf_value *gguf_find(const struct gguf *, const char *key); /* or NULL */
+/* Lookups: NULL, or `otherwise`, when there is no such key or it is of another kind. */
+const struct gguf_value *gguf_find(const struct gguf *, const char *key);
 long gguf_int(const struct gguf *, const char *key, long otherwise);
 double gguf_real(const struct gguf *, const char *key, double otherwise);
-/* Owned copy of a text value, or NULL. */
-char *gguf_text(const struct gguf *, const char *key);
-/* Item i of an array: text (borrowed) or number. */
+char *gguf_text(const struct gguf *, const char *key); /* owned */
+const struct gguf_tensor *gguf_tensor(const struct gguf *, const char *name);
+/* Item i of an array of texts (borrowed) or of numbers. */
 const char *gguf_item_text(const struct gguf_value *, long i, size_t *n);
 double gguf_item(const struct gguf_value *, long i);
-const struct gguf_tensor *gguf_tensor(const struct gguf *, const char *name);
-
-/* ggml's number of a type. */
+/* The number that ggml gives a type. */
 int gguf_number(enum dtype);
 
 #endif

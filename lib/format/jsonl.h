@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* jsonl.h - JSON values through jansson, one to a line or a file. */
+/* jsonl.h - JSON values, one to a line or a file, through jansson. */
 #ifndef SEAL_JSONL_H
 #define SEAL_JSONL_H
 
@@ -29,20 +29,21 @@ long json_long(const json_t *object, const char *key, long otherwise);
 int json_flag(const json_t *object, const char *key, int otherwise);
 double json_double(const json_t *); /* a number's value, NAN when it is not finite; others: 0 */
 
-/* So that a key of another type does not count as missing: -1 with a fault for the first
- * of these keys whose value is there, not null, and not what it should be: a (t)ext,
- * (n)umber, (w)hole number, (f)lag, (o)bject.  The list ends with NULL. */
+/* The lookups take a key of the wrong type for a missing one; so what is used is checked first.
+ * -1 with a fault that names the first of these keys whose value is there, is not null, and is
+ * not what it should be: a (t)ext, finite (n)umber, (w)hole number of 64 bits, (f)lag or
+ * (o)bject.  The list ends with a NULL name. */
 struct json_key {
 	const char *name;
 	char is;
 };
 int json_check(const json_t *object, const struct json_key[], struct fault *);
 
-/* A string of these bytes, U+FFFD for each that is no UTF-8; owned. */
+/* A string of these bytes, with U+FFFD for each byte that is no UTF-8; owned. */
 json_t *json_repaired(const char *text, size_t n);
 
-/* Appends compact JSON (keys in insertion order, numbers as the shortest text
- * that reads back to the same double, no ASCII escaping). */
+/* Appends compact JSON: keys in the order in which they were inserted, numbers as the shortest
+ * text that reads back to the same double, characters beyond ASCII as they are. */
 void json_put(struct buf *, const json_t *);
 void json_put_text(struct buf *, const char *, size_t); /* a quoted string */
 void json_put_real(struct buf *, double);               /* null when not finite */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* pt.c - see pt.h.
  *
- * The pickle is read as a sentence of this grammar, where each word is an opcode
- * and puts into the memo may follow any of them:
+ * The pickle is read as a sentence of this grammar.  Its words are opcodes; behind any of them may
+ * stand opcodes that put the value into the pickle's memo:
  *
  *   file      = PROTO2 (value | EMPTY_DICT item | ordered item [state BUILD]) STOP
  *   item      = text value SETITEM
@@ -11,7 +11,8 @@
  *   storage   = MARK "storage" FloatStorage key device count TUPLE BINPERSID
  *   size, stride = number TUPLE1
  *   ordered   = OrderedDict EMPTY_TUPLE REDUCE
- *   state     = EMPTY_DICT "_metadata" ordered "" EMPTY_DICT "version" number SETITEM SETITEM SETITEM
+ *   state     = EMPTY_DICT "_metadata" ordered "" EMPTY_DICT "version" number
+ *               SETITEM SETITEM SETITEM
  */
 #include "pt.h"
 
@@ -60,7 +61,7 @@ static int unknown(const struct pickle *k, const uint8_t *at)
 
 static size_t left(const struct pickle *k) { return k->end - k->p; }
 
-/* Puts into the memo; *number is that of the last one. */
+/* Skips what puts the value into the memo; *number is the place of the last one there. */
 static int skip_puts(struct pickle *k, int *number)
 {
 	while (left(k) && (*k->p == BINPUT || *k->p == LONG_BINPUT)) {
@@ -84,7 +85,7 @@ static int op(struct pickle *k, int code)
 	return skip_puts(k, &number);
 }
 
-/* A global of this name, "module\nname\n"; *number as for skip_puts. */
+/* A global of this name, "module\nname\n"; *number is its place in the memo. */
 static int global(struct pickle *k, const char *name, int *number)
 {
 	size_t n = strlen(name);
@@ -157,7 +158,7 @@ static int storage(struct pickle *k, struct pt_view *v)
 
 static int tensor(struct pickle *k, struct pt_view *v)
 {
-	long stride;
+	long stride = 0;
 	int memo;
 
 	if (global(k, "torch._utils\n_rebuild_tensor_v2\n", &memo) || op(k, MARK) ||
@@ -258,8 +259,8 @@ static int find(const struct zip *z, const char *what, size_t n, struct bytes *b
 int pt_parse(struct pt *t, const void *map, size_t bytes, struct fault *f)
 {
 	struct zip z;
-	struct bytes pickle, order, data;
-	struct pt_view v;
+	struct bytes pickle = {0}, order = {0}, data = {0};
+	struct pt_view v = {.key = ""};
 	char key[64] = "data/";
 	int rc;
 

@@ -20,10 +20,11 @@
 #define SEAL_ZIO_H
 
 #include <stddef.h>
+#include <string.h>
 
 #include "../base/opt.h"
 
-int zio_is_std(const char *path);        /* NULL or "-" */
+static inline int zio_is_std(const char *path) { return !path || !strcmp(path, "-"); }
 int zio_is_zstd(const void *, size_t n); /* by its first 4 bytes */
 
 /* Reading.  Lines and bytes may be read in turns. */

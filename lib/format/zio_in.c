@@ -19,16 +19,16 @@ enum { CHUNK = 1 << 18 };
 
 struct zin {
 	int fd, zstd, ended;
-	int joints; /* what follows a frame may be plain */
+	int joints; /* zin_joint was called: what follows a frame may be plain */
 	char *name;
-	char *p;             /* unpacked: at..end are still to be given */
-	size_t at, end, cap; /* one more byte than cap is allocated */
+	char *p;             /* unpacked bytes, of which at..end are still to be given */
+	size_t at, end, cap; /* one byte more than cap is allocated, for zin_line's NUL */
 	ZSTD_DCtx *unpack;
-	ZSTD_inBuffer in; /* packed, in `raw` */
+	ZSTD_inBuffer in; /* packed bytes that were read, in raw */
 	char *raw;
 	size_t hint; /* 0: between two frames */
 	int full;    /* the unpacker may hold more output */
-	int error;   /* errno of a failed read, or 0 and what is wrong: */
+	int error;   /* errno of a read that failed; 0: the fault says what is wrong */
 	struct fault fault;
 	struct ahead *ahead;
 };
@@ -44,7 +44,7 @@ static ssize_t read_some(struct zin *z, void *p, size_t n)
 	return got;
 }
 
-/* Plain bytes to p: first what was read as packed and turned out not to be. */
+/* Plain bytes to p: first those that were read as packed and turned out not to be. */
 static ssize_t take_some(struct zin *z, void *p, size_t n)
 {
 	size_t rest = z->in.size - z->in.pos;
@@ -66,7 +66,8 @@ int zio_is_zstd(const void *bytes, size_t n)
 	                  ((p[0] & 0xf0) == 0x50 && !memcmp(p + 1, "\x2a\x4d\x18", 3)));
 }
 
-/* Between two frames: is it one that follows, or nothing?  -1: who knows. */
+/* Between two frames: 1 when a frame or nothing follows, 0 when plain bytes do, -1 when reading
+ * fails. */
 static int frame_follows(struct zin *z)
 {
 	size_t rest = z->in.size - z->in.pos;
@@ -81,7 +82,7 @@ static int frame_follows(struct zin *z)
 	return got < 0 ? -1 : !rest || zio_is_zstd(z->raw + z->in.pos, rest);
 }
 
-/* Unpacks to p: at least a byte, 0 at the end, or -1. */
+/* Unpacks up to n bytes to p: how many, at least one; 0 at the end; -1 on an error. */
 static ssize_t unpack_some(struct zin *z, void *p, size_t n)
 {
 	ZSTD_outBuffer out = {p, n, 0};
@@ -121,7 +122,7 @@ static ssize_t source(void *zin, void *p, size_t n)
 	return z->zstd ? unpack_some(z, p, n) : take_some(z, p, n);
 }
 
-/* More unpacked bytes behind those that wait; 0 at the end. */
+/* Adds unpacked bytes behind those that wait; 0 at the end. */
 static int fill(struct zin *z)
 {
 	ssize_t got;
@@ -150,7 +151,7 @@ static int fill(struct zin *z)
 	return !z->ended;
 }
 
-/* The bytes that wait are packed ones. */
+/* Turns to unpacking: the bytes that wait were read as plain ones and are packed. */
 static void begin_zstd(struct zin *z)
 {
 	size_t waiting = z->end - z->at, rest = z->in.size - z->in.pos, n = waiting + rest;
@@ -179,8 +180,6 @@ static void sniff(struct zin *z)
 	if (zio_is_zstd(z->p, z->end))
 		begin_zstd(z);
 }
-
-int zio_is_std(const char *path) { return !path || !strcmp(path, "-"); }
 
 struct zin *zin_open(const char *path)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* zio_map.c - zio.h's mapped files. */
+/* zio_map.c - files that are mapped; see zio.h. */
 #include "zio.h"
 
 #include <fcntl.h>

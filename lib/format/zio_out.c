@@ -36,7 +36,7 @@ int zstd_flag(const struct zstd_opts *o, int otherwise)
 struct zout {
 	int fd;
 	char *name; /* for messages */
-	char *to;   /* where temp goes in the end; NULL: fd is the thing itself */
+	char *to;   /* where temp is renamed to in the end; NULL: fd is the output itself */
 	struct temp temp;
 	ZSTD_CCtx *pack; /* NULL when plain */
 	char *p;
@@ -51,7 +51,7 @@ static void write_all(struct zout *z, const char *p, size_t n)
 		if (done < 0 && errno == EINTR)
 			continue;
 		if (!done)
-			errno = EIO; /* for ever */
+			errno = EIO; /* else it would be tried for ever */
 		if (done <= 0)
 			die("write %s:", z->name);
 		p += done;
@@ -59,8 +59,8 @@ static void write_all(struct zout *z, const char *p, size_t n)
 	}
 }
 
-/* Where bytes for path go: a new file beside it, or, for what is no regular
- * file (a pipe, /dev/null), the thing itself. */
+/* Opens what the bytes are written to: a temporary file beside path, or path itself when that is
+ * no regular file (a pipe, /dev/null). */
 static void open_path(struct zout *z, const char *path)
 {
 	struct stat s;
@@ -96,11 +96,10 @@ struct zout *zout_open(const char *path, int flags)
 		if (z->fd < 0 || fstat(z->fd, &s))
 			die("open stdout:");
 		claim_output(&s, z, z->name);
-		if (write(z->fd, "", 0)) /* closed, or open for reading only */
+		if (write(z->fd, "", 0)) /* it was closed, or is open for reading only */
 			die("write stdout:");
 		if (S_ISFIFO(s.st_mode))
-			fcntl(z->fd, F_SETPIPE_SZ,
-			      4 * CHUNK); /* fewer turns with the reader; as may be */
+			fcntl(z->fd, F_SETPIPE_SZ, 4 * CHUNK); /* for speed; it may fail */
 	} else {
 		open_path(z, path);
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* zio_thread.c - see ahead.h.
+/* zio_thread.c - see zio_thread.h.
  *
- * A ring of blocks: the thread fills those that are empty, the reader empties those
- * that are full.  Both counts only rise; full - emptied blocks hold something.
+ * A ring of blocks: the thread fills empty ones, the reader empties full ones.  Both counts only
+ * rise; filled - emptied blocks are full.
  */
 #include "zio_thread.h"
 
@@ -19,8 +19,8 @@ enum { BLOCKS = 8, BLOCK = 1 << 18 };
 struct block {
 	char *p;
 	size_t n;
-	int last;
-}; /* last: 0 more come, 1 the end, -1 an error */
+	int last; /* 0: more come; 1: the end; -1: an error */
+};
 
 struct ahead {
 	ssize_t (*read)(void *, void *, size_t);
@@ -35,7 +35,8 @@ struct ahead {
 	int own;   /* the reader has one */
 };
 
-/* The block at a count, once the other side is done with it; NULL: to stop. */
+/* Waits until *count, which the other side raises, is no longer `past`; returns the block of that
+ * number, or NULL when the thread is to stop. */
 static struct block *wait_for(struct ahead *a, const unsigned long *count, unsigned long past)
 {
 	int stop;

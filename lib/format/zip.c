@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* zip.c - see zip.h.
  *
- *   end record, the file's last 22 bytes and a comment:
- *     0 "PK\5\6"  4 disk  6 its disk  8 members here  10 members  12 directory's bytes  16 its place  20 comment's bytes
- *   a member in the directory, 46 bytes, then name, extra, comment:
- *     0 "PK\1\2"  8 flags  10 method  16 CRC-32  20 packed  24 bytes  28 name  30 extra  32 comment  42 its place
- *   and at its place, 30 bytes, then name, extra, data:
- *     0 "PK\3\4"  26 name  28 extra
+ * Offsets of the fields that are read, all little-endian:
+ *
+ *   end record, the file's last 22 bytes but for a comment behind it:
+ *     0 "PK\5\6"  4 this disk  6 the directory's disk  8 members on this disk  10 members
+ *     12 the directory's bytes  16 its offset  20 the comment's bytes
+ *   a member's record in the directory, 46 bytes, then its name, extra field and comment:
+ *     0 "PK\1\2"  8 flags  10 method  16 CRC-32  20 packed bytes  24 bytes
+ *     28 the name's bytes  30 the extra field's  32 the comment's  42 the member's offset
+ *   the member itself, 30 bytes, then its name, extra field and data:
+ *     0 "PK\3\4"  26 the name's bytes  28 the extra field's
  */
 #include "zip.h"
 
