@@ -97,9 +97,9 @@ PEER_TESTS := $(wildcard t/peer/*.t)
 # The GPU's code on a simulated GPU (t/cudasim): a library with it, tests of the simulator,
 # the tests of what computes, again, on device "cuda", and programs for t/cudasim.t.
 S := $B/cudasim
-DEVICE_TESTS := ops_attn ops_gemm ops_mem ops_rows ops_threads model steps bilevel cache adapter shared
+DEVICE_TESTS := model ops_attn bilevel cache steps ops_gemm adapter ops_mem ops_rows ops_threads shared
 SIM_OWN_TESTS := $(patsubst %,$S/%.t,words faults host_faults devices)
-SIM_TESTS := $(if $(SAN),,$(SIM_OWN_TESTS) $(DEVICE_TESTS:%=$S/t/%.t))
+SIM_TESTS := $(if $(SAN),,$(DEVICE_TESTS:%=$S/t/%.t) $(SIM_OWN_TESTS))
 SIM_PROGRAMS := $(if $(SAN),,$(patsubst %,$S/bin/seal-%,score lora-train eval))
 # On a machine with a GPU they run there as well.
 GPU_TESTS := $(if $(CUDA),$(if $(wildcard /dev/nvidiactl),$(DEVICE_TESTS:%=$B/gpu/t/%.t)))
@@ -182,7 +182,7 @@ PROVE = SAN='$(SAN)' CUDA='$(CUDA)' MAKEFLAGS= OMP_WAIT_POLICY=passive prove --t
 tests: all $(C_TESTS) $(SIM_TESTS) $(SIM_PROGRAMS) $(GPU_TESTS)
 check-fast: need-tools $(C_TESTS)
 	$(PROVE) $(C_TESTS)
-# The longest first, so that none is left alone at the end.
+# The longest come first, so that none is left alone at the end.
 check: need-tools tests
 	$(PROVE) $(SIM_TESTS) $(GPU_TESTS) $(SH_TESTS) $(C_TESTS)
 check-slow: need-tools all $(SLOW_TESTS)
