@@ -27,6 +27,7 @@
 #   make format-check    say which files it would change
 #   make analyze         clang's static analyser over lib and kernels
 #   make compile_commands.json   for clangd and editors
+#   make map             a line for each file of the library, out of its own head
 #   make help            print this
 #
 # Knobs, on the command line (make V=1) or in the environment
@@ -93,7 +94,7 @@ OBJECTS := $(SOURCES:%.c=$B/%.o) $(if $(CUDA),$(KERNELS:%=$B/%.o))
 C_TESTS := $(patsubst t/%.c,$B/t/%.t,$(wildcard t/*.c))
 SH_TESTS := $(wildcard t/*.t)
 SLOW_TESTS := $(patsubst t/%.c,$B/t/%.t,$(wildcard t/slow/*.c)) $(wildcard t/slow/*.t)
-PEER_TESTS := $(wildcard t/peer/*.t)
+PEER_TESTS := $(wildcard t/peer/*.t) t/peft.t
 # The GPU's code on a simulated GPU (t/cudasim): a library with it, tests of the simulator,
 # the tests of what computes, again, on device "cuda", and programs for t/cudasim.t.
 S := $B/cudasim
@@ -228,6 +229,15 @@ analyze: $(SOURCES:%.c=build/analyze/%.ok)
 build/analyze/%.ok: %.c
 	@mkdir -p $(@D)
 	$(call run,CHECK,$<)clang --analyze --analyzer-output text -Xclang -analyzer-werror $(STANDARD) -MMD -MP -MF $(@:.ok=.d) -MT $@ $< && touch $@
+# The second line of a source is "name - what it is", perhaps going on to the first full stop.
+map:
+	@for d in kernels $(patsubst %,lib/%,base format text rows model train score eval); do \
+	  printf '\n%s\n' $$d; \
+	  awk 'FNR == 2 { sub(/^\/\* /, ""); text = ""; on = 1 } \
+	    on { sub(/^ \* ?/, ""); text = text (text == "" ? "" : " ") $$0 } \
+	    on && (/[.;:] *(\*\/)?$$/ || /\*\// || $$0 == "") { on = 0; sub(/ *\*\/.*/, "", text); if (text !~ / - see /) print "  " text }' \
+	    $$d/*.[ch]; \
+	done
 compile_commands.json: FORCE
 	@for f in $(SOURCES) $(wildcard bin/*.c t/*.c t/slow/*.c t/bench/*.c); do \
 	  printf '{"directory":"%s","file":"%s","command":"%s"}\n' '$(CURDIR)' $$f "$(CC) $(STANDARD) $(CFLAGS) $(WARNINGS) -c $$f"; \
@@ -253,4 +263,4 @@ clean:
 -include $(shell find build -name '*.d' 2>/dev/null)
 .PRECIOUS: $B/%.o $S/%.o $S/%.cu.o
 .PHONY: all help deps need-tools tests check check-fast check-slow check-peers $(NAMED) quickstart bench fuzz \
-        fuzzers format format-check analyze install uninstall dist clean FORCE
+        fuzzers format format-check analyze map install uninstall dist clean FORCE
