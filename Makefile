@@ -61,9 +61,9 @@ JOBS ?= $(shell nproc)
 N ?= 300
 FUZZ_SECONDS ?= 60
 
-# No built-in rules; as many jobs as processors, unless make was told how many.
+# No built-in rules; as many jobs as processors, unless make was told how many or another make runs it.
 MAKEFLAGS += -r
-ifeq ($(filter -j%,$(MAKEFLAGS)),)
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
 
@@ -178,6 +178,8 @@ deps:
 need-tools: | $(filter deps,$(MAKECMDGOALS))
 	@sh pipelines/need.sh check tests
 
+# Timing and memory are measured one test at a time.
+check-slow check-peers: JOBS = 1
 # Waiting threads give their processor to the other tests.
 PROVE = SAN='$(SAN)' CUDA='$(CUDA)' MAKEFLAGS= OMP_WAIT_POLICY=passive prove --timer -e '' -j$(JOBS)
 tests: all $(C_TESTS) $(SIM_TESTS) $(SIM_PROGRAMS) $(GPU_TESTS)
@@ -187,10 +189,10 @@ check-fast: need-tools $(C_TESTS)
 check: need-tools tests
 	$(PROVE) $(SIM_TESTS) $(GPU_TESTS) $(SH_TESTS) $(C_TESTS)
 check-slow: need-tools all $(SLOW_TESTS)
-	$(PROVE) -j1 $(SLOW_TESTS)
+	$(PROVE) $(SLOW_TESTS)
 check-peers: need-tools all
 	@[ '$(SEAL_PYTHON)$(SEAL_LLAMA)' ] || { echo 'make check-peers needs SEAL_PYTHON= or SEAL_LLAMA=: see make help' >&2; exit 1; }
-	SEAL_PYTHON='$(SEAL_PYTHON)' SEAL_LLAMA='$(SEAL_LLAMA)' $(PROVE) -j1 $(PEER_TESTS)
+	SEAL_PYTHON='$(SEAL_PYTHON)' SEAL_LLAMA='$(SEAL_LLAMA)' $(PROVE) $(PEER_TESTS)
 
 # t/NAME: t/NAME.c, t/NAME.t, or both where a subject has both.
 NAMED := $(basename $(wildcard t/*.c t/*.t t/slow/*.c t/slow/*.t t/peer/*.t))
