@@ -27,6 +27,7 @@
 #   make format-check    say which files it would change
 #   make analyze         clang's static analyser over lib and kernels
 #   make compile_commands.json   for clangd and editors
+#   make map             a line for each file of the library, out of its own head
 #   make help            print this
 #
 # Knobs, on the command line (make V=1) or in the environment
@@ -60,9 +61,9 @@ JOBS ?= $(shell nproc)
 N ?= 300
 FUZZ_SECONDS ?= 60
 
-# No built-in rules; as many jobs as processors, unless make was told how many.
+# No built-in rules; as many jobs as processors, unless make was told how many or another make runs it.
 MAKEFLAGS += -r
-ifeq ($(filter -j%,$(MAKEFLAGS)),)
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
 
@@ -93,13 +94,13 @@ OBJECTS := $(SOURCES:%.c=$B/%.o) $(if $(CUDA),$(KERNELS:%=$B/%.o))
 C_TESTS := $(patsubst t/%.c,$B/t/%.t,$(wildcard t/*.c))
 SH_TESTS := $(wildcard t/*.t)
 SLOW_TESTS := $(patsubst t/%.c,$B/t/%.t,$(wildcard t/slow/*.c)) $(wildcard t/slow/*.t)
-PEER_TESTS := $(wildcard t/peer/*.t)
+PEER_TESTS := $(wildcard t/peer/*.t) t/peft.t
 # The GPU's code on a simulated GPU (t/cudasim): a library with it, tests of the simulator,
 # the tests of what computes, again, on device "cuda", and programs for t/cudasim.t.
 S := $B/cudasim
-DEVICE_TESTS := ops_attn ops_gemm ops_mem ops_rows ops_threads model steps bilevel cache adapter shared
+DEVICE_TESTS := model ops_attn bilevel cache steps ops_gemm adapter ops_mem ops_rows ops_threads shared
 SIM_OWN_TESTS := $(patsubst %,$S/%.t,words faults host_faults devices)
-SIM_TESTS := $(if $(SAN),,$(SIM_OWN_TESTS) $(DEVICE_TESTS:%=$S/t/%.t))
+SIM_TESTS := $(if $(SAN),,$(DEVICE_TESTS:%=$S/t/%.t) $(SIM_OWN_TESTS))
 SIM_PROGRAMS := $(if $(SAN),,$(patsubst %,$S/bin/seal-%,score lora-train eval))
 # On a machine with a GPU they run there as well.
 GPU_TESTS := $(if $(CUDA),$(if $(wildcard /dev/nvidiactl),$(DEVICE_TESTS:%=$B/gpu/t/%.t)))
@@ -177,19 +178,21 @@ deps:
 need-tools: | $(filter deps,$(MAKECMDGOALS))
 	@sh pipelines/need.sh check tests
 
+# Timing and memory are measured one test at a time.
+check-slow check-peers: JOBS = 1
 # Waiting threads give their processor to the other tests.
 PROVE = SAN='$(SAN)' CUDA='$(CUDA)' MAKEFLAGS= OMP_WAIT_POLICY=passive prove --timer -e '' -j$(JOBS)
 tests: all $(C_TESTS) $(SIM_TESTS) $(SIM_PROGRAMS) $(GPU_TESTS)
 check-fast: need-tools $(C_TESTS)
 	$(PROVE) $(C_TESTS)
-# The longest first, so that none is left alone at the end.
+# The longest come first, so that none is left alone at the end.
 check: need-tools tests
 	$(PROVE) $(SIM_TESTS) $(GPU_TESTS) $(SH_TESTS) $(C_TESTS)
 check-slow: need-tools all $(SLOW_TESTS)
-	$(PROVE) -j1 $(SLOW_TESTS)
+	$(PROVE) $(SLOW_TESTS)
 check-peers: need-tools all
 	@[ '$(SEAL_PYTHON)$(SEAL_LLAMA)' ] || { echo 'make check-peers needs SEAL_PYTHON= or SEAL_LLAMA=: see make help' >&2; exit 1; }
-	SEAL_PYTHON='$(SEAL_PYTHON)' SEAL_LLAMA='$(SEAL_LLAMA)' $(PROVE) -j1 $(PEER_TESTS)
+	SEAL_PYTHON='$(SEAL_PYTHON)' SEAL_LLAMA='$(SEAL_LLAMA)' $(PROVE) $(PEER_TESTS)
 
 # t/NAME: t/NAME.c, t/NAME.t, or both where a subject has both.
 NAMED := $(basename $(wildcard t/*.c t/*.t t/slow/*.c t/slow/*.t t/peer/*.t))
@@ -228,6 +231,15 @@ analyze: $(SOURCES:%.c=build/analyze/%.ok)
 build/analyze/%.ok: %.c
 	@mkdir -p $(@D)
 	$(call run,CHECK,$<)clang --analyze --analyzer-output text -Xclang -analyzer-werror $(STANDARD) -MMD -MP -MF $(@:.ok=.d) -MT $@ $< && touch $@
+# The second line of a source is "name - what it is", perhaps going on to the first full stop.
+map:
+	@for d in kernels $(patsubst %,lib/%,base format text rows model train score eval); do \
+	  printf '\n%s\n' $$d; \
+	  awk 'FNR == 2 { sub(/^\/\* /, ""); text = ""; on = 1 } \
+	    on { sub(/^ \* ?/, ""); text = text (text == "" ? "" : " ") $$0 } \
+	    on && (/[.;:] *(\*\/)?$$/ || /\*\// || $$0 == "") { on = 0; sub(/ *\*\/.*/, "", text); if (text !~ / - see /) print "  " text }' \
+	    $$d/*.[ch]; \
+	done
 compile_commands.json: FORCE
 	@for f in $(SOURCES) $(wildcard bin/*.c t/*.c t/slow/*.c t/bench/*.c); do \
 	  printf '{"directory":"%s","file":"%s","command":"%s"}\n' '$(CURDIR)' $$f "$(CC) $(STANDARD) $(CFLAGS) $(WARNINGS) -c $$f"; \
@@ -253,4 +265,4 @@ clean:
 -include $(shell find build -name '*.d' 2>/dev/null)
 .PRECIOUS: $B/%.o $S/%.o $S/%.cu.o
 .PHONY: all help deps need-tools tests check check-fast check-slow check-peers $(NAMED) quickstart bench fuzz \
-        fuzzers format format-check analyze install uninstall dist clean FORCE
+        fuzzers format format-check analyze map install uninstall dist clean FORCE

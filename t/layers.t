@@ -1,8 +1,29 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# layers.t - the direction of every include, where stderr is written, how long files are
+# layers.t - the form of the sources: how they look and begin, the direction of every include,
+# where stderr is written, how long files are
 . "$(dirname "$0")/tap.sh"
 cd "$T/.." || exit 1
+
+format=$(MAKEFLAGS='' make -s format-check 2>&1); rc=$?
+case $format in
+*skipped*) skip "sources have the style of .clang-format" "clang-format 14 is not installed" ;;
+*) ok $rc "sources have the style of .clang-format"; [ $rc -eq 0 ] || echo "$format" | grep error: | head -5 | sed 's/^/# /' ;;
+esac
+
+# The first line of a source is its licence, the second its name and what it is (make map).
+bad=
+for f in lib/*/*.[ch] kernels/*.[ch] kernels/*.cu bin/*.c; do
+	name=${f##*/}
+	head -2 "$f" | tr '\n' ' ' | grep -qE "^/\* SPDX-License-Identifier: MIT \*/ /\* (${name%.c}|$name) - " || bad="$bad $f"
+done
+is "$bad" "" "every source begins with its licence, its name and what it is"
+bad=
+for f in t/*.c t/*.t t/slow/*.[ct] t/peer/*.t; do
+	name=${f##*/}; name=${name%.[ct]}
+	grep -qwE "$name" t/README.md || bad="$bad $f"
+done
+is "$bad" "" "every test is in t/README.md"
 
 floors='base format text rows model train score eval'
 rank() { # the place of a floor, the lowest first
