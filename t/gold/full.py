@@ -58,12 +58,16 @@ def train(name, rows):
     return said, {k: digits((p - start[k]).norm().item()) for k, p in sorted(theta.items())}
 
 
-logging.disable_progress_bar()
-all_rows = read_rows()
-gold = {}
-for each in NAMES:
-    steps, moved = train(each, all_rows)
-    gold[each] = {"grad": gradient(each, all_rows), "loss": steps, "moved": moved}
-with open(path("full.json"), "w") as f:
-    f.write("{" + ",\n".join(f'"{k}": {{' + ",\n".join(f'"{p}": {json.dumps(v)}' for p, v in g.items()) + "}"
-                             for k, g in gold.items()) + "}\n")
+def write(names, file):
+    rows, gold = read_rows(), {}
+    for name in names:
+        steps, moved = train(name, rows)
+        gold[name] = {"grad": gradient(name, rows), "loss": steps, "moved": moved}
+    with open(path(file), "w") as f:
+        f.write("{" + ",\n".join(f'"{k}": {{' + ",\n".join(f'"{p}": {json.dumps(v)}' for p, v in g.items()) + "}"
+                                 for k, g in gold.items()) + "}\n")
+
+
+if __name__ == "__main__":
+    logging.disable_progress_bar()
+    write(NAMES, "full.json")

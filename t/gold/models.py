@@ -81,6 +81,8 @@ def fill(model, seed):
         r = torch.randn(p.shape, generator=g)
         if name.endswith("bias"):
             p.data = 0.3 * r
+        elif p.dim() == 1 and model.config.model_type.startswith("gemma"):
+            p.data = torch.round(300 * r) / 1024        # so that 1 + gain, which GGUF holds, is exact
         elif p.dim() == 1:
             p.data = 1 + 0.3 * r
         elif "embed" in name:

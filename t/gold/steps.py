@@ -33,8 +33,14 @@ def train(name, rows):
     return said
 
 
-logging.disable_progress_bar()
-all_rows = read_rows()
-gold = {name: train(name, all_rows) for name in NAMES}
-with open(path("steps.json"), "w") as f:
-    f.write("{" + ",\n".join(f'"{k}": [' + ",\n ".join(map(json.dumps, v)) + "]" for k, v in gold.items()) + "}\n")
+def write(names, file):
+    rows = read_rows()
+    gold = {name: train(name, rows) for name in names}
+    with open(path(file), "w") as f:
+        f.write("{" + ",\n".join(f'"{k}": [' + ",\n ".join(map(json.dumps, v)) + "]" for k, v in gold.items())
+                + "}\n")
+
+
+if __name__ == "__main__":
+    logging.disable_progress_bar()
+    write(NAMES, "steps.json")

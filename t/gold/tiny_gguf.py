@@ -3,9 +3,12 @@
 llama's q and k with the two halves of each head's rotary pairs interleaved, qwen2's
 as they are, gptneox's fused matrix as all q, all k, all v, phi3's fused as they are;
 llama3's and longrope's factors as tensors.  (The converter leaves Mistral's window
-out; here it is said as for other architectures.)
+out; here it is said as for other architectures.)  Granite's q and k are as llama's,
+biases too; 1 is added to Gemma's gains, and what of Gemma has no key is the architecture's:
+the scale of scores by the width of a head, of embeddings by the square root of the model's
+width, which layers have a window, and base 10000 of the layers that have one.
 
-    python3 t/gold/tiny_gguf.py         (after models.py; needs PyPI's gguf)
+    python3 t/gold/tiny_gguf.py         (after models.py and families.py; needs PyPI's gguf)
 """
 import json
 import math
@@ -23,6 +26,11 @@ LLAMA = {"self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.
 NEOX = {"attention.query_key_value": "attn_qkv", "attention.dense": "attn_output", "mlp.dense_h_to_4h": "ffn_up",
         "mlp.dense_4h_to_h": "ffn_down", "input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm"}
 PHI3 = {"self_attn.qkv_proj": "attn_qkv", "mlp.gate_up_proj": "ffn_up"}
+# Norms that stand behind attention and mlp, or before both and behind both.
+OLMO2 = {"post_attention_layernorm": "post_attention_norm", "post_feedforward_layernorm": "post_ffw_norm"}
+GEMMA = {"input_layernorm": "attn_norm", "pre_feedforward_layernorm": "ffn_norm", **OLMO2}
+OTHER = {"olmo2": OLMO2, "gemma2": GEMMA, "gemma3": GEMMA}
+HEADS = {"self_attn.q_norm": "attn_q_norm", "self_attn.k_norm": "attn_k_norm"}
 OUTER = {"model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output",
          "gpt_neox.embed_in": "token_embd", "gpt_neox.final_layer_norm": "output_norm", "embed_out": "output"}
 
@@ -54,17 +62,31 @@ def tensors(name, config, arch):
         yield "rope_factors_short.weight", np.array(rope["short_factor"], np.float32)
     for key, w in sorted(load_file(os.path.join(path(name), "model.safetensors")).items()):
         stem, kind = key.rsplit(".", 1)
+        if arch in ("gemma2", "gemma3") and stem.endswith("norm"):
+            w = w.astype(np.float32) + 1
         if stem in OUTER:
             yield f"{OUTER[stem]}.{kind}", w
             continue
         layer, module = stem.split("layers.")[1].split(".", 1)
-        if arch == "llama" and module == "self_attn.q_proj":
+        if arch in ("llama", "granite") and module == "self_attn.q_proj":
             w = rotated(w, heads)
-        if arch == "llama" and module == "self_attn.k_proj":
+        if arch in ("llama", "granite") and module == "self_attn.k_proj":
             w = rotated(w, config["num_key_value_heads"])
         if module == "attention.query_key_value":
             w = separate(w, heads)
-        yield f"blk.{layer}.{(LLAMA | NEOX | PHI3)[module]}.{kind}", w
+        yield f"blk.{layer}.{(LLAMA | NEOX | PHI3 | HEADS | OTHER.get(arch, {}))[module]}.{kind}", w
+
+
+def add_scales(out, config, arch):
+    if config.get("attn_logit_softcapping"):
+        out.add_attn_logit_softcapping(config["attn_logit_softcapping"])
+    if config.get("final_logit_softcapping"):
+        out.add_final_logit_softcapping(config["final_logit_softcapping"])
+    if arch == "granite":
+        out.add_attention_scale(config["attention_multiplier"])
+        out.add_embedding_scale(config["embedding_multiplier"])
+        out.add_residual_scale(config["residual_multiplier"])
+        out.add_logit_scale(config["logits_scaling"])
 
 
 def write(name, arch):
@@ -83,11 +105,14 @@ def write(name, arch):
         out.add_head_count_kv(config["num_key_value_heads"])
         out.add_layer_norm_rms_eps(config["rms_norm_eps"])
         out.add_rope_freq_base((config.get("rope_parameters") or config)["rope_theta"])
-        if arch != "qwen2":
+        if "head_dim" in config:
+            out.add_key_length(config["head_dim"])
+            out.add_value_length(config["head_dim"])
+        elif arch not in ("qwen2", "olmo2"):
             out.add_rope_dimension_count(head)
         if config.get("sliding_window"):
             out.add_sliding_window(config["sliding_window"])
-        if rope.get("type") == "linear":
+        if rope.get("type", rope.get("rope_type")) == "linear":
             out.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
             out.add_rope_scaling_factor(rope["factor"])
         if arch == "phi3":
@@ -95,6 +120,7 @@ def write(name, arch):
             out.add_rope_scaling_orig_ctx_len(original)
             scale = config["max_position_embeddings"] / original
             out.add_rope_scaling_attn_factors(math.sqrt(1 + math.log(scale) / math.log(original)))
+        add_scales(out, config, arch)
     else:
         out.add_layer_norm_eps(config["layer_norm_eps"])
         out.add_rope_dimension_count(int(head * config["rotary_pct"]))
@@ -113,3 +139,8 @@ write("tiny-llama3", "llama")
 write("tiny-mistral", "llama")
 write("tiny-qwen2", "qwen2")
 write("tiny-phi3", "phi3")
+write("tiny-qwen3", "qwen3")
+write("tiny-olmo2", "olmo2")
+write("tiny-gemma2", "gemma2")
+write("tiny-gemma3", "gemma3")
+write("tiny-granite", "granite")
