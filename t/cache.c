@@ -156,5 +156,13 @@ int main(void)
 	check("tiny-mistral");
 	check("tiny-qwen2");
 	check("tiny-phi3");
+	check("tiny-qwen3");
+	check("tiny-qwen3-window");
+	check("tiny-olmo2");
+	check("tiny-gemma2");
+	check("tiny-gemma2-layers");
+	check("tiny-gemma3");
+	check("tiny-gemma3-layers");
+	check("tiny-granite");
 	return tap_done();
 }

@@ -274,9 +274,11 @@ static void check_gguf(const char *name)
 int main(void)
 {
 	static const char *const names[] = {"tiny-llama", "tiny-neox", "tiny-tied", "tiny-serial", "tiny-llama3",
-		"tiny-mistral", "tiny-qwen2", "tiny-phi3", NULL};
+		"tiny-mistral", "tiny-qwen2", "tiny-phi3", "tiny-qwen3", "tiny-qwen3-window", "tiny-olmo2",
+		"tiny-olmo2-biased", "tiny-gemma2", "tiny-gemma2-layers", "tiny-gemma3", "tiny-gemma3-layers",
+		"tiny-granite", "tiny-granite-plain", NULL};
 	static const char *const ggufs[] = {"tiny-llama", "tiny-neox", "tiny-llama3", "tiny-mistral", "tiny-qwen2",
-		"tiny-phi3", NULL};
+		"tiny-phi3", "tiny-qwen3", "tiny-olmo2", "tiny-gemma2", "tiny-gemma3", "tiny-granite", NULL};
 
 	die_name("model.t");
 	for (int i = 0; names[i]; i++) {

@@ -35,12 +35,19 @@ static const struct part neox_part[] = {
 	{0},
 };
 
-/* The names that all families but GPT-NeoX have in common. */
-#define LLAMA_NAMES \
+/* What several rows have in common. */
+#define NAMES \
 	.embed = "model.embed_tokens", .final_norm = "model.norm", .head = "lm_head", \
-	.block = "model.layers.%ld", .act_key = "hidden_act", .theta = "rope_theta"
+	.block = "model.layers.%ld", .theta = "rope_theta"
+#define LLAMA_NAMES NAMES, .act_key = "hidden_act"
+#define GEMMA_NAMES NAMES, .act_key = "hidden_activation"
 #define LLAMA_NORMS \
 	[NORM_PRE_ATTN] = "input_layernorm", [NORM_PRE_MLP] = "post_attention_layernorm"
+#define GEMMA_NORMS \
+	[NORM_PRE_ATTN] = "input_layernorm", [NORM_POST_ATTN] = "post_attention_layernorm", \
+	[NORM_PRE_MLP] = "pre_feedforward_layernorm", [NORM_POST_MLP] = "post_feedforward_layernorm"
+#define QK_NORMS [NORM_QUERY] = "self_attn.q_norm", [NORM_KEY] = "self_attn.k_norm"
+#define ATTENTION_BIAS {"attention_bias", 0}, {"attention_bias", 0}
 
 /* A GGUF file of Mistral calls itself llama, and is found as that. */
 static const struct family table[] = {
@@ -77,6 +84,56 @@ static const struct family table[] = {
 		.share = "rotary_pct", .share_default = .25,
 		.theta = "rotary_emb_base", .theta_default = 1e4,
 		.bias = {{"attention_bias", 1}, {"attention_bias", 1}, {NULL, 1}, {NULL, 1}},
+	}, {
+		.name = "qwen3", .gguf = "qwen3", LLAMA_NAMES,
+		.norm = {LLAMA_NORMS, QK_NORMS},
+		.part = llama_part, .targets = "q_proj,v_proj",
+		.eps = "rms_norm_eps", .eps_default = 1e-6, .gated = 1, .act = "silu",
+		.head_dim = 128, .kv_heads = 32, .window = 4096, .window_upper = 1,
+		.theta_default = 1e4, .bias = {ATTENTION_BIAS},
+	}, {
+		.name = "olmo2", .gguf = "olmo2", LLAMA_NAMES,
+		.norm = {[NORM_POST_ATTN] = "post_attention_layernorm",
+		         [NORM_POST_MLP] = "post_feedforward_layernorm", QK_NORMS},
+		.row_norms = 1, .part = llama_part, .targets = "q_proj,v_proj",
+		.eps = "rms_norm_eps", .eps_default = 1e-5, .gated = 1, .act = "silu",
+		.theta_default = 1e4, .bias = {ATTENTION_BIAS},
+	}, {
+		.name = "gemma2", .gguf = "gemma2", GEMMA_NAMES, .norm = {GEMMA_NORMS},
+		.part = llama_part, .targets = "q_proj,v_proj",
+		.eps = "rms_norm_eps", .eps_default = 1e-6, .gain_offset = 1,
+		.gated = 1, .act = "gelu_pytorch_tanh", .embed_root = 1, .tied = 1,
+		.head_dim = 256, .kv_heads = 4, .window = 4096, .gguf_window = 4096, .full_every = 2,
+		.gguf_wide = 46, .theta_default = 1e4, .bias = {ATTENTION_BIAS},
+		.number = {
+			[NUMBER_QUERY] = {"query_pre_attn_scalar", 256, NULL, 0},
+			[NUMBER_ATTN_CAP] = {"attn_logit_softcapping", 50, "attn_logit_softcapping", 50},
+			[NUMBER_LOGIT_CAP] = {"final_logit_softcapping", 30, "final_logit_softcapping", 30},
+		},
+	}, {
+		.name = "gemma3_text", .gguf = "gemma3", GEMMA_NAMES, .norm = {GEMMA_NORMS, QK_NORMS},
+		.part = llama_part, .targets = "q_proj,v_proj",
+		.eps = "rms_norm_eps", .eps_default = 1e-6, .gain_offset = 1,
+		.gated = 1, .act = "gelu_pytorch_tanh", .embed_root = 1, .tied = 1,
+		.head_dim = 256, .kv_heads = 4, .window = 4096, .full_every = 6, .gguf_wide = 62,
+		.theta_default = 1e6, .local_theta = "rope_local_base_freq", .local_default = 1e4,
+		.bias = {ATTENTION_BIAS},
+		.number = {
+			[NUMBER_QUERY] = {"query_pre_attn_scalar", 256, NULL, 0},
+			[NUMBER_LOGIT_CAP] = {"final_logit_softcapping", 0, "final_logit_softcapping", 0},
+		},
+	}, {
+		.name = "granite", .gguf = "granite", LLAMA_NAMES, .norm = {LLAMA_NORMS},
+		.part = llama_part, .targets = "q_proj,v_proj",
+		.eps = "rms_norm_eps", .eps_default = 1e-6, .gated = 1, .act = "silu",
+		.theta_default = 1e4, .gguf_rotated = 1,
+		.bias = {ATTENTION_BIAS, {"mlp_bias", 0}, {"mlp_bias", 0}},
+		.number = {
+			[NUMBER_EMBED] = {"embedding_multiplier", 1, "embedding_scale", 0},
+			[NUMBER_ATTN] = {"attention_multiplier", 1, "attention.scale", 0},
+			[NUMBER_RESIDUAL] = {"residual_multiplier", 1, "residual_scale", 0},
+			[NUMBER_LOGIT] = {"logits_scaling", 1, "logit_scale", 0},
+		},
 	},
 	{0},
 };
