@@ -19,9 +19,14 @@ for p in seal-tokenize seal-score seal-select seal-lora-train; do
 	documented "$MAN/$p.1" > "$TMP/b"
 	is "$(diff "$TMP/a" "$TMP/b")" "" "$p -h and its page have the same options"
 done
-for c in nll generate refusals winrate detect; do options "$BIN/seal-eval" $c; done | sort -u > "$TMP/a"
+for c in nll generate refusals winrate detect audit; do options "$BIN/seal-eval" $c; done | sort -u > "$TMP/a"
 documented "$MAN/seal-eval.1" > "$TMP/b"
 is "$(diff "$TMP/a" "$TMP/b")" "" "seal-eval's commands and its page have the same options"
+
+# Every choice of --method has a section.
+for m in $("$BIN/seal-score" -h | sed -n 's/^ .*--method \([^ ]*\).*/\1/p' | tr '|' ' '); do
+	is "$(grep -c "^\.Ss The method $m\$" "$MAN/seal-score.1")" 1 "seal-score.1 has a section on --method $m"
+done
 
 # Examples: every literal block, in a folder that holds what they name.
 mkdir "$TMP/run" && cd "$TMP/run" || exit 1

@@ -3,7 +3,7 @@
  * the simulation of DESIGN section 4: a score must not know the order. */
 #include "../lib/base/die.h"
 #include "../lib/base/rng.h"
-#include "../lib/score/scores.h"
+#include "../lib/score/rank.h"
 #include "../lib/train/selector.h"
 #include "tap.h"
 

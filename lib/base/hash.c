@@ -2,6 +2,7 @@
 /* hash.c - see hash.h. */
 #include "hash.h"
 
+#include <string.h>
 #include <xxhash.h>
 
 #include "die.h"
@@ -33,18 +34,16 @@ void hash_hex(uint64_t v, char hex[17])
 int hash_parse(const char *hex, uint64_t *v)
 {
 	uint64_t x = 0;
-	unsigned bad = 0;
 
 	for (int i = 0; i < 16; i++) {
-		unsigned digit = hex[i] - '0', letter = hex[i] - 'a';
+		const char *digits = "0123456789abcdef",
+			   *at = hex[i] ? strchr(digits, hex[i]) : NULL;
 
-		if (!hex[i])
+		if (!at)
 			return -1;
-		bad |= (digit > 9) & (letter > 5);
-		x = x << 4 | (digit > 9 ? letter + 10
-		                        : digit); /* no branch: which it is, nobody can guess */
+		x = x << 4 | (at - digits);
 	}
-	if (bad || hex[16])
+	if (hex[16])
 		return -1;
 	*v = x;
 	return 0;
