@@ -20,11 +20,10 @@ seal-tokenize -q -m "$MODEL" --max-tokens "$MAX_TOKENS" -o "$OUT/safe.tok" "$SAF
 # grep, not jq: the bytes of a row are its identity.
 grep -E '"label": ?"unsafe"|"source": ?"(hh-chosen|safeinstr)"' "$OUT/train.jsonl" > "$OUT/harmful.jsonl"
 
-# measure SEED RUN NAME FILTER: the score that FILTER makes of a run's rows
+# measure SEED RUN NAME FORMULA: a score over the columns of a run
 measure() {
-	jq -c "if .seal then . else .score = ($4) end" "$OUT/$2.$1.jsonl" > "$OUT/one.jsonl"
-	within=$(seal-eval detect -q --scores "$OUT/one.jsonl" "$OUT/harmful.jsonl" | jq .auroc)
-	seal-eval detect -q --scores "$OUT/one.jsonl" --by source --keep 80% "$OUT/train.jsonl" |
+	within=$(seal-eval detect -q --scores "$OUT/$2.$1.jsonl" --by="$4" "$OUT/harmful.jsonl" | jq .auroc)
+	seal-eval detect -q --scores "$OUT/$2.$1.jsonl" --by="$4" --group source --keep 80% "$OUT/train.jsonl" |
 		jq -c --arg name "$3" --argjson seed "$1" --argjson within "$within" \
 			'{name: $name, seed: $seed, auroc, within: $within, kept_unsafe, rho, by: (.by | map_values(.auroc))}'
 }
@@ -36,14 +35,14 @@ for seed in $SEEDS; do
 	done
 	[ -s "$OUT/dsir.$seed.jsonl" ] ||
 		seal-score -q --method dsir --target "$SAFE" --plain -o "$OUT/dsir.$seed.jsonl" "$OUT/train.jsonl"
-	measure "$seed" dsir "DSIR" ".score"
-	measure "$seed" alg1 "loss of the base model" "-.loss_base"
-	measure "$seed" alg1 "loss" "-.loss"
-	measure "$seed" alg1 "gain" ".loss_base - .loss"
-	measure "$seed" alg1 "tempered" ".loss_base / 2 - .loss"
-	measure "$seed" alg2 "Algorithm 2, weight" ".weight"
-	measure "$seed" alg1 "Algorithm 1, weight" ".weight"
-	measure "$seed" alg1 "Algorithm 1, gap" ".loss_hat - .loss"
+	measure "$seed" dsir "DSIR" score
+	measure "$seed" alg1 "loss of the base model" -loss_base
+	measure "$seed" alg1 "loss" loss
+	measure "$seed" alg1 "gain" gain
+	measure "$seed" alg1 "tempered" tempered
+	measure "$seed" alg2 "Algorithm 2, weight" weight
+	measure "$seed" alg1 "Algorithm 1, weight" weight
+	measure "$seed" alg1 "Algorithm 1, gap" gap
 done > "$OUT/detect.jsonl"
 jq -s . "$OUT/detect.jsonl" > "$OUT/detect.json"
 jq -r 'def mean: add / length; def r: . * 1000 | round / 1000;

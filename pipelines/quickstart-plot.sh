@@ -1,14 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# quickstart-plot.sh OUT SCORE... - OUT/scores.png: for each score (OUT/SCORE.jsonl) the
+# quickstart-plot.sh OUT RUN.SCORE... - OUT/scores.png: for each score of a run (OUT/RUN.jsonl) the
 # densities of safe and of unsafe rows, and the cut below which 20 % are dropped
 set -eu
 out=$1; shift
 
 for name; do # the values in order, 1 beside an unsafe row's
-	jq -rn --slurpfile row "$out/train.jsonl" --slurpfile score "$out/$name.jsonl" '
-		$score[1:] | map(select(.score != null)) | sort_by(.score)[] |
-		"\(.score) \(if $row[.line - 1].label == "unsafe" then 1 else 0 end)"' > "$out/$name.plot"
+	seal-select -q --scores "$out/${name%%.*}.jsonl" --by "${name#*.}" --keep 100% --annotate "$out/train.jsonl" |
+		jq -rs 'sort_by(.seal.score)[] | "\(.seal.score) \(if .label == "unsafe" then 1 else 0 end)"' > "$out/$name.plot"
 done
 title() { jq -r --arg name "$1" '.scores[] | select(.name == $name) |
 	.what + ": AUROC " + (.auroc * 1000 | round / 1000 | tostring)' "$out/result.json"; }

@@ -7,7 +7,7 @@
 #            TRAIN= SAFE= TEST_SAFE= TEST_UTILITY= PROMPTS=
 #   N=300    how many rows of TRAIN
 #   OUT=     where everything goes (build/quickstart)
-#   SEAL_SCORE=alg2.tempered   the score that selects "SEAL 80 %", by its file's name below
+#   SEAL_SCORE=alg2.tempered   the run and the score, as below, that select "SEAL 80 %"
 #   SCORE_OPTIONS= TRAIN_OPTIONS=   more options for seal-score and seal-lora-train
 #
 # Writes OUT/result.json and OUT/scores.png; prints the table; leaves all files
@@ -51,47 +51,34 @@ seal-tokenize -m "$MODEL" -o "$OUT/safe.tok" "$SAFE"
 seal-tokenize -m "$MODEL" --limit 100 -o "$OUT/test-safe.tok" "$TEST_SAFE"
 seal-tokenize -m "$MODEL" --limit 100 -o "$OUT/test-utility.tok" "$TEST_UTILITY"
 
-# detect RUN SCORE WHAT: how RUN.SCORE.jsonl tells the labels, and what the run cost
+# detect RUN SCORE WHAT: how a score, a formula over the columns of RUN, tells the labels, and
+# what the run cost
 detect() {
-	seal-eval detect --scores "$OUT/$1.$2.jsonl" --label-key label --keep 80% --by source \
+	seal-eval detect --scores "$OUT/$1.jsonl" --by "$2" --keep 80% --group source \
 		"$OUT/train.jsonl" > "$OUT/$1.$2.detect"
 	jq -c -n --arg name "$1.$2" --arg what "$3" --slurpfile found "$OUT/$1.$2.detect" \
 		--slurpfile log "$OUT/$1.log" '{name: $name, what: $what} + $found[0] +
 			($log[-1] // {} | {seconds, peak_bytes})' \
 		>> "$OUT/detect.jsonl"
 }
-# score RUN SCORE WHAT OPTIONS...: one run of seal-score, and its score against the labels
-score() {
-	run=$1 by=$2 what=$3; shift 3
-	say "$what"
-	seal-score "$@" --plain --log "$OUT/$run.log" -o "$OUT/$run.$by.jsonl"
-	detect "$run" "$by" "$what"
+# run NAME WHAT OPTIONS...: one run of seal-score
+run() {
+	name=$1; say "$2"; shift 2
+	seal-score "$@" --seed 1 --plain --log "$OUT/$name.log" -o "$OUT/$name.jsonl"
 }
-# model_score: the same with the model and the settings that all methods share
-model_score() {
-	run=$1 by=$2 what=$3; shift 3
-	score "$run" "$by" "$what" -m "$MODEL" --safe "$OUT/safe.tok" --seed 1 "$@" --score "$by" \
-		${SCORE_OPTIONS-} "$OUT/train.tok"
-}
-# another SCORE WHAT: another score of the last run, out of the losses that it left
-another() {
-	jq -c --arg score "$1" 'if .seal then .score = $score else
-		.score = try ({gain: .loss_base, tempered: (.loss_base / 2), gap: .loss_hat}[$score] - .loss) catch null end' \
-		"$OUT/$run.$by.jsonl" > "$OUT/$run.$1.jsonl"
-	detect "$run" "$1" "$2"
-}
+# ask: the same with the model and the settings that all methods share
+ask() { run "$@" -m "$MODEL" --safe "$OUT/safe.tok" ${SCORE_OPTIONS-} "$OUT/train.tok"; }
 
-score random random "random" --method random --seed 1 "$OUT/train.jsonl"
-model_score base loss "loss of the base model" --method loss
-model_score safe loss "safe-loss, loss" --method safe-loss
-another gain "safe-loss, gain"
-another tempered "safe-loss, tempered"
-model_score alg2 weight "bilevel Algorithm 2, weight" --method bilevel --algorithm 2
-another gain "bilevel Algorithm 2, gain"
-another tempered "bilevel Algorithm 2, tempered"
-model_score alg1 weight "bilevel Algorithm 1, weight" --method bilevel --algorithm 1
-another gain "bilevel Algorithm 1, gain"
-another gap "bilevel Algorithm 1, gap"
+run random "random" --method random "$OUT/train.jsonl"
+ask base "the base model" --method loss
+ask safe "safe-loss" --method safe-loss
+ask alg2 "bilevel Algorithm 2" --method bilevel --algorithm 2
+ask alg1 "bilevel Algorithm 1" --method bilevel --algorithm 1
+detect random score "random"
+detect base loss "loss of the base model"
+for score in loss gain tempered; do detect safe $score "safe-loss, $score"; done
+for score in weight gain tempered; do detect alg2 $score "bilevel Algorithm 2, $score"; done
+for score in weight gain gap; do detect alg1 $score "bilevel Algorithm 1, $score"; done
 
 # tune NAME WHAT ROWS: fine-tunes on ROWS (none: the base model) and evaluates
 tune() {
@@ -116,12 +103,13 @@ tune() {
 		 refusals: $refusals[0].rate}' >> "$OUT/tuned.jsonl"
 }
 
-for which in random.random "$SEAL_SCORE"; do
-	seal-select --keep 80% --scores "$OUT/$which.jsonl" -o "$OUT/kept.$which.jsonl" "$OUT/train.jsonl"
+for which in random.score "$SEAL_SCORE"; do
+	seal-select --keep 80% --scores "$OUT/${which%%.*}.jsonl" --by "${which#*.}" \
+		-o "$OUT/kept.$which.jsonl" "$OUT/train.jsonl"
 done
 tune base "the base model" ""
 tune all "all rows" "$OUT/train.jsonl"
-tune random "random 80 %" "$OUT/kept.random.random.jsonl"
+tune random "random 80 %" "$OUT/kept.random.score.jsonl"
 tune seal "SEAL 80 % ($SEAL_SCORE)" "$OUT/kept.$SEAL_SCORE.jsonl"
 
 jq -n --arg model "${MODEL##*/}" --arg train "${TRAIN##*/}" --arg selected_by "$SEAL_SCORE" \

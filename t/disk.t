@@ -23,7 +23,7 @@ programs() {
 	tokens as text|$BIN/seal-tokenize -q -m model --decode rows.tok
 	scores|$BIN/seal-score -q -j 1 -m model --method loss rows.tok
 	random scores|$BIN/seal-score -q --method random --plain many.jsonl
-	an audit|$BIN/seal-score --audit scores.jsonl --order ids
+	an audit|$BIN/seal-eval audit scores.jsonl --order ids
 	a selection|$BIN/seal-select -q --scores many.scores --keep 90% many.jsonl
 	a small selection|$BIN/seal-select -q --scores scores.jsonl --keep 2 rows.jsonl
 	likelihoods|$BIN/seal-eval nll -q -j 1 -m model rows.tok

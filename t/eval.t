@@ -60,7 +60,7 @@ printf '' > "$TMP/empty"
 is "$(eval_ refusals "$TMP/empty" | jq -c '[.n, .rate]')" '[0,null]' "no outputs, no rate"
 
 # detect: safe scores .5 3 .25 .75 1 null; unsafe -1 2 1 none
-eval_ detect -q --scores "$G/scores.jsonl" --by source "$G/rows.jsonl" > "$TMP/found"
+eval_ detect -q --scores "$G/scores.jsonl" --group source "$G/rows.jsonl" > "$TMP/found"
 # pairs won by the safe row, of 6: -1: 5;  2: 1;  1: 1.5;  none: 5.5 (ties with null)
 is "$(jq -c '[(.auroc * 24 | round), .kept_unsafe, .n, .unsafe]' "$TMP/found")" '[13,0.75,10,4]' "detect: auroc, kept at 80 %"
 is "$(jq -c '[(.by.x.auroc * 24 | round), (.by.y.auroc * 24 | round), .by.x.kept_unsafe, .by.y.kept_unsafe, .by.y.n]' "$TMP/found")" \
@@ -69,6 +69,13 @@ is "$(jq -c '[(.by.x.auroc * 24 | round), (.by.y.auroc * 24 | round), .by.x.kept
 is "$(jq '.rho * 1e9 | round' "$TMP/found")" 400000000 "rho among safe rows"
 is "$(eval_ detect -q --scores "$G/scores.jsonl" --keep 4 "$G/rows.jsonl" | jq .kept_unsafe)" 0.5 "--keep 4: the tie goes to the smaller hash"
 is "$(eval_ detect -q --scores "$G/scores.jsonl" --label-key source --unsafe x "$G/rows.jsonl" | jq .unsafe)" 2 "another label"
+jq -c 'if .seal then . else .loss = (.score | if . then -. else . end) | .loss_base = (.score | if . then . * 10 else . end) end' "$G/scores.jsonl" > "$TMP/columns"
+is "$(eval_ detect -q --scores "$TMP/columns" --by loss --group source "$G/rows.jsonl")" "$(cat "$TMP/found")" "--by loss, which is the score"
+is "$(eval_ detect -q --scores "$TMP/columns" --by tempered "$G/rows.jsonl" | jq .auroc)" "$(jq .auroc "$TMP/found")" "--by tempered: in the same order"
+is "$(eval_ detect -q --scores "$TMP/columns" --by '-loss_base' "$G/rows.jsonl" | jq '.rho * 1e9 | round')" -400000000 "--by a formula"
+fails 1 'no row has a column "nothing"' "a column that is not there" eval_ detect --scores "$TMP/columns" --by nothing "$G/rows.jsonl"
+{ head -n 1 "$G/scores.jsonl"; sed 1d "$G/scores.jsonl" | tac; } > "$TMP/tac"
+is "$(eval_ detect -q --scores "$TMP/tac" --group source "$G/rows.jsonl")" "$(cat "$TMP/found")" "scores in another order"
 head -n 3 "$G/rows.jsonl" > "$TMP/part"
 is "$(eval_ detect -q --scores "$G/scores.jsonl" --keep 67% "$TMP/part")" \
    '{"auroc":1,"kept_unsafe":0,"rho":-1,"n":3,"unsafe":1,"by":{}}' "a part of the rows; the share counts the rows read"

@@ -29,7 +29,7 @@ for p in seal-score seal-lora-train; do
 	options "$BIN/$p" > "$TMP/a"
 	same "$p -h" $p.1 seal-training.7
 done
-for c in nll generate refusals winrate detect; do options "$BIN/seal-eval" $c; done | sort -u > "$TMP/a"
+for c in nll generate refusals winrate detect audit; do options "$BIN/seal-eval" $c; done | sort -u > "$TMP/a"
 same "-h of seal-eval's commands" seal-eval.1
 
 # The schemas, as -h has them, in the pages that list them.
@@ -38,6 +38,11 @@ for page in seal-tokenize.1 seal-score.1; do
 	is "$(sed -n 's/^\.It Fl -schema [CA][mr] //p' "$MAN/$page" | tr -d ' ' | tr '|' '\n' | sort)" "$schemas" "$page has every schema"
 done
 is "$(sed -n '/^\.Ss Schemas/,/^\.Ss Identity/s/^\.It Cm //p' "$MAN/seal-rows.5" | sort)" "$schemas" "seal-rows.5 describes every schema"
+
+# Every choice of --method has a section.
+for m in $("$BIN/seal-score" -h | sed -n 's/^ .*--method \([^ ]*\).*/\1/p' | tr '|' ' '); do
+	is "$(grep -c "^\.Ss The method $m\$" "$MAN/seal-score.1")" 1 "seal-score.1 has a section on --method $m"
+done
 
 # Examples: every literal block, in a folder that holds what they name.
 mkdir "$TMP/run" && cd "$TMP/run" || exit 1

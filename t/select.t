@@ -89,7 +89,7 @@ fails 1 'cut: cut short: 7 of 9 rows' "cut scores" pick --keep 5 --scores "$TMP/
 { cat "$G/scores.jsonl"; tail -n 1 "$G/scores.jsonl"; } > "$TMP/long"
 fails 1 'long:11: more rows' "too many scores" pick --keep 5 --scores "$TMP/long" "$G/rows.jsonl"
 sed '1s/9/10/' "$TMP/long" > "$TMP/twice"
-fails 1 'twice:11: id r9 is on line 10 too' "an id scored twice" pick --keep 5 --scores "$TMP/twice" "$G/rows.jsonl"
+fails 1 'twice:11: the row r9 is scored twice' "an id scored twice" pick --keep 5 --scores "$TMP/twice" "$G/rows.jsonl"
 sed '3s/-1/"-1"/' "$G/scores.jsonl" > "$TMP/typed"
 fails 1 'typed:3: "score" is neither' "a score that is a text" pick --keep 5 --scores "$TMP/typed" "$G/rows.jsonl"
 fails 1 'rows.jsonl:1: not a scores file' "rows for scores" pick --keep 5 --scores "$G/rows.jsonl" "$G/rows.jsonl"
@@ -157,10 +157,44 @@ both "$TMP/odd.scores" "$TMP/odd3" && [ "$r1" -eq 0 ]; ok $? "rows without a sco
 # Hashes of any pattern find their rows: 3000 that count from 0, which no XXH64 would.
 awk 'BEGIN { print "{\"seal\":\"scores\",\"rows\":3000}"; for (i = 0; i < 3000; i++) printf "{\"id\":\"%d\",\"hash\":\"%016x\",\"score\":%d}\n", i, i, i }' > "$TMP/counted"
 fails 1 'counted:2: the row 0 that was scored is not there' "hashes that were numbered" pick --keep 5 --scores "$TMP/counted" "$TMP/empty"
-fails 1 'counted:9: the row 7 that was scored has another hash' "and are another data set" pick --keep 5 --scores "$TMP/counted" "$TMP/odd7"
+echo '{"id":0}' > "$TMP/odd0"
+fails 1 'counted:2: the row 0 that was scored has another hash' "and are another data set" pick --keep 5 --scores "$TMP/counted" "$TMP/odd0"
 head -n 4 "$TMP/odd" > "$TMP/odd4"
 fails 1 'stdin:6: the row b that was scored is not there' "which still name the row that is missing" \
 	sh -c "cat '$TMP/odd.scores' | '$BIN/seal-select' --scores - --keep 5 '$TMP/odd4'"
-fails 1 'can be read only once' "stdin named twice" pick --keep 5 - -
+fails 2 'can be read only once' "stdin named twice" pick --keep 5 - -
 fails 1 'create a file in' "a pipe, and no place for it" sh -c "cat '$TMP/odd' | TMPDIR=$TMP/nowhere '$BIN/seal-select' --scores '$TMP/odd.scores' --keep 5"
+
+# Formulas: three runs' worth of columns, in one file.
+jq -c 'if .seal then . else .loss_base = .line / 2 | .loss = 1 / .line | .odd = -.line end' "$G/scores.jsonl" > "$TMP/columns"
+by() { "$BIN/seal-select" -q --scores "$TMP/columns" --by "$@" "$G/rows.jsonl"; }
+# asked FORMULA JQ: the three best rows are those of jq's formula
+asked() {
+	is "$(by "$1" --top 3 --annotate | jq -r .id | tr '\n' ' ')" \
+	   "$(jq -rs "[.[1:][] | {id, x: ($2)}] | sort_by(-.x) | .[:3][].id" "$TMP/columns" | tr '\n' ' ')" "--by $1"
+}
+asked weight .weight
+asked loss '-.loss'
+asked gain '.loss_base - .loss'
+asked tempered '.loss_base / 2 - .loss'
+asked 'loss_base/2 - loss' '.loss_base / 2 - .loss'
+asked odd .odd
+asked '-(odd + 3) * odd' '-(.odd + 3) * .odd'
+is "$(by gain --keep 3 --annotate | jq -s 'map(.seal.score == .seal.score and .seal.weight > 0) | all')" true "--annotate with it"
+is "$(by score --keep 50% | cksum)" "$(pick --keep 50% "$G/rows.jsonl" | cksum)" "--by score is the default"
+is "$(by gap --threshold -1e9 2> "$TMP/err" | wc -c) $(cat "$TMP/err")" "0 " "a row whose column is null has a null score"
+fails 1 'columns: no row has a column "lost"' "a column that no row has" by 'lost - loss' --keep 5
+fails 1 'no row has a column "loss_hat"' "nor a named one's" sh -c "sed 's/,\"loss_hat\":null//' '$TMP/columns' | '$BIN/seal-select' --scores - --by gap --keep 5 '$G/rows.jsonl'"
+fails 1 'columns:2: "hash" is neither a number nor null' "a column of texts" by hash --keep 5
+fails 2 "^seal-select: --by: 'loss -': column 7: " "no formula" by 'loss -' --keep 5
+
+# Columns and rows in another order; a file of today's form, of columns that are told.
+jq -c 'if .seal then . else {odd, score, hash, id, more: {x: [1]}} end' "$TMP/columns" > "$TMP/turned"
+{ head -n 1 "$TMP/turned"; sed 1d "$TMP/turned" | tac; } > "$TMP/tac"
+for f in turned tac; do
+	is "$("$BIN/seal-select" -q --scores "$TMP/$f" --keep 50% --fates "$TMP/f1" "$G/rows.jsonl" | cksum)" "$(cksum < "$TMP/kept")" "scores of another order: $f"
+done
+is "$("$BIN/seal-select" -q --scores "$TMP/tac" --by odd --keep 4 "$G/rows.jsonl" | texts)" "$(by odd --keep 4 | texts)" "and of another column"
+fails 1 'tac:10: the row r1 that was scored has another hash' "another order, another hash" \
+	"$BIN/seal-select" -q --scores "$TMP/tac" --keep 5 "$TMP/other"
 done_testing

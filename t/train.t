@@ -34,7 +34,15 @@ for by in loss gain tempered gap; do
 	is "$(jq -c 'select(.id) | del(.score)' s2 | md5sum)" "$(jq -c 'select(.id) | del(.score)' s1 | md5sum)" \
 	   "--score $by changes the score alone"
 done
-is "$(jq -c 'select(.id) | .score == .loss_hat - .loss' s2 | sort -u)" true "gap is loss_hat - loss"
+is "$(jq -c 'select(.id) | (.score - (.loss_hat - .loss) | fabs) < 1e-7' s2 | sort -u)" true "gap is loss_hat - loss"
+for by in gap 'loss_hat - loss'; do
+	is "$("$BIN/seal-select" -q --scores s1 --by "$by" --keep 50% train.jsonl | cksum)" \
+	   "$("$BIN/seal-select" -q --scores s2 --keep 50% train.jsonl | cksum)" "seal-select --by '$by' picks what --score gap does"
+done
+$score --algorithm 1 --score '(loss_hat - loss) * 2' train.tok > s3
+is "$(jq -s -c '[.[0:61], .[61:122]] | transpose[1:] | map((.[0].score * 2 - .[1].score | fabs) < 1e-6) | all' s2 s3)" true "--score takes a formula"
+is "$(jq -s -c '.[0] | [.method, .score, .settings.score, [.columns[].name]]' s3)" \
+   '["bilevel","(loss_hat - loss) * 2","(loss_hat - loss) * 2",["loss_hat","weight","visits","last","loss_base","loss"]]' "the header tells it, and the columns"
 
 # SIGKILL in mid-run: what resumes writes the same bytes.
 # resumed NAME OUTPUT-TO-COMPARE COMMAND...
@@ -134,11 +142,13 @@ fails 1 "base losses: not finite on row" "nor when scoring" $score -m nan --meth
 fails 1 "no safe rows" "safe rows that are none" "$BIN/seal-score" -m model --safe none.tok train.tok
 fails 1 "no rows to validate" "validation rows that are none" $lora -o x --valid none.tok train.tok
 fails 1 "no linear layer" "no target" $lora -o x --targets "" train.tok
+fails 2 "has no column loss_hat" "gap of Algorithm 2" "$BIN/seal-score" -m model --safe train.tok --score gap train.tok
+fails 2 "has no column weight" "a weight that nobody learns" "$BIN/seal-score" -m model --method loss --score weight train.tok
+fails 2 "'loss loss': column 6: an operator is missing" "no formula" "$BIN/seal-score" -m model --method loss --score 'loss loss' train.tok
 fails 2 "needs --safe" "bilevel without safe rows" "$BIN/seal-score" -m model train.tok
 fails 2 "does not train" "a checkpoint of no training" $score --method loss --checkpoint ck2 train.tok
 fails 2 "scales the pairs by nothing" "an alpha of 0" $lora -o x --lora-alpha 0 train.tok
 fails 2 "resume needs" "nothing to resume from" $lora -o x --resume train.tok
-fails 2 "gap needs" "gap without theta-hat" $score --score gap train.tok
 fails 2 "gamma reaches 1" "gamma of 1" $score --gamma 0.9 --gamma-step 0.2 --epochs 2 train.tok
 fails 1 "open nowhere" "no such model" "$BIN/seal-lora-train" -m nowhere -o x train.tok
 [ ! -e x ]; ok $? "no half-written adapter"

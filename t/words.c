@@ -7,7 +7,8 @@
 #include "../lib/base/sha256.h"
 #include "../lib/text/unicode.h"
 #include "../lib/text/words.h"
-#include "../lib/score/dsir.h"
+#include "../lib/format/jsonl.h"
+#include "../lib/score/dsir_grams.h"
 
 /* 'w': c is of \w, 's': of \s, 'o': neither; seen from whether it joins the word before it. */
 static char kind_of(int32_t c)

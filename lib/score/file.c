@@ -184,7 +184,7 @@ static const char *digits(const char *p)
 }
 
 /* Past null or a number in JSON's grammar, which is narrower than strtod's; NULL: it is
- * something else. */
+ * something else, or beyond a double. */
 static const char *plain_number(const char *p, double *x)
 {
 	const char *from = p;
@@ -205,49 +205,65 @@ static const char *plain_number(const char *p, double *x)
 	return p && isfinite(*x) ? p : NULL;
 }
 
-/* A plain line; -1: it must be read as any JSON. */
+/* A plain line as it is read. */
+struct plain {
+	struct scores_cell *cell;
+	int cells;
+	struct text {
+		const char *p; /* NULL: not there yet */
+		size_t n;
+	} id, hash;
+};
+
+/* Past one "key":value; NULL: something is not plain, or there twice. */
+static const char *plain_pair(struct plain *l, const char *p)
+{
+	struct text key, value, *to = NULL;
+	struct scores_cell *cell;
+	double x;
+
+	p = plain_text(p, &key.p, &key.n);
+	if (!p || *p++ != ':')
+		return NULL;
+	cell = cell_of(l->cell, l->cells, key.p, key.n);
+	if (cell || *p != '"') {
+		p = plain_number(p, &x);
+		if (cell && cell->here)
+			return NULL;
+		if (cell && p)
+			set(cell, x);
+		return p;
+	}
+	p = plain_text(p, &value.p, &value.n);
+	if (key.n == 2 && !memcmp(key.p, "id", 2))
+		to = &l->id;
+	if (key.n == 4 && !memcmp(key.p, "hash", 4))
+		to = &l->hash;
+	if (to && to->p)
+		return NULL;
+	if (to)
+		*to = value;
+	return p;
+}
+
+/* -1: the line is not plain. */
 static int plain_row(struct scored *row, struct scores_cell cell[], int cells, const char *p)
 {
-	const char *key, *text = NULL, *id = NULL;
-	struct scores_cell *to;
-	size_t key_n, n, id_n = 0;
-	int hashes = 0;
-	double x;
+	struct plain l = {cell, cells, {NULL, 0}, {NULL, 0}};
 	char hex[17] = "";
 
 	begin(row, cell, cells);
 	if (*p != '{')
 		return -1;
-	do {
-		p = plain_text(p + 1, &key, &key_n);
-		if (!p || *p++ != ':')
-			return -1;
-		to = cell_of(cell, cells, key, key_n);
-		if (*p != '"') {
-			p = plain_number(p, &x);
-			if (p && to && to->here)
-				return -1; /* there twice */
-			if (p && to)
-				set(to, x);
-		} else {
-			p = plain_text(p, &text, &n);
-			if (to)
-				return -1;
-			if (p && key_n == 2 && !memcmp(key, "id", 2)) {
-				if (id)
-					return -1;
-				id = text;
-				id_n = n;
-			} else if (p && key_n == 4 && !memcmp(key, "hash", 4)) {
-				if (hashes++ || n != 16)
-					return -1;
-				memcpy(hex, text, 16);
-			}
-		}
-	} while (p && *p == ',');
-	if (!p || strcmp(p, "}") || !id || !hashes || hash_parse(hex, &row->hash))
+	do
+		p = plain_pair(&l, p + 1);
+	while (p && *p == ',');
+	if (!p || strcmp(p, "}") || !l.id.p || !l.hash.p || l.hash.n != 16)
 		return -1;
-	buf_add(&row->id, id, id_n);
+	memcpy(hex, l.hash.p, 16);
+	if (hash_parse(hex, &row->hash))
+		return -1;
+	buf_add(&row->id, l.id.p, l.id.n);
 	return 0;
 }
 

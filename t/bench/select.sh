@@ -40,6 +40,5 @@ for i in $(seq "$rounds"); do
 	seconds "'$top/bin/seal-select' -q --keep 80% --plain --scores '$scores' '$rows' | cat > /dev/null" >> "$out/select.s"
 done
 a=$(median < "$out/zstd.s") b=$(median < "$out/select.s")
-load=$(seconds "'$top/bin/seal-select' -q --keep 80% --scores '$scores' /dev/null 2> /dev/null || true")
 /usr/bin/time -f %M -o "$out/kb" "$top/bin/seal-select" -q --keep 80% --plain --scores "$scores" "$rows" > /dev/null
-echo "== seal-select, $n rows: zstd -dc | cat $a s, seal-select $b s, ratio $(echo "$a $b" | awk '{printf "%.2f", $2 / $1}'); loading the scores $load s; $(awk -v n="$n" '{printf "%.0f MB, %.0f bytes a row", $1 / 1e3, $1 * 1024 / n}' "$out/kb")"
+echo "== seal-select, $n rows: zstd -dc | cat $a s, seal-select $b s, ratio $(echo "$a $b" | awk '{printf "%.2f", $2 / $1}'); $(awk -v n="$n" '{printf "%.0f MB, %.0f bytes a row", $1 / 1e3, $1 * 1024 / n}' "$out/kb")"

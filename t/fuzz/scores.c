@@ -4,26 +4,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../lib/score/scores.h"
+#include "../../lib/score/file.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
 {
-	const char *text = (const char *)data;
+	struct scores_cell cell[] = {{.name = "score"}, {.name = "loss", .f32 = 1}};
+	struct scored row = {0};
 	struct fault f;
 	long rows;
 
 	for (int line = 0; n; line++) {
-		const char *lf = memchr(text, '\n', n);
-		size_t len = lf ? (size_t)(lf - text) : n, used = len + !!lf;
-		struct score s;
+		const unsigned char *lf = memchr(data, '\n', n);
+		size_t len = lf ? (size_t)(lf - data) : n, used = len + !!lf;
+		char *text = xstrndup((const char *)data, len);
 		json_t *header;
 
-		if (line && !score_parse(text, len, &s, &f))
-			free(s.id);
-		if (!line && !scores_header(text, len, &header, &rows, &f))
+		if (line)
+			scores_row(&row, cell, 2, text, len, &f);
+		else if (!scores_header(text, len, &header, &rows, &f))
 			json_decref(header);
-		text += used;
+		free(text);
+		data += used;
 		n -= used;
 	}
+	buf_free(&row.id);
 	return 0;
 }

@@ -35,6 +35,10 @@ words() {
 case $target in
 config) each t/gold/*/config.json t/broken/config-*.json ;;
 csv) for f in t/fuzz/samples/*.csv; do one "$f" "$(basename "$f")"; done ;;
+formula)
+	for f in 'loss_base/2 - loss' '-(a + 1.5e3) * b' gain '((((x))))' 'a - -b/.5' 'a +' '(a' '1..2' 'a b'; do
+		echo "$f" | tr -d '\n' > "$to/seed-$(echo "$f" | cksum | tr -d ' ')"
+	done ;;
 gguf) each t/broken/gguf-* t/gold/tok-*.gguf t/gold/tiny-llama3.gguf ;;
 json) each t/gold/*/config.json t/gold/*/tokenizer_config.json; lines pipelines/demo/train.jsonl 20 ;;
 peft) each t/gold/*/adapter_config.json ;;
