@@ -132,7 +132,8 @@ static double difference(struct test *t, float *p, float by)
 	return (sum[1] - sum[0]) / (2 * by);
 }
 
-/* Three values of every tensor, which begin with the largest gradient's. */
+/* Three values of every tensor, which begin with the largest gradient's.  Of a gradient below 0.1
+ * the rounding of the losses, about 24, is too large a share. */
 static void check_difference(void *ctx, const struct tensor_role *w, struct mat *at)
 {
 	struct test *t = ctx;
@@ -147,7 +148,7 @@ static void check_difference(void *ctx, const struct tensor_role *w, struct mat 
 	for (int i = 0; i < 3; i++) {
 		long k = (most + i * (n / 3)) % n;
 
-		differs(t, difference(t, t->a->p + (g - t->a->g) + k, 2e-3f), g[k], fabs(g[most]), w);
+		differs(t, difference(t, t->a->p + (g - t->a->g) + k, 2e-3f), g[k], fmax(fabs(g[most]), 0.1), w);
 	}
 	t->tensors += json_object_get(t->gold, w->hf) != NULL;
 }

@@ -43,8 +43,8 @@ static struct end run(const char *device, const char *name, int algorithm, const
 		row[i] = i;
 	all = tiny_batch(data, row, (int)data->rows);
 	b.settings = settings;
-	b.model = model_open(gold_path(name, ""), &compute);
-	b.theta = tiny_adapter(b.model, lora);
+	b.engine = tiny_engine(gold_path(name, ""), compute, 0);
+	b.theta = tiny_adapter(b.engine, lora);
 	b.hat = algorithm == 1 ? params_clone(b.theta) : NULL;
 	b.omega = selector_open(data->rows, SOFTMAX, SELECTOR_SGD, 0.5);
 	bilevel_run(&b);
@@ -56,12 +56,12 @@ static struct end run(const char *device, const char *name, int algorithm, const
 	for (long i = 0; i < e.rows; i++)
 		e.omega[i] = (float)b.omega->omega[i];
 	e.loss = xalloc(e.rows * sizeof *e.loss);
-	engine_loss(b.model, b.theta, &all, e.loss);
+	engine_loss(b.engine, b.theta, &all, e.loss);
 	selector_close(b.omega);
 	if (b.hat)
 		params_close(b.hat);
 	params_close(b.theta);
-	tiny_close(b.model);
+	tiny_close(b.engine);
 	json_decref(settings);
 	free(lora);
 	free(row);
