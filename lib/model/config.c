@@ -24,10 +24,19 @@ void config_extent(const struct config *c, const struct part *p, long *first, lo
 	switch (p->extent) {
 	case EXTENT_WHOLE: break;
 	case EXTENT_QUERY: *cols = q; break;
-	case EXTENT_KEY: *first = q; *cols = kv; break;
-	case EXTENT_VALUE: *first = q + kv; *cols = kv; break;
+	case EXTENT_KEY:
+		*first = q;
+		*cols = kv;
+		break;
+	case EXTENT_VALUE:
+		*first = q + kv;
+		*cols = kv;
+		break;
 	case EXTENT_GATE: *cols = c->ffn; break;
-	case EXTENT_UP: *first = c->ffn; *cols = c->ffn; break;
+	case EXTENT_UP:
+		*first = c->ffn;
+		*cols = c->ffn;
+		break;
 	}
 }
 
@@ -169,4 +178,3 @@ int config_unknown(struct fault *f, const char *key, const char *name)
 	return fault(f, "%s \"%.60s\" is not a model family that seal knows (%s)", key, name,
 	             known);
 }
-

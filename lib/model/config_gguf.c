@@ -152,8 +152,8 @@ static int ropes(struct config *c, const struct metadata *m, struct fault *f)
 	if (!y->local_theta)
 		return 0;
 	c->ropes = 2;
-	return rope_begin(&c->rope[1], c->rotary / 2, real(m, "rope.freq_base_swa", y->local_default),
-	                  f);
+	return rope_begin(&c->rope[1], c->rotary / 2,
+	                  real(m, "rope.freq_base_swa", y->local_default), f);
 }
 
 /* A count of heads, or -1 for what is none. */
@@ -208,8 +208,9 @@ int config_gguf(struct config *c, const struct gguf *g, struct fault *f)
 	c->tied = !gguf_tensor(g, "output.weight");
 	for (int s = 0; s < SITES; s++)
 		c->bias[s] = 1;
-	c->norm.eps = (float)real(&m, y->layer_norm ? "attention.layer_norm_epsilon"
-	                                            : "attention.layer_norm_rms_epsilon",
+	c->norm.eps = (float)real(&m,
+	                          y->layer_norm ? "attention.layer_norm_epsilon"
+	                                        : "attention.layer_norm_rms_epsilon",
 	                          1e-5);
 	c->norm.offset = y->gain_offset;
 	numbers(number, &m, y);

@@ -89,7 +89,8 @@ static int layer_types(struct config *c, const json_t *list, struct fault *f)
 
 	if (differ && list && json_array_size(list) != (size_t)c->layers)
 		return fault(f, "layer_types is not a list of %ld", c->layers);
-	json_array_foreach(list, i, v) {
+	json_array_foreach(list, i, v)
+	{
 		const char *type = json_is_string(v) ? json_string_value(v) : "";
 		int local = !strcmp(type, "sliding_attention");
 
@@ -148,8 +149,7 @@ static int rotary_share(double *share, const struct family *m, const json_t *j, 
 
 	*share = json_number(j, m->share ? m->share : key, m->share ? m->share_default : 1);
 	*share = json_number(rope_parameters(j), key, *share);
-	return m->share || *share == 1 ? 0
-	                               : fault(f, "%s is not supported for %s", key, m->name);
+	return m->share || *share == 1 ? 0 : fault(f, "%s is not supported for %s", key, m->name);
 }
 
 static int rope_types(const json_t *rope, struct fault *f)
@@ -239,8 +239,7 @@ static int ropes(struct config *c, const json_t *j, struct fault *f)
 		return 0;
 	c->ropes = 2;
 	return scaled(&c->rope[1], c, j, local, json_number(j, m->local_theta, m->local_default),
-	              f) ||
-	                       rope_check(&c->rope[1], f)
+	              f) || rope_check(&c->rope[1], f)
 	               ? -1
 	               : 0;
 }
@@ -260,8 +259,8 @@ static void sizes(struct config *c, const json_t *j)
 	c->heads.q = heads(json_long(j, "num_attention_heads", 0));
 	c->heads.kv = heads(json_long(j, "num_key_value_heads", kv ? kv : c->heads.q));
 	if (c->heads.q > 0)
-		c->heads.dim = heads(json_long(j, "head_dim",
-		                               m->head_dim ? m->head_dim : c->dim / c->heads.q));
+		c->heads.dim = heads(
+			json_long(j, "head_dim", m->head_dim ? m->head_dim : c->dim / c->heads.q));
 	c->context = json_long(j, "max_position_embeddings", 0);
 }
 

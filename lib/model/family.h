@@ -15,8 +15,11 @@ enum site { SITE_QKV, SITE_OUT, SITE_UP, SITE_DOWN, SITES };
 /* Which columns of its layer's output a matrix fills. */
 enum extent {
 	EXTENT_WHOLE,
-	EXTENT_QUERY, EXTENT_KEY, EXTENT_VALUE, /* of SITE_QKV */
-	EXTENT_GATE, EXTENT_UP                  /* of SITE_UP, where the MLP is gated */
+	EXTENT_QUERY,
+	EXTENT_KEY,
+	EXTENT_VALUE, /* of SITE_QKV */
+	EXTENT_GATE,
+	EXTENT_UP /* of SITE_UP, where the MLP is gated */
 };
 
 /* Where a block has norms.  The first four are over the residual's width; those of queries
@@ -41,13 +44,13 @@ struct part {
 
 /* Numbers that a family reads from its metadata, and 1 (scales) or 0 (caps) in others. */
 enum number {
-	NUMBER_EMBED,      /* embeddings are multiplied by it */
-	NUMBER_ATTN,       /* the scale of q k'; else 1 / sqrt(head dim) */
-	NUMBER_QUERY,      /* the same, said as x in 1 / sqrt(x) */
-	NUMBER_RESIDUAL,   /* what a block adds to the residual is multiplied by it */
-	NUMBER_LOGIT,      /* logits are divided by it */
-	NUMBER_ATTN_CAP,   /* scores s become cap tanh(s / cap); 0: none */
-	NUMBER_LOGIT_CAP,  /* likewise logits */
+	NUMBER_EMBED,     /* embeddings are multiplied by it */
+	NUMBER_ATTN,      /* the scale of q k'; else 1 / sqrt(head dim) */
+	NUMBER_QUERY,     /* the same, said as x in 1 / sqrt(x) */
+	NUMBER_RESIDUAL,  /* what a block adds to the residual is multiplied by it */
+	NUMBER_LOGIT,     /* logits are divided by it */
+	NUMBER_ATTN_CAP,  /* scores s become cap tanh(s / cap); 0: none */
+	NUMBER_LOGIT_CAP, /* likewise logits */
 	NUMBERS
 };
 
@@ -82,7 +85,7 @@ struct family {
 	long window;      /* its sliding_window where it has none; 0: that key is not read */
 	long gguf_window; /* a GGUF file's where it has none; 0: no window */
 	int window_upper; /* layers from max_window_layers on have it, if use_sliding_window is set */
-	int full_every;   /* layer i sees all keys if i + 1 divides by it; 0: every layer is alike */
+	int full_every; /* layer i sees all keys if i + 1 divides by it; 0: every layer is alike */
 	const char *share;    /* its key of the share of a head that rotates; NULL: all of it */
 	double share_default; /* where it has none */
 	const char *theta;    /* its key of the rotary base outside of rope_parameters */
@@ -97,7 +100,7 @@ struct family {
 	int embed_root;   /* embeddings are multiplied by sqrt(dim) */
 	int interleaved;  /* q, k, v of a head adjacent (GPT-NeoX), else all q, all k, all v */
 	int gguf_rotated; /* GGUF's q and k have the two halves of rotary pairs interleaved */
-	int gguf_wide;    /* in a GGUF file of so many layers q k' is scaled by 1 / sqrt(dim / heads) */
+	int gguf_wide; /* in a GGUF file of so many layers q k' is scaled by 1 / sqrt(dim / heads) */
 	struct number_key number[NUMBERS];
 	struct bias_key {
 		const char *key; /* config.json's key of a layer's having biases */
