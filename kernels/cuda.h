@@ -19,14 +19,17 @@ extern "C" {
 #include "ops.h"
 }
 
+/* The formatter takes the brackets of a launch apart. */
+/* clang-format off */
 #ifndef LAUNCH
 #define LAUNCH(kernel, grid, block, bytes, stream, ...) \
-	((kernel) < < < grid, block, bytes, stream >>> (__VA_ARGS__), cuda_launched(#kernel))
+	((kernel)<<<grid, block, bytes, stream>>>(__VA_ARGS__), cuda_launched(#kernel))
 #define SHARED(type, name, count) __shared__ type name[count]
 #define SHARED_DYNAMIC(type, name)                                    \
 	extern __shared__ __align__(32) unsigned char shared_bytes[]; \
 	type *name = (type *)shared_bytes
 #endif
+/* clang-format on */
 
 typedef __nv_bfloat16 bf16;
 
