@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* count.c - a device that computes nothing and holds nothing: what is opened on it
- * tells how much memory it would take. */
+/* count.c - a device that computes nothing and holds nothing, but counts the bytes that it is asked
+ * for: what is opened on it tells how much memory it would take. */
 #include <stdlib.h>
 #include <string.h>
 
