@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "../lib/base/hash.h"
+#include "../lib/base/memory.h"
 #include "../lib/base/program.h"
 #include "../lib/base/progress.h"
 #include "../lib/rows/encode.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../lib/base/die.h"
+#include "../lib/base/memory.h"
 #include "ops.h"
 
 struct counted {

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "../lib/base/die.h"
+#include "../lib/base/memory.h"
 #include "cpu.h"
 
 #ifdef SEAL_CUDA

@@ -2,7 +2,7 @@
 /* places.c - numbers under keys, and items in order, against plain search. */
 #include <stdlib.h>
 
-#include "../lib/base/die.h"
+#include "../lib/base/memory.h"
 #include "../lib/base/pages.h"
 #include "../lib/base/rng.h"
 #include "../lib/rows/places.h"

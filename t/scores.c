@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../lib/base/memory.h"
 #include "../lib/base/rng.h"
 #include "../lib/score/scores.h"
 #include "tap.h"

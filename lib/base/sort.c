@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "die.h"
+#include "memory.h"
 
 enum { BITS = 11, DIGITS = 1 << BITS };
 

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../format/objects.h"
+#include "../base/memory.h"
+#include "../format/jsonl_objects.h"
 
 #define AT(field) offsetof(struct audit_opts, field)
 

@@ -13,8 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/memory.h"
 #include "../rows/row.h"
-#include "../format/objects.h"
+#include "../format/jsonl_objects.h"
 #include "../score/scores.h"
 
 struct seen {

@@ -2,6 +2,7 @@
 /* nll.c - how likely a model finds given rows. */
 #include <stdlib.h>
 
+#include "../base/memory.h"
 #include "../base/progress.h"
 #include "generate.h"
 #include "../format/jsonl.h"

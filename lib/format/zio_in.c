@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include <zstd.h>
 
-#include "../base/die.h"
+#include "../base/memory.h"
 #include "zio_thread.h"
 #include "zio_claim.h"
 #include "zio_spool.h"

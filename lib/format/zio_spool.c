@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../base/die.h"
+#include "../base/memory.h"
 #include "zio.h"
 
 enum { CHUNK = 1 << 18 };

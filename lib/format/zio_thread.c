@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../base/die.h"
+#include "../base/memory.h"
 
 enum { BLOCKS = 8, BLOCK = 1 << 18 };
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../base/die.h"
+#include "../base/memory.h"
 #include "../base/rng.h"
 
 /* Does the word list name this module, as PEFT matches target_modules (the

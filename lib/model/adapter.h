@@ -10,6 +10,7 @@
 #ifndef SEAL_ADAPTER_H
 #define SEAL_ADAPTER_H
 
+#include "../base/buf.h"
 #include "../format/jsonl.h"
 #include "net.h"
 

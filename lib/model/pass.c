@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../base/die.h"
+#include "../base/memory.h"
 #include "model_in.h"
 
 static long round_up(long n) { return (n + ROUND - 1) / ROUND * ROUND; }

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../base/die.h"
+#include "../base/memory.h"
 
 /* The next bytes of the piece; NULL while it is only measured. */
 static void *own(struct work *w, size_t bytes)

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/memory.h"
+
 const struct opt row_options[] = {
 	{"schema", 0, OPT_CHOICE, offsetof(struct encode_opts, schema.schema),
          "messages|sharegpt|alpaca|orca|prompt|hh",

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "../base/hash.h"
+#include "../base/memory.h"
 #include "../base/rng.h"
 #include "../rows/row.h"
 #include "../format/zio_spool.h"

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "../base/hash.h"
+#include "../base/memory.h"
 #include "../rows/row.h"
 #include "../format/pt.h"
 

@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "../base/die.h"
+#include "../base/memory.h"
 
 float *score_weights(const struct scores *scores, const struct tokens *d)
 {

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "../base/hash.h"
+#include "../base/memory.h"
 #include "../base/pages.h"
 
 /* In by_hash: more than one score has this hash. */

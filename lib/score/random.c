@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "../base/memory.h"
 #include "../base/rng.h"
 #include "../rows/row.h"
 #include "scores.h"

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/memory.h"
 #include "../base/sort.h"
 
 /* The larger x, the smaller the number; those of -0 and 0 are equal. */

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/memory.h"
+
 #define AT(field) offsetof(struct score_opts, field)
 
 const struct opt score_options[] = {

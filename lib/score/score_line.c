@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "../base/hash.h"
+#include "../base/memory.h"
 
 struct cursor {
 	const char *at, *end;

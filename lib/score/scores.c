@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../base/hash.h"
+#include "../base/memory.h"
 
 static void put_real(struct buf *b, const char *key, double x)
 {

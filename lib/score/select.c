@@ -11,8 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/memory.h"
 #include "../format/zio_spool.h"
-#include "../format/objects.h"
+#include "../format/jsonl_objects.h"
 
 #define AT(field) offsetof(struct select_opts, field)
 

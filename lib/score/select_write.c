@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../format/objects.h"
+#include "../base/memory.h"
+#include "../format/jsonl_objects.h"
 
 /* The rows go out as they came; only the last may lack its line feed. */
 static void emit(struct picker *p, const char *bytes, size_t n, int ended)

@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/buf.h"
+#include "../base/memory.h"
+
 enum {
 	END = 1,      /* the tokenizer's end token closes an answer */
 	PROMPTED = 2, /* an answer needs a prompt, if an empty one */

@@ -15,6 +15,7 @@
 
 #include <string.h>
 
+#include "../base/buf.h"
 #include "tokenizer.h"
 
 struct slice {

@@ -12,6 +12,8 @@
 #include <string.h>
 #include <utf8proc.h>
 
+#include "../base/memory.h"
+
 /* Below this byte no UTF-8 text is changed by the form: NFC keeps everything
  * before U+0300 (0xcc 0x80), the others keep ASCII. */
 static int untouched(int kind, struct slice s)

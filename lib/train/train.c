@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "../base/hash.h"
+#include "../base/memory.h"
 #include "../base/progress.h"
 #include "../text/tokenizer.h"
 #include "../format/folder.h"

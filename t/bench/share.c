@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "../../lib/base/memory.h"
 #include "../../lib/model/model.h"
 
 struct product { long m, n, k; int ta, tb, type, ctype; long calls; double seconds, own; };

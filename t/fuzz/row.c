@@ -2,6 +2,7 @@
 /* row.c - a line of rows: JSON, schemas, and templates over its turns. */
 #include <string.h>
 
+#include "../../lib/base/buf.h"
 #include "../../lib/text/template.h"
 
 static void pieces(const struct schema_opts *o, const json_t *row, int need)
