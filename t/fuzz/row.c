@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../../lib/base/buf.h"
+#include "../../lib/rows/schema.h"
 #include "../../lib/text/template.h"
 
 static void pieces(const struct schema_opts *o, const json_t *row, int need)
