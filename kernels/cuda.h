@@ -15,7 +15,7 @@
 #include <cuda_runtime.h>
 
 extern "C" {
-#include "../lib/base/die.h"
+#include "../lib/base/memory.h"
 #include "ops.h"
 }
 

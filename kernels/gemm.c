@@ -11,7 +11,7 @@
 #include <oneapi/dnnl/dnnl.h>
 #include <stdlib.h>
 
-#include "../lib/base/die.h"
+#include "../lib/base/memory.h"
 #include "../lib/base/hash.h"
 #include "cpu.h"
 

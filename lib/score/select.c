@@ -12,8 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../format/objects.h"
-#include "../format/zio_spool.h"
+#include "../base/memory.h"
+#include "../format/jsonl_objects.h"
+#include "../format/scratch.h"
 #include "../rows/row.h"
 #include "join.h"
 #include "rank.h"
