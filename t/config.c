@@ -189,7 +189,7 @@ static void gguf_refusals(void)
 	static const char text[] = "\1\0\0\0\0\0\0\0x", list[] = "\4\0\0\0\1\0\0\0\0\0\0\0\2\0\0";
 
 	refused_gguf("llama.attention.head_count_kv", 9, list, sizeof list, "llama.attention.head_count_kv is not a number");
-	refused_gguf("llama.rope[0].freq_base", 8, text, sizeof text - 1, "llama.rope[0].freq_base is not a number");
+	refused_gguf("llama.rope.freq_base", 8, text, sizeof text - 1, "llama.rope.freq_base is not a number");
 	refused_gguf("llama.block_count", 4, "\2\0\0", 4, "llama.attention.head_count is missing");
 }
 
