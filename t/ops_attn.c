@@ -360,7 +360,7 @@ int main(void)
 	check("cap, cache", capped(heads(3, 3, 80, 0, 0), 50), next, cached, 4);
 	check("cap, dim 128", capped(heads(4, 2, 128, 0, 0), 2), short_rows, short_rows, 2);
 	check("cap, dim 256, window", capped(heads(4, 2, 256, 0, 20), 2), middle_rows, middle_rows, 2);
-	check("dim 256, window, cache", heads(8, 4, 256, 8, 20), next, cached, 1);
+	check("dim 256, window, cache", heads(4, 2, 256, 8, 20), next, cached, 1);
 	differences(heads(4, 2, 8, 0, 0));
 	differences(capped(heads(4, 2, 8, 0, 0), 0.5f));
 	for (int type = DT_F32; type <= DT_BF16; type++) {
