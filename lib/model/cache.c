@@ -71,8 +71,6 @@ void cache_close(struct cache *c)
 	free(c);
 }
 
-void cache_clear(struct cache *c) { memset(c->filled, 0, c->n * sizeof *c->filled); }
-
 /* The first token of a slot to feed when so many more come. */
 static long first(const struct cache *c, int slot, long more)
 {

@@ -10,8 +10,6 @@ struct cache;
 /* For up to n rows of up to so many tokens; the engine was opened for as much. */
 struct cache *cache_open(struct engine *, const struct params *theta, int n, long positions);
 void cache_close(struct cache *);
-/* Empties every slot. */
-void cache_clear(struct cache *);
 /* Feeds row slot[i] the tokens token[start[i]..start[i+1]), i < n (each at least one), and sets
  * logits [n x vocab] (host) to those after its last. */
 void cache_next(struct cache *, const int32_t *token, const int32_t *start, const int *slot, int n,

@@ -141,17 +141,12 @@ struct weights *weights_open(const char *path, struct config *c)
 	return w;
 }
 
-void weights_release(struct weights *w, struct dev *d)
+void weights_close(struct weights *w, struct dev *d)
 {
 	while (w->n_held)
 		d->op->free(d, w->held[--w->n_held]);
 	while (w->n_adopted)
 		d->op->disown(d, w->adopted[--w->n_adopted]);
-}
-
-void weights_close(struct weights *w, struct dev *d)
-{
-	weights_release(w, d);
 	if (w->is_gguf)
 		gguf_close(&w->gguf);
 	for (int i = 0; i < w->files; i++) {

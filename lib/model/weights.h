@@ -12,7 +12,6 @@ struct weights;
 /* Dies with the file's name.  Sets the config. */
 struct weights *weights_open(const char *path, struct config *);
 void weights_close(struct weights *, struct dev *);
-void weights_release(struct weights *, struct dev *); /* gives back all that weights_mat gave */
 
 /* Is there a tensor of this Hugging Face name, without ".weight"? (Some releases
  * of transformers save GPT-NeoX's head as lm_head.)  Always 1 for GGUF. */
