@@ -24,10 +24,19 @@ void config_extent(const struct config *c, const struct part *p, long *first, lo
 	switch (p->extent) {
 	case EXTENT_WHOLE: break;
 	case EXTENT_QUERY: *cols = q; break;
-	case EXTENT_KEY: *first = q; *cols = kv; break;
-	case EXTENT_VALUE: *first = q + kv; *cols = kv; break;
+	case EXTENT_KEY:
+		*first = q;
+		*cols = kv;
+		break;
+	case EXTENT_VALUE:
+		*first = q + kv;
+		*cols = kv;
+		break;
 	case EXTENT_GATE: *cols = c->ffn; break;
-	case EXTENT_UP: *first = c->ffn; *cols = c->ffn; break;
+	case EXTENT_UP:
+		*first = c->ffn;
+		*cols = c->ffn;
+		break;
 	}
 }
 
@@ -134,10 +143,23 @@ int config_settle(struct config *c, double rotary_share, const double number[NUM
 	return 0;
 }
 
-void config_layers(struct config *c, int full_every)
+void config_layers(struct config *c, long full_every)
 {
 	for (long i = 0; i < c->layers; i++)
-		c->local[i] = c->heads.window && !(full_every && (i + 1) % full_every == 0);
+		c->local[i] = !(full_every && (i + 1) % full_every == 0);
+}
+
+/* One array of positions serves both tables, so their entries have to stand for the same ones. */
+int config_ropes(const struct config *c, struct fault *f)
+{
+	for (int i = 0; i < c->ropes; i++) {
+		if (rope_check(&c->rope[i], f))
+			return -1;
+		if (c->rope[i].original != c->rope[0].original)
+			return fault(f, "longrope is not supported where layers with a window have "
+			                "a rotary base of their own");
+	}
+	return 0;
 }
 
 int config_act(struct config *c, const char *name, struct fault *f)
@@ -169,4 +191,3 @@ int config_unknown(struct fault *f, const char *key, const char *name)
 	return fault(f, "%s \"%.60s\" is not a model family that seal knows (%s)", key, name,
 	             known);
 }
-

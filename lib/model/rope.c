@@ -30,7 +30,7 @@ int rope_linear(struct rope *r, double factor, struct fault *f)
 }
 
 int rope_llama3(struct rope *r, double factor, double low, double high, double original,
-                  struct fault *f)
+                struct fault *f)
 {
 	if (!(factor > 0) || !isfinite(factor) || !(low > 0) || !(high > low) || !isfinite(high) ||
 	    !(original >= 1))
@@ -48,8 +48,7 @@ int rope_llama3(struct rope *r, double factor, double low, double high, double o
 	return 0;
 }
 
-int rope_longrope(struct rope *r, double original, double factor, double amplitude,
-                    struct fault *f)
+int rope_longrope(struct rope *r, double original, double factor, double amplitude, struct fault *f)
 {
 	if (!(original >= 2) || original > 1 << 30 || !isfinite(factor) || !isfinite(amplitude) ||
 	    amplitude < 0)

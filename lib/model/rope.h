@@ -32,8 +32,7 @@ int rope_divide(struct rope *, double *into, int j, double by, const char *name,
 /* LongRoPE (Ding et al. 2024), whose two lists of factors divided the rates already: rows
  * longer than `original` take rate[1].  amplitude 0 means sqrt(1 + log(factor) /
  * log(original)). */
-int rope_longrope(struct rope *, double original, double factor, double amplitude,
-                  struct fault *);
+int rope_longrope(struct rope *, double original, double factor, double amplitude, struct fault *);
 /* Checks that what came out can be computed with, however odd the numbers it came from. */
 int rope_check(const struct rope *, struct fault *);
 
