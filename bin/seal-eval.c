@@ -227,7 +227,9 @@ static void generate(int argc, char **argv)
 
 	check_template(&o, r.model, e, encode.template);
 	open_run(&r, &o, &compute,
-	         (struct demand){.slots = opts.batch, .positions = positions, .longest = positions});
+	         (struct demand){.slots = opts.batch,
+	                         .positions = positions,
+	                         .longest = positions});
 	generate_rows(&(struct generate){.engine = r.engine,
 	                                 .theta = r.theta,
 	                                 .tokenizer = t,

@@ -138,7 +138,7 @@ static void write_merged(const struct finetune *f)
 	struct zout *out = zout_open(NULL, ZOUT_PLAIN);
 
 	save_hf_check(own.model, own.merge,
-	                 own.force); /* -o may be the same folder by another name */
+	              own.force); /* -o may be the same folder by another name */
 	said = merge(f->engine, f->theta, own.merge, template, f->valid ? f->valid : f->data,
 	             &compute, settings);
 	json_write_line(out, said);

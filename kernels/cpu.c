@@ -81,6 +81,10 @@ struct dev *cpu_open(const char *name, int threads, const char **why)
 	cpu = xzalloc(1, sizeof *cpu);
 	cpu->threads = threads;
 	cpu->own = xzalloc(threads, sizeof *cpu->own);
-	*d = (struct dev){.op = &cpu_ops, .name = "cpu", .self = cpu, .fast_bf16 = bf16_is_fast()};
+	*d = (struct dev){.op = &cpu_ops,
+	                  .name = "cpu",
+	                  .self = cpu,
+	                  .fast_bf16 = bf16_is_fast(),
+	                  .pass_tokens = 2560};
 	return d;
 }

@@ -13,7 +13,7 @@ planned() { sed -n 's/.*: memory \([0-9.]*\) MB of .*/\1/p' "$1"; }
 kept() { sed -n 's/.*activations of \([0-9]*\) of \([0-9]*\) blocks.*/\1 \2/p' "$1"; }
 
 $lora -o whole --log log train.tok 2> err
-like "$(cat err)" "memory [0-9.]+ MB of [0-9.]+ .B, in passes of at most [0-9]+ tokens: .*adapters .*logits" \
+like "$(cat err)" "memory [0-9.]+ MB of [0-9.]+ .B, in passes of at most [0-9]+ tokens: .*theta .*logits" \
 	"the plan is printed"
 is "$(kept err)" "2 2" "all blocks keep their activations"
 all=$(planned err)
@@ -38,7 +38,7 @@ ok $? "the least that it asks for is enough"
 fails 2 "is not a size" "no size" $lora -o x --max-memory lots train.tok
 fails 2 "is not a size" "nor this" $lora -o x --max-memory 5X train.tok
 fails 2 "is not a size" "nor a space for its unit" $lora -o x --max-memory "5 " train.tok
-$score train.tok 2> err > whole.scores; like "$(cat err)" "memory .*adapters" "seal-score plans too"
+$score train.tok 2> err > whole.scores; like "$(cat err)" "memory .*theta" "seal-score plans too"
 fails 1 "needs at least" "and refuses" $score --max-memory 2M train.tok
 "$BIN/seal-eval" nll -m model train.tok 2> err > nll; like "$(cat err)" "memory .*activations" "seal-eval nll"
 fails 1 "needs at least" "refuses likewise" "$BIN/seal-eval" nll -m model --max-memory 2M train.tok

@@ -51,8 +51,8 @@ static void advance(struct generation *g, const int fed[], int n, float *logits)
 
 	for (int i = 0; i < n; i++) {
 		struct answer *a = &g->answer[fed[i]];
-		int32_t id = sample_token(logits + i * vocab, vocab, a->ids.p, a->ids.n, g->run->opts,
-		                          &a->rng);
+		int32_t id = sample_token(logits + i * vocab, vocab, a->ids.p, a->ids.n,
+		                          g->run->opts, &a->rng);
 
 		if (id == g->eos || id == g->stop) {
 			a->done = 1;
@@ -112,8 +112,8 @@ static void write_group(struct generation *g, struct zout *out)
 		struct buf text = {0};
 
 		g->beyond += context && a->ids.n > context;
-		tokenizer_decode(g->run->tokenizer, a->ids.p + a->prompt, a->ids.n - a->prompt, 0, 0,
-		                 &text);
+		tokenizer_decode(g->run->tokenizer, a->ids.p + a->prompt, a->ids.n - a->prompt, 0,
+		                 0, &text);
 		json_object_set_new(a->out, "output", json_repaired(text.p, text.n));
 		json_write_line(out, a->out);
 		json_decref(a->out);

@@ -14,8 +14,8 @@ struct generate_opts {
 	long seed;
 };
 extern const struct opt generate_options[];
-#define GENERATE_DEFAULTS                                                  \
-	{                                                                  \
+#define GENERATE_DEFAULTS                                                               \
+	{                                                                               \
 		.max_new = 256, .batch = 64, .temperature = 0, .top_p = 1, .penalty = 1 \
 	}
 
@@ -27,8 +27,8 @@ extern const struct opt generate_options[];
 int32_t sample_token(float *logits, long vocab, const int32_t *seen, long n,
                      const struct generate_opts *, struct rng *);
 
-struct generate { /* all borrowed */
-	struct engine *engine;      /* opened for opts->batch rows of the encoder's and opts' length */
+struct generate {              /* all borrowed */
+	struct engine *engine; /* opened for opts->batch rows of the encoder's and opts' length */
 	const struct params *theta; /* NULL: the model alone */
 	const struct tokenizer *tokenizer;
 	struct encoder *encoder;

@@ -14,8 +14,8 @@ enum arena_kind { ARENA_ACTIVATIONS, ARENA_HEAD, ARENA_SCRATCH, ARENA_KINDS };
 struct arena {
 	char *base;
 	size_t size, used;
-	enum arena_kind kind;       /* of what is handed out now */
-	size_t by[ARENA_KINDS];     /* bytes of each kind */
+	enum arena_kind kind;   /* of what is handed out now */
+	size_t by[ARENA_KINDS]; /* bytes of each kind */
 };
 
 /* Aligned to 64 bytes.  NULL while it only measures, or for 0 bytes. */

@@ -216,7 +216,7 @@ static void add_branch(const struct block *b, enum site s, enum norm_role after,
 /* What is kept of the first n rows after attention. */
 static struct kept kept_rows(struct kept k, long n)
 {
-	struct mat *m[] = {&k.attn, &k.mlp, &k.x1,          &k.n2,         &k.u,
+	struct mat *m[] = {&k.attn, &k.mlp,         &k.x1,         &k.n2,          &k.u,
 	                   &k.h,    &k.t[SITE_OUT], &k.t[SITE_UP], &k.t[SITE_DOWN]};
 
 	for (size_t i = 0; i < sizeof m / sizeof *m; i++)
@@ -315,8 +315,11 @@ void block_back(const struct block *b, struct mat dy, struct mat x, const struct
 
 	branch_back(b, SITE_OUT, NORM_POST_ATTN, s->dout, dy, k->o, k->attn, s);
 	attention_back(b, s);
-	linear_back(b, SITE_QKV, !need_dx ? none : pre_attn ? s->dn : dy, s->dqkv, k->n1, s->dt, 1,
-	            !pre_attn);
+	linear_back(b, SITE_QKV,
+	            !need_dx   ? none
+	            : pre_attn ? s->dn
+	                       : dy,
+	            s->dqkv, k->n1, s->dt, 1, !pre_attn);
 	if (!need_dx)
 		return;
 	if (pre_attn)

@@ -12,8 +12,8 @@ struct pass {
 	const float *table[2];   /* rope_table of the full and of the local layers */
 	/* Where rows share their first tokens, every row's keys and values are gathered in
 	 * full before attention: row i of them is that of token from[i].  Else keys.p is NULL. */
-	struct mat keys;         /* [keys x key and value columns] */
-	const int32_t *from;     /* [keys] */
+	struct mat keys;     /* [keys x key and value columns] */
+	const int32_t *from; /* [keys] */
 };
 
 /* A block's activations, kept for the way back: x1 in F32, the rest in the compute type.  A
@@ -35,11 +35,11 @@ struct kept {
 /* Gradients on the way back, which all blocks share: dn, dn2 and dsum in F32, the rest in the
  * compute type. */
 struct scratch {
-	struct mat g;           /* dy in the compute type, or before a norm after attention or MLP */
-	struct mat dh, du;      /* of h and u */
-	struct mat dn, dn2;     /* of n1 and n2, F32 */
-	struct mat dout, dqkv;  /* of o and qkv */
-	struct mat dt;          /* of t */
+	struct mat g;          /* dy in the compute type, or before a norm after attention or MLP */
+	struct mat dh, du;     /* of h and u */
+	struct mat dn, dn2;    /* of n1 and n2, F32 */
+	struct mat dout, dqkv; /* of o and qkv */
+	struct mat dt;         /* of t */
 	struct mat dkeys, dsum; /* of keys, and their sum over the rows that share one */
 };
 
@@ -55,8 +55,8 @@ struct block {
 	struct dev *dev;
 	const struct config *config;
 	long layer;
-	const struct layer *at;      /* its tensors */
-	const struct params *theta;  /* NULL: the model alone */
+	const struct layer *at;     /* its tensors */
+	const struct params *theta; /* NULL: the model alone */
 	const struct pass *pass;
 	struct kept kept;
 };

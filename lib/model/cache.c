@@ -53,9 +53,9 @@ struct cache *cache_open(struct engine *e, const struct params *theta, int n, lo
 	c->filled = xzalloc(n, sizeof *c->filled);
 	c->layer = xzalloc(f->layers, sizeof *c->layer);
 	for (long i = 0; i < f->layers; i++)
-		c->layer[i].kv = mat_of(
-			e->dev->op->alloc(e->dev, layer_bytes(e->model, n, positions)),
-			e->model->type, n * positions, f->qkv - f->k_at);
+		c->layer[i].kv =
+			mat_of(e->dev->op->alloc(e->dev, layer_bytes(e->model, n, positions)),
+		               e->model->type, n * positions, f->qkv - f->k_at);
 	assert(positions <= e->positions);
 	return c;
 }

@@ -25,8 +25,8 @@ long engine_pass(const struct engine *);
 /* loss[i] = l(theta; z_i), host; theta NULL: the model alone. */
 void engine_loss(struct engine *, const struct params *theta, const struct batch *, float loss[]);
 /* As engine_loss, and adds sum_i weight[i] grad l(theta; z_i) to theta's gradient. */
-void engine_grad(struct engine *, struct params *theta, const struct batch *,
-                 const float weight[], float loss[]);
+void engine_grad(struct engine *, struct params *theta, const struct batch *, const float weight[],
+                 float loss[]);
 
 /* What a visitor is shown of a row; pointers hold during the call. */
 struct visited {

@@ -10,13 +10,13 @@ struct engine {
 	struct model *model;
 	struct dev *dev;
 	const struct config *config;
-	long pass;         /* tokens that a pass is to have */
+	long pass;          /* tokens that a pass is to have */
 	struct arena arena; /* the device memory of a pass */
 	struct work work;   /* how it is divided for this one */
 	struct arena arrays;
-	struct pack pack;   /* the host's, in `arrays` */
-	float *rope[2];     /* device: rope_table of full and of local layers */
-	long positions;     /* that these hold */
+	struct pack pack; /* the host's, in `arrays` */
+	float *rope[2];   /* device: rope_table of full and of local layers */
+	long positions;   /* that these hold */
 };
 
 /* One way through the blocks. */
@@ -27,8 +27,8 @@ struct way {
 	struct cache_layer *cache; /* [layers], or NULL */
 	const int32_t *only;       /* device, [n]: the rows that the last block gives; NULL: all */
 	long n;
-	long blocks; /* how many are computed */
-	long tap;    /* the states after so many are copied to `taken`; -1: none */
+	long blocks;  /* how many are computed */
+	long tap;     /* the states after so many are copied to `taken`; -1: none */
 	float *taken; /* host, [tokens x dim] */
 };
 

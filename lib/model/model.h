@@ -15,7 +15,10 @@ struct compute_opts {
 	long threads, memory, pass; /* memory: bytes, 0 for most of what there is */
 };
 extern const struct opt compute_options[]; /* --device --dtype -j --max-memory --pass-tokens */
-#define COMPUTE_DEFAULTS { .device = "auto", .dtype = "auto" }
+#define COMPUTE_DEFAULTS                          \
+	{                                         \
+		.device = "auto", .dtype = "auto" \
+	}
 
 struct model { /* to be read */
 	struct dev *dev;

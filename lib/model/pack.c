@@ -35,8 +35,7 @@ void pack_tokens(struct pack *p, const struct config *c, const int32_t *token, l
 
 	assert(p->keys + n <= p->room && p->rows < p->room);
 	for (long i = 0; i < n; i++)
-		from[i] = i < skip ? p->from[p->k[with] + i]
-		                   : (int32_t)(p->tokens + i - skip);
+		from[i] = i < skip ? p->from[p->k[with] + i] : (int32_t)(p->tokens + i - skip);
 	for (long i = skip; i < n; i++) {
 		p->id[from[i]] = token ? token[i] : 0;
 		p->position[from[i]] = (int32_t)rope_entry(&c->rope[0], i, n);

@@ -21,8 +21,8 @@ static inline long pack_round(long n) { return (n + PACK_ROUND - 1) / PACK_ROUND
 struct pack {
 	long room; /* tokens, keys and rows that there is memory for */
 	long tokens, rows, trained;
-	long keys;   /* of all rows in full: more than tokens where some are shared */
-	int longest; /* row */
+	long keys;              /* of all rows in full: more than tokens where some are shared */
+	int longest;            /* row */
 	int32_t *id, *position; /* [tokens]; the position's rope_entry */
 	int32_t *q, *k, *len;   /* [rows + 1], [rows], [rows]: see struct spans */
 	int32_t *from;          /* [keys]: the token that each key is of */
@@ -40,8 +40,8 @@ void pack_tokens(struct pack *, const struct config *, const int32_t *token, lon
                  int with);
 /* Adds row i of the batch, the pack's first being row `first`.  weight: of its mean loss.  all:
  * every token but its first counts as trained.  Dies when the model does not know a token. */
-void pack_row(struct pack *, const struct config *, const struct batch *, int first, int i,
-              int all, float weight);
+void pack_row(struct pack *, const struct config *, const struct batch *, int first, int i, int all,
+              float weight);
 /* How many of the row's tokens are predicted. */
 long pack_trained(const struct tokens_row *, int all);
 /* Fills up to a multiple of PACK_ROUND, with one more row that nothing is predicted in and

@@ -20,9 +20,9 @@
 struct weights;
 
 struct slice {
-	char *name;      /* Hugging Face's tensor, or PEFT's */
-	long at;         /* its first value in the vectors */
-	long rows, cols; /* a vector is [1 x n] */
+	char *name;              /* Hugging Face's tensor, or PEFT's */
+	long at;                 /* its first value in the vectors */
+	long rows, cols;         /* a vector is [1 x n] */
 	long layer;              /* -1: outside the blocks */
 	const struct part *part; /* the matrix that it is or adapts; NULL: neither */
 	char pair;               /* 'a' or 'b' of a LoRA pair, else 0 */

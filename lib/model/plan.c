@@ -37,8 +37,8 @@ static void plan_fixed(struct plan *p, const struct model *m, const struct deman
 	p->bytes[MEMORY_PROGRAM] = PROGRAM;
 }
 
-static struct work_size size_of(const struct plan *p, const struct model *m,
-                                const struct demand *d, int backward)
+static struct work_size size_of(const struct plan *p, const struct model *m, const struct demand *d,
+                                int backward)
 {
 	return (struct work_size){.config = &m->config,
 	                          .type = m->type,
@@ -152,8 +152,9 @@ void plan_say(const struct plan *p, const struct model *m, const struct demand *
               const struct compute_opts *o)
 {
 	static const char *const name[MEMORY_KINDS] = {
-		"weights mapped", "weights converted", "theta", "activations", "logits",
-		"scratch",        "cache",             "rows",  "program",
+		"weights mapped", "weights converted", "theta", "activations",
+		"logits",         "scratch",           "cache", "rows",
+		"program",
 	};
 	struct buf b = {0};
 	char text[32], limit[32];
@@ -168,7 +169,7 @@ void plan_say(const struct plan *p, const struct model *m, const struct demand *
 			buf_fmt(&b, " of %d of %d blocks", p->kept, p->layers);
 		buf_fmt(&b, " %s", memory_text(p->bytes[k], text));
 	}
-	notice("memory %s of %s, in passes of at most %ld tokens: %s",
-	       memory_text(p->total, text), memory_text(p->limit, limit), most(p->tokens[0], p->tokens[1]), b.p);
+	notice("memory %s of %s, in passes of at most %ld tokens: %s", memory_text(p->total, text),
+	       memory_text(p->limit, limit), most(p->tokens[0], p->tokens[1]), b.p);
 	buf_free(&b);
 }

@@ -25,8 +25,8 @@ static void visit(const struct walk *k, struct mat *at, struct tensor_role r, co
 	k->f(k->ctx, &r, at);
 }
 
-static void vector(const struct walk *k, struct mat *at, struct tensor_role r, const char *suffix, long n,
-                   enum need need)
+static void vector(const struct walk *k, struct mat *at, struct tensor_role r, const char *suffix,
+                   long n, enum need need)
 {
 	r.rows = 1;
 	r.cols = n;
@@ -53,7 +53,8 @@ static struct tensor_role outside(const char *hf, const char *gguf)
 	return r;
 }
 
-static struct tensor_role within(const struct config *c, long layer, const char *hf, const char *gguf)
+static struct tensor_role within(const struct config *c, long layer, const char *hf,
+                                 const char *gguf)
 {
 	struct tensor_role r = {.layer = layer};
 	char block[64];

@@ -15,8 +15,7 @@
 /* The slice's values, in GGUF's order. */
 static struct gguf_tensor tensor_of(const struct params *a, const struct slice *s, const float *p)
 {
-	enum row_order order =
-		s->pair == 'b' ? part_gguf_order(a->config, s->part) : ORDER_SAME;
+	enum row_order order = s->pair == 'b' ? part_gguf_order(a->config, s->part) : ORDER_SAME;
 	float *to = xalloc(s->rows * s->cols * sizeof *to);
 
 	for (long i = 0; i < s->rows; i++)

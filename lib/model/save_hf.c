@@ -37,8 +37,7 @@ static void add(void *ctx, const struct tensor_role *r, struct mat *at)
 	if (!weights_has(s->m->weights, r))
 		return;
 	s->item = xrealloc(s->item, (s->n + 1) * sizeof *s->item);
-	s->item[s->n++] =
-		(struct item){*r, s->a->net ? DT_F32 : weights_type(s->m->weights, r)};
+	s->item[s->n++] = (struct item){*r, s->a->net ? DT_F32 : weights_type(s->m->weights, r)};
 	if (n > s->largest)
 		s->largest = n;
 }
@@ -198,8 +197,8 @@ static void copy_files(const char *from, const char *to, int as_f32)
 	closedir(d);
 }
 
-void save_hf(const struct model *m, const struct params *a, const char *dir,
-             const char *template, const json_t *settings)
+void save_hf(const struct model *m, const struct params *a, const char *dir, const char *template,
+             const json_t *settings)
 {
 	char *begun = folder_begin(dir), *path = xprintf("%s/model.safetensors", begun);
 	struct saving s = {.m = m, .a = a};

@@ -260,7 +260,7 @@ static void convert(struct dev *d, struct mat m, const struct source *s, enum ro
 #pragma omp parallel for schedule(static)
 		for (long i = 0; i < n; i++) {
 			dtype_decode(s->type, s->data + weights_row(order, c, at + i) * row_bytes,
-			            m.cols, x + i * m.cols);
+			             m.cols, x + i * m.cols);
 			for (long j = 0; more != 0 && j < m.cols; j++)
 				x[i * m.cols + j] -= more;
 			if (h)
@@ -323,8 +323,7 @@ enum weights_way weights_way(const struct weights *w, const struct tensor_role *
 
 	if (!locate(w, n, &s, &order))
 		return WEIGHTS_ABSENT;
-	return n->rows > 1 && order == ORDER_SAME &&
-	                       s.type == n->type &&
+	return n->rows > 1 && order == ORDER_SAME && s.type == n->type &&
 	                       (uintptr_t)s.data % dtype_size(n->type) == 0
 	               ? WEIGHTS_MAPPED
 	               : WEIGHTS_COPIED;

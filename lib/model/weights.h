@@ -28,10 +28,11 @@ int weights_has(const struct weights *, const struct tensor_role *);
 enum weights_way { WEIGHTS_ABSENT, WEIGHTS_MAPPED, WEIGHTS_COPIED };
 enum weights_way weights_way(const struct weights *, const struct tensor_role *);
 /* The matrix on the device; owned by weights.  Dies when the shape is not [rows x cols]. */
-struct mat weights_mat(struct weights *, struct dev *, const struct config *, const struct tensor_role *);
+struct mat weights_mat(struct weights *, struct dev *, const struct config *,
+                       const struct tensor_role *);
 /* Sets `into`, F32 or the role's type, to its values, if it is there. */
-void weights_read(const struct weights *, struct dev *, const struct config *, const struct tensor_role *,
-                  struct mat into);
+void weights_read(const struct weights *, struct dev *, const struct config *,
+                  const struct tensor_role *, struct mat into);
 enum dtype weights_type(const struct weights *, const struct tensor_role *); /* the file's */
 /* The file's row that holds row i of this order. */
 long weights_row(enum row_order, const struct config *, long i);

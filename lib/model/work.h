@@ -15,10 +15,10 @@ enum { WORK_HEAD_ROWS = 256 }; /* tokens whose logits exist at a time */
 /* What decides how much it is. */
 struct work_size {
 	const struct config *config;
-	enum dtype type;          /* the compute type */
-	const long *ranks;        /* [SITES], of theta's pairs; NULL: none */
-	long tokens, keys;        /* keys: of the rows in full; 0 where none shares tokens */
-	int kept;                 /* blocks whose activations stay, at least 1 */
+	enum dtype type;   /* the compute type */
+	const long *ranks; /* [SITES], of theta's pairs; NULL: none */
+	long tokens, keys; /* keys: of the rows in full; 0 where none shares tokens */
+	int kept;          /* blocks whose activations stay, at least 1 */
 	int backward;
 };
 
@@ -30,7 +30,7 @@ struct work {
 	int one_x;          /* there is but x[0]: no way back */
 	struct mat keys;    /* of rows that share tokens */
 	struct scratch scratch;
-	struct mat dy;      /* backwards, of x */
+	struct mat dy;                             /* backwards, of x */
 	struct mat h, h2, hn, dh, logits, dlogits; /* the head's, WORK_HEAD_ROWS tokens */
 	float *hstat;
 	struct pack numbers; /* the device's copy */

@@ -9,7 +9,7 @@ struct tokenize_opts {
 	const char *model, *tokenizer; /* one of them is given */
 	int dedupe, decode, show, json;
 	struct zstd_opts packing; /* of zstd_options; tokens are compressed by default */
-	long threads; /* 0: one a core */
+	long threads;             /* 0: one a core */
 };
 extern const struct opt tokenize_options[];
 

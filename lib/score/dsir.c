@@ -47,8 +47,8 @@ static const struct opt options[] = {
 /* clang-format on */
 
 static const struct opt_group groups[] = {{"DSIR (--method dsir)", options, &dsir},
-                                           {"DSIR's rows", schema_options, &dsir.schema},
-                                           {0}};
+                                          {"DSIR's rows", schema_options, &dsir.schema},
+                                          {0}};
 
 static void check(const struct score_opts *o, int operands, int chosen)
 {

@@ -295,7 +295,7 @@ static void run_safe_loss(struct score_run *run)
 static void run_loss(struct score_run *run) { ask(&(struct asked){0}, run, loss_columns()); }
 
 static const struct opt_group seal_groups[] = {{"SEAL (--method bilevel)", seal_options, &seal},
-                                                {0}};
+                                               {0}};
 
 const struct method method_bilevel = {
 	.name = "bilevel",

@@ -8,8 +8,8 @@
 
 struct bilevel {
 	struct engine *engine;
-	struct params *theta;  /* serves the safe data and the weighted data */
-	struct params *hat;    /* serves the weighted data alone; NULL: Algorithm 2 */
+	struct params *theta;   /* serves the safe data and the weighted data */
+	struct params *hat;     /* serves the weighted data alone; NULL: Algorithm 2 */
 	struct selector *omega; /* NULL: safe rows only, the method safe-loss */
 	const struct tokens *safe, *data;
 	const struct tokens *valid; /* may be NULL */

@@ -28,4 +28,3 @@ void all_losses(struct engine *e, const struct params *theta, const struct token
 	order_close(&o);
 	progress_close(p);
 }
-

@@ -156,4 +156,3 @@ long train_steps(const struct train_opts *o, const struct tokens *d)
 
 	return o->max_steps && o->max_steps < all ? o->max_steps : all;
 }
-

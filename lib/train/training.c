@@ -168,4 +168,3 @@ double training_update(const struct training *t, struct params *a, struct adamw 
 		die("step %ld: the gradient is not finite", t->step + 1);
 	return norm;
 }
-
