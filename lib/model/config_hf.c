@@ -308,6 +308,8 @@ static int sizes(struct config *c, const json_t *j, struct fault *f)
 		return 0; /* config_settle says so */
 	dim = c->dim / c->heads.q;
 	c->heads.dim = heads(json_long(j, "head_dim", m->head_dim > 0 ? m->head_dim : dim));
+	if (m->head_dim == HEAD_DIM_FIXED)
+		c->heads.kv = c->heads.q;
 	if (m->head_dim == HEAD_DIM_FIXED && c->heads.dim != dim)
 		return fault(f,
 		             "head_dim other than hidden_size / num_attention_heads is not "

@@ -63,7 +63,7 @@ struct number_key {
 	double gguf_default;
 };
 
-enum { HEAD_DIM_FIXED = -1 };
+enum { HEAD_DIM_FIXED = -1 };   /* dim / heads, with as many heads of keys as of queries */
 enum { WINDOW_NONE = 1 << 24 }; /* a window of so many tokens hides none */
 
 struct family {
@@ -107,7 +107,7 @@ struct family {
 	/* Sizes where config.json does not say them; 0: vocabulary and heads have to be said. */
 	long vocab, heads;
 	long kv_heads;      /* 0: heads */
-	long head_dim;      /* 0: dim / heads; HEAD_DIM_FIXED: that, and another one is refused */
+	long head_dim;      /* 0: dim / heads; HEAD_DIM_FIXED: nothing else */
 	int tied;           /* tie_word_embeddings where it has none */
 	int embed_root;     /* embeddings are multiplied by sqrt(dim) */
 	int interleaved;    /* q, k, v of a head adjacent (GPT-NeoX), else all q, all k, all v */
