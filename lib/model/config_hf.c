@@ -67,6 +67,7 @@ static int check_nulls(const struct family *m, const json_t *j, struct fault *f)
 	}
 	if (not_null(j, m->act_key, f) || (m->every && not_null(j, m->every, f)))
 		return -1;
+	/* where they are not as wide as the model, both have a default of their own */
 	return m->head_dim > 0 &&
 	                       (not_null(j, "head_dim", f) || not_null(j, "num_key_value_heads", f))
 	               ? -1
@@ -77,14 +78,17 @@ static int check_nulls(const struct family *m, const json_t *j, struct fault *f)
 static int numbers(double into[NUMBERS], const struct family *m, const json_t *j, struct fault *f)
 {
 	for (int i = 0; i < NUMBERS; i++) {
-		const struct number_key *k = &m->number[i];
-		const json_t *v = k->hf ? json_object_get(j, k->hf) : NULL;
+		const char *key = m->number[i].hf;
+		int cap = i == NUMBER_ATTN_CAP || i == NUMBER_LOGIT_CAP;
 
-		into[i] = v ? json_number(j, k->hf, 0) : k->hf_default;
-		if (json_is_null(v) && (i == NUMBER_ATTN_CAP || i == NUMBER_LOGIT_CAP))
+		into[i] = m->number[i].hf_default;
+		if (!key || !json_object_get(j, key))
 			continue;
-		if (v && (not_null(j, k->hf, f) || !(into[i] > 0)))
-			return json_is_null(v) ? -1 : fault(f, "%s %g", k->hf, into[i]);
+		into[i] = json_number(j, key, 0);
+		if (!cap && not_null(j, key, f))
+			return -1;
+		if (!json_is_null(json_object_get(j, key)) && !(into[i] > 0))
+			return fault(f, "%s %g", key, into[i]);
 	}
 	return 0;
 }

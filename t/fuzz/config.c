@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* config.c - any bytes as a model's config.json; what is taken has sizes that can be
- * computed with. */
+/* config.c - any bytes as a model's config.json, or as the metadata of a GGUF file; what is taken has
+ * sizes that can be computed with. */
 #include "../../lib/format/jsonl.h"
 #include "../../lib/model/config_read.h"
 
@@ -46,9 +46,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	struct fault f = {""};
 	struct config c;
-	json_t *j = json_parse_python((const char *)p, n, &f);
+	struct gguf g;
+	json_t *j = NULL;
+	int taken;
 
-	if (j && !config_hf(&c, j, &f)) {
+	if (gguf_is(p, n)) {
+		taken = !gguf_parse(&g, p, n, &f);
+		if (taken) {
+			taken = !config_gguf(&c, &g, &f);
+			gguf_close(&g);
+		}
+	} else {
+		j = json_parse_python((const char *)p, n, &f);
+		taken = j && !config_hf(&c, j, &f);
+	}
+	if (taken) {
 		check_layers(&c);
 		check_numbers(&c);
 	} else {
