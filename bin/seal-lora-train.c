@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../lib/base/hash.h"
+#include "../lib/base/memory.h"
 #include "../lib/base/program.h"
 #include "../lib/base/progress.h"
 #include "../lib/model/peft.h"

@@ -10,7 +10,7 @@
  */
 #include "cpu.h"
 
-/* Phi(x), and exp(-x^2/2) in *e: Abramowitz and Stegun 7.1.26, 1e-7. */
+/* Phi(x), and exp(-x^2/2) in *e: formula 7.1.26 of Abramowitz and Stegun, exact to 1e-7. */
 INLINE float normal(float x, float *e)
 {
 	float z = fabsf(x) * 0.70710678f, t = 1 / (1 + 0.3275911f * z);
@@ -25,6 +25,7 @@ INLINE float normal(float x, float *e)
 	return x < 0 ? tail : 1 - tail;
 }
 
+/* u of gelu_tanh */
 INLINE float inner(float x) { return 0.79788456f * (x + 0.044715f * x * x * x); }
 
 /* by f(x) */
@@ -55,7 +56,8 @@ INLINE float slope(enum act_function f, float by, float x)
 	return by * s * (1 + x * (1 - s));
 }
 
-/* n values of a row; up NULL: not gated.  f and type are constants where this is inlined. */
+/* y of n values of a row; up is NULL where not gated.  f and type are constants where this is
+ * inlined, so that each function and type has a loop of its own. */
 INLINE void act_values(void *y, const void *gate, const void *up, long n, enum act_function f,
                        enum dtype type)
 {
@@ -71,8 +73,8 @@ INLINE void act_values(void *y, const void *gate, const void *up, long n, enum a
 	}
 }
 
-INLINE void act_function(void *y, const void *gate, const void *up, long n, enum act_function f,
-                         enum dtype type)
+INLINE void act_any(void *y, const void *gate, const void *up, long n, enum act_function f,
+                    enum dtype type)
 {
 	if (f == ACT_GELU)
 		act_values(y, gate, up, n, ACT_GELU, type);
@@ -84,26 +86,26 @@ INLINE void act_function(void *y, const void *gate, const void *up, long n, enum
 
 HOT static void act_f32(void *y, const void *gate, const void *up, long n, enum act_function f)
 {
-	act_function(y, gate, up, n, f, DT_F32);
+	act_any(y, gate, up, n, f, DT_F32);
 }
 
 HOT static void act_bf16(void *y, const void *gate, const void *up, long n, enum act_function f)
 {
-	act_function(y, gate, up, n, f, DT_BF16);
+	act_any(y, gate, up, n, f, DT_BF16);
 }
 
 void cpu_act(struct dev *d, struct mat y, struct mat x, struct act act)
 {
 #pragma omp parallel for collapse(2) schedule(static) num_threads(threads_of(d))
 	for (long i = 0; i < y.rows; i++)
-		for (long j = 0; j < y.cols; j += CHUNK)
-			(y.type == DT_F32 ? act_f32 : act_bf16)(at(y, i, j), at(x, i, j),
-			                                        act.gated ? at(x, i, y.cols + j)
-			                                                  : NULL,
-			                                        min_long(CHUNK, y.cols - j), act.f);
+		for (long j = 0; j < y.cols; j += CPU_CHUNK)
+			(y.type == DT_F32 ? act_f32
+			                  : act_bf16)(at(y, i, j), at(x, i, j),
+			                              act.gated ? at(x, i, y.cols + j) : NULL,
+			                              min_long(CPU_CHUNK, y.cols - j), act.f);
 }
 
-/* The places of n values of a row; up and dup NULL: not gated. */
+/* The places of n values of a row and of its gradient; up and dup are NULL where not gated. */
 struct act_back {
 	void *dgate, *dup;
 	const void *dy, *gate, *up;
@@ -131,7 +133,7 @@ INLINE void back_values(const struct act_back *b, enum act_function f, enum dtyp
 	}
 }
 
-INLINE void back_function(const struct act_back *b, enum act_function f, enum dtype type)
+INLINE void back_any(const struct act_back *b, enum act_function f, enum dtype type)
 {
 	if (f == ACT_GELU)
 		back_values(b, ACT_GELU, type);
@@ -141,25 +143,22 @@ INLINE void back_function(const struct act_back *b, enum act_function f, enum dt
 		back_values(b, ACT_SILU, type);
 }
 
-HOT static void back_f32(const struct act_back *b, enum act_function f)
-{
-	back_function(b, f, DT_F32);
-}
+HOT static void back_f32(const struct act_back *b, enum act_function f) { back_any(b, f, DT_F32); }
 
 HOT static void back_bf16(const struct act_back *b, enum act_function f)
 {
-	back_function(b, f, DT_BF16);
+	back_any(b, f, DT_BF16);
 }
 
 void cpu_act_back(struct dev *d, struct mat dx, struct mat dy, struct mat x, struct act act)
 {
 #pragma omp parallel for collapse(2) schedule(static) num_threads(threads_of(d))
 	for (long i = 0; i < dy.rows; i++)
-		for (long j = 0; j < dy.cols; j += CHUNK) {
+		for (long j = 0; j < dy.cols; j += CPU_CHUNK) {
 			struct act_back b = {.dgate = at(dx, i, j),
 			                     .dy = at(dy, i, j),
 			                     .gate = at(x, i, j),
-			                     .n = min_long(CHUNK, dy.cols - j)};
+			                     .n = min_long(CPU_CHUNK, dy.cols - j)};
 
 			if (act.gated) {
 				b.dup = at(dx, i, dy.cols + j);

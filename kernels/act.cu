@@ -50,22 +50,20 @@ template <enum act_function F> static __device__ float slope(float x)
 	return s * (1 + x * (1 - s));
 }
 
-/* up: where it begins in a row, 0: not gated */
+/* up is the column where it begins in a row of x, or 0 where not gated. */
 template <class T, enum act_function F>
 static __global__ void act_pieces(T *y, long ldy, const T *x, long ldx, long up, long rows,
                                   long cols, int wide)
 {
-	long pieces = (cols + PIECE - 1) / PIECE;
-	long at = (long)blockIdx.x * blockDim.x + threadIdx.x, i = at / pieces,
-	     j = at % pieces * PIECE;
-	float v[PIECE], u[PIECE];
+	long i, j;
+	float v[CUDA_PIECE], u[CUDA_PIECE];
 
-	if (i >= rows)
+	if (!own_piece(rows, cols, &i, &j))
 		return;
 	load_piece(v, x + i * ldx + j, cols - j, wide);
 	if (up)
 		load_piece(u, x + i * ldx + up + j, cols - j, wide);
-	for (int k = 0; k < PIECE; k++)
+	for (int k = 0; k < CUDA_PIECE; k++)
 		v[k] = up ? value<F>(v[k]) * u[k] : value<F>(v[k]);
 	store_piece(y + i * ldy + j, v, cols - j, wide);
 }
@@ -74,24 +72,22 @@ template <class T, enum act_function F>
 static __global__ void act_back_pieces(T *dx, long lddx, const T *dy, long lddy, const T *x,
                                        long ldx, long up, long rows, long cols, int wide)
 {
-	long pieces = (cols + PIECE - 1) / PIECE;
-	long at = (long)blockIdx.x * blockDim.x + threadIdx.x, i = at / pieces,
-	     j = at % pieces * PIECE;
-	float g[PIECE], v[PIECE], u[PIECE], by_up[PIECE];
+	long i, j;
+	float g[CUDA_PIECE], v[CUDA_PIECE], u[CUDA_PIECE], by_up[CUDA_PIECE];
 
-	if (i >= rows)
+	if (!own_piece(rows, cols, &i, &j))
 		return;
 	load_piece(g, dy + i * lddy + j, cols - j, wide);
 	load_piece(v, x + i * ldx + j, cols - j, wide);
 	if (up) {
 		load_piece(u, x + i * ldx + up + j, cols - j, wide);
-		for (int k = 0; k < PIECE; k++) {
+		for (int k = 0; k < CUDA_PIECE; k++) {
 			by_up[k] = g[k] * value<F>(v[k]);
 			g[k] *= u[k];
 		}
 		store_piece(dx + i * lddx + up + j, by_up, cols - j, wide);
 	}
-	for (int k = 0; k < PIECE; k++)
+	for (int k = 0; k < CUDA_PIECE; k++)
 		v[k] = g[k] * slope<F>(v[k]);
 	store_piece(dx + i * lddx + j, v, cols - j, wide);
 }
@@ -105,7 +101,7 @@ static int is_wide_at(struct mat m, long cols)
 template <class T, enum act_function F>
 static void act_as(struct dev *d, struct mat y, struct mat x, long up)
 {
-	LAUNCH((act_pieces<T, F>), blocks_of(y.rows * pieces_of(y.cols)), BLOCK, 0,
+	LAUNCH((act_pieces<T, F>), blocks_of(y.rows * pieces_of(y.cols)), CUDA_BLOCK, 0,
 	       cuda_of(d)->stream, (T *)y.p, y.ld, (const T *)x.p, x.ld, up, y.rows, y.cols,
 	       is_wide(y) && is_wide_at(x, up));
 }
@@ -113,7 +109,7 @@ static void act_as(struct dev *d, struct mat y, struct mat x, long up)
 template <class T, enum act_function F>
 static void act_back_as(struct dev *d, struct mat dx, struct mat dy, struct mat x, long up)
 {
-	LAUNCH((act_back_pieces<T, F>), blocks_of(dy.rows * pieces_of(dy.cols)), BLOCK, 0,
+	LAUNCH((act_back_pieces<T, F>), blocks_of(dy.rows * pieces_of(dy.cols)), CUDA_BLOCK, 0,
 	       cuda_of(d)->stream, (T *)dx.p, dx.ld, (const T *)dy.p, dy.ld, (const T *)x.p, x.ld,
 	       up, dy.rows, dy.cols, is_wide(dy) && is_wide_at(dx, up) && is_wide_at(x, up));
 }

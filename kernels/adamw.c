@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* adamw.c - the optimiser's step.
+/* adamw.c - the sum of squares of a gradient, and AdamW's step with the gradient clipped by it.
  *
  *     g' = g min(1, clip / (|g| + 1e-6)),  p -= rate decay p
  *     m = b1 m + (1 - b1) g',  v = b2 v + (1 - b2) g'^2
@@ -7,6 +7,7 @@
  */
 #include "cpu.h"
 
+/* A sum of squares is the sum of so many parts, the same for any number of threads. */
 enum { PARTS = 256 };
 
 HOT static float squares(const float *x, long n)
@@ -19,7 +20,6 @@ HOT static float squares(const float *x, long n)
 	return s;
 }
 
-/* The parts are the same for any number of threads, and so is the sum. */
 void cpu_sumsq(struct dev *d, float *sum, const float *x, long n)
 {
 	long size = round_up((n + PARTS - 1) / PARTS, 16);
@@ -27,18 +27,22 @@ void cpu_sumsq(struct dev *d, float *sum, const float *x, long n)
 
 #pragma omp parallel for schedule(static) num_threads(threads_of(d))
 	for (long k = 0; k < PARTS; k++)
-		for (long j = k * size; j < min_long(n, (k + 1) * size); j += CHUNK)
-			part[k] += squares(x + j, min_long(CHUNK, min_long(n, (k + 1) * size) - j));
+		for (long j = k * size; j < min_long(n, (k + 1) * size); j += CPU_CHUNK)
+			part[k] += squares(x + j,
+			                   min_long(CPU_CHUNK, min_long(n, (k + 1) * size) - j));
 	for (int k = 0; k < PARTS; k++)
 		total += part[k];
 	*sum = total;
 }
 
-struct step {
+/* What a step multiplies with: shrink the gradient (clipping), keep of p (decay), root of
+ * 1 / (1 - b2^t). */
+struct adamw_factors {
 	float shrink, keep, b1, b2, rate, root, eps;
 };
 
-HOT static void step(float *p, const float *g, float *m, float *v, long n, const struct step *s)
+HOT static void step(float *p, const float *g, float *m, float *v, long n,
+                     const struct adamw_factors *s)
 {
 	float shrink = s->shrink, keep = s->keep, b1 = s->b1, b2 = s->b2;
 	float rate = s->rate, root = s->root, eps = s->eps;
@@ -57,7 +61,7 @@ void cpu_adamw(struct dev *d, float *p, const float *g, float *m, float *v, long
                const float *sum)
 {
 	double norm = a.clip > 0 ? sqrt(*sum) : 0;
-	struct step s = {
+	struct adamw_factors s = {
 		.shrink = a.clip > 0 ? fmin(1, a.clip / (norm + 1e-6)) : 1,
 		.keep = 1 - (double)a.rate * a.decay,
 		.b1 = a.beta1,
@@ -68,6 +72,6 @@ void cpu_adamw(struct dev *d, float *p, const float *g, float *m, float *v, long
 	};
 
 #pragma omp parallel for schedule(static) num_threads(threads_of(d))
-	for (long j = 0; j < n; j += CHUNK)
-		step(p + j, g + j, m + j, v + j, min_long(CHUNK, n - j), &s);
+	for (long j = 0; j < n; j += CPU_CHUNK)
+		step(p + j, g + j, m + j, v + j, min_long(CPU_CHUNK, n - j), &s);
 }

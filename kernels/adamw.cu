@@ -26,20 +26,20 @@ static __device__ float block_sum(float x, float *warp)
 	if (threadIdx.x % 32 == 0)
 		warp[threadIdx.x / 32] = x;
 	__syncthreads();
-	x = threadIdx.x < BLOCK / 32 ? warp[threadIdx.x] : 0;
+	x = threadIdx.x < CUDA_BLOCK / 32 ? warp[threadIdx.x] : 0;
 	return warp_sum(x);
 }
 
 /* part[b] = the sum of squares of the values that block b meets. */
 static __global__ void sum_squares(float *part, const float *x, long n, int wide)
 {
-	SHARED(float, warp, BLOCK / 32);
-	float s = 0, v[PIECE];
+	SHARED(float, warp, CUDA_BLOCK / 32);
+	float s = 0, v[CUDA_PIECE];
 
-	for (long j = ((long)blockIdx.x * BLOCK + threadIdx.x) * PIECE; j < n;
-	     j += (long)PARTS * BLOCK * PIECE) {
+	for (long j = ((long)blockIdx.x * CUDA_BLOCK + threadIdx.x) * CUDA_PIECE; j < n;
+	     j += (long)PARTS * CUDA_BLOCK * CUDA_PIECE) {
 		load_piece(v, x + j, n - j, wide);
-		for (int k = 0; k < PIECE; k++)
+		for (int k = 0; k < CUDA_PIECE; k++)
 			s += v[k] * v[k];
 	}
 	s = block_sum(s, warp);
@@ -49,10 +49,10 @@ static __global__ void sum_squares(float *part, const float *x, long n, int wide
 
 static __global__ void sum_parts(float *sum, const float *part)
 {
-	SHARED(float, warp, BLOCK / 32);
+	SHARED(float, warp, CUDA_BLOCK / 32);
 	float s = 0;
 
-	for (int k = threadIdx.x; k < PARTS; k += BLOCK)
+	for (int k = threadIdx.x; k < PARTS; k += CUDA_BLOCK)
 		s += part[k];
 	s = block_sum(s, warp);
 	if (threadIdx.x == 0)
@@ -64,21 +64,22 @@ void cuda_sumsq(struct dev *d, float *sum, const float *x, long n)
 	float *part = (float *)cuda_work(d, PARTS * sizeof *part);
 	cudaStream_t stream = cuda_of(d)->stream;
 
-	LAUNCH(sum_squares, PARTS, BLOCK, 0, stream, part, x, n, (uintptr_t)x % 16 == 0);
-	LAUNCH(sum_parts, 1, BLOCK, 0, stream, sum, (const float *)part);
+	LAUNCH(sum_squares, PARTS, CUDA_BLOCK, 0, stream, part, x, n, (uintptr_t)x % 16 == 0);
+	LAUNCH(sum_parts, 1, CUDA_BLOCK, 0, stream, sum, (const float *)part);
 }
 
-struct step {
+/* What a step computes with: keep of p (decay), root of 1 / (1 - b2^t). */
+struct adamw_kernel {
 	float clip, keep, b1, b2, rate, root, eps;
 };
 
 /* sum NULL: no clipping */
 static __global__ void adamw_step(float *p, const float *g, float *m, float *v, long n,
-                                  struct step s, const float *sum, int wide)
+                                  struct adamw_kernel s, const float *sum, int wide)
 {
-	long j = ((long)blockIdx.x * blockDim.x + threadIdx.x) * PIECE;
+	long j = ((long)blockIdx.x * blockDim.x + threadIdx.x) * CUDA_PIECE;
 	float shrink = sum ? fminf(1, s.clip / (sqrtf(*sum) + 1e-6f)) : 1;
-	float x[PIECE], y[PIECE], a[PIECE], b[PIECE];
+	float x[CUDA_PIECE], y[CUDA_PIECE], a[CUDA_PIECE], b[CUDA_PIECE];
 
 	if (j >= n)
 		return;
@@ -86,7 +87,7 @@ static __global__ void adamw_step(float *p, const float *g, float *m, float *v, 
 	load_piece(y, g + j, n - j, wide);
 	load_piece(a, m + j, n - j, wide);
 	load_piece(b, v + j, n - j, wide);
-	for (int k = 0; k < PIECE; k++) {
+	for (int k = 0; k < CUDA_PIECE; k++) {
 		float z = y[k] * shrink;
 
 		a[k] = s.b1 * a[k] + (1 - s.b1) * z;
@@ -102,7 +103,7 @@ void cuda_adamw(struct dev *d, float *p, const float *g, float *m, float *v, lon
                 const float *sum)
 {
 	int wide = ((uintptr_t)p | (uintptr_t)g | (uintptr_t)m | (uintptr_t)v) % 16 == 0;
-	struct step s = {
+	struct adamw_kernel s = {
 		a.clip,
 		(float)(1 - (double)a.rate * a.decay),
 		a.beta1,
@@ -114,6 +115,6 @@ void cuda_adamw(struct dev *d, float *p, const float *g, float *m, float *v, lon
 
 	if (!n)
 		return;
-	LAUNCH(adamw_step, blocks_of(pieces_of(n)), BLOCK, 0, cuda_of(d)->stream, p, g, m, v, n, s,
-	       a.clip > 0 ? sum : NULL, wide);
+	LAUNCH(adamw_step, blocks_of(pieces_of(n)), CUDA_BLOCK, 0, cuda_of(d)->stream, p, g, m, v,
+	       n, s, a.clip > 0 ? sum : NULL, wide);
 }

@@ -1,48 +1,51 @@
 /* SPDX-License-Identifier: MIT */
-/* attn.c - attention with a running softmax (Milakov, Gimelshein 2018; Dao et
- * al. 2022), a tile of queries and keys at a time.
+/* attn.c - attention with a running softmax (Milakov, Gimelshein 2018; Dao et al. 2022).
  *
- * Per lane the largest product m and the sum of exponentials l are kept as keys
- * pass:
+ * The matrix of scores of a row is too large to be kept.  So keys pass in tiles, and for each lane
+ * (attn.h) the largest score so far m and the sum of exponentials so far l are kept; when m grows,
+ * what was summed before is scaled down by c:
  *
  *     s = k q',  m' = max(m, max s),  c = exp(scale (m - m')),  p = exp(scale (s - m'))
  *     l = c l + sum p,  o = c o + p' v;  at the end o / l, lse = scale m + log l
  *
- * In bf16, where the CPU is fast at it, both products are of bf16 values: p is rounded,
- * as the keys and values are that it weighs.
+ * Capped scores are s = cap tanh(scale k q' / cap), with 1 for scale in the rest.  In bf16, where
+ * the CPU is fast at it, both products are of bf16 values: p is rounded, as the values are that it
+ * weighs.
  */
 #include "attn.h"
 
-enum { BLOCK = 10 }; /* tiles that pass a tile of keys in turn, while it is in cache */
+/* Tiles of queries that meet a tile of keys in turn, while it is in cache. */
+enum { BLOCK = 10 };
 
-/* Scores s become p; m and l are brought up to date; the rest wants scaling by c. */
-HOT static void soften(float *s, const struct view *w, float scale, float *m, float *l, float *c)
+/* Scores s become p, m and l are brought up to date, and c is what o must then be scaled by. */
+HOT static void soften(float *s, const struct attn_mask *w, float scale, float *m, float *l,
+                       float *c)
 {
-	for (long r = 0; r < w->lanes; r += LANES) {
-		float high[LANES], sum[LANES];
+	for (long r = 0; r < w->lanes; r += TILE_LANES) {
+		float high[TILE_LANES], sum[TILE_LANES];
 
 #pragma omp simd
-		for (int x = 0; x < LANES; x++) {
+		for (int x = 0; x < TILE_LANES; x++) {
 			high[x] = m[r + x];
 			sum[x] = 0;
 		}
 		for (long j = 0; j < w->n; j++)
 #pragma omp simd
-			for (int x = 0; x < LANES; x++) {
+			for (int x = 0; x < TILE_LANES; x++) {
 				float z = s[j * w->lanes + r + x];
 
 				high[x] = z > high[x] ? z : high[x];
 			}
 		for (long j = 0; j < w->n; j++)
 #pragma omp simd
-			for (int x = 0; x < LANES; x++) {
+			for (int x = 0; x < TILE_LANES; x++) {
 				float *z = s + j * w->lanes + r + x;
 
 				*z = exp_fast(scale * (*z - high[x]));
 				sum[x] += *z;
 			}
 #pragma omp simd
-		for (int x = 0; x < LANES; x++) {
+		for (int x = 0; x < TILE_LANES; x++) {
 			c[r + x] = exp_fast(scale * (m[r + x] - high[x]));
 			l[r + x] = l[r + x] * c[r + x] + sum[x];
 			m[r + x] = high[x];
@@ -58,39 +61,41 @@ HOT static void scale_rows(float *o, const float *c, long rows, long wide)
 			o[r * wide + j] *= c[r];
 }
 
-/* The state of a block of tiles and the room it works in.  q lies transposed; q, v and
- * then p may be pairs. */
+/* The state of a block of tiles (q transposed, o, m, l) and room for the tile at hand (k, v, s, c;
+ * query: the lanes' queries).  Where products are of pairs, q and v are pairs, and so is what s
+ * becomes. */
 struct forward {
 	float *q, *o, *m, *l, *k, *v, *s, *c;
 	int32_t *query;
 };
 
-/* s = k q' of keys j.., and o += p' v */
+/* s = k q' of n keys from key j on */
 static void scores(struct forward *f, const float *q, struct mat k, long j, long n,
-                   const struct task *t)
+                   const struct attn_task *t)
 {
 	if (t->pairs)
-		pair_product(f->s, t->lanes, pairs_at(k, j, t), k.ld / 2, 1, (const pair *)q,
+		pair_product(f->s, t->lanes, pairs_at(k, j, t), k.ld / 2, 1, (const bf16_pair *)q,
 		             t->lanes, n, t->lanes, t->dim / 2, 0);
 	else
 		product(f->s, t->lanes, f->k, t->wide, 1, q, t->lanes, n, t->lanes, t->wide, 0);
 }
 
-static void mix_values(struct forward *f, float *o, long rows, long n, const struct task *t)
+/* o += p' v, of n keys and the first `rows` lanes; p is in s */
+static void mix_values(struct forward *f, float *o, long rows, long n, const struct attn_task *t)
 {
 	if (t->pairs) {
-		pair_rows((pair *)f->s, f->s, n, t->lanes);
-		pair_product(o, t->wide, (const pair *)f->s, 1, t->lanes, (const pair *)f->v,
-		             t->wide, rows, t->wide, (n + 1) / 2, 1);
+		pair_rows((bf16_pair *)f->s, f->s, n, t->lanes);
+		pair_product(o, t->wide, (const bf16_pair *)f->s, 1, t->lanes,
+		             (const bf16_pair *)f->v, t->wide, rows, t->wide, (n + 1) / 2, 1);
 	} else
 		product(o, t->wide, f->s, 1, t->lanes, f->v, t->wide, rows, t->wide, n, 1);
 }
 
-static struct forward forward_room(struct dev *d, const struct task *t)
+static struct forward forward_room(struct dev *d, const struct attn_task *t)
 {
-	long lanes = t->lanes, block = BLOCK * lanes, keys = KEYS * t->wide;
-	float *p =
-		own_workspace(d, 2 * block * t->wide + 2 * block + 2 * keys + (KEYS + 2) * lanes);
+	long lanes = t->lanes, block = BLOCK * lanes, keys = ATTN_KEYS * t->wide;
+	float *p = own_workspace(d, 2 * block * t->wide + 2 * block + 2 * keys +
+	                                    (ATTN_KEYS + 2) * lanes);
 	struct forward f = {.q = p, .o = p + block * t->wide};
 
 	f.m = f.o + block * t->wide;
@@ -98,17 +103,17 @@ static struct forward forward_room(struct dev *d, const struct task *t)
 	f.k = f.l + block;
 	f.v = f.k + keys;
 	f.s = f.v + keys;
-	f.c = f.s + KEYS * lanes;
+	f.c = f.s + ATTN_KEYS * lanes;
 	f.query = (int32_t *)(f.c + lanes);
 	number_lanes(f.query, t);
 	return f;
 }
 
-/* The keys j.., nk of them, pass tile b of the block, whose first query is i. */
+/* nk keys from key j on pass tile b of the block, whose first query is i. */
 static void pass_keys(struct forward *f, long b, long i, struct mat k, long j, long nk,
-                      const struct task *t)
+                      const struct attn_task *t)
 {
-	struct view w = view_of(t, f->query, i, j, nk);
+	struct attn_mask w = attn_mask_of(t, f->query, i, j, nk);
 	long wide = t->wide, lanes = t->lanes;
 	float *o = f->o + b * lanes * wide;
 
@@ -123,13 +128,13 @@ static void pass_keys(struct forward *f, long b, long i, struct mat k, long j, l
 	mix_values(f, o, filled(t, i), w.n, t);
 }
 
-static void start_tile(struct forward *f, struct mat q, long b, long i, const struct task *t)
+static void start_tile(struct forward *f, struct mat q, long b, long i, const struct attn_task *t)
 {
 	long size = t->lanes * t->wide;
 	float *x = f->q + b * size;
 
 	if (t->pairs) {
-		fetch_pairs((pair *)(f->o + b * size), q, i, t);
+		fetch_pairs((bf16_pair *)(f->o + b * size), q, i, t);
 		transpose(x, f->o + b * size, t->lanes, t->wide / 2);
 	} else {
 		fetch_tile(f->o + b * size, q, t->h->q_stride, i, t);
@@ -143,7 +148,7 @@ static void start_tile(struct forward *f, struct mat q, long b, long i, const st
 }
 
 static void finish_tile(struct forward *f, struct mat o, float *lse, long b, long i,
-                        const struct task *t)
+                        const struct attn_task *t)
 {
 	long n = filled(t, i), first = b * t->lanes;
 
@@ -158,20 +163,20 @@ static void finish_tile(struct forward *f, struct mat o, float *lse, long b, lon
 	}
 }
 
-/* A block of one task's queries, from i on. */
+/* A block of queries from query i on, against all keys that they see. */
 static void attend(struct dev *d, struct mat o, float *lse, struct mat q, struct mat k,
-                   struct mat v, long i, const struct task *t)
+                   struct mat v, long i, const struct attn_task *t)
 {
 	struct forward f = forward_room(d, t);
 	long past = min_long(t->queries, i + BLOCK * t->tile), end = last_key(t, past - 1);
 
 	for (long a = i, b = 0; a < past; a += t->tile, b++)
 		start_tile(&f, q, b, a, t);
-	for (long j = first_key(t, i); j < end; j += KEYS) {
-		long nk = min_long(KEYS, end - j);
+	for (long j = first_key(t, i); j < end; j += ATTN_KEYS) {
+		long nk = min_long(ATTN_KEYS, end - j);
 
 		if (t->pairs)
-			pair_rows_bf16((pair *)f.v, at(v, t->k + j, t->head * t->h->kv_stride),
+			pair_rows_bf16((bf16_pair *)f.v, at(v, t->k + j, t->head * t->h->kv_stride),
 			               v.ld, nk, t->dim, t->wide);
 		else {
 			fetch_keys(f.k, k, j, nk, t);
@@ -202,7 +207,7 @@ void cpu_attn(struct dev *d, struct mat o, float *lse, struct mat q, struct mat 
 	for (long row = 0; row < spans.n; row++)
 		for (long head = 0; head < h.kv; head++)
 			for (long i = 0; i < most; i += step) {
-				struct task t = task_of(&spans, &h, row, head);
+				struct attn_task t = attn_task_of(&spans, &h, row, head);
 
 				t.pairs = can_pair(k, &h); /* values are read one by one */
 				if (i < t.queries)

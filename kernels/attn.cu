@@ -7,6 +7,8 @@
  *     s = scale q k' / log 2,  m' = max(m, max s),  c = 2^(m - m'),  p = 2^(s - m')
  *     l = c l + sum p,  o = c o + p v;  at the end o / l, lse = log 2 (m + log2 l)
  *
+ * Where scores are capped, s = cap tanh(scale q k' / cap) / log 2.
+ *
  * A block has 64 lanes of one row of tokens and key head (32 for f32 heads wider than 128).
  * p is rounded to bf16 before p v, l is not.
  *
@@ -23,7 +25,7 @@
 #include "attn_cuda.h"
 
 /* What a warp keeps of its rows: threads 2 r and 2 r + 1 hold row r's; the columns it sees. */
-struct running {
+struct attn_running {
 	float high, sum;
 	int from, to;
 };
@@ -31,15 +33,17 @@ struct running {
 /* Scores s [16 x STEP] of the keys j.. become probabilities of type T in the same place;
  * factor [16 x 16]: what that was summed before must be multiplied with. */
 template <typename T, int STEP, typename A>
-static inline __device__ void soften(A &factor, float *s, struct running &w, float scale, int j)
+static inline __device__ void soften(A &factor, float *s, struct attn_running &w, float scale,
+                                     int j)
 {
-	enum { LD = SCORE_LD * 4 / sizeof(T) };
+	enum { LD = ATTN_SCORE_LD * 4 / sizeof(T) };
 	int row = threadIdx.x % 32 / 2, half = threadIdx.x % 2 * 4;
 	float x[STEP / 2], top = w.high, sum = 0, shrink;
 
 #pragma unroll
 	for (int i = 0; i < STEP / 8; i++) {
-		pack<float, 4> y = *(const pack<float, 4> *)(s + row * SCORE_LD + 8 * i + half);
+		pack<float, 4> y =
+			*(const pack<float, 4> *)(s + row * ATTN_SCORE_LD + 8 * i + half);
 
 #pragma unroll
 		for (int e = 0; e < 4; e++) {
@@ -64,23 +68,23 @@ static inline __device__ void soften(A &factor, float *s, struct running &w, flo
 	__syncwarp();
 }
 
-/* The keys j.., in k and v, pass a warp's rows q. */
+/* A step of keys from key j on, which are in k and v, passes a warp's rows q; s is its room. */
 template <typename T, int ND>
-static inline __device__ void pass_keys(typename acc_of<T>::type *o, struct running &w, const T *q,
-                                        const T *k, const T *v, float *s, int j,
-                                        const struct shape &z)
+static inline __device__ void pass_keys(typename acc_of<T>::type *o, struct attn_running &w,
+                                        const T *q, const T *k, const T *v, float *s, int j,
+                                        const struct cuda_heads &z)
 {
 	typedef tile<T, ND> size;
-	typename acc_of<T>::type c[size::step / EDGE], factor;
+	typename acc_of<T>::type c[size::step / ATTN_EDGE], factor;
 
 	scores<T, ND, size::step>(c, q, k);
 	if (z.cap > 0)
-		for (int n = 0; n < size::step / EDGE; n++)
+		for (int n = 0; n < size::step / ATTN_EDGE; n++)
 			cap_scores(c[n], z.scale, z.cap);
 	__syncwarp();
 #pragma unroll
-	for (int n = 0; n < size::step / EDGE; n++)
-		give(s + EDGE * n, c[n], SCORE_LD);
+	for (int n = 0; n < size::step / ATTN_EDGE; n++)
+		give(s + ATTN_EDGE * n, c[n], ATTN_SCORE_LD);
 	__syncwarp();
 	soften<T, size::step>(factor, s, w, unit_of(z), j);
 #pragma unroll
@@ -89,13 +93,13 @@ static inline __device__ void pass_keys(typename acc_of<T>::type *o, struct runn
 	add_product<T, ND, size::step>(o, (const T *)s, v);
 }
 
-/* Writes a warp's rows, lanes first.. */
+/* Writes o and lse of a warp's rows, which are the lanes from `first` on. */
 template <typename T, int ND>
 static inline __device__ void finish(T *o, float *lse, typename acc_of<T>::type *acc,
-                                     struct running w, float *s, const struct task &t, int first,
-                                     const struct shape &z)
+                                     struct attn_running w, float *s, const struct cuda_task &t,
+                                     int first, const struct cuda_heads &z)
 {
-	int r = threadIdx.x % 32 / 2, n = min(EDGE, t.lanes - first);
+	int r = threadIdx.x % 32 / 2, n = min(ATTN_EDGE, t.lanes - first);
 	typename acc_of<T>::type part;
 
 	spread(part, s, w.sum != 0 ? 1 / w.sum : 0);
@@ -112,20 +116,20 @@ template <typename T, int ND>
 __global__ void __launch_bounds__(32 * tile<T, ND>::warps, 1)
 	attn_kernel(T *o, float *lse, const T *q, const T *k, const T *v,
                     const int32_t *first_query, const int32_t *first_row, const int32_t *length,
-                    struct shape z)
+                    struct cuda_heads z)
 {
 	typedef tile<T, ND> size;
-	enum { LANES = EDGE * size::warps, LD = size::ld, STEP = size::step };
+	enum { LANES = ATTN_EDGE * size::warps, LD = size::ld, STEP = size::step };
 	SHARED_DYNAMIC(T, qs);
 	T *ks = qs + LANES * LD, *vs = ks + STEP * LD;
-	struct task t = task_of(first_query, first_row, length, blockIdx.x / z.tiles, z);
+	struct cuda_task t = cuda_task_of(first_query, first_row, length, blockIdx.x / z.tiles, z);
 	int warp = threadIdx.x / 32, first = (z.tiles - 1 - blockIdx.x % z.tiles) * LANES;
-	int mine = first + warp * EDGE, past = min(first + LANES, t.lanes);
+	int mine = first + warp * ATTN_EDGE, past = min(first + LANES, t.lanes);
 	int query = min(mine + (int)threadIdx.x % 32 / 2, t.lanes - 1) / z.group;
-	float *s = (float *)(vs + STEP * LD) + warp * EDGE * SCORE_LD;
-	struct running w = {-1e30f, 0, first_key(t, z, query), last_key(t, query)};
+	float *s = (float *)(vs + STEP * LD) + warp * ATTN_EDGE * ATTN_SCORE_LD;
+	struct attn_running w = {-1e30f, 0, first_key(t, z, query), last_key(t, query)};
 	int from = first_key(t, z, mine / z.group);
-	int to = mine < past ? last_key(t, (min(mine + EDGE, past) - 1) / z.group) : 0;
+	int to = mine < past ? last_key(t, (min(mine + ATTN_EDGE, past) - 1) / z.group) : 0;
 	typename acc_of<T>::type acc[ND];
 
 	if (first >= t.lanes)
@@ -140,7 +144,7 @@ __global__ void __launch_bounds__(32 * tile<T, ND>::warps, 1)
 		fetch<T, ND>(vs, v, keys_of(t, z, z.v_ld), j, min(STEP, end - j), STEP, z);
 		__syncthreads();
 		if (j < to && j + STEP > from)
-			pass_keys<T, ND>(acc, w, qs + warp * EDGE * LD, ks, vs, s, j, z);
+			pass_keys<T, ND>(acc, w, qs + warp * ATTN_EDGE * LD, ks, vs, s, j, z);
 	}
 	if (mine < past)
 		finish<T, ND>(o, lse, acc, w, s, t, mine, z);
@@ -148,12 +152,12 @@ __global__ void __launch_bounds__(32 * tile<T, ND>::warps, 1)
 
 template <typename T, int ND>
 static void attend(struct dev *d, struct mat o, float *lse, struct mat q, struct mat k,
-                   struct mat v, struct spans spans, struct shape z)
+                   struct mat v, struct spans spans, struct cuda_heads z)
 {
 	typedef tile<T, ND> size;
-	int lanes = EDGE * size::warps;
-	size_t bytes =
-		(lanes + 2 * size::step) * size::ld * sizeof(T) + lanes * SCORE_LD * sizeof(float);
+	int lanes = ATTN_EDGE * size::warps;
+	size_t bytes = (lanes + 2 * size::step) * size::ld * sizeof(T) +
+	               lanes * ATTN_SCORE_LD * sizeof(float);
 
 	z.tiles = tiles_of(spans, q, z.group, lanes);
 	shared_memory((const void *)attn_kernel<T, ND>, bytes);
@@ -164,7 +168,7 @@ static void attend(struct dev *d, struct mat o, float *lse, struct mat q, struct
 
 template <typename T>
 static void attend_any(struct dev *d, struct mat o, float *lse, struct mat q, struct mat k,
-                       struct mat v, struct spans spans, struct shape z)
+                       struct mat v, struct spans spans, struct cuda_heads z)
 {
 	if (z.dim <= 32)
 		attend<T, 2>(d, o, lse, q, k, v, spans, z);
@@ -183,7 +187,7 @@ static void attend_any(struct dev *d, struct mat o, float *lse, struct mat q, st
 void cuda_attn(struct dev *d, struct mat o, float *lse, struct mat q, struct mat k, struct mat v,
                struct spans spans, struct heads h)
 {
-	struct shape z = shape_of(spans, h);
+	struct cuda_heads z = cuda_heads_of(spans, h);
 
 	if (!spans.n || !o.rows)
 		return;

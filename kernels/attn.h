@@ -1,83 +1,86 @@
 /* SPDX-License-Identifier: MIT */
-/* attn.h - what attention forwards and backwards share; private to kernels/.
+/* attn.h - what attention forwards and backwards share on the CPU; private to kernels/.
  *
- * The query heads of one key head are stacked, so that keys and values are read
- * once for all: lane r of a tile is its query r / group, head r % group.  Scores
- * are kept transposed, a lane a column, so that the softmax of many lanes is a
- * loop of vectors.
+ * Attention is computed a tile of queries against a tile of keys at a time.  The query heads that
+ * share a key head are stacked in a tile, so that keys and values are read once for all of them:
+ * lane r of a tile is its query r / group under the group's head r % group.  Scores are kept
+ * transposed, a row for each key and a column for each lane, so that the softmax of many lanes is
+ * a loop over vectors.
  */
 #ifndef SEAL_ATTN_H
 #define SEAL_ATTN_H
 
-#include "pairs.h"
+#include "tile_bf16.h"
 #include "tile.h"
 
 enum {
-	KEYS = 96, /* keys in a tile */
-	TILE = 48, /* lanes in a tile */
+	ATTN_KEYS = 96, /* keys in a tile */
+	ATTN_TILE = 48, /* lanes in a tile */
 };
 
-/* One row of the packed tokens under one key head. */
-struct task {
+/* The work on one row of tokens under one key head. */
+struct attn_task {
 	const struct heads *h;
-	long group, dim, wide;    /* heads stacked; dim rounded up to LANES */
+	long group, dim, wide;    /* query heads stacked; dim, rounded up to TILE_LANES */
 	long head;                /* the key head */
-	long q, queries, k, keys; /* where they start, how many */
-	long tile, lanes;         /* queries in a tile; stacked, rounded up to LANES */
-	int pairs;                /* products are of bf16 pairs */
+	long q, queries, k, keys; /* where its tokens start in q and in k, how many */
+	long tile, lanes;         /* queries in a tile; its lanes, rounded up to TILE_LANES */
+	int pairs;                /* products are of bf16 pairs, else F32 */
 };
 
+/* How many queries make a tile of about ATTN_TILE lanes. */
 static inline long queries_a_tile(const struct heads *h)
 {
-	return max_long(1, min_long(16, TILE / (h->q / h->kv)));
+	return max_long(1, min_long(16, ATTN_TILE / (h->q / h->kv)));
 }
 
-static inline struct task task_of(const struct spans *s, const struct heads *h, long row, long head)
+static inline struct attn_task attn_task_of(const struct spans *s, const struct heads *h, long row,
+                                            long head)
 {
-	struct task t = {h,
-	                 h->q / h->kv,
-	                 h->dim,
-	                 round_up(h->dim, LANES),
-	                 head,
-	                 s->q[row],
-	                 s->q[row + 1] - s->q[row],
-	                 s->k[row],
-	                 s->len[row],
-	                 queries_a_tile(h),
-	                 0,
-	                 0};
+	struct attn_task t = {h,
+	                      h->q / h->kv,
+	                      h->dim,
+	                      round_up(h->dim, TILE_LANES),
+	                      head,
+	                      s->q[row],
+	                      s->q[row + 1] - s->q[row],
+	                      s->k[row],
+	                      s->len[row],
+	                      queries_a_tile(h),
+	                      0,
+	                      0};
 
 	t.tile = min_long(t.tile, max_long(1, t.queries));
-	t.lanes = round_up(t.tile * t.group, LANES);
+	t.lanes = round_up(t.tile * t.group, TILE_LANES);
 	return t;
 }
 
-/* Are keys (or values) bf16 that lie in pairs? */
+/* Whether keys (or values) are bf16 values that can be read in pairs, where that is fast. */
 static inline int can_pair(struct mat k, const struct heads *h)
 {
-	return k.type == DT_BF16 && !((uintptr_t)k.p % sizeof(pair)) &&
+	return k.type == DT_BF16 && !((uintptr_t)k.p % sizeof(bf16_pair)) &&
 	       !((k.ld | h->dim | h->kv_stride) % 2) && bf16_is_fast();
 }
 
-/* Key (or value) j's. */
-static inline const pair *pairs_at(struct mat k, long j, const struct task *t)
+/* The pairs of key (or value) j. */
+static inline const bf16_pair *pairs_at(struct mat k, long j, const struct attn_task *t)
 {
 	return at(k, t->k + j, t->head * t->h->kv_stride);
 }
 
-/* Query i sees keys first_key .. last_key - 1. */
-static inline long last_key(const struct task *t, long i)
+/* Query i of a row sees the keys from first_key up to, but without, last_key. */
+static inline long last_key(const struct attn_task *t, long i)
 {
 	return max_long(0, i + 1 + t->keys - t->queries);
 }
 
-static inline long first_key(const struct task *t, long i)
+static inline long first_key(const struct attn_task *t, long i)
 {
 	return t->h->window ? max_long(0, last_key(t, i) - t->h->window) : 0;
 }
 
-/* y [wide] = columns j.. of row i, then zeros. */
-static inline void fetch(float *y, struct mat m, long i, long j, const struct task *t)
+/* y [wide] = dim columns of row i from column j on, then zeros. */
+static inline void fetch(float *y, struct mat m, long i, long j, const struct attn_task *t)
 {
 	const float *x = load(m, i, j, t->dim, y);
 
@@ -86,6 +89,7 @@ static inline void fetch(float *y, struct mat m, long i, long j, const struct ta
 	memset(y + t->dim, 0, (t->wide - t->dim) * sizeof *y);
 }
 
+/* Writes n columns of row i from column j on, in the type of m. */
 static inline void put(struct mat m, long i, long j, long n, const float *x)
 {
 	if (m.type == DT_F32)
@@ -94,7 +98,7 @@ static inline void put(struct mat m, long i, long j, long n, const float *x)
 		store(m, i, j, n, x);
 }
 
-/* y [n x wide] = n rows of x, dim of their columns, then zeros */
+/* y [n x wide] = n rows of x, which lie ld apart: dim of their columns, then zeros. */
 HOT static void widen_rows(float *y, const uint16_t *x, long ld, long n, long dim, long wide)
 {
 	for (long r = 0; r < n; r++, x += ld, y += wide) {
@@ -106,8 +110,8 @@ HOT static void widen_rows(float *y, const uint16_t *x, long ld, long n, long di
 	}
 }
 
-/* y [n x wide] = keys or values j.., n of them. */
-static inline void fetch_keys(float *y, struct mat m, long j, long n, const struct task *t)
+/* y [n x wide] = n keys (or values) from key j of the row on. */
+static inline void fetch_keys(float *y, struct mat m, long j, long n, const struct attn_task *t)
 {
 	long column = t->head * t->h->kv_stride;
 
@@ -118,22 +122,24 @@ static inline void fetch_keys(float *y, struct mat m, long j, long n, const stru
 }
 
 /* How many lanes a tile that starts at query i fills. */
-static inline long filled(const struct task *t, long i)
+static inline long filled(const struct attn_task *t, long i)
 {
 	return min_long(t->tile, t->queries - i) * t->group;
 }
 
-static inline long token_of(const struct task *t, long i, long r)
+/* The token and the query head of lane r of the tile at query i. */
+static inline long token_of(const struct attn_task *t, long i, long r)
 {
 	return t->q + i + r / t->group;
 }
-static inline long head_of(const struct task *t, long r)
+static inline long head_of(const struct attn_task *t, long r)
 {
 	return t->head * t->group + r % t->group;
 }
 
-/* y [lanes x wide] = the tile at query i of a matrix whose heads lie stride apart. */
-static inline void fetch_tile(float *y, struct mat m, long stride, long i, const struct task *t)
+/* y [lanes x wide] = the tile at query i of a matrix whose heads lie `stride` columns apart. */
+static inline void fetch_tile(float *y, struct mat m, long stride, long i,
+                              const struct attn_task *t)
 {
 	long n = filled(t, i);
 
@@ -142,8 +148,8 @@ static inline void fetch_tile(float *y, struct mat m, long stride, long i, const
 	memset(y + n * t->wide, 0, (t->lanes - n) * t->wide * sizeof *y);
 }
 
-/* y [lanes x wide / 2] = the same tile of a bf16 matrix, pairs of its columns. */
-static inline void fetch_pairs(pair *y, struct mat m, long i, const struct task *t)
+/* y [lanes x wide / 2] = that tile of a bf16 matrix laid out as q, in pairs of its columns. */
+static inline void fetch_pairs(bf16_pair *y, struct mat m, long i, const struct attn_task *t)
 {
 	long n = filled(t, i), wide = t->wide / 2;
 
@@ -153,7 +159,7 @@ static inline void fetch_pairs(pair *y, struct mat m, long i, const struct task 
 		       t->dim / 2 * sizeof *y);
 }
 
-/* Scores s = cap tanh(scale s / cap) */
+/* Products s become scores cap tanh(scale s / cap). */
 HOT static void cap_scores(float *s, long n, float scale, float cap)
 {
 	float by_cap = scale / cap;
@@ -163,9 +169,10 @@ HOT static void cap_scores(float *s, long n, float scale, float cap)
 		s[j] = cap * tanh_fast(s[j] * by_cap);
 }
 
-/* What products are still to be multiplied with once they may be capped. */
+/* What the scores in a tile are still to be multiplied with: nothing once they were capped. */
 static inline float unit_of(const struct heads *h) { return h->cap > 0 ? 1 : h->scale; }
 
+/* x *= c, n values */
 HOT static void scale_by(float *x, long n, float c)
 {
 #pragma omp simd
@@ -173,30 +180,32 @@ HOT static void scale_by(float *x, long n, float c)
 		x[j] *= c;
 }
 
-/* What a tile of queries sees of a tile of n keys: lane r the keys below
- * to + query[r], and of those the last `window`. */
-struct view {
+/* What a tile of queries sees of a tile of n keys: lane r sees the keys below to + query[r], and
+ * where window is not 0 only so many last ones of these. */
+struct attn_mask {
 	long n, lanes, to, window;
 	const int32_t *query;
 };
 
-static inline struct view view_of(const struct task *t, const int32_t *query, long i, long j,
-                                  long n)
+/* The mask of the tile at query i against n keys from key j on; its n is 0 where none is seen. */
+static inline struct attn_mask attn_mask_of(const struct attn_task *t, const int32_t *query, long i,
+                                            long j, long n)
 {
 	long last = last_key(t, i + min_long(t->tile, t->queries - i) - 1);
 
-	return (struct view){first_key(t, i) < j + n ? max_long(0, min_long(n, last - j)) : 0,
-	                     t->lanes, i + 1 + t->keys - t->queries - j, t->h->window, query};
+	return (struct attn_mask){first_key(t, i) < j + n ? max_long(0, min_long(n, last - j)) : 0,
+	                          t->lanes, i + 1 + t->keys - t->queries - j, t->h->window, query};
 }
 
-static inline void number_lanes(int32_t *query, const struct task *t)
+/* query[r] = the query of lane r within its tile. */
+static inline void number_lanes(int32_t *query, const struct attn_task *t)
 {
 	for (long r = 0; r < t->lanes; r++)
 		query[r] = r / t->group;
 }
 
 /* Scores that are not seen become -INFINITY. */
-HOT static void hide(float *s, const struct view *w)
+HOT static void hide(float *s, const struct attn_mask *w)
 {
 	for (long j = max_long(0, w->to); j < w->n; j++)
 #pragma omp simd

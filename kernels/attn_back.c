@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* attn_back.c - the gradient of attention; with D = sum do o,
+/* attn_back.c - the gradient of attention.  With D = sum do o of each lane,
  *
  *     p = exp(scale k q' - lse),  dv = p do,  dp = v do',  ds = p (dp - D)
  *     dq = scale ds' k,  dk = scale ds q
  *
- * A thread has a row and key head to itself, so dk and dv need no locks.  In bf16, where
- * the CPU is fast at it, all products are of bf16 values: p and ds are rounded.
+ * Where scores are capped, s = cap tanh(scale k q' / cap), p = exp(s - lse) and ds is also
+ * multiplied by 1 - (s / cap)^2.
+ *
+ * A thread has one row of tokens and one key head to itself, so that dk and dv need no locks.  In
+ * bf16, where the CPU is fast at it, all products are of bf16 values: p and ds are rounded.
  */
 #include "attn.h"
 
-/* Of all the row's queries, a tile after another: q and dout as they are and
- * transposed (all four may be pairs), dq, lse, D; of a tile of keys (k may be pairs); of
- * both: p, ds and, for one of them at a time, half: rounded. */
+/* What a thread works in.  Of all queries of its row, a tile after another: q and dout as they are
+ * and transposed (where products are of pairs, all four are pairs), dq, lse and D (sum).  Of the
+ * tile of keys at hand: k, v, dk and dv (k may be pairs).  Of both: p, ds, and `half` for either of
+ * them rounded. */
 struct backward {
 	float *q, *qt, *dout, *doutt, *dq, *lse, *sum;
 	float *k, *v, *dk, *dv;
@@ -19,16 +23,16 @@ struct backward {
 	int32_t *query;
 };
 
-/* How many lanes all tiles of the row's queries have. */
-static long all_lanes(const struct task *t)
+/* How many lanes all tiles of the row have together. */
+static long all_lanes(const struct attn_task *t)
 {
 	return (t->queries + t->tile - 1) / t->tile * t->lanes;
 }
 
-static struct backward backward_room(struct dev *d, const struct task *t)
+static struct backward backward_room(struct dev *d, const struct attn_task *t)
 {
 	long all = all_lanes(t), size = all * t->wide;
-	long keys = KEYS * t->wide, both = KEYS * t->lanes;
+	long keys = ATTN_KEYS * t->wide, both = ATTN_KEYS * t->lanes;
 	float *p = own_workspace(d, 5 * size + 2 * all + 4 * keys + 5 * both / 2 + t->lanes);
 	struct backward b = {.q = p,
 	                     .qt = p + size,
@@ -60,9 +64,9 @@ HOT static float dot(const float *x, const float *y, long n)
 	return s;
 }
 
-/* Fetches what belongs to the tile at query i; dq = 0. */
+/* Fetches all that belongs to the tile at query i, and sets its dq to 0. */
 static void start_back(struct backward *b, struct mat q, struct mat dout, struct mat o,
-                       const float *lse, long i, const struct task *t)
+                       const float *lse, long i, const struct attn_task *t)
 {
 	long n = filled(t, i), first = i / t->tile * t->lanes, at = first * t->wide;
 
@@ -81,15 +85,15 @@ static void start_back(struct backward *b, struct mat q, struct mat dout, struct
 		float *x[] = {b->q + at, b->dout + at}, *xt[] = {b->qt + at, b->doutt + at};
 
 		for (int k = 0; k < 2; k++) {
-			pair_rows((pair *)x[k], x[k], t->lanes, t->wide);
-			pair_rows((pair *)xt[k], xt[k], t->wide, t->lanes);
+			pair_rows((bf16_pair *)x[k], x[k], t->lanes, t->wide);
+			pair_rows((bf16_pair *)xt[k], xt[k], t->wide, t->lanes);
 		}
 	}
 	memset(b->dq + at, 0, t->lanes * t->wide * sizeof(float));
 }
 
-/* Scores p become probabilities, dp in ds becomes ds. */
-HOT static void soften_back(float *p, float *ds, const struct view *w, float scale,
+/* Products p become probabilities, and dp, which is in ds, becomes ds. */
+HOT static void soften_back(float *p, float *ds, const struct attn_mask *w, float scale,
                             const float *lse, const float *sum)
 {
 	for (long j = 0; j < w->n; j++, p += w->lanes, ds += w->lanes)
@@ -100,9 +104,9 @@ HOT static void soften_back(float *p, float *ds, const struct view *w, float sca
 		}
 }
 
-/* The same of capped scores p: ds is also multiplied with the slope of the cap.  What is hidden
- * is -INFINITY, whose slope is taken as 0. */
-HOT static void soften_capped(float *p, float *ds, const struct view *w, float cap,
+/* The same where p are capped scores.  A score that is hidden is -INFINITY, which is taken as -cap
+ * for the slope, so that 0 is not multiplied by an infinity. */
+HOT static void soften_capped(float *p, float *ds, const struct attn_mask *w, float cap,
                               const float *lse, const float *sum)
 {
 	float by_cap = 1 / cap;
@@ -117,20 +121,20 @@ HOT static void soften_capped(float *p, float *ds, const struct view *w, float c
 		}
 }
 
-/* dx [keys x wide] += s y, of the n lanes of a tile at y: pairs */
+/* dx [keys x wide] += s y, over the n lanes of a tile; y is pairs, and s is rounded to them. */
 static void add_pairs(struct backward *b, float *dx, const float *s, const float *y, long keys,
-                      long n, const struct task *t)
+                      long n, const struct attn_task *t)
 {
 	narrow((uint16_t *)b->half, s, keys * t->lanes);
-	pair_product(dx, t->wide, (const pair *)b->half, t->lanes / 2, 1, (const pair *)y, t->wide,
-	             keys, t->wide, (n + 1) / 2, 1);
+	pair_product(dx, t->wide, (const bf16_pair *)b->half, t->lanes / 2, 1, (const bf16_pair *)y,
+	             t->wide, keys, t->wide, (n + 1) / 2, 1);
 }
 
-/* The tile at query i against the keys j.., nk of them. */
+/* The tile at query i meets nk keys from key j on: adds to dk, dv and dq. */
 static void back_tile(struct backward *b, struct mat k, struct mat v, long i, long j, long nk,
-                      const struct task *t)
+                      const struct attn_task *t)
 {
-	struct view w = view_of(t, b->query, i, j, nk);
+	struct attn_mask w = attn_mask_of(t, b->query, i, j, nk);
 	long wide = t->wide, lanes = t->lanes, n = filled(t, i), first = i / t->tile * lanes;
 	float *q = b->q + first * wide, *qt = b->qt + first * wide, *dq = b->dq + first * wide;
 	float *dout = b->dout + first * wide, *doutt = b->doutt + first * wide;
@@ -138,10 +142,10 @@ static void back_tile(struct backward *b, struct mat k, struct mat v, long i, lo
 	if (!w.n)
 		return;
 	if (t->pairs) {
-		pair_product(b->p, lanes, pairs_at(k, j, t), k.ld / 2, 1, (pair *)qt, lanes, w.n,
-		             lanes, t->dim / 2, 0);
-		pair_product(b->ds, lanes, pairs_at(v, j, t), v.ld / 2, 1, (pair *)doutt, lanes,
+		pair_product(b->p, lanes, pairs_at(k, j, t), k.ld / 2, 1, (bf16_pair *)qt, lanes,
 		             w.n, lanes, t->dim / 2, 0);
+		pair_product(b->ds, lanes, pairs_at(v, j, t), v.ld / 2, 1, (bf16_pair *)doutt,
+		             lanes, w.n, lanes, t->dim / 2, 0);
 	} else {
 		product(b->p, lanes, b->k, wide, 1, qt, lanes, w.n, lanes, wide, 0);
 		product(b->ds, lanes, b->v, wide, 1, doutt, lanes, w.n, lanes, wide, 0);
@@ -156,9 +160,9 @@ static void back_tile(struct backward *b, struct mat k, struct mat v, long i, lo
 	if (t->pairs) {
 		add_pairs(b, b->dv, b->p, dout, w.n, n, t);
 		add_pairs(b, b->dk, b->ds, q, w.n, n, t);
-		pair_rows((pair *)b->ds, b->ds, w.n, lanes);
-		pair_product(dq, wide, (pair *)b->ds, 1, lanes, (pair *)b->k, wide, n, wide,
-		             (w.n + 1) / 2, 1);
+		pair_rows((bf16_pair *)b->ds, b->ds, w.n, lanes);
+		pair_product(dq, wide, (bf16_pair *)b->ds, 1, lanes, (bf16_pair *)b->k, wide, n,
+		             wide, (w.n + 1) / 2, 1);
 	} else {
 		product(b->dv, wide, b->p, lanes, 1, dout, wide, w.n, wide, n, 1);
 		product(b->dk, wide, b->ds, lanes, 1, q, wide, w.n, wide, n, 1);
@@ -166,7 +170,8 @@ static void back_tile(struct backward *b, struct mat k, struct mat v, long i, lo
 	}
 }
 
-static void finish_back(struct backward *b, struct mat dq, long i, const struct task *t)
+/* Writes dq of the tile at query i. */
+static void finish_back(struct backward *b, struct mat dq, long i, const struct attn_task *t)
 {
 	long n = filled(t, i), first = i / t->tile * t->lanes;
 	float *x = b->dq + first * t->wide;
@@ -176,20 +181,21 @@ static void finish_back(struct backward *b, struct mat dq, long i, const struct 
 		put(dq, token_of(t, i, r), head_of(t, r) * t->h->q_stride, t->dim, x + r * t->wide);
 }
 
+/* All of one row of tokens under one key head. */
 static void back_row(struct dev *d, struct mat dq, struct mat dk, struct mat dv, struct mat dout,
                      struct mat o, const float *lse, struct mat q, struct mat k, struct mat v,
-                     const struct task *t)
+                     const struct attn_task *t)
 {
 	struct backward b = backward_room(d, t);
 	long column = t->head * t->h->kv_stride;
 
 	for (long i = 0; i < t->queries; i += t->tile)
 		start_back(&b, q, dout, o, lse, i, t);
-	for (long j = 0; j < t->keys; j += KEYS) {
-		long nk = min_long(KEYS, t->keys - j);
+	for (long j = 0; j < t->keys; j += ATTN_KEYS) {
+		long nk = min_long(ATTN_KEYS, t->keys - j);
 
 		if (t->pairs)
-			pair_rows_bf16((pair *)b.k, at(k, t->k + j, column), k.ld, nk, t->dim,
+			pair_rows_bf16((bf16_pair *)b.k, at(k, t->k + j, column), k.ld, nk, t->dim,
 			               t->wide);
 		else {
 			fetch_keys(b.k, k, j, nk, t);
@@ -216,7 +222,7 @@ void cpu_attn_back(struct dev *d, struct mat dq, struct mat dk, struct mat dv, s
 #pragma omp parallel for collapse(2) schedule(dynamic) num_threads(threads_of(d))
 	for (long row = 0; row < spans.n; row++)
 		for (long head = 0; head < h.kv; head++) {
-			struct task t = task_of(&spans, &h, row, head);
+			struct attn_task t = attn_task_of(&spans, &h, row, head);
 
 			t.pairs = can_pair(k, &h) && can_pair(v, &h);
 			back_row(d, dq, dk, dv, dout, o, lse, q, k, v, &t);

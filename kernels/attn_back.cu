@@ -9,7 +9,9 @@
  * keys, over the lanes that see them (all query heads of its group, since these are stacked).
  * The scores are computed twice, which costs 2 of 7 products and saves atomics or a
  * second pass over partial sums.  p and ds are rounded to bf16 before they are multiplied.
- * Heads wider than 128, and f32, get dv and dk from two launches, for the sake of registers: 8 products.
+ * Heads wider than 128, and f32, get dv and dk from two launches, for the sake of registers: 8
+ * products.  Where scores are capped, s = cap tanh(scale q k' / cap), p = exp(s - lse) and ds is
+ * also multiplied by 1 - (s / cap)^2.
  *
  * Cost, T tokens in rows of L, H heads of D, G lanes a key head: bytes in bf16 2 T H D (2 for D;
  * 2 + 2 / G read, 1 written for dq; 2 + 2 / G read, 2 / G written for dk and dv);
@@ -23,18 +25,18 @@
 
 enum { TEAM = 8 }; /* threads a dot product of D */
 
-/* sum[token, head] = do o', TEAM threads each. */
+/* sum[token, head] = do o', by TEAM threads each */
 template <typename T>
-__global__ void attn_dot_kernel(float *sum, const T *dout, const T *o, long n, struct shape z)
+__global__ void attn_dot_kernel(float *sum, const T *dout, const T *o, long n, struct cuda_heads z)
 {
 	long id = (blockIdx.x * (long)blockDim.x + threadIdx.x) / TEAM, at = id < n ? id : n - 1;
 	long token = at / z.heads, column = at % z.heads * z.dim;
-	float x = 0, a[PIECE], b[PIECE];
+	float x = 0, a[CUDA_PIECE], b[CUDA_PIECE];
 
-	for (int j = threadIdx.x % TEAM * PIECE; j < z.dim; j += TEAM * PIECE) {
+	for (int j = threadIdx.x % TEAM * CUDA_PIECE; j < z.dim; j += TEAM * CUDA_PIECE) {
 		load_piece(a, dout + token * z.dout_ld + column + j, z.dim - j, z.vectors);
 		load_piece(b, o + token * z.o_ld + column + j, z.dim - j, z.vectors);
-		for (int e = 0; e < PIECE; e++)
+		for (int e = 0; e < CUDA_PIECE; e++)
 			x += a[e] * b[e];
 	}
 	for (int d = TEAM / 2; d; d /= 2)
@@ -47,13 +49,14 @@ __global__ void attn_dot_kernel(float *sum, const T *dout, const T *o, long n, s
  * rest (which may be anything) is 0. */
 template <typename T, int STEP> static inline __device__ void narrow(float *x, int from, int to)
 {
-	enum { LD = SCORE_LD * 4 / sizeof(T) };
+	enum { LD = ATTN_SCORE_LD * 4 / sizeof(T) };
 	int row = threadIdx.x % 32 / 2, half = threadIdx.x % 2 * 4;
 	float y[STEP / 2];
 
 #pragma unroll
 	for (int i = 0; i < STEP / 8; i++) {
-		pack<float, 4> some = *(const pack<float, 4> *)(x + row * SCORE_LD + 8 * i + half);
+		pack<float, 4> some =
+			*(const pack<float, 4> *)(x + row * ATTN_SCORE_LD + 8 * i + half);
 
 #pragma unroll
 		for (int e = 0; e < 4; e++) {
@@ -79,8 +82,8 @@ static inline __device__ void add_masked(typename acc_of<T>::type *acc,
 
 	__syncwarp();
 #pragma unroll
-	for (int n = 0; n < size::back_step / EDGE; n++)
-		give(room + EDGE * n, x[n], SCORE_LD);
+	for (int n = 0; n < size::back_step / ATTN_EDGE; n++)
+		give(room + ATTN_EDGE * n, x[n], ATTN_SCORE_LD);
 	__syncwarp();
 	narrow<T, size::back_step>(room, from, to);
 	add_product<T, ND, size::back_step>(acc, (const T *)room, b);
@@ -90,7 +93,7 @@ static inline __device__ void add_masked(typename acc_of<T>::type *acc,
  * capped times the slope of the cap. */
 template <typename A>
 static inline __device__ void soften_back(A &s, A &dp, const A &lse, const A &sum,
-                                          const struct shape &z)
+                                          const struct cuda_heads &z)
 {
 	if (z.cap > 0) {
 #pragma unroll
@@ -113,23 +116,23 @@ template <typename T, int ND>
 __global__ void __launch_bounds__(32 * tile<T, ND>::back_warps, 1)
 	attn_dq_kernel(T *dq, const T *dout, const T *q, const T *k, const T *v, const float *lse,
                        const float *sum, const int32_t *first_query, const int32_t *first_row,
-                       const int32_t *length, struct shape z)
+                       const int32_t *length, struct cuda_heads z)
 {
 	typedef tile<T, ND> size;
-	enum { LANES = EDGE * size::back_warps, LD = size::ld, STEP = size::back_step };
+	enum { LANES = ATTN_EDGE * size::back_warps, LD = size::ld, STEP = size::back_step };
 	SHARED_DYNAMIC(T, qs);
 	T *gs = qs + LANES * LD, *ks = gs + LANES * LD, *vs = ks + STEP * LD;
-	struct task t = task_of(first_query, first_row, length, blockIdx.x / z.tiles, z);
+	struct cuda_task t = cuda_task_of(first_query, first_row, length, blockIdx.x / z.tiles, z);
 	int warp = threadIdx.x / 32, first = (z.tiles - 1 - blockIdx.x % z.tiles) * LANES;
-	int mine = first + warp * EDGE, past = min(first + LANES, t.lanes);
+	int mine = first + warp * ATTN_EDGE, past = min(first + LANES, t.lanes);
 	int lane = min(mine + (int)threadIdx.x % 32 / 2, t.lanes - 1), query = lane / z.group;
 	int lo = first_key(t, z, query), hi = last_key(t, query);
 	int from = first_key(t, z, mine / z.group);
-	int to = mine < past ? last_key(t, (min(mine + EDGE, past) - 1) / z.group) : 0;
-	float *room = (float *)(vs + STEP * LD) + warp * EDGE * SCORE_LD;
-	typename acc_of<T>::type acc[ND], s[size::back_step / EDGE], dp[size::back_step / EDGE], l,
-		d;
-	struct place rows = lanes_of(t, z, z.heads, 1);
+	int to = mine < past ? last_key(t, (min(mine + ATTN_EDGE, past) - 1) / z.group) : 0;
+	float *room = (float *)(vs + STEP * LD) + warp * ATTN_EDGE * ATTN_SCORE_LD;
+	typename acc_of<T>::type acc[ND], s[size::back_step / ATTN_EDGE],
+		dp[size::back_step / ATTN_EDGE], l, d;
+	struct cuda_lanes rows = lanes_of(t, z, z.heads, 1);
 
 	if (first >= t.lanes)
 		return;
@@ -147,9 +150,9 @@ __global__ void __launch_bounds__(32 * tile<T, ND>::back_warps, 1)
 		__syncthreads();
 		if (j >= to || j + STEP <= from)
 			continue;
-		scores<T, ND, size::back_step>(s, qs + warp * EDGE * LD, ks);
-		scores<T, ND, size::back_step>(dp, gs + warp * EDGE * LD, vs);
-		for (int n = 0; n < size::back_step / EDGE; n++)
+		scores<T, ND, size::back_step>(s, qs + warp * ATTN_EDGE * LD, ks);
+		scores<T, ND, size::back_step>(dp, gs + warp * ATTN_EDGE * LD, vs);
+		for (int n = 0; n < size::back_step / ATTN_EDGE; n++)
 			soften_back(s[n], dp[n], l, d, z);
 		add_masked<T, ND>(acc, dp, ks, room, lo - j, hi - j);
 	}
@@ -157,9 +160,10 @@ __global__ void __launch_bounds__(32 * tile<T, ND>::back_warps, 1)
 	               z.scale, z);
 }
 
-enum { DV = 1, DK = 2 };
+enum { KEYS_DV = 1, KEYS_DK = 2 };
 
-/* What the keys kernel needs of a block's lanes: q and dout; lse and sum, equal in all of 16 rows. */
+/* What the keys kernel needs of a block's lanes: q and dout, and lse and sum as pieces whose 16
+ * rows are equal. */
 template <typename T> struct lanes {
 	T *q, *dout;
 	float *lse, *sum;
@@ -167,55 +171,59 @@ template <typename T> struct lanes {
 
 template <typename T, int ND>
 static inline __device__ void fetch_lanes(const struct lanes<T> &to, const T *q, const T *dout,
-                                          const float *lse, const float *sum, const struct task &t,
-                                          const struct shape &z, int first, int n)
+                                          const float *lse, const float *sum,
+                                          const struct cuda_task &t, const struct cuda_heads &z,
+                                          int first, int n)
 {
 	enum { STEP = tile<T, ND>::back_step };
-	struct place rows = lanes_of(t, z, z.heads, 1);
+	struct cuda_lanes rows = lanes_of(t, z, z.heads, 1);
 
 	fetch<T, ND>(to.q, q, lanes_of(t, z, z.q_ld, z.q_stride), first, n, STEP, z);
 	fetch<T, ND>(to.dout, dout, lanes_of(t, z, z.dout_ld, z.dim), first, n, STEP, z);
-	for (int c = threadIdx.x; c < EDGE * STEP; c += blockDim.x) {
-		int r = c % STEP, at = c / STEP * SCORE_LD + r;
+	for (int c = threadIdx.x; c < ATTN_EDGE * STEP; c += blockDim.x) {
+		int r = c % STEP, at = c / STEP * ATTN_SCORE_LD + r;
 
 		to.lse[at] = r < n ? lse[offset(rows, first + r)] * LOG2E : 0;
 		to.sum[at] = r < n ? sum[offset(rows, first + r)] : 0;
 	}
 }
 
-/* A warp's keys k and values v meet a block of lanes; its key r is seen by lanes from .. to - 1 of these. */
+/* A warp's keys k and values v meet a block of lanes; its key r is seen by the lanes of these from
+ * `from` up to, but without, `to`. */
 template <typename T, int ND, int WHAT>
 static inline __device__ void meet_lanes(typename acc_of<T>::type *dk, typename acc_of<T>::type *dv,
                                          const T *k, const T *v, const struct lanes<T> &b,
-                                         float *room, int from, int to, const struct shape &z)
+                                         float *room, int from, int to, const struct cuda_heads &z)
 {
 	typedef tile<T, ND> size;
-	typename acc_of<T>::type p[size::back_step / EDGE], ds[size::back_step / EDGE], lse, sum;
+	typename acc_of<T>::type p[size::back_step / ATTN_EDGE], ds[size::back_step / ATTN_EDGE],
+		lse, sum;
 
 	scores<T, ND, size::back_step>(p, k, b.q);
-	if (WHAT & DK)
+	if (WHAT & KEYS_DK)
 		scores<T, ND, size::back_step>(ds, v, b.dout);
 #pragma unroll
-	for (int n = 0; n < size::back_step / EDGE; n++) {
-		take(lse, b.lse + EDGE * n, SCORE_LD);
-		take(sum, b.sum + EDGE * n, SCORE_LD);
-		if (!(WHAT & DK))
+	for (int n = 0; n < size::back_step / ATTN_EDGE; n++) {
+		take(lse, b.lse + ATTN_EDGE * n, ATTN_SCORE_LD);
+		take(sum, b.sum + ATTN_EDGE * n, ATTN_SCORE_LD);
+		if (!(WHAT & KEYS_DK))
 			clear(ds[n]);
 		soften_back(p[n], ds[n], lse, sum, z);
 	}
-	if (WHAT & DV)
+	if (WHAT & KEYS_DV)
 		add_masked<T, ND>(dv, p, b.dout, room, from, to);
-	if (WHAT & DK)
+	if (WHAT & KEYS_DK)
 		add_masked<T, ND>(dk, ds, b.q, room, from, to);
 }
 
 /* The first lane that sees key j, and the lane after the last. */
-static inline __device__ int first_lane(const struct task &t, const struct shape &z, int j)
+static inline __device__ int first_lane(const struct cuda_task &t, const struct cuda_heads &z,
+                                        int j)
 {
 	return max(0, j - t.keys + t.queries) * z.group;
 }
 
-static inline __device__ int last_lane(const struct task &t, const struct shape &z, int j)
+static inline __device__ int last_lane(const struct cuda_task &t, const struct cuda_heads &z, int j)
 {
 	int query = j - t.keys + t.queries + z.window;
 
@@ -226,24 +234,24 @@ template <typename T, int ND, int WHAT>
 __global__ void __launch_bounds__(32 * tile<T, ND>::back_warps, 1)
 	attn_keys_kernel(T *dk, T *dv, const T *dout, const T *q, const T *k, const T *v,
                          const float *lse, const float *sum, const int32_t *first_query,
-                         const int32_t *first_row, const int32_t *length, struct shape z)
+                         const int32_t *first_row, const int32_t *length, struct cuda_heads z)
 {
 	typedef tile<T, ND> size;
-	enum { KEYS = EDGE * size::back_warps, LD = size::ld, STEP = size::back_step };
+	enum { KEYS = ATTN_EDGE * size::back_warps, LD = size::ld, STEP = size::back_step };
 	SHARED_DYNAMIC(T, ks);
 	T *vs = ks + KEYS * LD, *qs = vs + KEYS * LD, *gs = qs + STEP * LD;
 	float *rooms = (float *)(gs + STEP * LD);
 	struct lanes<T> block = {
-		qs, gs, rooms, rooms + EDGE *SCORE_LD
+		qs, gs, rooms, rooms + ATTN_EDGE *ATTN_SCORE_LD
 	};
-	struct task t = task_of(first_query, first_row, length, blockIdx.x / z.tiles, z);
+	struct cuda_task t = cuda_task_of(first_query, first_row, length, blockIdx.x / z.tiles, z);
 	int warp = threadIdx.x / 32, first = blockIdx.x % z.tiles * KEYS;
-	int mine = first + warp * EDGE, past = min(first + KEYS, t.keys),
-	    mine_past = min(mine + EDGE, past);
+	int mine = first + warp * ATTN_EDGE, past = min(first + KEYS, t.keys),
+	    mine_past = min(mine + ATTN_EDGE, past);
 	int key = mine + threadIdx.x % 32 / 2, lo = first_lane(t, z, key),
 	    hi = last_lane(t, z, key);
 	int from = first_lane(t, z, mine), to = mine < past ? last_lane(t, z, mine_past - 1) : 0;
-	float *room = rooms + (2 + warp) * EDGE * SCORE_LD;
+	float *room = rooms + (2 + warp) * ATTN_EDGE * ATTN_SCORE_LD;
 	typename acc_of<T>::type acc_k[ND], acc_v[ND];
 
 	if (first >= t.keys)
@@ -259,14 +267,14 @@ __global__ void __launch_bounds__(32 * tile<T, ND>::back_warps, 1)
 		fetch_lanes<T, ND>(block, q, dout, lse, sum, t, z, j, min(STEP, end - j));
 		__syncthreads();
 		if (j < to && j + STEP > from)
-			meet_lanes<T, ND, WHAT>(acc_k, acc_v, ks + warp * EDGE * LD,
-			                        vs + warp * EDGE * LD, block, room, lo - j,
+			meet_lanes<T, ND, WHAT>(acc_k, acc_v, ks + warp * ATTN_EDGE * LD,
+			                        vs + warp * ATTN_EDGE * LD, block, room, lo - j,
 			                        min(hi, end) - j, z);
 	}
-	if (WHAT & DK)
+	if (WHAT & KEYS_DK)
 		put_all<T, ND>(dk, keys_of(t, z, z.dk_ld), mine, past - mine, room, acc_k, z.scale,
 		               z);
-	if (WHAT & DV)
+	if (WHAT & KEYS_DV)
 		put_all<T, ND>(dv, keys_of(t, z, z.dv_ld), mine, past - mine, room, acc_v, 1, z);
 }
 
@@ -276,17 +284,17 @@ struct gradients {
 	const float *lse;
 	float *sum;
 	struct spans spans;
-	struct shape z;
+	struct cuda_heads z;
 };
 
 template <typename T, int ND, int WHAT>
 static void launch_keys(struct dev *d, const struct gradients &g)
 {
 	typedef tile<T, ND> size;
-	int keys = EDGE * size::back_warps, threads = 32 * size::back_warps;
+	int keys = ATTN_EDGE * size::back_warps, threads = 32 * size::back_warps;
 	size_t bytes = 2 * (keys + size::back_step) * size::ld * sizeof(T) +
-	               (keys + 2 * EDGE) * SCORE_LD * sizeof(float);
-	struct shape z = g.z;
+	               (keys + 2 * ATTN_EDGE) * ATTN_SCORE_LD * sizeof(float);
+	struct cuda_heads z = g.z;
 	dim3 grid;
 
 	z.tiles = (g.spans.longest + keys - 1) / keys;
@@ -300,10 +308,10 @@ static void launch_keys(struct dev *d, const struct gradients &g)
 template <typename T, int ND> static void back(struct dev *d, const struct gradients &g)
 {
 	typedef tile<T, ND> size;
-	int lanes = EDGE * size::back_warps, threads = 32 * size::back_warps;
+	int lanes = ATTN_EDGE * size::back_warps, threads = 32 * size::back_warps;
 	size_t bytes = 2 * (lanes + size::back_step) * size::ld * sizeof(T) +
-	               lanes * SCORE_LD * sizeof(float);
-	struct shape z = g.z;
+	               lanes * ATTN_SCORE_LD * sizeof(float);
+	struct cuda_heads z = g.z;
 	dim3 grid;
 
 	z.tiles = tiles_of(g.spans, g.q, z.group, lanes);
@@ -313,10 +321,10 @@ template <typename T, int ND> static void back(struct dev *d, const struct gradi
 	       (const T *)g.dout.p, (const T *)g.q.p, (const T *)g.k.p, (const T *)g.v.p, g.lse,
 	       (const float *)g.sum, g.spans.q, g.spans.k, g.spans.len, z);
 	if constexpr (ND <= 8 && sizeof(T) == 2) {
-		launch_keys<T, ND, DK | DV>(d, g);
+		launch_keys<T, ND, KEYS_DK | KEYS_DV>(d, g);
 	} else {
-		launch_keys<T, ND, DV>(d, g);
-		launch_keys<T, ND, DK>(d, g);
+		launch_keys<T, ND, KEYS_DV>(d, g);
+		launch_keys<T, ND, KEYS_DK>(d, g);
 	}
 }
 
@@ -324,7 +332,7 @@ template <typename T> static void back_any(struct dev *d, const struct gradients
 {
 	long n = g.o.rows * g.z.heads;
 
-	LAUNCH(attn_dot_kernel<T>, blocks_of(n * TEAM), BLOCK, 0, cuda_of(d)->stream, g.sum,
+	LAUNCH(attn_dot_kernel<T>, blocks_of(n * TEAM), CUDA_BLOCK, 0, cuda_of(d)->stream, g.sum,
 	       (const T *)g.dout.p, (const T *)g.o.p, n, g.z);
 	if (g.z.dim <= 32)
 		back<T, 2>(d, g);
@@ -344,8 +352,9 @@ void cuda_attn_back(struct dev *d, struct mat dq, struct mat dk, struct mat dv, 
                     struct mat o, const float *lse, struct mat q, struct mat k, struct mat v,
                     struct spans spans, struct heads h)
 {
-	struct gradients g = {dq, dk, dv, dout, o, q, k, v, lse, NULL, spans, shape_of(spans, h)};
-	struct shape *z = &g.z;
+	struct gradients g = {dq, dk, dv,  dout, o,     q,
+	                      k,  v,  lse, NULL, spans, cuda_heads_of(spans, h)};
+	struct cuda_heads *z = &g.z;
 
 	if (!spans.n || !o.rows)
 		return;

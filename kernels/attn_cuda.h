@@ -12,8 +12,9 @@
  * piece of F32 in shared memory and loaded as an accumulator; equal pieces agree element by
  * element.
  *
- * A head's dim is rounded up to 32, 64, 80, 96, 128 or 256 and filled with zeros.  Rows in
- * shared memory are 16 bytes longer than that, so that eight of them, 16 bytes each, meet all banks once.
+ * A head's dim is rounded up to 32, 64, 80, 96, 128 or 256 and filled with zeros.  Rows in shared
+ * memory are 16 bytes longer than that, so that 16 bytes of each of eight rows lie in different
+ * banks.  At 256 a block takes up to 72 KB of shared memory, of the 99 that sm_86 gives it.
  */
 #ifndef SEAL_ATTN_CUDA_H
 #define SEAL_ATTN_CUDA_H
@@ -25,18 +26,18 @@
 namespace wmma = nvcuda::wmma;
 
 enum {
-	EDGE = 16,     /* of a piece; rows of a warp */
-	SCORE_LD = 40, /* of a warp's scores, [EDGE x step] F32 */
+	ATTN_EDGE = 16,     /* of a piece; rows of a warp */
+	ATTN_SCORE_LD = 40, /* of a warp's scores, [ATTN_EDGE x step] F32 */
 };
 
 #define LOG2E 1.44269504f
 
-/* The tile for heads of up to EDGE * ND columns: `step` keys (or lanes) pass at a time; warps
+/* The tile for heads of up to ATTN_EDGE * ND columns: `step` keys (or lanes) pass at a time; warps
  * a block, such that shared memory stays below 99 KB, the most that sm_86 gives a block. */
 template <typename T, int ND> struct tile {
 	enum {
 		F = sizeof(T) == 4,
-		wide = EDGE * ND,
+		wide = ATTN_EDGE * ND,
 		ld = wide + 16 / sizeof(T),
 		step = ND == 16 ? 16 : 32,
 		back_step = ND == 16 || (ND == 8 && !F) ? 16 : 32,
@@ -44,12 +45,12 @@ template <typename T, int ND> struct tile {
 		back_warps = ND == 16       ? (F ? 1 : 2)
 		             : F && ND == 8 ? 2
 		                            : 4,
-		p_ld = SCORE_LD * 4 / sizeof(T), /* of probabilities, in the scores' place */
+		p_ld = ATTN_SCORE_LD * 4 / sizeof(T), /* of probabilities, in the scores' place */
 	};
 };
 
 /* The numbers of a call.  Pitches of the matrices are in elements. */
-struct shape {
+struct cuda_heads {
 	int rows, tiles; /* rows of tokens; blocks for each and key head */
 	int heads, group, dim, window, vectors;
 	long q_stride, kv_stride;
@@ -57,65 +58,72 @@ struct shape {
 	float scale, cap;
 };
 
-/* What scores are still to be multiplied with, once they may be capped, to be in units of log 2. */
-static inline __device__ float unit_of(const struct shape &s)
+/* What products (capped scores, where there is a cap) are multiplied by to be scores in units of
+ * log 2. */
+static inline __device__ float unit_of(const struct cuda_heads &s)
 {
 	return (s.cap > 0 ? 1 : s.scale) * LOG2E;
 }
 
-/* One row of tokens: where its queries and keys start, how many, and its key head. */
-struct task {
+/* The work on one row of tokens under one key head: where its queries and keys start, how many they
+ * are, and how many lanes the queries make. */
+struct cuda_task {
 	int q, queries, k, keys, head, lanes;
 };
 
-static inline __device__ struct task task_of(const int32_t *q, const int32_t *k, const int32_t *len,
-                                             int row, const struct shape &s)
+static inline __device__ struct cuda_task cuda_task_of(const int32_t *q, const int32_t *k,
+                                                       const int32_t *len, int row,
+                                                       const struct cuda_heads &s)
 {
-	struct task t = {q[row], q[row + 1] - q[row], k[row], len[row], (int)blockIdx.y, 0};
+	struct cuda_task t = {q[row], q[row + 1] - q[row], k[row], len[row], (int)blockIdx.y, 0};
 
 	t.lanes = t.queries * s.group;
 	return t;
 }
 
-/* Query i sees keys first_key .. last_key - 1. */
-static inline __device__ int last_key(const struct task &t, int i)
+/* Query i of a row sees the keys from first_key up to, but without, last_key. */
+static inline __device__ int last_key(const struct cuda_task &t, int i)
 {
 	return max(0, i + 1 + t.keys - t.queries);
 }
 
-static inline __device__ int first_key(const struct task &t, const struct shape &s, int i)
+static inline __device__ int first_key(const struct cuda_task &t, const struct cuda_heads &s, int i)
 {
 	return s.window ? max(0, last_key(t, i) - s.window) : 0;
 }
 
-/* Row r of a tile of tokens: where its columns start in the matrix.  Keys are lanes with a group of 1. */
-struct place {
+/* Where the rows of a tile lie in a matrix: its first token and head, how many heads are stacked (1
+ * for keys), and how far rows and heads lie apart. */
+struct cuda_lanes {
 	int token, head, group;
 	long ld, stride;
 };
 
-static inline __device__ struct place lanes_of(const struct task &t, const struct shape &s, long ld,
-                                               long stride)
+static inline __device__ struct cuda_lanes lanes_of(const struct cuda_task &t,
+                                                    const struct cuda_heads &s, long ld,
+                                                    long stride)
 {
 	return {t.q, t.head * s.group, s.group, ld, stride};
 }
 
-static inline __device__ struct place keys_of(const struct task &t, const struct shape &s, long ld)
+static inline __device__ struct cuda_lanes keys_of(const struct cuda_task &t,
+                                                   const struct cuda_heads &s, long ld)
 {
 	return {t.k, t.head, 1, ld, s.kv_stride};
 }
 
-static inline __device__ long offset(const struct place &a, int r)
+/* Where row r begins, in elements. */
+static inline __device__ long offset(const struct cuda_lanes &a, int r)
 {
 	int i = a.group == 1 ? r : r / a.group;
 
 	return (a.token + i) * a.ld + (a.head + r - i * a.group) * a.stride;
 }
 
-/* y [rows x ld] in shared memory = rows first.. of x, n of them, and zeros. */
+/* y [rows x ld] in shared memory = n rows of x from row `first` on, then rows of zeros. */
 template <typename T, int ND>
-static inline __device__ void fetch(T *y, const T *x, const struct place &a, int first, int n,
-                                    int rows, const struct shape &s)
+static inline __device__ void fetch(T *y, const T *x, const struct cuda_lanes &a, int first, int n,
+                                    int rows, const struct cuda_heads &s)
 {
 	enum { EACH = 16 / sizeof(T), CHUNKS = tile<T, ND>::wide / EACH, LD = tile<T, ND>::ld };
 
@@ -139,24 +147,26 @@ static inline __device__ void fetch(T *y, const T *x, const struct place &a, int
 	}
 }
 
-/* Writes 16 columns from column j on of a warp's 16 rows, of which n exist; x [16 x SCORE_LD]. */
+/* Writes 16 columns from column j on of a warp's 16 rows, of which n exist, from x
+ * [16 x ATTN_SCORE_LD]. */
 template <typename T>
-static inline __device__ void put(T *y, const struct place &a, int first, int n, int j,
-                                  const float *x, const struct shape &s)
+static inline __device__ void put(T *y, const struct cuda_lanes &a, int first, int n, int j,
+                                  const float *x, const struct cuda_heads &s)
 {
-	int r = threadIdx.x % 32 / 2, half = threadIdx.x % 2 * PIECE;
+	int r = threadIdx.x % 32 / 2, half = threadIdx.x % 2 * CUDA_PIECE;
 
 	if (r < n && j + half < s.dim)
-		store_piece(y + offset(a, first + r) + j + half, x + r * SCORE_LD + half,
+		store_piece(y + offset(a, first + r) + j + half, x + r * ATTN_SCORE_LD + half,
 		            s.dim - j - half, s.vectors);
 }
 
-/* Accumulators.  In f32 a thread has rows 2 (t / 4), + 1 and columns 4 (t % 4) .. + 3. */
+/* An accumulator of a 16 x 16 piece.  In f32, thread t of a warp has 4 columns from 4 (t % 4) on of
+ * the rows 2 (t / 4) and the next. */
 struct alignas(16) acc_f32 {
 	float x[8];
 	enum { num_elements = 8 };
 };
-typedef wmma::fragment<wmma::accumulator, EDGE, EDGE, EDGE, float> acc_bf16;
+typedef wmma::fragment<wmma::accumulator, ATTN_EDGE, ATTN_EDGE, ATTN_EDGE, float> acc_bf16;
 
 template <typename T> struct acc_of {
 	typedef acc_bf16 type;
@@ -176,6 +186,7 @@ static inline __device__ void clear(acc_f32 &c)
 
 static inline __device__ void clear(acc_bf16 &c) { wmma::fill_fragment(c, 0.0f); }
 
+/* take loads a piece whose rows lie ld apart, give stores it. */
 static inline __device__ void take(acc_f32 &c, const float *p, int ld)
 {
 	p += own_row() * ld + own_column();
@@ -205,7 +216,8 @@ struct left_f32 {
 	const float *p;
 	int ld;
 };
-typedef wmma::fragment<wmma::matrix_a, EDGE, EDGE, EDGE, bf16, wmma::row_major> left_bf16;
+typedef wmma::fragment<wmma::matrix_a, ATTN_EDGE, ATTN_EDGE, ATTN_EDGE, bf16, wmma::row_major>
+	left_bf16;
 
 template <typename T> struct left_of {
 	typedef left_bf16 type;
@@ -225,7 +237,7 @@ static inline __device__ void multiply(acc_f32 &c, const left_f32 &a, const floa
 {
 	const float *x = a.p + own_row() * a.ld;
 
-	for (int k = 0; k < EDGE; k += 4) {
+	for (int k = 0; k < ATTN_EDGE; k += 4) {
 		pack<float, 4> x0 = *(const pack<float, 4> *)(x + k);
 		pack<float, 4> x1 = *(const pack<float, 4> *)(x + a.ld + k);
 
@@ -243,19 +255,19 @@ static inline __device__ void multiply(acc_f32 &c, const left_f32 &a, const floa
 
 static inline __device__ void multiply(acc_bf16 &c, const left_bf16 &a, const bf16 *p, int ld)
 {
-	wmma::fragment<wmma::matrix_b, EDGE, EDGE, EDGE, bf16, wmma::row_major> b;
+	wmma::fragment<wmma::matrix_b, ATTN_EDGE, ATTN_EDGE, ATTN_EDGE, bf16, wmma::row_major> b;
 
 	wmma::load_matrix_sync(b, p, ld);
 	wmma::mma_sync(c, a, b, c);
 }
 
-/* c += a b', b as above */
+/* c += a b', b [16 x 16] row-major at p */
 static inline __device__ void multiply_t(acc_f32 &c, const left_f32 &a, const float *p, int ld)
 {
 	const float *x = a.p + own_row() * a.ld;
 
 	p += own_column() * ld;
-	for (int k = 0; k < EDGE; k += 4) {
+	for (int k = 0; k < ATTN_EDGE; k += 4) {
 		pack<float, 4> x0 = *(const pack<float, 4> *)(x + k);
 		pack<float, 4> x1 = *(const pack<float, 4> *)(x + a.ld + k);
 
@@ -272,7 +284,7 @@ static inline __device__ void multiply_t(acc_f32 &c, const left_f32 &a, const fl
 
 static inline __device__ void multiply_t(acc_bf16 &c, const left_bf16 &a, const bf16 *p, int ld)
 {
-	wmma::fragment<wmma::matrix_b, EDGE, EDGE, EDGE, bf16, wmma::col_major> b;
+	wmma::fragment<wmma::matrix_b, ATTN_EDGE, ATTN_EDGE, ATTN_EDGE, bf16, wmma::col_major> b;
 
 	wmma::load_matrix_sync(b, p, ld);
 	wmma::mma_sync(c, a, b, c);
@@ -282,7 +294,7 @@ static inline __device__ void multiply_t(acc_bf16 &c, const left_bf16 &a, const 
 template <typename T, int ND, int STEP>
 static inline __device__ void scores(typename acc_of<T>::type *c, const T *a, const T *b)
 {
-	enum { LD = tile<T, ND>::ld, PIECES = STEP / EDGE };
+	enum { LD = tile<T, ND>::ld, PIECES = STEP / ATTN_EDGE };
 	typename left_of<T>::type x;
 
 #pragma unroll
@@ -290,10 +302,10 @@ static inline __device__ void scores(typename acc_of<T>::type *c, const T *a, co
 		clear(c[n]);
 #pragma unroll 4
 	for (int d = 0; d < ND; d++) {
-		take(x, a + EDGE * d, LD);
+		take(x, a + ATTN_EDGE * d, LD);
 #pragma unroll
 		for (int n = 0; n < PIECES; n++)
-			multiply_t(c[n], x, b + EDGE * n * LD + EDGE * d, LD);
+			multiply_t(c[n], x, b + ATTN_EDGE * n * LD + ATTN_EDGE * d, LD);
 	}
 }
 
@@ -305,28 +317,28 @@ static inline __device__ void add_product(typename acc_of<T>::type *c, const T *
 	typename left_of<T>::type x;
 
 #pragma unroll
-	for (int n = 0; n < STEP / EDGE; n++) {
-		take(x, a + EDGE * n, tile<T, ND>::p_ld);
+	for (int n = 0; n < STEP / ATTN_EDGE; n++) {
+		take(x, a + ATTN_EDGE * n, tile<T, ND>::p_ld);
 #pragma unroll
 		for (int d = 0; d < ND; d++)
-			multiply(c[d], x, b + EDGE * n * LD + EDGE * d, LD);
+			multiply(c[d], x, b + ATTN_EDGE * n * LD + ATTN_EDGE * d, LD);
 	}
 }
 
-/* Writes the accumulators of a warp's 16 rows times scale, through x [16 x SCORE_LD]. */
+/* Writes the accumulators of a warp's 16 rows times scale, through x [16 x ATTN_SCORE_LD]. */
 template <typename T, int ND>
-static inline __device__ void put_all(T *y, const struct place &a, int first, int n, float *x,
+static inline __device__ void put_all(T *y, const struct cuda_lanes &a, int first, int n, float *x,
                                       typename acc_of<T>::type *c, float scale,
-                                      const struct shape &s)
+                                      const struct cuda_heads &s)
 {
 #pragma unroll
 	for (int d = 0; d < ND; d++) {
 		for (int i = 0; i < (int)acc_of<T>::type::num_elements; i++)
 			c[d].x[i] *= scale;
 		__syncwarp();
-		give(x, c[d], SCORE_LD);
+		give(x, c[d], ATTN_SCORE_LD);
 		__syncwarp();
-		put(y, a, first, n, EDGE * d, x, s);
+		put(y, a, first, n, ATTN_EDGE * d, x, s);
 	}
 }
 
@@ -338,7 +350,7 @@ template <typename A> static inline __device__ void scale_by(A &c, const A &f)
 		c.x[i] *= f.x[i];
 }
 
-/* Scores c = cap tanh(scale c / cap) */
+/* Products c become scores cap tanh(scale c / cap). */
 template <typename A> static inline __device__ void cap_scores(A &c, float scale, float cap)
 {
 #pragma unroll
@@ -346,23 +358,23 @@ template <typename A> static inline __device__ void cap_scores(A &c, float scale
 		c.x[i] = cap * tanhf(c.x[i] * (scale / cap));
 }
 
-/* A piece whose row r holds the x of threads 2 r and 2 r + 1, through room [16 x SCORE_LD]. */
+/* A piece whose row r holds the x of threads 2 r and 2 r + 1, through room [16 x ATTN_SCORE_LD]. */
 template <typename A> static inline __device__ void spread(A &c, float *room, float x)
 {
-	float *p = room + threadIdx.x % 32 / 2 * SCORE_LD + threadIdx.x % 2 * 8;
+	float *p = room + threadIdx.x % 32 / 2 * ATTN_SCORE_LD + threadIdx.x % 2 * 8;
 
 	__syncwarp();
 	for (int j = 0; j < 8; j++)
 		p[j] = x;
 	__syncwarp();
-	take(c, room, SCORE_LD);
+	take(c, room, ATTN_SCORE_LD);
 	__syncwarp();
 }
 
 /* The host's part. */
-static inline struct shape shape_of(struct spans spans, struct heads h)
+static inline struct cuda_heads cuda_heads_of(struct spans spans, struct heads h)
 {
-	struct shape z = {};
+	struct cuda_heads z = {};
 
 	if (h.dim > 256)
 		die("attention heads of %d columns: at most 256 on a GPU", h.dim);
@@ -386,7 +398,7 @@ static inline int in_vectors(struct mat m, long stride, long dim)
 	return is_wide(m) && stride * size % 16 == 0 && dim * size % 16 == 0;
 }
 
-/* Blocks of `lanes` lanes that the row with the most queries takes: no row has more of them than keys. */
+/* How many blocks of `lanes` lanes are enough for any row: none has more queries than keys. */
 static inline int tiles_of(struct spans spans, struct mat q, int group, int lanes)
 {
 	long most = spans.longest < q.rows ? spans.longest : q.rows;
@@ -394,7 +406,7 @@ static inline int tiles_of(struct spans spans, struct mat q, int group, int lane
 	return (most * group + lanes - 1) / lanes;
 }
 
-/* Lets a kernel have more shared memory than it gets unasked. */
+/* Lets a kernel have more shared memory than the 48 KB that it gets unasked. */
 static inline void shared_memory(const void *kernel, size_t bytes)
 {
 	if (bytes > 48 * 1024)

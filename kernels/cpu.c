@@ -4,6 +4,7 @@
 #include <omp.h>
 #include <stdlib.h>
 
+#include "../lib/base/memory.h"
 #include "../lib/base/die.h"
 #include "cpu.h"
 

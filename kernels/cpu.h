@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu.h - what the CPU's bodies of ops.h share; private to kernels/.
+/* cpu.h - what the CPU's bodies of the operations share; private to kernels/.
  *
- * Loops over rows are OpenMP's; what is inside them is a HOT function, of which
- * the compiler makes a version for each generation of vector instructions (the
- * body that OpenMP cuts out of its function would not get them).
+ * A body divides its rows among the device's threads in an OpenMP loop, which says
+ * num_threads(threads_of(d)).  The arithmetic on a row is a function marked HOT, of which the
+ * compiler makes one version for each generation of vector instructions.  It has to be a
+ * function of its own: OpenMP cuts the body of a parallel loop out into a function that would
+ * not get those versions.
  */
 #ifndef SEAL_CPU_H
 #define SEAL_CPU_H
@@ -20,50 +22,56 @@
 #define HOT
 #endif
 #define INLINE static inline __attribute__((always_inline))
-/* Written for AVX-512 with bf16: to be called only where bf16_is_fast(). */
+/* A function that is written for AVX-512 with bf16: it may run only where bf16_is_fast(). */
 #define WIDE        __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma")))
 #define INLINE_WIDE WIDE static inline __attribute__((always_inline))
 
-/* Work is cut into pieces of so many columns; a bf16 piece is converted in a
+/* Rows are worked on in pieces of so many columns: a piece of bf16 values is converted in a
  * buffer of this size on the stack. */
-enum { CHUNK = 1024 };
+enum { CPU_CHUNK = 1024 };
 
+/* Memory that is kept from call to call and grows with what is asked of it. */
 struct workspace {
 	float *p;
-	size_t n;
+	size_t n; /* floats */
 };
 
+/* The state of an opened CPU. */
 struct cpu {
-	int threads;
-	struct workspace *own;     /* [threads], attention's tiles */
-	struct workspace whole;    /* gemm's conversions */
-	struct products *products; /* gemm's cache */
+	int threads;               /* of every parallel loop */
+	struct workspace *own;     /* [threads]: one for each thread of such a loop */
+	struct workspace whole;    /* one for the thread that calls: gemm's conversions */
+	struct products *products; /* oneDNN's products, kept by gemm.c; NULL before the first */
 };
 
 static inline struct cpu *cpu_of(struct dev *d) { return d->self; }
-/* How many threads a parallel region of this device has: every one says so itself, since
- * OpenMP's own number is that of the device that was opened last. */
+/* How many threads a parallel loop of this device has.  Each loop says so itself: OpenMP's own
+ * setting is that of the device that was opened last. */
 static inline int threads_of(struct dev *d) { return cpu_of(d)->threads; }
 
-/* n floats, aligned to 64 bytes, kept for the next call; contents undefined. */
+/* At least n floats, aligned to 64 bytes, whose contents are undefined; valid until the same
+ * workspace is asked for more. */
 float *workspace(struct workspace *, size_t n);
-/* This thread's, inside a parallel region. */
+/* The same, of the calling thread of a parallel loop of this device. */
 float *own_workspace(struct dev *, size_t n);
 
 static inline long min_long(long a, long b) { return a < b ? a : b; }
 static inline long max_long(long a, long b) { return a > b ? a : b; }
 static inline long round_up(long n, long to) { return (n + to - 1) / to * to; }
 
+/* Where element (i, j) lies. */
 static inline void *at(struct mat m, long i, long j)
 {
 	return (char *)m.p + (i * m.ld + j) * dtype_size(m.type);
 }
 
-/* y[0..n) = x[0..n) */
+/* n values from bf16 to F32 and back, which rounds to nearest even and keeps NaN. */
 void widen(float *y, const uint16_t *x, long n);
-void narrow(uint16_t *y, const float *x, long n); /* to nearest even; NaN stays NaN */
+void narrow(uint16_t *y, const float *x, long n);
+/* y += scale x, n values */
+void add_scaled(float *y, const float *x, long n, float scale);
 
-/* Columns j..j+n-1 of row i as F32: in place, or converted in buf. */
+/* Columns j..j+n-1 of row i as F32: where they lie, or converted in buf, which holds n. */
 static inline const float *load(struct mat m, long i, long j, long n, float *buf)
 {
 	if (m.type == DT_F32)
@@ -72,7 +80,7 @@ static inline const float *load(struct mat m, long i, long j, long n, float *buf
 	return buf;
 }
 
-/* Where to write them: in place, or in buf for store() to convert. */
+/* Where to write such columns as F32: where they lie, or in buf, from which store() converts. */
 static inline float *place(struct mat m, long i, long j, float *buf)
 {
 	return m.type == DT_F32 ? at(m, i, j) : buf;
@@ -84,6 +92,7 @@ static inline void store(struct mat m, long i, long j, long n, const float *buf)
 		narrow(at(m, i, j), buf, n);
 }
 
+/* The float of these bits, and the bits of a float. */
 INLINE float float_of(uint32_t u)
 {
 	float f;
@@ -97,7 +106,7 @@ INLINE uint32_t bits_of(float f)
 	return u;
 }
 
-/* To nearest even; NaN stays NaN. */
+/* Rounds to nearest even; NaN stays NaN. */
 INLINE uint16_t bf16_of(float x)
 {
 	uint32_t u = bits_of(x);
@@ -105,7 +114,7 @@ INLINE uint16_t bf16_of(float x)
 	return (u & 0x7fffffff) > 0x7f800000 ? u >> 16 | 0x40 : (u + 0x7fff + (u >> 16 & 1)) >> 16;
 }
 
-/* Element j of p, in loops where the type is a constant. */
+/* Reads and writes element j of p, in loops where the type is a constant. */
 INLINE float element(const void *p, long j, enum dtype type)
 {
 	return type == DT_F32 ? ((const float *)p)[j]
@@ -120,9 +129,9 @@ INLINE void set_element(void *p, long j, enum dtype type, float x)
 		((uint16_t *)p)[j] = bf16_of(x);
 }
 
-/* exp(x) to 2e-7 relative, 0 below -87.3, inf above 88.37 (2^128 is no float),
- * NaN for NaN; in loops that become vectors.  exp(x) = 2^n exp(r), |r| <=
- * log(2)/2; adding 1.5 * 2^23 rounds to n and leaves it in the low bits. */
+/* exp(x) to 2e-7 relative, in loops that become vectors; 0 below -87.3, infinite above 88.37
+ * (2^128 is no float), NaN for NaN.  exp(x) = 2^n exp(r) with |r| <= log(2)/2: adding 1.5 * 2^23
+ * rounds x / log(2) to n and leaves it in the low bits. */
 INLINE float exp_fast(float x)
 {
 	const float magic = 12582912.0f;
@@ -144,8 +153,8 @@ INLINE float exp_fast(float x)
 
 INLINE float sigmoid(float x) { return 1 / (1 + exp_fast(-x)); }
 
-/* tanh(x) to 3e-7 relative; NaN for NaN: an odd polynomial where |x| is small, whose result the
- * exponentials would round away, and 1 - 2 / (1 + exp(2 |x|)) elsewhere. */
+/* tanh(x) to 3e-7 relative, NaN for NaN.  Where |x| is small it is an odd polynomial, since
+ * 1 - 2 / (1 + exp(2 |x|)) would lose the digits of so small a difference; elsewhere it is that. */
 INLINE float tanh_fast(float x)
 {
 	float size = fabsf(x), z = x * x, p = -5.70498872745e-3f, far;
@@ -199,12 +208,15 @@ void cpu_sumsq(struct dev *, float *sum, const float *x, long n);
 void cpu_adamw(struct dev *, float *p, const float *g, float *m, float *v, long n, struct adamw,
                const float *sum);
 
-/* c = alpha a b' + beta c, one row */
+/* c = alpha a b' + beta c where a and c have one row; beta 0 does not read c. */
 void row_product(struct dev *, struct mat c, struct mat a, struct mat b, float alpha, float beta);
-/* The same with at most FEW rows; 0 where another is as fast. */
-enum { FEW = 64 };
+/* The same where they have at most GEMM_FEW rows; returns 0, having done nothing, where it is not
+ * faster than the other ways. */
+enum { GEMM_FEW = 64 };
 int few_product(struct dev *, struct mat c, struct mat a, struct mat b, float alpha, float beta);
+/* Frees oneDNN's products; NULL is none. */
 void products_close(struct products *);
+/* Whether this processor multiplies bf16 values (AVX-512 BF16). */
 int bf16_is_fast(void);
 
 #endif

@@ -15,18 +15,21 @@
 #include <cuda_runtime.h>
 
 extern "C" {
-#include "../lib/base/die.h"
+#include "../lib/base/memory.h"
 #include "ops.h"
 }
 
+/* The formatter takes the brackets of a launch apart. */
+/* clang-format off */
 #ifndef LAUNCH
 #define LAUNCH(kernel, grid, block, bytes, stream, ...) \
-	((kernel) < < < grid, block, bytes, stream >>> (__VA_ARGS__), cuda_launched(#kernel))
+	((kernel)<<<grid, block, bytes, stream>>>(__VA_ARGS__), cuda_launched(#kernel))
 #define SHARED(type, name, count) __shared__ type name[count]
 #define SHARED_DYNAMIC(type, name)                                    \
 	extern __shared__ __align__(32) unsigned char shared_bytes[]; \
 	type *name = (type *)shared_bytes
 #endif
+/* clang-format on */
 
 typedef __nv_bfloat16 bf16;
 
@@ -56,9 +59,9 @@ void cublas_check(cublasStatus_t, const char *call);
 /* At least `bytes` of scratch on the device, valid until the next call. */
 void *cuda_work(struct dev *, size_t bytes);
 
-/* Kernels of one element or piece a thread run in blocks of BLOCK: for n > 0 threads. */
-enum { BLOCK = 256 };
-static inline unsigned blocks_of(long n) { return (unsigned)((n + BLOCK - 1) / BLOCK); }
+/* Kernels of one element or piece a thread run in blocks of CUDA_BLOCK: for n > 0 threads. */
+enum { CUDA_BLOCK = 256 };
+static inline unsigned blocks_of(long n) { return (unsigned)((n + CUDA_BLOCK - 1) / CUDA_BLOCK); }
 
 static inline __device__ float load(const float *p) { return *p; }
 static inline __device__ float load(const bf16 *p) { return __bfloat162float(*p); }
@@ -79,11 +82,25 @@ static inline int aligned16(const void *p, long stride, size_t size)
 /* Rows are cut into pieces of 8 columns, one a thread, the last of a row shorter.  Where
  * every whole piece of the operands starts at a multiple of 16 bytes (wide), it is read and
  * written 16 bytes at a time. */
-enum { PIECE = 8 };
-static inline long pieces_of(long cols) { return (cols + PIECE - 1) / PIECE; }
+enum { CUDA_PIECE = 8 };
+static inline __host__ __device__ long pieces_of(long cols)
+{
+	return (cols + CUDA_PIECE - 1) / CUDA_PIECE;
+}
 static inline int is_wide(struct mat m) { return aligned16(m.p, m.ld, dtype_size(m.type)); }
 
-static inline __device__ void load_whole(float v[PIECE], const float *p)
+/* The piece that is this thread's, where a matrix has one thread for each: row *i, and column *j
+ * where it starts; false beyond the last row. */
+static inline __device__ bool own_piece(long rows, long cols, long *i, long *j)
+{
+	long at = (long)blockIdx.x * blockDim.x + threadIdx.x, pieces = pieces_of(cols);
+
+	*i = at / pieces;
+	*j = at % pieces * CUDA_PIECE;
+	return *i < rows;
+}
+
+static inline __device__ void load_whole(float v[CUDA_PIECE], const float *p)
 {
 	pack<float, 4> a = ((const pack<float, 4> *)p)[0], b = ((const pack<float, 4> *)p)[1];
 
@@ -93,15 +110,15 @@ static inline __device__ void load_whole(float v[PIECE], const float *p)
 	}
 }
 
-static inline __device__ void load_whole(float v[PIECE], const bf16 *p)
+static inline __device__ void load_whole(float v[CUDA_PIECE], const bf16 *p)
 {
 	pack<bf16, 8> a = *(const pack<bf16, 8> *)p;
 
-	for (int k = 0; k < PIECE; k++)
+	for (int k = 0; k < CUDA_PIECE; k++)
 		v[k] = __bfloat162float(a.x[k]);
 }
 
-static inline __device__ void store_whole(float *p, const float v[PIECE])
+static inline __device__ void store_whole(float *p, const float v[CUDA_PIECE])
 {
 	pack<float, 4> a, b;
 
@@ -113,35 +130,35 @@ static inline __device__ void store_whole(float *p, const float v[PIECE])
 	((pack<float, 4> *)p)[1] = b;
 }
 
-static inline __device__ void store_whole(bf16 *p, const float v[PIECE])
+static inline __device__ void store_whole(bf16 *p, const float v[CUDA_PIECE])
 {
 	pack<bf16, 8> a;
 
-	for (int k = 0; k < PIECE; k++)
+	for (int k = 0; k < CUDA_PIECE; k++)
 		a.x[k] = __float2bfloat16_rn(v[k]);
 	*(pack<bf16, 8> *)p = a;
 }
 
 /* A piece, of which the row has n more columns; those past its end load as 0. */
 template <class T>
-static inline __device__ void load_piece(float v[PIECE], const T *p, long n, int wide)
+static inline __device__ void load_piece(float v[CUDA_PIECE], const T *p, long n, int wide)
 {
-	if (wide && n >= PIECE) {
+	if (wide && n >= CUDA_PIECE) {
 		load_whole(v, p);
 		return;
 	}
-	for (int k = 0; k < PIECE; k++)
+	for (int k = 0; k < CUDA_PIECE; k++)
 		v[k] = k < n ? load(p + k) : 0;
 }
 
 template <class T>
-static inline __device__ void store_piece(T *p, const float v[PIECE], long n, int wide)
+static inline __device__ void store_piece(T *p, const float v[CUDA_PIECE], long n, int wide)
 {
-	if (wide && n >= PIECE) {
+	if (wide && n >= CUDA_PIECE) {
 		store_whole(p, v);
 		return;
 	}
-	for (int k = 0; k < PIECE; k++)
+	for (int k = 0; k < CUDA_PIECE; k++)
 		if (k < n)
 			store(p + k, v[k]);
 }

@@ -1,42 +1,45 @@
 /* SPDX-License-Identifier: MIT */
 /* gemm.c - c = alpha op(a) op(b) + beta c by oneDNN's matmul.
  *
- * A primitive is made for each shape and kept; it computes
- * alpha (op(a) op(b) + beta / alpha c), since the sum has to come first for
- * oneDNN's fast paths.  What it cannot multiply on this CPU (bf16 without
- * AVX-512, F32 into bf16) goes through F32, a piece at a time.
+ * oneDNN compiles code for each shape of product (a "primitive"), which takes longer than many a
+ * product: what was made is kept in a table and used again.  It computes
+ * alpha (op(a) op(b) + beta / alpha c), since oneDNN is only fast where the sum comes first.
+ * What it cannot multiply on this CPU (bf16 without AVX-512, F32 into bf16) is converted to F32,
+ * a piece of c at a time.  Products of one or a few rows are gemm_row.c's and gemm_few.c's.
  */
 #include <omp.h>
 #include <oneapi/dnnl/dnnl.h>
 #include <stdlib.h>
 
-#include "../lib/base/die.h"
+#include "../lib/base/memory.h"
 #include "../lib/base/hash.h"
 #include "cpu.h"
 
-struct shape {
+/* All that a primitive is made for. */
+struct product_shape {
 	long m, n, k, lda, ldb, ldc;
 	float alpha, beta;
 	int ta, tb, type, ctype;
 };
 
 struct product {
-	struct shape shape;
-	int made;             /* 0: an empty slot */
-	dnnl_primitive_t run; /* NULL: oneDNN cannot */
+	struct product_shape shape;
+	int made;             /* else the slot is empty */
+	dnnl_primitive_t run; /* NULL: oneDNN has no such product */
 	dnnl_memory_t a, b, c, scratch;
 	size_t room; /* bytes of scratch */
 };
 
+/* The table: a shape has WAYS slots, those of its set. */
 enum { SETS = 64, WAYS = 4 };
 
 struct products {
 	dnnl_engine_t engine;
 	dnnl_stream_t stream;
 	struct product slot[SETS][WAYS];
-	unsigned next[SETS]; /* which way a new product takes */
-	struct workspace
-		scratch; /* one for all: what a product would hold for itself grows with its c */
+	unsigned next[SETS]; /* the way that a new product takes */
+	/* All products share one scratch: one for each would grow with the size of its c. */
+	struct workspace scratch;
 };
 
 int bf16_is_fast(void)
@@ -168,7 +171,7 @@ void products_close(struct products *t)
 	free(t);
 }
 
-/* The scratch of a product, memory that is another's; sets how much. */
+/* The scratch of a product, as memory that is set before each use; p->room is set to its size. */
 static dnnl_memory_t scratch_of(struct product *p, dnnl_primitive_desc_t pd, dnnl_engine_t engine)
 {
 	dnnl_memory_t m;
@@ -181,7 +184,7 @@ static dnnl_memory_t scratch_of(struct product *p, dnnl_primitive_desc_t pd, dnn
 	return m;
 }
 
-static void make(struct products *t, struct product *p, const struct shape *s)
+static void make(struct products *t, struct product *p, const struct product_shape *s)
 {
 	desc a = describe(s->m, s->k, s->ta ? 1 : s->lda, s->ta ? s->lda : 1, s->type);
 	desc b = describe(s->k, s->n, s->tb ? 1 : s->ldb, s->tb ? s->ldb : 1, s->type);
@@ -214,7 +217,7 @@ static void make(struct products *t, struct product *p, const struct shape *s)
 	forget(c);
 }
 
-static struct product *find(struct products *t, const struct shape *s)
+static struct product *find(struct products *t, const struct product_shape *s)
 {
 	unsigned set = hash_bytes(s, sizeof *s) % SETS;
 	struct product *p = t->slot[set];
@@ -227,14 +230,14 @@ static struct product *find(struct products *t, const struct shape *s)
 	return p;
 }
 
-/* 0 when oneDNN has no such product. */
+/* Returns 0 when oneDNN has no such product. */
 static int multiply(struct cpu *cpu, struct mat c, struct mat a, int ta, struct mat b, int tb,
                     float alpha, float beta)
 {
-	struct shape s = {c.rows, c.cols, ta ? a.rows : a.cols,
-	                  a.ld,   b.ld,   c.ld,
-	                  alpha,  beta,   !!ta,
-	                  !!tb,   a.type, c.type}; /* no padding: compared as bytes */
+	struct product_shape s = {c.rows, c.cols, ta ? a.rows : a.cols,
+	                          a.ld,   b.ld,   c.ld,
+	                          alpha,  beta,   !!ta,
+	                          !!tb,   a.type, c.type}; /* no padding: compared as bytes */
 	struct product *p;
 
 	if (!cpu->products)
@@ -269,7 +272,7 @@ static int multiply_here(struct dev *d, struct mat c, struct mat a, int ta, stru
 	return done;
 }
 
-/* m, or its copy in F32 at p. */
+/* m if it is F32, else its copy as F32 at p. */
 static struct mat as_f32(struct dev *d, struct mat m, float *p)
 {
 	struct mat y = mat_of(p, DT_F32, m.rows, m.cols);
@@ -280,12 +283,13 @@ static struct mat as_f32(struct dev *d, struct mat m, float *p)
 	return y;
 }
 
-/* Rows i.. of op(x), n of them. */
+/* n rows of op(x) from row i on, where op transposes if t is set. */
 static struct mat part(struct mat x, int t, long i, long n)
 {
 	return t ? columns(x, i, n) : row_range(x, i, n);
 }
 
+/* y = x + beta y; beta 0 does not read y */
 HOT static void mix(float *y, const float *x, long n, float beta)
 {
 #pragma omp simd
@@ -298,9 +302,9 @@ static void put_back(struct dev *d, struct mat c, struct mat x, float beta)
 {
 #pragma omp parallel for collapse(2) schedule(static) num_threads(threads_of(d))
 	for (long i = 0; i < c.rows; i++)
-		for (long j = 0; j < c.cols; j += CHUNK) {
-			long n = min_long(CHUNK, c.cols - j);
-			float buf[CHUNK];
+		for (long j = 0; j < c.cols; j += CPU_CHUNK) {
+			long n = min_long(CPU_CHUNK, c.cols - j);
+			float buf[CPU_CHUNK];
 
 			load(c, i, j, n, buf);
 			mix(buf, at(x, i, j), n, beta);
@@ -345,9 +349,9 @@ HOT static void scale(float *y, long n, float beta)
 static void scale_all(struct mat c, float beta)
 {
 	for (long i = 0; i < c.rows; i++)
-		for (long j = 0; j < c.cols; j += CHUNK) {
-			long n = min_long(CHUNK, c.cols - j);
-			float buf[CHUNK], *y = place(c, i, j, buf);
+		for (long j = 0; j < c.cols; j += CPU_CHUNK) {
+			long n = min_long(CPU_CHUNK, c.cols - j);
+			float buf[CPU_CHUNK], *y = place(c, i, j, buf);
 
 			load(c, i, j, n, buf);
 			scale(y, n, beta);

@@ -53,19 +53,17 @@ template <class C>
 static __global__ void mix(C *c, long ldc, const float *x, long rows, long cols, float beta,
                            int wide)
 {
-	long pieces = (cols + PIECE - 1) / PIECE;
-	long at = (long)blockIdx.x * blockDim.x + threadIdx.x, i = at / pieces,
-	     j = at % pieces * PIECE;
-	float v[PIECE] = {0}, w[PIECE] = {0};
+	long i, j;
+	float v[CUDA_PIECE] = {0}, w[CUDA_PIECE] = {0};
 
-	if (i >= rows)
+	if (!own_piece(rows, cols, &i, &j))
 		return;
 	c += i * ldc + j;
 	if (beta != 0)
 		load_piece(v, c, cols - j, wide);
 	if (x)
-		load_piece(w, x + i * cols + j, cols - j, wide && cols % PIECE == 0);
-	for (int k = 0; k < PIECE; k++)
+		load_piece(w, x + i * cols + j, cols - j, wide && cols % CUDA_PIECE == 0);
+	for (int k = 0; k < CUDA_PIECE; k++)
 		v[k] = beta * v[k] + w[k];
 	store_piece(c, v, cols - j, wide);
 }
@@ -76,11 +74,11 @@ static void mix_any(struct dev *d, struct mat c, const float *x, float beta)
 	unsigned blocks = blocks_of(c.rows * pieces_of(c.cols));
 
 	if (c.type == DT_F32)
-		LAUNCH(mix<float>, blocks, BLOCK, 0, stream, (float *)c.p, c.ld, x, c.rows, c.cols,
-		       beta, is_wide(c));
+		LAUNCH(mix<float>, blocks, CUDA_BLOCK, 0, stream, (float *)c.p, c.ld, x, c.rows,
+		       c.cols, beta, is_wide(c));
 	else
-		LAUNCH(mix<bf16>, blocks, BLOCK, 0, stream, (bf16 *)c.p, c.ld, x, c.rows, c.cols,
-		       beta, is_wide(c));
+		LAUNCH(mix<bf16>, blocks, CUDA_BLOCK, 0, stream, (bf16 *)c.p, c.ld, x, c.rows,
+		       c.cols, beta, is_wide(c));
 }
 
 void cuda_gemm(struct dev *d, struct mat c, struct mat a, int ta, struct mat b, int tb, float alpha,

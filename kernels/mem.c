@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* mem.c - memory, and the operations that only move, convert or add. */
+/* mem.c - the CPU's memory, and the operations that only move, convert, scale or add rows. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -80,8 +80,7 @@ HOT void narrow(uint16_t *y, const float *x, long n)
 		y[j] = bf16_of(x[j]);
 }
 
-/* y += scale x */
-HOT static void add(float *y, const float *x, long n, float scale)
+HOT void add_scaled(float *y, const float *x, long n, float scale)
 {
 #pragma omp simd
 	for (long j = 0; j < n; j++)
@@ -95,7 +94,7 @@ HOT static void multiply(float *y, const float *x, long n, float scale)
 		y[j] = scale * x[j];
 }
 
-/* Columns j..j+n-1: row iy of y = row ix of x */
+/* Columns j..j+n-1 of row iy of y = those of row ix of x. */
 static void move(struct mat y, long iy, struct mat x, long ix, long j, long n)
 {
 	if (x.type == y.type)
@@ -110,14 +109,14 @@ void cpu_copy(struct dev *d, struct mat y, struct mat x)
 {
 #pragma omp parallel for collapse(2) schedule(static) num_threads(threads_of(d))
 	for (long i = 0; i < y.rows; i++)
-		for (long j = 0; j < y.cols; j += CHUNK)
-			move(y, i, x, i, j, min_long(CHUNK, y.cols - j));
+		for (long j = 0; j < y.cols; j += CPU_CHUNK)
+			move(y, i, x, i, j, min_long(CPU_CHUNK, y.cols - j));
 }
 
-/* The same times scale. */
+/* The same, multiplied by scale. */
 static void move_scaled(struct mat y, long iy, struct mat x, long ix, long j, long n, float scale)
 {
-	float in[CHUNK], out[CHUNK], *o = place(y, iy, j, out);
+	float in[CPU_CHUNK], out[CPU_CHUNK], *o = place(y, iy, j, out);
 
 	multiply(o, load(x, ix, j, n, in), n, scale);
 	store(y, iy, j, n, o);
@@ -127,8 +126,8 @@ void cpu_gather(struct dev *d, struct mat y, struct mat x, const int32_t *id, fl
 {
 #pragma omp parallel for collapse(2) schedule(static) num_threads(threads_of(d))
 	for (long i = 0; i < y.rows; i++)
-		for (long j = 0; j < y.cols; j += CHUNK) {
-			long n = min_long(CHUNK, y.cols - j);
+		for (long j = 0; j < y.cols; j += CPU_CHUNK) {
+			long n = min_long(CPU_CHUNK, y.cols - j);
 
 			if (scale == 1)
 				move(y, i, x, id[i], j, n);
@@ -141,11 +140,12 @@ void cpu_scatter(struct dev *d, struct mat y, struct mat x, const int32_t *id)
 {
 #pragma omp parallel for collapse(2) schedule(static) num_threads(threads_of(d))
 	for (long i = 0; i < x.rows; i++)
-		for (long j = 0; j < x.cols; j += CHUNK)
-			move(y, id[i], x, i, j, min_long(CHUNK, x.cols - j));
+		for (long j = 0; j < x.cols; j += CPU_CHUNK)
+			move(y, id[i], x, i, j, min_long(CPU_CHUNK, x.cols - j));
 }
 
-/* Threads share the columns, so that each sum runs in the order of the rows. */
+/* Where sums run over rows, threads divide the columns among them, in stripes of so many: each sum
+ * then runs in the order of the rows whatever the number of threads. */
 enum { STRIPE = 64 };
 
 void cpu_scatter_add(struct dev *d, struct mat y, struct mat x, const int32_t *id, float scale)
@@ -156,7 +156,7 @@ void cpu_scatter_add(struct dev *d, struct mat y, struct mat x, const int32_t *i
 		float buf[STRIPE];
 
 		for (long i = 0; i < x.rows; i++)
-			add(at(y, id[i], j), load(x, i, j, n, buf), n, scale);
+			add_scaled(at(y, id[i], j), load(x, i, j, n, buf), n, scale);
 	}
 }
 
@@ -164,12 +164,12 @@ void cpu_bias(struct dev *d, struct mat y, struct mat b, float scale)
 {
 #pragma omp parallel for collapse(2) schedule(static) num_threads(threads_of(d))
 	for (long i = 0; i < y.rows; i++)
-		for (long j = 0; j < y.cols; j += CHUNK) {
-			long n = min_long(CHUNK, y.cols - j);
-			float buf[CHUNK], *o = place(y, i, j, buf);
+		for (long j = 0; j < y.cols; j += CPU_CHUNK) {
+			long n = min_long(CPU_CHUNK, y.cols - j);
+			float buf[CPU_CHUNK], *o = place(y, i, j, buf);
 
 			load(y, i, j, n, buf);
-			add(o, at(b, 0, j), n, scale);
+			add_scaled(o, at(b, 0, j), n, scale);
 			store(y, i, j, n, o);
 		}
 }
@@ -182,7 +182,7 @@ void cpu_bias_back(struct dev *d, struct mat db, struct mat dy, float scale)
 		float buf[STRIPE], sum[STRIPE] = {0};
 
 		for (long i = 0; i < dy.rows; i++)
-			add(sum, load(dy, i, j, n, buf), n, 1);
-		add(at(db, 0, j), sum, n, scale);
+			add_scaled(sum, load(dy, i, j, n, buf), n, 1);
+		add_scaled(at(db, 0, j), sum, n, scale);
 	}
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* mem.cu - device memory, and the operations that only move, convert or add.
+/* mem.cu - device memory, and the operations that only move, convert, scale or add rows.
  *
  * Uploads go through two pinned buffers (stages), so that the caller's memory is free again
  * when put returns and nothing waits for the device: small ones fill a stage in turn, of large
@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A copy of host memory, which several may have adopted, or parts of it. */
 struct adopted {
 	const char *host;
 	char *here;
@@ -162,15 +163,13 @@ template <class Y, class X>
 static __global__ void move_rows(Y *y, long ldy, const int32_t *to, const X *x, long ldx,
                                  const int32_t *from, float scale, long rows, long cols, int wide)
 {
-	long pieces = (cols + PIECE - 1) / PIECE;
-	long at = (long)blockIdx.x * blockDim.x + threadIdx.x, i = at / pieces,
-	     j = at % pieces * PIECE;
-	float v[PIECE];
+	long i, j;
+	float v[CUDA_PIECE];
 
-	if (i >= rows)
+	if (!own_piece(rows, cols, &i, &j))
 		return;
 	load_piece(v, x + (from ? from[i] : i) * ldx + j, cols - j, wide);
-	for (int k = 0; k < PIECE; k++)
+	for (int k = 0; k < CUDA_PIECE; k++)
 		v[k] *= scale;
 	store_piece(y + (to ? to[i] : i) * ldy + j, v, cols - j, wide);
 }
@@ -179,9 +178,9 @@ template <class Y, class X>
 static void move_as(struct dev *d, struct mat y, const int32_t *to, struct mat x,
                     const int32_t *from, float scale, long rows)
 {
-	LAUNCH((move_rows<Y, X>), blocks_of(rows * pieces_of(x.cols)), BLOCK, 0, cuda_of(d)->stream,
-	       (Y *)y.p, y.ld, to, (const X *)x.p, x.ld, from, scale, rows, x.cols,
-	       is_wide(y) && is_wide(x));
+	LAUNCH((move_rows<Y, X>), blocks_of(rows * pieces_of(x.cols)), CUDA_BLOCK, 0,
+	       cuda_of(d)->stream, (Y *)y.p, y.ld, to, (const X *)x.p, x.ld, from, scale, rows,
+	       x.cols, is_wide(y) && is_wide(x));
 }
 
 static void move(struct dev *d, struct mat y, const int32_t *to, struct mat x, const int32_t *from,
@@ -232,18 +231,16 @@ static __global__ void add_rows(float *y, long ldy, const X *x, long ldx, const 
                                 const int32_t *next, const int32_t *first, float scale, long rows,
                                 long cols, int wide)
 {
-	long pieces = (cols + PIECE - 1) / PIECE;
-	long at = (long)blockIdx.x * blockDim.x + threadIdx.x, i = at / pieces,
-	     j = at % pieces * PIECE;
-	float sum[PIECE], v[PIECE];
+	long i, j;
+	float sum[CUDA_PIECE], v[CUDA_PIECE];
 
-	if (i >= rows || !first[i])
+	if (!own_piece(rows, cols, &i, &j) || !first[i])
 		return;
 	y += id[i] * ldy + j;
 	load_piece(sum, y, cols - j, wide);
 	for (; i >= 0; i = next[i]) {
 		load_piece(v, x + i * ldx + j, cols - j, wide);
-		for (int k = 0; k < PIECE; k++)
+		for (int k = 0; k < CUDA_PIECE; k++)
 			sum[k] += scale * v[k];
 	}
 	store_piece(y, sum, cols - j, wide);
@@ -260,12 +257,12 @@ void cuda_scatter_add(struct dev *d, struct mat y, struct mat x, const int32_t *
 		return;
 	next = (int32_t *)cuda_work(d, 2 * x.rows * sizeof *next);
 	first = next + x.rows;
-	LAUNCH(chain, blocks_of(x.rows), BLOCK, 0, stream, next, first, id, (int)x.rows);
+	LAUNCH(chain, blocks_of(x.rows), CUDA_BLOCK, 0, stream, next, first, id, (int)x.rows);
 	if (x.type == DT_F32)
-		LAUNCH(add_rows<float>, blocks, BLOCK, 0, stream, (float *)y.p, y.ld,
+		LAUNCH(add_rows<float>, blocks, CUDA_BLOCK, 0, stream, (float *)y.p, y.ld,
 		       (const float *)x.p, x.ld, id, next, first, scale, x.rows, x.cols, wide);
 	else
-		LAUNCH(add_rows<bf16>, blocks, BLOCK, 0, stream, (float *)y.p, y.ld,
+		LAUNCH(add_rows<bf16>, blocks, CUDA_BLOCK, 0, stream, (float *)y.p, y.ld,
 		       (const bf16 *)x.p, x.ld, id, next, first, scale, x.rows, x.cols, wide);
 }
 
@@ -273,17 +270,15 @@ template <class Y>
 static __global__ void add_bias(Y *y, long ldy, const float *b, float scale, long rows, long cols,
                                 int wide)
 {
-	long pieces = (cols + PIECE - 1) / PIECE;
-	long at = (long)blockIdx.x * blockDim.x + threadIdx.x, i = at / pieces,
-	     j = at % pieces * PIECE;
-	float v[PIECE], w[PIECE];
+	long i, j;
+	float v[CUDA_PIECE], w[CUDA_PIECE];
 
-	if (i >= rows)
+	if (!own_piece(rows, cols, &i, &j))
 		return;
 	y += i * ldy + j;
 	load_piece(v, y, cols - j, wide);
 	load_piece(w, b + j, cols - j, wide);
-	for (int k = 0; k < PIECE; k++)
+	for (int k = 0; k < CUDA_PIECE; k++)
 		v[k] += scale * w[k];
 	store_piece(y, v, cols - j, wide);
 }
@@ -297,10 +292,10 @@ void cuda_bias(struct dev *d, struct mat y, struct mat b, float scale)
 	if (!y.rows || !y.cols)
 		return;
 	if (y.type == DT_F32)
-		LAUNCH(add_bias<float>, blocks, BLOCK, 0, stream, (float *)y.p, y.ld,
+		LAUNCH(add_bias<float>, blocks, CUDA_BLOCK, 0, stream, (float *)y.p, y.ld,
 		       (const float *)b.p, scale, y.rows, y.cols, wide);
 	else
-		LAUNCH(add_bias<bf16>, blocks, BLOCK, 0, stream, (bf16 *)y.p, y.ld,
+		LAUNCH(add_bias<bf16>, blocks, CUDA_BLOCK, 0, stream, (bf16 *)y.p, y.ld,
 		       (const float *)b.p, scale, y.rows, y.cols, wide);
 }
 
@@ -309,15 +304,15 @@ template <class X>
 static __global__ void sum_strips(float *part, const X *x, long ldx, long rows, long cols,
                                   long strip, int wide)
 {
-	long j = ((long)blockIdx.x * blockDim.x + threadIdx.x) * PIECE, s = blockIdx.y;
+	long j = ((long)blockIdx.x * blockDim.x + threadIdx.x) * CUDA_PIECE, s = blockIdx.y;
 	long end = (s + 1) * strip < rows ? (s + 1) * strip : rows;
-	float sum[PIECE] = {0}, v[PIECE];
+	float sum[CUDA_PIECE] = {0}, v[CUDA_PIECE];
 
 	if (j >= cols)
 		return;
 	for (long i = s * strip; i < end; i++) {
 		load_piece(v, x + i * ldx + j, cols - j, wide);
-		for (int k = 0; k < PIECE; k++)
+		for (int k = 0; k < CUDA_PIECE; k++)
 			sum[k] += v[k];
 	}
 	store_piece(part + s * cols + j, sum, cols - j, 0);
@@ -338,8 +333,8 @@ static __global__ void add_parts(float *sum, const float *part, long strips, lon
 void cuda_add_parts(struct dev *d, float *sum, const float *part, long strips, long cols,
                     float scale)
 {
-	LAUNCH(add_parts, blocks_of(cols), BLOCK, 0, cuda_of(d)->stream, sum, part, strips, cols,
-	       scale);
+	LAUNCH(add_parts, blocks_of(cols), CUDA_BLOCK, 0, cuda_of(d)->stream, sum, part, strips,
+	       cols, scale);
 }
 
 void cuda_bias_back(struct dev *d, struct mat db, struct mat dy, float scale)
@@ -353,10 +348,10 @@ void cuda_bias_back(struct dev *d, struct mat db, struct mat dy, float scale)
 		return;
 	part = (float *)cuda_work(d, strips * dy.cols * sizeof *part);
 	if (dy.type == DT_F32)
-		LAUNCH(sum_strips<float>, grid, BLOCK, 0, stream, part, (const float *)dy.p, dy.ld,
-		       dy.rows, dy.cols, strip, is_wide(dy));
+		LAUNCH(sum_strips<float>, grid, CUDA_BLOCK, 0, stream, part, (const float *)dy.p,
+		       dy.ld, dy.rows, dy.cols, strip, is_wide(dy));
 	else
-		LAUNCH(sum_strips<bf16>, grid, BLOCK, 0, stream, part, (const bf16 *)dy.p, dy.ld,
-		       dy.rows, dy.cols, strip, is_wide(dy));
+		LAUNCH(sum_strips<bf16>, grid, CUDA_BLOCK, 0, stream, part, (const bf16 *)dy.p,
+		       dy.ld, dy.rows, dy.cols, strip, is_wide(dy));
 	cuda_add_parts(d, (float *)db.p, part, strips, dy.cols, scale);
 }

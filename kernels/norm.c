@@ -29,20 +29,21 @@ HOT static float squares(const float *x, long n, float mean)
 	return s;
 }
 
-/* What stands between x and y, or dy and dx, of one group. */
-struct group {
-	long row, first; /* its row and first column */
+/* One group of columns of one row, and its statistics. */
+struct norm_group {
+	long row, first; /* its row, and the first of its columns */
 	float mean, r;
 };
 
-static struct group group_of(const struct norm *m, const float *stat, long groups, long k)
+static struct norm_group group_of(const struct norm *m, const float *stat, long groups, long k)
 {
-	return (struct group){k / m->heads, k % m->heads * m->stride, stat[k], stat[groups + k]};
+	return (struct norm_group){k / m->heads, k % m->heads * m->stride, stat[k],
+	                           stat[groups + k]};
 }
 
 /* y = (or += where add) (x - mean) r (offset + gain) + bias; bias may be NULL */
 INLINE void apply_if(float *y, const float *x, const float *gain, const float *bias, long n,
-                     const struct group *g, float offset, int add)
+                     const struct norm_group *g, float offset, int add)
 {
 	float mean = g->mean, r = g->r;
 
@@ -64,7 +65,7 @@ INLINE void apply_if(float *y, const float *x, const float *gain, const float *b
 }
 
 HOT static void apply(float *y, const float *x, const float *gain, const float *bias, long n,
-                      const struct group *g, float offset, int add)
+                      const struct norm_group *g, float offset, int add)
 {
 	if (add)
 		apply_if(y, x, gain, bias, n, g, offset, 1);
@@ -72,13 +73,13 @@ HOT static void apply(float *y, const float *x, const float *gain, const float *
 		apply_if(y, x, gain, bias, n, g, offset, 0);
 }
 
-/* One group, whose values are x. */
-static void norm_group(struct mat y, const float *x, struct mat gain, struct mat bias,
-                       const struct group *g, float offset, int add)
+/* Writes y of one group, whose values are x, a piece of columns at a time. */
+static void write_group(struct mat y, const float *x, struct mat gain, struct mat bias,
+                        const struct norm_group *g, float offset, int add)
 {
-	for (long j = 0; j < gain.cols; j += CHUNK) {
-		long n = min_long(CHUNK, gain.cols - j);
-		float buf[CHUNK], *o = place(y, g->row, g->first + j, buf);
+	for (long j = 0; j < gain.cols; j += CPU_CHUNK) {
+		long n = min_long(CPU_CHUNK, gain.cols - j);
+		float buf[CPU_CHUNK], *o = place(y, g->row, g->first + j, buf);
 
 		apply(o, x + j, at(gain, 0, j), bias.p ? at(bias, 0, j) : NULL, n, g, offset, add);
 		store(y, g->row, g->first + j, n, o);
@@ -92,19 +93,19 @@ void cpu_norm(struct dev *d, struct mat y, float *stat, struct mat x, struct mat
 
 #pragma omp parallel for schedule(static) num_threads(threads_of(d))
 	for (long k = 0; k < groups; k++) {
-		struct group g = group_of(&m, stat, groups, k);
+		struct norm_group g = group_of(&m, stat, groups, k);
 		float *buf = x.type == DT_F32 ? NULL : own_workspace(d, n);
 		const float *row = load(x, g.row, g.first, n, buf);
 
 		stat[k] = g.mean = m.rms ? 0 : sum(row, n) / n;
 		stat[groups + k] = g.r = 1 / sqrtf(squares(row, n, g.mean) / n + m.eps);
-		norm_group(y, row, gain, bias, &g, m.offset, add);
+		write_group(y, row, gain, bias, &g, m.offset, add);
 	}
 }
 
-/* s[0] += sum g, s[1] += sum g h */
+/* s[0] += sum g, s[1] += sum g h, of n columns of a group */
 HOT static void sums(float s[2], const float *dy, const float *x, const float *gain, long n,
-                     const struct group *at, float offset)
+                     const struct norm_group *at, float offset)
 {
 	float a = 0, b = 0, mean = at->mean;
 
@@ -119,8 +120,9 @@ HOT static void sums(float s[2], const float *dy, const float *x, const float *g
 	s[1] += b * at->r;
 }
 
+/* dx of n columns, from the group's means s of g and g h */
 HOT static void set_dx(float *dx, const float *dy, const float *x, const float *gain, long n,
-                       const struct group *at, float offset, const float s[2], int add)
+                       const struct norm_group *at, float offset, const float s[2], int add)
 {
 	float s0 = s[0], s1 = s[1], mean = at->mean, r = at->r;
 
@@ -136,14 +138,14 @@ HOT static void set_dx(float *dx, const float *dy, const float *x, const float *
 }
 
 static void back_group(struct mat dx, struct mat dy, struct mat x, struct mat gain,
-                       const struct group *at_group, const struct norm *m, int add)
+                       const struct norm_group *at_group, const struct norm *m, int add)
 {
 	long i = at_group->row, first = at_group->first, cols = gain.cols;
-	float s[2] = {0, 0}, xbuf[CHUNK], ybuf[CHUNK], buf[CHUNK];
+	float s[2] = {0, 0}, xbuf[CPU_CHUNK], ybuf[CPU_CHUNK], buf[CPU_CHUNK];
 	const float *p = NULL, *g = NULL;
 
-	for (long j = 0; j < cols; j += CHUNK) {
-		long n = min_long(CHUNK, cols - j);
+	for (long j = 0; j < cols; j += CPU_CHUNK) {
+		long n = min_long(CPU_CHUNK, cols - j);
 
 		g = load(dy, i, first + j, n, ybuf);
 		p = load(x, i, first + j, n, xbuf);
@@ -151,11 +153,11 @@ static void back_group(struct mat dx, struct mat dy, struct mat x, struct mat ga
 	}
 	s[0] = m->rms ? 0 : s[0] / cols;
 	s[1] /= cols;
-	for (long j = 0; j < cols; j += CHUNK) {
-		long n = min_long(CHUNK, cols - j);
+	for (long j = 0; j < cols; j += CPU_CHUNK) {
+		long n = min_long(CPU_CHUNK, cols - j);
 		float *o = place(dx, i, first + j, buf);
 
-		if (cols > CHUNK) { /* else they are still there */
+		if (cols > CPU_CHUNK) { /* else both are still in their buffers */
 			g = load(dy, i, first + j, n, ybuf);
 			p = load(x, i, first + j, n, xbuf);
 		}
@@ -165,7 +167,7 @@ static void back_group(struct mat dx, struct mat dy, struct mat x, struct mat ga
 }
 
 HOT static void add_gain(float *dgain, float *dbias, const float *dy, const float *x, long n,
-                         const struct group *at)
+                         const struct norm_group *at)
 {
 	float mean = at->mean, r = at->r;
 
@@ -176,14 +178,8 @@ HOT static void add_gain(float *dgain, float *dbias, const float *dy, const floa
 	}
 }
 
-HOT static void add(float *y, const float *x, long n)
-{
-#pragma omp simd
-	for (long j = 0; j < n; j++)
-		y[j] += x[j];
-}
-
-/* Threads share the columns, so that each sum runs in the order of the rows. */
+/* The gradients of gain and bias are sums over all groups.  Threads divide the columns among them,
+ * so that each sum runs in the order of the rows whatever the number of threads. */
 static void back_gain(struct dev *d, struct mat dgain, struct mat dbias, struct mat dy,
                       struct mat x, const float *stat, long cols, const struct norm *m)
 {
@@ -196,15 +192,15 @@ static void back_gain(struct dev *d, struct mat dgain, struct mat dbias, struct 
 		float ybuf[STRIPE], xbuf[STRIPE], g[STRIPE] = {0}, b[STRIPE] = {0};
 
 		for (long k = 0; k < groups; k++) {
-			struct group at = group_of(m, stat, groups, k);
+			struct norm_group at = group_of(m, stat, groups, k);
 
 			add_gain(g, b, load(dy, at.row, at.first + j, n, ybuf),
 			         load(x, at.row, at.first + j, n, xbuf), n, &at);
 		}
 		if (dgain.p)
-			add(at(dgain, 0, j), g, n);
+			add_scaled(at(dgain, 0, j), g, n, 1);
 		if (dbias.p)
-			add(at(dbias, 0, j), b, n);
+			add_scaled(at(dbias, 0, j), b, n, 1);
 	}
 }
 
@@ -213,11 +209,11 @@ void cpu_norm_back(struct dev *d, struct mat dx, struct mat dgain, struct mat db
 {
 	long groups = x.rows * m.heads;
 
-	if (dgain.p || dbias.p) /* first: dx may take dy's place */
+	if (dgain.p || dbias.p) /* before dx, which may take the place of dy */
 		back_gain(d, dgain, dbias, dy, x, stat, gain.cols, &m);
 #pragma omp parallel for schedule(static) num_threads(threads_of(d))
 	for (long k = 0; k < groups; k++) {
-		struct group g = group_of(&m, stat, groups, k);
+		struct norm_group g = group_of(&m, stat, groups, k);
 
 		back_group(dx, dy, x, gain, &g, &m, add);
 	}

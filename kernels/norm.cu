@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* norm.cu - LayerNorm and RMSNorm; the formulas are in norm.c.
+/* norm.cu - LayerNorm and RMSNorm, of rows or of heads; the formulas are in norm.c.  A row below is
+ * what is normalised by itself.
  *
  * One warp a row of up to 256 columns, more warps for wider ones; each thread has one piece of
  * 8 columns (two and more from 4096 columns on).  The sums come first and the results after, so
@@ -35,7 +36,7 @@ static dim3 block_of(long cols)
 
 	while (threads < WIDEST && threads < pieces_of(cols))
 		threads *= 2;
-	return dim3(threads, threads < BLOCK ? BLOCK / threads : 1);
+	return dim3(threads, threads < CUDA_BLOCK ? CUDA_BLOCK / threads : 1);
 }
 
 /* The sum of x over the threads of a row; all threads of the block come here. */
@@ -57,15 +58,16 @@ static __device__ float row_sum(float x, float *warp)
 	return s;
 }
 
-/* The sum of (x - mean)^power over this thread's pieces of a group of n columns */
+/* The sum of (x - mean)^power, power 1 or 2, over this thread's pieces of a group of n columns;
+ * with power 1 mean is not looked at. */
 template <class X>
 static __device__ float sum_power(const X *x, long n, float mean, int power, int wide)
 {
-	float v[PIECE], s = 0;
+	float v[CUDA_PIECE], s = 0;
 
-	for (long j = threadIdx.x * PIECE; j < n; j += blockDim.x * PIECE) {
+	for (long j = threadIdx.x * CUDA_PIECE; j < n; j += blockDim.x * CUDA_PIECE) {
 		load_piece(v, x + j, n - j, wide);
-		for (int k = 0; k < PIECE; k++)
+		for (int k = 0; k < CUDA_PIECE; k++)
 			if (j + k < n)
 				s += power == 1 ? v[k] : (v[k] - mean) * (v[k] - mean);
 	}
@@ -78,7 +80,7 @@ static __device__ long group_at(struct norm m, long k, long ld)
 	return m.heads == 1 ? k * ld : k / m.heads * ld + k % m.heads * m.stride;
 }
 
-/* Threads beyond the last group go along with n 0: they touch nothing. */
+/* A thread beyond the last group has n 0, and touches nothing. */
 template <class Y, class X>
 static __global__ void __launch_bounds__(WIDEST)
 	norm_groups(Y *y, long ldy, float *stat, const X *x, long ldx, const float *gain,
@@ -86,7 +88,7 @@ static __global__ void __launch_bounds__(WIDEST)
 {
 	SHARED(float, warp, WARPS);
 	long i = (long)blockIdx.x * blockDim.y + threadIdx.y, n = i < groups ? cols : 0;
-	float mean = 0, r, v[PIECE], g[PIECE], b[PIECE] = {0}, old[PIECE] = {0};
+	float mean = 0, r, v[CUDA_PIECE], g[CUDA_PIECE], b[CUDA_PIECE] = {0}, old[CUDA_PIECE] = {0};
 
 	x += group_at(m, i, ldx);
 	y += group_at(m, i, ldy);
@@ -97,14 +99,14 @@ static __global__ void __launch_bounds__(WIDEST)
 		stat[i] = mean;
 		stat[groups + i] = r;
 	}
-	for (long j = threadIdx.x * PIECE; j < n; j += blockDim.x * PIECE) {
+	for (long j = threadIdx.x * CUDA_PIECE; j < n; j += blockDim.x * CUDA_PIECE) {
 		load_piece(v, x + j, n - j, wide);
 		load_piece(g, gain + j, n - j, wide);
 		if (bias)
 			load_piece(b, bias + j, n - j, wide);
 		if (add)
 			load_piece(old, y + j, n - j, wide);
-		for (int k = 0; k < PIECE; k++)
+		for (int k = 0; k < CUDA_PIECE; k++)
 			v[k] = (v[k] - mean) * r * (m.offset + g[k]) + b[k] + old[k];
 		store_piece(y + j, v, n - j, wide);
 	}
@@ -116,15 +118,15 @@ static int is_wide_each(struct mat x, struct norm m)
 	return is_wide(x) && (m.heads == 1 || m.stride * dtype_size(x.type) % 16 == 0);
 }
 
-/* What one call is about; dy is y's gradient. */
-struct call {
+/* What one call is about. */
+struct norm_call {
 	struct mat y, x, gain, bias, dx, dy, dgain, dbias;
 	float *stat;
 	struct norm m;
 	int add;
 };
 
-template <class Y, class X> static void norm_as(struct dev *d, const struct call &c)
+template <class Y, class X> static void norm_as(struct dev *d, const struct norm_call &c)
 {
 	long groups = c.x.rows * c.m.heads, cols = c.gain.cols;
 	dim3 block = block_of(cols);
@@ -139,7 +141,7 @@ template <class Y, class X> static void norm_as(struct dev *d, const struct call
 void cuda_norm(struct dev *d, struct mat y, float *stat, struct mat x, struct mat gain,
                struct mat bias, struct norm m, int add)
 {
-	struct call c = {};
+	struct norm_call c = {};
 
 	if (!x.rows)
 		return;
@@ -165,16 +167,16 @@ static __global__ void __launch_bounds__(WIDEST)
 	SHARED(float, warp, WARPS);
 	long i = (long)blockIdx.x * blockDim.y + threadIdx.y, n = i < groups ? cols : 0;
 	float mean = n ? stat[i] : 0, r = n ? stat[groups + i] : 0, sum = 0, product = 0;
-	float v[PIECE], w[PIECE], g[PIECE], old[PIECE] = {0};
+	float v[CUDA_PIECE], w[CUDA_PIECE], g[CUDA_PIECE], old[CUDA_PIECE] = {0};
 
 	dx += group_at(m, i, lddx);
 	dy += group_at(m, i, lddy);
 	x += group_at(m, i, ldx);
-	for (long j = threadIdx.x * PIECE; j < n; j += blockDim.x * PIECE) {
+	for (long j = threadIdx.x * CUDA_PIECE; j < n; j += blockDim.x * CUDA_PIECE) {
 		load_piece(v, x + j, n - j, wide);
 		load_piece(w, dy + j, n - j, wide); /* 0 past the end, and so is what is added */
 		load_piece(g, gain + j, n - j, wide);
-		for (int k = 0; k < PIECE; k++) {
+		for (int k = 0; k < CUDA_PIECE; k++) {
 			float a = w[k] * (m.offset + g[k]);
 
 			sum += a;
@@ -183,13 +185,13 @@ static __global__ void __launch_bounds__(WIDEST)
 	}
 	sum = m.rms ? 0 : row_sum(sum, warp) / cols;
 	product = row_sum(product, warp) * r / cols;
-	for (long j = threadIdx.x * PIECE; j < n; j += blockDim.x * PIECE) {
+	for (long j = threadIdx.x * CUDA_PIECE; j < n; j += blockDim.x * CUDA_PIECE) {
 		load_piece(v, x + j, n - j, wide);
 		load_piece(w, dy + j, n - j, wide);
 		load_piece(g, gain + j, n - j, wide);
 		if (add)
 			load_piece(old, dx + j, n - j, wide);
-		for (int k = 0; k < PIECE; k++)
+		for (int k = 0; k < CUDA_PIECE; k++)
 			old[k] = (add ? old[k] : 0) +
 			         r * (w[k] * (m.offset + g[k]) - sum - (v[k] - mean) * r * product);
 		store_piece(dx + j, old, n - j, wide);
@@ -202,9 +204,9 @@ static __global__ void gain_strips(float *gains, float *biases, const DY *dy, lo
                                    long ldx, const float *stat, long groups, long cols, long strip,
                                    struct norm m, int wide)
 {
-	long j = ((long)blockIdx.x * blockDim.x + threadIdx.x) * PIECE, s = blockIdx.y;
+	long j = ((long)blockIdx.x * blockDim.x + threadIdx.x) * CUDA_PIECE, s = blockIdx.y;
 	long end = (s + 1) * strip < groups ? (s + 1) * strip : groups;
-	float g[PIECE] = {0}, b[PIECE] = {0}, v[PIECE], w[PIECE];
+	float g[CUDA_PIECE] = {0}, b[CUDA_PIECE] = {0}, v[CUDA_PIECE], w[CUDA_PIECE];
 
 	if (j >= cols)
 		return;
@@ -213,7 +215,7 @@ static __global__ void gain_strips(float *gains, float *biases, const DY *dy, lo
 
 		load_piece(v, x + group_at(m, i, ldx) + j, cols - j, wide);
 		load_piece(w, dy + group_at(m, i, lddy) + j, cols - j, wide);
-		for (int k = 0; k < PIECE; k++) {
+		for (int k = 0; k < CUDA_PIECE; k++) {
 			g[k] += w[k] * (v[k] - mean) * r;
 			b[k] += w[k];
 		}
@@ -222,29 +224,31 @@ static __global__ void gain_strips(float *gains, float *biases, const DY *dy, lo
 	store_piece(biases + s * cols + j, b, cols - j, 0);
 }
 
-template <class DY, class X> static void gain_back(struct dev *d, const struct call &c)
+template <class DY, class X> static void gain_back(struct dev *d, const struct norm_call &c)
 {
 	long groups = c.x.rows * c.m.heads, cols = c.gain.cols, strips = strips_of(groups);
 	dim3 grid(blocks_of(pieces_of(cols)), (unsigned)strips);
 	float *part = (float *)cuda_work(d, 2 * strips * cols * sizeof *part);
 
-	LAUNCH((gain_strips<DY, X>), grid, BLOCK, 0, cuda_of(d)->stream, part, part + strips * cols,
-	       (const DY *)c.dy.p, c.dy.ld, (const X *)c.x.p, c.x.ld, (const float *)c.stat, groups,
-	       cols, strip_of(groups), c.m, is_wide_each(c.dy, c.m) && is_wide_each(c.x, c.m));
+	LAUNCH((gain_strips<DY, X>), grid, CUDA_BLOCK, 0, cuda_of(d)->stream, part,
+	       part + strips * cols, (const DY *)c.dy.p, c.dy.ld, (const X *)c.x.p, c.x.ld,
+	       (const float *)c.stat, groups, cols, strip_of(groups), c.m,
+	       is_wide_each(c.dy, c.m) && is_wide_each(c.x, c.m));
 	if (c.dgain.p)
 		cuda_add_parts(d, (float *)c.dgain.p, part, strips, cols, 1);
 	if (c.dbias.p)
 		cuda_add_parts(d, (float *)c.dbias.p, part + strips * cols, strips, cols, 1);
 }
 
-template <class DX, class DY, class X> static void norm_back_as(struct dev *d, const struct call &c)
+template <class DX, class DY, class X>
+static void norm_back_as(struct dev *d, const struct norm_call &c)
 {
 	long groups = c.x.rows * c.m.heads, cols = c.gain.cols;
 	dim3 block = block_of(cols);
 	int wide = is_wide_each(c.dx, c.m) && is_wide_each(c.dy, c.m) && is_wide_each(c.x, c.m) &&
 	           (uintptr_t)c.gain.p % 16 == 0;
 
-	if (c.dgain.p || c.dbias.p) /* first: dx may take dy's place */
+	if (c.dgain.p || c.dbias.p) /* before dx, which may take the place of dy */
 		gain_back<DY, X>(d, c);
 	LAUNCH((norm_back_groups<DX, DY, X>), (unsigned)((groups + block.y - 1) / block.y), block,
 	       0, cuda_of(d)->stream, (DX *)c.dx.p, c.dx.ld, (const DY *)c.dy.p, c.dy.ld,
@@ -252,7 +256,7 @@ template <class DX, class DY, class X> static void norm_back_as(struct dev *d, c
 	       cols, c.m, c.add, wide);
 }
 
-template <class DY, class X> static void norm_back_into(struct dev *d, const struct call &c)
+template <class DY, class X> static void norm_back_into(struct dev *d, const struct norm_call &c)
 {
 	if (c.dx.type == DT_F32)
 		norm_back_as<float, DY, X>(d, c);
@@ -263,7 +267,7 @@ template <class DY, class X> static void norm_back_into(struct dev *d, const str
 void cuda_norm_back(struct dev *d, struct mat dx, struct mat dgain, struct mat dbias, struct mat dy,
                     struct mat x, struct mat gain, const float *stat, struct norm m, int add)
 {
-	struct call c = {};
+	struct norm_call c = {};
 
 	if (!x.rows)
 		return;
@@ -273,7 +277,7 @@ void cuda_norm_back(struct dev *d, struct mat dx, struct mat dgain, struct mat d
 	c.dy = dy;
 	c.dgain = dgain;
 	c.dbias = dbias;
-	c.stat = (float *)stat; /* only read */
+	c.stat = (float *)stat; /* it is only read */
 	c.m = m;
 	c.add = add;
 	if (dy.type == DT_F32)

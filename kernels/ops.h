@@ -149,9 +149,9 @@ struct ops {
 	void (*rope)(struct dev *, struct mat x, int n, long stride, int rotary,
 	             const int32_t *position, const float *table, int sign);
 
-	/* o = softmax(scores where visible) v, per head, scores as struct heads says; o [tokens x q*dim] packs
-	 * its heads; lse [tokens x q] = log of the sum of exponentials, may be NULL.
-	 * q, k, v, o of one type, any. */
+	/* o = softmax(scores where visible) v, per head, with the scores that struct heads says;
+	 * o [tokens x q*dim] packs its heads; lse [tokens x q] = log of the sum of exponentials,
+	 * may be NULL.  q, k, v, o of one type, any.  A GPU refuses heads of more than 256 columns. */
 	void (*attn)(struct dev *, struct mat o, float *lse, struct mat q, struct mat k,
 	             struct mat v, struct spans, struct heads);
 	/* dq, dk, dv = their gradients; laid out as q, k, v. */
@@ -168,8 +168,8 @@ struct ops {
 	void (*softcap)(struct dev *, struct mat x, float cap);
 	/* loss[i] = -log softmax(logits[i])[target[i]], 0 where target[i] < 0.
 	 * Where dlogits.p is not NULL: dlogits[i] = weight[i] times the gradient of
-	 * loss[i].  Where cap > 0, logits are what softcap made of others, and dlogits are of those.
-	 * logits F32, dlogits any; they may be the same memory if F32. */
+	 * loss[i].  Where cap > 0, logits are what softcap made of others, and dlogits are the
+	 * gradient of those.  logits F32, dlogits any; they may be the same memory if F32. */
 	void (*xent)(struct dev *, float *loss, struct mat dlogits, struct mat logits,
 	             const int32_t *target, const float *weight, float cap);
 

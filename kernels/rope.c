@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* rope.c - rotary positions (Su et al. 2021): for each pair (j, j + rotary/2)
+/* rope.c - rotary positions (Su et al. 2021): columns a = j and b = j + rotary/2 of a head are
+ * turned by an angle that the token's position and j give:
  *
  *     a' = a cos - b sin,  b' = b cos + a sin
  */
 #include "cpu.h"
 
+/* Turns one head; angle: half cosines, then half sines.  sign -1 turns back. */
 INLINE void rotate(void *x, long half, const float *angle, float sign, enum dtype type)
 {
 	const float *cosine = angle, *sine = angle + half;

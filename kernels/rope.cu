@@ -19,10 +19,10 @@ template <class X>
 static __global__ void turn(X *x, long ldx, long rows, int n, long stride, int rotary,
                             const int32_t *position, const float *table, float sign, int wide)
 {
-	int half = rotary / 2, pieces = (half + PIECE - 1) / PIECE;
+	int half = rotary / 2, pieces = (int)pieces_of(half);
 	long at = (long)blockIdx.x * blockDim.x + threadIdx.x, head = at / pieces, i = head / n;
-	int j = (int)(at % pieces) * PIECE;
-	float a[PIECE], b[PIECE], cosine[PIECE], sine[PIECE];
+	int j = (int)(at % pieces) * CUDA_PIECE;
+	float a[CUDA_PIECE], b[CUDA_PIECE], cosine[CUDA_PIECE], sine[CUDA_PIECE];
 
 	if (i >= rows)
 		return;
@@ -32,7 +32,7 @@ static __global__ void turn(X *x, long ldx, long rows, int n, long stride, int r
 	load_piece(b, x + half, half - j, wide);
 	load_piece(cosine, table, half - j, wide);
 	load_piece(sine, table + half, half - j, wide);
-	for (int k = 0; k < PIECE; k++) {
+	for (int k = 0; k < CUDA_PIECE; k++) {
 		float s = sign * sine[k], old = a[k];
 
 		a[k] = old * cosine[k] - b[k] * s;
@@ -48,15 +48,15 @@ void cuda_rope(struct dev *d, struct mat x, int n, long stride, int rotary, cons
 	cudaStream_t stream = cuda_of(d)->stream;
 	int half = rotary / 2;
 	unsigned blocks = blocks_of(x.rows * n * pieces_of(half));
-	int wide = is_wide(x) && rotary % (2 * PIECE) == 0 && stride % PIECE == 0 &&
+	int wide = is_wide(x) && rotary % (2 * CUDA_PIECE) == 0 && stride % CUDA_PIECE == 0 &&
 	           (uintptr_t)table % 16 == 0;
 
 	if (!x.rows || !n || !half)
 		return;
 	if (x.type == DT_F32)
-		LAUNCH(turn<float>, blocks, BLOCK, 0, stream, (float *)x.p, x.ld, x.rows, n, stride,
-		       rotary, position, table, (float)sign, wide);
+		LAUNCH(turn<float>, blocks, CUDA_BLOCK, 0, stream, (float *)x.p, x.ld, x.rows, n,
+		       stride, rotary, position, table, (float)sign, wide);
 	else
-		LAUNCH(turn<bf16>, blocks, BLOCK, 0, stream, (bf16 *)x.p, x.ld, x.rows, n, stride,
-		       rotary, position, table, (float)sign, wide);
+		LAUNCH(turn<bf16>, blocks, CUDA_BLOCK, 0, stream, (bf16 *)x.p, x.ld, x.rows, n,
+		       stride, rotary, position, table, (float)sign, wide);
 }

@@ -1,37 +1,37 @@
 /* SPDX-License-Identifier: MIT */
-/* tile.h - products of small F32 tiles in cache, for attention; private to kernels/.
+/* tile.h - products of small F32 tiles that lie in cache, for attention; private to kernels/.
  *
- * product: c [m x n] = (or += where add) a [m x k] b [k x n].  b and c are
- * row-major, aligned, n a multiple of LANES; a's element (i, j) is
- * a[i * rs + j * cs], so that a may be a transpose.
+ * product: c [m x n] = (or += where add) a [m x k] b [k x n].  b and c are row-major and aligned to
+ * 64 bytes, n is a multiple of TILE_LANES.  Element (i, j) of a is a[i * rs + j * cs], so that a
+ * may be a transpose.
  */
 #ifndef SEAL_TILE_H
 #define SEAL_TILE_H
 
 #include "cpu.h"
 
-enum { LANES = 16, ROWS = 6 };
+enum { TILE_LANES = 16, TILE_ROWS = 6 };
 
 typedef float vec __attribute__((vector_size(64), may_alias));
 
-/* A piece of c: `rows` by `vecs` vectors, constants where this is inlined, so
- * that acc lives in registers. */
+/* A piece of c of `rows` rows by `vecs` vectors, which are constants where this is inlined, so that
+ * acc lives in registers. */
 INLINE void tile_piece(float *c, long ldc, const float *a, long rs, long cs, const float *b,
                        long ldb, long k, int rows, int vecs, int add)
 {
-	vec acc[ROWS][2];
+	vec acc[TILE_ROWS][2];
 
 #pragma GCC unroll 6
 	for (int i = 0; i < rows; i++)
 #pragma GCC unroll 2
 		for (int v = 0; v < vecs; v++)
-			acc[i][v] = add ? *(vec *)(c + i * ldc + v * LANES) : (vec){0};
+			acc[i][v] = add ? *(vec *)(c + i * ldc + v * TILE_LANES) : (vec){0};
 	for (long j = 0; j < k; j++) {
 		vec y[2];
 
 #pragma GCC unroll 2
 		for (int v = 0; v < vecs; v++)
-			y[v] = *(const vec *)(b + j * ldb + v * LANES);
+			y[v] = *(const vec *)(b + j * ldb + v * TILE_LANES);
 #pragma GCC unroll 6
 		for (int i = 0; i < rows; i++)
 #pragma GCC unroll 2
@@ -42,15 +42,15 @@ INLINE void tile_piece(float *c, long ldc, const float *a, long rs, long cs, con
 	for (int i = 0; i < rows; i++)
 #pragma GCC unroll 2
 		for (int v = 0; v < vecs; v++)
-			*(vec *)(c + i * ldc + v * LANES) = acc[i][v];
+			*(vec *)(c + i * ldc + v * TILE_LANES) = acc[i][v];
 }
 
-/* All rows of `vecs` vectors of c. */
+/* `vecs` vectors of all m rows of c. */
 INLINE void tile_columns(float *c, long ldc, const float *a, long rs, long cs, const float *b,
                          long ldb, long m, long k, int vecs, int add)
 {
-	for (; m >= ROWS; m -= ROWS, c += ROWS * ldc, a += ROWS * rs)
-		tile_piece(c, ldc, a, rs, cs, b, ldb, k, ROWS, vecs, add);
+	for (; m >= TILE_ROWS; m -= TILE_ROWS, c += TILE_ROWS * ldc, a += TILE_ROWS * rs)
+		tile_piece(c, ldc, a, rs, cs, b, ldb, k, TILE_ROWS, vecs, add);
 	if (m == 5)
 		tile_piece(c, ldc, a, rs, cs, b, ldb, k, 5, vecs, add);
 	else if (m == 4)
@@ -63,7 +63,7 @@ INLINE void tile_columns(float *c, long ldc, const float *a, long rs, long cs, c
 		tile_piece(c, ldc, a, rs, cs, b, ldb, k, 1, vecs, add);
 }
 
-/* Two vectors a row want 32 registers of 64 bytes. */
+/* Whether there are the 32 registers of 64 bytes that two vectors a row want. */
 static inline int has_wide_registers(void)
 {
 #if defined(__x86_64__)
@@ -79,15 +79,16 @@ HOT static void product(float *c, long ldc, const float *a, long rs, long cs, co
 	long j = 0;
 
 	if (has_wide_registers())
-		for (; j + 2 * LANES <= n; j += 2 * LANES)
+		for (; j + 2 * TILE_LANES <= n; j += 2 * TILE_LANES)
 			tile_columns(c + j, ldc, a, rs, cs, b + j, ldb, m, k, 2, add);
-	for (; j < n; j += LANES)
+	for (; j < n; j += TILE_LANES)
 		tile_columns(c + j, ldc, a, rs, cs, b + j, ldb, m, k, 1, add);
 }
 
 typedef float vec4 __attribute__((vector_size(16), may_alias));
 
-/* y [cols x rows] = x', both multiples of 4, aligned to 16 bytes. */
+/* y [cols x rows] = x [rows x cols] transposed; both sizes multiples of 4, both aligned to 16
+ * bytes. */
 HOT static void transpose(float *y, const float *x, long rows, long cols)
 {
 	for (long i = 0; i < rows; i += 4)

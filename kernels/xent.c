@@ -48,9 +48,9 @@ static void gradient(struct mat dz, struct mat z, long i, long target, float shi
 {
 	if (cap > 0)
 		weight *= cap_slope(*(const float *)at(z, i, target), 1 / cap);
-	for (long j = 0; j < z.cols; j += CHUNK) {
-		long n = min_long(CHUNK, z.cols - j);
-		float buf[CHUNK], *o = place(dz, i, j, buf);
+	for (long j = 0; j < z.cols; j += CPU_CHUNK) {
+		long n = min_long(CPU_CHUNK, z.cols - j);
+		float buf[CPU_CHUNK], *o = place(dz, i, j, buf);
 
 		if (cap > 0)
 			capped_exp(o, at(z, i, j), n, shift, scale, 1 / cap);
@@ -68,8 +68,8 @@ static float xent_row(struct mat dz, struct mat z, long i, long target, float we
 	float shift = largest(row, z.cols), loss;
 	double total = 0;
 
-	for (long j = 0; j < z.cols; j += CHUNK)
-		total += sum_exp(row + j, min_long(CHUNK, z.cols - j), shift);
+	for (long j = 0; j < z.cols; j += CPU_CHUNK)
+		total += sum_exp(row + j, min_long(CPU_CHUNK, z.cols - j), shift);
 	loss = log(total) + shift - row[target];
 	if (dz.p)
 		gradient(dz, z, i, target, shift, weight / total, weight, cap);
@@ -105,6 +105,6 @@ void cpu_softcap(struct dev *d, struct mat x, float cap)
 {
 #pragma omp parallel for collapse(2) schedule(static) num_threads(threads_of(d))
 	for (long i = 0; i < x.rows; i++)
-		for (long j = 0; j < x.cols; j += CHUNK)
-			cap_values(at(x, i, j), min_long(CHUNK, x.cols - j), cap);
+		for (long j = 0; j < x.cols; j += CPU_CHUNK)
+			cap_values(at(x, i, j), min_long(CPU_CHUNK, x.cols - j), cap);
 }

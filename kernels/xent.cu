@@ -1,57 +1,60 @@
 /* SPDX-License-Identifier: MIT */
-/* xent.cu - softmax and cross-entropy, fused; the formulas are in xent.c.
+/* xent.cu - softmax and cross-entropy in one kernel, and the cap on logits; xent.c has the formulas.
  *
- * A block has a row.  Its threads pass the vocabulary once in pieces of 8, each with a running largest
- * logit and sum of exponentials (Milakov, Gimelshein 2018); these are put together in a fixed order;
- * a second pass writes the gradient, where it is wanted, in the logits' place if they are the same.
+ * A block has a row.  Its threads pass the vocabulary once in pieces of 8, each with a running
+ * largest logit and sum of exponentials (Milakov, Gimelshein 2018); these are put together in a
+ * fixed order.  A second pass writes the gradient, where it is wanted, in the logits' place if they
+ * are the same.
  *
  * Floors, 2048 rows of Pythia's vocabulary (50304 columns, F32):
  *
  *                      bytes                               A6000     H100
  *   loss               2048 * 50304 * 4       = 0.41 GB   0.54 ms   0.12 ms
  *   with its gradient  2048 * 50304 * (4 + 4) = 0.82 GB   1.07 ms   0.25 ms
+ *   softcap            the same                           1.07 ms   0.25 ms
  *
- * The second pass reads a row again, 201 KB: the rows in hand at one time, four a multiprocessor, are 68 MB
- * on an A6000, of whose cache (6 MB) they ask too much, so there it is 4 bytes more and 1.61 ms; 106 MB on
- * an H100, half of which its 50 MB of cache may hold.  A row in shared memory would want 201 KB of
- * 99 (227).  Operations: 2 exponentials and 10 more an element, 2 GFLOP, 0.05 and 0.03 ms.
+ * The second pass reads a row again, 201 KB.  The rows in hand at one time, four a multiprocessor,
+ * are 68 MB on an A6000, whose cache has 6 MB: there it is 4 bytes more, and 1.61 ms.  They are
+ * 106 MB on an H100, half of which its 50 MB of cache may hold.  A row in shared memory would want
+ * 201 KB of 99 (227).  Operations: 2 exponentials and 10 more an element, 2 GFLOP, 0.05 and
+ * 0.03 ms.
  */
 #include "cuda.h"
 
 enum { THREADS = 512, WARPS = THREADS / 32 };
 
-/* The largest of what was seen, and the sum of exponentials of the rest less it. */
-struct running {
+/* The largest of the logits seen so far, and the sum of exp(logit - largest). */
+struct xent_running {
 	float high, sum;
 };
 
-static __device__ struct running join(struct running a, struct running b)
+static __device__ struct xent_running join(struct xent_running a, struct xent_running b)
 {
 	float high = fmaxf(a.high, b.high);
 
 	return {high, a.sum * expf(a.high - high) + b.sum * expf(b.high - high)};
 }
 
-/* Columns j.. of a row, which has n more. */
-static __device__ void add_piece(struct running *r, const float *z, long n, int wide)
+/* Adds the piece at z, of a row that has n columns more. */
+static __device__ void add_piece(struct xent_running *r, const float *z, long n, int wide)
 {
-	float v[PIECE], high = r->high, sum = 0;
+	float v[CUDA_PIECE], high = r->high, sum = 0;
 
 	load_piece(v, z, n, wide);
-	for (int k = 0; k < PIECE; k++)
+	for (int k = 0; k < CUDA_PIECE; k++)
 		high = k < n ? fmaxf(high, v[k]) : high;
-	for (int k = 0; k < PIECE; k++)
+	for (int k = 0; k < CUDA_PIECE; k++)
 		sum += k < n ? expf(v[k] - high) : 0;
 	r->sum = r->sum * expf(r->high - high) + sum;
 	r->high = high;
 }
 
 /* All threads' together; every thread gets the result. */
-static __device__ struct running join_all(struct running r, float *highs, float *sums)
+static __device__ struct xent_running join_all(struct xent_running r, float *highs, float *sums)
 {
 	for (int d = 16; d; d /= 2) {
-		struct running other = {__shfl_xor_sync(0xffffffffu, r.high, d),
-		                        __shfl_xor_sync(0xffffffffu, r.sum, d)};
+		struct xent_running other = {__shfl_xor_sync(0xffffffffu, r.high, d),
+		                             __shfl_xor_sync(0xffffffffu, r.sum, d)};
 
 		r = join(r, other);
 	}
@@ -67,20 +70,20 @@ static __device__ struct running join_all(struct running r, float *highs, float 
 }
 
 template <class D>
-static __device__ void write_gradient(D *dz, const float *z, long cols, struct running r,
+static __device__ void write_gradient(D *dz, const float *z, long cols, struct xent_running r,
                                       int target, float weight, float cap, int wide)
 {
-	float scale = weight / r.sum, by_cap = cap > 0 ? 1 / cap : 0, v[PIECE];
+	float scale = weight / r.sum, by_cap = cap > 0 ? 1 / cap : 0, v[CUDA_PIECE];
 
-	for (long j = threadIdx.x * PIECE; j < cols; j += THREADS * PIECE) {
+	for (long j = threadIdx.x * CUDA_PIECE; j < cols; j += THREADS * CUDA_PIECE) {
 		load_piece(v, z + j, cols - j, wide);
-		for (int k = 0; k < PIECE; k++) {
+		for (int k = 0; k < CUDA_PIECE; k++) {
 			float t = v[k] * by_cap;
 
 			v[k] = expf(v[k] - r.high) * scale;
 			if (j + k == target)
 				v[k] -= weight;
-			v[k] *= 1 - t * t; /* 1 without a cap */
+			v[k] *= 1 - t * t; /* t is 0 without a cap */
 		}
 		store_piece(dz + j, v, cols - j, wide);
 	}
@@ -95,8 +98,8 @@ static __global__ void __launch_bounds__(THREADS)
 	SHARED(float, highs, WARPS);
 	SHARED(float, sums, WARPS);
 	long i = blockIdx.x;
-	struct running r = {-1e30f, 0}; /* finite: -INFINITY - high is no NaN */
-	float at_target, zero[PIECE] = {0};
+	struct xent_running r = {-1e30f, 0}; /* finite: -INFINITY - high is no NaN */
+	float at_target, zero[CUDA_PIECE] = {0};
 
 	z += i * ldz;
 	if (dz)
@@ -104,12 +107,12 @@ static __global__ void __launch_bounds__(THREADS)
 	if (target[i] < 0) {
 		if (threadIdx.x == 0)
 			loss[i] = 0;
-		for (long j = threadIdx.x * PIECE; dz && j < cols; j += THREADS * PIECE)
+		for (long j = threadIdx.x * CUDA_PIECE; dz && j < cols; j += THREADS * CUDA_PIECE)
 			store_piece(dz + j, zero, cols - j, wide);
 		return;
 	}
 	at_target = z[target[i]];
-	for (long j = threadIdx.x * PIECE; j < cols; j += THREADS * PIECE)
+	for (long j = threadIdx.x * CUDA_PIECE; j < cols; j += THREADS * CUDA_PIECE)
 		add_piece(&r, z + j, cols - j, wide);
 	r = join_all(r, highs, sums); /* from here on z may be overwritten */
 	if (threadIdx.x == 0)
@@ -139,16 +142,14 @@ void cuda_xent(struct dev *d, float *loss, struct mat dlogits, struct mat logits
 
 static __global__ void cap_pieces(float *x, long ldx, long rows, long cols, float cap, int wide)
 {
-	long pieces = (cols + PIECE - 1) / PIECE;
-	long at = (long)blockIdx.x * blockDim.x + threadIdx.x, i = at / pieces,
-	     j = at % pieces * PIECE;
-	float v[PIECE];
+	long i, j;
+	float v[CUDA_PIECE];
 
-	if (i >= rows)
+	if (!own_piece(rows, cols, &i, &j))
 		return;
 	x += i * ldx + j;
 	load_piece(v, x, cols - j, wide);
-	for (int k = 0; k < PIECE; k++)
+	for (int k = 0; k < CUDA_PIECE; k++)
 		v[k] = cap * tanhf(v[k] / cap);
 	store_piece(x, v, cols - j, wide);
 }
@@ -156,6 +157,6 @@ static __global__ void cap_pieces(float *x, long ldx, long rows, long cols, floa
 void cuda_softcap(struct dev *d, struct mat x, float cap)
 {
 	if (x.rows && x.cols)
-		LAUNCH(cap_pieces, blocks_of(x.rows * pieces_of(x.cols)), BLOCK, 0,
+		LAUNCH(cap_pieces, blocks_of(x.rows * pieces_of(x.cols)), CUDA_BLOCK, 0,
 		       cuda_of(d)->stream, (float *)x.p, x.ld, x.rows, x.cols, cap, is_wide(x));
 }

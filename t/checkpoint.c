@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "../lib/base/die.h"
+#include "../lib/base/memory.h"
 #include "../lib/base/progress.h"
 #include "../lib/train/checkpoint.h"
 #include "tap.h"

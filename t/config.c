@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "../lib/base/memory.h"
 #include "../lib/model/config_read.h"
 #include "tap.h"
 

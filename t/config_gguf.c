@@ -4,6 +4,9 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "../lib/base/buf.h"
+#include "../lib/base/die.h"
+#include "../lib/base/memory.h"
 #include "../lib/model/config_read.h"
 #include "tap.h"
 

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "../lib/base/memory.h"
 #include "../lib/format/safetensors.h"
 #include "../lib/format/zio.h"
 #include "tap.h"

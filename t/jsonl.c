@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "../lib/base/memory.h"
 #include "tap.h"
 
 static void refused(const char *text, size_t n, const char *want)

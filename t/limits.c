@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "../lib/base/die.h"
+#include "../lib/base/memory.h"
 #include "../lib/base/limits.h"
 
 static char root[] = "/tmp/seal-limits-XXXXXX";

@@ -10,7 +10,8 @@ struct problem {
 	long queries, keys;
 	double size;                           /* of queries and keys */
 	struct mat q, k, v, dout;
-	struct ref o, lse, dq, dk, dv, p;      /* p: of one row and head, [queries x keys] */
+	struct ref o, lse, dq, dk, dv;
+	struct ref p, slope;                   /* of one row and head, [queries x keys]; slope: of the cap */
 };
 
 static int seen(const struct problem *t, int row, long i, long j)
@@ -20,7 +21,7 @@ static int seen(const struct problem *t, int row, long i, long j)
 	return j <= last && (!t->h.window || j > last - t->h.window);
 }
 
-/* p = softmax(scale q k'), o = p v, for head h of one row. */
+/* p = softmax(scores), o = p v, for head h of one row. */
 static void refer_row(struct problem *t, int row, int h)
 {
 	long n = t->qs[row + 1] - t->qs[row], g = h / (t->h.q / t->h.kv), dim = t->h.dim;
@@ -35,7 +36,10 @@ static void refer_row(struct problem *t, int row, int h)
 
 			for (long c = 0; c < dim; c++)
 				s += get(t->q, token, qc + c) * get(t->k, k0 + j, kc + c);
-			R(t->p, i, j) = s = seen(t, row, i, j) ? s * t->h.scale : -INFINITY;
+			s *= t->h.scale;
+			R(t->slope, i, j) = t->h.cap > 0 ? 1 - pow(tanh(s / t->h.cap), 2) : 1;
+			s = t->h.cap > 0 ? t->h.cap * tanh(s / t->h.cap) : s;
+			R(t->p, i, j) = s = seen(t, row, i, j) ? s : -INFINITY;
 			high = fmax(high, s);
 		}
 		for (long j = 0; j < t->len[row]; j++)
@@ -69,7 +73,7 @@ static void refer_back(struct problem *t, int row, int h)
 				dp += get(t->dout, token, h * dim + c) * get(t->v, k0 + j, kc + c);
 				R(t->dv, k0 + j, kc + c) += p * get(t->dout, token, h * dim + c);
 			}
-			ds = t->h.scale * p * (dp - d);
+			ds = t->h.scale * p * (dp - d) * R(t->slope, i, j);
 			for (long c = 0; c < dim; c++) {
 				R(t->dq, token, qc + c) += ds * get(t->k, k0 + j, kc + c);
 				R(t->dk, k0 + j, kc + c) += ds * get(t->q, token, qc + c);
@@ -83,6 +87,7 @@ static void refer(struct problem *t)
 	t->o = ref_new(t->queries, t->h.q * t->h.dim);
 	t->lse = ref_new(t->queries, t->h.q);
 	t->p = ref_new(t->spans.longest, t->spans.longest);
+	t->slope = ref_new(t->spans.longest, t->spans.longest);
 	for (int row = 0; row < t->spans.n; row++)
 		for (int h = 0; h < t->h.q; h++)
 			refer_row(t, row, h);
@@ -228,6 +233,67 @@ static struct heads heads(int q, int kv, int dim, int gap, int window)
 	return (struct heads){q, kv, dim, dim + gap, dim + gap, window, 1 / sqrt(dim), 0};
 }
 
+static struct heads capped(struct heads h, float cap)
+{
+	h.cap = cap;
+	return h;
+}
+
+/* sum o dout, of the problem's own matrices on the device */
+static double objective(const struct problem *t, struct mat q, struct mat k, struct mat v, struct spans s)
+{
+	struct mat o = upload(t->dout), got;
+	double sum = 0;
+
+	op->attn(dev, o, NULL, q, k, v, s, t->h);
+	got = download(o);
+	for (long i = 0; i < got.rows; i++)
+		for (long j = 0; j < got.cols; j++)
+			sum += get(got, i, j) * get(t->dout, i, j);
+	return sum;
+}
+
+/* Its gradients by differences: one element of q, k or v in seven. */
+static void differences(struct heads h)
+{
+	static const int rows[] = {3, 5, -1};
+	struct problem t = make(h, DT_F32, rows, rows, 1);
+	struct mat in[] = {t.q, t.k, t.v}, u[3], grad[3], o, dout = upload(t.dout);
+	float *lse = dev_alloc(4 * t.queries * h.q);
+	struct spans s = t.spans;
+	double worst = 0, step = 1e-2;
+
+	s.q = upload_bytes(t.qs, sizeof t.qs);
+	s.k = upload_bytes(t.ks, sizeof t.ks);
+	s.len = upload_bytes(t.len, sizeof t.len);
+	for (int m = 0; m < 3; m++) {
+		u[m] = upload(in[m]);
+		grad[m] = upload(in[m]);
+	}
+	o = upload(t.dout);
+	op->attn(dev, o, lse, u[0], u[1], u[2], s, h);
+	op->attn_back(dev, grad[0], grad[1], grad[2], dout, o, lse, u[0], u[1], u[2], s, h);
+	for (int m = 0; m < 3; m++) {
+		struct mat got = download(grad[m]);
+
+		for (long at = 0; at < in[m].rows * in[m].cols; at += 7) {
+			long i = at / in[m].cols, j = at % in[m].cols;
+			double was = get(in[m], i, j), d = 0;
+
+			for (int side = -1; side <= 1; side += 2) {
+				set(in[m], i, j, was + side * step);
+				op->put(dev, u[m].p, in[m].p, mat_bytes(in[m]));
+				d += side * objective(&t, u[0], u[1], u[2], s) / (2 * step);
+			}
+			set(in[m], i, j, was);
+			op->put(dev, u[m].p, in[m].p, mat_bytes(in[m]));
+			worst = fmax(worst, fabs(d - get(got, i, j)));
+		}
+	}
+	ok(worst < 2e-3, "attn_back, cap %g: by differences (%.1e)", h.cap, worst);
+	tidy();
+}
+
 static void check_rope(enum dtype type, int n, int dim, int rotary, int tokens)
 {
 	int half = rotary / 2, stride = dim + 2;
@@ -265,6 +331,7 @@ int main(void)
 {
 	static const int short_rows[] = {1, 2, 17, 33, -1}, one[] = {1, -1}, long_rows[] = {150, 97, -1};
 	static const int with_empty[] = {0, 5, 0, 3, -1}, none[] = {-1};
+	static const int middle_rows[] = {33, 70, -1};
 	static const int next[] = {1, 3, 40, -1}, cached[] = {70, 3, 161, -1};
 
 	open_device(0);
@@ -288,6 +355,14 @@ int main(void)
 	check("cache, dim 80", heads(3, 3, 80, 0, 0), next, cached, 1);
 	check("cache, dim 128", heads(8, 2, 128, 0, 100), next, cached, 1);
 	check("large scores", heads(2, 1, 32, 0, 0), long_rows, long_rows, 8);
+	check("cap", capped(heads(6, 2, 64, 0, 0), 3), long_rows, long_rows, 2);
+	check("cap, window", capped(heads(4, 2, 20, 3, 30), 1), long_rows, long_rows, 3);
+	check("cap, cache", capped(heads(3, 3, 80, 0, 0), 50), next, cached, 4);
+	check("cap, dim 128", capped(heads(4, 2, 128, 0, 0), 2), short_rows, short_rows, 2);
+	check("cap, dim 256, window", capped(heads(4, 2, 256, 0, 20), 2), middle_rows, middle_rows, 2);
+	check("dim 256, window, cache", heads(4, 2, 256, 8, 20), next, cached, 1);
+	differences(heads(4, 2, 8, 0, 0));
+	differences(capped(heads(4, 2, 8, 0, 0), 0.5f));
 	for (int type = DT_F32; type <= DT_BF16; type++) {
 		check_rope(type, 3, 64, 64, 19);
 		check_rope(type, 4, 64, 16, 5);

@@ -80,6 +80,64 @@ static void many_shapes(void)
 	ok(good, "seven hundred shapes");
 }
 
+/* Every kind of product on device `dev`: of one row, of few, of many, and those that go through F32
+ * in pieces; c holds the results one after another. */
+static struct mat kinds(struct mat from, long *wrong)
+{
+	static const long rows[] = {1, 6, 63, 130};
+	enum { N = 300, K = 70, KINDS = 4 * 4 };
+	struct mat c = mat_of(dev_alloc(KINDS * 130 * N * 4), DT_F32, KINDS * 130, N);
+	int kind = 0;
+
+	*wrong = 0;
+	op->zero(dev, c);
+	for (int t = 0; t < 2; t++)
+		for (int ct = 0; ct < 2; ct++)
+			for (int r = 0; r < 4; r++, kind++) {
+				enum dtype type = t ? DT_BF16 : DT_F32, into = ct ? DT_BF16 : DT_F32;
+				struct mat a = mat_of(dev_alloc(rows[r] * K * 4), type, rows[r], K);
+				struct mat b = mat_of(dev_alloc(N * K * 4), type, N, K);
+				struct mat y = mat_of(dev_alloc(rows[r] * N * 4), into, rows[r], N), got;
+
+				op->copy(dev, a, columns(row_range(from, 0, rows[r]), 0, K));
+				op->copy(dev, b, columns(row_range(from, 0, N), K, K));
+				op->gemm(dev, y, a, 0, b, 1, 1, 0);
+				op->copy(dev, row_range(c, kind * 130, rows[r]), y);
+				got = download(y);
+				struct ref want = expected(got, download(a), 0, download(b), 1, 1, 0);
+				for (long i = 0; i < rows[r] * N; i++)
+					*wrong += !(fabs(get(got, 0, i) - want.x[i]) <
+					            1e-4 + (ct ? fabs(want.x[i]) / 250 : 0));
+			}
+	return download(c);
+}
+
+/* A device computes with its own number of threads, also while there is another that has more. */
+static void two_devices(void)
+{
+	struct mat x = host_mat(DT_F32, 300, 140, 0, 1), before, beside, after;
+	struct dev *one, *four;
+	const char *why;
+	long wrong;
+
+	open_device(1);
+	one = dev;
+	before = kinds(upload(x), &wrong);
+	ok(!wrong, "a device of one thread: products of every kind");
+	four = dev_open(TEST_DEVICE, 4, &why);
+	beside = kinds(upload(x), &wrong);
+	ok(!wrong && !memcmp(before.p, beside.p, mat_bytes(before)), "the same bits beside one of four");
+	dev = four;
+	kinds(upload(x), &wrong);
+	ok(!wrong, "which computes them too");
+	dev = one;
+	after = kinds(upload(x), &wrong);
+	ok(!wrong && !memcmp(before.p, after.p, mat_bytes(before)), "the same bits after it has computed");
+	tidy();
+	dev_close(four);
+	dev_close(one);
+}
+
 static void everything(void)
 {
 	open_device(0);
@@ -121,5 +179,6 @@ int main(void)
 	if (on_cpu())
 		without_avx512();
 	everything();
+	two_devices();
 	return tap_done();
 }

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "../kernels/ops.h"
-#include "../lib/base/die.h"
+#include "../lib/base/memory.h"
 #include "../lib/base/rng.h"
 #include "tap.h"
 

@@ -129,7 +129,17 @@ static void check_copy(enum dtype to, enum dtype from, long rows, long cols, int
 	tidy();
 }
 
-static void check_rows(enum dtype to, enum dtype from, long n, long table, long cols, int aligned)
+/* Some columns of a wider matrix become 0, and nothing else. */
+static void check_zero(enum dtype type, long rows, long cols, long gap)
+{
+	struct mat x = host_mat(type, rows, cols, gap, 1), u = upload(x);
+
+	op->zero(dev, u);
+	agrees(u, ref_new(rows, cols), 0, 0, gap ? "zero of some columns" : "zero of all");
+	tidy();
+}
+
+static void check_rows(enum dtype to, enum dtype from, long n, long table, long cols, float scale, int aligned)
 {
 	long gap = gap_for(cols, 2, aligned);
 	struct mat x = host_mat(from, table, cols, gap + 8, 1), y = host_mat(to, n, cols, gap, 1);
@@ -143,25 +153,25 @@ static void check_rows(enum dtype to, enum dtype from, long n, long table, long 
 		id[i] = rng_below(&dice, table / 2 + 1);
 		own[i] = table - 1 - i;
 		for (long j = 0; j < cols; j++) {
-			R(gathered, i, j) = get(x, id[i], j);
+			R(gathered, i, j) = scale * get(x, id[i], j);
 			R(scattered, own[i], j) = get(dy, i, j);
-			R(added, id[i], j) += get(dy, i, j);
+			R(added, id[i], j) += scale * get(dy, i, j);
 		}
 	}
-	snprintf(name, sizeof name, "gather %s <- %s, %ld of %ldx%ld", type_name(to), type_name(from), n,
-	         table, cols);
+	snprintf(name, sizeof name, "gather %s <- %s, %ld of %ldx%ld times %g", type_name(to), type_name(from), n,
+	         table, cols, scale);
 	uid = upload_bytes(id, 4 * n);
 	struct mat udy = upload(dy);
-	op->gather(dev, uy, ux, uid, 1);
-	agrees(uy, gathered, 0, 0, name);
-	op->scatter_add(dev, us, udy, uid, 1);
-	agrees(us, added, 2e-6, 1, "scatter_add");
+	op->gather(dev, uy, ux, uid, scale);
+	agrees(uy, gathered, scale == 1 ? 0 : 1e-7, 0, name);
+	op->scatter_add(dev, us, udy, uid, scale);
+	agrees(us, added, 2e-6, fmax(1, fabs(scale)), "scatter_add");
 	op->scatter(dev, uz, udy, upload_bytes(own, 4 * n));
 	agrees(uz, scattered, 0, 0, "scatter");
 	tidy();
 }
 
-static void check_bias(enum dtype type, long rows, long cols, int aligned)
+static void check_bias(enum dtype type, long rows, long cols, float scale, int aligned)
 {
 	struct mat y = host_mat(type, rows, cols, gap_for(cols, 3, aligned), 1), b = host_mat(DT_F32, 1, cols, 0, 1);
 	struct mat uy = upload(y), ub = upload(b), udb = upload(b);
@@ -169,12 +179,12 @@ static void check_bias(enum dtype type, long rows, long cols, int aligned)
 
 	for (long i = 0; i < rows; i++)
 		for (long j = 0; j < cols; j++) {
-			R(want, i, j) += get(b, 0, j);
-			R(sum, 0, j) += get(y, i, j);
+			R(want, i, j) += scale * get(b, 0, j);
+			R(sum, 0, j) += scale * get(y, i, j);
 		}
-	op->bias_back(dev, udb, uy, 1);
-	agrees(udb, sum, 2e-6, sqrt(rows), "bias_back");
-	op->bias(dev, uy, ub, 1);
+	op->bias_back(dev, udb, uy, scale);
+	agrees(udb, sum, 2e-6, sqrt(rows) * fmax(1, fabs(scale)), "bias_back");
+	op->bias(dev, uy, ub, scale);
 	agrees(uy, want, 1e-6, 1, "bias");
 	tidy();
 }
@@ -193,16 +203,22 @@ int main(void)
 			check_copy(to, from, 5, 2100, 1);
 			check_copy(to, from, 1, 1, 0);
 			check_copy(to, from, 0, 3, 0);
-			check_rows(to, from, 7, 20, 100, 1);
-			check_rows(to, from, 30, 30, 1030, 0);
-			check_rows(to, from, 1, 1, 1, 0);
-			check_rows(to, from, 0, 1, 1, 0);
+			check_rows(to, from, 7, 20, 100, 1, 1);
+			check_rows(to, from, 7, 20, 100, 22.6f, 1);
+			check_rows(to, from, 30, 30, 1030, 1, 0);
+			check_rows(to, from, 9, 10, 1030, -0.3f, 0);
+			check_rows(to, from, 1, 1, 1, 1, 0);
+			check_rows(to, from, 0, 1, 1, 1, 0);
 		}
 	for (int type = DT_F32; type <= DT_BF16; type++) {
-		check_bias(type, 33, 1100, 1);
-		check_bias(type, 4200, 11, 0);
-		check_bias(type, 1, 1, 0);
-		check_bias(type, 0, 3, 0);
+		check_bias(type, 33, 1100, 1, 1);
+		check_bias(type, 33, 1100, 0.22f, 1);
+		check_bias(type, 4200, 11, 1, 0);
+		check_bias(type, 1, 1, -3, 0);
+		check_bias(type, 0, 3, 1, 0);
+		check_zero(type, 7, 300, 5);
+		check_zero(type, 3, 9, 0);
+		check_zero(type, 0, 9, 1);
 	}
 	dev_close(dev);
 	return tap_done();

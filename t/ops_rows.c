@@ -4,92 +4,170 @@
 
 static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
 
-static void check_norm(enum dtype type, long rows, long cols, int aligned, int rms, int with_bias,
-                       int with_grads)
+struct norm_case {
+	const char *name;
+	enum dtype x, y, dy, dx;
+	long rows, cols; /* of a group */
+	struct norm m;
+	int aligned, bias, grads, add, in_place; /* in_place: y is x, dx is dy */
+};
+
+/* The matrices of a case, and what should become of them, in double. */
+struct norm_want {
+	struct mat x, y, dy, dx, gain, bias, dgain, dbias;
+	struct ref wy, wdx, wdg, wdb, wstat;
+	double steepest;
+};
+
+/* One group of the reference: y, the statistics and all gradients. */
+static void refer_group(const struct norm_case *c, struct norm_want *w, long i, long h)
 {
-	struct mat x = host_mat(DT_F32, rows, cols, gap_for(cols, 3, aligned), 2);
-	struct mat dx = host_mat(DT_F32, rows, cols, gap_for(cols, 2, aligned), 1);
-	struct mat dy = host_mat(type, rows, cols, gap_for(cols, 1, aligned), 1);
-	struct mat y = host_mat(type, rows, cols, gap_for(cols, 5, aligned), 1);
-	struct mat gain = host_mat(DT_F32, 1, cols, 0, 1), bias = host_mat(DT_F32, 1, cols, 0, 1);
-	struct mat dgain = host_mat(DT_F32, 1, cols, 0, 1), dbias = host_mat(DT_F32, 1, cols, 0, 1);
-	struct ref wy = ref_new(rows, cols), wdx = ref_of(dx), wdg = ref_of(dgain);
-	struct ref wdb = ref_of(dbias), wstat = ref_new(2, rows);
-	struct norm m = {.rms = rms, .eps = 1e-5f, .heads = 1};
-	double steepest = 1;
-	char name[100];
+	long first = h * c->m.stride, n = c->cols, k = i * c->m.heads + h;
+	double mean = 0, square = 0, r, g0 = 0, g1 = 0;
 
-	for (long i = 0; i < rows; i++) {
-		double mean = 0, square = 0, r, g0 = 0, g1 = 0;
+	for (long j = 0; j < n && !c->m.rms; j++)
+		mean += get(w->x, i, first + j) / n;
+	for (long j = 0; j < n; j++)
+		square += pow(get(w->x, i, first + j) - mean, 2) / n;
+	R(w->wstat, 0, k) = mean;
+	R(w->wstat, 1, k) = r = 1 / sqrt(square + c->m.eps);
+	w->steepest = fmax(w->steepest, r);
+	for (long j = 0; j < n; j++) {
+		double z = (get(w->x, i, first + j) - mean) * r, gain = c->m.offset + get(w->gain, 0, j);
+		double dy = get(w->dy, i, first + j);
 
-		for (long j = 0; j < cols && !rms; j++)
-			mean += get(x, i, j) / cols;
-		for (long j = 0; j < cols; j++)
-			square += pow(get(x, i, j) - mean, 2) / cols;
-		R(wstat, 0, i) = mean;
-		R(wstat, 1, i) = r = 1 / sqrt(square + 1e-5);
-		steepest = fmax(steepest, r);
-		for (long j = 0; j < cols; j++) {
-			double h = (get(x, i, j) - mean) * r, g = get(dy, i, j) * get(gain, 0, j);
-
-			R(wy, i, j) = h * get(gain, 0, j) + (with_bias ? get(bias, 0, j) : 0);
-			R(wdg, 0, j) += get(dy, i, j) * h;
-			R(wdb, 0, j) += get(dy, i, j);
-			g0 += rms ? 0 : g / cols;
-			g1 += g * h / cols;
-		}
-		for (long j = 0; j < cols; j++)
-			R(wdx, i, j) += r * (get(dy, i, j) * get(gain, 0, j) - g0 -
-			                     (get(x, i, j) - mean) * r * g1);
+		R(w->wy, i, first + j) = (c->add ? R(w->wy, i, first + j) : 0) + z * gain +
+		                         (c->bias ? get(w->bias, 0, j) : 0);
+		R(w->wdg, 0, j) += dy * z;
+		R(w->wdb, 0, j) += dy;
+		g0 += c->m.rms ? 0 : dy * gain / n;
+		g1 += dy * gain * z / n;
 	}
-	struct mat ux = upload(x), ug = upload(gain), ub = upload(bias), udy = upload(dy);
-	struct mat udx = upload(dx), uy = upload(y), udg = upload(dgain), udb = upload(dbias);
-	struct mat none = {NULL, DT_F32, 1, cols, cols};
-	float *stat = dev_alloc(8 * rows);
+	for (long j = 0; j < n; j++) {
+		double z = (get(w->x, i, first + j) - mean) * r, gain = c->m.offset + get(w->gain, 0, j);
 
-	snprintf(name, sizeof name, "%s %s %ldx%ld", rms ? "rms norm" : "layer norm",
-	         type_name(type), rows, cols);
-	op->norm(dev, uy, stat, ux, ug, with_bias ? ub : none, m, 0);
-	agrees(uy, wy, 2e-6, 1, name);
-	agrees(mat_of(stat, DT_F32, 2, rows), wstat, 1e-6, 1, "its statistics");
-	op->norm_back(dev, udx, with_grads ? udg : none, with_grads ? udb : none, udy, ux, ug, stat, m, 1);
-	agrees(udx, wdx, 3e-6, steepest, "dx");
-	agrees(udg, with_grads ? wdg : ref_of(dgain), 3e-6, sqrt(rows), "dgain");
-	agrees(udb, with_grads ? wdb : ref_of(dbias), 3e-6, sqrt(rows), "dbias");
+		R(w->wdx, i, first + j) = (c->add ? R(w->wdx, i, first + j) : 0) +
+		                          r * (get(w->dy, i, first + j) * gain - g0 - z * g1);
+	}
+}
+
+static struct norm_want refer_norm(const struct norm_case *c)
+{
+	long wide = (c->m.heads - 1) * c->m.stride + c->cols;
+	struct norm_want w = {.steepest = 1};
+
+	w.x = host_mat(c->x, c->rows, wide, gap_for(wide, 3, c->aligned), 2);
+	w.dy = host_mat(c->dy, c->rows, wide, gap_for(wide, 1, c->aligned), 1);
+	w.y = c->in_place ? w.x : host_mat(c->y, c->rows, wide, gap_for(wide, 5, c->aligned), 1);
+	w.dx = c->in_place ? w.dy : host_mat(c->dx, c->rows, wide, gap_for(wide, 2, c->aligned), 1);
+	w.gain = host_mat(DT_F32, 1, c->cols, 0, 1);
+	w.bias = host_mat(DT_F32, 1, c->cols, 0, 1);
+	w.dgain = host_mat(DT_F32, 1, c->cols, 0, 1);
+	w.dbias = host_mat(DT_F32, 1, c->cols, 0, 1);
+	w.wy = ref_of(w.y); /* what lies between the groups stays */
+	w.wdx = ref_of(w.dx);
+	w.wdg = ref_of(w.dgain);
+	w.wdb = ref_of(w.dbias);
+	w.wstat = ref_new(2, c->rows * c->m.heads);
+	for (long i = 0; i < c->rows; i++)
+		for (long h = 0; h < c->m.heads; h++)
+			refer_group(c, &w, i, h);
+	return w;
+}
+
+static void check_norm(struct norm_case c)
+{
+	struct norm_want w = refer_norm(&c);
+	struct mat x = upload(w.x), gain = upload(w.gain), bias = upload(w.bias), dy = upload(w.dy);
+	struct mat dgain = upload(w.dgain), dbias = upload(w.dbias);
+	struct mat y = c.in_place ? upload(w.x) : upload(w.y), dx = c.in_place ? dy : upload(w.dx);
+	struct mat none = {NULL, DT_F32, 1, c.cols, c.cols};
+	long groups = c.rows * c.m.heads;
+	float *stat = dev_alloc(8 * groups);
+	char name[200];
+
+	snprintf(name, sizeof name, "%s norm%s%s, %s -> %s%s, %ldx%ld of %d", c.m.rms ? "rms" : "layer", *c.name ? ", " : "",
+	         c.name, type_name(c.x), type_name(c.y), c.add ? " added" : c.in_place ? " in place" : "", c.rows, c.cols,
+	         c.m.heads);
+	op->norm(dev, y, stat, c.in_place ? y : x, gain, c.bias ? bias : none, c.m, c.add);
+	agrees(y, w.wy, 2e-6, 1, name);
+	agrees(mat_of(stat, DT_F32, 2, groups), w.wstat, 1e-6, 1, "its statistics");
+	op->norm_back(dev, dx, c.grads ? dgain : none, c.grads ? dbias : none, dy, x, gain, stat, c.m, c.add);
+	agrees(dx, w.wdx, 3e-6, w.steepest * (1 + fabs(c.m.offset)), "dx");
+	agrees(dgain, c.grads ? w.wdg : ref_of(w.dgain), 3e-6, sqrt(groups), "dgain");
+	agrees(dbias, c.grads ? w.wdb : ref_of(w.dbias), 3e-6, sqrt(groups), "dbias");
 	tidy();
 }
 
-/* The norm's gradient by differences, to tie formula to function. */
-static void norm_differences(int rms)
+/* Every mix of types, set, added and in place, where the contract has it. */
+static void check_norms(const char *name, long rows, long cols, struct norm m, int aligned, int bias, int grads)
 {
-	enum { N = 9 };
-	struct norm m = {.rms = rms, .eps = 1e-5f, .heads = 1};
-	struct mat x = host_mat(DT_F32, 1, N, 0, 1), gain = host_mat(DT_F32, 1, N, 0, 1);
-	struct mat dy = host_mat(DT_F32, 1, N, 0, 1), none = {NULL, DT_F32, 1, N, N};
-	struct mat ug = upload(gain), udy = upload(dy), y = upload(dy), dx = upload(dy), ux, got;
-	float *stat = dev_alloc(8);
+	for (int types = 0; types < 16; types++)
+		for (int how = 0; how < 3; how++) {
+			struct norm_case c = {name, types & 1, types >> 1 & 1, types >> 2 & 1, types >> 3, rows, cols, m,
+			                      aligned, bias, grads, how == 1, how == 2};
+
+			if ((how == 1 && (c.y || c.dx)) || (how == 2 && (c.x != c.y || c.dy != c.dx)))
+				continue;
+			check_norm(c);
+		}
+}
+
+static void check_every_norm(void)
+{
+	for (int rms = 0; rms < 2; rms++) {
+		struct norm plain = {.rms = rms, .eps = 1e-5f, .heads = 1}, heads = {rms, 1e-6f, 0, 5, 24};
+		struct norm gemma = {rms, 1e-6f, 1, 1, 0}, one = {rms, 1e-5f, 1, 3, 1};
+
+		check_norms("", 1, 1, plain, 0, 1, 1);
+		check_norms("", 37, 576, plain, 1, 1, 1);
+		check_norms("", 5, 1030, plain, 0, 0, 1);
+		check_norms("", 3, 17, plain, 1, 0, 0);
+		check_norms("", 2, 5003, plain, 1, 1, 0);
+		check_norms("offset", 4, 300, gemma, 1, 0, 1);
+		check_norms("heads", 41, 16, heads, 1, 0, 1);
+		check_norms("heads, odd", 3, 13, heads, 0, 1, 1);
+		check_norms("heads of one column", 2, 1, one, 0, 0, 1);
+		heads.stride = 1200;
+		heads.offset = 1;
+		check_norms("wide heads", 2, 1100, heads, 1, 0, 1);
+	}
+}
+
+/* The norm's gradient by differences, to tie formula to function. */
+static void norm_differences(struct norm m)
+{
+	enum { N = 9, WIDE = 40 };
+	struct mat x = host_mat(DT_F32, 1, WIDE, 0, 1), gain = host_mat(DT_F32, 1, N, 0, 1);
+	struct mat dy = host_mat(DT_F32, 1, WIDE, 0, 1), none = {NULL, DT_F32, 1, N, N};
+	struct mat ug = upload(gain), udy = upload(dy), y, dx, ux = upload(x), got;
+	float *stat = dev_alloc(8 * m.heads);
+	long wide = (m.heads - 1) * m.stride + N;
 	double worst = 0;
 
-	op->zero(dev, dx);
-	ux = upload(x);
+	y = upload(dy);
+	dx = upload(dy);
 	op->norm(dev, y, stat, ux, ug, none, m, 0);
-	op->norm_back(dev, dx, none, none, udy, ux, ug, stat, m, 1);
+	op->norm_back(dev, dx, none, none, udy, ux, ug, stat, m, 0);
 	got = download(dx);
-	for (int j = 0; j < N; j++) {
+	for (int j = 0; j < wide; j++) {
 		double h = 1e-2, d = 0, at = get(x, 0, j);
 
+		if (m.heads > 1 && j % m.stride >= N)
+			continue;
 		for (int side = -1; side <= 1; side += 2) {
 			set(x, 0, j, at + side * h);
-			op->put(dev, ux.p, x.p, 4 * N);
+			op->put(dev, ux.p, x.p, 4 * WIDE);
 			op->norm(dev, y, stat, ux, ug, none, m, 0);
 			struct mat out = download(y);
-			for (int c = 0; c < N; c++)
-				d += side * get(out, 0, c) * get(dy, 0, c) / (2 * h);
+			for (int c = 0; c < wide; c++)
+				if (m.heads == 1 || c % m.stride < N)
+					d += side * get(out, 0, c) * get(dy, 0, c) / (2 * h);
 		}
 		set(x, 0, j, at);
 		worst = fmax(worst, fabs(d - get(got, 0, j)));
 	}
-	ok(worst < 2e-3, "%s: dx by differences", rms ? "rms norm" : "layer norm");
+	ok(worst < 4e-3, "%s norm, %d heads, offset %g: dx by differences", m.rms ? "rms" : "layer", m.heads, m.offset);
 	tidy();
 }
 
@@ -112,6 +190,22 @@ static double act_of(enum act_function f, double x, double *dx)
 	s = sigmoid(x);
 	*dx = s + x * s * (1 - s);
 	return x * s;
+}
+
+/* The references' own slopes, by differences. */
+static void act_differences(void)
+{
+	static const char *const words[] = {"gelu", "gelu_tanh", "silu"};
+
+	for (enum act_function f = ACT_GELU; f <= ACT_SILU; f++) {
+		double worst = 0, h = 1e-5, slope, spare;
+
+		for (double x = -5; x < 5; x += 0.1) {
+			act_of(f, x, &slope);
+			worst = fmax(worst, fabs(slope - (act_of(f, x + h, &spare) - act_of(f, x - h, &spare)) / (2 * h)));
+		}
+		ok(worst < 1e-8, "%s: its slope by differences", words[f]);
+	}
 }
 
 static void check_act(struct act act, enum dtype type, long rows, long cols, double size)
@@ -145,7 +239,7 @@ static void check_act(struct act act, enum dtype type, long rows, long cols, dou
 	tidy();
 }
 
-static void check_xent(enum dtype type, long rows, long cols, double size, int in_place)
+static void check_xent(enum dtype type, long rows, long cols, double size, float cap, int in_place)
 {
 	struct mat z = host_mat(DT_F32, rows, cols, 3, size), dz = host_mat(type, rows, cols, 1, 1);
 	struct ref wl = ref_new(1, rows), wd = ref_new(rows, cols);
@@ -153,6 +247,9 @@ static void check_xent(enum dtype type, long rows, long cols, double size, int i
 	float *weight = host_alloc(4 * rows);
 	char name[100];
 
+	for (long i = 0; i < rows && cap > 0; i++)
+		for (long j = 0; j < cols; j++)
+			set(z, i, j, cap * tanh(get(z, i, j) / cap));
 	for (long i = 0; i < rows; i++) {
 		double high = -INFINITY, sum = 0;
 
@@ -166,22 +263,70 @@ static void check_xent(enum dtype type, long rows, long cols, double size, int i
 			continue;
 		R(wl, 0, i) = log(sum) + high - get(z, i, target[i]);
 		for (long j = 0; j < cols; j++)
-			R(wd, i, j) = weight[i] * (exp(get(z, i, j) - high) / sum -
-			                           (j == target[i]));
+			R(wd, i, j) = weight[i] * (exp(get(z, i, j) - high) / sum - (j == target[i])) *
+			              (cap > 0 ? 1 - pow(get(z, i, j) / cap, 2) : 1);
 	}
 	struct mat uz = upload(z), ud = in_place ? uz : upload(dz), none = {0};
 	float *loss = dev_alloc(4 * rows);
 	int32_t *ut = upload_bytes(target, 4 * rows);
 	float *uw = upload_bytes(weight, 4 * rows);
 
-	snprintf(name, sizeof name, "xent %s %ldx%ld size %g%s", type_name(type), rows, cols, size,
+	snprintf(name, sizeof name, "xent %s %ldx%ld size %g cap %g%s", type_name(type), rows, cols, size, cap,
 	         in_place ? " in place" : "");
-	op->xent(dev, loss, none, uz, ut, NULL, 0);
+	op->xent(dev, loss, none, uz, ut, NULL, cap);
 	agrees(mat_of(loss, DT_F32, 1, rows), wl, 1e-6, size, name);
 	op->zero(dev, mat_of(loss, DT_F32, 1, rows));
-	op->xent(dev, loss, ud, uz, ut, uw, 0);
+	op->xent(dev, loss, ud, uz, ut, uw, cap);
 	agrees(mat_of(loss, DT_F32, 1, rows), wl, 1e-6, size, "with its gradient");
 	agrees(ud, wd, 4e-7 * fmax(1, size), 1, "the gradient");
+	tidy();
+}
+
+static void check_softcap(long rows, long cols, double size, float cap)
+{
+	struct mat x = host_mat(DT_F32, rows, cols, gap_for(cols, 3, rows % 2), size), u = upload(x);
+	struct ref want = ref_of(x);
+	char name[100];
+
+	for (long i = 0; i < rows; i++)
+		for (long j = 0; j < cols; j++)
+			R(want, i, j) = cap * tanh(get(x, i, j) / cap);
+	snprintf(name, sizeof name, "softcap %g of %ldx%ld size %g", cap, rows, cols, size);
+	op->softcap(dev, u, cap);
+	agrees(u, want, 5e-7, 0, name);
+	tidy();
+}
+
+/* The gradient of softcap and xent together, by differences. */
+static void cap_differences(void)
+{
+	enum { N = 11 };
+	struct mat x = host_mat(DT_F32, 1, N, 0, 4), none = {0}, got;
+	int32_t target = 3;
+	float weight = 1.5f, cap = 5, *loss = dev_alloc(4), *uw = upload_bytes(&weight, 4);
+	int32_t *ut = upload_bytes(&target, 4);
+	double worst = 0, h = 1e-2;
+	struct mat u = upload(x), d = upload(x);
+
+	op->softcap(dev, u, cap);
+	op->xent(dev, loss, d, u, ut, uw, cap);
+	got = download(d);
+	for (int j = 0; j < N; j++) {
+		double slope = 0, at = get(x, 0, j);
+		float l;
+
+		for (int side = -1; side <= 1; side += 2) {
+			set(x, 0, j, at + side * h);
+			op->put(dev, u.p, x.p, 4 * N);
+			op->softcap(dev, u, cap);
+			op->xent(dev, loss, none, u, ut, NULL, cap);
+			op->get(dev, &l, loss, 4);
+			slope += side * l * weight / (2 * h);
+		}
+		set(x, 0, j, at);
+		worst = fmax(worst, fabs(slope - get(got, 0, j)));
+	}
+	ok(worst < 1e-3, "softcap and xent: the gradient by differences");
 	tidy();
 }
 
@@ -240,14 +385,9 @@ static void check_adamw(long n, double clip, double decay)
 int main(void)
 {
 	open_device(0);
+	check_every_norm();
+	act_differences();
 	for (int type = DT_F32; type <= DT_BF16; type++) {
-		for (int rms = 0; rms < 2; rms++) {
-			check_norm(type, 1, 1, 0, rms, 1, 1);
-			check_norm(type, 37, 576, 1, rms, 1, 1);
-			check_norm(type, 5, 1030, 0, rms, 0, 1);
-			check_norm(type, 3, 17, 1, rms, 0, 0);
-			check_norm(type, 2, 5003, 1, rms, 1, 0);
-		}
 		for (int a = 0; a < 6; a++) {
 			struct act act = {a / 2, a % 2};
 
@@ -255,13 +395,21 @@ int main(void)
 			check_act(act, type, 1, 1, 1);
 			check_act(act, type, 9, 104, 30);
 		}
-		check_xent(type, 7, 1, 1, 0);
-		check_xent(type, 5, 2500, 1, 0);
-		check_xent(type, 4, 1000, 1e4, 0);
+		check_xent(type, 7, 1, 1, 0, 0);
+		check_xent(type, 5, 2500, 1, 0, 0);
+		check_xent(type, 5, 2500, 8, 10, 0);
+		check_xent(type, 4, 1000, 1e4, 0, 0);
 	}
-	norm_differences(0);
-	norm_differences(1);
-	check_xent(DT_F32, 6, 1500, 3, 1);
+	for (int rms = 0; rms < 2; rms++) {
+		norm_differences((struct norm){rms, 1e-5f, 0, 1, 0});
+		norm_differences((struct norm){rms, 1e-5f, 1, 3, 12});
+	}
+	check_xent(DT_F32, 6, 1500, 3, 0, 1);
+	check_xent(DT_F32, 6, 1500, 3, 2, 1);
+	check_softcap(3, 1100, 1e-3, 30);
+	check_softcap(4, 37, 20, 30);
+	check_softcap(1, 1, 1e6, 50);
+	cap_differences();
 	check_nan();
 	check_adamw(1, 0, 0);
 	check_adamw(5000, 1, 0.1);

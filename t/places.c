@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "../lib/base/memory.h"
 #include "../lib/base/die.h"
 #include "../lib/base/rng.h"
 #include "../lib/rows/places.h"

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "../lib/base/memory.h"
 #include "../lib/format/zio.h"
 #include "tap.h"
 

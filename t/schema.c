@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Rows of every schema become turns; what is missing is named. */
+#include "../lib/base/memory.h"
 #include "tap.h"
 
 #include <stdlib.h>

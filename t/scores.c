@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "../lib/base/memory.h"
 #include "../lib/base/rng.h"
 #include "../lib/base/hash.h"
 #include "../lib/score/join.h"

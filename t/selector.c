@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* selector.c - omega: gradients by finite differences, Adam by its formula, and
  * the simulation of DESIGN section 4: a score must not know the order. */
-#include "../lib/base/die.h"
+#include "../lib/base/memory.h"
 #include "../lib/base/rng.h"
 #include "../lib/score/rank.h"
 #include "../lib/train/selector.h"

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../lib/base/memory.h"
 #include "../lib/format/safetensors.h"
 #include "../lib/model/cache.h"
 #include "../lib/model/engine.h"

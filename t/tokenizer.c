@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../lib/base/memory.h"
 #include "../lib/text/tokenizer_in.h"
 #include "tap.h"
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "../lib/base/memory.h"
 #include "../lib/text/tokenizer_in.h"
 #include "../lib/format/jsonl.h"
 #include "tap.h"

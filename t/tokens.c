@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../lib/base/memory.h"
 #include "../lib/rows/tokens.h"
 
 static const char print[] = "0123456789abcdef";

@@ -11,7 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../lib/base/die.h"
+#include "../lib/base/buf.h"
+#include "../lib/base/memory.h"
 #include "../lib/base/program.h"
 #include "tap.h"
 

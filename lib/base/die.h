@@ -32,7 +32,4 @@ struct fault {
 };
 int fault(struct fault *, const char *fmt, ...) PRINTF(2, 3);
 
-#include "buf.h"
-#include "memory.h"
-
 #endif

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "die.h"
+#include "memory.h"
 
 const struct opt base_options[] = {
 	{"output", 'o', OPT_TEXT, offsetof(struct opt_base, output), "FILE",

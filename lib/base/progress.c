@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "die.h"
+#include "memory.h"
 
 struct progress {
 	const char *what, *unit;

@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/memory.h"
 #include "../base/hash.h"
-#include "../format/objects.h"
+#include "../format/jsonl_objects.h"
 #include "../rows/places.h"
 #include "../score/file.h"
 #include "../score/rank.h"

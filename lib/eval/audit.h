@@ -15,12 +15,12 @@ extern const struct opt audit_options[];
 		"score", NULL \
 	}
 
-/* {"n","rho","chance","tenths":[{"n","mean","kept"}]} of the scores in path (NULL: stdin): rho is Spearman(score, last visit)
- * over the n rows that have both; chance = 3/sqrt(n), which |rho| of scores that know
- * nothing of the order passes one time in 370; for each tenth of the epoch, by last
- * visit, the mean score and the share of rows among the best 80 %.  The last visits are
- * the scores' own, or the line of the row's id in the file `order`, where the last
- * mention counts.  Owned. */
+/* Of the scores in path (NULL: stdin): {"n","rho","chance","tenths":[{"n","mean","kept"}]}, owned.
+ * rho is Spearman(score, last visit) over the n rows that have both; chance = 3/sqrt(n), which
+ * |rho| of scores that know nothing of the order passes one time in 370; for each tenth of the
+ * epoch, by last visit, how many rows, their mean score, and the share of them among the best
+ * 80 %.  The last visits are the scores' own, or the line of the row's id in the file `order`,
+ * where the last mention counts. */
 json_t *evaluate_audit(const char *path, const struct audit_opts *);
 
 #endif

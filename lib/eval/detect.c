@@ -13,7 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../format/objects.h"
+#include "../base/memory.h"
+#include "../format/jsonl_objects.h"
 #include "../rows/row.h"
 #include "../score/join.h"
 #include "../score/rank.h"

@@ -2,6 +2,7 @@
 /* nll.c - see nll.h. */
 #include "nll.h"
 
+#include "../base/memory.h"
 #include "../base/progress.h"
 #include "../format/jsonl.h"
 #include "../rows/order.h"

@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../format/objects.h"
+#include "../base/memory.h"
+#include "../format/jsonl_objects.h"
 
 static const char *const phrases[] = {
 	"I'm sorry",

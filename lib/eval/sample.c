@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "../base/memory.h"
 #include "generate.h"
 
 static long argmax(const float *x, long n)

@@ -12,7 +12,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "../format/objects.h"
+#include "../base/memory.h"
+#include "../format/jsonl_objects.h"
 
 struct votes {
 	double *v;

@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/buf.h"
+#include "../base/memory.h"
+
 struct csv {
 	struct csv_parser parser;
 	struct buf text; /* the fields, one behind the other */

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../base/die.h"
+#include "../base/memory.h"
 #include "zio_claim.h"
 
 /* Enters the files in the folder as outputs: none may be an input. */

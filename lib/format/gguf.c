@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/memory.h"
+
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "GGUF is read in place");
 
 enum { U8, I8, U16, I16, U32, I32, R32, BOOL, TEXT, ARRAY, U64, I64, R64, TYPES };

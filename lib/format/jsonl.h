@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../base/buf.h"
 #include "../base/die.h"
 #include "../base/opt.h"
 #include "zio.h"

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/memory.h"
 #include "jsonl.h"
 
 enum { HEADER_LIMIT = 100000000 }; /* the reference implementation's */

@@ -13,8 +13,8 @@
  *   No input is overwritten and no two outputs are one file (zio_claim.h).
  *   Binary data is not written to a terminal.
  *
- * The parts: zio_in.c reads streams, zio_out.c writes them, zio_map.c maps files, zio_thread.c
- * reads ahead, zio_spool.c lets a pipe be read twice, zio_claim.c knows who uses which file.
+ * The parts: zio_in.c reads streams, zio_out.c writes them, zio_map.c maps files, zio_claim.c
+ * knows who uses which file.
  */
 #ifndef SEAL_ZIO_H
 #define SEAL_ZIO_H
@@ -32,9 +32,7 @@ struct zin;
 
 struct zin *zin_open(const char *path);
 const char *zin_name(const struct zin *); /* the path, or "stdin" */
-/* Has another thread read and unpack ahead, of a regular file. */
-void zin_ahead(struct zin *);
-int zin_is_zstd(const struct zin *); /* what its first bytes say */
+int zin_is_zstd(const struct zin *);      /* what its first bytes say */
 /* Up to n bytes; fewer only at the end. */
 size_t zin_read(struct zin *, void *p, size_t n);
 /* The next line without its LF and without a CR before that; NULL at the end.  *n bytes, a NUL

@@ -10,10 +10,8 @@
 #include <unistd.h>
 #include <zstd.h>
 
-#include "../base/die.h"
-#include "zio_thread.h"
+#include "../base/memory.h"
 #include "zio_claim.h"
-#include "zio_spool.h"
 
 enum { CHUNK = 1 << 18 };
 
@@ -30,7 +28,6 @@ struct zin {
 	int full;    /* the unpacker may hold more output */
 	int error;   /* errno of a read that failed; 0: the fault says what is wrong */
 	struct fault fault;
-	struct ahead *ahead;
 };
 
 static ssize_t read_some(struct zin *z, void *p, size_t n)
@@ -138,8 +135,7 @@ static int fill(struct zin *z)
 		z->cap *= 2;
 		z->p = xrealloc(z->p, z->cap + 1);
 	}
-	got = z->ahead ? ahead_read(z->ahead, z->p + z->end, z->cap - z->end)
-	               : source(z, z->p + z->end, z->cap - z->end);
+	got = source(z, z->p + z->end, z->cap - z->end);
 	if (got < 0 && !z->error)
 		die("%s: %s", z->name, z->fault.text);
 	if (got < 0) {
@@ -187,10 +183,7 @@ struct zin *zin_open(const char *path)
 	struct stat s;
 
 	z->name = xstrdup(zio_is_std(path) ? "stdin" : path);
-	z->fd = spool_open(path);
-	if (z->fd < 0)
-		z->fd = zio_is_std(path) ? fcntl(0, F_DUPFD_CLOEXEC, 3)
-		                         : open(path, O_RDONLY | O_CLOEXEC);
+	z->fd = zio_is_std(path) ? fcntl(0, F_DUPFD_CLOEXEC, 3) : open(path, O_RDONLY | O_CLOEXEC);
 	if (z->fd < 0 || fstat(z->fd, &s))
 		die("open %s:", z->name);
 	claim_input(&s, z->name);
@@ -198,14 +191,6 @@ struct zin *zin_open(const char *path)
 	z->p = xalloc(z->cap + 1);
 	sniff(z);
 	return z;
-}
-
-void zin_ahead(struct zin *z)
-{
-	struct stat s;
-
-	if (!z->ahead && !fstat(z->fd, &s) && S_ISREG(s.st_mode))
-		z->ahead = ahead_open(source, z);
 }
 
 const char *zin_name(const struct zin *z) { return z->name; }
@@ -269,7 +254,6 @@ void zin_close(struct zin *z)
 {
 	if (!z)
 		return;
-	ahead_close(z->ahead);
 	close(z->fd);
 	ZSTD_freeDCtx(z->unpack);
 	free(z->raw);

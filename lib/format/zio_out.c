@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include <zstd.h>
 
-#include "../base/die.h"
+#include "../base/memory.h"
 #include "zio_claim.h"
 #include "temp.h"
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../base/die.h"
+#include "../base/memory.h"
 
 const struct opt compute_options[] = {
 	{"device", 0, OPT_TEXT, offsetof(struct compute_opts, device), "auto|cpu|cuda[:N]",

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "../base/memory.h"
 #include "../base/opt.h"
 #include "../format/folder.h"
 #include "../format/jsonl.h"

@@ -11,7 +11,7 @@
 #include "work.h"
 
 /* Resident memory of a program that has computed little: measured, see t/slow/plan.t. */
-enum { PROGRAM = 28000000 };
+enum { PROGRAM = 22000000 };
 
 static long least(long a, long b) { return a < b ? a : b; }
 static long most(long a, long b) { return a > b ? a : b; }

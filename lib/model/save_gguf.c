@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/memory.h"
 #include "../base/die.h"
 #include "../format/gguf.h"
 #include "weights.h"

@@ -4,6 +4,7 @@
 #define SEAL_SAVE_GGUF_H
 
 #include "params.h"
+#include "../base/buf.h"
 
 /* Appends the file to out. */
 void save_gguf_lora(const struct params *, struct buf *out);

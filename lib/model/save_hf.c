@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "../base/memory.h"
 #include "../format/folder.h"
 #include "../format/gguf.h"
 #include "../format/zio.h"

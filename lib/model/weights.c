@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "../base/hash.h"
+#include "../base/memory.h"
 #include "../format/zio.h"
 #include "config_read.h"
 

@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "../base/memory.h"
 #include "../base/die.h"
 #include "params.h"
 #include "weights.h"

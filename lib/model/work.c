@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../base/die.h"
+#include "../base/memory.h"
 
 void work_open(struct work *w, const struct config *c)
 {
@@ -78,9 +78,9 @@ static void place_head(struct work *w, struct arena *a, const struct work_size *
 	w->hn = arena_mat(a, s->type, rows, c->dim);
 	w->hstat = arena_floats(a, 2 * rows);
 	w->logits = arena_mat(a, DT_F32, rows, c->vocab);
+	w->h = arena_mat(a, DT_F32, rows, c->dim);
 	if (!s->backward)
 		return;
-	w->h = arena_mat(a, DT_F32, rows, c->dim);
 	w->h2 = arena_mat(a, DT_F32, rows, c->dim);
 	w->dh = arena_mat(a, DT_F32, rows, c->dim);
 	w->dlogits = s->type == DT_F32 ? w->logits : arena_mat(a, s->type, rows, c->vocab);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../base/hash.h"
+#include "../base/memory.h"
 
 struct table {
 	struct csv *csv;

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/memory.h"
+
 const struct opt template_options[] = {
 	{"template", 0, OPT_TEXT, offsetof(struct encode_opts, template), "NAME",
          "auto, none, seal, a model's such as llama3, or a format with two {}", 0, 1},

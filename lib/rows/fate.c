@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/memory.h"
 #include "../format/jsonl.h"
 
 const struct opt fate_options[] = {

@@ -6,7 +6,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "../base/die.h"
+#include "../base/memory.h"
 #include "../base/rng.h"
 
 static void begin_epoch(struct order *o, long epoch)

@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "../base/memory.h"
 #include "../base/die.h"
 
 struct places {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../base/hash.h"
+#include "../base/memory.h"
 #include "places.h"
 
 /* The tensors of one blob, sizes checked, values not yet. */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "../base/hash.h"
+#include "../base/memory.h"
 
 enum { BLOB_ROWS = 4096, BLOB_TOKENS = 1 << 24 };
 

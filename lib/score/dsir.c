@@ -19,8 +19,9 @@
 #include <string.h>
 
 #include "../base/hash.h"
+#include "../base/memory.h"
 #include "../base/rng.h"
-#include "../format/zio_spool.h"
+#include "../format/scratch.h"
 #include "../rows/row.h"
 #include "../rows/schema.h"
 #include "dsir_grams.h"

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "../base/hash.h"
+#include "../base/memory.h"
 #include "../base/sha256.h"
 #include "../text/words.h"
 

@@ -2,6 +2,7 @@
 /* random.c - scores by chance, the method that every other one has to beat. */
 #include <stdlib.h>
 
+#include "../base/memory.h"
 #include "../base/rng.h"
 #include "../rows/row.h"
 #include "method.h"

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/memory.h"
 #include "../rows/row.h"
 
 void row_list_add(struct row_list *l, const char *id, uint64_t hash, long line)

@@ -24,8 +24,8 @@ enum { METHOD_OPTION = 1 }; /* its place below: the table of methods tells its c
 static struct opt scoring_options[] = {
 	{"safe", 0, OPT_TEXT, AT(safe), "TOKENS", "token stream of the trusted rows", 0, 0},
 	{"method", 0, OPT_CHOICE, AT(method), NULL, NULL, 0, 1},
-	{"score", 0, OPT_TEXT, AT(score), "FORMULA", "which number is the score: weight, loss, gain, gap, tempered,"
-		" or a formula of columns", 0, 1},
+	{"score", 0, OPT_TEXT, AT(score), "FORMULA",
+		"the score: weight, loss, gain, gap, tempered, or a formula of columns", 0, 1},
 	{0},
 };
 /* clang-format on */

@@ -12,8 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../format/objects.h"
-#include "../format/zio_spool.h"
+#include "../base/memory.h"
+#include "../format/jsonl_objects.h"
+#include "../format/scratch.h"
 #include "../rows/row.h"
 #include "join.h"
 #include "rank.h"
@@ -23,14 +24,18 @@
 /* clang-format off */
 const struct opt select_options[] = {
 	{"scores", 's', OPT_TEXT, AT(scores), "SCORES", "the rows' scores, from seal-score", 0, 0},
-	{"by", 0, OPT_TEXT, AT(by), "FORMULA", "the score: gain, or such as 'loss_base/2 - loss'", 0, 0},
-	{"keep", 'k', OPT_TEXT, AT(keep), "N|P%", "pick the N best rows, or that share of the rows read", 0, 0},
-	{"by-group", 0, OPT_TEXT, AT(by_group), "KEY", "--keep of the rows of each value of this key", 0, 0},
+	{"by", 0, OPT_TEXT, AT(by), "FORMULA",
+		"the score: gain, or such as 'loss_base/2 - loss'", 0, 0},
+	{"keep", 'k', OPT_TEXT, AT(keep), "N|P%",
+		"pick the N best rows, or that share of the rows read", 0, 0},
+	{"by-group", 0, OPT_TEXT, AT(by_group), "KEY",
+		"--keep of the rows of each value of this key", 0, 0},
 	{"threshold", 't', OPT_TEXT, AT(threshold), "X", "pick rows whose score is at least X", 0, 0},
 	{"invert", 'v', OPT_FLAG, AT(invert), NULL, "write the rows that are not picked instead", 0, 0},
 	{"top", 0, OPT_COUNT, AT(top), "N", "for reading: the N best rows, best first", 1, 0},
 	{"bottom", 0, OPT_COUNT, AT(bottom), "N", "for reading: the N worst rows, worst first", 1, 0},
-	{"annotate", 0, OPT_FLAG, AT(annotate), NULL, "add the id and \"seal\":{\"score\",\"weight\",\"rank\"}", 0, 0},
+	{"annotate", 0, OPT_FLAG, AT(annotate), NULL,
+		"add the id and \"seal\":{\"score\",\"weight\",\"rank\"}", 0, 0},
 	{"add", 0, OPT_TEXT, AT(add), "ROWS", "write these rows too, after the picked ones", 0, 0},
 	{"dedupe", 0, OPT_FLAG, AT(dedupe), NULL, "drop later rows of one id, rather than fail", 0, 0},
 	{0},
@@ -59,8 +64,7 @@ struct selection {
 /* A row as it is put aside; its id and its bytes follow. */
 struct aside {
 	size_t n, id_n;
-	long line;
-	int ended; /* it had its LF */
+	long line, ended; /* ended: it had its LF */
 };
 
 /* All rows must fit one output: JSONL, or CSV under one header. */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/memory.h"
 #include "../base/hash.h"
 #include "../base/progress.h"
 #include "../train/bilevel.h"
@@ -30,9 +31,11 @@ static struct seal_opts {
 static const struct opt seal_options[] = {
 	{"algorithm", 0, OPT_COUNT, AT(algorithm), "1|2", "of the paper: 1 keeps theta-hat", 1, 1},
 	{"activation", 0, OPT_CHOICE, AT(activation), "softmax|sigmoid", "omega to weights", 0, 1},
-	{"selector-optim", 0, OPT_CHOICE, AT(optim), "sgd|adam", "the paper's plain step, or the authors' Adam", 0, 1},
+	{"selector-optim", 0, OPT_CHOICE, AT(optim), "sgd|adam",
+		"the paper's plain step, or the authors' Adam", 0, 1},
 	{"selector-lr", 0, OPT_REAL, AT(rate), "X", "learning rate of omega", 0, 1},
-	{"gamma", 0, OPT_REAL, AT(gamma), "X", "penalty of the weighted rows in the first epoch, in [0,1)", 0, 1},
+	{"gamma", 0, OPT_REAL, AT(gamma), "X",
+		"penalty of the weighted rows in the first epoch, in [0,1)", 0, 1},
 	{"gamma-step", 0, OPT_REAL, AT(gamma_step), "X", "its growth an epoch", 0, 1},
 	{0},
 };
@@ -41,7 +44,8 @@ static const struct opt seal_options[] = {
  * last two. */
 enum { HAT, WEIGHT, VISITS, LAST, BASE, LOSS, COLUMNS };
 static const struct column model_columns[] = {
-	{"loss_hat", COLUMN_F32, "mean negative log-likelihood under theta-hat, Algorithm 1's second adapter"},
+	{"loss_hat", COLUMN_F32,
+		"mean negative log-likelihood under theta-hat, Algorithm 1's second adapter"},
 	{"weight", COLUMN_F32, "the learnt weight, mean 1 (softmax) or from 0 to 2 (sigmoid)"},
 	{"visits", COLUMN_COUNT, "how often training has seen the row"},
 	{"last", COLUMN_COUNT, "position of the last visit in its epoch, from 0"},

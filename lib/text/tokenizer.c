@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "../base/hash.h"
+#include "../base/memory.h"
 #include "../format/gguf.h"
 #include "../format/zio.h"
 

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/memory.h"
+
 static int32_t node_new(struct trie *t, unsigned char byte)
 {
 	t->node = xgrow(t->node, t->n, &t->cap, sizeof *t->node);

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/memory.h"
+
 enum { SHORT = 32 };
 #define NEVER UINT32_MAX
 

@@ -19,6 +19,7 @@
 
 #include <string.h>
 
+#include "../base/buf.h"
 #include "tokenizer.h"
 #include "unicode.h"
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../base/memory.h"
 #include "../format/jsonl.h"
 
 static int is_type(const json_t *o, const char *type)

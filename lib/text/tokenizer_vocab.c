@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/memory.h"
+
 int vocab_set(struct vocab *v, int32_t id, const char *p, size_t n, int kind, struct fault *f)
 {
 	if (id < 0 || id >= TOKENS_MOST)

@@ -11,6 +11,9 @@
 #include <string.h>
 #include <utf8proc.h>
 
+#include "../base/buf.h"
+#include "../base/memory.h"
+
 int utf8_last(const char *p, size_t n, int32_t *code)
 {
 	size_t back = 1;

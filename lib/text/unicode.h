@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "../base/die.h"
+#include "../base/buf.h"
 
 /* Sets *code to the first character of text[0..n), n > 0, and returns its length in bytes. */
 static inline int utf8_first(const char *text, size_t n, int32_t *code)

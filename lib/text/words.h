@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 
+#include "../base/buf.h"
 #include "../base/die.h"
 
 /* Appends what Python's str.lower() makes of a text in valid UTF-8. */

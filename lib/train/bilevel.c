@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/memory.h"
+
 struct room {
 	float *w, *scaled, *l0, *l, *lhat, *gap;
 	long *at; /* the numbers of the batch's rows */

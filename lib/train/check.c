@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "../base/memory.h"
 #include "../text/tokenizer.h"
 
 /* transformers computes such rows too, so they are no error. */

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "../base/memory.h"
+
 /* into[i] = w_i / sum |w| over the batch; 0 where all are.  Equal weights give
  * exactly what none do. */
 static void batch_weights(const struct finetune *f, const struct batch *b, float into[])

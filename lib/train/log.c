@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../base/memory.h"
 #include "../base/progress.h"
 #include "../format/zio_claim.h"
 #include "log.h"

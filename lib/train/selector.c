@@ -11,7 +11,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "../base/die.h"
+#include "../base/memory.h"
 
 struct selector *selector_open(long n, enum activation a, enum selector_optim o, double rate)
 {

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "../base/memory.h"
 #include "../base/hash.h"
 #include "../format/folder.h"
 #include "../model/peft.h"

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "../../lib/base/memory.h"
 #include "../../lib/base/rng.h"
 #include "../../lib/format/zio.h"
 #include "../../lib/model/engine.h"

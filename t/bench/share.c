@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "../../lib/base/memory.h"
 #include "../../lib/model/model.h"
 #include "../../lib/rows/order.h"
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "../../lib/base/memory.h"
 #include "../../lib/train/bilevel.h"
 #include "../../lib/train/finetune.h"
 

@@ -15,6 +15,7 @@
 
 #include <functional>
 
+#include "../../lib/base/die.h"
 #include "cuda_runtime.h"
 
 namespace cudasim {

@@ -2,6 +2,7 @@
 /* formula.c - a formula over columns, as --by and --score take it. */
 #include <stdlib.h>
 
+#include "../../lib/base/memory.h"
 #include "../../lib/score/columns.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)

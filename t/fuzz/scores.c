@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../lib/base/memory.h"
 #include "../../lib/score/file.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../lib/base/memory.h"
 #include "../../lib/rows/tokens.h"
 
 static void stream(const void *data, size_t n)

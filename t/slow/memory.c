@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../../lib/base/memory.h"
 #include "../../lib/base/die.h"
 #include "../../lib/base/hash.h"
 #include "../tap.h"

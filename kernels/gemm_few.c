@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* few.c - c = alpha a b' + beta c where a has few rows, as when a group of rows
- * generates text: oneDNN would copy b into its own order for each product, which
- * then costs as much as the product.
+/* gemm_few.c - c = alpha a b' + beta c where a has few rows, as when several texts are generated
+ * together.
  *
- * A tile of ROWS rows of a and COLS rows of b is summed along k, a vector of
- * partial sums each; a piece of k and of b's rows is small enough that both stay
- * in the caches.
+ * oneDNN would first copy b into an order of its own, which takes as long as such a product.  Here
+ * b is read as it lies.  A tile is ROWS rows of a against COLS rows of b; each of its sums is a
+ * vector of partial sums along k, added up at the end.  A piece of k is short enough that the
+ * pieces of a and b stay in the caches.
  */
 #include "cpu.h"
 
@@ -14,7 +14,7 @@
 
 enum { ROWS = 6, COLS = 4, BLOCK = 64, PIECE = 2048 };
 
-/* n values from p on, n at most a vector's; the rest are 0. */
+/* n values from p on, at most as many as a vector holds; the rest of it is 0. */
 INLINE_WIDE __m512i some(const void *p, long n, enum dtype type)
 {
 	return type == DT_F32 ? _mm512_maskz_loadu_epi32((__mmask16)((1u << n) - 1), p)
@@ -27,7 +27,7 @@ INLINE_WIDE __m512 multiply_add(__m512 sum, __m512i a, __m512i b, enum dtype typ
 	                      : _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b);
 }
 
-/* The sum of each of the four. */
+/* The sums of the elements of each of four vectors. */
 INLINE_WIDE __m128 sums(const __m512 *x)
 {
 	__m512 ab = _mm512_add_ps(_mm512_unpacklo_ps(x[0], x[1]), _mm512_unpackhi_ps(x[0], x[1]));
@@ -40,9 +40,9 @@ INLINE_WIDE __m128 sums(const __m512 *x)
 	return _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
 }
 
-/* y [rows x COLS], ld BLOCK, += a b' of k columns, while what lies `ahead` bytes on is
- * fetched: b comes from memory, which keeps the processor waiting otherwise.  rows
- * and type are constants where this is inlined, so that acc lives in registers. */
+/* y [rows x COLS], ld BLOCK, += a b' of k columns.  b comes from memory, for which the processor
+ * would wait: meanwhile what lies `ahead` bytes further on is fetched.  rows and type are constants
+ * where this is inlined, so that acc lives in registers. */
 INLINE_WIDE void tile(float *y, const char *a, long lda, const char *const b[COLS], long ahead,
                       long k, int rows, enum dtype type)
 {
@@ -115,7 +115,7 @@ WIDE static void strip_bf16(float *y, const char *a, long lda, const char *const
 	strip(y, a, lda, b, ahead, m, k, DT_BF16);
 }
 
-/* y [a.rows x n], ld BLOCK = a times n rows of b from `first` on */
+/* y [a.rows x n], ld BLOCK, = a times n rows of b from row `first` on, transposed */
 static void block(float *y, struct mat a, struct mat b, long first, long n)
 {
 	long size = dtype_size(a.type);
@@ -133,6 +133,7 @@ static void block(float *y, struct mat a, struct mat b, long first, long n)
 		}
 }
 
+/* y = alpha x + beta y; beta 0 does not read y */
 HOT static void mix(float *y, const float *x, long n, float alpha, float beta)
 {
 #pragma omp simd
@@ -142,11 +143,11 @@ HOT static void mix(float *y, const float *x, long n, float alpha, float beta)
 
 int few_product(struct dev *d, struct mat c, struct mat a, struct mat b, float alpha, float beta)
 {
-	if (c.rows > FEW || (c.rows == 1 && a.type == DT_F32) || !bf16_is_fast())
+	if (c.rows > GEMM_FEW || (c.rows == 1 && a.type == DT_F32) || !bf16_is_fast())
 		return 0;
 #pragma omp parallel for schedule(static) num_threads(threads_of(d))
 	for (long j = 0; j < c.cols; j += BLOCK) {
-		float *x = own_workspace(d, FEW * BLOCK), buf[BLOCK];
+		float *x = own_workspace(d, GEMM_FEW * BLOCK), buf[BLOCK];
 		long n = min_long(BLOCK, c.cols - j);
 
 		block(x, a, b, j, n);

@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* pairs.c - see pairs.h. */
-#include "pairs.h"
+/* tile_bf16.c - products of bf16 tiles in pairs, and the making of pairs; tile_bf16.h says what
+ * each function promises.  On other processors than x86-64 nothing calls the product. */
+#include "tile_bf16.h"
 
-/* y = pairs of the values of x0 and x1 */
-HOT static void pair_up(pair *y, const float *x0, const float *x1, long n)
+/* y[j] = the pair of x0[j] and x1[j] */
+HOT static void pair_up(bf16_pair *y, const float *x0, const float *x1, long n)
 {
 #pragma omp simd
 	for (long j = 0; j < n; j++)
 		y[j] = bf16_of(x0[j]) | (uint32_t)bf16_of(x1[j]) << 16;
 }
 
-HOT static void pair_last(pair *y, const float *x, long n)
+/* y[j] = the pair of x[j] and 0 */
+HOT static void pair_last(bf16_pair *y, const float *x, long n)
 {
 #pragma omp simd
 	for (long j = 0; j < n; j++)
 		y[j] = bf16_of(x[j]);
 }
 
-void pair_rows(pair *y, const float *x, long n, long wide)
+void pair_rows(bf16_pair *y, const float *x, long n, long wide)
 {
 	for (; n > 1; n -= 2, y += wide, x += 2 * wide)
 		pair_up(y, x, x + wide, wide);
@@ -25,7 +27,7 @@ void pair_rows(pair *y, const float *x, long n, long wide)
 		pair_last(y, x, wide);
 }
 
-HOT void pair_rows_bf16(pair *y, const uint16_t *x, long ld, long n, long dim, long wide)
+HOT void pair_rows_bf16(bf16_pair *y, const uint16_t *x, long ld, long n, long dim, long wide)
 {
 	for (; n > 0; n -= 2, y += wide, x += 2 * ld) {
 		const uint16_t *next = x + (n > 1 ? ld : 0);
@@ -44,10 +46,10 @@ HOT void pair_rows_bf16(pair *y, const uint16_t *x, long ld, long n, long dim, l
 
 enum { ROWS = 6, WIDTH = 16 };
 
-/* A piece of c, rows by vecs vectors: constants where this is inlined, so that acc
- * lives in registers. */
-INLINE_WIDE void piece(float *c, long ldc, const pair *a, long rs, long cs, const pair *b, long ldb,
-                       long k, int rows, int vecs, int add)
+/* A piece of c of `rows` rows by `vecs` vectors, which are constants where this is inlined, so that
+ * acc lives in registers. */
+INLINE_WIDE void piece(float *c, long ldc, const bf16_pair *a, long rs, long cs, const bf16_pair *b,
+                       long ldb, long k, int rows, int vecs, int add)
 {
 	__m512 acc[ROWS][2];
 
@@ -80,9 +82,9 @@ INLINE_WIDE void piece(float *c, long ldc, const pair *a, long rs, long cs, cons
 			_mm512_storeu_ps(c + i * ldc + v * WIDTH, acc[i][v]);
 }
 
-/* All rows of vecs vectors of c. */
-INLINE_WIDE void pieces(float *c, long ldc, const pair *a, long rs, long cs, const pair *b,
-                        long ldb, long m, long k, int vecs, int add)
+/* `vecs` vectors of all m rows of c. */
+INLINE_WIDE void pieces(float *c, long ldc, const bf16_pair *a, long rs, long cs,
+                        const bf16_pair *b, long ldb, long m, long k, int vecs, int add)
 {
 	for (; m >= ROWS; m -= ROWS, c += ROWS * ldc, a += ROWS * rs)
 		piece(c, ldc, a, rs, cs, b, ldb, k, ROWS, vecs, add);
@@ -92,8 +94,8 @@ INLINE_WIDE void pieces(float *c, long ldc, const pair *a, long rs, long cs, con
 		piece(c, ldc, a, rs, cs, b, ldb, k, 1, vecs, add);
 }
 
-WIDE void pair_product(float *c, long ldc, const pair *a, long rs, long cs, const pair *b, long ldb,
-                       long m, long n, long k, int add)
+WIDE void pair_product(float *c, long ldc, const bf16_pair *a, long rs, long cs, const bf16_pair *b,
+                       long ldb, long m, long n, long k, int add)
 {
 	long j = 0;
 
@@ -103,8 +105,8 @@ WIDE void pair_product(float *c, long ldc, const pair *a, long rs, long cs, cons
 		pieces(c + j, ldc, a, rs, cs, b + j, ldb, m, k, 1, add);
 }
 #else
-void pair_product(float *c, long ldc, const pair *a, long rs, long cs, const pair *b, long ldb,
-                  long m, long n, long k, int add)
+void pair_product(float *c, long ldc, const bf16_pair *a, long rs, long cs, const bf16_pair *b,
+                  long ldb, long m, long n, long k, int add)
 {
 	(void)c, (void)ldc, (void)a, (void)rs, (void)cs, (void)b, (void)ldb, (void)m, (void)n,
 		(void)k, (void)add;

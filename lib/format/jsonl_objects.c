@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* objects.c - see objects.h. */
-#include "objects.h"
+/* jsonl_objects.c - see jsonl_objects.h. */
+#include "jsonl_objects.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "../base/memory.h"
 
 struct reader {
 	struct zin *in;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* row.c - c = alpha a b' + beta c where a is one row, as when text is
- * generated: bound by reading b once, which oneDNN would first copy.
+/* gemm_row.c - c = alpha a b' + beta c where a is one row, as when one text is generated.
+ *
+ * Such a product takes as long as reading b from memory, once; oneDNN would copy b first.
  */
 #include "cpu.h"
 
-enum { STRIP = 64, ABREAST = 4 }; /* rows of b a thread takes; at a time */
+/* Rows of b that a thread takes, and how many of them it reads abreast. */
+enum { STRIP = 64, ABREAST = 4 };
 
-/* y[i] = x w[i]' for ABREAST rows w[i] */
+/* y[i] = x w[i]' for ABREAST rows w[i] of k values */
 INLINE void dots(float *y, const float *x, const void *const w[ABREAST], long k, enum dtype type)
 {
 	const void *w0 = w[0], *w1 = w[1], *w2 = w[2], *w3 = w[3];

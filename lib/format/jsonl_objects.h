@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* objects.h - reads files of many JSON objects, as evaluation has them. */
-#ifndef SEAL_OBJECTS_H
-#define SEAL_OBJECTS_H
+/* jsonl_objects.h - reads files of many JSON objects, as evaluation has them. */
+#ifndef SEAL_JSONL_OBJECTS_H
+#define SEAL_JSONL_OBJECTS_H
 
 #include "jsonl.h"
 

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* scratch.c - see scratch.h. */
+#include "scratch.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "../base/memory.h"
+
+static const char *folder(void)
+{
+	return getenv("TMPDIR") && *getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
+}
+
+static int nameless(void)
+{
+	char *name = xprintf("%s/seal-XXXXXX", folder());
+	int fd = mkostemp(name, O_CLOEXEC);
+
+	if (fd < 0 || unlink(name))
+		die("create a file in %s:", folder());
+	free(name);
+	return fd;
+}
+
+FILE *scratch_open(void)
+{
+	FILE *f = fdopen(nameless(), "w+");
+
+	if (!f)
+		die("out of memory");
+	return f;
+}
+
+void scratch_write(FILE *f, const void *p, size_t n)
+{
+	if (fwrite(p, 1, n, f) < n)
+		die("write a file in %s:", folder());
+}
+
+void scratch_rewind(FILE *f)
+{
+	if (fflush(f) || fseek(f, 0, SEEK_SET))
+		die("write a file in %s:", folder());
+}
+
+void scratch_read(FILE *f, void *p, size_t n)
+{
+	if (fread(p, 1, n, f) < n)
+		die("read a file in %s:", folder());
+}

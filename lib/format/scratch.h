@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* scratch.h - a file without a name, in $TMPDIR or /tmp, for what is too much for memory.
+ *
+ * It is written from its beginning, rewound, and read from its beginning.  It goes away when it is
+ * closed (fclose), and with the program.  All of these die on failure.
+ */
+#ifndef SEAL_SCRATCH_H
+#define SEAL_SCRATCH_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+FILE *scratch_open(void);
+void scratch_write(FILE *, const void *, size_t);
+void scratch_rewind(FILE *);
+void scratch_read(FILE *, void *, size_t);
+
+#endif
