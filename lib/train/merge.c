@@ -14,7 +14,7 @@ json_t *merge(struct engine *e, const struct params *a, const char *dir, const c
 	float apart[MERGE_ROWS], merged[MERGE_ROWS];
 	struct model *again;
 	struct engine *engine;
-	struct demand d = {.rows = {LOSS_BATCH}};
+	struct demand d = {.rows = {LOSS_BATCH}, .bytes = engine_bytes(e)}; /* both are there */
 	double most = 0, sum = 0;
 	long worst = 0;
 	char id[128];
