@@ -71,7 +71,7 @@ static const char *below_block(const struct config *c, const char *name)
 	size_t n;
 
 	for (long i = 0; i < c->layers; i++) {
-		n = snprintf(block, sizeof block, c->family->block, i);
+		n = snprintf(block, sizeof block, family_peft_block(c->family), i);
 		if (!strncmp(name, block, n) && name[n] == '.')
 			return name + n + 1;
 	}
