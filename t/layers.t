@@ -72,5 +72,33 @@ is "$(for f in lib/*/*.[ch] kernels/*.[ch] kernels/*.cu bin/*.c t/cudasim/*.*; d
    "no file is over 500 lines"
 is "$(awk 'FNR==1{n=0; name=""} /^[a-zA-Z_].*\)$/ || /^[ \t]+.*\)$/ && prev ~ /^[a-zA-Z_]/ {name=$0} /^{/ {n=FNR} /^}/ {if (n && FNR-n>60) print FILENAME ": " name; n=0} {prev=$0}' lib/*/*.c kernels/*.c kernels/*.cu bin/*.c t/cudasim/*.c*)" "" \
    "no function is over 60 lines"
+# What the documents name is there: files, targets of make, functions.  A diff's own new files are not.
+named() { grep -v '^[-+]' "$1" | grep -oE "$2" | sort -u; }
+bad= n=0
+for doc in *.md lib/README.md t/README.md t/bench/TRIED.md; do
+	for path in $(named "$doc" '\b(lib|kernels|t|man|pipelines|bin)/[A-Za-z0-9_./*-]*[A-Za-z0-9_*/]'); do
+		n=$((n + 1))
+		case $path in t/NAME) continue ;; t/*.t) set -- "$path" "${path%.t}.c" ;; t/*) set -- "$path" "$path.c" "$path.t" ;; *) set -- "$path" ;; esac
+		ls -d "$@" 2> /dev/null | grep -q . || bad="$bad $doc:$path"
+	done
+	for name in $(named "$doc" '`[a-z0-9_]+\.(c|h|cu|t|sh|py)`' | tr -d '`'); do
+		n=$((n + 1))
+		case $name in _in.h | stem_part.c) continue ;; esac # what names end in
+		set -- lib/*/"$name" kernels/"$name" bin/"$name" pipelines/"$name" t/"$name" t/*/"$name"
+		ls -d "$@" 2> /dev/null | grep -q . || bad="$bad $doc:$name"
+	done
+	for name in $(named "$doc" '`[a-z0-9]+_[a-z0-9_]+`' | tr -d '`'); do
+		n=$((n + 1))
+		grep -rqwE "$name" lib/*/*.[ch] kernels t/*.[ch] t/*.sh t/*/*.c Makefile || bad="$bad $doc:$name"
+	done
+done
+for doc in *.md lib/README.md t/README.md man/*.[157]; do
+	for target in $(grep -oE '(`|^ *|Dl )make [^`#|]*' "$doc" | sed 's/"[^"]*"//g; s/^[` ]*\(Dl \)*make //; s/2*>.*//' | tr ' ' '\n' | grep -E '^[a-z][a-z/_-]*$' | sort -u); do
+		n=$((n + 1))
+		case $target in t/*) ls "$target".[ct] > /dev/null 2>&1 ;; bin/*) [ -f "$target.c" ] ;; *) grep -qE "^([a-z-]+ )*$target( [a-z-]+)*:" Makefile ;; esac || bad="$bad $doc:make-$target"
+	done
+done
+is "$bad" "" "what the documents name is there"
+cases $n "names in the documents"
 is "$(git ls-files -z 2>/dev/null | xargs -0 -r du -k 2>/dev/null | awk '$1 > 600')" "" "no large file is committed"
 done_testing

@@ -4,9 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "../base/memory.h"
 #include "../text/tokenizer.h"
 
 /* transformers computes such rows too, so they are no error. */
@@ -27,15 +25,11 @@ static void warn_long(const struct tokens *d, const char *name, long context)
 static void check_fingerprint(const struct tokens *d, const char *name, const char *model_path,
                               const struct config *c)
 {
-	char *path = xprintf("%s/tokenizer.json", model_path), hex[17];
 	struct tokenizer *t;
-	struct stat st;
+	char hex[17];
 
-	if (stat(model_path, &st) || (S_ISDIR(st.st_mode) && stat(path, &st))) {
-		free(path);
+	if (!tokenizer_exists(model_path))
 		return;
-	}
-	free(path);
 	t = tokenizer_open(model_path);
 	tokenizer_fingerprint(t, (int32_t)c->vocab, hex);
 	if (strcmp(hex, d->fingerprint))
