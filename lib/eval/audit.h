@@ -7,7 +7,8 @@
 #include "../format/jsonl.h"
 
 struct audit_opts {
-	const char *by, *order; /* the score's formula; a file of ids */
+	const char *by;    /* the score's formula */
+	const char *order; /* a file of ids, or NULL: the scores tell */
 };
 extern const struct opt audit_options[];
 #define AUDIT_DEFAULTS        \
@@ -15,12 +16,8 @@ extern const struct opt audit_options[];
 		"score", NULL \
 	}
 
-/* Of the scores in path (NULL: stdin): {"n","rho","chance","tenths":[{"n","mean","kept"}]}, owned.
- * rho is Spearman(score, last visit) over the n rows that have both; chance = 3/sqrt(n), which
- * |rho| of scores that know nothing of the order passes one time in 370; for each tenth of the
- * epoch, by last visit, how many rows, their mean score, and the share of them among the best
- * 80 %.  The last visits are the scores' own, or the line of the row's id in the file `order`,
- * where the last mention counts. */
+/* Of the scores in a file (NULL: stdin): {"n","rho","chance","tenths":[{"n","mean","kept"}]}, owned;
+ * see audit.c. */
 json_t *evaluate_audit(const char *path, const struct audit_opts *);
 
 #endif

@@ -1,12 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* nll.c - see nll.h. */
+/* nll.c - the mean negative log-likelihood of rows; see nll.h. */
 #include "nll.h"
 
-#include "../base/memory.h"
 #include "../base/progress.h"
-#include "../format/jsonl.h"
 #include "../rows/order.h"
+#include "../train/setup.h"
 #include "../train/losses.h"
+
+#define AT(field) offsetof(struct nll_opts, field)
+
+/* clang-format off */
+const struct opt nll_options[] = {
+	{"model", 'm', OPT_TEXT, AT(model), "MODEL", "Hugging Face folder or GGUF file", 0, 0},
+	{"adapter", 'a', OPT_TEXT, AT(adapter), "ADAPTER", "a PEFT folder", 0, 0},
+	{"per-token", 0, OPT_FLAG, AT(per_token), NULL, "add the losses of every token", 0, 0},
+	{0},
+};
+/* clang-format on */
 
 struct writing {
 	struct zout *out;
@@ -39,21 +49,27 @@ static void write_row(void *ctx, const struct visited *v)
 	json_decref(j);
 }
 
-void nll_rows(struct engine *e, const struct params *theta, const struct tokens *d, int per_token,
-              struct zout *out)
+void evaluate_nll(char *const paths[], int n, const struct nll_opts *opts, struct zout *out)
 {
-	struct progress *p = progress_open("nll", "rows", d->rows);
-	struct writing w = {out, per_token};
+	struct writing w = {out, opts->per_token};
 	const struct visit visit = {.see = write_row, .ctx = &w, .layer = -1};
+	struct progress *p;
 	struct order o;
 	struct batch b;
+	struct setup s;
 	long done = 0;
 
-	order_open(&o, d, 0, 0, 0);
+	setup_open_adapter(&s, opts->model, opts->adapter, &opts->compute);
+	s.data = setup_read(&s, paths, n);
+	s.demand.rows[0] = LOSS_BATCH;
+	setup_begin(&s);
+	p = progress_open("nll", "rows", s.data->rows);
+	order_open(&o, s.data, 0, 0, 0);
 	for (order_next(&o, &b, LOSS_BATCH); b.n; order_next(&o, &b, LOSS_BATCH)) {
-		engine_visit(e, theta, &b, &visit);
+		engine_visit(s.engine, s.theta, &b, &visit);
 		progress_at(p, done += b.n, NULL);
 	}
 	order_close(&o);
 	progress_close(p);
+	setup_close(&s);
 }

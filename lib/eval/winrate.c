@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* winrate.c - how often a model's output was preferred, as alpaca_eval counts.
+/* winrate.c - how often a model's output was preferred, as alpaca_eval counts; see winrate.h.
  *
- * Preferences p in 1..2 (null left out; 0, a draw of version 1, is 1.5), v = p - 1:
+ * A preference p in 1..2 is 1 more than the chance that output 2, the model's, is preferred to
+ * output 1.  0 is a draw, as version 1 wrote it; null is left out.  With v = p - 1, or 1/2:
  *
  *   win_rate       = 100 mean v
  *   standard_error = 100 sqrt(sum (v - mean v)^2 / (n - 1) / n)
  *   n_wins, n_wins_base, n_draws: v > 1/2, v < 1/2, v = 1/2
  */
-#include "evaluate.h"
+#include "winrate.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -16,7 +17,7 @@
 #include "../format/jsonl_objects.h"
 
 struct votes {
-	double *v;
+	double *v; /* [n] */
 	long n, room;
 };
 

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/hash.h"
+
 json_t *json_parse(const char *text, size_t n, struct fault *f)
 {
 	json_error_t e;
@@ -179,6 +181,14 @@ static void put_shortest(struct buf *b, double x, int as_float)
 
 void json_put_real(struct buf *b, double x) { put_shortest(b, x, 0); }
 void json_put_float(struct buf *b, double x) { put_shortest(b, (float)x, 1); }
+
+json_t *json_hash(uint64_t hash)
+{
+	char hex[17];
+
+	hash_hex(hash, hex);
+	return json_string(hex);
+}
 
 json_t *json_float(double x)
 {

@@ -51,7 +51,8 @@ void json_put_real(struct buf *, double);               /* null when not finite 
 /* Of a number that was computed in floats: the shortest text that reads back to the same float,
  * at most 9 digits; and the same as a value. */
 void json_put_float(struct buf *, double);
-json_t *json_float(double); /* owned */
+json_t *json_float(double);  /* owned */
+json_t *json_hash(uint64_t); /* its 16 hexadecimal digits as a text; owned */
 void json_write_line(struct zout *, const json_t *);
 
 /* The recorded options of these groups as one flat object, numbers as numbers. */

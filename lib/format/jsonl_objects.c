@@ -103,4 +103,18 @@ const char *object_key(const json_t *object, const char *key, struct buf *b)
 	return b->p;
 }
 
+long object_group(json_t *groups, const json_t *object, const char *key)
+{
+	struct buf b = {0};
+	const char *value = object_key(object, key, &b);
+	json_t *number = json_object_get(groups, value);
+
+	if (!number) {
+		number = json_integer(json_object_size(groups));
+		json_object_set_new(groups, value, number);
+	}
+	buf_free(&b);
+	return json_integer_value(number);
+}
+
 json_t *real_or_null(double x) { return isfinite(x) ? json_real(x) : json_null(); }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* log.c - --log: one JSON object a line, readable while the run goes. */
+/* log.c - writes the log of a training, and cuts it where a run goes on; see log.h. */
+#include "log.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,14 +11,13 @@
 #include "../base/memory.h"
 #include "../base/progress.h"
 #include "../format/zio_claim.h"
-#include "log.h"
 
 struct zlog {
 	char *path;
 	FILE *f;
 };
 
-/* The length of the lines up to the given step. */
+/* How many bytes the lines up to this step have. */
 static long cut_at(FILE *f, long step)
 {
 	char *line = NULL;
@@ -38,7 +39,7 @@ static long cut_at(FILE *f, long step)
 	return keep;
 }
 
-static int begun; /* a log of this run, no older one's */
+static int begun; /* log_open was called, so that the file holds this run's lines alone */
 
 void log_claim(const char *path)
 {
@@ -98,14 +99,19 @@ void log_close(struct zlog *l)
 
 void log_end(const char *path, double began)
 {
-	json_t *j = json_pack("{s:s, s:f, s:I}", "event", "end", "seconds", seconds_now() - began,
-	                      "peak_bytes", (json_int_t)peak_memory());
-	struct zlog l = {.path = (char *)path};
+	struct zlog *l;
+	json_t *j;
 
-	if (path && !(l.f = fopen(path, begun ? "a" : "w")))
+	if (!path)
+		return;
+	l = xzalloc(1, sizeof *l);
+	l->path = xstrdup(path);
+	l->f = fopen(path, begun ? "a" : "w");
+	if (!l->f)
 		die("open %s:", path);
-	log_line(path ? &l : NULL, j);
-	if (path && fclose(l.f))
-		die("write %s:", path);
+	j = json_pack("{s:s, s:f, s:I}", "event", "end", "seconds", seconds_now() - began,
+	              "peak_bytes", (json_int_t)peak_memory());
+	log_line(l, j);
 	json_decref(j);
+	log_close(l);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* merge.c - see merge.h. */
+/* merge.c - writes a merged model and measures what rounding did to it; see merge.h. */
 #include "merge.h"
 
 #include <math.h>
@@ -7,14 +7,11 @@
 #include "../model/save_hf.h"
 #include "losses.h"
 
-json_t *merge(struct engine *e, const struct params *a, const char *dir, const char *template,
-              const struct tokens *rows, const struct compute_opts *o, const json_t *settings)
+json_t *merge(const struct setup *s, const char *dir, const char *template, const json_t *settings)
 {
-	struct tokens some = *rows; /* the first of them, in the same memory */
+	struct tokens some = *(s->valid ? s->valid : s->data); /* the first rows, in its memory */
 	float apart[MERGE_ROWS], merged[MERGE_ROWS];
-	struct model *again;
-	struct engine *engine;
-	struct demand d = {.rows = {LOSS_BATCH}};
+	struct setup again;
 	double most = 0, sum = 0;
 	long worst = 0;
 	char id[128];
@@ -23,14 +20,14 @@ json_t *merge(struct engine *e, const struct params *a, const char *dir, const c
 		die("no rows to compare the merged model on");
 	if (some.rows > MERGE_ROWS)
 		some.rows = MERGE_ROWS;
-	all_losses(e, a, &some, apart, "losses of model and adapter");
-	save_hf(engine_model(e), a, dir, template, settings);
-	again = model_open(dir, o);
-	train_demand(&d, &some);
-	engine = engine_open(again, o, &d);
-	all_losses(engine, NULL, &some, merged, "losses of the merged model");
-	engine_close(engine);
-	model_close(again);
+	all_losses(s->engine, s->theta, &some, apart, "losses of model and adapter");
+	save_hf(s->model, s->theta, dir, template, settings);
+	setup_open(&again, dir, s->compute);
+	again.demand.rows[0] = LOSS_BATCH;
+	setup_count(&again, &some);
+	setup_begin(&again);
+	all_losses(again.engine, NULL, &some, merged, "losses of the merged model");
+	setup_close(&again);
 	for (long i = 0; i < some.rows; i++) {
 		double off = fabs((double)merged[i] - apart[i]);
 
