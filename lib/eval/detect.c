@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* detect.c - how well scores tell unsafe rows from safe ones; see detect.h.
+/* detect.c - how well scores tell unsafe rows from safe ones.
  *
  *   auroc       = P(score of a safe row > score of an unsafe row), ties counting half
  *   kept_unsafe = the share of the unsafe rows that seal-select --keep would keep
  *   rho         = Spearman(score, last visit) among the safe rows: what the order leaks
  *   by          = the first two for the unsafe rows of each value of a key
  *
- * A row without a score, or with a null one, counts as lowest and is not kept.
+ * A row without a score, or with a null one, counts as lowest and is not kept.  The rows may be a
+ * part of those that were scored.
  */
-#include "detect.h"
-
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,11 +18,20 @@
 #include "../rows/row.h"
 #include "../score/join.h"
 #include "../score/rank.h"
+#include "command.h"
+
+static struct detect_opts {
+	const char *scores;             /* a file */
+	const char *by;                 /* the score's formula */
+	const char *label_key, *unsafe; /* a row is unsafe whose value of this key is this text */
+	const char *group;              /* a key, or NULL */
+	const char *keep;               /* what seal-select --keep would be told */
+} opts = {.by = "score", .label_key = "label", .unsafe = "unsafe", .keep = "80%"};
 
 #define AT(field) offsetof(struct detect_opts, field)
 
 /* clang-format off */
-const struct opt detect_options[] = {
+static const struct opt options[] = {
 	{"scores", 's', OPT_TEXT, AT(scores), "SCORES", "the rows' scores, from seal-score", 0, 0},
 	{"by", 0, OPT_TEXT, AT(by), "FORMULA", "the score: gain, or such as 'loss_base/2 - loss'", 0, 0},
 	{"label-key", 0, OPT_TEXT, AT(label_key), "KEY", "the key that holds a row's label", 0, 0},
@@ -47,32 +55,31 @@ struct labelled {
 	} * label;          /* [n] */
 };
 
-static void add_row(struct labelled *s, const struct row *row, const struct detect_opts *o,
-                    struct buf *b)
+static void add_row(struct labelled *s, const struct row *row, struct buf *b)
 {
 	struct label l = {.group = -1};
 
-	if (!json_object_get(row->json, o->label_key))
-		die("%s:%ld: no \"%s\"", row->file, row->line, o->label_key);
-	l.safe = strcmp(object_key(row->json, o->label_key, b), o->unsafe) != 0;
-	if (o->group && !l.safe)
-		l.group = object_group(s->groups, row->json, o->group);
+	if (!json_object_get(row->json, opts.label_key))
+		die("%s:%ld: no \"%s\"", row->file, row->line, opts.label_key);
+	l.safe = strcmp(object_key(row->json, opts.label_key, b), opts.unsafe) != 0;
+	if (opts.group && !l.safe)
+		l.group = object_group(s->groups, row->json, opts.group);
 	s->label = xgrow(s->label, s->join->n, &s->room, sizeof *s->label);
 	s->label[s->join->n] = l;
 	join_row(s->join, row->id, row->id_n, row->hash);
 }
 
-static void read_rows(struct labelled *s, char *const paths[], int n, const struct detect_opts *o)
+static void read_rows(struct labelled *s, char *const paths[], int n)
 {
-	const struct fate_opts opts = FATE_DEFAULTS;
-	struct fates *fates = fates_open(&opts);
-	struct rows *rows = rows_open(paths, n, fates, &opts, 0);
+	const struct fate_opts all = FATE_DEFAULTS;
+	struct fates *fates = fates_open(&all);
+	struct rows *rows = rows_open(paths, n, fates, &all, 0);
 	struct join *j = s->join;
 	struct buf b = {0};
 	struct row row;
 
 	while (rows_next(rows, &row))
-		add_row(s, &row, o, &b);
+		add_row(s, &row, &b);
 	join_end(j, 0);
 	if (j->n && !j->found)
 		die("%s: has none of the rows: another data set", j->name);
@@ -154,11 +161,11 @@ static double order_leak(const struct labelled *s)
 	return rho;
 }
 
-static json_t *report(const struct labelled *s, const char *keep)
+static json_t *report(const struct labelled *s)
 {
 	struct sum all = {0}, *sum = xzalloc(json_object_size(s->groups) + 1, sizeof *sum);
 	const struct join *j = s->join;
-	char *kept = rank_keep(keep, j->value[SCORE], j->hash, j->n);
+	char *kept = rank_keep(opts.keep, j->value[SCORE], j->hash, j->n);
 	long safe = sum_up(s, kept, &all, sum);
 	json_t *by = json_object(), *number;
 	const char *value;
@@ -179,25 +186,34 @@ static json_t *report(const struct labelled *s, const char *keep)
 	                 (json_int_t)j->n, "unsafe", (json_int_t)all.n, "by", by);
 }
 
-json_t *evaluate_detect(char *const paths[], int n, const struct detect_opts *o)
+static void run(char *const paths[], int n, struct zout *out)
 {
-	const struct formula score = formula_option("--by", o->by);
+	const struct formula score = formula_option("--by", opts.by);
 	const struct formula last = formula_option("last", "last");
 	const struct scores_want want[] = {[SCORE] = {&score, 0}, [LAST] = {&last, 1}};
 	struct labelled s = {.groups = json_object()};
-	json_t *result;
 
-	if (!o->scores)
+	if (!opts.scores)
 		die_usage("--scores is missing");
-	if (!strcmp(o->scores, "-") && !n)
+	if (!strcmp(opts.scores, "-") && !n)
 		die_usage("stdin cannot be both the scores and the rows");
-	if (keep_count(o->keep, 0) < 0)
-		die_usage("--keep: '%s' is neither a count nor a share such as 80%%", o->keep);
-	s.join = join_open(o->scores, want);
-	read_rows(&s, paths, n, o);
-	result = report(&s, o->keep);
+	if (keep_count(opts.keep, 0) < 0)
+		die_usage("--keep: '%s' is neither a count nor a share such as 80%%", opts.keep);
+	s.join = join_open(opts.scores, want);
+	read_rows(&s, paths, n);
+	command_write(out, report(&s));
 	free(s.label);
 	json_decref(s.groups);
 	join_close(s.join);
-	return result;
 }
+
+static const struct opt_group groups[] = {{"Detection", options, &opts}, {0}};
+
+const struct command command_detect = {
+	.name = "detect",
+	.what = "how well scores tell unsafe rows from safe ones",
+	.does = "How well scores tell unsafe rows from safe ones.",
+	.operands = "[ROWS...]",
+	.groups = groups,
+	.run = run,
+};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* generate.c - answers the prompts of rows; see generate.h.
+/* generate.c - answers the prompts of rows: {"id","instruction","output","generator", the row's other
+ * keys} for each, in the rows' order.
  *
  * Rows are answered some at a time.  Each has its own random numbers, from the seed and its hash,
  * so that its draws do not depend on its neighbours.
@@ -15,17 +16,26 @@
 #include "../model/cache.h"
 #include "../model/peft.h"
 #include "../train/setup.h"
+#include "command.h"
+
+static struct generate_opts opts = {.max_new = 256,
+                                    .batch = 64,
+                                    .top_p = 1,
+                                    .penalty = 1,
+                                    .encode = ENCODE_DEFAULTS,
+                                    .fate = FATE_DEFAULTS,
+                                    .compute = COMPUTE_DEFAULTS};
 
 #define AT(field) offsetof(struct generate_opts, field)
 
 /* clang-format off */
-const struct opt generate_model_options[] = {
+static const struct opt model_options[] = {
 	{"model", 'm', OPT_TEXT, AT(model), "MODEL", "Hugging Face folder or GGUF file", 0, 0},
 	{"adapter", 'a', OPT_TEXT, AT(adapter), "ADAPTER", "a PEFT folder", 0, 0},
 	{0},
 };
 
-const struct opt generate_options[] = {
+static const struct opt options[] = {
 	{"max-new", 0, OPT_COUNT, AT(max_new), "N", "tokens an answer has at most", 1, 1},
 	{"batch", 'b', OPT_COUNT, AT(batch), "ROWS", "rows that are answered at a time", 1, 1},
 	{"temperature", 0, OPT_REAL, AT(temperature), "T", "0 takes the likeliest token", 0, 1},
@@ -47,13 +57,12 @@ struct answer {
 };
 
 struct generation {
-	const struct generate_opts *o;
 	struct setup setup;
 	long vocab, context; /* of the model */
 	struct tokenizer *tokenizer;
 	struct encoder *encoder;
 	int32_t eos, stop;     /* ids that end an answer; -1: there is none */
-	struct answer *answer; /* [o->batch], of which n are taken */
+	struct answer *answer; /* [opts.batch], of which n are taken */
 	int n;
 	long beyond; /* rows whose answer went past the model's context */
 };
@@ -63,15 +72,15 @@ static void advance(struct generation *g, const int fed[], int n, float *logits)
 {
 	for (int i = 0; i < n; i++) {
 		struct answer *a = &g->answer[fed[i]];
-		int32_t id = sample_token(logits + i * g->vocab, g->vocab, a->ids.p, a->ids.n, g->o,
-		                          &a->rng);
+		int32_t id = sample_token(logits + i * g->vocab, g->vocab, a->ids.p, a->ids.n,
+		                          &opts, &a->rng);
 
 		if (id == g->eos || id == g->stop) {
 			a->done = 1;
 			continue;
 		}
 		ids_add(&a->ids, id);
-		a->done = a->ids.n - a->prompt >= g->o->max_new;
+		a->done = a->ids.n - a->prompt >= opts.max_new;
 	}
 }
 
@@ -94,7 +103,7 @@ static void answer_group(struct generation *g)
 		start[i + 1] = start[i] + (int32_t)g->answer[i].ids.n;
 		slot[i] = i;
 	}
-	c = cache_open(g->setup.engine, g->setup.theta, n, longest + g->o->max_new);
+	c = cache_open(g->setup.engine, g->setup.theta, n, longest + opts.max_new);
 	while (n) {
 		int going = 0;
 
@@ -138,7 +147,7 @@ static void write_group(struct generation *g, struct zout *out)
 }
 
 /* {"id","instruction","output": null,"generator", the row's other keys}, owned. */
-static json_t *answer_row(const struct generate_opts *o, const struct row *r)
+static json_t *answer_row(const struct row *r)
 {
 	struct turn turn[TURNS_MOST];
 	struct buf own = {0};
@@ -148,12 +157,12 @@ static json_t *answer_row(const struct generate_opts *o, const struct row *r)
 	json_t *j = json_object(), *v;
 	int n = 0;
 
-	if (!schema_turns(&o->encode.schema, r->json, 0, turn, &n, &own, &why))
+	if (!schema_turns(&opts.encode.schema, r->json, 0, turn, &n, &own, &why))
 		text = schema_instruction(turn, n, &bytes);
 	json_object_set_new(j, "id", json_string(r->id));
 	json_object_set_new(j, "instruction", json_stringn(text ? text : "", bytes));
 	json_object_set_new(j, "output", json_null());
-	json_object_set_new(j, "generator", json_string(o->adapter ? o->adapter : o->model));
+	json_object_set_new(j, "generator", json_string(opts.adapter ? opts.adapter : opts.model));
 	json_object_foreach(r->json, key,
 	                    v) if (!json_object_get(j, key) && strcmp(key, "messages") &&
 	                           strcmp(key, "conversations")) json_object_set(j, key, v);
@@ -189,58 +198,56 @@ static void take_row(struct generation *g, const struct row *r, struct fates *fa
 			die("row %s: token %d is not among the model's %ld", r->id, a->ids.p[i],
 			    g->vocab);
 	a->prompt = a->ids.n;
-	a->rng = rng_new(g->o->seed, r->hash);
-	a->out = answer_row(g->o, r);
+	a->rng = rng_new(opts.seed, r->hash);
+	a->out = answer_row(r);
 	fate_kept(fates, r->id, r->line);
 	g->n++;
 }
 
 /* An adapter, or a model that was tuned here, answers in the form that it was trained in. */
-static void check_template(const struct generate_opts *o, const struct model *m,
-                           const struct encoder *e)
+static void check_template(const struct model *m, const struct encoder *e)
 {
-	char *of_adapter = o->adapter ? peft_template(o->adapter) : NULL;
-	const char *trained = o->adapter ? of_adapter : model_template(m);
+	char *of_adapter = opts.adapter ? peft_template(opts.adapter) : NULL;
+	const char *trained = opts.adapter ? of_adapter : model_template(m);
 	const char *now = template_name(encoder_template(e));
 
-	if (trained && strcmp(trained, now) && !strcmp(o->encode.template, "auto"))
+	if (trained && strcmp(trained, now) && !strcmp(opts.encode.template, "auto"))
 		die("%s was trained with the template %s, not %s (--template insists on one)",
-		    o->adapter ? o->adapter : o->model, trained, now);
+		    opts.adapter ? opts.adapter : opts.model, trained, now);
 	free(of_adapter);
 }
 
 static void begin(struct generation *g)
 {
-	const struct generate_opts *o = g->o;
 	struct setup *s = &g->setup;
 	const char *stop;
 
-	setup_open_adapter(s, o->model, o->adapter, &o->compute);
-	g->tokenizer = tokenizer_open(o->model);
-	g->encoder = encoder_open(g->tokenizer, &o->encode);
-	check_template(o, s->model, g->encoder);
-	s->demand.slots = o->batch;
-	s->demand.longest = s->demand.positions = o->encode.max_tokens + o->max_new;
+	setup_open(s, opts.model, opts.adapter, &opts.compute);
+	g->tokenizer = tokenizer_open(opts.model);
+	g->encoder = encoder_open(g->tokenizer, &opts.encode);
+	check_template(s->model, g->encoder);
+	s->demand.slots = opts.batch;
+	s->demand.longest = s->demand.positions = opts.encode.max_tokens + opts.max_new;
 	setup_begin(s);
 	g->vocab = s->model->config.vocab;
 	g->context = s->model->config.context;
 	stop = template_stop(encoder_template(g->encoder));
 	g->eos = tokenizer_eos(g->tokenizer);
 	g->stop = stop ? tokenizer_id(g->tokenizer, stop) : -1;
-	g->answer = xalloc(o->batch * sizeof *g->answer);
+	g->answer = xalloc(opts.batch * sizeof *g->answer);
 }
 
 static void answer_rows(struct generation *g, char *const paths[], int n, struct zout *out)
 {
-	struct fates *fates = fates_open(&g->o->fate);
-	struct rows *rows = rows_open(paths, n, fates, &g->o->fate, 0);
+	struct fates *fates = fates_open(&opts.fate);
+	struct rows *rows = rows_open(paths, n, fates, &opts.fate, 0);
 	struct progress *p = progress_open("generate", "rows", 0);
 	struct row row;
 	long done = 0;
 
 	while (rows_next(rows, &row)) {
 		take_row(g, &row, fates);
-		if (g->n < g->o->batch)
+		if (g->n < opts.batch)
 			continue;
 		done += g->n;
 		answer_group(g);
@@ -258,9 +265,9 @@ static void answer_rows(struct generation *g, char *const paths[], int n, struct
 	fates_close(fates, 0);
 }
 
-void evaluate_generate(char *const paths[], int n, const struct generate_opts *o, struct zout *out)
+static void run(char *const paths[], int n, struct zout *out)
 {
-	struct generation g = {.o = o};
+	struct generation g = {0};
 
 	begin(&g);
 	answer_rows(&g, paths, n, out);
@@ -269,3 +276,21 @@ void evaluate_generate(char *const paths[], int n, const struct generate_opts *o
 	tokenizer_close(g.tokenizer);
 	setup_close(&g.setup);
 }
+
+static const struct opt_group groups[] = {{"Model", model_options, &opts},
+                                          {"Generation", options, &opts},
+                                          {"Rows", schema_options, &opts.encode.schema},
+                                          {"Template", template_options, &opts.encode},
+                                          {"Fates", fate_options, &opts.fate},
+                                          {"Computing", compute_options, &opts.compute},
+                                          {0}};
+
+const struct command command_generate = {
+	.name = "generate",
+	.what = "a model's answers to prompts",
+	.does = "Answers every row's prompt.",
+	.operands = "[ROWS...]",
+	.groups = groups,
+	.computes = 1,
+	.run = run,
+};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* generate.h - a model's answers to the prompts of rows. */
+/* generate.h - how answers are generated, and the choice of a token. */
 #ifndef SEAL_GENERATE_H
 #define SEAL_GENERATE_H
 
@@ -18,16 +18,6 @@ struct generate_opts {
 	struct fate_opts fate;
 	struct compute_opts compute;
 };
-extern const struct opt generate_model_options[], generate_options[];
-#define GENERATE_DEFAULTS                                                                     \
-	{                                                                                     \
-		.max_new = 256, .batch = 64, .temperature = 0, .top_p = 1, .penalty = 1,      \
-		.encode = ENCODE_DEFAULTS, .fate = FATE_DEFAULTS, .compute = COMPUTE_DEFAULTS \
-	}
-
-/* Answers every row of n files (0: of stdin); writes {"id","instruction","output","generator", the
- * row's other keys} a line, in the rows' order. */
-void evaluate_generate(char *const paths[], int n, const struct generate_opts *, struct zout *);
 
 /* The next token.  logits: [vocab], overwritten; seen: [n], the prompt and the answer so far. */
 int32_t sample_token(float *logits, long vocab, const int32_t *seen, long n,

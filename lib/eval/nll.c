@@ -1,16 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* nll.c - the mean negative log-likelihood of rows; see nll.h. */
-#include "nll.h"
-
+/* nll.c - the mean negative log-likelihood of rows, {"id","nll","tokens"} for each: the
+ * mean over its trained tokens, and how many those are.  --per-token adds "nlls", an array of all
+ * its tokens, null where one is not trained.
+ */
 #include "../base/progress.h"
 #include "../rows/order.h"
-#include "../train/setup.h"
 #include "../train/losses.h"
+#include "../train/setup.h"
+#include "command.h"
+
+static struct nll_opts {
+	const char *model, *adapter; /* adapter NULL: the model alone */
+	int per_token;
+	struct compute_opts compute;
+} opts = {.compute = COMPUTE_DEFAULTS};
 
 #define AT(field) offsetof(struct nll_opts, field)
 
 /* clang-format off */
-const struct opt nll_options[] = {
+static const struct opt options[] = {
 	{"model", 'm', OPT_TEXT, AT(model), "MODEL", "Hugging Face folder or GGUF file", 0, 0},
 	{"adapter", 'a', OPT_TEXT, AT(adapter), "ADAPTER", "a PEFT folder", 0, 0},
 	{"per-token", 0, OPT_FLAG, AT(per_token), NULL, "add the losses of every token", 0, 0},
@@ -18,14 +26,8 @@ const struct opt nll_options[] = {
 };
 /* clang-format on */
 
-struct writing {
-	struct zout *out;
-	int per_token;
-};
-
-static void write_row(void *ctx, const struct visited *v)
+static void write_row(void *out, const struct visited *v)
 {
-	const struct writing *w = ctx;
 	const struct tokens_row *r = v->row;
 	json_t *j = json_object(), *list = json_array();
 	long count = 0;
@@ -36,30 +38,29 @@ static void write_row(void *ctx, const struct visited *v)
 			sum += v->nll[t];
 			count++;
 		}
-		if (w->per_token)
+		if (opts.per_token)
 			json_array_append_new(list, json_float(v->nll[t]));
 	}
 	json_object_set_new(j, "id", json_stringn(r->id, r->id_n));
 	json_object_set_new(j, "nll", json_float(sum / count));
 	json_object_set_new(j, "tokens", json_integer(count));
-	if (w->per_token)
+	if (opts.per_token)
 		json_object_set(j, "nlls", list);
-	json_write_line(w->out, j);
+	json_write_line(out, j);
 	json_decref(list);
 	json_decref(j);
 }
 
-void evaluate_nll(char *const paths[], int n, const struct nll_opts *opts, struct zout *out)
+static void run(char *const paths[], int n, struct zout *out)
 {
-	struct writing w = {out, opts->per_token};
-	const struct visit visit = {.see = write_row, .ctx = &w, .layer = -1};
+	const struct visit visit = {.see = write_row, .ctx = out, .layer = -1};
 	struct progress *p;
 	struct order o;
 	struct batch b;
 	struct setup s;
 	long done = 0;
 
-	setup_open_adapter(&s, opts->model, opts->adapter, &opts->compute);
+	setup_open(&s, opts.model, opts.adapter, &opts.compute);
 	s.data = setup_read(&s, paths, n);
 	s.demand.rows[0] = LOSS_BATCH;
 	setup_begin(&s);
@@ -73,3 +74,17 @@ void evaluate_nll(char *const paths[], int n, const struct nll_opts *opts, struc
 	progress_close(p);
 	setup_close(&s);
 }
+
+static const struct opt_group groups[] = {{"Likelihood", options, &opts},
+                                          {"Computing", compute_options, &opts.compute},
+                                          {0}};
+
+const struct command command_nll = {
+	.name = "nll",
+	.what = "likelihood of rows under a model",
+	.does = "Mean negative log-likelihood of every row's trained tokens.",
+	.operands = "[TOKENS...]",
+	.groups = groups,
+	.computes = 1,
+	.run = run,
+};

@@ -56,15 +56,14 @@ static void check(const struct score_opts *o, int chosen)
 	const struct schema_opts *s = &dsir.schema;
 
 	(void)o;
-	if (!chosen &&
-	    (dsir.target || dsir.gumbel || s->schema || s->text || s->prompt_key || s->answer_key))
+	if (chosen && !dsir.target)
+		die_usage("--method dsir needs --target ROWS");
+	if (chosen)
+		schema_check(s, 1);
+	else if (dsir.target || dsir.gumbel || s->schema || s->text || s->prompt_key ||
+	         s->answer_key)
 		die_usage("--target, --gumbel, --schema, --text, --prompt-key and --answer-key are "
 		          "for --method dsir");
-	if (!chosen)
-		return;
-	if (!dsir.target)
-		die_usage("--method dsir needs --target ROWS");
-	schema_check(s, 1);
 }
 
 struct counts {
@@ -174,41 +173,22 @@ static double score(void *reader, long i)
 	return dsir.gumbel ? sum + rng_gumbel(&r->rng) : sum;
 }
 
-static struct reader *reader_open(int threads)
-{
-	struct reader *r = xzalloc(1, sizeof *r);
-
-	r->threads = threads > 0 ? threads : omp_get_max_threads();
-	r->cache = xalloc(r->threads * sizeof *r->cache);
-	for (int i = 0; i < r->threads; i++)
-		r->cache[i] = gram_cache_open();
-	return r;
-}
-
-static void reader_close(struct reader *r)
-{
-	for (int i = 0; i < r->threads; i++)
-		gram_cache_close(r->cache[i]);
-	free(r->cache);
-	for (int i = 0; i < CHUNK; i++)
-		free(r->grams[i].p);
-	fclose(r->scratch);
-	buf_free(&r->text);
-	buf_free(&r->own);
-	free(r);
-}
-
 static void run(struct score_run *run)
 {
 	const struct fate_opts *opts = &run->o->fate;
 	const struct fate_opts target_opts = {.on_error = opts->on_error, .columns = opts->columns};
-	struct reader *r = reader_open(run->o->compute.threads);
+	struct reader *r = xzalloc(1, sizeof *r);
 	struct counts *target = xzalloc(1, sizeof *target), *raw = xzalloc(1, sizeof *raw);
 	json_t *settings = json_settings(groups);
 	long seed = run->o->train.seed;
 	struct row_list rows = {0};
-	uint64_t hash = read_rows(r, (char **)&dsir.target, 1, &target_opts, target, NULL);
+	uint64_t hash;
 
+	r->threads = run->o->compute.threads > 0 ? run->o->compute.threads : omp_get_max_threads();
+	r->cache = xalloc(r->threads * sizeof *r->cache);
+	for (int i = 0; i < r->threads; i++)
+		r->cache[i] = gram_cache_open();
+	hash = read_rows(r, (char **)&dsir.target, 1, &target_opts, target, NULL);
 	r->scratch = scratch_open();
 	read_rows(r, run->paths, run->n, opts, raw, &rows);
 	if (!target->total)
@@ -226,7 +206,15 @@ static void run(struct score_run *run)
 	row_list_write(&rows, run, score, r);
 	free(target);
 	free(raw);
-	reader_close(r);
+	for (int i = 0; i < r->threads; i++)
+		gram_cache_close(r->cache[i]);
+	free(r->cache);
+	for (int i = 0; i < CHUNK; i++)
+		free(r->grams[i].p);
+	fclose(r->scratch);
+	buf_free(&r->text);
+	buf_free(&r->own);
+	free(r);
 }
 
 const struct method method_dsir = {

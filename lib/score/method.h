@@ -14,6 +14,7 @@
 
 /* What is given to a method that is run. */
 struct score_run {
+	const struct method *method;
 	const struct score_opts *o;
 	const struct opt_group *groups; /* all options, to be recorded */
 	char *const *paths;             /* n operands; none means stdin */

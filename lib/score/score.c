@@ -90,7 +90,7 @@ static void check(const struct score_opts *o, const struct method *m, int operan
 void score_rows(struct score_opts *o, const struct opt_group *groups, char *const paths[], int n)
 {
 	const struct method *m = method_of(o->method);
-	struct score_run run = {.o = o, .groups = groups, .paths = paths, .n = n};
+	struct score_run run = {.method = m, .o = o, .groups = groups, .paths = paths, .n = n};
 	const char *lacks;
 
 	run.began = seconds_now();

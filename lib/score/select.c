@@ -297,17 +297,6 @@ static void write_rows(struct selection *s)
 	buf_free(&bytes);
 }
 
-static void free_all(struct selection *s)
-{
-	fclose(s->aside);
-	join_close(s->join);
-	buf_free(&s->header);
-	json_decref(s->groups);
-	free(s->group);
-	free(s->rank);
-	free(s->picked);
-}
-
 void select_rows(char *const paths[], int n, const struct select_opts *o,
                  const struct fate_opts *fate, const char *output)
 {
@@ -334,5 +323,11 @@ void select_rows(char *const paths[], int n, const struct select_opts *o,
 	write_rows(&s);
 	zout_close(s.out);
 	fates_close(s.fates, 1);
-	free_all(&s);
+	fclose(s.aside);
+	join_close(s.join);
+	buf_free(&s.header);
+	json_decref(s.groups);
+	free(s.group);
+	free(s.rank);
+	free(s.picked);
 }

@@ -118,13 +118,13 @@ static void begin(struct asked *a)
 	const struct score_opts *o = a->run->o;
 	struct setup *s = &a->setup;
 
-	setup_open(s, o->model, &o->compute);
+	setup_open(s, o->model, o->train.init, &o->compute);
 	s->data = setup_read(s, a->run->paths, a->run->n);
 	if (o->safe)
 		s->safe = setup_read(s, (char *const *)&o->safe, 1);
 	if (o->train.valid)
 		s->valid = setup_read(s, (char *const *)&o->train.valid, 1);
-	if (a->trains || o->train.init)
+	if (a->trains)
 		setup_theta(s, &a->opts);
 	demand(a);
 	setup_begin(s);
@@ -206,15 +206,17 @@ static void write_rows(const struct asked *a)
 	scores_finish(out);
 }
 
-static void ask(struct asked a, struct score_run *run)
+static void run(struct score_run *run)
 {
+	struct asked a = {.run = run, .opts = run->o->train};
 	struct setup *s = &a.setup;
 
-	a.run = run;
-	a.opts = run->o->train;
+	a.trains = (run->method->needs & METHOD_TRAINS) != 0;
+	a.bilevel = run->method == &method_bilevel;
+	a.hat = a.bilevel && seal.algorithm == 1;
 	begin(&a);
 	/* theta before its first step, or the model alone, to which new pairs add nothing */
-	a.base = losses(&a, a.opts.init || a.opts.full ? s->theta : NULL, "base losses");
+	a.base = losses(&a, s->adapter || a.opts.full ? s->theta : NULL, "base losses");
 	if (a.trains)
 		train(&a);
 	json_object_set(run->header, "settings", s->settings);
@@ -233,15 +235,6 @@ static void ask(struct asked a, struct score_run *run)
 	setup_close(s);
 }
 
-static void run_bilevel(struct score_run *run)
-{
-	ask((struct asked){.trains = 1, .bilevel = 1, .hat = seal.algorithm == 1}, run);
-}
-
-static void run_safe_loss(struct score_run *run) { ask((struct asked){.trains = 1}, run); }
-
-static void run_loss(struct score_run *run) { ask((struct asked){0}, run); }
-
 static const struct opt_group seal_groups[] = {{"SEAL (--method bilevel)", seal_options, &seal},
                                                {0}};
 
@@ -253,7 +246,7 @@ const struct method method_bilevel = {
 	.options = seal_groups,
 	.columns = bilevel_columns,
 	.check = check_bilevel,
-	.run = run_bilevel,
+	.run = run,
 };
 
 const struct method method_safe_loss = {
@@ -262,7 +255,7 @@ const struct method method_safe_loss = {
 	.needs = METHOD_MODEL | METHOD_SAFE | METHOD_TRAINS,
 	.score = "loss",
 	.columns = loss_columns,
-	.run = run_safe_loss,
+	.run = run,
 };
 
 const struct method method_loss = {
@@ -271,5 +264,5 @@ const struct method method_loss = {
 	.needs = METHOD_MODEL,
 	.score = "loss",
 	.columns = loss_columns,
-	.run = run_loss,
+	.run = run,
 };

@@ -8,14 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../base/memory.h"
 #include "../base/progress.h"
 #include "../format/zio_claim.h"
-
-struct zlog {
-	char *path;
-	FILE *f;
-};
 
 /* How many bytes the lines up to this step have. */
 static long cut_at(FILE *f, long step)
@@ -39,8 +33,6 @@ static long cut_at(FILE *f, long step)
 	return keep;
 }
 
-static int begun; /* log_open was called, so that the file holds this run's lines alone */
-
 void log_claim(const char *path)
 {
 	FILE *f = path ? fopen(path, "a") : NULL;
@@ -53,65 +45,52 @@ void log_claim(const char *path)
 	claim_output(&s, NULL, path);
 }
 
-struct zlog *log_open(const char *path, long resume_step)
+static const char *name; /* of the log */
+static FILE *file;       /* NULL: none is open */
+
+void log_open(const char *path, long resume_step)
 {
-	struct zlog *l;
 	struct stat s;
 	long keep = 0;
 
+	if (file)
+		fclose(file);
+	file = NULL;
 	if (!path)
-		return NULL;
-	l = xzalloc(1, sizeof *l);
-	l->path = xstrdup(path);
-	l->f = fopen(path, resume_step ? "r+" : "a");
-	if (!l->f || fstat(fileno(l->f), &s))
+		return;
+	name = path;
+	file = fopen(path, resume_step ? "r+" : "a");
+	if (!file || fstat(fileno(file), &s))
 		die("open %s:", path);
 	if (resume_step)
-		keep = cut_at(l->f, resume_step);
-	if (S_ISREG(s.st_mode) && (ftruncate(fileno(l->f), keep) || fseek(l->f, keep, SEEK_SET)))
+		keep = cut_at(file, resume_step);
+	if (S_ISREG(s.st_mode) && (ftruncate(fileno(file), keep) || fseek(file, keep, SEEK_SET)))
 		die("write %s:", path);
-	begun = 1;
-	return l;
 }
 
-void log_line(struct zlog *l, const json_t *j)
+void log_line(const json_t *j)
 {
 	struct buf b = {0};
 
-	if (!l)
+	if (!file)
 		return;
 	json_put(&b, j);
 	buf_str(&b, "\n");
-	if (fwrite(b.p, 1, b.n, l->f) != b.n || fflush(l->f))
-		die("write %s:", l->path);
+	if (fwrite(b.p, 1, b.n, file) != b.n || fflush(file))
+		die("write %s:", name);
 	buf_free(&b);
-}
-
-void log_close(struct zlog *l)
-{
-	if (!l)
-		return;
-	if (fclose(l->f))
-		die("write %s:", l->path);
-	free(l->path);
-	free(l);
 }
 
 void log_end(const char *path, double began)
 {
-	struct zlog *l;
-	json_t *j;
+	json_t *j = json_pack("{s:s, s:f, s:I}", "event", "end", "seconds", seconds_now() - began,
+	                      "peak_bytes", (json_int_t)peak_memory());
 
-	if (!path)
-		return;
-	l = xzalloc(1, sizeof *l);
-	l->path = xstrdup(path);
-	l->f = fopen(path, begun ? "a" : "w");
-	if (!l->f)
-		die("open %s:", path);
-	j = json_pack("{s:s, s:f, s:I}", "event", "end", "seconds", seconds_now() - began,
-	              "peak_bytes", (json_int_t)peak_memory());
-	log_line(l, j);
+	if (!file)
+		log_open(path, 0);
+	log_line(j);
 	json_decref(j);
-	log_close(l);
+	if (file && fclose(file))
+		die("write %s:", name);
+	file = NULL;
 }

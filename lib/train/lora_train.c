@@ -3,11 +3,13 @@
  * memory, and the folders and files that it writes; see lora_train.h. */
 #include "lora_train.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../base/hash.h"
 #include "../base/memory.h"
+#include "../base/num.h"
 #include "../base/progress.h"
 #include "../model/peft.h"
 #include "../model/save_gguf.h"
@@ -16,7 +18,8 @@
 #include "finetune.h"
 #include "log.h"
 #include "losses.h"
-#include "merge.h"
+
+enum { MERGE_ROWS = 64 }; /* that a merged model is compared on, at most */
 
 #define AT(field) offsetof(struct lora_train_opts, field)
 
@@ -88,34 +91,65 @@ static void tune(struct setup *s, const struct lora_train_opts *o, const struct 
 	free(weight);
 }
 
-/* --merge, whose report goes to stdout. */
+/* {"rows","largest","row","mean"}, owned: how far l of `rows` under the model in dir is from what
+ * model and adapter gave, `apart`.  Dies when both models at once are more than the memory that the
+ * run may take. */
+static json_t *compare(const struct setup *s, const char *dir, const struct tokens *rows,
+                       const float apart[])
+{
+	float *merged = xalloc(rows->rows * sizeof *merged);
+	double most = 0, sum = 0;
+	struct setup again;
+	long worst = 0;
+	char id[128];
+
+	setup_open(&again, dir, NULL, s->compute);
+	again.demand.rows[0] = LOSS_BATCH;
+	setup_count(&again, rows);
+	setup_begin(&again);
+	all_losses(again.engine, NULL, rows, merged, "losses of the merged model");
+	setup_close(&again);
+	for (long i = 0; i < rows->rows; i++) {
+		double off = fabs((double)merged[i] - apart[i]);
+
+		sum += off;
+		if (off > most) {
+			most = off;
+			worst = i;
+		}
+	}
+	free(merged);
+	return json_pack("{s:I, s:f, s:s, s:f}", "rows", (json_int_t)rows->rows, "largest", most,
+	                 "row", tokens_id(rows, worst, id, sizeof id), "mean", sum / rows->rows);
+}
+
+/* --merge: writes W + scale b a, and on stdout how far that is from model and adapter on the first
+ * validation rows, or rows of the data. */
 static void write_merged(const struct setup *s, const struct lora_train_opts *o,
                          const struct opt_group *groups)
 {
 	char *template = o->output ? xstrdup(s->data->template) : peft_template(o->train.init);
 	json_t *settings = setup_settings(s, groups), *report;
+	struct tokens some =
+		*(s->valid ? s->valid : s->data); /* the first of them, in its memory */
 	struct zout *out = zout_open(NULL, ZOUT_PLAIN);
+	float apart[MERGE_ROWS];
 
 	/* again, since -o may be the same folder by another name */
 	save_hf_check(o->model, o->merge, o->force);
-	report = merge(s, o->merge, template, settings);
+	if (!some.rows)
+		die("no rows to compare the merged model on");
+	some.rows = long_min(some.rows, MERGE_ROWS);
+	all_losses(s->engine, s->theta, &some, apart, "losses of model and adapter");
+	save_hf(s->model, s->theta, o->merge, template, settings);
+	report = compare(s, o->merge, &some, apart);
 	json_write_line(out, report);
 	zout_close(out);
 	notice("%s: on %ld rows the losses are within %.2g of those of model and adapter", o->merge,
-	       json_long(report, "rows", 0), json_number(report, "largest", 0));
+	       some.rows, json_number(report, "largest", 0));
 	json_decref(settings);
 	json_decref(report);
 	free(template);
-}
-
-static void write_gguf(struct zout *out, const struct params *theta)
-{
-	struct buf b = {0};
-
-	save_gguf_lora(theta, &b);
-	zout_write(out, b.p, b.n);
-	zout_close(out);
-	buf_free(&b);
 }
 
 void lora_train(char *const paths[], int n, struct lora_train_opts *o,
@@ -123,12 +157,13 @@ void lora_train(char *const paths[], int n, struct lora_train_opts *o,
                 float *(*weights)(const char *path, const struct tokens *))
 {
 	double began = seconds_now();
+	struct buf b = {0};
 	struct zout *gguf;
 	struct setup s;
 
 	check(o, n);
 	gguf = o->gguf ? zout_open(o->gguf, ZOUT_BINARY) : NULL;
-	setup_open(&s, o->model, &o->compute);
+	setup_open(&s, o->model, o->train.init, &o->compute);
 	if (o->output || o->merge)
 		s.data = setup_read(&s, paths, n);
 	if (o->train.valid)
@@ -140,7 +175,11 @@ void lora_train(char *const paths[], int n, struct lora_train_opts *o,
 		tune(&s, o, groups, o->weights ? weights(o->weights, s.data) : NULL, began);
 	if (o->merge)
 		write_merged(&s, o, groups);
-	if (gguf)
-		write_gguf(gguf, s.theta);
+	if (gguf) {
+		save_gguf_lora(s.theta, &b);
+		zout_write(gguf, b.p, b.n);
+		zout_close(gguf);
+		buf_free(&b);
+	}
 	setup_close(&s);
 }

@@ -13,25 +13,19 @@
 #include "../model/save_hf.h"
 #include "../text/tokenizer.h"
 
-void setup_open(struct setup *s, const char *path, const struct compute_opts *o)
-{
-	*s = (struct setup){.path = path, .compute = o, .demand.longest = 1};
-	s->model = model_open(path, o);
-}
-
 static void set_theta(struct setup *s, struct params *theta)
 {
 	s->demand.theta = s->theta = theta;
 	s->demand.copies = 1;
 }
 
-void setup_open_adapter(struct setup *s, const char *path, const char *adapter,
-                        const struct compute_opts *o)
+void setup_open(struct setup *s, const char *path, const char *adapter,
+                const struct compute_opts *o)
 {
 	if (!path)
 		die_usage("-m MODEL is needed");
-	setup_open(s, path, o);
-	s->adapter = adapter;
+	*s = (struct setup){.path = path, .adapter = adapter, .compute = o, .demand.longest = 1};
+	s->model = model_open(path, o);
 	if (adapter)
 		set_theta(s, peft_layout(&s->model->config, s->model->type, adapter));
 }
@@ -42,13 +36,12 @@ void setup_theta(struct setup *s, struct train_opts *o)
 	enum dtype type = s->model->type;
 
 	s->opts = o;
-	s->adapter = o->init;
-	if (o->full) {
+	if (o->full)
 		set_theta(s, params_whole(c, type, s->model->weights));
+	else if (!s->theta)
+		set_theta(s, params_lora(c, type, o->targets, o->rank, o->alpha));
+	if (o->full)
 		return;
-	}
-	set_theta(s, o->init ? peft_layout(c, type, o->init)
-	                     : params_lora(c, type, o->targets, o->rank, o->alpha));
 	o->rank = s->theta->rank;
 	o->alpha = s->theta->alpha;
 	o->targets = s->theta->targets;
@@ -125,13 +118,12 @@ void setup_begin(struct setup *s)
 
 void setup_close(struct setup *s)
 {
+	struct tokens *const streams[] = {s->data, s->safe, s->valid};
+
+	for (int i = 0; i < 3; i++)
+		if (streams[i])
+			tokens_close(streams[i]);
 	params_close(s->theta);
-	if (s->data)
-		tokens_close(s->data);
-	if (s->safe)
-		tokens_close(s->safe);
-	if (s->valid)
-		tokens_close(s->valid);
 	engine_close(s->engine);
 	model_close(s->model);
 	json_decref(s->settings);
@@ -160,7 +152,7 @@ json_t *setup_settings(const struct setup *s, const struct opt_group *groups)
 	json_object_set_new(out, "data", json_hash(s->data->input));
 	if (s->adapter)
 		json_object_set_new(out, "init", json_hash(values_hash(s->theta)));
-	if (s->theta && s->opts->full) {
+	if (s->opts && s->opts->full) {
 		json_object_del(out, "rank");
 		json_object_del(out, "lora-alpha");
 		json_object_del(out, "targets");

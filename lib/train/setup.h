@@ -15,29 +15,25 @@
 #include "train.h"
 
 struct setup {
-	const char *path; /* the model's folder or file */
+	const char *path;    /* the model's folder or file */
+	const char *adapter; /* the folder that theta's values come from; NULL: none */
 	const struct compute_opts *compute;
 	struct model *model;
-	struct params *theta; /* what is trained, or an adapter; NULL: the model alone */
-	struct train_opts
-		*opts;        /* how theta is trained; NULL: it is an adapter that stays as it is */
-	const char *adapter;  /* the folder whose values theta starts from; NULL: it is new */
-	struct tokens *data;  /* the rows that all is about; NULL: none */
-	struct tokens *safe;  /* the trusted rows; NULL: none */
-	struct tokens *valid; /* rows to validate on; NULL: none */
+	struct params *theta;    /* NULL: the model alone */
+	struct train_opts *opts; /* how theta is trained; NULL: it stays as it is */
+	struct tokens *data;     /* the rows that all is about; NULL: none */
+	struct tokens *safe;     /* the trusted rows; NULL: none */
+	struct tokens *valid;    /* rows to validate on; NULL: none */
 	struct demand demand;
 	struct engine *engine;
 	json_t *settings; /* what outputs record, and a resumed run must match; NULL: nothing */
 };
 
-/* Begins with a model (all of it is set), opened as model_open does.  path and the options
- * are borrowed until setup_close. */
-void setup_open(struct setup *, const char *path, const struct compute_opts *);
-/* The same with an adapter's folder as theta, laid out; NULL: the model alone. */
-void setup_open_adapter(struct setup *, const char *path, const char *adapter,
-                        const struct compute_opts *);
-/* Lays theta out, without memory: all of the model's weights with --full; else the pairs of
- * --init-adapter, else new ones.  rank, alpha and targets of the options, which are borrowed, are
+/* Sets all of it: opens a model as model_open does (NULL is a wrong usage), and lays an adapter out
+ * as theta, unless that is NULL.  Names and options are borrowed until setup_close. */
+void setup_open(struct setup *, const char *path, const char *adapter, const struct compute_opts *);
+/* For a theta that is trained: where there is no adapter, lays new LoRA pairs out, or with --full
+ * all of the model's weights.  rank, alpha and targets of the options, which are borrowed, are
  * set to theta's own. */
 void setup_theta(struct setup *, struct train_opts *);
 /* Reads the streams of n files (0: of stdin) as one, for the caller to put in data, safe or
@@ -53,8 +49,8 @@ void setup_begin(struct setup *);
 void setup_close(struct setup *);
 
 /* The recorded options of these groups, and what else decides the result: the compute type, the
- * length of a pass, hashes of the model and of the rows, the tokenizer, the template, and with
- * --init-adapter a hash of theta's values now.  Owned. */
+ * length of a pass, hashes of the model and of the rows, the tokenizer, the template, and with an
+ * adapter a hash of theta's values now.  Owned. */
 json_t *setup_settings(const struct setup *, const struct opt_group *);
 /* Writes theta to a folder, with the settings: a PEFT adapter, or with --full the whole model. */
 void setup_save(const struct setup *, const char *dir);

@@ -10,27 +10,22 @@
 
 #define AT(field) offsetof(struct train_opts, field)
 
+/* clang-format off */
 const struct opt train_options[] = {
 	{"epochs", 0, OPT_COUNT, AT(epochs), "N", "passes over the rows", 1, 1},
 	{"batch", 'b', OPT_COUNT, AT(batch), "ROWS", "rows a step", 1, 1},
 	{"lr", 0, OPT_REAL, AT(rate), "X", "learning rate of theta (Adam)", 0, 1},
 	{"weight-decay", 0, OPT_REAL, AT(decay), "X", "decoupled weight decay", 0, 1},
-	{"schedule", 0, OPT_CHOICE, AT(schedule), "constant|cosine", "learning rate over the steps",
-         0, 1},
+	{"schedule", 0, OPT_CHOICE, AT(schedule), "constant|cosine", "learning rate over the steps", 0, 1},
 	{"warmup", 0, OPT_COUNT, AT(warmup), "STEPS", "steps of linear warm-up", 0, 1},
 	{"clip", 0, OPT_REAL, AT(clip), "X", "largest gradient norm, 0 for none", 0, 1},
-	{"max-steps", 0, OPT_COUNT, AT(max_steps), "N",
-         "stop after so many steps, 0 for all epochs", 0, 1},
+	{"max-steps", 0, OPT_COUNT, AT(max_steps), "N", "stop after so many steps, 0 for all epochs", 0, 1},
 	{"rank", 'r', OPT_COUNT, AT(rank), "N", "rank of the LoRA pairs", 1, 1},
-	{"lora-alpha", 0, OPT_REAL, AT(alpha), "X", "LoRA's alpha; pairs are scaled by alpha/rank",
-         0, 1},
-	{"targets", 0, OPT_TEXT, AT(targets), "NAMES",
-         "layers to adapt: PEFT's names, auto or all-linear", 0, 1},
-	{"full", 0, OPT_FLAG, AT(full), NULL,
-         "train all weights of the model instead of LoRA pairs", 0, 1},
+	{"lora-alpha", 0, OPT_REAL, AT(alpha), "X", "LoRA's alpha; pairs are scaled by alpha/rank", 0, 1},
+	{"targets", 0, OPT_TEXT, AT(targets), "NAMES", "layers to adapt: PEFT's names, auto or all-linear", 0, 1},
+	{"full", 0, OPT_FLAG, AT(full), NULL, "train all weights of the model instead of LoRA pairs", 0, 1},
 	{"init-adapter", 0, OPT_TEXT, AT(init), "DIR", "start theta from this adapter", 0, 0},
-	{"valid", 0, OPT_TEXT, AT(valid), "TOKENS",
-         "log the mean loss on these rows after every epoch", 0, 0},
+	{"valid", 0, OPT_TEXT, AT(valid), "TOKENS", "log the mean loss on these rows after every epoch", 0, 0},
 	{"no-shuffle", 0, OPT_FLAG, AT(no_shuffle), NULL, "visit the rows in file order", 0, 1},
 	{"checkpoint", 0, OPT_TEXT, AT(checkpoint), "DIR", "write the run's state there", 0, 0},
 	{"every", 0, OPT_COUNT, AT(every), "STEPS", "steps between checkpoints", 1, 0},
@@ -39,6 +34,7 @@ const struct opt train_options[] = {
 	{"log", 0, OPT_TEXT, AT(log), "FILE", "one JSON object a step", 0, 0},
 	{0},
 };
+/* clang-format on */
 
 void train_check(const struct train_opts *o)
 {

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "../base/memory.h"
+#include "log.h"
 #include "losses.h"
 #include "stop.h"
 
@@ -38,7 +39,7 @@ void training_open(struct training *t)
 		t->step = checkpoint_load(o->checkpoint, &t->state, s->settings);
 	if (t->step)
 		order_seek(&t->order, training_epoch(t), t->step % epoch_steps(t) * o->batch);
-	t->log = log_open(o->log, t->step);
+	log_open(o->log, t->step);
 	t->progress = progress_open(t->what, "steps", t->steps);
 	t->began = seconds_now();
 	t->before = t->tokens;
@@ -90,7 +91,7 @@ static void validate(struct training *t)
 	for (long i = 0; i < d->rows; i++)
 		sum += loss[i];
 	j = json_pack("{s:I, s:f}", "step", (json_int_t)t->step, "valid", sum / d->rows);
-	log_line(t->log, j);
+	log_line(j);
 	json_decref(j);
 	free(loss);
 	notice("after %ld steps: mean loss %.5f on the validation rows", t->step, sum / d->rows);
@@ -128,7 +129,7 @@ void training_stepped(struct training *t, json_t *line, double loss)
 	json_object_set_new(j, "tokens_per_second", json_real(rate));
 	json_object_set_new(j, "seconds", json_real(seconds));
 	json_object_set_new(j, "peak_bytes", json_integer(peak_memory()));
-	log_line(t->log, j);
+	log_line(j);
 	json_decref(j);
 	json_decref(line);
 	snprintf(note, sizeof note, "loss %.4f  %.0f tokens/s", loss, rate);
@@ -143,7 +144,6 @@ void training_close(struct training *t)
 	if (t->setup->opts->checkpoint)
 		stop_release();
 	progress_close(t->progress);
-	log_close(t->log);
 	order_close(&t->order);
 }
 

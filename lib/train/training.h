@@ -15,7 +15,6 @@
 #include "../rows/order.h"
 #include "checkpoint.h"
 #include "setup.h"
-#include "log.h"
 
 /* Of the random numbers that one seed makes: the order of the rows, the order of the safe rows. */
 enum { DATA_STREAM = 1, SAFE_STREAM };
@@ -32,7 +31,6 @@ struct training {
 	long tokens;      /* computed on so far, also before a resumed run */
 	long before;      /* of them, those before it */
 	double began;
-	struct zlog *log;
 	struct progress *progress;
 };
 

@@ -78,7 +78,7 @@ static void open_all(char **argv)
 	opts.batch = atol(argv[6]);
 	opts.max_steps = opts.no_shuffle = opts.seed = 1;
 	opts.targets = "q_proj,v_proj";
-	setup_open(&setup, argv[1], &compute);
+	setup_open(&setup, argv[1], NULL, &compute);
 	setup.safe = setup_read(&setup, &argv[2], 1);
 	setup.data = setup_read(&setup, &argv[3], 1);
 	setup_theta(&setup, &opts);
