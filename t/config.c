@@ -125,6 +125,9 @@ static void rotary(void)
 	c = taken("\"phi3\"", ",\"original_max_position_embeddings\":32,\"rope_scaling\":{\"type\":\"longrope\","
 	          "\"attention_factor\":1.5,\"long_factor\":[4,1,1,1],\"short_factor\":[2,1,1,1]}");
 	near(c.rope[0].amplitude, 1.5, 1e-6, "attention_factor is taken as it is");
+	c = taken("\"phi3\"", ",\"original_max_position_embeddings\":32,\"rope_scaling\":{\"type\":\"yarn\","
+	          "\"long_factor\":[4,1,1,1],\"short_factor\":[2,1,1,1]}");
+	near(c.rope[0].rate[1][0], .25, 1e-12, "phi3's yarn is longrope");
 }
 
 /* What a family takes where its config.json does not say, and which keys it does not read: as transformers. */
@@ -151,53 +154,161 @@ static void defaults(void)
 	near(2 * c.bias[SITE_QKV] + c.bias[SITE_OUT], 2, 0, "qwen2's");
 }
 
-static void put_int(struct buf *b, uint64_t v, int bytes) { buf_add(b, &v, bytes); }
-
-static void put_text(struct buf *b, const char *s)
+/* What each of the newer families refuses, by its name. */
+static void family_refusals(void)
 {
-	put_int(b, strlen(s), 8);
-	buf_str(b, s);
+	static const char *const gemmas[] = {"\"gemma2\"", "\"gemma3_text\"", NULL};
+
+	for (const char *const *g = gemmas; *g; g++) {
+		refused(*g, ",\"use_bidirectional_attention\":true", "use_bidirectional_attention) is not supported");
+		refused(*g, ",\"hidden_activation\":null", "hidden_activation is null");
+		refused(*g, ",\"hidden_activation\":\"relu\"", "hidden_activation \"relu\" is not supported");
+		refused(*g, ",\"head_dim\":null", "head_dim is null");
+		refused(*g, ",\"sliding_window\":null", "layer 0 has \"sliding_attention\" without a sliding window");
+		refused(*g, ",\"sliding_window\":0", "sliding_window 0");
+		refused(*g, ",\"layer_types\":[\"sliding_attention\",\"chunked_attention\"]", "\"chunked_attention\" is not supported");
+		refused(*g, ",\"layer_types\":[\"sliding_attention\"]", "layer_types is not a list of 2");
+		refused(*g, ",\"query_pre_attn_scalar\":0", "query_pre_attn_scalar 0");
+		refused(*g, ",\"query_pre_attn_scalar\":null", "query_pre_attn_scalar is null");
+		refused(*g, ",\"final_logit_softcapping\":0", "final_logit_softcapping 0");
+		refused(*g, ",\"final_logit_softcapping\":-30", "final_logit_softcapping -30");
+	}
+	taken("\"gemma2\"", ",\"sliding_window\":null,\"layer_types\":[\"full_attention\",\"full_attention\"]");
+	refused("\"gemma2\"", ",\"attn_logit_softcapping\":0", "attn_logit_softcapping 0");
+	refused("\"gemma3_text\"", ",\"attn_logit_softcapping\":50", "attn_logit_softcapping is not supported for gemma3_text");
+	taken("\"gemma3_text\"", ",\"attn_logit_softcapping\":null");
+	refused("\"gemma3_text\"", ",\"sliding_window_pattern\":0", "layers between those that see all keys: 0");
+	refused("\"gemma3_text\"", ",\"sliding_window_pattern\":null", "sliding_window_pattern is null");
+	refused("\"granite\"", ",\"embedding_multiplier\":0", "embedding_multiplier 0");
+	refused("\"granite\"", ",\"attention_multiplier\":null", "attention_multiplier is null");
+	refused("\"granite\"", ",\"residual_multiplier\":-1", "residual_multiplier -1");
+	refused("\"granite\"", ",\"logits_scaling\":\"8\"", "\"logits_scaling\" is not a number");
+	refused("\"granite\"", ",\"hidden_act\":null", "hidden_act is null");
+	refused("\"qwen3\"", ",\"head_dim\":null", "head_dim is null");
+	refused("\"qwen3\"", ",\"layer_types\":[\"full_attention\",\"sliding_attention\"]", "without a sliding window");
+	refused("\"qwen3\"", ",\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":4}", "rope_type \"yarn\" is not supported");
+	refused("\"gpt_neox\"", ",\"head_dim\":16", "head_dim other than hidden_size / num_attention_heads");
+	refused("\"qwen3_moe\"", "", "model_type \"qwen3_moe\" is not a model family");
+	refused("\"olmo3\"", "", "model_type \"olmo3\" is not a model family");
+	for (const struct family *m = families(); m->name; m++)
+		if (!m->share && !m->text) {
+			char *type = xprintf("\"%s\"", m->name);
+
+			refused(type, ",\"partial_rotary_factor\":0.5", "partial_rotary_factor is not supported");
+			refused(type, m->local_theta ? ",\"rope_parameters\":{\"sliding_attention\":{\"partial_rotary_factor\":0.5}}"
+			                             : ",\"rope_parameters\":{\"partial_rotary_factor\":0.5}",
+			        "partial_rotary_factor is not supported");
+			free(type);
+		}
 }
 
-/* A GGUF file of two values: the family, and `key` with this type and these bytes. */
-static void refused_gguf(const char *key, int type, const void *bytes, size_t n, const char *said)
+/* Gemma-3's two kinds of layers, and how both are spelled. */
+static void two_ropes(void)
 {
-	struct buf b = {0};
-	struct gguf g;
-	struct config c;
-	struct fault why = {0};
+	static const char type[] = "\"gemma3_text\"";
+	struct config c = taken(type, ",\"head_dim\":8");
 
-	buf_str(&b, "GGUF");
-	put_int(&b, 3, 4);
-	put_int(&b, 0, 8);
-	put_int(&b, 2, 8);
-	put_text(&b, "general.architecture");
-	put_int(&b, 8, 4);
-	put_text(&b, "llama");
-	put_text(&b, key);
-	put_int(&b, type, 4);
-	buf_add(&b, bytes, n);
-	if (gguf_parse(&g, b.p, b.n, &why))
-		die("%s", why.text);
-	ok(config_gguf(&c, &g, &why) && strstr(why.text, said), "GGUF: \"%s\"", why.text);
-	gguf_close(&g);
-	buf_free(&b);
+	near(c.rope[0].rate[0][2], 1e-3, 1e-12, "full layers: 1000000^(-2/4)");
+	near(c.rope[1].rate[0][2], 1e-2, 1e-12, "those with a window: 10000^(-2/4)");
+	c = taken(type, ",\"head_dim\":8,\"rope_theta\":16,\"rope_local_base_freq\":81,\"rope_scaling\":"
+	          "{\"rope_type\":\"linear\",\"factor\":2}");
+	near(c.rope[0].rate[0][2], 1 / 8., 1e-12, "rope_scaling is of the full ones");
+	near(c.rope[1].rate[0][2], 1 / 9., 1e-12, "alone");
+	c = taken(type, ",\"head_dim\":8,\"rope_theta\":16,\"rope_parameters\":{\"sliding_attention\":"
+	          "{\"rope_theta\":81,\"type\":\"linear\",\"factor\":2}}");
+	near(c.rope[0].rate[0][2], 1 / 4., 1e-12, "rope_parameters: of one kind");
+	near(c.rope[1].rate[0][2], 1 / 18., 1e-12, "and of the other");
+	c = taken(type, ",\"head_dim\":8,\"sliding_window\":99999999,\"sliding_window_pattern\":2");
+	near(10 * c.local[0] + c.local[1], 10, 0, "a window that hides nothing has its rotary base all the same");
+	near(config_heads(&c, 0).window, 0, 0, "and hides nothing");
+	taken(type, ",\"rope_scaling\":null,\"rope_parameters\":{}");
+	refused(type, ",\"rope_parameters\":{\"rope_type\":\"default\",\"rope_theta\":1e6}", "rope_parameters does not tell");
+	refused(type, ",\"rope_scaling\":{\"type\":\"linear\",\"factor\":8}", "rope_scaling has \"type\" but no \"rope_type\"");
+	refused(type, ",\"rope_scaling\":{\"full_attention\":{}}", "rope_scaling that tells full_attention");
+	refused(type, ",\"rope_scaling\":{\"rope_type\":\"default\"},\"rope_parameters\":{\"full_attention\":{}}", "both rope_scaling");
+	refused(type, ",\"rope_parameters\":{\"full_attention\":7}", "\"full_attention\" is not an object");
+	refused(type, ",\"rope_parameters\":{\"sliding_attention\":{\"rope_type\":\"dynamic\"}}", "rope_type \"dynamic\"");
+	refused("\"qwen3\"", ",\"rope_parameters\":{\"full_attention\":{\"rope_theta\":5}}", "is not supported for qwen3");
+	refused(type, ",\"head_dim\":8,\"rope_scaling\":{\"rope_type\":\"longrope\",\"long_factor\":[1,1,1,1],"
+	        "\"short_factor\":[1,1,1,1]}", "longrope is not supported where layers with a window have a rotary base");
+	refused(type, ",\"head_dim\":8,\"rope_parameters\":{\"sliding_attention\":{\"rope_type\":\"longrope\","
+	        "\"long_factor\":[1,1,1,1],\"short_factor\":[1,1,1,1]}}", "longrope is not supported where layers");
 }
 
-static void gguf_refusals(void)
+/* Which layers see all keys. */
+static void kinds_of_layers(void)
 {
-	static const char text[] = "\1\0\0\0\0\0\0\0x", list[] = "\4\0\0\0\1\0\0\0\0\0\0\0\2\0\0";
+	static const struct { const char *type, *more; int local; } cases[] = {
+		{"\"gemma2\"", "", 10},
+		{"\"gemma2\"", ",\"sliding_window_pattern\":1", 10},     /* not read */
+		{"\"gemma2\"", ",\"layer_types\":null", 10},
+		{"\"gemma2\"", ",\"layer_types\":[\"full_attention\",\"sliding_attention\"]", 1},
+		{"\"gemma3_text\"", "", 11},
+		{"\"gemma3_text\"", ",\"sliding_window_pattern\":2", 10},
+		{"\"gemma3_text\"", ",\"sliding_window_pattern\":1", 0},
+		{"\"gemma3_text\"", ",\"layer_types\":[\"full_attention\",\"sliding_attention\"],\"sliding_window_pattern\":1", 1},
+		{"\"qwen3\"", ",\"use_sliding_window\":true,\"max_window_layers\":1", 1},
+		{"\"qwen3\"", ",\"use_sliding_window\":true", 0},       /* from layer 28 on */
+		{"\"qwen3\"", ",\"use_sliding_window\":true,\"sliding_window\":null,\"max_window_layers\":0", 0},
+		{"\"qwen3\"", ",\"sliding_window\":8,\"max_window_layers\":0", 0},
+		{"\"olmo2\"", ",\"sliding_window\":8", 0},              /* not read */
+		{"\"granite\"", ",\"sliding_window\":8", 0},
+		{NULL, NULL, 0},
+	};
 
-	refused_gguf("llama.attention.head_count_kv", 9, list, sizeof list, "llama.attention.head_count_kv is not a number");
-	refused_gguf("llama.rope.freq_base", 8, text, sizeof text - 1, "llama.rope.freq_base is not a number");
-	refused_gguf("llama.block_count", 4, "\2\0\0", 4, "llama.attention.head_count is missing");
+	for (int i = 0; cases[i].type; i++) {
+		struct config c = taken(cases[i].type, cases[i].more);
+
+		near(10 * c.local[0] + c.local[1], cases[i].local, 0, "layers with a window");
+	}
+}
+
+/* model_type gemma3, whose text model's configuration lies within. */
+static void image_models(void)
+{
+	static const char type[] = "\"gemma3\"";
+	static const char text[] = ",\"text_config\":{\"hidden_size\":32,\"intermediate_size\":48,\"num_hidden_layers\":2%s}%s";
+	char *bare = xprintf(text, "", ""), *untied = xprintf(text, ",\"tie_word_embeddings\":true", ",\"tie_word_embeddings\":false");
+	char *cap = xprintf(text, ",\"final_logit_softcapping\":30", ""), *no_cap = xprintf(text, ",\"final_logit_softcapping\":null", "");
+	struct config c = taken(type, bare);
+
+	near(c.vocab, 262208, 0, "its vocabulary is transformers' default");
+	near(10000 * c.heads.q + 1000 * c.heads.kv + c.heads.dim, 84256, 0, "heads too");
+	near(c.heads.window, 4096, 0, "and the window");
+	near(c.tied, 1, 0, "tied by default");
+	near(taken(type, untied).tied, 0, 0, "as the outer key says, not the inner one");
+	same(family_peft_block(c.family), "model.language_model.layers.%ld", "PEFT's name of a block");
+	taken(type, no_cap);
+	refused(type, cap, "final_logit_softcapping is not supported for gemma3");
+	refused(type, "", "\"text_config\" is not an object");
+	refused(type, ",\"text_config\":null", "\"text_config\" is not an object");
+	free(bare);
+	free(untied);
+	free(cap);
+	free(no_cap);
+}
+
+/* What block.c cannot do, no row may ask for. */
+static void rows_of_the_table(void)
+{
+	for (const struct family *m = families(); m->name; m++) {
+		ok(!(m->norm[NORM_POST_ATTN] || m->norm[NORM_POST_MLP]) || !m->number[NUMBER_RESIDUAL].hf,
+		   "%s: no scale of what a norm puts out", m->name);
+		ok(!m->norm[NORM_QUERY] == !m->norm[NORM_KEY] && !(m->norm[NORM_QUERY] && m->interleaved),
+		   "%s: norms of both queries and keys, which are apart, or of neither", m->name);
+		ok(!m->every == !m->local_theta && (!m->every || m->full_every), "%s: its key has a default", m->name);
+	}
 }
 
 int main(void)
 {
 	die_name("config.t");
 	refusals();
-	gguf_refusals();
+	family_refusals();
+	two_ropes();
+	kinds_of_layers();
+	image_models();
+	rows_of_the_table();
 	broken("rotary-share", "rotary columns: 1e+306 of a head's");
 	windows();
 	rotary();

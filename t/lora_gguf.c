@@ -178,6 +178,11 @@ int main(void)
 	check("tiny-mistral", "llama", 3e-3, rows);
 	check("tiny-qwen2", "qwen2", 3e-3, rows);
 	check("tiny-phi3", "phi3", 3e-3, rows);
+	check("tiny-qwen3", "qwen3", 3e-3, rows);
+	check("tiny-olmo2", "olmo2", 3e-3, rows);
+	check("tiny-gemma2", "gemma2", 3e-3, rows);
+	check("tiny-gemma3", "gemma3", 3e-3, rows);
+	check("tiny-granite", "granite", 3e-3, rows);
 	tokens_close(rows);
 	json_decref(json);
 	while (n_made) {

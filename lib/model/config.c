@@ -143,10 +143,23 @@ int config_settle(struct config *c, double rotary_share, const double number[NUM
 	return 0;
 }
 
-void config_layers(struct config *c, int full_every)
+void config_layers(struct config *c, long full_every)
 {
 	for (long i = 0; i < c->layers; i++)
-		c->local[i] = c->heads.window && !(full_every && (i + 1) % full_every == 0);
+		c->local[i] = !(full_every && (i + 1) % full_every == 0);
+}
+
+/* One array of positions serves both tables, so their entries have to stand for the same ones. */
+int config_ropes(const struct config *c, struct fault *f)
+{
+	for (int i = 0; i < c->ropes; i++) {
+		if (rope_check(&c->rope[i], f))
+			return -1;
+		if (c->rope[i].original != c->rope[0].original)
+			return fault(f, "longrope is not supported where layers with a window have "
+			                "a rotary base of their own");
+	}
+	return 0;
 }
 
 int config_act(struct config *c, const char *name, struct fault *f)

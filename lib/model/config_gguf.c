@@ -8,8 +8,6 @@
 
 #include "config_read.h"
 
-enum { NO_WINDOW = 1 << 24 }; /* a window of so many tokens hides none */
-
 struct metadata {
 	const struct gguf *file;
 	const char *arch;
@@ -57,13 +55,20 @@ static int check_types(const struct metadata *m, const struct family *family, st
 		"attention.head_count",
 		"attention.head_count_kv",
 		"attention.key_length",
+		"attention.value_length",
 		"attention.sliding_window",
+		"attention.sliding_window_pattern",
+		"attention.causal",
+		"expert_count",
 		"attention.layer_norm_rms_epsilon",
 		"attention.layer_norm_epsilon",
 		"use_parallel_residual",
 		"rope.dimension_count",
 		"rope.freq_base",
+		"rope.freq_base_swa",
+		"rope.scale_linear",
 		"rope.scaling.factor",
+		"rope.scaling.finetuned",
 		"rope.scaling.original_context_length",
 		"rope.scaling.attn_factor",
 		NULL,
@@ -75,6 +80,24 @@ static int check_types(const struct metadata *m, const struct family *family, st
 	for (int i = 0; i < NUMBERS; i++)
 		if (family->number[i].gguf && check_number(m, family->number[i].gguf, f))
 			return -1;
+	return 0;
+}
+
+/* What would be computed otherwise than the file means it. */
+static int check_settings(const struct metadata *m, const struct family *y, struct fault *f)
+{
+	if (whole(m, "expert_count", 0))
+		return fault(f, "%s.expert_count: mixtures of experts are not supported", m->arch);
+	if (!whole(m, "attention.causal", 1))
+		return fault(f, "%s.attention.causal: attention to later tokens is not supported",
+		             m->arch);
+	if (y->gguf_unrotated && !whole(m, "rope.scaling.finetuned", 1))
+		return fault(f,
+		             "%s.rope.scaling.finetuned: a model without rotary positions is "
+		             "not supported",
+		             m->arch);
+	if (!y->gguf_window && whole(m, "attention.sliding_window", 0) > 0)
+		return fault(f, "%s.attention.sliding_window is not supported", m->arch);
 	return 0;
 }
 
@@ -122,38 +145,42 @@ static int scaled(struct rope *r, int pairs, const struct metadata *m, double th
                   struct fault *f)
 {
 	static const char llama3[] = "rope_freqs.weight";
-	char key[96], kind[48] = "none";
+	double factor = real(m, "rope.scaling.factor", real(m, "rope.scale_linear", 0));
+	char key[96], kind[48];
 	const struct gguf_value *v = gguf_find(m->file, full_key(m, "rope.scaling.type", key));
 
 	if (v && v->kind != GGUF_TEXT)
 		return fault(f, "%s is not text", key);
+	snprintf(kind, sizeof kind, "%s", factor != 0 ? "linear" : "none");
 	if (v)
 		snprintf(kind, sizeof kind, "%.*s", (int)(v->n < 40 ? v->n : 40), v->text);
-	if (rope_begin(r, pairs, real(m, "rope.freq_base", theta), f))
+	if (rope_begin(r, pairs, theta, f))
 		return -1;
 	if (gguf_tensor(m->file, llama3) && factors(r, r->rate[0], m->file, llama3, f))
 		return -1;
 	if (!strcmp(kind, "linear"))
-		return rope_linear(r, real(m, "rope.scaling.factor", 0), f);
+		return rope_linear(r, factor, f);
 	if (strcmp(kind, "none") && strcmp(kind, "longrope"))
 		return fault(f, "rope scaling \"%s\" is not supported (none, linear, longrope)",
 		             kind);
 	return longrope(r, m, kind, f);
 }
 
+/* Local layers with a base of their own, as Gemma-3's, are not scaled. */
 static int ropes(struct config *c, const struct metadata *m, struct fault *f)
 {
 	const struct family *y = c->family;
+	double theta = real(m, "rope.freq_base", 1e4);
+	double local = real(m, "rope.freq_base_swa", y->local_theta ? y->local_default : theta);
+	int pairs = c->rotary / 2;
 
-	c->ropes = 1;
-	if (scaled(&c->rope[0], c->rotary / 2, m, y->theta_default, f) ||
-	    rope_check(&c->rope[0], f))
+	c->ropes = y->local_theta || local != theta ? 2 : 1;
+	if (scaled(&c->rope[0], pairs, m, theta, f))
 		return -1;
-	if (!y->local_theta)
-		return 0;
-	c->ropes = 2;
-	return rope_begin(&c->rope[1], c->rotary / 2,
-	                  real(m, "rope.freq_base_swa", y->local_default), f);
+	if (c->ropes > 1 && (y->local_theta ? rope_begin(&c->rope[1], pairs, local, f)
+	                                    : scaled(&c->rope[1], pairs, m, local, f)))
+		return -1;
+	return config_ropes(c, f);
 }
 
 /* A count of heads, or -1 for what is none. */
@@ -172,7 +199,7 @@ static void sizes(struct config *c, const struct metadata *m)
 	c->heads.kv = heads(whole(m, "attention.head_count_kv", c->heads.q));
 	if (c->heads.q > 0)
 		c->heads.dim = heads(whole(m, "attention.key_length", c->dim / c->heads.q));
-	c->heads.window = window > 0 && window < NO_WINDOW ? (int)window : 0;
+	c->heads.window = window > 0 && window < WINDOW_NONE ? (int)window : 0;
 	c->context = whole(m, "context_length", 0);
 }
 
@@ -195,11 +222,12 @@ int config_gguf(struct config *c, const struct gguf *g, struct fault *f)
 	const struct family *y = find_family(g, type);
 	struct metadata m = {g, y->gguf};
 	double share, number[NUMBERS];
+	long every;
 
 	memset(c, 0, sizeof *c);
 	if (!y->name)
 		return config_unknown(f, "general.architecture", type);
-	if (check_types(&m, y, f))
+	if (check_types(&m, y, f) || check_settings(&m, y, f))
 		return -1;
 	c->family = y;
 	c->head = y->head;
@@ -220,9 +248,16 @@ int config_gguf(struct config *c, const struct gguf *g, struct fault *f)
 		return -1;
 	if (c->heads.dim < 1)
 		return fault(f, "%s.attention.head_count is missing", m.arch);
+	if (whole(&m, "attention.value_length", c->heads.dim) != c->heads.dim)
+		return fault(f, "%s.attention.value_length other than key_length is not supported",
+		             m.arch);
 	share = (double)whole(&m, "rope.dimension_count", c->heads.dim) / c->heads.dim;
+	every = whole(&m, "attention.sliding_window_pattern", y->full_every);
+	if (every < 0)
+		return fault(f, "%s.attention.sliding_window_pattern %ld", m.arch, every);
 	if (config_settle(c, share, number, f))
 		return -1;
-	config_layers(c, y->full_every);
+	if (c->heads.window)
+		config_layers(c, every);
 	return ropes(c, &m, f);
 }

@@ -21,7 +21,9 @@ int config_gguf(struct config *, const struct gguf *, struct fault *);
 int config_settle(struct config *, double rotary_share, const double number[NUMBERS],
                   struct fault *);
 /* Gives the window to every layer, but for every full_every-th where that is not 0. */
-void config_layers(struct config *, int full_every);
+void config_layers(struct config *, long full_every);
+/* Checks that positions can be computed with. */
+int config_ropes(const struct config *, struct fault *);
 /* Sets act from a name that config.json may have. */
 int config_act(struct config *, const char *name, struct fault *);
 /* The fault of a model_type or architecture that is not in the table. */

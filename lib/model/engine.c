@@ -96,9 +96,22 @@ static int next_pass(const struct engine *e, const struct batch *b, int first)
 	return to - first;
 }
 
-/* Runs the pass that is packed.  weighted: backwards too.  states: where the visitor's layer is
- * copied, or NULL.  The packed losses are set but where v->no_nll. */
-static void run(struct engine *e, struct params *theta, int weighted, const struct visit *v,
+/* Packs the batch's rows from `first` on that make the next pass; returns how many.  weight: of
+ * each row's mean loss; NULL: no gradient is taken. */
+static int pack_next(struct engine *e, const struct batch *b, int first, int all,
+                     const float weight[])
+{
+	int n = next_pass(e, b, first);
+
+	pack_clear(&e->pack);
+	for (int i = first; i < first + n; i++)
+		pack_row(&e->pack, e->config, b, first, i, all, weight ? weight[i] : 0);
+	return n;
+}
+
+/* Runs the pass that is packed, and backwards too where it is weighted.  states: where the
+ * visitor's layer is copied, or NULL.  The pack's losses are set but where v->no_nll. */
+static void run(struct engine *e, const struct params *theta, int weighted, const struct visit *v,
                 float *states)
 {
 	struct pack *host = &e->pack;
@@ -113,7 +126,7 @@ static void run(struct engine *e, struct params *theta, int weighted, const stru
 	                  .tap = states ? v->layer : -1,
 	                  .taken = states};
 
-	if (nll && !trained && !states)
+	if (!trained && !states)
 		return;
 	pass_open(e, theta, host->tokens, host->keys > host->tokens ? host->keys : 0, weighted);
 	pass = pack_put(e->dev, &e->work.numbers, host, e->work.keys, e->rope);
@@ -160,11 +173,8 @@ void engine_visit(struct engine *e, const struct params *theta, const struct bat
 	for (int first = 0, n; first < b->n; first += n) {
 		const float *loss = e->pack.loss;
 
-		n = next_pass(e, b, first);
-		pack_clear(&e->pack);
-		for (int i = first; i < first + n; i++)
-			pack_row(&e->pack, e->config, b, first, i, v->all, 0);
-		run(e, (struct params *)theta, 0, v, states);
+		n = pack_next(e, b, first, v->all, NULL);
+		run(e, theta, 0, v, states);
 		for (int i = first; i < first + n; i++) {
 			struct visited s = {.row = &b->row[i], .i = i, .state = state};
 
@@ -182,43 +192,43 @@ void engine_visit(struct engine *e, const struct params *theta, const struct bat
 	free(state);
 }
 
-/* weight NULL: forwards only. */
-static void means(struct engine *e, struct params *theta, const struct batch *b,
-                  const float weight[], float mean[])
+/* The mean of a row's losses, which begin at *loss; moves that behind them. */
+static float mean_loss(const struct tokens_row *r, const float **loss)
 {
+	long trained = pack_trained(r, 0);
+	double sum = 0;
 	char id[128];
 
+	if (!trained)
+		die("row %s has no trained token", row_id(r, id, sizeof id));
+	for (long t = 0; t < trained; t++)
+		sum += *(*loss)++;
+	return (float)(sum / trained);
+}
+
+/* weight NULL: forwards only */
+static void losses(struct engine *e, const struct params *theta, const struct batch *b,
+                   const float weight[], float loss[])
+{
 	for (int first = 0, n; first < b->n; first += n) {
 		const float *l = e->pack.loss;
 
-		n = next_pass(e, b, first);
-		pack_clear(&e->pack);
-		for (int i = first; i < first + n; i++)
-			pack_row(&e->pack, e->config, b, first, i, 0, weight ? weight[i] : 0);
+		n = pack_next(e, b, first, 0, weight);
 		run(e, theta, weight != NULL, NULL, NULL);
-		for (int i = first; i < first + n; i++) {
-			long trained = pack_trained(&b->row[i], 0);
-			double sum = 0;
-
-			if (!trained)
-				die("row %s has no trained token",
-				    row_id(&b->row[i], id, sizeof id));
-			for (long t = 0; t < trained; t++)
-				sum += *l++;
-			mean[i] = (float)(sum / trained);
-		}
+		for (int i = first; i < first + n; i++)
+			loss[i] = mean_loss(&b->row[i], &l);
 	}
 }
 
 void engine_loss(struct engine *e, const struct params *theta, const struct batch *b, float loss[])
 {
-	means(e, (struct params *)theta, b, NULL, loss);
+	losses(e, theta, b, NULL, loss);
 }
 
 void engine_grad(struct engine *e, struct params *theta, const struct batch *b,
                  const float weight[], float loss[])
 {
-	means(e, theta, b, weight, loss);
+	losses(e, theta, b, weight, loss);
 }
 
 void engine_row_gradients(struct engine *e, struct params *theta, const struct batch *b,

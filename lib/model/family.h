@@ -63,10 +63,19 @@ struct number_key {
 	double gguf_default;
 };
 
+enum { HEAD_DIM_FIXED = -1 };   /* dim / heads, with as many heads of keys as of queries */
+enum { WINDOW_NONE = 1 << 24 }; /* a window of so many tokens hides none */
+
 struct family {
-	const char *name, *gguf;               /* model_type; general.architecture */
+	const char *name, *gguf; /* model_type; general.architecture */
+	const char *text;        /* config.json's key of the configuration of a model that also has
+	                            parts for images; NULL: config.json is it */
+	const char *unset[3];    /* keys that must be absent or null, since versions of transformers
+	                            do not agree on what they mean here */
+
 	const char *embed, *final_norm, *head; /* Hugging Face's names, without ".weight" */
 	const char *block;                     /* "model.layers.%ld" */
+	const char *peft_block;                /* the block's name in PEFT; NULL: the same */
 	const char *norm[NORM_ROLES];          /* below the block; NULL: none there */
 	const struct part *part;               /* ends with module NULL */
 	const char *targets;                   /* default LoRA targets, comma-separated */
@@ -83,9 +92,10 @@ struct family {
 	const char *parallel; /* its key that lets attention and MLP both read x; NULL: never */
 
 	long window;      /* its sliding_window where it has none; 0: that key is not read */
-	long gguf_window; /* a GGUF file's where it has none; 0: no window */
+	long gguf_window; /* a GGUF file's where it has none; 0: a file that has one is refused */
 	int window_upper; /* layers from max_window_layers on have it, if use_sliding_window is set */
 	int full_every; /* layer i sees all keys if i + 1 divides by it; 0: every layer is alike */
+	const char *every;    /* its key of full_every; NULL: not read */
 	const char *share;    /* its key of the share of a head that rotates; NULL: all of it */
 	double share_default; /* where it has none */
 	const char *theta;    /* its key of the rotary base outside of rope_parameters */
@@ -94,12 +104,15 @@ struct family {
 	double local_default;
 	long rope_original; /* original_max_position_embeddings where it has none; 0: see rope */
 
-	long head_dim;    /* where config.json has none; 0: dim / heads */
-	long kv_heads;    /* likewise num_key_value_heads; 0: heads */
-	int tied;         /* tie_word_embeddings where it has none */
-	int embed_root;   /* embeddings are multiplied by sqrt(dim) */
-	int interleaved;  /* q, k, v of a head adjacent (GPT-NeoX), else all q, all k, all v */
-	int gguf_rotated; /* GGUF's q and k have the two halves of rotary pairs interleaved */
+	/* Sizes where config.json does not say them; 0: vocabulary and heads have to be said. */
+	long vocab, heads;
+	long kv_heads;      /* 0: heads */
+	long head_dim;      /* 0: dim / heads; HEAD_DIM_FIXED: nothing else */
+	int tied;           /* tie_word_embeddings where it has none */
+	int embed_root;     /* embeddings are multiplied by sqrt(dim) */
+	int interleaved;    /* q, k, v of a head adjacent (GPT-NeoX), else all q, all k, all v */
+	int gguf_rotated;   /* GGUF's q and k have the two halves of rotary pairs interleaved */
+	int gguf_unrotated; /* rope.scaling.finetuned false says that nothing rotates */
 	int gguf_wide; /* in a GGUF file of so many layers q k' is scaled by 1 / sqrt(dim / heads) */
 	struct number_key number[NUMBERS];
 	struct bias_key {
@@ -108,6 +121,14 @@ struct family {
 	} bias[SITES];
 };
 
-const struct family *families(void); /* ends with name NULL */
+/* The table; it ends with name NULL.  block.c wants of a row that one with norms after attention
+ * and MLP has no NUMBER_RESIDUAL, and that one with norms of queries and keys is not interleaved:
+ * t/config.c checks every row. */
+const struct family *families(void);
+
+static inline const char *family_peft_block(const struct family *m)
+{
+	return m->peft_block ? m->peft_block : m->block;
+}
 
 #endif

@@ -47,7 +47,7 @@ static char *peft_name(const struct config *c, long layer, const struct part *p,
 {
 	char block[96];
 
-	snprintf(block, sizeof block, c->family->block, layer);
+	snprintf(block, sizeof block, family_peft_block(c->family), layer);
 	return xprintf("base_model.model.%s.%s.lora_%c.weight", block, p->module, which);
 }
 

@@ -71,7 +71,7 @@ static const char *below_block(const struct config *c, const char *name)
 	size_t n;
 
 	for (long i = 0; i < c->layers; i++) {
-		n = snprintf(block, sizeof block, c->family->block, i);
+		n = snprintf(block, sizeof block, family_peft_block(c->family), i);
 		if (!strncmp(name, block, n) && name[n] == '.')
 			return name + n + 1;
 	}
@@ -149,26 +149,45 @@ static void read_slice(const struct slice *s, const struct safetensors *st, cons
 		die("%s: %s is of type %s", path, s->name, st_name(t->type));
 }
 
+/* The tensors of an adapter's folder, mapped. */
+struct tensors {
+	char *path;
+	const void *map;
+	size_t bytes;
+	struct safetensors st;
+};
+
+static struct tensors open_tensors(const char *dir)
+{
+	struct tensors t = {.path = xprintf("%s/adapter_model.safetensors", dir)};
+	struct fault why;
+	size_t used;
+
+	t.map = zio_map(t.path, &t.bytes);
+	if (st_parse(&t.st, t.map, t.bytes, &used, &why))
+		die("%s: %s", t.path, why.text);
+	return t;
+}
+
+static void close_tensors(struct tensors *t)
+{
+	st_close(&t->st);
+	zio_unmap(t->map, t->bytes);
+	free(t->path);
+}
+
 void peft_read(struct params *a, const char *dir)
 {
-	char *path = xprintf("%s/adapter_model.safetensors", dir);
+	struct tensors t = open_tensors(dir);
 	float *p = xalloc(a->n * sizeof *p);
-	struct safetensors st;
-	struct fault why;
-	size_t bytes, used;
-	const void *map = zio_map(path, &bytes);
 
-	if (st_parse(&st, map, bytes, &used, &why))
-		die("%s: %s", path, why.text);
 	for (int i = 0; i < a->slices; i++)
-		read_slice(&a->slice[i], &st, path, p + a->slice[i].at);
-	if (a->slices != st.n)
-		die("%s: holds %d tensors, of which the model takes %d", path, st.n, a->slices);
+		read_slice(&a->slice[i], &t.st, t.path, p + a->slice[i].at);
+	if (a->slices != t.st.n)
+		die("%s: holds %d tensors, of which the model takes %d", t.path, t.st.n, a->slices);
 	params_set(a, p);
-	st_close(&st);
-	zio_unmap(map, bytes);
+	close_tensors(&t);
 	free(p);
-	free(path);
 }
 
 struct params *peft_load(struct dev *d, const struct config *c, enum dtype type, const char *dir)
@@ -182,20 +201,12 @@ struct params *peft_load(struct dev *d, const struct config *c, enum dtype type,
 
 char *peft_template(const char *dir)
 {
-	char *path = xprintf("%s/adapter_model.safetensors", dir), *name = NULL;
-	struct safetensors st;
-	struct fault why;
-	size_t bytes, used;
-	const void *map = zio_map(path, &bytes);
+	struct tensors t = open_tensors(dir);
+	const char *name = st_meta(&t.st, "seal.template");
+	char *own = name ? xstrdup(name) : NULL;
 
-	if (st_parse(&st, map, bytes, &used, &why))
-		die("%s: %s", path, why.text);
-	if (st_meta(&st, "seal.template"))
-		name = xstrdup(st_meta(&st, "seal.template"));
-	st_close(&st);
-	zio_unmap(map, bytes);
-	free(path);
-	return name;
+	close_tensors(&t);
+	return own;
 }
 
 static void save_config(const struct params *a, const char *dir, const char *base)

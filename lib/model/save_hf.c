@@ -215,6 +215,18 @@ void save_hf(const struct model *m, const struct params *a, const char *dir, con
 	free(path);
 }
 
+/* A model that also sees images has tensors that a folder written here would lack. */
+static void check_text_only(const char *model)
+{
+	char *path = xprintf("%s/config.json", model);
+	json_t *j = json_read_file(path);
+
+	if (json_object_get(j, "text_config"))
+		die("%s: adapters only: the folder's image tensors would be lost", model);
+	json_decref(j);
+	free(path);
+}
+
 void save_hf_check(const char *model, const char *dir, int force)
 {
 	struct stat a, b;
@@ -226,6 +238,7 @@ void save_hf_check(const char *model, const char *dir, int force)
 		    "folder needs: give that "
 		    "folder as the model",
 		    model);
+	check_text_only(model);
 	if (!stat(dir, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino)
 		die("%s is the model itself", dir);
 	folder_refuse(dir, force, "config.json");

@@ -33,7 +33,7 @@ words() {
 }
 
 case $target in
-config) each t/gold/*/config.json t/broken/config-*.json ;;
+config) each t/gold/*/config.json t/broken/config-*.json t/gold/tiny-phi3.gguf t/gold/tiny-gemma[23].gguf t/gold/tiny-granite.gguf ;;
 csv) for f in t/fuzz/samples/*.csv; do one "$f" "$(basename "$f")"; done ;;
 formula)
 	for f in 'loss_base/2 - loss' '-(a + 1.5e3) * b' gain '((((x))))' 'a - -b/.5' 'a +' '(a' '1..2' 'a b'; do

@@ -45,13 +45,14 @@ def whole(*pairs):
 
 
 def written(folder, base):
-    model, info = AutoModelForCausalLM.from_pretrained(folder, output_loading_info=True)
+    # in float32 from the start: a half-precision Gemma rounds its scale of embeddings
+    model, info = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
     assert not any(info.values()), f"not loaded as it is: {info}"
     a, b = state(folder), state(path(base))
     assert {k: v.shape for k, v in a.items()} == {k: v.shape for k, v in b.items()}, "other names or shapes"
     types = {v.dtype for v in a.values()}
     assert types == {torch.float32} or {k: v.dtype for k, v in a.items()} == {k: v.dtype for k, v in b.items()}
-    model = model.float().eval()
+    model.eval()
     with torch.no_grad():
         return [loss(model, row).item() for row in read_rows()]
 
