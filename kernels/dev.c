@@ -18,6 +18,9 @@ static struct dev *cuda_open(const char *name, int threads, const char **why)
 }
 #endif
 
+#define NAMES "auto|cpu|cuda[:N]"
+const char dev_names[] = NAMES;
+
 /* A device's name is its prefix, or the prefix, a colon and which; auto is the first that opens. */
 static const struct {
 	const char *prefix;
@@ -52,7 +55,7 @@ struct dev *dev_open(const char *name, int threads, const char **why)
 		if (d || !any)
 			return d;
 	}
-	*why = "a device is cpu, cuda, cuda:N or auto";
+	*why = "is none of " NAMES;
 	return NULL;
 }
 

@@ -201,8 +201,8 @@ struct dev { /* to be read */
  * them sleep, but for the shortest waits, before main, so this starts the program again with it. */
 void dev_prepare(char **argv);
 
-/* name: "cpu", "cuda", "cuda:N" or "auto".  NULL with the reason if this build or machine has
- * none.  threads 0: all. */
+extern const char dev_names[]; /* the names that dev_open takes, as -h says them */
+/* NULL with the reason if this build or machine has no such device.  threads 0: all. */
 struct dev *dev_open(const char *name, int threads, const char **why);
 void dev_close(struct dev *);
 

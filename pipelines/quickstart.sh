@@ -8,7 +8,7 @@
 #   N=300    how many rows of TRAIN
 #   OUT=     where everything goes (build/quickstart)
 #   SEAL_SCORE=alg2.tempered   the run and the score, as below, that select "SEAL 80 %"
-#   SCORE_OPTIONS= TRAIN_OPTIONS=   more options for seal-score and seal-lora-train
+#   SCORE_OPTIONS= TRAIN_OPTIONS=   more options for seal-score (all its methods) and seal-lora-train
 #
 # Writes OUT/result.json and OUT/scores.png; prints the table; leaves all files
 # in between for jq.

@@ -93,4 +93,15 @@ fails 1 'tie_word_embeddings is true, but lm_head.weight is not model.embed_toke
 cp -r "$T/gold/tiny-qwen2" plain && sed -i 's/"model_type": "qwen2"/"model_type": "llama"/' plain/config.json
 fails 1 'has the tensor model.layers.0.self_attn.q_proj.bias, which the configuration does not ask for' "biases of a llama" \
 	"$BIN/seal-eval" nll -m plain "$T/gold/rows.tok"
+
+# --- rows where tokens belong, and the other way round
+fails 1 'rows.jsonl: rows, not tokens' "rows for a reader of tokens" "$BIN/seal-eval" nll -m model rows.jsonl
+zstd -q rows.jsonl -o rows.zst
+fails 1 'rows.zst: rows, not tokens' "packed ones" $score rows.zst
+fails 1 'rows.tok: tokens, not rows' "tokens for a reader of rows" "$BIN/seal-tokenize" -m model rows.tok
+fails 1 'rows.tok: tokens, not rows' "for a method that reads rows" "$BIN/seal-score" --method random rows.tok
+
+# --- a GGUF file without a vocabulary fits any tokens, as a folder without tokenizer.json does
+is "$("$BIN/seal-eval" nll -q --dtype f32 -m "$T/gold/tiny-llama.gguf" "$T/gold/rows.tok" | jq -c '.nll * 1e4 | round')" \
+   "$(jq '.base.loss[] * 1e4 | round' "$T/gold/tiny-llama.json")" "a GGUF file that brings no tokenizer"
 done_testing

@@ -149,6 +149,7 @@ fails 2 "needs --safe" "bilevel without safe rows" "$BIN/seal-score" -m model tr
 fails 2 "does not train" "a checkpoint of no training" $score --method loss --checkpoint ck2 train.tok
 fails 2 "scales the pairs by nothing" "an alpha of 0" $lora -o x --lora-alpha 0 train.tok
 fails 2 "resume needs" "nothing to resume from" $lora -o x --resume train.tok
+fails 2 "gamma-step are for --method bilevel" "options of another method" $score --method safe-loss --gamma-step 0.1 train.tok
 fails 2 "gamma reaches 1" "gamma of 1" $score --gamma 0.9 --gamma-step 0.2 --epochs 2 train.tok
 fails 1 "open nowhere" "no such model" "$BIN/seal-lora-train" -m nowhere -o x train.tok
 [ ! -e x ]; ok $? "no half-written adapter"

@@ -8,7 +8,7 @@
 #include "../base/memory.h"
 
 const struct opt compute_options[] = {
-	{"device", 0, OPT_TEXT, offsetof(struct compute_opts, device), "auto|cpu|cuda[:N]",
+	{"device", 0, OPT_TEXT, offsetof(struct compute_opts, device), dev_names,
          "where to compute", 0, 0},
 	{"dtype", 0, OPT_CHOICE, offsetof(struct compute_opts, dtype), "auto|bf16|f32",
          "type of the products; auto: bf16 where the device is fast at it", 0, 0},

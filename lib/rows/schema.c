@@ -3,7 +3,7 @@
  *
  * A schema is a row of a table: its name, the key by which it is recognised, and a function
  * that reads its turns.  Adding one takes such a row, its name among the choices of --schema,
- * and a paragraph in seal-rows(5) (t/schema.c and t/man.t compare the three).
+ * and a paragraph in seal-rows(5): CONTRIBUTING.md has an example.
  */
 #include "schema.h"
 

@@ -1,13 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* schema.h - what a row says: turns of a dialogue, whatever its schema.
- *
- *   messages     {"messages":[{"role","content"}]}
- *   sharegpt     {"conversations":[{"from","value"}]}
- *   alpaca       {"instruction","input","output"}
- *   orca         {"system_prompt","question","response"}
- *   prompt       {"prompt","completion"}
- *   hh           {"prompt","chosen"}  and  {"chosen": "\n\nHuman: ...\n\nAssistant: ..."}
- *
+/* schema.h - what a row says: turns of a dialogue, whatever its schema (seal-rows(5) lists them),
  * or any two keys by name, or the bare text of one key.
  */
 #ifndef SEAL_SCHEMA_H

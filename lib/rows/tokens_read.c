@@ -24,6 +24,19 @@ static void read_exactly(struct zin *z, struct buf *b, size_t n)
 	}
 }
 
+/* The length of the header that begins at p.  JSON there means rows: the usual mistake. */
+static size_t header_at(const struct zin *z, const char *p)
+{
+	struct fault f;
+	size_t header;
+
+	if (!st_header_bytes(p, &header, &f))
+		return header;
+	if (*p == '{')
+		die("%s: rows, not tokens (seal-tokenize makes tokens of them)", zin_name(z));
+	die("%s: %s", zin_name(z), f.text);
+}
+
 /* The next blob's bytes; 0 at the end. */
 static int read_blob(struct zin *z, struct buf *b)
 {
@@ -40,8 +53,7 @@ static int read_blob(struct zin *z, struct buf *b)
 	b->n = got;
 	if (got < 8)
 		die("%s: %zu stray bytes at the end", zin_name(z), got);
-	if (st_header_bytes(b->p, &header, &f))
-		die("%s: %s", zin_name(z), f.text);
+	header = header_at(z, b->p);
 	read_exactly(z, b, header);
 	if (st_parse_header(&st, b->p + 8, header, &data, &f))
 		die("%s: %s", zin_name(z), f.text);
@@ -68,8 +80,7 @@ static size_t mapped_blob(const struct zin *z, const char *p, size_t left)
 
 	if (left < 8)
 		die("%s: %zu stray bytes at the end", zin_name(z), left);
-	if (st_header_bytes(p, &header, &f))
-		die("%s: %s", zin_name(z), f.text);
+	header = header_at(z, p);
 	if (header > left - 8)
 		die("%s: cut short within a blob", zin_name(z));
 	if (st_parse_header(&st, p + 8, header, &data, &f))

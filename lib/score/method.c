@@ -4,10 +4,17 @@
 
 #include <string.h>
 
+/* clang-format off */
 const struct method *const methods[] = {
-	&method_bilevel, &method_safe_loss, &method_loss, &method_random,
-	&method_dsir,    &method_import,    NULL,
+	&method_bilevel,
+	&method_safe_loss,
+	&method_loss,
+	&method_random,
+	&method_dsir,
+	&method_import,
+	NULL,
 };
+/* clang-format on */
 
 const struct method *method_of(const char *name)
 {

@@ -2,9 +2,9 @@
 /* method.h - how scores are made: a row of a table each (seal-score --method).
  *
  * A method fills columns beside every row; the score is a formula over them.  To add one,
- * write a file that defines its `struct method`, and enter that in the table of method.c:
- * the choices of --method, the options in -h and in the recorded settings, and the checks
- * follow from it.  man/seal-score.1 gets a section of its name.
+ * write a file that defines its `struct method`, declare that below and enter it in the table of
+ * method.c: the choices of --method, the options in -h and in the recorded settings, and the
+ * checks follow from it.  CONTRIBUTING.md has an example.
  */
 #ifndef SEAL_METHOD_H
 #define SEAL_METHOD_H
@@ -51,7 +51,11 @@ struct method {
 extern const struct method *const methods[];      /* ends with NULL */
 const struct method *method_of(const char *name); /* NULL: none */
 
-extern const struct method method_bilevel, method_safe_loss, method_loss, method_random,
-	method_dsir, method_import;
+extern const struct method method_bilevel;
+extern const struct method method_safe_loss;
+extern const struct method method_loss;
+extern const struct method method_random;
+extern const struct method method_dsir;
+extern const struct method method_import;
 
 #endif

@@ -157,7 +157,7 @@ static void check(const struct select_opts *o, char *const paths[], int n)
 	if (std > 1)
 		die_usage("stdin can be read only once");
 	if (!!o->keep + !!o->threshold + !!o->top + !!o->bottom != 1)
-		die_usage("one of --keep, --threshold, --top, --bottom is needed");
+		die_usage("exactly one of --keep, --threshold, --top, --bottom is needed");
 	if (o->keep && keep_count(o->keep, 0) < 0)
 		die_usage("--keep: '%s' is neither a count nor a share such as 80%%", o->keep);
 	if (o->by_group && !o->keep)

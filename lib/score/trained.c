@@ -18,12 +18,18 @@
 #include "method.h"
 #include "score.h"
 
+#define SEAL_DEFAULTS                                                                 \
+	{                                                                             \
+		.algorithm = 2, .activation = "softmax", .optim = "sgd", .rate = 0.1, \
+		.gamma_step = 0.03                                                    \
+	}
 static struct seal_opts {
 	long algorithm; /* of the paper: 1 or 2 */
 	const char *activation, *optim;
 	double rate;              /* of omega */
 	double gamma, gamma_step; /* in epoch 0, and its growth an epoch */
-} seal = {.algorithm = 2, .activation = "softmax", .optim = "sgd", .rate = 0.1, .gamma_step = 0.03};
+} seal = SEAL_DEFAULTS;
+static const struct seal_opts seal_defaults = SEAL_DEFAULTS;
 
 #define AT(field) offsetof(struct seal_opts, field)
 
@@ -62,8 +68,21 @@ static const struct column *bilevel_columns(void)
 
 static const struct column *loss_columns(void) { return model_columns + BASE; }
 
+/* Whether an option of the method differs from what it is by default. */
+static int seal_asked(void)
+{
+	const struct seal_opts *d = &seal_defaults;
+
+	return seal.algorithm != d->algorithm || strcmp(seal.activation, d->activation) ||
+	       strcmp(seal.optim, d->optim) || seal.rate != d->rate || seal.gamma != d->gamma ||
+	       seal.gamma_step != d->gamma_step;
+}
+
 static void check_bilevel(const struct score_opts *o, int chosen)
 {
+	if (!chosen && seal_asked())
+		die_usage("--algorithm, --activation, --selector-optim, --selector-lr, --gamma and "
+		          "--gamma-step are for --method bilevel");
 	if (seal.algorithm > 2)
 		die_usage("--algorithm: '%ld' is not one of 1|2", seal.algorithm);
 	if (seal.gamma >= 1)

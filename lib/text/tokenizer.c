@@ -130,6 +130,40 @@ struct tokenizer *tokenizer_open(const char *path)
 	return t;
 }
 
+static int gguf_has_tokenizer(const char *path)
+{
+	size_t n;
+	const void *map = zio_map(path, &n);
+	struct gguf g;
+	struct fault f;
+	const struct gguf_value *v;
+	int has;
+
+	if (gguf_parse(&g, map, n, &f))
+		die("%s: %s", path, f.text);
+	v = gguf_find(&g, "tokenizer.ggml.model");
+	has = v && !(v->kind == GGUF_TEXT && v->n == 4 && !memcmp(v->text, "none", 4));
+	gguf_close(&g);
+	zio_unmap(map, n);
+	return has;
+}
+
+int tokenizer_exists(const char *path)
+{
+	struct stat st;
+	char *file;
+	int exists;
+
+	if (stat(path, &st))
+		return 0;
+	if (!S_ISDIR(st.st_mode))
+		return gguf_has_tokenizer(path);
+	file = xprintf("%s/tokenizer.json", path);
+	exists = !stat(file, &st);
+	free(file);
+	return exists;
+}
+
 void tokenizer_close(struct tokenizer *t)
 {
 	for (int i = 0; i < t->norms; i++) {

@@ -17,6 +17,8 @@
 struct tokenizer;
 
 struct tokenizer *tokenizer_open(const char *path); /* dies */
+/* Whether there is a tokenizer to open in this folder or GGUF file: some models come without. */
+int tokenizer_exists(const char *path);
 void tokenizer_close(struct tokenizer *);
 
 /* A list that grows; all zero is empty. */

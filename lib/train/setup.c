@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "../base/hash.h"
 #include "../base/memory.h"
@@ -64,13 +63,10 @@ static void warn_long(const struct tokens *t, const char *name, long context)
 /* Where the model has a tokenizer, the tokens must be of that one. */
 static void check_fingerprint(const struct setup *s, const struct tokens *t, const char *name)
 {
-	char *path = xprintf("%s/tokenizer.json", s->path), hex[17];
 	struct tokenizer *own;
-	struct stat st;
-	int none = stat(s->path, &st) || (S_ISDIR(st.st_mode) && stat(path, &st));
+	char hex[17];
 
-	free(path);
-	if (none)
+	if (!tokenizer_exists(s->path))
 		return;
 	own = tokenizer_open(s->path);
 	tokenizer_fingerprint(own, (int32_t)s->model->config.vocab, hex);
