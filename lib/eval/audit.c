@@ -2,6 +2,7 @@
 /* audit.c - see audit.h. */
 #include "audit.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,6 +80,7 @@ static void read_order(struct audit *a, const char *path)
 
 		if (!at)
 			die("%s:%ld: %s has no row %.100s", path, line + 1, a->name, id);
+		assert(a->row); /* what has a place is a row that was added */
 		a->row[*at - 1].last = line;
 	}
 	zin_close(in);

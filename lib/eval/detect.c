@@ -51,7 +51,7 @@ static void add_row(struct labelled *s, const struct row *row, const struct dete
 	if (!json_object_get(row->json, o->label_key))
 		die("%s:%ld: no \"%s\"", row->file, row->line, o->label_key);
 	if (i == s->room) {
-		s->room = s->room * 3 / 2 + 1024;
+		s->room *= 2;
 		s->group = xrealloc(s->group, s->room * sizeof *s->group);
 		s->safe = xrealloc(s->safe, s->room);
 	}
@@ -188,7 +188,7 @@ json_t *evaluate_detect(char *const paths[], int n, const struct detect_opts *o)
 {
 	const struct formula score = formula_option("--by", o->by),
 			     last = formula_option("last", "last");
-	struct labelled s = {0};
+	struct labelled s = {.room = 1024};
 	struct sum all = {0};
 	json_t *by, *result;
 	char *kept;
@@ -202,6 +202,8 @@ json_t *evaluate_detect(char *const paths[], int n, const struct detect_opts *o)
 		die_usage("--keep: '%s' is neither a count nor a share such as 80%%", o->keep);
 	s.join = join_open(o->scores, (struct scores_want[SCORES_FORMULAS]){[SCORE] = {&score, 0},
 	                                                                    [LAST] = {&last, 1}});
+	s.group = xalloc(s.room * sizeof *s.group);
+	s.safe = xalloc(s.room);
 	read_rows(&s, paths, n, o);
 	kept = rank_keep(o->keep, s.join->value[SCORE], s.join->hash, s.join->n);
 	by = by_group(&s, kept, &all, &safe);
