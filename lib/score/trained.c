@@ -6,6 +6,7 @@
  * over all rows in file order, under theta_0, theta and theta-hat each, so that they cannot
  * know the order of training.
  */
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,17 +117,24 @@ static struct demand demand(const struct asked *a)
 	train_demand(&d, a->data);
 	train_demand(&d, a->safe);
 	train_demand(&d, a->valid);
-	if (a->trains)
+	if (a->trains) {
+		assert(a->safe); /* what trains has said that it needs safe rows */
 		d.bytes += order_bytes(a->safe->rows);
+	}
 	return d;
 }
 
+/* The tokens of path (NULL: stdin), which are of the model and of the data's template. */
 static struct tokens *stream(const struct asked *a, const char *path)
 {
 	char *paths[] = {(char *)path};
 	struct tokens *t = tokens_read(paths, path ? 1 : 0);
 
-	check_tokens(t, path ? path : "stdin", a->run->o->model, &a->model->config);
+	if (!path)
+		path = "stdin";
+	check_tokens(t, path, a->run->o->model, &a->model->config);
+	if (a->data)
+		check_same_template(t, path, a->data);
 	return t;
 }
 
@@ -139,14 +147,10 @@ static void begin(struct asked *a)
 
 	a->model = model_open(o->model, &o->compute);
 	a->data = stream(a, a->run->n ? a->run->paths[0] : NULL);
-	if (o->safe) {
+	if (o->safe)
 		a->safe = stream(a, o->safe);
-		check_same_template(a->safe, o->safe, a->data);
-	}
-	if (a->opts->valid) {
+	if (a->opts->valid)
 		a->valid = stream(a, a->opts->valid);
-		check_same_template(a->valid, a->opts->valid, a->data);
-	}
 	if (a->trains || a->opts->init)
 		a->theta = train_layout(a->model, a->opts);
 	asked = demand(a);
@@ -261,42 +265,42 @@ static void end(struct asked *a)
 	model_close(a->model);
 }
 
-static void ask(struct asked *a, struct score_run *run, const struct column *from)
+static void ask(struct asked a, struct score_run *run, const struct column *from)
 {
 	struct train_opts opts = run->o->train;
 	struct params *hat;
 
-	a->run = run;
-	a->opts = &opts;
-	begin(a);
+	a.run = run;
+	a.opts = &opts;
+	begin(&a);
 	/* theta before its first step, or the model alone, to which new pairs add nothing */
-	a->base = losses(a, opts.init || opts.full ? a->theta : NULL, "base losses");
-	if (a->trains) {
-		hat = train(a);
-		a->loss = losses(a, a->theta, "losses");
+	a.base = losses(&a, opts.init || opts.full ? a.theta : NULL, "base losses");
+	if (a.trains) {
+		hat = train(&a);
+		a.loss = losses(&a, a.theta, "losses");
 		if (hat) {
-			a->loss_hat = losses(a, hat, "theta-hat's losses");
+			a.loss_hat = losses(&a, hat, "theta-hat's losses");
 			params_close(hat);
 		}
 	}
-	json_object_set(run->header, "settings", a->settings);
-	json_object_set(run->header, "history", a->data->history);
-	write_rows(a, from);
-	end(a);
+	json_object_set(run->header, "settings", a.settings);
+	json_object_set(run->header, "history", a.data->history);
+	write_rows(&a, from);
+	end(&a);
 }
 
 static void run_bilevel(struct score_run *run)
 {
-	ask(&(struct asked){.trains = 1, .bilevel = 1, .hat = seal.algorithm == 1}, run,
+	ask((struct asked){.trains = 1, .bilevel = 1, .hat = seal.algorithm == 1}, run,
 	    bilevel_columns());
 }
 
 static void run_safe_loss(struct score_run *run)
 {
-	ask(&(struct asked){.trains = 1}, run, loss_columns());
+	ask((struct asked){.trains = 1}, run, loss_columns());
 }
 
-static void run_loss(struct score_run *run) { ask(&(struct asked){0}, run, loss_columns()); }
+static void run_loss(struct score_run *run) { ask((struct asked){0}, run, loss_columns()); }
 
 static const struct opt_group seal_groups[] = {{"SEAL (--method bilevel)", seal_options, &seal},
                                                {0}};
