@@ -10,6 +10,7 @@
  * The last visits are the scores' own column, or the line of the row's id in the file --order,
  * where the last mention counts.
  */
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,6 +92,7 @@ static void read_order(struct audit *a)
 
 		if (!at)
 			die("%s:%ld: %s has no row %.100s", opts.order, line + 1, a->name, id);
+		assert(a->row); /* what has a place is a row that was added */
 		a->row[*at - 1].last = line;
 	}
 	zin_close(in);

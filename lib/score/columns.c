@@ -7,6 +7,7 @@
  */
 #include "columns.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
@@ -170,7 +171,7 @@ struct formula formula_option(const char *option, const char *text)
 
 double formula_value(const struct formula *f, const double column[])
 {
-	double stack[FORMULA_OPS];
+	double stack[FORMULA_OPS] = {0};
 	int n = 0;
 
 	for (int k = 0; k < f->ops; k++) {
@@ -189,5 +190,6 @@ double formula_value(const struct formula *f, const double column[])
 		case '/': stack[n - 1] /= stack[n]; break;
 		}
 	}
+	assert(n == 1); /* formula_parse leaves one value on the stack */
 	return isfinite(stack[0]) ? stack[0] : NAN;
 }

@@ -6,6 +6,7 @@
  * come from passes over all rows in file order, under theta_0, theta and theta-hat each, so that
  * they cannot know the order of training.
  */
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,6 +123,7 @@ static void demand(struct asked *a)
 	d->copies += a->hat;
 	d->rows[0] = LOSS_BATCH;
 	if (a->trains) {
+		assert(a->setup.safe); /* what trains has said that it needs safe rows */
 		d->rows[1] = a->opts.batch;
 		d->bytes += order_bytes(a->setup.safe->rows);
 		a_row += order_bytes(1) + sizeof *a->visits + sizeof *a->last;

@@ -10,6 +10,7 @@
  */
 #include "tokenizer_in.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -233,6 +234,7 @@ static long symbols(struct job *j, struct slice s)
 	int unknown = 0;
 
 	sym_need(j, s.n + 1);
+	assert(j->sym); /* it made room for one symbol at least */
 	for (size_t at = 0; at < s.n;) {
 		const unsigned char *p = (const unsigned char *)s.p + at;
 		int32_t code, id;
