@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* generate.c - answers the prompts of rows: {"id","instruction","output","generator", the row's other
- * keys} for each, in the rows' order.
+/* generate.c - answers the prompts of rows: {"id","instruction","output","generator", the row's
+ * other keys} for each, in the rows' order.
  *
  * Rows are answered some at a time.  Each has its own random numbers, from the seed and its hash,
  * so that its draws do not depend on its neighbours.

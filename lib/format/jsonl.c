@@ -182,14 +182,6 @@ static void put_shortest(struct buf *b, double x, int as_float)
 void json_put_real(struct buf *b, double x) { put_shortest(b, x, 0); }
 void json_put_float(struct buf *b, double x) { put_shortest(b, (float)x, 1); }
 
-json_t *json_hash(uint64_t hash)
-{
-	char hex[17];
-
-	hash_hex(hash, hex);
-	return json_string(hex);
-}
-
 json_t *json_float(double x)
 {
 	struct buf b = {0};
@@ -301,4 +293,12 @@ json_t *json_repaired(const char *s, size_t n)
 	j = json_stringn(b.p, b.n);
 	buf_free(&b);
 	return j;
+}
+
+json_t *json_hash(uint64_t hash)
+{
+	char hex[17];
+
+	hash_hex(hash, hex);
+	return json_string(hex);
 }

@@ -8,14 +8,14 @@
 
 #include "../base/memory.h"
 
-struct reader {
+struct objects_reader {
 	struct zin *in;
 	long line;
 	void (*see)(void *, const json_t *, const char *);
 	void *ctx;
 };
 
-static void see_value(struct reader *r, const json_t *v, const char *unit, long at)
+static void see_value(struct objects_reader *r, const json_t *v, const char *unit, long at)
 {
 	char *where = xprintf("%s:%s%ld", zin_name(r->in), unit, at);
 
@@ -26,7 +26,7 @@ static void see_value(struct reader *r, const json_t *v, const char *unit, long 
 }
 
 /* The array that begins with this line and ends with the input. */
-static void read_array(struct reader *r, const char *line, size_t n)
+static void read_array(struct objects_reader *r, const char *line, size_t n)
 {
 	struct buf all = {0};
 	struct fault f;
@@ -46,7 +46,7 @@ static void read_array(struct reader *r, const char *line, size_t n)
 	buf_free(&all);
 }
 
-static void read_line(struct reader *r, const char *line, size_t n)
+static void read_line(struct objects_reader *r, const char *line, size_t n)
 {
 	struct fault f;
 	json_t *v = json_parse(line, n, &f);
@@ -57,7 +57,7 @@ static void read_line(struct reader *r, const char *line, size_t n)
 	json_decref(v);
 }
 
-static void read_one(struct reader *r)
+static void read_one(struct objects_reader *r)
 {
 	int seen = 0;
 	size_t n, raw;
@@ -82,7 +82,7 @@ void objects_read(char *const paths[], int n, void (*see)(void *, const json_t *
                   void *ctx)
 {
 	for (int i = 0; i < (n ? n : 1); i++) {
-		struct reader r = {zin_open(n ? paths[i] : NULL), 0, see, ctx};
+		struct objects_reader r = {zin_open(n ? paths[i] : NULL), 0, see, ctx};
 
 		read_one(&r);
 		zin_close(r.in);

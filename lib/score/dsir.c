@@ -70,7 +70,7 @@ struct counts {
 	long of[DSIR_BUCKETS], total;
 };
 
-struct reader {
+struct dsir_reader {
 	int threads;
 	struct gram_cache **cache; /* [threads] */
 	/* The rows at hand, n of them. */
@@ -87,7 +87,7 @@ struct reader {
 };
 
 /* Appends the row's text; -1 with a fault. */
-static int add_text(struct reader *r, const json_t *row, struct fault *f)
+static int add_text(struct dsir_reader *r, const json_t *row, struct fault *f)
 {
 	int n;
 
@@ -104,7 +104,7 @@ static int add_text(struct reader *r, const json_t *row, struct fault *f)
 }
 
 /* Hashes and counts the rows at hand, and puts their n-grams aside. */
-static void count(struct reader *r, struct counts *c)
+static void count(struct dsir_reader *r, struct counts *c)
 {
 #pragma omp parallel for num_threads(r->threads) schedule(dynamic, 16)
 	for (int i = 0; i < r->n; i++) {
@@ -129,7 +129,7 @@ static void count(struct reader *r, struct counts *c)
 
 /* Reads rows, counts their n-grams, and lists them (list NULL: does not); returns the hash of what
  * was read. */
-static uint64_t read_rows(struct reader *r, char *const paths[], int n,
+static uint64_t read_rows(struct dsir_reader *r, char *const paths[], int n,
                           const struct fate_opts *opts, struct counts *c, struct row_list *list)
 {
 	struct fates *fates = fates_open(opts);
@@ -159,7 +159,7 @@ static uint64_t read_rows(struct reader *r, char *const paths[], int n,
 /* Of the next row whose n-grams were put aside. */
 static double score(void *reader, long i)
 {
-	struct reader *r = reader;
+	struct dsir_reader *r = reader;
 	double sum = 0;
 	long n;
 
@@ -177,7 +177,7 @@ static void run(struct score_run *run)
 {
 	const struct fate_opts *opts = &run->o->fate;
 	const struct fate_opts target_opts = {.on_error = opts->on_error, .columns = opts->columns};
-	struct reader *r = xzalloc(1, sizeof *r);
+	struct dsir_reader *r = xzalloc(1, sizeof *r);
 	struct counts *target = xzalloc(1, sizeof *target), *raw = xzalloc(1, sizeof *raw);
 	json_t *settings = json_settings(groups);
 	long seed = run->o->train.seed;

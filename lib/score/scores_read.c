@@ -57,8 +57,8 @@ static void begin(struct scored *row, struct scores_cell cell[], int cells)
 	}
 }
 
-/* Each of these reads what begins at p and returns where it ends; NULL: it is something else. */
-/* A text without escapes, in ASCII. */
+/* Each plain_... reads what begins at p and returns where it ends; NULL: it is something else.
+ * This one a text without escapes, in ASCII. */
 static const char *plain_text(const char *p, const char **text, size_t *n)
 {
 	if (*p++ != '"')

@@ -25,8 +25,9 @@ struct select_opts {
 	}
 extern const struct opt select_options[];
 
-/* Reads the rows of n files (0: of stdin) and writes those that are picked to output (NULL: stdout),
- * in the order in which they were read.  No byte goes out before every check is done. */
+/* Reads the rows of n files (0: of stdin) and writes those that are picked to output (NULL:
+ * stdout), in the order in which they were read, or with top and bottom by their rank.  No byte
+ * goes out before every check is done. */
 void select_rows(char *const paths[], int n, const struct select_opts *, const struct fate_opts *,
                  const char *output);
 
