@@ -102,8 +102,9 @@ DEVICE_TESTS := model ops_attn bilevel cache steps ops_gemm adapter ops_mem ops_
 SIM_OWN_TESTS := $(patsubst %,$S/%.t,words faults host_faults devices)
 SIM_TESTS := $(if $(SAN),,$(DEVICE_TESTS:%=$S/t/%.t) $(SIM_OWN_TESTS))
 SIM_PROGRAMS := $(if $(SAN),,$(patsubst %,$S/bin/seal-%,score lora-train eval))
-# On a machine with a GPU they run there as well.
-GPU_TESTS := $(if $(CUDA),$(if $(wildcard /dev/nvidiactl),$(DEVICE_TESTS:%=$B/gpu/t/%.t)))
+# For a GPU they can be built anywhere; on a machine that has one they run there as well.
+FOR_GPU := $(if $(CUDA),$(DEVICE_TESTS:%=$B/gpu/t/%.t))
+GPU_TESTS := $(if $(wildcard /dev/nvidiactl),$(FOR_GPU))
 SIM_OBJECTS := $(patsubst %.c,$B/%.o,$(filter-out kernels/dev.c,$(SOURCES))) \
                $S/kernels/dev.o $(patsubst %,$S/%.o,$(KERNELS) $(wildcard t/cudasim/*.cc))
 SIM_CXXFLAGS := -std=c++17 -O2 -g -Wall -Wextra $(if $(WERROR),-Werror) -MMD -MP
@@ -156,7 +157,7 @@ $S/libseal.a: $(SIM_OBJECTS)
 # A program is linked beside its source: build/linked notices that the one there is from another build.
 $(PROGRAMS): $B/flags build/linked
 $(eval $(call link,$$(PROGRAMS),bin/%,$$B/bin/%.o,$$B/libseal.a))
-$(eval $(call link,$$(C_TESTS) $$(filter $$B/%,$$(SLOW_TESTS)) $$(GPU_TESTS),%.t,%.o,$$B/libseal.a))
+$(eval $(call link,$$(C_TESTS) $$(filter $$B/%,$$(SLOW_TESTS)) $$(FOR_GPU),%.t,%.o,$$B/libseal.a))
 $(eval $(call link,$$(C_BENCH),%,%.o,$$B/libseal.a))
 $(eval $(call link,$$(filter $$S/t/%,$$(SIM_TESTS)),%.t,%.o,$$S/libseal.a,-lstdc++))
 $(eval $(call link,$$(SIM_PROGRAMS),%,%.o,$$S/libseal.a,-lstdc++))

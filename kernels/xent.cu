@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* xent.cu - softmax and cross-entropy in one kernel, and the cap on logits; xent.c has the formulas.
+/* xent.cu - softmax and cross-entropy in one kernel, and the cap on logits; xent.c has the
+ * formulas.
  *
  * A block has a row.  Its threads pass the vocabulary once in pieces of 8, each with a running
  * largest logit and sum of exponentials (Milakov, Gimelshein 2018); these are put together in a

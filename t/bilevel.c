@@ -49,7 +49,7 @@ static void check_visits(const struct bilevel *b, const char *name)
 {
 	int right = 1;
 
-	for (long i = 0; i < b->data->rows; i++)
+	for (long i = 0; i < b->setup->data->rows; i++)
 		right &= b->visits[i] == (i < 4 ? 2 : 1) && b->last[i] == i;
 	ok(right, "%s: visits, and the position of the last", name);
 }
@@ -95,9 +95,9 @@ static void check(const struct reference *r, enum activation act, enum selector_
 	double rate = json_number(set, "rate", 0);
 	int32_t visits[8] = {0}, last[8];
 	json_t *settings = json_object();
-	struct bilevel b = {.engine = r->model, .safe = r->safe, .data = r->data, .opts = &opts,
-	                    .settings = settings, .visits = visits, .last = last};
-	char *name = xprintf("%s.%s.%d", act == SOFTMAX ? "softmax" : "sigmoid",
+	struct setup setup = {.engine = r->model, .safe = r->safe, .data = r->data, .opts = &opts, .settings = settings};
+	struct bilevel b = {.setup = &setup, .visits = visits, .last = last};
+	char *name = xprintf("%s.%s.%d", act == ACTIVATION_SOFTMAX ? "softmax" : "sigmoid",
 	                     optim == SELECTOR_SGD ? "sgd" : "adam", algorithm), *of;
 
 	opts.epochs = 2;
@@ -111,8 +111,8 @@ static void check(const struct reference *r, enum activation act, enum selector_
 	b.gamma_step = json_number(set, "gamma_step", 0);
 	for (int i = 0; i < 8; i++)
 		last[i] = -1;
-	b.theta = tiny_adapter(r->model, "tiny-llama-qv");
-	b.hat = algorithm == 1 ? params_clone(b.theta) : NULL;
+	setup.theta = tiny_adapter(r->model, "tiny-llama-qv");
+	b.hat = algorithm == 1 ? params_clone(setup.theta) : NULL;
 	b.omega = selector_open(r->data->rows, act, optim,
 	                        json_number(set, optim == SELECTOR_SGD ? "sgd_rate" : "adam_rate", 0));
 	for (long i = 0; i < b.omega->n; i++)
@@ -120,7 +120,7 @@ static void check(const struct reference *r, enum activation act, enum selector_
 	bilevel_run(&b);
 
 	of = xprintf("%s.theta.", name);
-	small(adapter_off(r, b.theta, of, rate), 2e-3, name, "theta");
+	small(adapter_off(r, setup.theta, of, rate), 2e-3, name, "theta");
 	free(of);
 	if (b.hat) {
 		of = xprintf("%s.hat.", name);
@@ -133,7 +133,7 @@ static void check(const struct reference *r, enum activation act, enum selector_
 	free(of);
 	check_visits(&b, name);
 	check_log(r, name);
-	params_close(b.theta);
+	params_close(setup.theta);
 	selector_close(b.omega);
 	json_decref(settings);
 	free(name);
@@ -154,7 +154,7 @@ int main(void)
 	r.safe = tiny_rows(json_object_get(rows, "safe"));
 	r.gold = json_read_file(GOLD "bilevel.json");
 	tensors_open(&r.end, GOLD "bilevel.safetensors");
-	for (int act = SOFTMAX; act <= SIGMOID; act++)
+	for (int act = ACTIVATION_SOFTMAX; act <= ACTIVATION_SIGMOID; act++)
 		for (int optim = SELECTOR_SGD; optim <= SELECTOR_ADAM; optim++)
 			for (int algorithm = 1; algorithm <= 2; algorithm++)
 				check(&r, act, optim, algorithm);

@@ -72,7 +72,7 @@ fails 1 "rank was null, and is 16 now" "a checkpoint of other weights" \
 	"$BIN/seal-score" -q -m model --safe safe.tok -b 8 --lr 1e-3 --epochs 5 --algorithm 1 --checkpoint ck --resume train.tok
 
 # Merging.
-"$BIN/seal-lora-train" -q -m model -o lora --merge merged --lora-gguf lora.gguf --lr 1e-2 --dtype f32 train.tok > said
+"$BIN/seal-lora-train" -q -m model -o lora -b 2 --merge merged --lora-gguf lora.gguf --lr 1e-2 --dtype f32 train.tok > said
 ok $? "--merge and --lora-gguf after training"
 is "$(jq '.rows == 60 and .largest < 0.01 and .largest > 0 and .mean <= .largest' said)" true "its report"
 is "$(header merged | jq -r '[.[].dtype?] | unique | del(.[] | nulls) | .[]')" F16 "the model's type stays"

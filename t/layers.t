@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # layers.t - the form of the sources: how they look and begin, the direction of every include,
-# where stderr is written, how long files are
+# where stderr is written, names of structs, how long files and lines of comments are
 . "$(dirname "$0")/tap.sh"
 cd "$T/.." || exit 1
 
@@ -68,6 +68,8 @@ cuda.* kernels/cuda.h
 cublas.* kernels/cuda.h
 END
 
+is "$(grep -hoE '^[[:space:]]*(static )?(const )?(struct|enum) [a-z_0-9]+ \{' lib/*/*.[ch] kernels/*.[ch] kernels/*.cu bin/*.c |
+	grep -oE '(struct|enum) [a-z_0-9]+' | cut -d' ' -f2 | sort | uniq -d)" "" "no two structs or enums have one name"
 is "$(for f in lib/*/*.[ch] kernels/*.[ch] kernels/*.cu bin/*.c t/cudasim/*.*; do [ "$(wc -l < "$f")" -le 500 ] || echo "$f"; done)" "" \
    "no file is over 500 lines"
 is "$(awk 'FNR==1{n=0; name=""} /^[a-zA-Z_].*\)$/ || /^[ \t]+.*\)$/ && prev ~ /^[a-zA-Z_]/ {name=$0} /^{/ {n=FNR} /^}/ {if (n && FNR-n>60) print FILENAME ": " name; n=0} {prev=$0}' lib/*/*.c kernels/*.c kernels/*.cu bin/*.c t/cudasim/*.c*)" "" \
@@ -100,5 +102,7 @@ for doc in *.md lib/README.md t/README.md man/*.[157]; do
 done
 is "$bad" "" "what the documents name is there"
 cases $n "names in the documents"
+is "$(awk 'length > 100 && /^[ \t]*(\/\*| \*|\/\/)/ { print FILENAME ":" FNR }' lib/*/*.[ch] kernels/*.[ch] kernels/*.cu bin/*.c)" "" \
+   "no line of a comment is over 100 columns"
 is "$(git ls-files -z 2>/dev/null | xargs -0 -r du -k 2>/dev/null | awk '$1 > 600')" "" "no large file is committed"
 done_testing

@@ -19,7 +19,7 @@ static double weight_of(enum activation a, const double omega[N], long i)
 {
 	double sum = 0;
 
-	if (a == SIGMOID)
+	if (a == ACTIVATION_SIGMOID)
 		return 2 / (1 + exp(-omega[i]));
 	for (long k = 0; k < N; k++)
 		sum += exp(omega[k]);
@@ -56,7 +56,7 @@ static void check_sgd(enum activation a)
 {
 	double omega[N], g[N], most = 0, moved = 0, rate = 0.5;
 	struct selector *s = scattered(a, SELECTOR_SGD, rate, omega);
-	const char *name = a == SOFTMAX ? "softmax" : "sigmoid";
+	const char *name = a == ACTIVATION_SOFTMAX ? "softmax" : "sigmoid";
 	float w[BATCH];
 
 	selector_weights(s, rows, BATCH, w);
@@ -105,15 +105,15 @@ static void check_adam(enum activation a, float scale)
 	for (long k = 0; k < N; k++)
 		most = fmax(most, fabs(omega[k] - s->omega[k]));
 	ok(most < 2e-6 && clipped == (scale > 1 ? 4 : 0), "%s, adam%s: four steps (off by %.1e)",
-	   a == SOFTMAX ? "softmax" : "sigmoid", scale > 1 ? ", clipped" : "", most);
+	   a == ACTIVATION_SOFTMAX ? "softmax" : "sigmoid", scale > 1 ? ", clipped" : "", most);
 	selector_close(s);
 }
 
 static void check_start(void)
 {
 	static const struct { enum activation a; enum selector_optim o; double start, weight; } want[] = {
-		{SOFTMAX, SELECTOR_SGD, 0, 1}, {SOFTMAX, SELECTOR_ADAM, 0.1, 1},
-		{SIGMOID, SELECTOR_SGD, 0, 1}, {SIGMOID, SELECTOR_ADAM, -1e-4, 0.99995},
+		{ACTIVATION_SOFTMAX, SELECTOR_SGD, 0, 1}, {ACTIVATION_SOFTMAX, SELECTOR_ADAM, 0.1, 1},
+		{ACTIVATION_SIGMOID, SELECTOR_SGD, 0, 1}, {ACTIVATION_SIGMOID, SELECTOR_ADAM, -1e-4, 0.99995},
 	};
 
 	for (int i = 0; i < 4; i++) {
@@ -132,7 +132,7 @@ static void check_start(void)
 /* Large logits neither overflow nor lose the small ones. */
 static void check_large(void)
 {
-	struct selector *s = selector_open(N, SOFTMAX, SELECTOR_SGD, 1);
+	struct selector *s = selector_open(N, ACTIVATION_SOFTMAX, SELECTOR_SGD, 1);
 	float w[BATCH];
 
 	for (long k = 0; k < N; k++)
@@ -140,7 +140,7 @@ static void check_large(void)
 	selector_weights(s, rows, BATCH, w);
 	ok(fabs(w[0] - N) < 1e-5 && w[1] == 0, "softmax of logits 1000 apart");
 	selector_close(s);
-	s = selector_open(N, SIGMOID, SELECTOR_SGD, 1);
+	s = selector_open(N, ACTIVATION_SIGMOID, SELECTOR_SGD, 1);
 	s->omega[7] = 500;
 	s->omega[2] = -500;
 	selector_weights(s, rows, BATCH, w);
@@ -190,18 +190,18 @@ int main(void)
 
 	die_name("selector.t");
 	check_start();
-	for (int a = SOFTMAX; a <= SIGMOID; a++) {
+	for (int a = ACTIVATION_SOFTMAX; a <= ACTIVATION_SIGMOID; a++) {
 		check_sgd(a);
 		check_adam(a, 1);
 		check_adam(a, 200);
 	}
 	check_large();
-	for (int a = SOFTMAX; a <= SIGMOID; a++) {
-		rho = leak(a, SELECTOR_SGD, 5e-3, a == SIGMOID ? 3 : 1);
+	for (int a = ACTIVATION_SOFTMAX; a <= ACTIVATION_SIGMOID; a++) {
+		rho = leak(a, SELECTOR_SGD, 5e-3, a == ACTIVATION_SIGMOID ? 3 : 1);
 		ok(fabs(rho) < 0.02, "%s, sgd: the score does not know the order (rho %.4f)",
-		   a == SOFTMAX ? "softmax" : "sigmoid", rho);
+		   a == ACTIVATION_SOFTMAX ? "softmax" : "sigmoid", rho);
 	}
-	rho = leak(SOFTMAX, SELECTOR_ADAM, 5e-3, 1);
+	rho = leak(ACTIVATION_SOFTMAX, SELECTOR_ADAM, 5e-3, 1);
 	ok(fabs(rho) > 0.1, "softmax, adam: the score knows the order (rho %.4f)", rho);
 	return tap_done();
 }

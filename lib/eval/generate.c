@@ -1,79 +1,100 @@
 /* SPDX-License-Identifier: MIT */
-/* generate.c - see generate.h.
+/* generate.c - answers the prompts of rows: {"id","instruction","output","generator", the row's
+ * other keys} for each, in the rows' order.
  *
- * Rows are answered a group at a time; each has its own random numbers, from the
- * seed and its hash, so that its draws do not depend on its neighbours.
+ * Rows are answered some at a time.  Each has its own random numbers, from the seed and its hash,
+ * so that its draws do not depend on its neighbours.
  */
 #include "generate.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../base/memory.h"
+#include "../base/num.h"
 #include "../base/progress.h"
 #include "../model/cache.h"
+#include "../model/peft.h"
+#include "../train/setup.h"
+#include "command.h"
+
+static struct generate_opts opts = {.max_new = 256,
+                                    .batch = 64,
+                                    .top_p = 1,
+                                    .penalty = 1,
+                                    .encode = ENCODE_DEFAULTS,
+                                    .fate = FATE_DEFAULTS,
+                                    .compute = COMPUTE_DEFAULTS};
 
 #define AT(field) offsetof(struct generate_opts, field)
 
-const struct opt generate_options[] = {
-	{"max-new", 0, OPT_COUNT, AT(max_new), "N", "tokens an answer has at most", 1, 1},
-	{"batch", 'b', OPT_COUNT, AT(batch), "ROWS", "rows that are answered at a time", 1, 1},
-	{"temperature", 0, OPT_REAL, AT(temperature), "T", "0 takes the likeliest token", 0, 1},
-	{"top-p", 0, OPT_REAL, AT(top_p), "P", "sample from the likeliest tokens that reach P", 0,
-         1},
-	{"repetition-penalty", 0, OPT_REAL, AT(penalty), "R",
-         "above 1 discourages tokens seen before", 0, 1},
-	{"seed", 0, OPT_SEED, AT(seed), "N", "of the sampling", 0, 1},
+/* clang-format off */
+static const struct opt model_options[] = {
+	{"model", 'm', OPT_TEXT, AT(model), "MODEL", "Hugging Face folder or GGUF file", 0, 0},
+	{"adapter", 'a', OPT_TEXT, AT(adapter), "ADAPTER", "a PEFT folder", 0, 0},
 	{0},
 };
 
+static const struct opt options[] = {
+	{"max-new", 0, OPT_COUNT, AT(max_new), "N", "tokens an answer has at most", 1, 1},
+	{"batch", 'b', OPT_COUNT, AT(batch), "ROWS", "rows that are answered at a time", 1, 1},
+	{"temperature", 0, OPT_REAL, AT(temperature), "T", "0 takes the likeliest token", 0, 1},
+	{"top-p", 0, OPT_REAL, AT(top_p), "P", "sample from the likeliest tokens that reach P", 0, 1},
+	{"repetition-penalty", 0, OPT_REAL, AT(penalty), "R",
+		"above 1 discourages tokens seen before", 0, 1},
+	{"seed", 0, OPT_SEED, AT(seed), "N", "of the sampling", 0, 1},
+	{0},
+};
+/* clang-format on */
+
+/* A row that is being answered. */
 struct answer {
 	json_t *out;    /* what is to be written, without "output" */
 	struct ids ids; /* prompt, then answer */
-	long prompt;
+	long prompt;    /* tokens */
 	struct rng rng;
 	int done;
 };
 
 struct generation {
-	const struct generate *run;
-	const struct config *config;
-	int32_t eos, stop;
-	struct answer *answer; /* [opts->batch], of which n are taken */
+	struct setup setup;
+	long vocab, context; /* of the model */
+	struct tokenizer *tokenizer;
+	struct encoder *encoder;
+	int32_t eos, stop;     /* ids that end an answer; -1: there is none */
+	struct answer *answer; /* [opts.batch], of which n are taken */
 	int n;
 	long beyond; /* rows whose answer went past the model's context */
 };
 
-/* One token more for each of the rows that were fed. */
+/* One token more for each of the n answers fed[i]; logits: [n x vocab]. */
 static void advance(struct generation *g, const int fed[], int n, float *logits)
 {
-	long vocab = g->config->vocab;
-
 	for (int i = 0; i < n; i++) {
 		struct answer *a = &g->answer[fed[i]];
-		int32_t id = sample_token(logits + i * vocab, vocab, a->ids.p, a->ids.n,
-		                          g->run->opts, &a->rng);
+		int32_t id = sample_token(logits + i * g->vocab, g->vocab, a->ids.p, a->ids.n,
+		                          &opts, &a->rng);
 
 		if (id == g->eos || id == g->stop) {
 			a->done = 1;
 			continue;
 		}
 		ids_add(&a->ids, id);
-		a->done = a->ids.n - a->prompt >= g->run->opts->max_new;
+		a->done = a->ids.n - a->prompt >= opts.max_new;
 	}
 }
 
+/* Answers the rows at hand: first their prompts are fed, then a token of each that goes on. */
 static void answer_group(struct generation *g)
 {
-	long longest = 0, total = 0, vocab = g->config->vocab;
+	long longest = 0, total = 0;
 	int n = g->n, *slot = xalloc(n * sizeof *slot);
 	int32_t *token, *start = xzalloc(n + 1, sizeof *start);
-	float *logits = xalloc(n * vocab * sizeof *logits);
+	float *logits = xalloc(n * g->vocab * sizeof *logits);
 	struct cache *c;
 
 	for (int i = 0; i < n; i++) {
-		longest = g->answer[i].ids.n > longest ? g->answer[i].ids.n : longest;
+		longest = long_max(longest, g->answer[i].ids.n);
 		total += g->answer[i].ids.n;
 	}
 	token = xalloc(total * sizeof *token);
@@ -82,19 +103,21 @@ static void answer_group(struct generation *g)
 		start[i + 1] = start[i] + (int32_t)g->answer[i].ids.n;
 		slot[i] = i;
 	}
-	c = cache_open(g->run->engine, g->run->theta, n, longest + g->run->opts->max_new);
+	c = cache_open(g->setup.engine, g->setup.theta, n, longest + opts.max_new);
 	while (n) {
 		int going = 0;
 
 		cache_next(c, token, start, slot, n, logits);
 		advance(g, slot, n, logits);
-		for (int i = 0; i < n; i++)
-			if (!g->answer[slot[i]].done) {
-				token[going] =
-					g->answer[slot[i]].ids.p[g->answer[slot[i]].ids.n - 1];
-				start[going] = going;
-				slot[going++] = slot[i];
-			}
+		for (int i = 0; i < n; i++) {
+			const struct answer *a = &g->answer[slot[i]];
+
+			if (a->done)
+				continue;
+			token[going] = a->ids.p[a->ids.n - 1];
+			start[going] = going;
+			slot[going++] = slot[i];
+		}
 		start[n = going] = going;
 	}
 	cache_close(c);
@@ -104,17 +127,16 @@ static void answer_group(struct generation *g)
 	free(logits);
 }
 
+/* Writes the answers at hand, and makes room for the next. */
 static void write_group(struct generation *g, struct zout *out)
 {
-	long context = g->config->context;
-
 	for (int i = 0; i < g->n; i++) {
 		struct answer *a = &g->answer[i];
 		struct buf text = {0};
 
-		g->beyond += context && a->ids.n > context;
-		tokenizer_decode(g->run->tokenizer, a->ids.p + a->prompt, a->ids.n - a->prompt, 0,
-		                 0, &text);
+		g->beyond += g->context && a->ids.n > g->context;
+		tokenizer_decode(g->tokenizer, a->ids.p + a->prompt, a->ids.n - a->prompt, 0, 0,
+		                 &text);
 		json_object_set_new(a->out, "output", json_repaired(text.p, text.n));
 		json_write_line(out, a->out);
 		json_decref(a->out);
@@ -124,9 +146,8 @@ static void write_group(struct generation *g, struct zout *out)
 	g->n = 0;
 }
 
-/* {"id","instruction","output": to come,"generator", the row's other keys} */
-static json_t *answer_row(const struct row *r, const struct schema_opts *schema,
-                          const char *generator)
+/* {"id","instruction","output": null,"generator", the row's other keys}, owned. */
+static json_t *answer_row(const struct row *r)
 {
 	struct turn turn[TURNS_MOST];
 	struct buf own = {0};
@@ -136,12 +157,12 @@ static json_t *answer_row(const struct row *r, const struct schema_opts *schema,
 	json_t *j = json_object(), *v;
 	int n = 0;
 
-	if (!schema_turns(schema, r->json, 0, turn, &n, &own, &why))
+	if (!schema_turns(&opts.encode.schema, r->json, 0, turn, &n, &own, &why))
 		text = schema_instruction(turn, n, &bytes);
 	json_object_set_new(j, "id", json_string(r->id));
 	json_object_set_new(j, "instruction", json_stringn(text ? text : "", bytes));
 	json_object_set_new(j, "output", json_null());
-	json_object_set_new(j, "generator", json_string(generator));
+	json_object_set_new(j, "generator", json_string(opts.adapter ? opts.adapter : opts.model));
 	json_object_foreach(r->json, key,
 	                    v) if (!json_object_get(j, key) && strcmp(key, "messages") &&
 	                           strcmp(key, "conversations")) json_object_set(j, key, v);
@@ -149,16 +170,16 @@ static json_t *answer_row(const struct row *r, const struct schema_opts *schema,
 	return j;
 }
 
-static void one_row(struct generation *g, const struct row *r, struct fates *fates)
+/* Takes a row among those at hand, or tells why not. */
+static void take_row(struct generation *g, const struct row *r, struct fates *fates)
 {
 	struct answer *a = &g->answer[g->n];
-	long vocab = g->config->vocab;
 	struct buf train = {0};
 	struct fault why;
 	enum encoded how;
 
 	memset(a, 0, sizeof *a);
-	how = encode_row(g->run->encoder, r->json, 1, &a->ids, &train, &why);
+	how = encode_row(g->encoder, r->json, 1, &a->ids, &train, &why);
 	buf_free(&train);
 	if (how == ENCODED_BROKEN || !a->ids.n) {
 		if (how != ENCODED_BROKEN)
@@ -173,47 +194,103 @@ static void one_row(struct generation *g, const struct row *r, struct fates *fat
 		return;
 	}
 	for (long i = 0; i < a->ids.n; i++)
-		if (a->ids.p[i] >= vocab)
+		if (a->ids.p[i] >= g->vocab)
 			die("row %s: token %d is not among the model's %ld", r->id, a->ids.p[i],
-			    vocab);
+			    g->vocab);
 	a->prompt = a->ids.n;
-	a->rng = rng_new(g->run->opts->seed, r->hash);
-	a->out = answer_row(r, g->run->schema, g->run->generator);
+	a->rng = rng_new(opts.seed, r->hash);
+	a->out = answer_row(r);
 	fate_kept(fates, r->id, r->line);
 	g->n++;
 }
 
-void generate_rows(const struct generate *run, char *const paths[], int n, struct zout *out)
+/* An adapter, or a model that was tuned here, answers in the form that it was trained in. */
+static void check_template(const struct model *m, const struct encoder *e)
 {
-	const char *stop = template_stop(encoder_template(run->encoder));
-	struct generation g = {.run = run,
-	                       .config = &engine_model(run->engine)->config,
-	                       .answer = xalloc(run->opts->batch * sizeof *g.answer),
-	                       .eos = tokenizer_eos(run->tokenizer),
-	                       .stop = stop ? tokenizer_id(run->tokenizer, stop) : -1};
-	struct fates *fates = fates_open(run->fate);
-	struct rows *rows = rows_open(paths, n, fates, run->fate, 0);
+	char *of_adapter = opts.adapter ? peft_template(opts.adapter) : NULL;
+	const char *trained = opts.adapter ? of_adapter : model_template(m);
+	const char *now = template_name(encoder_template(e));
+
+	if (trained && strcmp(trained, now) && !strcmp(opts.encode.template, "auto"))
+		die("%s was trained with the template %s, not %s (--template insists on one)",
+		    opts.adapter ? opts.adapter : opts.model, trained, now);
+	free(of_adapter);
+}
+
+static void begin(struct generation *g)
+{
+	struct setup *s = &g->setup;
+	const char *stop;
+
+	setup_open(s, opts.model, opts.adapter, &opts.compute);
+	g->tokenizer = tokenizer_open(opts.model);
+	g->encoder = encoder_open(g->tokenizer, &opts.encode);
+	check_template(s->model, g->encoder);
+	s->demand.slots = opts.batch;
+	s->demand.longest = s->demand.positions = opts.encode.max_tokens + opts.max_new;
+	setup_begin(s);
+	g->vocab = s->model->config.vocab;
+	g->context = s->model->config.context;
+	stop = template_stop(encoder_template(g->encoder));
+	g->eos = tokenizer_eos(g->tokenizer);
+	g->stop = stop ? tokenizer_id(g->tokenizer, stop) : -1;
+	g->answer = xalloc(opts.batch * sizeof *g->answer);
+}
+
+static void answer_rows(struct generation *g, char *const paths[], int n, struct zout *out)
+{
+	struct fates *fates = fates_open(&opts.fate);
+	struct rows *rows = rows_open(paths, n, fates, &opts.fate, 0);
 	struct progress *p = progress_open("generate", "rows", 0);
 	struct row row;
 	long done = 0;
 
 	while (rows_next(rows, &row)) {
-		one_row(&g, &row, fates);
-		if (g.n < run->opts->batch)
+		take_row(g, &row, fates);
+		if (g->n < opts.batch)
 			continue;
-		done += g.n;
-		answer_group(&g);
-		write_group(&g, out);
+		done += g->n;
+		answer_group(g);
+		write_group(g, out);
 		progress_at(p, done, NULL);
 	}
-	if (g.n)
-		answer_group(&g);
-	write_group(&g, out);
-	if (g.beyond)
+	if (g->n)
+		answer_group(g);
+	write_group(g, out);
+	if (g->beyond)
 		warn("answers beyond the %ld positions that the model was made for: %ld",
-		     g.config->context, g.beyond);
+		     g->context, g->beyond);
 	progress_close(p);
 	rows_close(rows);
 	fates_close(fates, 0);
-	free(g.answer);
 }
+
+static void run(char *const paths[], int n, struct zout *out)
+{
+	struct generation g = {0};
+
+	begin(&g);
+	answer_rows(&g, paths, n, out);
+	free(g.answer);
+	encoder_close(g.encoder);
+	tokenizer_close(g.tokenizer);
+	setup_close(&g.setup);
+}
+
+static const struct opt_group groups[] = {{"Model", model_options, &opts},
+                                          {"Generation", options, &opts},
+                                          {"Rows", schema_options, &opts.encode.schema},
+                                          {"Template", template_options, &opts.encode},
+                                          {"Fates", fate_options, &opts.fate},
+                                          {"Computing", compute_options, &opts.compute},
+                                          {0}};
+
+const struct command command_generate = {
+	.name = "generate",
+	.what = "a model's answers to prompts",
+	.does = "Answers every row's prompt.",
+	.operands = "[ROWS...]",
+	.groups = groups,
+	.computes = 1,
+	.run = run,
+};

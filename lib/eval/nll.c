@@ -1,21 +1,33 @@
 /* SPDX-License-Identifier: MIT */
-/* nll.c - see nll.h. */
-#include "nll.h"
-
-#include "../base/memory.h"
+/* nll.c - the mean negative log-likelihood of rows, {"id","nll","tokens"} for each: the
+ * mean over its trained tokens, and how many those are.  --per-token adds "nlls", an array of all
+ * its tokens, null where one is not trained.
+ */
 #include "../base/progress.h"
-#include "../format/jsonl.h"
 #include "../rows/order.h"
 #include "../train/losses.h"
+#include "../train/setup.h"
+#include "command.h"
 
-struct writing {
-	struct zout *out;
+static struct nll_opts {
+	const char *model, *adapter; /* adapter NULL: the model alone */
 	int per_token;
-};
+	struct compute_opts compute;
+} opts = {.compute = COMPUTE_DEFAULTS};
 
-static void write_row(void *ctx, const struct visited *v)
+#define AT(field) offsetof(struct nll_opts, field)
+
+/* clang-format off */
+static const struct opt options[] = {
+	{"model", 'm', OPT_TEXT, AT(model), "MODEL", "Hugging Face folder or GGUF file", 0, 0},
+	{"adapter", 'a', OPT_TEXT, AT(adapter), "ADAPTER", "a PEFT folder", 0, 0},
+	{"per-token", 0, OPT_FLAG, AT(per_token), NULL, "add the losses of every token", 0, 0},
+	{0},
+};
+/* clang-format on */
+
+static void write_row(void *out, const struct visited *v)
 {
-	const struct writing *w = ctx;
 	const struct tokens_row *r = v->row;
 	json_t *j = json_object(), *list = json_array();
 	long count = 0;
@@ -26,34 +38,53 @@ static void write_row(void *ctx, const struct visited *v)
 			sum += v->nll[t];
 			count++;
 		}
-		if (w->per_token)
+		if (opts.per_token)
 			json_array_append_new(list, json_float(v->nll[t]));
 	}
 	json_object_set_new(j, "id", json_stringn(r->id, r->id_n));
 	json_object_set_new(j, "nll", json_float(sum / count));
 	json_object_set_new(j, "tokens", json_integer(count));
-	if (w->per_token)
+	if (opts.per_token)
 		json_object_set(j, "nlls", list);
-	json_write_line(w->out, j);
+	json_write_line(out, j);
 	json_decref(list);
 	json_decref(j);
 }
 
-void nll_rows(struct engine *e, const struct params *theta, const struct tokens *d, int per_token,
-              struct zout *out)
+static void run(char *const paths[], int n, struct zout *out)
 {
-	struct progress *p = progress_open("nll", "rows", d->rows);
-	struct writing w = {out, per_token};
-	const struct visit visit = {.see = write_row, .ctx = &w, .layer = -1};
+	const struct visit visit = {.see = write_row, .ctx = out, .layer = -1};
+	struct progress *p;
 	struct order o;
 	struct batch b;
+	struct setup s;
 	long done = 0;
 
-	order_open(&o, d, 0, 0, 0);
+	setup_open(&s, opts.model, opts.adapter, &opts.compute);
+	s.data = setup_read(&s, paths, n);
+	s.demand.rows[0] = LOSS_BATCH;
+	setup_begin(&s);
+	p = progress_open("nll", "rows", s.data->rows);
+	order_open(&o, s.data, 0, 0, 0);
 	for (order_next(&o, &b, LOSS_BATCH); b.n; order_next(&o, &b, LOSS_BATCH)) {
-		engine_visit(e, theta, &b, &visit);
+		engine_visit(s.engine, s.theta, &b, &visit);
 		progress_at(p, done += b.n, NULL);
 	}
 	order_close(&o);
 	progress_close(p);
+	setup_close(&s);
 }
+
+static const struct opt_group groups[] = {{"Likelihood", options, &opts},
+                                          {"Computing", compute_options, &opts.compute},
+                                          {0}};
+
+const struct command command_nll = {
+	.name = "nll",
+	.what = "likelihood of rows under a model",
+	.does = "Mean negative log-likelihood of every row's trained tokens.",
+	.operands = "[TOKENS...]",
+	.groups = groups,
+	.computes = 1,
+	.run = run,
+};

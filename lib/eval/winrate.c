@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* winrate.c - how often a model's output was preferred, as alpaca_eval counts.
  *
- * Preferences p in 1..2 (null left out; 0, a draw of version 1, is 1.5), v = p - 1:
+ * A preference p in 1..2 is 1 more than the chance that output 2, the model's, is preferred to
+ * output 1.  0 is a draw, as version 1 wrote it; null is left out.  With v = p - 1, or 1/2:
  *
  *   win_rate       = 100 mean v
  *   standard_error = 100 sqrt(sum (v - mean v)^2 / (n - 1) / n)
  *   n_wins, n_wins_base, n_draws: v > 1/2, v < 1/2, v = 1/2
  */
-#include "evaluate.h"
-
 #include <math.h>
 #include <stdlib.h>
 
 #include "../base/memory.h"
 #include "../format/jsonl_objects.h"
+#include "command.h"
 
 struct votes {
-	double *v;
+	double *v; /* [n] */
 	long n, room;
 };
 
@@ -36,7 +36,7 @@ static void see(void *ctx, const json_t *o, const char *where)
 	votes->v[votes->n++] = x == 0 ? 0.5 : x - 1;
 }
 
-json_t *evaluate_winrate(char *const paths[], int n)
+static void run(char *const paths[], int n, struct zout *out)
 {
 	struct votes votes = {0};
 	double sum = 0, square = 0, mean;
@@ -52,9 +52,18 @@ json_t *evaluate_winrate(char *const paths[], int n)
 	for (long i = 0; i < votes.n; i++)
 		square += (votes.v[i] - mean) * (votes.v[i] - mean);
 	free(votes.v);
-	return json_pack("{s:o, s:o, s:I, s:I, s:I, s:I}", "win_rate", real_or_null(100 * mean),
-	                 "standard_error",
-	                 real_or_null(100 * sqrt(square / (votes.n - 1) / votes.n)), "n_wins",
-	                 (json_int_t)wins, "n_wins_base", (json_int_t)base, "n_draws",
-	                 (json_int_t)(votes.n - wins - base), "n_total", (json_int_t)votes.n);
+	command_write(out, json_pack("{s:o, s:o, s:I, s:I, s:I, s:I}", "win_rate",
+	                             real_or_null(100 * mean), "standard_error",
+	                             real_or_null(100 * sqrt(square / (votes.n - 1) / votes.n)),
+	                             "n_wins", (json_int_t)wins, "n_wins_base", (json_int_t)base,
+	                             "n_draws", (json_int_t)(votes.n - wins - base), "n_total",
+	                             (json_int_t)votes.n));
 }
+
+const struct command command_winrate = {
+	.name = "winrate",
+	.what = "win rate from annotated preferences",
+	.does = "Win rate of a model from annotated preferences, as alpaca_eval counts it.",
+	.operands = "[ANNOTATIONS...]",
+	.run = run,
+};

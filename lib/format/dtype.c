@@ -135,7 +135,7 @@ static void q6_k(const uint8_t *p, float *x)
 	}
 }
 
-static const struct block {
+static const struct quant_block {
 	const char *name;
 	long values;
 	size_t bytes;
@@ -155,7 +155,7 @@ size_t dtype_block_bytes(enum dtype t) { return blocks[t].bytes; }
 
 void dtype_decode(enum dtype t, const void *src, long n, float *dst)
 {
-	const struct block *b = &blocks[t];
+	const struct quant_block *b = &blocks[t];
 	const uint8_t *p = src;
 
 	for (long i = 0; i < n; i += b->values, p += b->bytes)

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/hash.h"
+
 json_t *json_parse(const char *text, size_t n, struct fault *f)
 {
 	json_error_t e;
@@ -291,4 +293,12 @@ json_t *json_repaired(const char *s, size_t n)
 	j = json_stringn(b.p, b.n);
 	buf_free(&b);
 	return j;
+}
+
+json_t *json_hash(uint64_t hash)
+{
+	char hex[17];
+
+	hash_hex(hash, hex);
+	return json_string(hex);
 }

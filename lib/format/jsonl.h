@@ -42,6 +42,8 @@ int json_check(const json_t *object, const struct json_key[], struct fault *);
 
 /* A string of these bytes, with U+FFFD for each byte that is no UTF-8; owned. */
 json_t *json_repaired(const char *text, size_t n);
+/* A text of the 16 hexadecimal digits of a hash; owned. */
+json_t *json_hash(uint64_t);
 
 /* Appends compact JSON: keys in the order in which they were inserted, numbers as the shortest
  * text that reads back to the same double, characters beyond ASCII as they are. */

@@ -8,14 +8,14 @@
 
 #include "../base/memory.h"
 
-struct reader {
+struct objects_reader {
 	struct zin *in;
 	long line;
 	void (*see)(void *, const json_t *, const char *);
 	void *ctx;
 };
 
-static void see_value(struct reader *r, const json_t *v, const char *unit, long at)
+static void see_value(struct objects_reader *r, const json_t *v, const char *unit, long at)
 {
 	char *where = xprintf("%s:%s%ld", zin_name(r->in), unit, at);
 
@@ -26,7 +26,7 @@ static void see_value(struct reader *r, const json_t *v, const char *unit, long 
 }
 
 /* The array that begins with this line and ends with the input. */
-static void read_array(struct reader *r, const char *line, size_t n)
+static void read_array(struct objects_reader *r, const char *line, size_t n)
 {
 	struct buf all = {0};
 	struct fault f;
@@ -46,7 +46,7 @@ static void read_array(struct reader *r, const char *line, size_t n)
 	buf_free(&all);
 }
 
-static void read_line(struct reader *r, const char *line, size_t n)
+static void read_line(struct objects_reader *r, const char *line, size_t n)
 {
 	struct fault f;
 	json_t *v = json_parse(line, n, &f);
@@ -57,7 +57,7 @@ static void read_line(struct reader *r, const char *line, size_t n)
 	json_decref(v);
 }
 
-static void read_one(struct reader *r)
+static void read_one(struct objects_reader *r)
 {
 	int seen = 0;
 	size_t n, raw;
@@ -82,7 +82,7 @@ void objects_read(char *const paths[], int n, void (*see)(void *, const json_t *
                   void *ctx)
 {
 	for (int i = 0; i < (n ? n : 1); i++) {
-		struct reader r = {zin_open(n ? paths[i] : NULL), 0, see, ctx};
+		struct objects_reader r = {zin_open(n ? paths[i] : NULL), 0, see, ctx};
 
 		read_one(&r);
 		zin_close(r.in);
@@ -101,6 +101,20 @@ const char *object_key(const json_t *object, const char *key, struct buf *b)
 	else
 		buf_str(b, "null");
 	return b->p;
+}
+
+long object_group(json_t *groups, const json_t *object, const char *key)
+{
+	struct buf b = {0};
+	const char *value = object_key(object, key, &b);
+	json_t *number = json_object_get(groups, value);
+
+	if (!number) {
+		number = json_integer(json_object_size(groups));
+		json_object_set_new(groups, value, number);
+	}
+	buf_free(&b);
+	return json_integer_value(number);
 }
 
 json_t *real_or_null(double x) { return isfinite(x) ? json_real(x) : json_null(); }

@@ -15,6 +15,10 @@ void objects_read(char *const paths[], int n,
  * missing one as "null".  It is written to b, whose text is returned. */
 const char *object_key(const json_t *object, const char *key, struct buf *b);
 
+/* The number of the object's group by that value, from 0 in the order of first sight.  groups: a
+ * JSON object of value -> number, {} before the first call. */
+long object_group(json_t *groups, const json_t *object, const char *key);
+
 json_t *real_or_null(double); /* null when not finite; owned */
 
 #endif

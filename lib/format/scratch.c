@@ -10,7 +10,9 @@
 
 static const char *folder(void)
 {
-	return getenv("TMPDIR") && *getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
+	const char *path = getenv("TMPDIR");
+
+	return path && *path ? path : "/tmp";
 }
 
 static int nameless(void)

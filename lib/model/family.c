@@ -57,8 +57,8 @@ static const struct part neox_part[] = {
 	.local_theta = "rope_local_base_freq", .local_default = 1e4, .gguf_wide = 62
 #define ATTENTION_BIAS {"attention_bias", 0}, {"attention_bias", 0}
 
-/* Of rows with one name in GGUF the first is found: a file of Mistral calls itself llama, and one of
- * Gemma-3 has no parts for images. */
+/* Of rows with one name in GGUF the first is found: a file of Mistral calls itself llama, and one
+ * of Gemma-3 has no parts for images. */
 static const struct family table[] = {
 	{
 		.name = "llama", .gguf = "llama", LLAMA_NAMES, .norm = {LLAMA_NORMS},

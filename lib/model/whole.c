@@ -12,7 +12,7 @@
 #include "params.h"
 #include "weights.h"
 
-struct walk {
+struct whole_walk {
 	struct params *a;
 	const struct weights *weights;
 	int next; /* slice */
@@ -20,7 +20,7 @@ struct walk {
 
 static void add(void *ctx, const struct tensor_role *r, struct mat *at)
 {
-	struct walk *w = ctx;
+	struct whole_walk *w = ctx;
 
 	(void)at;
 	if (weights_has(w->weights, r))
@@ -34,7 +34,7 @@ static void add(void *ctx, const struct tensor_role *r, struct mat *at)
 struct params *params_whole(const struct config *c, enum dtype type, const struct weights *weights)
 {
 	struct params *a = xzalloc(1, sizeof *a);
-	struct walk w = {.a = a, .weights = weights};
+	struct whole_walk w = {.a = a, .weights = weights};
 
 	a->config = c;
 	a->type = type;
@@ -47,7 +47,7 @@ struct params *params_whole(const struct config *c, enum dtype type, const struc
 }
 
 /* The slice of this role, which is the next one if there is any. */
-static const struct slice *next(struct walk *w, const struct tensor_role *r)
+static const struct slice *next(struct whole_walk *w, const struct tensor_role *r)
 {
 	const struct slice *s = &w->a->slice[w->next];
 
@@ -59,7 +59,7 @@ static const struct slice *next(struct walk *w, const struct tensor_role *r)
 
 static void place_value(void *ctx, const struct tensor_role *r, struct mat *at)
 {
-	struct walk *w = ctx;
+	struct whole_walk *w = ctx;
 	const struct slice *s = next(w, r);
 
 	if (s && r->type == DT_F32)
@@ -71,7 +71,7 @@ static void place_value(void *ctx, const struct tensor_role *r, struct mat *at)
 
 static void place_gradient(void *ctx, const struct tensor_role *r, struct mat *at)
 {
-	struct walk *w = ctx;
+	struct whole_walk *w = ctx;
 	const struct slice *s = next(w, r);
 
 	if (s)
@@ -80,7 +80,7 @@ static void place_gradient(void *ctx, const struct tensor_role *r, struct mat *a
 
 void whole_place(struct params *a)
 {
-	struct walk values = {.a = a}, gradients = {.a = a};
+	struct whole_walk values = {.a = a}, gradients = {.a = a};
 
 	net_each(a->net, a->config, a->type, place_value, &values);
 	net_each(a->grad, a->config, DT_F32, place_gradient, &gradients);

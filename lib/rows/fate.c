@@ -20,11 +20,11 @@ const struct opt fate_options[] = {
 	{0},
 };
 
-enum kind { TRUNCATED, DROPPED };
+enum fate_kind { TRUNCATED, DROPPED };
 
 struct reason {
 	char *text;
-	enum kind kind;
+	enum fate_kind kind;
 	long count;
 };
 
@@ -47,7 +47,7 @@ struct fates *fates_open(const struct fate_opts *opts)
 	return f;
 }
 
-static void count(struct fates *f, enum kind kind, const char *text)
+static void count(struct fates *f, enum fate_kind kind, const char *text)
 {
 	struct reason *r;
 
@@ -119,7 +119,7 @@ void fate_broken(struct fates *f, const char *file, const char *id, long line, c
 }
 
 /* " (8 too long, 2 empty answer)", or nothing */
-static void put_reasons(struct buf *b, const struct fates *f, enum kind kind)
+static void put_reasons(struct buf *b, const struct fates *f, enum fate_kind kind)
 {
 	const char *before = " (";
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* columns.c - see columns.h.
+/* columns.c - formulas over columns: parsed, and evaluated for a row; see columns.h.
  *
- * A formula is parsed once, by recursive descent, into operations on a stack: operands
- * before operators, so that evaluating needs neither precedence nor parentheses.
+ * A formula is parsed once, by recursive descent, a function for each rule of the grammar, into
+ * operations on a stack.  Operands stand before their operator there, so that evaluating needs
+ * neither precedence nor parentheses.
  */
 #include "columns.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
@@ -23,7 +25,7 @@ static const struct {
 	{0},
 };
 
-/* Parentheses and signs in each other; a limit to the recursion. */
+/* How deep parentheses and signs may stand in each other: a limit to the recursion. */
 enum { DEEPEST = 32 };
 
 struct parser {
@@ -117,33 +119,24 @@ static int factor(struct parser *p)
 	return bad ? -1 : 0;
 }
 
-static int product(struct parser *p)
+/* A chain of parts, which `part` parses, between either of two operators. */
+static int chain(struct parser *p, int (*part)(struct parser *), char one, char other)
 {
 	char what;
 
-	if (factor(p))
+	if (part(p))
 		return -1;
-	while ((what = peek(p)) == '*' || what == '/') {
+	while ((what = peek(p)) == one || what == other) {
 		p->at++;
-		if (factor(p) || emit(p, what, 0, 0))
+		if (part(p) || emit(p, what, 0, 0))
 			return -1;
 	}
 	return 0;
 }
 
-static int sum(struct parser *p)
-{
-	char what;
+static int product(struct parser *p) { return chain(p, factor, '*', '/'); }
 
-	if (product(p))
-		return -1;
-	while ((what = peek(p)) == '+' || what == '-') {
-		p->at++;
-		if (product(p) || emit(p, what, 0, 0))
-			return -1;
-	}
-	return 0;
-}
+static int sum(struct parser *p) { return chain(p, product, '+', '-'); }
 
 int formula_parse(struct formula *f, const char *text, struct fault *fault_)
 {
@@ -178,7 +171,7 @@ struct formula formula_option(const char *option, const char *text)
 
 double formula_value(const struct formula *f, const double column[])
 {
-	double stack[FORMULA_OPS];
+	double stack[FORMULA_OPS] = {0};
 	int n = 0;
 
 	for (int k = 0; k < f->ops; k++) {
@@ -197,5 +190,6 @@ double formula_value(const struct formula *f, const double column[])
 		case '/': stack[n - 1] /= stack[n]; break;
 		}
 	}
+	assert(n == 1); /* formula_parse leaves one value on the stack */
 	return isfinite(stack[0]) ? stack[0] : NAN;
 }

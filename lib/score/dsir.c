@@ -1,35 +1,35 @@
 /* SPDX-License-Identifier: MIT */
-/* dsir.c - importance weights of rows, from hashed n-grams alone (Xie et al. 2023, "Data
- * Selection for Language Models via Importance Resampling").
+/* dsir.c - importance weights of rows from hashed n-grams, without a model (Xie et al. 2023, "Data
+ * Selection for Language Models via Importance Resampling", section 3).
  *
- *   p_target(b), p_raw(b)   the share of bucket b among all n-grams of the target's
- *                           rows, of the rows that are scored
+ *   p_target(b), p_raw(b)   the share of bucket b among all n-grams of the target's rows, and of
+ *                           the rows that are scored
  *   score(row) = sum over its n-grams of log(p_target(b) + 1e-8) - log(p_raw(b) + 1e-8)
  *
- * With Gumbel noise added, the k best rows are a sample without replacement, each
+ * With Gumbel noise added to the scores, the k best rows are a sample without replacement, each
  * drawn in proportion to exp(score): what DSIR calls importance resampling.
  *
- * A row's text is its turns joined by newlines.  Rows are read one by one, hashed
- * many at once, and counted in their order; until the counts are known, they lie in a
- * scratch file: two bytes an n-gram, and who the row is.
+ * A row's text is its turns joined by newlines.  Rows are read one by one, hashed many at once, and
+ * counted in their order.  Until all are counted, their n-grams lie in a scratch file, two bytes
+ * each.
  */
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "../base/hash.h"
 #include "../base/memory.h"
 #include "../base/rng.h"
 #include "../format/scratch.h"
 #include "../rows/row.h"
 #include "../rows/schema.h"
 #include "dsir_grams.h"
-#include "method.h"
 #include "row_list.h"
 #include "score.h"
 
-enum { STREAM = 0x44, CHUNK = 1024 };
+enum {
+	STREAM = 0x44, /* of random numbers, apart from whatever else the same seed decides */
+	CHUNK = 1024   /* rows that are hashed at once */
+};
 
 static struct dsir_opts {
 	const char *target;
@@ -51,45 +51,43 @@ static const struct opt_group groups[] = {{"DSIR (--method dsir)", options, &dsi
                                           {"DSIR's rows", schema_options, &dsir.schema},
                                           {0}};
 
-static void check(const struct score_opts *o, int operands, int chosen)
+static void check(const struct score_opts *o, int chosen)
 {
 	const struct schema_opts *s = &dsir.schema;
 
-	(void)o, (void)operands;
-	if (!chosen &&
-	    (dsir.target || dsir.gumbel || s->schema || s->text || s->prompt_key || s->answer_key))
+	(void)o;
+	if (chosen && !dsir.target)
+		die_usage("--method dsir needs --target ROWS");
+	if (chosen)
+		schema_check(s, 1);
+	else if (dsir.target || dsir.gumbel || s->schema || s->text || s->prompt_key ||
+	         s->answer_key)
 		die_usage("--target, --gumbel, --schema, --text, --prompt-key and --answer-key are "
 		          "for --method dsir");
-	if (!chosen)
-		return;
-	if (!dsir.target)
-		die_usage("--method dsir needs --target ROWS");
-	schema_check(s, 1);
 }
 
 struct counts {
 	long of[DSIR_BUCKETS], total;
 };
 
-struct reader {
+struct dsir_reader {
 	int threads;
 	struct gram_cache **cache; /* [threads] */
-	struct buf text;           /* of the rows at hand, one after the other */
-	size_t at[CHUNK + 1];      /* where each begins */
-	struct grams grams[CHUNK];
-	struct who {
-		uint64_t hash;
-		long line, id_n, grams;
-	} who[CHUNK];
-	struct buf ids; /* theirs, one after the other */
+	/* The rows at hand, n of them. */
 	int n;
-	FILE *scratch; /* NULL: only count */
-	long rows;     /* in there */
+	struct buf text;      /* of all, one after the other */
+	size_t at[CHUNK + 1]; /* where each begins */
+	struct grams grams[CHUNK];
+	FILE *scratch; /* of each row a long, how many n-grams it has, and these; NULL: only count */
 	struct buf own;
 	struct turn turn[TURNS_MOST];
+	/* For scoring. */
+	double ratio[DSIR_BUCKETS]; /* log(p_target + 1e-8) - log(p_raw + 1e-8) */
+	struct rng rng;
 };
 
-static int add_text(struct reader *r, const json_t *row, struct fault *f)
+/* Appends the row's text; -1 with a fault. */
+static int add_text(struct dsir_reader *r, const json_t *row, struct fault *f)
 {
 	int n;
 
@@ -105,23 +103,9 @@ static int add_text(struct reader *r, const json_t *row, struct fault *f)
 	return 0;
 }
 
-static void put_aside(struct reader *r, int i, const char *id)
+/* Hashes and counts the rows at hand, and puts their n-grams aside. */
+static void count(struct dsir_reader *r, struct counts *c)
 {
-	struct grams *g = &r->grams[i];
-	struct who *who = &r->who[i];
-
-	who->grams = g->n;
-	scratch_write(r->scratch, who, sizeof *who);
-	scratch_write(r->scratch, id, who->id_n);
-	scratch_write(r->scratch, g->p, g->n * sizeof *g->p);
-	r->rows++;
-}
-
-/* Counts the rows at hand, and puts them aside. */
-static void count(struct reader *r, struct counts *c)
-{
-	const char *id = r->ids.p;
-
 #pragma omp parallel for num_threads(r->threads) schedule(dynamic, 16)
 	for (int i = 0; i < r->n; i++) {
 		r->grams[i].n = 0;
@@ -134,17 +118,19 @@ static void count(struct reader *r, struct counts *c)
 		for (long k = 0; k < g->n; k++)
 			c->of[g->p[k]]++;
 		c->total += g->n;
-		if (r->scratch)
-			put_aside(r, i, id);
-		id += r->who[i].id_n;
+		if (r->scratch) {
+			scratch_write(r->scratch, &g->n, sizeof g->n);
+			scratch_write(r->scratch, g->p, g->n * sizeof *g->p);
+		}
 	}
 	r->n = 0;
-	r->text.n = r->ids.n = 0;
+	r->text.n = 0;
 }
 
-/* Reads rows and counts their n-grams; returns the hash of what was read. */
-static uint64_t read_rows(struct reader *r, char *const paths[], int n,
-                          const struct fate_opts *opts, struct counts *c)
+/* Reads rows, counts their n-grams, and lists them (list NULL: does not); returns the hash of what
+ * was read. */
+static uint64_t read_rows(struct dsir_reader *r, char *const paths[], int n,
+                          const struct fate_opts *opts, struct counts *c, struct row_list *list)
 {
 	struct fates *fates = fates_open(opts);
 	struct rows *rows = rows_open(paths, n, fates, opts, 0);
@@ -158,9 +144,8 @@ static uint64_t read_rows(struct reader *r, char *const paths[], int n,
 			continue;
 		}
 		fate_kept(fates, row.id, row.line);
-		r->who[r->n - 1] =
-			(struct who){.hash = row.hash, .line = row.line, .id_n = strlen(row.id)};
-		buf_add(&r->ids, row.id, strlen(row.id));
+		if (list)
+			row_list_add(list, row.id, row.hash, row.line);
 		if (r->n == CHUNK)
 			count(r, c);
 	}
@@ -171,93 +156,65 @@ static uint64_t read_rows(struct reader *r, char *const paths[], int n,
 	return hash;
 }
 
-/* Scores the rows that were put aside. */
-static void score_all(struct reader *r, const struct counts *target, const struct counts *raw,
-                      uint64_t seed, struct scores_out *out)
+/* Of the next row whose n-grams were put aside. */
+static double score(void *reader, long i)
 {
-	struct rng rng = rng_new(seed, STREAM);
-	struct buf id = {0}, grams = {0};
-	double ratio[DSIR_BUCKETS];
+	struct dsir_reader *r = reader;
+	double sum = 0;
+	long n;
 
-	for (int b = 0; b < DSIR_BUCKETS; b++)
-		ratio[b] = log((double)target->of[b] / target->total + 1e-8) -
-		           log((double)raw->of[b] / raw->total + 1e-8);
-	scratch_rewind(r->scratch);
-	for (long i = 0; i < r->rows; i++) {
-		double sum = 0;
-		struct who who;
-		uint16_t *g;
-
-		scratch_read(r->scratch, &who, sizeof who);
-		id.n = grams.n = 0;
-		buf_need(&id, who.id_n);
-		buf_need(&grams, who.grams * sizeof *g);
-		scratch_read(r->scratch, id.p, who.id_n);
-		scratch_read(r->scratch, grams.p, who.grams * sizeof *g);
-		g = (uint16_t *)grams.p;
-		for (long k = 0; k < who.grams; k++)
-			sum += ratio[g[k]];
-		if (dsir.gumbel)
-			sum += rng_gumbel(&rng);
-		scores_add(out, id.p, who.id_n, who.hash, who.line, &sum);
-	}
-	buf_free(&id);
-	buf_free(&grams);
-}
-
-static struct reader *reader_open(int threads)
-{
-	struct reader *r = xzalloc(1, sizeof *r);
-
-	r->threads = threads > 0 ? threads : omp_get_max_threads();
-	r->cache = xalloc(r->threads * sizeof *r->cache);
-	for (int i = 0; i < r->threads; i++)
-		r->cache[i] = gram_cache_open();
-	return r;
-}
-
-static void reader_close(struct reader *r)
-{
-	for (int i = 0; i < r->threads; i++)
-		gram_cache_close(r->cache[i]);
-	free(r->cache);
-	for (int i = 0; i < CHUNK; i++)
-		free(r->grams[i].p);
-	if (r->scratch)
-		fclose(r->scratch);
-	buf_free(&r->ids);
-	buf_free(&r->text);
-	buf_free(&r->own);
-	free(r);
+	(void)i;
+	scratch_read(r->scratch, &n, sizeof n);
+	r->own.n = 0;
+	buf_need(&r->own, n * sizeof(uint16_t));
+	scratch_read(r->scratch, r->own.p, n * sizeof(uint16_t));
+	for (long k = 0; k < n; k++)
+		sum += r->ratio[((uint16_t *)r->own.p)[k]];
+	return dsir.gumbel ? sum + rng_gumbel(&r->rng) : sum;
 }
 
 static void run(struct score_run *run)
 {
 	const struct fate_opts *opts = &run->o->fate;
 	const struct fate_opts target_opts = {.on_error = opts->on_error, .columns = opts->columns};
-	struct reader *r = reader_open(run->o->compute.threads);
+	struct dsir_reader *r = xzalloc(1, sizeof *r);
 	struct counts *target = xzalloc(1, sizeof *target), *raw = xzalloc(1, sizeof *raw);
 	json_t *settings = json_settings(groups);
 	long seed = run->o->train.seed;
-	char *target_path[] = {(char *)dsir.target}, hex[17];
-	struct scores_out *out;
+	struct row_list rows = {0};
+	uint64_t hash;
 
-	hash_hex(read_rows(r, target_path, 1, &target_opts, target), hex);
+	r->threads = run->o->compute.threads > 0 ? run->o->compute.threads : omp_get_max_threads();
+	r->cache = xalloc(r->threads * sizeof *r->cache);
+	for (int i = 0; i < r->threads; i++)
+		r->cache[i] = gram_cache_open();
+	hash = read_rows(r, (char **)&dsir.target, 1, &target_opts, target, NULL);
 	r->scratch = scratch_open();
-	read_rows(r, run->paths, run->n, opts, raw);
+	read_rows(r, run->paths, run->n, opts, raw, &rows);
 	if (!target->total)
 		die("%s: no words", dsir.target);
-	if (r->rows && !raw->total)
+	if (rows.n && !raw->total)
 		die("no words in the rows");
 	json_object_set_new(settings, "seed", json_integer(seed));
 	json_object_set_new(run->header, "settings", settings);
-	json_object_set_new(run->header, "target", json_string(hex));
-	out = scores_create(run->out, run->header, score_column(), &run->score, r->rows);
-	score_all(r, target, raw, seed, out);
-	scores_finish(out);
+	json_object_set_new(run->header, "target", json_hash(hash));
+	for (int b = 0; b < DSIR_BUCKETS; b++)
+		r->ratio[b] = log((double)target->of[b] / target->total + 1e-8) -
+		              log((double)raw->of[b] / raw->total + 1e-8);
+	r->rng = rng_new(seed, STREAM);
+	scratch_rewind(r->scratch);
+	row_list_write(&rows, run, score, r);
 	free(target);
 	free(raw);
-	reader_close(r);
+	for (int i = 0; i < r->threads; i++)
+		gram_cache_close(r->cache[i]);
+	free(r->cache);
+	for (int i = 0; i < CHUNK; i++)
+		free(r->grams[i].p);
+	fclose(r->scratch);
+	buf_free(&r->text);
+	buf_free(&r->own);
+	free(r);
 }
 
 const struct method method_dsir = {

@@ -3,10 +3,10 @@
  *
  *   bucket(gram) = SHA-256(gram), a 256-bit big-endian number, mod 10000
  *
- * The grams are the words of the lower-cased text, and every two neighbours
- * joined by a space.  Few make up most of a text, so buckets are remembered: a
- * gram's place in the cache is its hash, and whoever comes later has the place; the
- * cache is small enough to stay near the processor.
+ * as in the authors' own code.  The grams are the words of the lower-cased text, and every two
+ * neighbours joined by a space.  Few make up most of a text, so their buckets are remembered: a
+ * gram's place in the cache is its XXH64 modulo PLACES, and the latest has the place.  The cache
+ * is small enough to stay near the processor.
  */
 #include "dsir_grams.h"
 
@@ -18,13 +18,16 @@
 #include "../base/sha256.h"
 #include "../text/words.h"
 
-enum { PLACES = 1 << 14, SHORT = 29 };
+enum {
+	PLACES = 1 << 14,
+	SHORT = 29 /* bytes of the longest gram that is remembered: a place has 32 */
+};
 
 struct gram {
 	char text[SHORT];
-	uint8_t n;
+	uint8_t n; /* bytes; 0: the place is empty */
 	uint16_t bucket;
-}; /* n 0: empty */
+};
 
 struct gram_cache {
 	struct gram gram[PLACES];
@@ -57,10 +60,7 @@ static uint16_t bucket_of(struct gram_cache *c, const char *p, size_t n)
 
 static void add(struct grams *g, uint16_t bucket)
 {
-	if (g->n == g->cap) {
-		g->cap = g->cap * 3 / 2 + 256;
-		g->p = xrealloc(g->p, g->cap * sizeof *g->p);
-	}
+	g->p = xgrow(g->p, g->n, &g->room, sizeof *g->p);
 	g->p[g->n++] = bucket;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* join.c - see join.h. */
+/* join.c - rows joined with their scores; see join.h. */
 #include "join.h"
 
 #include <math.h>
@@ -10,6 +10,7 @@
 #include "../base/hash.h"
 #include "../rows/places.h"
 
+/* Reads the next score. */
 static void advance(struct join *j)
 {
 	if (!scores_next(j->scores, &j->next))
@@ -68,7 +69,7 @@ void join_row(struct join *j, const char *id, size_t id_n, uint64_t hash)
 		take(j, row);
 }
 
-/* Finds the rows of the scores that are left. */
+/* Finds the rows of the scores that are left, by the hashes of their ids. */
 static void look_up(struct join *j, int all)
 {
 	struct places *rows = places_new();

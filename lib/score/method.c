@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* method.c - the table of methods; see method.h. */
+/* method.c - the table of the methods that --method chooses among; see method.h. */
 #include "method.h"
 
 #include <string.h>

@@ -10,39 +10,40 @@
 #define SEAL_METHOD_H
 
 #include "../base/opt.h"
-#include "file.h"
+#include "scores.h"
 
 /* What is given to a method that is run. */
 struct score_run {
+	const struct method *method;
 	const struct score_opts *o;
 	const struct opt_group *groups; /* all options, to be recorded */
 	char *const *paths;             /* n operands; none means stdin */
 	int n;
-	struct formula score; /* its columns are among the method's */
-	json_t *header;       /* has the method; what else the method knows is for it to put in */
-	struct zout *out;     /* for scores_create */
-	double began;         /* seconds_now of the program's start */
+	const struct column *columns; /* the method's */
+	struct formula score;         /* over these columns */
+	json_t *header;   /* has "method"; what else the method knows is for it to put in */
+	struct zout *out; /* for scores_create */
+	double began;     /* seconds_now of the program's start */
 };
 
-/* Of `needs`.  Without METHOD_MODEL the operands are rows, not tokens. */
+/* What a method needs, or-ed. */
 enum {
-	METHOD_MODEL = 1, /* -m, and one token stream */
-	METHOD_SAFE = 2,  /* --safe */
-	METHOD_TRAINS =
-		4, /* theta is trained: --save-adapter, --checkpoint and so on mean something */
+	METHOD_MODEL = 1,  /* -m, and one token stream; without, the operands are rows */
+	METHOD_SAFE = 2,   /* --safe */
+	METHOD_TRAINS = 4, /* it trains theta: --save-adapter, --checkpoint, ... have a meaning */
 };
 
 struct method {
-	const char *name;
-	const char *what; /* a few words for -h */
-	int needs;
+	const char *name;                /* of --method */
+	const char *what;                /* a few words for -h */
+	int needs;                       /* METHOD_... */
 	const char *score;               /* the formula without --score */
 	const struct opt_group *options; /* its own, which end with a NULL table; NULL: none */
-	/* Which columns it fills, as its options stand. */
+	/* Which columns it fills, as its options stand; static memory. */
 	const struct column *(*columns)(void);
-	/* Dies (usage) of options that make no sense together; chosen 0: of its own options, when
-	 * another method was chosen.  NULL: nothing to check. */
-	void (*check)(const struct score_opts *, int operands, int chosen);
+	/* Dies (usage) of options that make no sense together, or with chosen 0, when another method
+	 * was chosen, of any of its own options.  NULL: nothing to check. */
+	void (*check)(const struct score_opts *, int chosen);
 	/* Scores the rows and writes them. */
 	void (*run)(struct score_run *);
 };

@@ -1,30 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* random.c - scores by chance, the method that every other one has to beat. */
-#include <stdlib.h>
-
-#include "../base/memory.h"
+/* random.c - scores by chance, uniform in [0, 1): the method that every other one has to beat. */
 #include "../base/rng.h"
-#include "../rows/row.h"
-#include "method.h"
 #include "row_list.h"
 #include "score.h"
 
-enum { STREAM = 0x52 }; /* chance of its own, whatever else one seed decides */
+enum { STREAM = 0x52 }; /* of random numbers, apart from whatever else the same seed decides */
+
+static double by_chance(void *rng, long i)
+{
+	(void)i;
+	return rng_unit(rng);
+}
 
 static void run(struct score_run *run)
 {
 	struct row_list rows = {0};
-	struct rng rng = rng_new(run->o->train.seed, STREAM);
-	struct scores_out *out;
+	long seed = run->o->train.seed;
+	struct rng rng = rng_new(seed, STREAM);
 
-	row_list_read(&rows, run->paths, run->n, &run->o->fate);
-	json_object_set_new(run->header, "settings",
-	                    json_pack("{s:I}", "seed", (json_int_t)run->o->train.seed));
-	out = scores_create(run->out, run->header, score_column(), &run->score, rows.n);
-	for (long i = 0; i < rows.n; i++)
-		row_list_write(&rows, i, out, rng_unit(&rng));
-	scores_finish(out);
-	row_list_free(&rows);
+	row_list_read(&rows, run);
+	json_object_set_new(run->header, "settings", json_pack("{s:I}", "seed", (json_int_t)seed));
+	row_list_write(&rows, run, by_chance, &rng);
 }
 
 const struct method method_random = {

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* rank.c - what only the order of numbers decides: the best rows, AUROC,
- * Spearman's rho; see rank.h.
+/* rank.c - the best rows, the area under the ROC curve, Spearman's rho; see rank.h.
  *
- * With r the rank of a value from 1, equal values sharing the mean of theirs:
+ * With r(v) the rank of a value from 1, equal values sharing the mean of theirs:
  *
- *   win = n - (r among x and y - r among y alone): the latter two differ by how
- *         many x are below, and half of those that are equal
- *   rho = cov(r(x), r(y)) / sqrt(var r(x) var r(y))
+ *   win_j = n - (r(y_j) among all x and y  -  r(y_j) among the y)
+ *           since the two ranks differ by how many x are below y_j, and half of those equal to it
+ *   rho   = cov(r(x), r(y)) / sqrt(var r(x) var r(y))
  */
 #include "rank.h"
 
@@ -60,7 +59,7 @@ long keep_count(const char *keep, long rows)
 	x = strtod(keep, &end);
 	if (strcmp(end, "%") || x > 100)
 		return -1;
-	/* 33.3 has no exact double: the half must not depend on its last bit */
+	/* 33.3, say, is no exact double: whether a half is reached must not depend on its last bit */
 	return floor(x * rows / 100 + 0.5 + 1e-9);
 }
 
@@ -88,7 +87,7 @@ static int rising(const void *a, const void *b)
 	return (p->x > q->x) - (p->x < q->x);
 }
 
-/* rank[i]: that of x[i] among all, from 1, ties at their mean. */
+/* [n], owned: the rank of each x[i]. */
 static double *ranks(const double x[], long n)
 {
 	struct value *v = xalloc(n * sizeof *v);
@@ -111,10 +110,8 @@ void rank_wins(const double x[], long n, const double y[], long m, double win[])
 {
 	double *both = xalloc((n + m) * sizeof *both), *all, *own;
 
-	for (long i = 0; i < n; i++)
-		both[i] = x[i];
-	for (long j = 0; j < m; j++)
-		both[n + j] = y[j];
+	memcpy(both, x, n * sizeof *both);
+	memcpy(both + n, y, m * sizeof *both);
 	all = ranks(both, n + m);
 	own = ranks(y, m);
 	for (long j = 0; j < m; j++)

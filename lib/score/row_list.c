@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* row_list.c - see row_list.h. */
+/* row_list.c - reads rows, remembers who they are, and writes their scores; see row_list.h. */
 #include "row_list.h"
 
 #include <stdlib.h>
@@ -7,21 +7,20 @@
 
 #include "../base/memory.h"
 #include "../rows/row.h"
+#include "score.h"
 
 void row_list_add(struct row_list *l, const char *id, uint64_t hash, long line)
 {
-	if (l->n == l->room) {
-		l->room = l->room * 3 / 2 + 1024;
-		l->row = xrealloc(l->row, l->room * sizeof *l->row);
-	}
+	l->row = xgrow(l->row, l->n, &l->room, sizeof *l->row);
 	l->row[l->n++] = (struct row_name){hash, l->ids.n, line};
 	buf_add(&l->ids, id, strlen(id) + 1);
 }
 
-void row_list_read(struct row_list *l, char *const paths[], int n, const struct fate_opts *opts)
+void row_list_read(struct row_list *l, const struct score_run *run)
 {
+	const struct fate_opts *opts = &run->o->fate;
 	struct fates *fates = fates_open(opts);
-	struct rows *rows = rows_open(paths, n, fates, opts, 0);
+	struct rows *rows = rows_open(run->paths, run->n, fates, opts, 0);
 	struct row row;
 
 	while (rows_next(rows, &row)) {
@@ -32,16 +31,20 @@ void row_list_read(struct row_list *l, char *const paths[], int n, const struct 
 	fates_close(fates, 0);
 }
 
-void row_list_write(const struct row_list *l, long i, struct scores_out *out, double score)
+void row_list_write(struct row_list *l, struct score_run *run, double (*score)(void *ctx, long i),
+                    void *ctx)
 {
-	const struct row_name *row = &l->row[i];
-	const char *id = l->ids.p + row->id;
+	struct scores_out *out =
+		scores_create(run->out, run->header, run->columns, &run->score, l->n);
 
-	scores_add(out, id, strlen(id), row->hash, row->line, &score);
-}
+	for (long i = 0; i < l->n; i++) {
+		const struct row_name *row = &l->row[i];
+		const char *id = l->ids.p + row->id;
+		double value = score(ctx, i);
 
-void row_list_free(struct row_list *l)
-{
+		scores_add(out, id, strlen(id), row->hash, row->line, &value);
+	}
+	scores_finish(out);
 	free(l->row);
 	buf_free(&l->ids);
 }

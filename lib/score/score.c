@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* score.c - what seal-score does around its method: options, checks, the header, the
- * output; see score.h and method.h. */
+/* score.c - what seal-score does around its method: options, checks, the header, the output; see
+ * score.h and method.h. */
 #include "score.h"
 
 #include <stdlib.h>
@@ -20,7 +20,7 @@ static const struct opt io_options[] = {
 	{0},
 };
 
-enum { METHOD_OPTION = 1 }; /* its place below: the table of methods tells its choices */
+enum { METHOD_OPTION = 1 }; /* --method's place below; fill_choices completes it */
 static struct opt scoring_options[] = {
 	{"safe", 0, OPT_TEXT, AT(safe), "TOKENS", "token stream of the trusted rows", 0, 0},
 	{"method", 0, OPT_CHOICE, AT(method), NULL, NULL, 0, 1},
@@ -30,7 +30,7 @@ static struct opt scoring_options[] = {
 };
 /* clang-format on */
 
-/* The choices of --method, and what they are. */
+/* The choices of --method and its help, out of the table of methods. */
 static void fill_choices(struct opt *o)
 {
 	static struct buf arg, help;
@@ -84,13 +84,13 @@ static void check(const struct score_opts *o, const struct method *m, int operan
 		          m->name);
 	for (int k = 0; methods[k]; k++)
 		if (methods[k]->check)
-			methods[k]->check(o, operands, methods[k] == m);
+			methods[k]->check(o, methods[k] == m);
 }
 
 void score_rows(struct score_opts *o, const struct opt_group *groups, char *const paths[], int n)
 {
 	const struct method *m = method_of(o->method);
-	struct score_run run = {.o = o, .groups = groups, .paths = paths, .n = n};
+	struct score_run run = {.method = m, .o = o, .groups = groups, .paths = paths, .n = n};
 	const char *lacks;
 
 	run.began = seconds_now();
@@ -99,7 +99,8 @@ void score_rows(struct score_opts *o, const struct opt_group *groups, char *cons
 	if (!o->score)
 		o->score = m->score;
 	run.score = formula_option("--score", o->score);
-	lacks = columns_lack(m->columns(), &run.score);
+	run.columns = m->columns();
+	lacks = columns_lack(run.columns, &run.score);
 	if (lacks)
 		die_usage("--score %s: --method %s has no column %s, with these options", o->score,
 		          m->name, lacks);

@@ -4,12 +4,16 @@
 #define SEAL_SCORE_H
 
 #include "../base/opt.h"
+#include "../format/zio.h"
+#include "../model/model.h"
 #include "../rows/fate.h"
 #include "../train/train.h"
 
 struct score_opts {
-	const char *model, *save, *safe, *method, *score;
-	int force;
+	const char *model, *safe;   /* files, or NULL */
+	const char *method, *score; /* a method's name; a formula, NULL for the method's own */
+	const char *save;           /* a folder for theta, or NULL */
+	int force;                  /* to replace it */
 	struct zstd_opts packing;
 	struct opt_base base;
 	struct train_opts train;
@@ -23,10 +27,10 @@ struct score_opts {
 	}
 
 enum { SCORE_GROUPS = 16 };
-/* The option groups of seal-score, all methods' among them, that fill these options: at most
- * SCORE_GROUPS of them. */
-void score_groups(struct score_opts *, struct opt_group *);
-/* Checks the options, has the method score the operands (none: stdin), and writes. */
+/* Sets the option groups of seal-score, all methods' among them, that fill these options, and
+ * their end: group[SCORE_GROUPS] at most. */
+void score_groups(struct score_opts *, struct opt_group *group);
+/* Checks the options, has the method score the rows of n operands (0: of stdin), and writes. */
 void score_rows(struct score_opts *, const struct opt_group *, char *const paths[], int n);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* select.c - see select.h.
+/* select.c - picks rows by their scores; see select.h.
  *
- * First all rows are read, joined with their scores, and put aside; then they are ranked,
- * and those that are picked are written.  Memory holds what ranking needs: of each row its
- * score, its hash, which of equal scores is the better, and while rows are read what tells
- * ids apart.
+ * All rows are read first, joined with their scores, and put aside in a scratch file; then they are
+ * ranked, and those that are picked are written.  Memory holds what ranking needs: of each row its
+ * score, its hash (which decides among equal scores), and while rows are read, what tells ids
+ * apart.
  */
 #include "select.h"
 
@@ -49,16 +49,16 @@ struct selection {
 	struct fates *fates;
 	struct zout *out;
 	FILE *aside;       /* the rows, one after the other */
-	long added;        /* of them, the last so many are those of --add */
-	int any, csv;      /* a row was seen; rows are CSV, under this header, if any */
-	struct buf header; /* lines */
-	json_t *value;     /* --by-group: value -> its group's number */
-	uint32_t *group;   /* of each row; NULL without --by-group */
-	long group_room, groups, *group_rows; /* how many groups, and rows in each */
-	uint32_t *rank;                       /* of each row from 1, 0 without a number */
-	char *picked;                         /* of each row */
-	long numbers;                         /* how many rows have one */
-	int open;                             /* the last row that was written lacks its LF */
+	long added;        /* the last so many of them are those of --add */
+	int any, csv;      /* a row was seen; the rows are CSV */
+	struct buf header; /* of CSV, with its line end; or empty */
+	json_t *groups;    /* --by-group: see object_group */
+	uint32_t *group;   /* [rows] the number of each row's group; NULL without --by-group */
+	long group_room;
+	uint32_t *rank; /* [rows] from 1, the best; 0: the row has no number */
+	char *picked;   /* [rows] */
+	long numbers;   /* how many rows have one */
+	int open;       /* the last row that was written lacks its LF */
 };
 
 /* A row as it is put aside; its id and its bytes follow. */
@@ -67,7 +67,7 @@ struct aside {
 	long line, ended; /* ended: it had its LF */
 };
 
-/* All rows must fit one output: JSONL, or CSV under one header. */
+/* Dies when the row does not fit those before: all are JSONL, or CSV under one header. */
 static void check_form(struct selection *s, const struct row *row)
 {
 	if (!s->any) {
@@ -94,42 +94,24 @@ static void put_aside(struct selection *s, const struct row *row)
 	scratch_write(s->aside, row->bytes, a.n);
 }
 
-static void join_group(struct selection *s, const struct row *row)
-{
-	struct buf b = {0};
-	const char *value = object_key(row->json, s->o->by_group, &b);
-	json_t *at = json_object_get(s->value, value);
-	long i = s->join->n;
-
-	if (!at) {
-		json_object_set_new(s->value, value, at = json_integer(s->groups));
-		s->group_rows = xrealloc(s->group_rows, (s->groups + 1) * sizeof *s->group_rows);
-		s->group_rows[s->groups++] = 0;
-	}
-	if (i >= s->group_room) {
-		s->group_room = s->group_room * 3 / 2 + 1024;
-		s->group = xrealloc(s->group, s->group_room * sizeof *s->group);
-	}
-	s->group[i] = json_integer_value(at);
-	s->group_rows[s->group[i]]++;
-	buf_free(&b);
-}
-
 /* Reads the rows beside their scores. */
 static void read_rows(struct selection *s, struct rows *rows, int limited)
 {
+	const char *by_group = s->o->by_group;
 	struct join *j = s->join;
-	int scores = j->next != NULL;
+	int scores = j->next != NULL; /* the file has some */
 	struct row row;
 
 	for (;;) {
-		if (j->next && !s->o->by_group)
+		if (j->next && !by_group)
 			rows_expect(rows, j->next->hash, j->next->id.p, j->next->id.n);
 		if (!rows_next(rows, &row))
 			break;
 		put_aside(s, &row);
-		if (s->o->by_group)
-			join_group(s, &row);
+		if (by_group) {
+			s->group = xgrow(s->group, j->n, &s->group_room, sizeof *s->group);
+			s->group[j->n] = object_group(s->groups, row.json, by_group);
+		}
 		join_row(j, row.id, row.id_n, row.hash);
 	}
 	rows_close(rows);
@@ -191,14 +173,18 @@ static void pick(struct selection *s)
 {
 	const struct select_opts *o = s->o;
 	const double *score = s->join->value[0], least = threshold_of(o);
-	long n = s->join->n, first = 0, end, left = o->keep ? keep_count(o->keep, n) : 0;
+	long n = s->join->n, groups = json_object_size(s->groups), first = 0, end;
+	long *left =
+		xzalloc(groups + 1, sizeof *left); /* rows to keep; all are of group 0 without */
 	uint32_t *order = xalloc(n * sizeof *order);
 
 	s->numbers = end = rank_order(score, s->join->hash, n, order);
 	s->rank = xzalloc(n, sizeof *s->rank);
 	s->picked = xzalloc(n, 1);
-	for (long g = 0; g < s->groups; g++)
-		s->group_rows[g] = keep_count(o->keep, s->group_rows[g]);
+	for (long i = 0; i < n; i++)
+		left[s->group ? s->group[i] : 0]++;
+	for (long g = 0; o->keep && g <= groups; g++)
+		left[g] = keep_count(o->keep, left[g]);
 	if (o->top && o->top < end)
 		end = o->top;
 	if (o->bottom && o->bottom < end)
@@ -208,11 +194,11 @@ static void pick(struct selection *s)
 
 		s->rank[i] = k + 1;
 		s->picked[i] = o->threshold ? score[i] >= least
-		               : s->group   ? s->group_rows[s->group[i]]-- > 0
-		               : o->keep    ? left-- > 0
+		               : o->keep    ? left[s->group ? s->group[i] : 0]-- > 0
 		                            : k >= first && k < end;
 	}
 	free(order);
+	free(left);
 }
 
 /* The rows go out as they came; only the last may lack its line feed. */
@@ -226,7 +212,7 @@ static void emit(struct selection *s, const char *bytes, size_t n, int ended)
 	s->open = !ended;
 }
 
-/* The row as compact JSON, with its id, score, weight and rank; in b. */
+/* Replaces the row in b by compact JSON, with its id, score, weight and rank. */
 static void annotate(const struct selection *s, long i, const char *id, struct buf *b)
 {
 	json_t *rank = s->rank[i] ? json_integer(s->rank[i]) : json_null(), *o;
@@ -246,7 +232,7 @@ static void annotate(const struct selection *s, long i, const char *id, struct b
 	json_decref(o);
 }
 
-/* A row that was put aside, read back. */
+/* The next row that was put aside; its id and its bytes get a NUL. */
 static struct aside next_aside(struct selection *s, struct buf *id, struct buf *bytes)
 {
 	struct aside a;
@@ -263,7 +249,7 @@ static struct aside next_aside(struct selection *s, struct buf *id, struct buf *
 	return a;
 }
 
-/* Writes the picked rows, or for --top and --bottom holds them until all are there.  */
+/* Writes the picked rows; those of --top and --bottom are held until all are there. */
 static void write_rows(struct selection *s)
 {
 	const struct select_opts *o = s->o;
@@ -294,7 +280,6 @@ static void write_rows(struct selection *s)
 	}
 	for (long k = 1; holds && k <= s->numbers; k++) {
 		struct buf *b = &held[o->top ? k : s->numbers + 1 - k];
-
 		int ended = b->n && b->p[b->n - 1] == '\n';
 
 		if (b->n)
@@ -312,18 +297,6 @@ static void write_rows(struct selection *s)
 	buf_free(&bytes);
 }
 
-static void free_all(struct selection *s)
-{
-	fclose(s->aside);
-	join_close(s->join);
-	buf_free(&s->header);
-	json_decref(s->value);
-	free(s->group);
-	free(s->group_rows);
-	free(s->rank);
-	free(s->picked);
-}
-
 void select_rows(char *const paths[], int n, const struct select_opts *o,
                  const struct fate_opts *fate, const char *output)
 {
@@ -331,7 +304,7 @@ void select_rows(char *const paths[], int n, const struct select_opts *o,
 	const struct formula weight = formula_option("--annotate", "weight");
 	const struct scores_want want[SCORES_FORMULAS] = {{&by, 0},
 	                                                  {o->annotate ? &weight : NULL, 1}};
-	struct selection s = {.o = o, .value = json_object()};
+	struct selection s = {.o = o, .groups = json_object()};
 	struct rows *rows;
 
 	check(o, paths, n);
@@ -350,5 +323,11 @@ void select_rows(char *const paths[], int n, const struct select_opts *o,
 	write_rows(&s);
 	zout_close(s.out);
 	fates_close(s.fates, 1);
-	free_all(&s);
+	fclose(s.aside);
+	join_close(s.join);
+	buf_free(&s.header);
+	json_decref(s.groups);
+	free(s.group);
+	free(s.rank);
+	free(s.picked);
 }

@@ -7,11 +7,15 @@
 #include "../format/zio.h"
 #include "../rows/fate.h"
 
-/* Exactly one of keep, threshold, top, bottom is given (NULL or 0: not); by_group, a
- * row's key, may go with keep, which then counts for the rows of each of its values. */
+/* Exactly one of keep, threshold, top, bottom is given; of the others texts are NULL, counts 0. */
 struct select_opts {
-	const char *scores, *by, *keep, *threshold, *add, *by_group;
-	long top, bottom;
+	const char *scores;    /* a file */
+	const char *by;        /* the score's formula */
+	const char *keep;      /* "80%" or a count: so many of the best rows */
+	const char *by_group;  /* a row's key: keep counts for the rows of each of its values */
+	const char *threshold; /* a number: the least score */
+	long top, bottom;      /* so many of the best, or of the worst, in their order */
+	const char *add;       /* a file of rows that are written after them, or NULL */
 	int invert, annotate, dedupe;
 	struct zstd_opts packing;
 };
@@ -21,9 +25,9 @@ struct select_opts {
 	}
 extern const struct opt select_options[];
 
-/* Reads the rows (paths: n names, none means stdin), puts them aside in a file without a
- * name, since a share counts them all and no byte goes out before every check is done, and
- * writes those that are picked to `output` (NULL: stdout). */
+/* Reads the rows of n files (0: of stdin) and writes those that are picked to output (NULL:
+ * stdout), in the order in which they were read, or with top and bottom by their rank.  No byte
+ * goes out before every check is done. */
 void select_rows(char *const paths[], int n, const struct select_opts *, const struct fate_opts *,
                  const char *output);
 

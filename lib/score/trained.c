@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* trained.c - the methods that ask a model: bilevel, safe-loss and loss.
  *
- * They differ in how theta is trained: as SEAL does (../train/bilevel.h), on the safe rows
- * alone, or not at all.  All but the weight, the visits and the last visit come from passes
- * over all rows in file order, under theta_0, theta and theta-hat each, so that they cannot
- * know the order of training.
+ * They differ in how theta is trained: as SEAL does (../train/bilevel.h), on the safe rows alone,
+ * or not at all.  The weight and the visits of a row are what training leaves.  All other columns
+ * come from passes over all rows in file order, under theta_0, theta and theta-hat each, so that
+ * they cannot know the order of training.
  */
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../base/memory.h"
-#include "../base/hash.h"
 #include "../base/progress.h"
+#include "../rows/order.h"
 #include "../train/bilevel.h"
-#include "../train/check.h"
 #include "../train/losses.h"
 #include "method.h"
 #include "score.h"
@@ -25,9 +25,10 @@
 		.gamma_step = 0.03                                                    \
 	}
 static struct seal_opts {
-	long algorithm;
+	long algorithm; /* of the paper: 1 or 2 */
 	const char *activation, *optim;
-	double rate, gamma, gamma_step;
+	double rate;              /* of omega */
+	double gamma, gamma_step; /* in epoch 0, and its growth an epoch */
 } seal = SEAL_DEFAULTS;
 static const struct seal_opts seal_defaults = SEAL_DEFAULTS;
 
@@ -78,9 +79,8 @@ static int seal_asked(void)
 	       seal.gamma_step != d->gamma_step;
 }
 
-static void check_bilevel(const struct score_opts *o, int operands, int chosen)
+static void check_bilevel(const struct score_opts *o, int chosen)
 {
-	(void)operands;
 	if (!chosen && seal_asked())
 		die_usage("--algorithm, --activation, --selector-optim, --selector-lr, --gamma and "
 		          "--gamma-step are for --method bilevel");
@@ -92,155 +92,127 @@ static void check_bilevel(const struct score_opts *o, int operands, int chosen)
 		die_usage("gamma reaches 1 in the last epoch");
 }
 
-/* A run, and what it finds out: an array of the rows for each column, or NULL. */
+static enum activation activation(void)
+{
+	return strcmp(seal.activation, "sigmoid") ? ACTIVATION_SOFTMAX : ACTIVATION_SIGMOID;
+}
+
+static enum selector_optim optim(void)
+{
+	return strcmp(seal.optim, "adam") ? SELECTOR_SGD : SELECTOR_ADAM;
+}
+
+/* Which steps a method takes, and what it finds out: an array of the rows for each column, or NULL
+ * where nothing fills it. */
 struct asked {
+	int trains, bilevel, hat; /* theta is trained; omega too; theta-hat too */
 	struct score_run *run;
-	struct train_opts *opts; /* of the training, if theta is trained */
-	int trains, bilevel, hat;
-	struct model *model;
-	struct engine *engine;
-	struct params *theta; /* NULL: the model as it is */
-	struct tokens *data, *safe, *valid;
-	json_t *settings;
+	struct train_opts opts; /* of this theta: a copy, since --init-adapter changes them */
+	struct setup setup;
 	float *weight, *base, *loss, *loss_hat;
 	int32_t *visits, *last;
 };
 
-#define A_ROW(type, field) sizeof(*((type *)0)->field)
-
-/* What is kept for each row of data while theta is trained, the most there ever is: its
- * place in the order, the base loss, two counts, and omega with its gradient, or Adam's. */
-static size_t bytes_a_row(const struct asked *a)
+/* The batches of the run, and its memory for each row while theta is trained, when it holds most:
+ * the base loss, a place in the order, two counts, omega. */
+static void demand(struct asked *a)
 {
-	size_t n = A_ROW(struct asked, base);
+	struct demand *d = &a->setup.demand;
+	size_t a_row = sizeof *a->base;
 
-	if (a->trains)
-		n += order_bytes(1) + A_ROW(struct asked, visits) + A_ROW(struct asked, last);
+	d->copies += a->hat;
+	d->rows[0] = LOSS_BATCH;
+	if (a->trains) {
+		assert(a->setup.safe); /* what trains has said that it needs safe rows */
+		d->rows[1] = a->opts.batch;
+		d->bytes += order_bytes(a->setup.safe->rows);
+		a_row += order_bytes(1) + sizeof *a->visits + sizeof *a->last;
+	}
 	if (a->bilevel)
-		n += A_ROW(struct selector, omega) + A_ROW(struct selector, g);
-	if (a->bilevel && !strcmp(seal.optim, "adam"))
-		n += A_ROW(struct selector, m) + A_ROW(struct selector, v);
-	return n;
-}
-
-/* What the run takes: theta with gradients where it is trained, on batches of the safe rows, and
- * of the data where these weigh in. */
-static struct demand demand(const struct asked *a)
-{
-	struct demand d = {.theta = a->theta,
-	                   .copies = a->theta ? 1 + a->hat : 0,
-	                   .rows = {LOSS_BATCH, a->trains ? a->opts->batch : 0},
-	                   .bytes = a->data->rows * bytes_a_row(a)};
-
-	train_demand(&d, a->data);
-	train_demand(&d, a->safe);
-	train_demand(&d, a->valid);
-	if (a->trains)
-		d.bytes += order_bytes(a->safe->rows);
-	return d;
-}
-
-static struct tokens *stream(const struct asked *a, const char *path)
-{
-	char *paths[] = {(char *)path};
-	struct tokens *t = tokens_read(paths, path ? 1 : 0);
-
-	check_tokens(t, path ? path : "stdin", a->run->o->model, &a->model->config);
-	return t;
+		a_row += selector_bytes(optim());
+	d->bytes += a->setup.data->rows * a_row;
 }
 
 /* Opens the model and what it reads, and takes the memory. */
 static void begin(struct asked *a)
 {
 	const struct score_opts *o = a->run->o;
-	struct demand asked;
-	char hex[17];
+	struct setup *s = &a->setup;
 
-	a->model = model_open(o->model, &o->compute);
-	a->data = stream(a, a->run->n ? a->run->paths[0] : NULL);
-	if (o->safe) {
-		a->safe = stream(a, o->safe);
-		check_same_template(a->safe, o->safe, a->data);
-	}
-	if (a->opts->valid) {
-		a->valid = stream(a, a->opts->valid);
-		check_same_template(a->valid, a->opts->valid, a->data);
-	}
-	if (a->trains || a->opts->init)
-		a->theta = train_layout(a->model, a->opts);
-	asked = demand(a);
-	a->engine = engine_open(a->model, &o->compute, &asked);
-	if (a->theta)
-		train_begin(a->model, a->theta, a->opts);
-	a->settings = train_settings(a->run->groups, a->opts, a->engine, a->theta, a->data);
-	if (a->safe) {
-		hash_hex(a->safe->input, hex);
-		json_object_set_new(a->settings, "safe", json_string(hex));
-		if (!a->safe->rows)
+	setup_open(s, o->model, o->train.init, &o->compute);
+	s->data = setup_read(s, a->run->paths, a->run->n);
+	if (o->safe)
+		s->safe = setup_read(s, (char *const *)&o->safe, 1);
+	if (o->train.valid)
+		s->valid = setup_read(s, (char *const *)&o->train.valid, 1);
+	if (a->trains)
+		setup_theta(s, &a->opts);
+	demand(a);
+	setup_begin(s);
+	s->settings = setup_settings(s, a->run->groups);
+	if (s->safe) {
+		json_object_set_new(s->settings, "safe", json_hash(s->safe->input));
+		if (!s->safe->rows)
 			die("no safe rows");
 	}
 }
 
-static float *losses(const struct asked *a, struct params *theta, const char *what)
+/* The loss of every row under theta, owned. */
+static float *losses(const struct asked *a, const struct params *theta, const char *what)
 {
-	float *loss = xalloc(a->data->rows * sizeof *loss);
+	float *loss = xalloc(a->setup.data->rows * sizeof *loss);
 
-	all_losses(a->engine, theta, a->data, loss, what);
+	all_losses(a->setup.engine, theta, a->setup.data, loss, what);
 	return loss;
 }
 
-static void read_weights(struct asked *a, struct selector *omega)
+static void read_weights(struct asked *a, const struct selector *omega)
 {
 	char id[128];
 
-	a->weight = xalloc(a->data->rows * sizeof *a->weight);
-	selector_all(omega, a->weight);
-	for (long i = 0; i < a->data->rows; i++)
+	a->weight = xalloc(omega->n * sizeof *a->weight);
+	selector_weights(omega, NULL, omega->n, a->weight);
+	for (long i = 0; i < omega->n; i++)
 		if (!isfinite(a->weight[i]))
 			die("the weight of row %s is not finite (--selector-lr %g)",
-			    tokens_id(a->data, i, id, sizeof id), seal.rate);
+			    tokens_id(a->setup.data, i, id, sizeof id), seal.rate);
 }
 
-/* Trains theta as the method says; returns theta-hat, or NULL. */
-static struct params *train(struct asked *a)
+/* Trains theta as the method says, and finds all columns but the base loss. */
+static void train(struct asked *a)
 {
-	struct bilevel b = {.engine = a->engine,
-	                    .theta = a->theta,
-	                    .safe = a->safe,
-	                    .data = a->data,
-	                    .valid = a->valid,
-	                    .opts = a->opts,
-	                    .settings = a->settings};
-	long n = a->data->rows;
+	long n = a->setup.data->rows;
+	struct bilevel b = {.setup = &a->setup, .gamma = seal.gamma, .gamma_step = seal.gamma_step};
 
 	a->visits = b.visits = xzalloc(n, sizeof *b.visits);
 	a->last = b.last = xalloc(n * sizeof *b.last);
 	for (long i = 0; i < n; i++)
 		b.last[i] = -1;
-	if (a->bilevel) {
-		b.gamma = seal.gamma;
-		b.gamma_step = seal.gamma_step;
-		b.omega = selector_open(n, strcmp(seal.activation, "sigmoid") ? SOFTMAX : SIGMOID,
-		                        strcmp(seal.optim, "adam") ? SELECTOR_SGD : SELECTOR_ADAM,
-		                        seal.rate);
-	}
+	if (a->bilevel)
+		b.omega = selector_open(n, activation(), optim(), seal.rate);
 	if (a->hat)
-		b.hat = params_clone(a->theta);
+		b.hat = params_clone(a->setup.theta);
 	bilevel_run(&b);
 	if (b.omega) {
 		read_weights(a, b.omega);
 		selector_close(b.omega);
 	}
-	return b.hat;
+	a->loss = losses(a, a->setup.theta, "losses");
+	if (b.hat) {
+		a->loss_hat = losses(a, b.hat, "theta-hat's losses");
+		params_close(b.hat);
+	}
 }
 
-static void write_rows(const struct asked *a, const struct column *from)
+static void write_rows(const struct asked *a)
 {
+	const struct score_run *run = a->run;
+	const struct tokens *data = a->setup.data;
 	struct scores_out *out =
-		scores_create(a->run->out, a->run->header, from, &a->run->score, a->data->rows);
+		scores_create(run->out, run->header, run->columns, &run->score, data->rows);
 
-	for (long i = 0; i < a->data->rows; i++) {
-		struct tokens_row r = tokens_row(a->data, i);
+	for (long i = 0; i < data->rows; i++) {
+		struct tokens_row r = tokens_row(data, i);
 		double v[COLUMNS] = {
 			[HAT] = a->loss_hat ? a->loss_hat[i] : NAN,
 			[WEIGHT] = a->weight ? a->weight[i] : NAN,
@@ -250,72 +222,39 @@ static void write_rows(const struct asked *a, const struct column *from)
 			[LOSS] = a->loss ? a->loss[i] : a->base[i],
 		};
 
-		scores_add(out, r.id, r.id_n, r.hash, r.line, v + (from - model_columns));
+		scores_add(out, r.id, r.id_n, r.hash, r.line, v + (run->columns - model_columns));
 	}
 	scores_finish(out);
 }
 
-static void end(struct asked *a)
+static void run(struct score_run *run)
 {
-	const struct score_opts *o = a->run->o;
+	struct asked a = {.run = run, .opts = run->o->train};
+	struct setup *s = &a.setup;
 
-	if (o->save)
-		train_save(a->model, a->theta, o->save, o->model, a->data, a->settings);
-	notice("%ld rows scored by %s in %.1f s, peak memory %.0f MB", a->data->rows, o->score,
-	       seconds_now() - a->run->began, peak_memory() / 1e6);
-	params_close(a->theta);
-	free(a->weight);
-	free(a->base);
-	free(a->loss);
-	free(a->loss_hat);
-	free(a->visits);
-	free(a->last);
-	json_decref(a->settings);
-	tokens_close(a->data);
-	if (a->safe)
-		tokens_close(a->safe);
-	if (a->valid)
-		tokens_close(a->valid);
-	engine_close(a->engine);
-	model_close(a->model);
-}
-
-static void ask(struct asked *a, struct score_run *run, const struct column *from)
-{
-	struct train_opts opts = run->o->train;
-	struct params *hat;
-
-	a->run = run;
-	a->opts = &opts;
-	begin(a);
+	a.trains = (run->method->needs & METHOD_TRAINS) != 0;
+	a.bilevel = run->method == &method_bilevel;
+	a.hat = a.bilevel && seal.algorithm == 1;
+	begin(&a);
 	/* theta before its first step, or the model alone, to which new pairs add nothing */
-	a->base = losses(a, opts.init || opts.full ? a->theta : NULL, "base losses");
-	if (a->trains) {
-		hat = train(a);
-		a->loss = losses(a, a->theta, "losses");
-		if (hat) {
-			a->loss_hat = losses(a, hat, "theta-hat's losses");
-			params_close(hat);
-		}
-	}
-	json_object_set(run->header, "settings", a->settings);
-	json_object_set(run->header, "history", a->data->history);
-	write_rows(a, from);
-	end(a);
+	a.base = losses(&a, s->adapter || a.opts.full ? s->theta : NULL, "base losses");
+	if (a.trains)
+		train(&a);
+	json_object_set(run->header, "settings", s->settings);
+	json_object_set(run->header, "history", s->data->history);
+	write_rows(&a);
+	if (run->o->save)
+		setup_save(s, run->o->save);
+	notice("%ld rows scored by %s in %.1f s, peak memory %.0f MB", s->data->rows, run->o->score,
+	       seconds_now() - run->began, peak_memory() / 1e6);
+	free(a.weight);
+	free(a.base);
+	free(a.loss);
+	free(a.loss_hat);
+	free(a.visits);
+	free(a.last);
+	setup_close(s);
 }
-
-static void run_bilevel(struct score_run *run)
-{
-	ask(&(struct asked){.trains = 1, .bilevel = 1, .hat = seal.algorithm == 1}, run,
-	    bilevel_columns());
-}
-
-static void run_safe_loss(struct score_run *run)
-{
-	ask(&(struct asked){.trains = 1}, run, loss_columns());
-}
-
-static void run_loss(struct score_run *run) { ask(&(struct asked){0}, run, loss_columns()); }
 
 static const struct opt_group seal_groups[] = {{"SEAL (--method bilevel)", seal_options, &seal},
                                                {0}};
@@ -328,7 +267,7 @@ const struct method method_bilevel = {
 	.options = seal_groups,
 	.columns = bilevel_columns,
 	.check = check_bilevel,
-	.run = run_bilevel,
+	.run = run,
 };
 
 const struct method method_safe_loss = {
@@ -337,7 +276,7 @@ const struct method method_safe_loss = {
 	.needs = METHOD_MODEL | METHOD_SAFE | METHOD_TRAINS,
 	.score = "loss",
 	.columns = loss_columns,
-	.run = run_safe_loss,
+	.run = run,
 };
 
 const struct method method_loss = {
@@ -346,5 +285,5 @@ const struct method method_loss = {
 	.needs = METHOD_MODEL,
 	.score = "loss",
 	.columns = loss_columns,
-	.run = run_loss,
+	.run = run,
 };

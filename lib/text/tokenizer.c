@@ -187,7 +187,7 @@ void tokenizer_close(struct tokenizer *t)
 	free(t);
 }
 
-static void normal_text(struct job *j, struct slice s, int first)
+static void normal_text(struct job *j, struct view s, int first)
 {
 	s = tokenizer_normalize(j->t, j->norm, s, !(first && j->flags & TOKENIZE_CONTINUE));
 	added_cut(j, &j->t->norm_trie, s, first, tokenizer_split);
@@ -199,7 +199,7 @@ void tokenizer_encode(const struct tokenizer *t, const char *text, size_t n, int
 	struct job j = {.t = t, .flags = flags, .stop = most ? most : LONG_MAX, .out = out};
 
 	if (n)
-		added_cut(&j, &t->raw, (struct slice){text, n}, !(flags & TOKENIZE_AFTER),
+		added_cut(&j, &t->raw, (struct view){text, n}, !(flags & TOKENIZE_AFTER),
 		          normal_text);
 	buf_free(&j.norm[0]);
 	buf_free(&j.norm[1]);
@@ -224,13 +224,13 @@ static const struct added_token *added_of(const struct tokenizer *t, int32_t id)
 static void token_bytes(const struct tokenizer *t, int32_t id, struct buf *out)
 {
 	const struct added_token *a;
-	struct slice s;
+	struct view s;
 	int byte;
 
 	if (id < 0 || id >= t->vocab.n || t->vocab.token[id].kind == TOKEN_NONE)
 		return;
 	a = added_of(t, id);
-	s = a ? (struct slice){a->text, a->n} : vocab_text(&t->vocab, id);
+	s = a ? (struct view){a->text, a->n} : vocab_text(&t->vocab, id);
 	byte = t->byte_fallback && !a ? byte_of_name(s) : -1;
 	if (byte >= 0) {
 		buf_add(out, &(char){byte}, 1);

@@ -48,7 +48,7 @@ static void trie_add(struct trie *t, const char *text, size_t n, int32_t which)
 }
 
 /* The first, longest match in s from *start on. */
-static int32_t trie_find(const struct trie *t, struct slice s, size_t *start, size_t *end)
+static int32_t trie_find(const struct trie *t, struct view s, size_t *start, size_t *end)
 {
 	for (size_t i = *start; i < s.n; i++) {
 		int32_t node = t->root[(unsigned char)s.p[i]], which = -1;
@@ -68,7 +68,7 @@ static int32_t trie_find(const struct trie *t, struct slice s, size_t *start, si
 	return -1;
 }
 
-static int inside_word(struct slice s, size_t start, size_t end)
+static int inside_word(struct view s, size_t start, size_t end)
 {
 	int32_t before = -1, after = -1;
 
@@ -80,7 +80,7 @@ static int inside_word(struct slice s, size_t start, size_t end)
 }
 
 /* Widens start..end over the white space that the token takes with it. */
-static void widen(const struct added_token *a, struct slice s, size_t least, size_t *start,
+static void widen(const struct added_token *a, struct view s, size_t least, size_t *start,
                   size_t *end)
 {
 	int32_t code;
@@ -100,8 +100,8 @@ static void widen(const struct added_token *a, struct slice s, size_t least, siz
 	}
 }
 
-void added_cut(struct job *j, const struct trie *t, struct slice s, int first,
-               void (*rest)(struct job *, struct slice, int first))
+void added_cut(struct job *j, const struct trie *t, struct view s, int first,
+               void (*rest)(struct job *, struct view, int first))
 {
 	size_t done = 0, start = 0, end = 0, next;
 	int32_t which;
@@ -118,14 +118,14 @@ void added_cut(struct job *j, const struct trie *t, struct slice s, int first,
 		    !(a->single_word && inside_word(s, start, end))) {
 			widen(a, s, done, &start, &end);
 			if (start > done)
-				rest(j, (struct slice){s.p + done, start - done}, first && !done);
+				rest(j, (struct view){s.p + done, start - done}, first && !done);
 			ids_add(j->out, a->id);
 			done = end;
 		}
 		start = next;
 	}
 	if (done < s.n && j->out->n < j->stop)
-		rest(j, (struct slice){s.p + done, s.n - done}, first && !done);
+		rest(j, (struct view){s.p + done, s.n - done}, first && !done);
 }
 
 void added_prepare(struct tokenizer *t)
@@ -137,7 +137,7 @@ void added_prepare(struct tokenizer *t)
 	for (long i = 0; i < t->n_added; i++) {
 		const struct added_token *a = &t->added[i];
 		struct trie *trie = a->normalized ? &t->norm_trie : &t->raw;
-		struct slice s = {a->text, a->n};
+		struct view s = {a->text, a->n};
 
 		if (a->normalized)
 			s = tokenizer_normalize(t, work, s, 1);

@@ -10,6 +10,7 @@
  */
 #include "tokenizer_in.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,7 +77,7 @@ void merge_add_ids(struct tokenizer *t, uint32_t rank, int32_t left, int32_t rig
 	merge_put(&t->merges, (struct merge){pair_key(left, right), rank, made});
 }
 
-int merge_add(struct tokenizer *t, uint32_t rank, struct slice left, struct slice right,
+int merge_add(struct tokenizer *t, uint32_t rank, struct view left, struct view right,
               struct fault *f)
 {
 	struct buf both = {0}, l = {0}, r = {0};
@@ -225,7 +226,7 @@ static void sym_need(struct job *j, long n)
 /* The token of each byte or character of the word; what has none becomes bytes,
  * else the unknown token, which swallows its like where fuse_unk says so.  (It
  * comes after bytes that follow it, as in Hugging Face's tokenizers.) */
-static long symbols(struct job *j, struct slice s)
+static long symbols(struct job *j, struct view s)
 {
 	const struct tokenizer *t = j->t;
 	const struct bpe *b = &t->bpe;
@@ -233,6 +234,7 @@ static long symbols(struct job *j, struct slice s)
 	int unknown = 0;
 
 	sym_need(j, s.n + 1);
+	assert(j->sym); /* it made room for one symbol at least */
 	for (size_t at = 0; at < s.n;) {
 		const unsigned char *p = (const unsigned char *)s.p + at;
 		int32_t code, id;
@@ -269,7 +271,7 @@ static long symbols(struct job *j, struct slice s)
 	return n;
 }
 
-static void word_merged(struct job *j, struct slice s)
+static void word_merged(struct job *j, struct view s)
 {
 	long n = symbols(j, s);
 
@@ -281,7 +283,7 @@ static void word_merged(struct job *j, struct slice s)
 		ids_add(j->out, j->sym[i].id);
 }
 
-static void word(struct job *j, struct slice s)
+static void word(struct job *j, struct view s)
 {
 	const struct tokenizer *t = j->t;
 	int32_t id = vocab_find(&t->vocab, s.p, s.n);
@@ -293,11 +295,11 @@ static void word(struct job *j, struct slice s)
 }
 
 /* The next place in s from `at` on where a space mark follows another character. */
-static size_t next_cut(struct slice s, size_t at)
+static size_t next_cut(struct view s, size_t at)
 {
 	while (at < s.n) {
 		const char *hit =
-			text_find((struct slice){s.p + at, s.n - at}, SPACE_MARK, SPACE_MARK_BYTES);
+			text_find((struct view){s.p + at, s.n - at}, SPACE_MARK, SPACE_MARK_BYTES);
 
 		if (!hit)
 			break;
@@ -312,7 +314,7 @@ static size_t next_cut(struct slice s, size_t at)
 
 /* Where no merge crosses from a word to the space marks after it, words can be
  * merged one by one with the same result. */
-void bpe_text(struct job *j, struct slice s)
+void bpe_text(struct job *j, struct view s)
 {
 	size_t at = 0, end;
 
@@ -322,7 +324,7 @@ void bpe_text(struct job *j, struct slice s)
 	}
 	for (; at < s.n && j->out->n < j->stop; at = end) {
 		end = next_cut(s, at + 1);
-		word(j, (struct slice){s.p + at, end - at});
+		word(j, (struct view){s.p + at, end - at});
 	}
 }
 
@@ -335,7 +337,7 @@ static void find_units(struct tokenizer *t)
 	if (!t->byte_level)
 		b->character = xzalloc(0x110000, sizeof *b->character);
 	for (int32_t id = 0; id < v->n; id++) {
-		struct slice s = vocab_text(v, id);
+		struct view s = vocab_text(v, id);
 		int32_t code;
 		int byte = byte_of_name(s);
 
@@ -356,7 +358,7 @@ static int marks_cut(const struct tokenizer *t)
 	if (t->byte_level || t->unk < 0 || vocab_find(&t->vocab, SPACE_MARK, SPACE_MARK_BYTES) < 0)
 		return 0;
 	for (long i = 0; i < t->merges.cap; i++) {
-		struct slice s;
+		struct view s;
 
 		if (t->merges.pair[i].key == UINT64_MAX)
 			continue;

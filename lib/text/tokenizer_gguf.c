@@ -32,7 +32,7 @@ static int text_is(const struct gguf_value *v, const char *s)
 }
 
 /* Converters fill the vocabulary up to the model's with these: no tokens. */
-static int is_filler(int type, struct slice s, long id)
+static int is_filler(int type, struct view s, long id)
 {
 	char name[32];
 	size_t n = snprintf(name, sizeof name, "[PAD%ld]", id);
@@ -54,7 +54,7 @@ static int load_tokens(struct tokenizer *t, const struct gguf *g, struct fault *
 	for (long i = 0; !rc && i < tokens->count; i++) {
 		int type = types ? (int)gguf_item(types, i) : TYPE_NORMAL;
 		int is_added = type == TYPE_CONTROL || type == TYPE_USER || type == TYPE_UNKNOWN;
-		struct slice text, s;
+		struct view text, s;
 		int plain;
 
 		text.p = gguf_item_text(tokens, i, &text.n);
@@ -90,8 +90,8 @@ static int listed_merges(struct tokenizer *t, const struct gguf *g, struct fault
 		left = space ? (size_t)(space - p) : 0;
 		if (!space || left + 1 == n)
 			return fault(f, "tokenizer.ggml.merges: item %ld is no pair", i + 1);
-		if (merge_add(t, i, (struct slice){p, left},
-		              (struct slice){space + 1, n - left - 1}, f))
+		if (merge_add(t, i, (struct view){p, left}, (struct view){space + 1, n - left - 1},
+		              f))
 			return -1;
 	}
 	return 0;
@@ -122,7 +122,7 @@ static int by_score(const void *a, const void *b)
 /* Appends the ways to cut token id in two. */
 static void cuts_of(const struct tokenizer *t, int32_t id, double score, struct buf *cuts)
 {
-	struct slice s = vocab_text(&t->vocab, id);
+	struct view s = vocab_text(&t->vocab, id);
 	int chars = 0, left = 0;
 	int32_t code;
 
@@ -162,10 +162,10 @@ static int scored_merges(struct tokenizer *t, const struct gguf *g, struct fault
 	if (cuts.n)
 		qsort(c, cuts.n / sizeof *c, sizeof *c, by_score);
 	for (size_t i = 0; !rc && i < cuts.n / sizeof *c; i++) {
-		struct slice s = vocab_text(&t->vocab, c[i].id);
+		struct view s = vocab_text(&t->vocab, c[i].id);
 
-		rc = merge_add(t, i, (struct slice){s.p, c[i].left},
-		               (struct slice){s.p + c[i].left, s.n - c[i].left}, f);
+		rc = merge_add(t, i, (struct view){s.p, c[i].left},
+		               (struct view){s.p + c[i].left, s.n - c[i].left}, f);
 	}
 	buf_free(&cuts);
 	return rc;

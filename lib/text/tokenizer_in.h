@@ -24,7 +24,7 @@
 #include "unicode.h"
 
 /* Text that lies elsewhere. */
-struct slice {
+struct view {
 	const char *p;
 	size_t n;
 };
@@ -197,7 +197,7 @@ int tokenizer_byte_level(struct tokenizer *, int prefix_space, int split, struct
 /* Byte-level, of the words that a pattern matches. */
 int tokenizer_words(struct tokenizer *, const char *pattern, struct fault *);
 void tokenizer_add(struct tokenizer *, struct added_token); /* .text is copied */
-int merge_add(struct tokenizer *, uint32_t rank, struct slice left, struct slice right,
+int merge_add(struct tokenizer *, uint32_t rank, struct view left, struct view right,
               struct fault *);
 void merge_add_ids(struct tokenizer *, uint32_t rank, int32_t left, int32_t right, int32_t made);
 
@@ -205,39 +205,39 @@ void merge_add_ids(struct tokenizer *, uint32_t rank, int32_t left, int32_t righ
 int vocab_set(struct vocab *, int32_t id, const char *, size_t, int kind, struct fault *);
 void vocab_index(struct vocab *);                               /* once all are set */
 int32_t vocab_find(const struct vocab *, const char *, size_t); /* or -1 */
-struct slice vocab_text(const struct vocab *, int32_t id);
+struct view vocab_text(const struct vocab *, int32_t id);
 /* Turns byte-level text *s into the bytes that it stands for, which lie in the buffer; -1 when
  * it holds other characters. */
-int bytes_of_text(struct slice *s, struct buf *);
-int byte_of_name(struct slice); /* <0xNN>: NN, else -1 */
+int bytes_of_text(struct view *s, struct buf *);
+int byte_of_name(struct view); /* <0xNN>: NN, else -1 */
 
 /* tokenizer_bpe.c */
 void bpe_prepare(struct tokenizer *);
-void bpe_text(struct job *, struct slice); /* appends the tokens of a word */
+void bpe_text(struct job *, struct view); /* appends the tokens of a word */
 
 /* tokenizer_normalize.c */
 /* The text of s after the normaliser's steps: s itself, or in one of the two buffers.
  * prefix: the text begins a sentence. */
-struct slice tokenizer_normalize(const struct tokenizer *, struct buf work[2], struct slice s,
-                                 int prefix);
+struct view tokenizer_normalize(const struct tokenizer *, struct buf work[2], struct view s,
+                                int prefix);
 /* s with every `from` replaced, in the buffer. */
-struct slice replace_text(struct buf *, struct slice s, const char *from, const char *to);
+struct view replace_text(struct buf *, struct view s, const char *from, const char *to);
 
 /* tokenizer_added.c */
 void added_prepare(struct tokenizer *);
 /* Appends the added tokens of s that are in the trie, and calls rest for what lies between.
  * first: the whole text begins with s. */
-void added_cut(struct job *, const struct trie *, struct slice s, int first,
-               void (*rest)(struct job *, struct slice, int first));
+void added_cut(struct job *, const struct trie *, struct view s, int first,
+               void (*rest)(struct job *, struct view, int first));
 
 /* tokenizer_split.c */
 int split_prepare(struct pre_step *, struct fault *); /* compiles its pattern */
 void split_free(struct pre_step *);
-void tokenizer_split(struct job *, struct slice, int first); /* calls bpe_text for each word */
-void split_end(struct job *);                                /* frees what a job keeps for it */
+void tokenizer_split(struct job *, struct view, int first); /* calls bpe_text for each word */
+void split_end(struct job *);                               /* frees what a job keeps for it */
 
 /* The first place of a short text in s, or NULL. */
-static inline const char *text_find(struct slice s, const char *text, size_t n)
+static inline const char *text_find(struct view s, const char *text, size_t n)
 {
 	const char *p = s.p, *end = s.p + s.n;
 
@@ -249,7 +249,7 @@ static inline const char *text_find(struct slice s, const char *text, size_t n)
 	return NULL;
 }
 
-static inline int starts_with(struct slice s, const char *with, size_t n)
+static inline int starts_with(struct view s, const char *with, size_t n)
 {
 	return s.n >= n && !memcmp(s.p, with, n);
 }

@@ -226,7 +226,7 @@ static int load_vocab(struct tokenizer *t, json_t *vocab, struct fault *f)
 
 	json_object_foreach(vocab, key, id)
 	{
-		struct slice s = {key, strlen(key)};
+		struct view s = {key, strlen(key)};
 		int plain = t->byte_level && bytes_of_text(&s, &work);
 
 		if (!json_is_integer(id) || json_integer_value(id) < 0 ||
@@ -308,7 +308,7 @@ static int load_merges(struct tokenizer *t, const json_t *list, struct fault *f)
 		}
 		if (!a || !b || !*b || !n || i >= UINT32_MAX)
 			return fault(f, "merges: item %zu is no pair", i + 1);
-		if (merge_add(t, i, (struct slice){a, n}, (struct slice){b, strlen(b)}, f))
+		if (merge_add(t, i, (struct view){a, n}, (struct view){b, strlen(b)}, f))
 			return -1;
 	}
 	return 0;

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-struct slice replace_text(struct buf *out, struct slice s, const char *from, const char *to)
+struct view replace_text(struct buf *out, struct view s, const char *from, const char *to)
 {
 	size_t n = strlen(from), m = strlen(to);
 
@@ -22,11 +22,11 @@ struct slice replace_text(struct buf *out, struct slice s, const char *from, con
 		s.p += before + n;
 		s.n -= before + n;
 	}
-	return (struct slice){out->p, out->n};
+	return (struct view){out->p, out->n};
 }
 
-struct slice tokenizer_normalize(const struct tokenizer *t, struct buf work[2], struct slice s,
-                                 int prefix)
+struct view tokenizer_normalize(const struct tokenizer *t, struct buf work[2], struct view s,
+                                int prefix)
 {
 	int turn = 0;
 
@@ -47,7 +47,7 @@ struct slice tokenizer_normalize(const struct tokenizer *t, struct buf work[2], 
 				continue;
 			unicode_normalize(step->form, s.p, s.n, out);
 		}
-		s = (struct slice){out->p, out->n};
+		s = (struct view){out->p, out->n};
 		turn = !turn;
 	}
 	return s;

@@ -24,7 +24,7 @@ static int sextet(char c)
 }
 
 /* -1 unless s is base64 with its padding, of 1 to TOKEN_BYTES bytes. */
-static int from_base64(struct slice s, char bytes[TOKEN_BYTES], size_t *n)
+static int from_base64(struct view s, char bytes[TOKEN_BYTES], size_t *n)
 {
 	uint32_t group = 0;
 	size_t signs = s.n;
@@ -47,7 +47,7 @@ static int from_base64(struct slice s, char bytes[TOKEN_BYTES], size_t *n)
 }
 
 /* The next line without its end; 0 when there is none. */
-static int next_line(struct slice *rest, struct slice *line)
+static int next_line(struct view *rest, struct view *line)
 {
 	const char *end;
 
@@ -64,12 +64,12 @@ static int next_line(struct slice *rest, struct slice *line)
 }
 
 /* A line's token and rank. */
-static int read_line(struct slice line, char bytes[TOKEN_BYTES], size_t *n, int32_t *rank)
+static int read_line(struct view line, char bytes[TOKEN_BYTES], size_t *n, int32_t *rank)
 {
 	const char *space = memchr(line.p, ' ', line.n);
 	size_t at;
 
-	if (!space || from_base64((struct slice){line.p, space - line.p}, bytes, n))
+	if (!space || from_base64((struct view){line.p, space - line.p}, bytes, n))
 		return -1;
 	at = space - line.p + 1;
 	*rank = 0;
@@ -85,7 +85,7 @@ static int read_line(struct slice line, char bytes[TOKEN_BYTES], size_t *n, int3
 
 int tokenizer_rank_is(const void *bytes, size_t n)
 {
-	struct slice rest = {bytes, n}, line;
+	struct view rest = {bytes, n}, line;
 	char token[TOKEN_BYTES];
 	size_t length;
 	int32_t rank;
@@ -93,9 +93,9 @@ int tokenizer_rank_is(const void *bytes, size_t n)
 	return next_line(&rest, &line) && !read_line(line, token, &length, &rank);
 }
 
-static int load_ranks(struct tokenizer *t, struct slice rest, struct fault *f)
+static int load_ranks(struct tokenizer *t, struct view rest, struct fault *f)
 {
-	struct slice line;
+	struct view line;
 	char token[TOKEN_BYTES];
 	int32_t rank, count = 0;
 	size_t n;
@@ -114,7 +114,7 @@ static int load_ranks(struct tokenizer *t, struct slice rest, struct fault *f)
 		             t->vocab.n - 1);
 	vocab_index(&t->vocab);
 	for (int32_t id = 0; id < count; id++) {
-		struct slice s = vocab_text(&t->vocab, id);
+		struct view s = vocab_text(&t->vocab, id);
 
 		if (vocab_find(&t->vocab, s.p, s.n) != id)
 			return fault(f, "the token of rank %d has another rank, too", id);
@@ -140,7 +140,7 @@ static int rank_merges(struct tokenizer *t, struct fault *f)
 	uint32_t order = 0;
 
 	for (int32_t id = 0; id < t->vocab.n; id++) {
-		struct slice s = vocab_text(&t->vocab, id);
+		struct view s = vocab_text(&t->vocab, id);
 		int cuts = 0;
 
 		for (size_t i = 1; i < s.n; i++) {
@@ -197,7 +197,7 @@ static int load_specials(struct tokenizer *t, struct fault *f)
 int tokenizer_rank(struct tokenizer *t, const void *bytes, size_t n, struct fault *f)
 {
 	t->ignore_merges = 1;
-	if (tokenizer_words(t, LLAMA3_WORDS, f) || load_ranks(t, (struct slice){bytes, n}, f))
+	if (tokenizer_words(t, LLAMA3_WORDS, f) || load_ranks(t, (struct view){bytes, n}, f))
 		return -1;
 	return rank_merges(t, f) || load_specials(t, f) ? -1 : 0;
 }

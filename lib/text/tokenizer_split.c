@@ -65,7 +65,7 @@ void split_end(struct job *j)
 		onig_region_free(j->region, 1);
 }
 
-static void run(struct job *j, int k, struct slice s, int first);
+static void run(struct job *j, int k, struct view s, int first);
 
 /* Pieces of one SPLIT on their way to the next step: `held` may yet grow. */
 struct cut {
@@ -73,7 +73,7 @@ struct cut {
 	const struct pre_step *step;
 	int next, first;
 	const char *begin; /* of the text being split */
-	struct slice held;
+	struct view held;
 	int held_match; /* the last piece taken was a match */
 	int holds;
 };
@@ -107,12 +107,12 @@ static void take(struct cut *c, const char *p, size_t n, int match)
 		return;
 	}
 	let_go(c);
-	c->held = (struct slice){p, n};
+	c->held = (struct view){p, n};
 	c->holds = 1;
 }
 
 /* 1 and the next match from `from` on; empty matches right after a match do not count. */
-static int next_match(struct job *j, const struct pre_step *step, struct slice s, size_t from,
+static int next_match(struct job *j, const struct pre_step *step, struct view s, size_t from,
                       long last_end, size_t *start, size_t *end)
 {
 	const OnigUChar *p = (const OnigUChar *)s.p, *stop = p + s.n;
@@ -142,11 +142,11 @@ static int next_match(struct job *j, const struct pre_step *step, struct slice s
 	return 0;
 }
 
-static void split(struct job *j, int k, struct slice s, int first)
+static void split(struct job *j, int k, struct view s, int first)
 {
 	struct cut c = {j, &j->t->pre[k], k + 1, first, s.p, {0}, 0, 0};
 	struct buf copy = {0};
-	struct slice seen = s;
+	struct view seen = s;
 	size_t done = 0, start, end;
 	long last_end = -1;
 
@@ -168,7 +168,7 @@ static void split(struct job *j, int k, struct slice s, int first)
 }
 
 /* Steps k and on, of a piece; first: the text begins with it. */
-static void run(struct job *j, int k, struct slice s, int first)
+static void run(struct job *j, int k, struct view s, int first)
 {
 	const struct pre_step *step = &j->t->pre[k];
 	size_t n;
@@ -191,14 +191,14 @@ static void run(struct job *j, int k, struct slice s, int first)
 			j->pre[k].n = 0;
 			buf_add(&j->pre[k], step->to, n);
 			buf_add(&j->pre[k], s.p, s.n);
-			s = (struct slice){j->pre[k].p, j->pre[k].n};
+			s = (struct view){j->pre[k].p, j->pre[k].n};
 		}
 		run(j, k + 1, s, first);
 		return;
 	}
 }
 
-void tokenizer_split(struct job *j, struct slice s, int first)
+void tokenizer_split(struct job *j, struct view s, int first)
 {
 	j->newer = unicode_has_newer(s.p, s.n);
 	run(j, 0, s, first);

@@ -52,9 +52,9 @@ static inline uint64_t hash_text(const char *p, size_t n)
 	return h ^ h >> 32;
 }
 
-struct slice vocab_text(const struct vocab *v, int32_t id)
+struct view vocab_text(const struct vocab *v, int32_t id)
 {
-	return (struct slice){v->text.p + v->token[id].at, v->token[id].n};
+	return (struct view){v->text.p + v->token[id].at, v->token[id].n};
 }
 
 void vocab_index(struct vocab *v)
@@ -68,7 +68,7 @@ void vocab_index(struct vocab *v)
 	for (uint32_t i = 0; i < size; i++)
 		v->slot[i].id = -1;
 	for (int32_t id = 0; id < v->n; id++) {
-		struct slice s;
+		struct view s;
 		uint64_t h;
 		uint32_t i;
 
@@ -112,7 +112,7 @@ static int byte_of_code(int32_t code)
 	return k < 0 || k > 67 ? -1 : k <= 32 ? k : k <= 66 ? k - 33 + 127 : 173;
 }
 
-int bytes_of_text(struct slice *s, struct buf *to)
+int bytes_of_text(struct view *s, struct buf *to)
 {
 	size_t at = 0;
 
@@ -129,7 +129,7 @@ int bytes_of_text(struct slice *s, struct buf *to)
 		byte = b;
 		buf_add(to, &byte, 1);
 	}
-	*s = (struct slice){to->p ? to->p : "", to->n};
+	*s = (struct view){to->p ? to->p : "", to->n};
 	return 0;
 }
 
@@ -141,7 +141,7 @@ static int hex(char c)
 	                              : -1;
 }
 
-int byte_of_name(struct slice s)
+int byte_of_name(struct view s)
 {
 	if (s.n != 6 || memcmp(s.p, "<0x", 3) || s.p[5] != '>' || hex(s.p[3]) < 0 ||
 	    hex(s.p[4]) < 0)

@@ -13,9 +13,9 @@
 
 #include "unicode.h"
 
-enum kind { SPACE, WORD, OTHER };
+enum char_kind { SPACE, WORD, OTHER };
 
-static enum kind kind_of(int32_t c)
+static enum char_kind kind_of(int32_t c)
 {
 	const char *category;
 
@@ -28,14 +28,14 @@ static enum kind kind_of(int32_t c)
 }
 
 /* Of the ASCII characters, worked out once. */
-static enum kind ascii_kind(unsigned char c)
+static enum char_kind ascii_kind(unsigned char c)
 {
 	if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_')
 		return WORD;
 	return c == ' ' || (c >= 9 && c <= 13) || (c >= 28 && c <= 31) ? SPACE : OTHER;
 }
 
-static enum kind first_kind(const char *p, const char *end, int *bytes)
+static enum char_kind first_kind(const char *p, const char *end, int *bytes)
 {
 	int32_t c;
 
@@ -49,7 +49,7 @@ static enum kind first_kind(const char *p, const char *end, int *bytes)
 const char *next_word(const char **p, const char *end)
 {
 	const char *at = *p, *start;
-	enum kind kind = SPACE;
+	enum char_kind kind = SPACE;
 	int bytes = 0;
 
 	while (at < end && (kind = first_kind(at, end, &bytes)) == SPACE)

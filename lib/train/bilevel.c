@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* bilevel.c - learn which rows of the data leave the safe data well served.
+/* bilevel.c - SEAL's Algorithms 1 and 2: learn a weight for every row of the data, such that a
+ * model tuned on the weighted data serves the safe rows; see bilevel.h.
+ *
+ * The problem, with the weights w = w(omega) that selector.h defines:
+ *
+ *   min over omega, theta of  (1-gamma) mean_safe l(theta; z0)
+ *     + gamma [ mean_i w_i l(theta; z_i) - min over hat of mean_i w_i l(hat; z_i) ]
  *
  * Algorithm 1, a step on a batch of safe rows z0 and a batch of rows z_j, with
  * w = w(omega), all losses and weights from before the step:
@@ -13,15 +19,21 @@
 #include "bilevel.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "../base/memory.h"
+#include "training.h"
 
+/* Of a step's batches, of `batch` rows each. */
 struct room {
-	float *w, *scaled, *l0, *l, *lhat, *gap;
-	long *at; /* the numbers of the batch's rows */
+	float *w;      /* of the data's rows */
+	float *scaled; /* what each row's gradient is multiplied by */
+	float *l0, *l,
+		*lhat; /* losses: of safe rows; of the data under theta and theta-hat (or 0) */
+	float *gap;    /* l - lhat */
+	long *at;      /* the numbers of the data's rows */
 };
 
+/* y_i = a w_i / n; w NULL: all are 1. */
 static void scale(float y[], const float w[], double a, int n)
 {
 	for (int i = 0; i < n; i++)
@@ -37,29 +49,32 @@ static double mean(const float x[], int n)
 	return n ? sum / n : 0;
 }
 
-/* (1-gamma) mean l(theta; z0) + gamma mean w l(theta; z), its gradient to theta;
- * where gamma is 0 the losses of z are all that is needed of it. */
+/* Adds to theta's gradient that of (1-gamma) mean l(theta; z0) + gamma mean w l(theta; z).
+ * Where gamma is 0, only the losses of z are computed. */
 static void upper(struct bilevel *b, const struct batch *z0, const struct batch *z, double gamma,
                   struct room *r)
 {
+	const struct setup *setup = b->setup;
+
 	scale(r->scaled, NULL, 1 - gamma, z0->n);
-	engine_grad(b->engine, b->theta, z0, r->scaled, r->l0);
+	engine_grad(setup->engine, setup->theta, z0, r->scaled, r->l0);
 	if (!b->omega)
 		return;
 	scale(r->scaled, r->w, gamma, z->n);
 	if (gamma > 0)
-		engine_grad(b->engine, b->theta, z, r->scaled, r->l);
+		engine_grad(setup->engine, setup->theta, z, r->scaled, r->l);
 	else
-		engine_loss(b->engine, b->theta, z, r->l);
+		engine_loss(setup->engine, setup->theta, z, r->l);
 }
 
-/* mean w l(hat; z), its gradient to hat */
+/* Adds to hat's gradient that of mean w l(hat; z). */
 static void lower(struct bilevel *b, const struct batch *z, struct room *r)
 {
 	scale(r->scaled, r->w, 1, z->n);
-	engine_grad(b->engine, b->hat, z, r->scaled, r->lhat);
+	engine_grad(b->setup->engine, b->hat, z, r->scaled, r->lhat);
 }
 
+/* One step of the algorithm; returns what is to be logged of it, owned. */
 static json_t *step(struct bilevel *b, struct training *t, const struct batch *z0,
                     const struct batch *z, struct room *r)
 {
@@ -75,7 +90,6 @@ static json_t *step(struct bilevel *b, struct training *t, const struct batch *z
 	training_saw(t, z0, r->l0);
 	if (b->omega)
 		training_saw(t, z, r->l);
-	memset(r->lhat, 0, z->n * sizeof *r->lhat);
 	if (b->hat) {
 		lower(b, z, r);
 		training_saw(t, z, r->lhat);
@@ -83,12 +97,13 @@ static json_t *step(struct bilevel *b, struct training *t, const struct batch *z
 	for (int j = 0; j < z->n; j++)
 		r->gap[j] = r->l[j] - r->lhat[j];
 
-	norm = training_update(t, b->theta, adamw);
+	norm = training_update(t, b->setup->theta, adamw);
 	if (b->hat)
 		training_update(t, b->hat, adamw);
 	if (b->omega)
 		selector_step(b->omega, r->at, r->gap, z->n);
-	line = json_pack("{s:f, s:f}", "epoch", training_epoch(t), "loss_safe", mean(r->l0, z0->n));
+	line = json_pack("{s:f, s:f}", "epoch", (double)training_epoch(t), "loss_safe",
+	                 mean(r->l0, z0->n));
 	if (b->omega)
 		json_object_set_new(line, "loss", json_real(mean(r->l, z->n)));
 	if (b->hat)
@@ -100,6 +115,7 @@ static json_t *step(struct bilevel *b, struct training *t, const struct batch *z
 	return line;
 }
 
+/* Notes that the rows of this batch were visited. */
 static void visit(struct bilevel *b, const struct training *t, const struct batch *z)
 {
 	for (int j = 0; j < z->n; j++) {
@@ -108,21 +124,21 @@ static void visit(struct bilevel *b, const struct training *t, const struct batc
 	}
 }
 
-static void open_state(struct bilevel *b, struct training *t, struct order *safe)
+/* All that a resumed run must have again. */
+static void add_state(struct bilevel *b, struct state *s, struct order *safe)
 {
-	struct state *s = &t->state;
-	long n = b->data->rows;
+	long n = b->setup->data->rows;
 
-	state_params(s, "theta", b->theta);
+	state_params(s, "theta", b->setup->theta);
 	if (b->hat)
 		state_params(s, "hat", b->hat);
 	if (b->omega) {
 		state_add(s, "omega", ST_F32, b->omega->omega, n);
 		state_add(s, "omega.t", ST_I64, &b->omega->t, 1);
-		if (b->omega->m) {
-			state_add(s, "omega.m", ST_F32, b->omega->m, n);
-			state_add(s, "omega.v", ST_F32, b->omega->v, n);
-		}
+	}
+	if (b->omega && b->omega->m) {
+		state_add(s, "omega.m", ST_F32, b->omega->m, n);
+		state_add(s, "omega.v", ST_F32, b->omega->v, n);
 	}
 	state_add(s, "visits", ST_I32, b->visits, n);
 	state_add(s, "last", ST_I32, b->last, n);
@@ -130,55 +146,35 @@ static void open_state(struct bilevel *b, struct training *t, struct order *safe
 	state_add(s, "safe.at", ST_I64, &safe->at, 1);
 }
 
-static void room_open(struct room *r, long n)
-{
-	r->w = xzalloc(n, sizeof(float));
-	r->scaled = xzalloc(n, sizeof(float));
-	r->l0 = xzalloc(n, sizeof(float));
-	r->l = xzalloc(n, sizeof(float));
-	r->lhat = xzalloc(n, sizeof(float));
-	r->gap = xzalloc(n, sizeof(float));
-	r->at = xzalloc(n, sizeof(long));
-}
-
-static void room_close(struct room *r)
-{
-	free(r->w);
-	free(r->scaled);
-	free(r->l0);
-	free(r->l);
-	free(r->lhat);
-	free(r->gap);
-	free(r->at);
-}
-
 void bilevel_run(struct bilevel *b)
 {
-	struct training t = {.opts = b->opts,
-	                     .what = b->omega ? "bilevel" : "safe-loss",
-	                     .engine = b->engine,
-	                     .theta = b->theta,
-	                     .data = b->data,
-	                     .valid = b->valid,
-	                     .settings = b->settings};
+	const struct train_opts *o = b->setup->opts;
+	struct training t = {.setup = b->setup, .what = b->omega ? "bilevel" : "safe-loss"};
+	float *room = xzalloc(6 * o->batch, sizeof *room);
+	struct room r = {room,
+	                 room + o->batch,
+	                 room + 2 * o->batch,
+	                 room + 3 * o->batch,
+	                 room + 4 * o->batch,
+	                 room + 5 * o->batch,
+	                 xalloc(o->batch * sizeof *r.at)};
 	struct order safe;
 	struct batch z0, z;
-	struct room r;
 
-	room_open(&r, b->opts->batch);
-	order_open(&safe, b->safe, b->opts->seed, SAFE_STREAM, !b->opts->no_shuffle);
-	open_state(b, &t, &safe);
+	order_open(&safe, b->setup->safe, o->seed, SAFE_STREAM, !o->no_shuffle);
+	add_state(b, &t.state, &safe);
 	training_open(&t);
 	order_seek(&safe, safe.epoch, safe.at);
 	while (training_next(&t, &z)) {
 		json_t *line;
 
-		order_cycle(&safe, &z0, (int)b->opts->batch);
+		order_cycle(&safe, &z0, (int)o->batch);
 		visit(b, &t, &z);
 		line = step(b, &t, &z0, &z, &r);
 		training_stepped(&t, line, json_number(line, "loss_safe", 0));
 	}
 	order_close(&safe);
 	training_close(&t);
-	room_close(&r);
+	free(room);
+	free(r.at);
 }

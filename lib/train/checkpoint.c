@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* checkpoint.c - see checkpoint.h. */
+/* checkpoint.c - writes, finds, restores and removes checkpoints; see checkpoint.h.
+ *
+ * A folder is written under another name and renamed when all of it is on the disk, so the newest
+ * one is always whole.
+ */
 #include "checkpoint.h"
 
 #include <assert.h>
@@ -15,7 +19,7 @@
 #include "../format/folder.h"
 #include "../format/zio.h"
 
-static const char *const file = "state.safetensors";
+static const char file[] = "state.safetensors"; /* in the folder */
 
 void state_add(struct state *s, const char *name, enum st_type type, void *host, long n)
 {
@@ -26,80 +30,82 @@ void state_add(struct state *s, const char *name, enum st_type type, void *host,
 	snprintf(i->name, sizeof i->name, "%s", name);
 }
 
-static void add_device(struct state *s, struct dev *d, const char *name, char which, float *p,
-                       long n)
-{
-	char full[32];
-
-	snprintf(full, sizeof full, "%s.%c", name, which);
-	state_add(s, full, ST_F32, p, n);
-	s->item[s->n - 1].dev = d;
-}
-
 void state_params(struct state *s, const char *name, struct params *a)
 {
-	char step[32];
+	float *const part[] = {a->p, a->m, a->v};
+	char full[32];
 
-	add_device(s, a->dev, name, 'p', a->p, a->n);
-	add_device(s, a->dev, name, 'm', a->m, a->n);
-	add_device(s, a->dev, name, 'v', a->v, a->n);
-	snprintf(step, sizeof step, "%s.step", name);
-	state_add(s, step, ST_I64, &a->step, 1);
+	for (int k = 0; k < 3; k++) {
+		snprintf(full, sizeof full, "%s.%c", name, "pmv"[k]);
+		state_add(s, full, ST_F32, part[k], a->n);
+		s->item[s->n - 1].dev = a->dev;
+	}
+	snprintf(full, sizeof full, "%s.step", name);
+	state_add(s, full, ST_I64, &a->step, 1);
 	assert(s->n_params < 2);
 	s->params[s->n_params++] = a;
 }
 
-/* The steps of DIR/step-N, newest first; returns how many. */
-static int list(const char *dir, long step[], int most)
+/* N of the folder name step-N; -1: it is another name. */
+static long step_of(const char *name)
 {
-	DIR *d = opendir(dir);
-	struct dirent *e;
-	int n = 0;
+	char *end = "";
+	long step = strncmp(name, "step-", 5) ? -1 : strtol(name + 5, &end, 10);
 
-	if (!d) {
-		if (errno != ENOENT)
-			die("open %s:", dir);
-		return 0;
-	}
-	while ((e = readdir(d)) && n < most) {
-		char *end;
-		long at = strncmp(e->d_name, "step-", 5) ? -1 : strtol(e->d_name + 5, &end, 10);
-		int i;
-
-		if (at < 0 || *end)
-			continue;
-		for (i = n++; i > 0 && step[i - 1] < at; i--)
-			step[i] = step[i - 1];
-		step[i] = at;
-	}
-	closedir(d);
-	return n;
+	return *end ? -1 : step;
 }
 
-/* Removes what a run that was killed left unfinished (folder_begin). */
-static void sweep(const char *dir)
+/* Sets the steps of the two newest checkpoints in dir, -1 where there is none. */
+static void newest(const char *dir, long step[2])
 {
 	DIR *d = opendir(dir);
 	struct dirent *e;
 
-	while (d && (e = readdir(d)))
-		if (!strncmp(e->d_name, ".step-", 6)) {
+	step[0] = step[1] = -1;
+	if (!d && errno != ENOENT)
+		die("open %s:", dir);
+	while (d && (e = readdir(d))) {
+		long at = step_of(e->d_name);
+
+		if (at > step[0]) {
+			step[1] = step[0];
+			step[0] = at;
+		} else if (at > step[1])
+			step[1] = at;
+	}
+	if (d)
+		closedir(d);
+}
+
+/* Removes what a run that was killed left unfinished (folder_begin), and the checkpoints of steps
+ * before this one. */
+static void prune(const char *dir, long oldest)
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		long step = step_of(e->d_name);
+
+		if ((step >= 0 && step < oldest) || !strncmp(e->d_name, ".step-", 6)) {
 			char *path = xprintf("%s/%s", dir, e->d_name);
 
 			folder_remove(path);
 			free(path);
 		}
+	}
 	if (d)
 		closedir(d);
 }
 
 void checkpoint_refuse(const char *dir)
 {
-	long step[64];
+	long step[2];
 
-	if (list(dir, step, 64))
+	newest(dir, step);
+	if (step[0] >= 0)
 		die("%s holds a checkpoint of step %ld (--resume goes on from it)", dir, step[0]);
-	sweep(dir);
+	prune(dir, 0);
 	if (access(dir, W_OK | X_OK)) {
 		if (errno != ENOENT)
 			die("write in %s:", dir);
@@ -109,6 +115,7 @@ void checkpoint_refuse(const char *dir)
 
 enum { CHUNK = 1 << 22 }; /* bytes written or read at a time */
 
+/* room: [CHUNK] bytes, for what comes from the device. */
 static void write_item(struct zout *out, const struct state_item *it, void *room)
 {
 	size_t bytes = it->n * st_size(it->type);
@@ -132,12 +139,9 @@ static void write_state(const char *path, const struct state *s, const json_t *s
 
 	for (int i = 0; i < s->n; i++) {
 		const struct state_item *it = &s->item[i];
+		size_t bytes = it->n * st_size(it->type);
 
-		t[i] = (struct st_tensor){.name = (char *)it->name,
-		                          .type = it->type,
-		                          .rank = 1,
-		                          .shape = {it->n},
-		                          .bytes = it->n * st_size(it->type)};
+		t[i] = (struct st_tensor){(char *)it->name, it->type, 1, {it->n}, NULL, bytes};
 	}
 	json_put(&text, settings);
 	meta[1] = (struct st_meta){"seal.settings", text.p};
@@ -154,8 +158,7 @@ static void write_state(const char *path, const struct state *s, const json_t *s
 void checkpoint_save(const char *dir, long step, const struct state *s, const json_t *settings)
 {
 	char *to = xprintf("%s/step-%ld", dir, step), *begun, *path;
-	long old[64];
-	int n;
+	long kept[2];
 
 	if (mkdir(dir, 0777) && errno != EEXIST)
 		die("create %s:", dir);
@@ -163,12 +166,8 @@ void checkpoint_save(const char *dir, long step, const struct state *s, const js
 	path = xprintf("%s/%s", begun, file);
 	write_state(path, s, settings);
 	folder_commit(begun, to);
-	n = list(dir, old, 64);
-	for (int i = 2; i < n; i++) {
-		free(path);
-		path = xprintf("%s/step-%ld", dir, old[i]);
-		folder_remove(path);
-	}
+	newest(dir, kept);
+	prune(dir, kept[1]);
 	free(path);
 	free(to);
 }
@@ -183,6 +182,7 @@ static _Noreturn void differs(const char *path, const char *key, const json_t *w
 	die("%s is of another run: %s was %s, and is %s now", path, key, a.p, b.p);
 }
 
+/* Dies when the settings that were recorded are not those of now. */
 static void check_settings(const char *path, const char *was, const json_t *now)
 {
 	struct fault why;
@@ -202,7 +202,8 @@ static void check_settings(const char *path, const char *was, const json_t *now)
 	json_decref(j);
 }
 
-/* A piece at a time, so that the file does not take memory beside what it fills. */
+/* A piece at a time, and each leaves the memory, so that the file takes none beside what it
+ * fills. */
 static void read_item(const struct state_item *it, const char *data, size_t bytes)
 {
 	for (size_t at = 0; at < bytes; at += CHUNK) {
@@ -235,12 +236,13 @@ long checkpoint_load(const char *dir, struct state *s, const json_t *settings)
 	struct safetensors st;
 	struct fault why;
 	const void *map;
-	long step[64];
+	long step[2];
 	size_t bytes, used;
 	char *path;
 
-	sweep(dir);
-	if (!list(dir, step, 64))
+	newest(dir, step);
+	prune(dir, step[1]);
+	if (step[0] < 0)
 		return 0;
 	path = xprintf("%s/step-%ld/%s", dir, step[0], file);
 	map = zio_map(path, &bytes);

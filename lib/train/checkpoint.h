@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* checkpoint.h - a run's state in DIR/step-N, written whole or not at all. */
+/* checkpoint.h - a run's state in DIR/step-N, written whole or not at all.
+ *
+ * A checkpoint is a folder with one safetensors file, a tensor for each item of the state.  The
+ * two newest stay.
+ */
 #ifndef SEAL_CHECKPOINT_H
 #define SEAL_CHECKPOINT_H
 
@@ -7,34 +11,35 @@
 #include "../format/safetensors.h"
 #include "../model/params.h"
 
-struct state_item {
-	char name[32];
-	enum st_type type;
-	void *p;
-	long n;
-	struct dev *dev; /* NULL: p is host memory */
-};
+enum { STATE_ITEMS = 24 }; /* at most */
 
-enum { STATE_ITEMS = 24 };
-
-/* What has to be restored for a run to go on as if nothing had happened. */
+/* What has to be restored for a run to go on as if nothing had happened; begins as {0}. */
 struct state {
-	struct state_item item[STATE_ITEMS];
+	struct state_item {
+		char name[32];
+		enum st_type type;
+		void *p; /* [n], borrowed; in the device's memory, or with dev NULL in the host's */
+		long n;
+		struct dev *dev;
+	} item[STATE_ITEMS];
 	int n;
-	struct params *params[2]; /* whose shadows follow a restored p */
+	struct params *params[2]; /* of n_params, which are told when their values were restored */
 	int n_params;
 };
 
 void state_add(struct state *, const char *name, enum st_type, void *host, long n);
-void state_params(struct state *, const char *name, struct params *); /* p, m, v, step */
+/* Adds values, moments and the number of steps. */
+void state_params(struct state *, const char *name, struct params *);
 
-/* Writes DIR/step-N; the two newest stay.  settings: an object that a run that
- * resumes must match. */
+/* Writes DIR/step-N, and then removes all checkpoints but the two newest.  settings: an object
+ * that a run which resumes must match. */
 void checkpoint_save(const char *dir, long step, const struct state *, const json_t *settings);
-/* Restores the newest and returns its step; 0 when there is none.  Dies naming the
- * setting that differs. */
+/* Restores the newest checkpoint and returns its step; 0 when there is none.  Dies naming the
+ * setting that differs.  What a run that was killed left is removed: a checkpoint that it had not
+ * finished, and a third one. */
 long checkpoint_load(const char *dir, struct state *, const json_t *settings);
-/* Dies when dir holds a checkpoint: a run that does not resume must not mix with it. */
+/* Dies when dir holds a checkpoint, since a run that does not resume must not mix with it, or when
+ * none can be written there. */
 void checkpoint_refuse(const char *dir);
 
 #endif

@@ -1,22 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* log.c - --log: one JSON object a line, readable while the run goes. */
+/* log.c - writes the log of a training, and cuts it where a run goes on; see log.h. */
+#include "log.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../base/memory.h"
 #include "../base/progress.h"
 #include "../format/zio_claim.h"
-#include "log.h"
 
-struct zlog {
-	char *path;
-	FILE *f;
-};
-
-/* The length of the lines up to the given step. */
+/* How many bytes the lines up to this step have. */
 static long cut_at(FILE *f, long step)
 {
 	char *line = NULL;
@@ -38,8 +33,6 @@ static long cut_at(FILE *f, long step)
 	return keep;
 }
 
-static int begun; /* a log of this run, no older one's */
-
 void log_claim(const char *path)
 {
 	FILE *f = path ? fopen(path, "a") : NULL;
@@ -52,60 +45,52 @@ void log_claim(const char *path)
 	claim_output(&s, NULL, path);
 }
 
-struct zlog *log_open(const char *path, long resume_step)
+static const char *name; /* of the log */
+static FILE *file;       /* NULL: none is open */
+
+void log_open(const char *path, long resume_step)
 {
-	struct zlog *l;
 	struct stat s;
 	long keep = 0;
 
+	if (file)
+		fclose(file);
+	file = NULL;
 	if (!path)
-		return NULL;
-	l = xzalloc(1, sizeof *l);
-	l->path = xstrdup(path);
-	l->f = fopen(path, resume_step ? "r+" : "a");
-	if (!l->f || fstat(fileno(l->f), &s))
+		return;
+	name = path;
+	file = fopen(path, resume_step ? "r+" : "a");
+	if (!file || fstat(fileno(file), &s))
 		die("open %s:", path);
 	if (resume_step)
-		keep = cut_at(l->f, resume_step);
-	if (S_ISREG(s.st_mode) && (ftruncate(fileno(l->f), keep) || fseek(l->f, keep, SEEK_SET)))
+		keep = cut_at(file, resume_step);
+	if (S_ISREG(s.st_mode) && (ftruncate(fileno(file), keep) || fseek(file, keep, SEEK_SET)))
 		die("write %s:", path);
-	begun = 1;
-	return l;
 }
 
-void log_line(struct zlog *l, const json_t *j)
+void log_line(const json_t *j)
 {
 	struct buf b = {0};
 
-	if (!l)
+	if (!file)
 		return;
 	json_put(&b, j);
 	buf_str(&b, "\n");
-	if (fwrite(b.p, 1, b.n, l->f) != b.n || fflush(l->f))
-		die("write %s:", l->path);
+	if (fwrite(b.p, 1, b.n, file) != b.n || fflush(file))
+		die("write %s:", name);
 	buf_free(&b);
-}
-
-void log_close(struct zlog *l)
-{
-	if (!l)
-		return;
-	if (fclose(l->f))
-		die("write %s:", l->path);
-	free(l->path);
-	free(l);
 }
 
 void log_end(const char *path, double began)
 {
 	json_t *j = json_pack("{s:s, s:f, s:I}", "event", "end", "seconds", seconds_now() - began,
 	                      "peak_bytes", (json_int_t)peak_memory());
-	struct zlog l = {.path = (char *)path};
 
-	if (path && !(l.f = fopen(path, begun ? "a" : "w")))
-		die("open %s:", path);
-	log_line(path ? &l : NULL, j);
-	if (path && fclose(l.f))
-		die("write %s:", path);
+	if (!file)
+		log_open(path, 0);
+	log_line(j);
 	json_decref(j);
+	if (file && fclose(file))
+		die("write %s:", name);
+	file = NULL;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* losses.c - see losses.h. */
+/* losses.c - the losses of all rows, a batch at a time; see losses.h. */
 #include "losses.h"
 
 #include <math.h>

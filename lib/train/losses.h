@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* losses.h - the losses of all rows, without training. */
+/* losses.h - the losses of all rows under a theta that stays as it is. */
 #ifndef SEAL_LOSSES_H
 #define SEAL_LOSSES_H
 
 #include "../model/engine.h"
 #include "../rows/tokens.h"
 
-enum { LOSS_BATCH = 64 }; /* rows a batch where nothing is trained */
+enum { LOSS_BATCH = 64 }; /* rows of a batch where nothing is trained */
 
-/* l(theta; z) of every row in file order; dies when one is not finite. */
-void all_losses(struct engine *, const struct params *, const struct tokens *, float loss[],
+/* Sets loss[i] = l(theta; z_i), i < tokens->rows, in file order; dies when one is not finite.
+ * theta NULL: the model alone.  what: a few words for progress and messages. */
+void all_losses(struct engine *, const struct params *theta, const struct tokens *, float loss[],
                 const char *what);
 
 #endif

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* selector.c - see selector.h.
+/* selector.c - omega's weights, and its steps; see selector.h.
  *
- * softmax: d w_j / d omega_i = w_j ((i == j) - w_i / N), hence
- *          sum_j gap_j grad_i w_j = w_i (gap_i - c),  c = sum_j gap_j w_j / N
- *          with gap_i = 0 for rows outside the batch;
- * sigmoid: d w_j / d omega_j = w_j (1 - w_j / 2).
+ * With gap_j the number that weighs w_j in the loss, and 0 for rows outside the batch, the
+ * gradient  g = sum_j gap_j grad w_j  is
+ *
+ *   softmax:  g_i = w_i (gap_i - c),  c = sum_j gap_j w_j / N,
+ *             since d w_j / d omega_i = w_j ((i == j) - w_i / N)
+ *   sigmoid:  g_i = gap_i w_i (1 - w_i / 2)
  */
 #include "selector.h"
 
@@ -27,9 +29,17 @@ struct selector *selector_open(long n, enum activation a, enum selector_optim o,
 		s->m = xzalloc(n, sizeof *s->m);
 		s->v = xzalloc(n, sizeof *s->v);
 		for (long i = 0; i < n; i++)
-			s->omega[i] = a == SOFTMAX ? 0.1f : -1e-4f;
+			s->omega[i] = a == ACTIVATION_SOFTMAX ? 0.1f : -1e-4f;
 	}
 	return s;
+}
+
+size_t selector_bytes(enum selector_optim o)
+{
+	const struct selector *s = NULL;
+
+	return sizeof *s->omega + sizeof *s->g +
+	       (o == SELECTOR_ADAM ? sizeof *s->m + sizeof *s->v : 0);
 }
 
 void selector_close(struct selector *s)
@@ -41,59 +51,56 @@ void selector_close(struct selector *s)
 	free(s);
 }
 
-/* log of sum_k exp(omega_k) / N, so that w_i = exp(omega_i - it) */
+/* softmax: log of the mean of exp(omega), taken without overflow, so that w_i = exp(omega_i - it);
+ * sigmoid: 0, which nobody uses. */
 static double log_mean_exp(const struct selector *s)
 {
-	double top = s->omega[0], z = 0;
+	double top = s->omega[0], sum = 0;
 
+	if (s->activation == ACTIVATION_SIGMOID)
+		return 0;
 	for (long i = 1; i < s->n; i++)
 		if (s->omega[i] > top)
 			top = s->omega[i];
 	for (long i = 0; i < s->n; i++)
-		z += exp(s->omega[i] - top);
-	return top + log(z / s->n);
+		sum += exp(s->omega[i] - top);
+	return top + log(sum / s->n);
 }
 
 static double weight(const struct selector *s, long i, double lme)
 {
-	return s->activation == SOFTMAX ? exp(s->omega[i] - lme)
-	                                : 2 / (1 + exp(-(double)s->omega[i]));
+	return s->activation == ACTIVATION_SOFTMAX ? exp(s->omega[i] - lme)
+	                                           : 2 / (1 + exp(-(double)s->omega[i]));
 }
 
-void selector_weights(const struct selector *s, const long row[], int n, float w[])
+void selector_weights(const struct selector *s, const long row[], long n, float w[])
 {
-	double lme = s->activation == SOFTMAX ? log_mean_exp(s) : 0;
+	double lme = log_mean_exp(s);
 
-	for (int j = 0; j < n; j++)
-		w[j] = (float)weight(s, row[j], lme);
-}
-
-void selector_all(const struct selector *s, float w[])
-{
-	double lme = s->activation == SOFTMAX ? log_mean_exp(s) : 0;
-
-	for (long i = 0; i < s->n; i++)
-		w[i] = (float)weight(s, i, lme);
+	for (long j = 0; j < n; j++)
+		w[j] = (float)weight(s, row ? row[j] : j, lme);
 }
 
 /* s->g = sum_j gap_j grad w_j(omega) */
 static void gradient(struct selector *s, const long row[], const float gap[], int n)
 {
-	double lme = s->activation == SOFTMAX ? log_mean_exp(s) : 0, c = 0;
+	double lme = log_mean_exp(s), c = 0;
 
 	for (long i = 0; i < s->n; i++)
 		s->g[i] = 0;
 	for (int j = 0; j < n; j++) {
 		double w = weight(s, row[j], lme);
 
-		s->g[row[j]] += gap[j] * (s->activation == SOFTMAX ? 1 : w * (1 - w / 2));
+		s->g[row[j]] +=
+			gap[j] * (s->activation == ACTIVATION_SOFTMAX ? 1 : w * (1 - w / 2));
 		c += gap[j] * w / s->n;
 	}
-	if (s->activation == SOFTMAX)
+	if (s->activation == ACTIVATION_SOFTMAX)
 		for (long i = 0; i < s->n; i++)
 			s->g[i] = weight(s, i, lme) * (s->g[i] - c);
 }
 
+/* The authors' way: dense Adam on the mean, which is clipped as torch does. */
 static void adam(struct selector *s, int n)
 {
 	const double beta1 = 0.9, beta2 = 0.95, eps = 1e-8, clip = 10;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* stop.c - see stop.h. */
+/* stop.c - handlers that only note a signal; see stop.h. */
 #include "stop.h"
 
 #include <signal.h>
@@ -8,10 +8,11 @@
 enum { SIGNALS = 2 };
 
 static const int signals[SIGNALS] = {SIGINT, SIGTERM};
-static struct sigaction before[SIGNALS];
-static int held[SIGNALS];
-static volatile sig_atomic_t asked;
+static struct sigaction before[SIGNALS]; /* what stop_hold replaced */
+static int held[SIGNALS];                /* whether it did */
+static volatile sig_atomic_t asked;      /* the signal that came, or 0 */
 
+/* A second signal does what it did before. */
 static void on_signal(int sig)
 {
 	asked = sig;

@@ -1,17 +1,27 @@
 /* SPDX-License-Identifier: MIT */
-/* train.h - what every training is told and what it starts from: options, theta, settings. */
+/* train.h - the options that every training knows, and what is checked of them. */
 #ifndef SEAL_TRAIN_H
 #define SEAL_TRAIN_H
 
-#include "../format/jsonl.h"
-#include "../model/engine.h"
-#include "../rows/tokens.h"
+#include "../base/opt.h"
 
 struct train_opts {
-	long epochs, batch, max_steps, warmup, rank, every;
-	int resume, no_shuffle, full;
-	double rate, decay, clip, alpha;
-	const char *schedule, *targets, *init, *checkpoint, *valid, *log;
+	long epochs, batch; /* passes over the rows; rows a step */
+	long max_steps;     /* 0: all that the epochs have */
+	double rate, decay; /* Adam's learning rate, its decoupled weight decay */
+	double clip;        /* the largest norm of a gradient; 0: any */
+	const char *schedule;
+	long warmup; /* steps */
+	long rank;
+	double alpha;
+	const char *targets; /* PEFT's module names, "auto" or "all-linear" */
+	int full;            /* theta is all weights of the model */
+	const char *init;    /* an adapter that theta starts from, or NULL */
+	int no_shuffle;
+	const char *checkpoint; /* a folder for them, or NULL */
+	long every;             /* steps between two of them */
+	int resume;
+	const char *valid, *log; /* files, or NULL */
 	long seed;
 };
 extern const struct opt train_options[];
@@ -21,29 +31,11 @@ extern const struct opt train_options[];
 		.alpha = 16, .schedule = "constant", .targets = "auto"                       \
 	}
 
-enum { DATA_STREAM = 1, SAFE_STREAM }; /* of the orders' random numbers */
-
-/* Dies on what can be told before long work: an alpha of 0, --resume without --checkpoint,
- * a checkpoint that is there without --resume, a log that cannot be written. */
+/* Dies of options that make no sense together, and of what can be told before long work: a
+ * checkpoint that is there without --resume, a log that cannot be written. */
 void train_check(const struct train_opts *);
-/* Theta as the options want it, without memory: all weights with --full; else the pairs of
- * --init-adapter, else new ones, and rank, alpha and targets are set to its own. */
-struct params *train_layout(const struct model *, struct train_opts *);
-/* Gives it memory and the values that it starts from. */
-void train_begin(const struct model *, struct params *theta, const struct train_opts *);
-/* Adds to what a run asks for the rows of a token stream (NULL: none). */
-void train_demand(struct demand *, const struct tokens *);
-/* How many steps the options mean for these rows. */
-long train_steps(const struct train_opts *, const struct tokens *);
-/* Writes theta: a PEFT folder, or the whole model; and what is to be asked before long work:
- * dies where that cannot be done. */
-void train_save(const struct model *, const struct params *, const char *dir, const char *base,
-                const struct tokens *, const json_t *settings);
-void train_save_check(const struct train_opts *, const char *base, const char *dir, int force);
-/* The recorded options and what else decides the result: the compute type, the length of a
- * pass, the data, the tokenizer, the values of --init-adapter.  Owned.  theta as train_begin
- * left it; NULL where it has no use. */
-json_t *train_settings(const struct opt_group *, const struct train_opts *, const struct engine *,
-                       const struct params *theta, const struct tokens *data);
+/* Dies where theta could not be written to dir; model: what -m names; force: a folder that is
+ * there is to be replaced. */
+void train_save_check(const struct train_opts *, const char *model, const char *dir, int force);
 
 #endif

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* training.c - see training.h. */
+/* training.c - the loop of every training; see training.h.
+ *
+ * In a warm-up of u steps the rate of step s (from 0) is rate (s+1)/u; then it is constant, or
+ * with S steps in all rate (1 + cos(pi (s-u)/(S-u)))/2 (Loshchilov, Hutter 2017, "SGDR", eq. 5).
+ */
 #include "training.h"
 
 #include <math.h>
@@ -8,33 +12,34 @@
 #include <string.h>
 
 #include "../base/memory.h"
-#include "../base/progress.h"
 #include "log.h"
 #include "losses.h"
 #include "stop.h"
 
-static long epoch_steps(const struct train_opts *o, const struct tokens *d)
+static long epoch_steps(const struct training *t)
 {
-	return (d->rows + o->batch - 1) / o->batch;
+	return (t->setup->data->rows + t->setup->opts->batch - 1) / t->setup->opts->batch;
 }
 
 void training_open(struct training *t)
 {
-	const struct train_opts *o = t->opts;
-	long an_epoch = epoch_steps(o, t->data);
+	const struct setup *s = t->setup;
+	const struct train_opts *o = s->opts;
 
-	if (!t->data->rows)
+	if (!s->data->rows)
 		die("no rows to train on");
-	if (t->valid && !t->valid->rows)
+	if (s->valid && !s->valid->rows)
 		die("no rows to validate on");
-	t->steps = train_steps(o, t->data);
-	order_open(&t->order, t->data, o->seed, DATA_STREAM, !o->no_shuffle);
+	t->steps = o->epochs * epoch_steps(t);
+	if (o->max_steps && o->max_steps < t->steps)
+		t->steps = o->max_steps;
+	order_open(&t->order, s->data, o->seed, DATA_STREAM, !o->no_shuffle);
 	state_add(&t->state, "tokens", ST_I64, &t->tokens, 1);
 	if (o->checkpoint && o->resume)
-		t->step = checkpoint_load(o->checkpoint, &t->state, t->settings);
+		t->step = checkpoint_load(o->checkpoint, &t->state, s->settings);
 	if (t->step)
-		order_seek(&t->order, t->step / an_epoch, t->step % an_epoch * o->batch);
-	t->log = log_open(o->log, t->step);
+		order_seek(&t->order, training_epoch(t), t->step % epoch_steps(t) * o->batch);
+	log_open(o->log, t->step);
 	t->progress = progress_open(t->what, "steps", t->steps);
 	t->began = seconds_now();
 	t->before = t->tokens;
@@ -46,20 +51,17 @@ int training_next(struct training *t, struct batch *b)
 {
 	if (t->step >= t->steps)
 		return 0;
-	order_next(&t->order, b, (int)t->opts->batch);
-	if (!b->n)
-		order_next(&t->order, b, (int)t->opts->batch);
+	order_next(&t->order, b, (int)t->setup->opts->batch);
+	if (!b->n) /* the epoch had ended */
+		order_next(&t->order, b, (int)t->setup->opts->batch);
 	return 1;
 }
 
-double training_epoch(const struct training *t)
-{
-	return (double)(t->step / epoch_steps(t->opts, t->data));
-}
+long training_epoch(const struct training *t) { return t->step / epoch_steps(t); }
 
 struct adamw training_adamw(const struct training *t)
 {
-	const struct train_opts *o = t->opts;
+	const struct train_opts *o = t->setup->opts;
 	double rate = o->rate, done;
 
 	if (t->step < o->warmup)
@@ -77,33 +79,33 @@ struct adamw training_adamw(const struct training *t)
 	                      .clip = (float)o->clip};
 }
 
-/* The mean loss on the valid rows. */
+/* Logs the mean loss on the validation rows, and says it. */
 static void validate(struct training *t)
 {
-	const struct tokens *d = t->valid;
+	const struct tokens *d = t->setup->valid;
 	float *loss = xalloc(d->rows * sizeof *loss);
 	double sum = 0;
 	json_t *j;
 
-	all_losses(t->engine, t->theta, d, loss, "validate");
+	all_losses(t->setup->engine, t->setup->theta, d, loss, "validate");
 	for (long i = 0; i < d->rows; i++)
 		sum += loss[i];
 	j = json_pack("{s:I, s:f}", "step", (json_int_t)t->step, "valid", sum / d->rows);
-	log_line(t->log, j);
+	log_line(j);
 	json_decref(j);
 	free(loss);
 	notice("after %ld steps: mean loss %.5f on the validation rows", t->step, sum / d->rows);
 }
 
-/* Writes a checkpoint when it is time, or when a signal asked to stop: then it ends there. */
+/* Writes a checkpoint when it is time, or when a signal asked to stop; then the program ends. */
 static void keep_state(struct training *t)
 {
-	const struct train_opts *o = t->opts;
+	const struct train_opts *o = t->setup->opts;
 	int sig = stop_asked();
 
 	if (!o->checkpoint || (t->step % o->every && t->step < t->steps && !sig))
 		return;
-	checkpoint_save(o->checkpoint, t->step, &t->state, t->settings);
+	checkpoint_save(o->checkpoint, t->step, &t->state, t->setup->settings);
 	if (!sig)
 		return;
 	progress_close(t->progress);
@@ -115,8 +117,8 @@ static void keep_state(struct training *t)
 
 void training_stepped(struct training *t, json_t *line, double loss)
 {
-	double epoch = training_epoch(t), seconds = seconds_now() - t->began,
-	       rate = (t->tokens - t->before) / seconds;
+	double seconds = seconds_now() - t->began, rate = (t->tokens - t->before) / seconds;
+	long epoch = training_epoch(t);
 	json_t *j = json_object();
 	char note[64];
 
@@ -127,22 +129,21 @@ void training_stepped(struct training *t, json_t *line, double loss)
 	json_object_set_new(j, "tokens_per_second", json_real(rate));
 	json_object_set_new(j, "seconds", json_real(seconds));
 	json_object_set_new(j, "peak_bytes", json_integer(peak_memory()));
-	log_line(t->log, j);
+	log_line(j);
 	json_decref(j);
 	json_decref(line);
 	snprintf(note, sizeof note, "loss %.4f  %.0f tokens/s", loss, rate);
 	progress_at(t->progress, t->step, note);
-	if (t->valid && (training_epoch(t) > epoch || t->step == t->steps))
+	if (t->setup->valid && (training_epoch(t) > epoch || t->step == t->steps))
 		validate(t);
 	keep_state(t);
 }
 
 void training_close(struct training *t)
 {
-	if (t->opts->checkpoint)
+	if (t->setup->opts->checkpoint)
 		stop_release();
 	progress_close(t->progress);
-	log_close(t->log);
 	order_close(&t->order);
 }
 
@@ -150,7 +151,7 @@ void training_saw(struct training *t, const struct batch *b, const float loss[])
 {
 	struct buf ids = {0};
 	char id[128];
-	int bad = 0;
+	int bad = 0; /* rows that are named, 8 at most */
 
 	for (int i = 0; i < b->n; i++) {
 		t->tokens += b->row[i].n;

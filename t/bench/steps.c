@@ -20,9 +20,8 @@ static const char *const name[KINDS] = {
 	"Algorithm 2, gamma 0", "Algorithm 1, gamma 0"};
 
 static struct train_opts opts = TRAIN_DEFAULTS;
-static struct engine *model;
-static struct params *theta, *hat;
-static struct tokens *safe, *data;
+static struct setup setup;
+static struct params *hat;
 static clockid_t watch = CLOCK_MONOTONIC;
 
 static double now(void)
@@ -35,12 +34,11 @@ static double now(void)
 
 static void bilevel(double gamma, struct params *that)
 {
-	struct bilevel b = {.model = model, .theta = theta, .hat = that, .safe = safe, .data = data, .gamma = gamma,
-	                    .opts = &opts};
+	struct bilevel b = {.setup = &setup, .hat = that, .gamma = gamma};
 
-	b.omega = selector_open(data->rows, SOFTMAX, SELECTOR_SGD, 0.1);
-	b.visits = xzalloc(data->rows, sizeof *b.visits);
-	b.last = xzalloc(data->rows, sizeof *b.last);
+	b.omega = selector_open(setup.data->rows, ACTIVATION_SOFTMAX, SELECTOR_SGD, 0.1);
+	b.visits = xzalloc(setup.data->rows, sizeof *b.visits);
+	b.last = xzalloc(setup.data->rows, sizeof *b.last);
 	bilevel_run(&b);
 	selector_close(b.omega);
 	free(b.visits);
@@ -49,11 +47,12 @@ static void bilevel(double gamma, struct params *that)
 
 static double run(int kind)
 {
-	struct finetune f = {.model = model, .theta = theta, .data = kind == SAFE ? safe : data, .opts = &opts};
+	struct setup supervised = setup;
 	double began = now();
 
+	supervised.data = kind == SAFE ? setup.safe : setup.data;
 	if (kind <= DATA)
-		finetune_run(&f);
+		finetune_run(&supervised, NULL);
 	else
 		bilevel(kind <= ONE ? 0.3 : 0, kind == ONE || kind == ONE_FIRST ? hat : NULL);
 	return now() - began;
@@ -72,17 +71,21 @@ static double median(double *x, int n)
 
 static void open_all(char **argv)
 {
-	struct compute_opts compute = COMPUTE_DEFAULTS;
+	static struct compute_opts compute = COMPUTE_DEFAULTS;
 
 	compute.dtype = argv[4];
 	compute.threads = atol(argv[5]);
 	opts.batch = atol(argv[6]);
-	opts.max_steps = opts.no_shuffle = 1;
-	model = model_open(argv[1], &compute);
-	safe = tokens_read(&argv[2], 1);
-	data = tokens_read(&argv[3], 1);
-	theta = adapter_new(engine_model(model)->dev, &engine_model(model)->config, engine_model(model)->type, "q_proj,v_proj", 16, 16, 1);
-	hat = params_clone(theta);
+	opts.max_steps = opts.no_shuffle = opts.seed = 1;
+	opts.targets = "q_proj,v_proj";
+	setup_open(&setup, argv[1], NULL, &compute);
+	setup.safe = setup_read(&setup, &argv[2], 1);
+	setup.data = setup_read(&setup, &argv[3], 1);
+	setup_theta(&setup, &opts);
+	setup.demand.copies = 2;
+	setup.demand.rows[0] = setup.demand.rows[1] = opts.batch;
+	setup_begin(&setup);
+	hat = params_clone(setup.theta);
 }
 
 int main(int argc, char **argv)
@@ -115,10 +118,7 @@ int main(int argc, char **argv)
 	printf("a selector step / its two supervised passes   %.3f\n", median(ratio[0], rounds));
 	printf("Algorithm 1 / Algorithm 2                     %.3f\n", median(ratio[1], rounds));
 	printf("the same while gamma is 0                     %.3f\n", median(ratio[2], rounds));
-	params_close(theta);
 	params_close(hat);
-	tokens_close(safe);
-	tokens_close(data);
-	tiny_close(model);
+	setup_close(&setup);
 	return 0;
 }

@@ -25,10 +25,10 @@ static struct end run(const char *device, const char *name, int algorithm, const
 	struct train_opts opts = TRAIN_DEFAULTS;
 	int32_t *visits = xzalloc(data->rows, sizeof *visits), *last = xzalloc(data->rows, sizeof *last);
 	long *row = xalloc(data->rows * sizeof *row);
-	struct bilevel b = {.safe = safe, .data = data, .opts = &opts, .visits = visits, .last = last, .gamma = 0.4};
+	struct setup setup = {.safe = safe, .data = data, .opts = &opts, .settings = json_object()};
+	struct bilevel b = {.setup = &setup, .visits = visits, .last = last, .gamma = 0.4};
 	char *lora = xprintf("%s-lora", name);
 	struct batch all;
-	json_t *settings = json_object();
 	struct end e = {0};
 
 	compute.device = device;
@@ -42,27 +42,26 @@ static struct end run(const char *device, const char *name, int algorithm, const
 	for (long i = 0; i < data->rows; i++)
 		row[i] = i;
 	all = tiny_batch(data, row, (int)data->rows);
-	b.settings = settings;
-	b.engine = tiny_engine(gold_path(name, ""), compute, 0);
-	b.theta = tiny_adapter(b.engine, lora);
-	b.hat = algorithm == 1 ? params_clone(b.theta) : NULL;
-	b.omega = selector_open(data->rows, SOFTMAX, SELECTOR_SGD, 0.5);
+	setup.engine = tiny_engine(gold_path(name, ""), compute, 0);
+	setup.theta = tiny_adapter(setup.engine, lora);
+	b.hat = algorithm == 1 ? params_clone(setup.theta) : NULL;
+	b.omega = selector_open(data->rows, ACTIVATION_SOFTMAX, SELECTOR_SGD, 0.5);
 	bilevel_run(&b);
-	e.n = b.theta->n;
+	e.n = setup.theta->n;
 	e.rows = data->rows;
-	e.theta = values(b.theta);
+	e.theta = values(setup.theta);
 	e.hat = b.hat ? values(b.hat) : NULL;
 	e.omega = xalloc(e.rows * sizeof *e.omega);
 	for (long i = 0; i < e.rows; i++)
 		e.omega[i] = (float)b.omega->omega[i];
 	e.loss = xalloc(e.rows * sizeof *e.loss);
-	engine_loss(b.engine, b.theta, &all, e.loss);
+	engine_loss(setup.engine, setup.theta, &all, e.loss);
 	selector_close(b.omega);
 	if (b.hat)
 		params_close(b.hat);
-	params_close(b.theta);
-	tiny_close(b.engine);
-	json_decref(settings);
+	params_close(setup.theta);
+	tiny_close(setup.engine);
+	json_decref(setup.settings);
 	free(lora);
 	free(row);
 	free(visits);

@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* sample.c - the next token from its logits. */
+/* generate_sample.c - chooses the next token, by its logits; see generate.h.
+ *
+ *   repetition penalty r (Keskar et al. 2019, "CTRL", as transformers has it): the logit x of a
+ *     token seen before becomes x / r where positive, else x r
+ *   temperature t: p = softmax(x / t); t = 0 takes the largest logit
+ *   top-p (Holtzman et al. 2020, "nucleus sampling"): a draw from the fewest likeliest tokens
+ *     whose probabilities reach top_p
+ */
+#include "generate.h"
+
 #include <math.h>
 #include <stdlib.h>
 
 #include "../base/memory.h"
-#include "generate.h"
 
 static long argmax(const float *x, long n)
 {
@@ -16,6 +24,7 @@ static long argmax(const float *x, long n)
 	return best;
 }
 
+/* The repetition penalty, once for each token of seen[0..n-1]. */
 static void penalise(float *logits, long vocab, const int32_t *seen, long n, double penalty)
 {
 	char *done = xzalloc(vocab, 1);
@@ -31,10 +40,11 @@ static void penalise(float *logits, long vocab, const int32_t *seen, long n, dou
 }
 
 struct choice {
-	float p;
+	float p; /* not divided by their sum z */
 	int32_t id;
 };
 
+/* The likeliest first. */
 static int by_chance(const void *a, const void *b)
 {
 	const struct choice *x = a, *y = b;

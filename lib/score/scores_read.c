@@ -1,151 +1,44 @@
 /* SPDX-License-Identifier: MIT */
-/* file.c - see file.h.
+/* scores_read.c - reads a scores file; see scores.h.
  *
- * A line is first taken for plain: texts without escapes in ASCII, numbers and nulls, and
- * no value that holds others.  Every line that seal-score writes is (but for odd ids), and
- * reading it costs a fifth of what a JSON library takes.  Any other line goes there.
+ * A line is first taken for plain: texts without escapes in ASCII, numbers and nulls, and no value
+ * that holds others.  Every line that seal-score writes is plain (but for odd ids), and reading it
+ * takes a fifth of the time that a JSON library does.  Any other line goes to that library.
  */
-#include "file.h"
+#include "scores.h"
 
-#include <assert.h>
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../base/memory.h"
 #include "../base/hash.h"
+#include "../base/memory.h"
 
-/* --- writing */
-
-struct scores_out {
-	struct zout *out;
-	const struct column *column;
-	const struct formula *score;
-	int operand[FORMULA_COLUMNS]; /* which column is the formula's i-th */
-	long left;                    /* rows that are still to come */
-	struct buf line;
-};
-
-static int find(const struct column column[], const char *name)
+json_t *scores_header(const char *text, size_t n, struct fault *f)
 {
-	for (int k = 0; column[k].name; k++)
-		if (!strcmp(column[k].name, name))
-			return k;
-	return -1;
-}
+	json_t *h = json_parse(text, n, f);
 
-const char *columns_lack(const struct column column[], const struct formula *f)
-{
-	for (int i = 0; i < f->columns; i++)
-		if (find(column, f->column[i]) < 0)
-			return f->column[i];
+	if (!h)
+		return NULL;
+	if (strcmp(json_text(h, "seal", ""), "scores"))
+		fault(f, "not a scores file (no {\"seal\":\"scores\"} at its head)");
+	else if (json_long(h, "rows", -1) < 0)
+		fault(f, "\"rows\" is not a count");
+	else
+		return h;
+	json_decref(h);
 	return NULL;
 }
 
-static const char *const type_name[] = {"f32", "f64", "count"};
-
-static json_t *described(const struct column column[])
-{
-	json_t *all = json_array();
-
-	for (; column->name; column++)
-		json_array_append_new(all, json_pack("{s:s, s:s, s:s}", "name", column->name,
-		                                     "type", type_name[column->type], "meaning",
-		                                     column->meaning));
-	return all;
-}
-
-struct scores_out *scores_create(struct zout *out, const json_t *header,
-                                 const struct column column[], const struct formula *score,
-                                 long rows)
-{
-	struct scores_out *s = xzalloc(1, sizeof *s);
-	json_t *first = json_pack("{s:s, s:I, s:O, s:s, s:o}", "seal", "scores", "rows",
-	                          (json_int_t)rows, "method", json_object_get(header, "method"),
-	                          "score", score->text, "columns", described(column));
-
-	assert(!columns_lack(column, score));
-	*s = (struct scores_out){out, column, score, .left = rows};
-	for (int i = 0; i < score->columns; i++)
-		s->operand[i] = find(column, score->column[i]);
-	json_object_update_missing(first, (json_t *)header);
-	json_write_line(out, first);
-	json_decref(first);
-	return s;
-}
-
-static void put(struct buf *b, enum column_type type, double x)
-{
-	if (type == COLUMN_F64 || !isfinite(x))
-		json_put_real(b, x);
-	else
-		buf_fmt(b, type == COLUMN_F32 ? "%.9g" : "%.0f", x);
-}
-
-void scores_add(struct scores_out *s, const char *id, size_t id_n, uint64_t hash, long line,
-                const double value[])
-{
-	double operand[FORMULA_COLUMNS];
-	struct buf *b = &s->line;
-	char hex[17];
-
-	assert(s->left > 0);
-	s->left--;
-	for (int i = 0; i < s->score->columns; i++)
-		operand[i] = value[s->operand[i]];
-	hash_hex(hash, hex);
-	b->n = 0;
-	buf_str(b, "{\"id\":");
-	json_put_text(b, id, id_n);
-	buf_fmt(b, ",\"hash\":\"%s\",\"line\":%ld,\"score\":", hex, line);
-	put(b, COLUMN_F64, formula_value(s->score, operand));
-	for (int k = 0; s->column[k].name; k++) {
-		if (!strcmp(s->column[k].name, "score"))
-			continue;
-		buf_fmt(b, ",\"%s\":", s->column[k].name);
-		put(b, s->column[k].type, value[k]);
-	}
-	buf_str(b, "}\n");
-	zout_write(s->out, b->p, b->n);
-}
-
-void scores_finish(struct scores_out *s)
-{
-	assert(!s->left);
-	buf_free(&s->line);
-	free(s);
-}
-
-/* --- reading */
-
-int scores_header(const char *text, size_t n, json_t **header, long *rows, struct fault *f)
-{
-	json_t *h = json_parse(text, n, f);
-	const json_t *count = json_object_get(h, "rows");
-	int bad = 0;
-
-	if (!h)
-		return -1;
-	if (strcmp(json_text(h, "seal", ""), "scores"))
-		bad = fault(f, "not a scores file (no {\"seal\":\"scores\"} at its head)");
-	else if (!json_is_integer(count) || json_integer_value(count) < 0)
-		bad = fault(f, "\"rows\" is not a count");
-	if (bad) {
-		json_decref(h);
-		return -1;
-	}
-	*rows = json_integer_value(count);
-	*header = h;
-	return 0;
-}
-
+/* null is NaN. */
 static void set(struct scores_cell *cell, double value)
 {
 	cell->seen = cell->here = 1;
 	cell->value = cell->f32 ? (float)value : value;
 }
 
+/* The column of this name, or NULL. */
 static struct scores_cell *cell_of(struct scores_cell cell[], int cells, const char *key, size_t n)
 {
 	for (int k = 0; k < cells; k++)
@@ -154,6 +47,7 @@ static struct scores_cell *cell_of(struct scores_cell cell[], int cells, const c
 	return NULL;
 }
 
+/* No column has been read yet of this row. */
 static void begin(struct scored *row, struct scores_cell cell[], int cells)
 {
 	row->id.n = 0;
@@ -163,7 +57,8 @@ static void begin(struct scored *row, struct scores_cell cell[], int cells)
 	}
 }
 
-/* Past a text without escapes, in ASCII; NULL: it is something else. */
+/* Each plain_... reads what begins at p and returns where it ends; NULL: it is something else.
+ * This one a text without escapes, in ASCII. */
 static const char *plain_text(const char *p, const char **text, size_t *n)
 {
 	if (*p++ != '"')
@@ -184,8 +79,7 @@ static const char *digits(const char *p)
 	return p;
 }
 
-/* Past null or a number in JSON's grammar, which is narrower than strtod's; NULL: it is
- * something else, or beyond a double. */
+/* null or a number that a double holds, in JSON's grammar, which is narrower than strtod's. */
 static const char *plain_number(const char *p, double *x)
 {
 	const char *from = p;
@@ -206,7 +100,7 @@ static const char *plain_number(const char *p, double *x)
 	return p && isfinite(*x) ? p : NULL;
 }
 
-/* A plain line as it is read. */
+/* What was read of a plain line so far. */
 struct plain {
 	struct scores_cell *cell;
 	int cells;
@@ -216,7 +110,7 @@ struct plain {
 	} id, hash;
 };
 
-/* Past one "key":value; NULL: something is not plain, or there twice. */
+/* One "key":value, of which neither key nor value was there before. */
 static const char *plain_pair(struct plain *l, const char *p)
 {
 	struct text key, value, *to = NULL;
@@ -268,6 +162,7 @@ static int plain_row(struct scored *row, struct scores_cell cell[], int cells, c
 	return 0;
 }
 
+/* Any other line, as JSON. */
 static int json_row(struct scored *row, struct scores_cell cell[], int cells, const json_t *o,
                     struct fault *f)
 {
@@ -313,10 +208,12 @@ struct scores {
 	long rows; /* that the header promises */
 	struct scores_want want[SCORES_FORMULAS];
 	struct scores_cell cell[SCORES_FORMULAS * FORMULA_COLUMNS];
-	int cells, at[SCORES_FORMULAS][FORMULA_COLUMNS]; /* at: a formula's columns among them */
+	int cells;
+	int at[SCORES_FORMULAS][FORMULA_COLUMNS]; /* which cell is the formula's i-th column */
 	struct scored row;
 };
 
+/* Asks for the columns of formula `which`; what the header says of them is noted. */
 static void add_cells(struct scores *s, int which)
 {
 	const struct formula *f = s->want[which].formula;
@@ -351,8 +248,10 @@ struct scores *scores_open(const char *path, const struct scores_want *want)
 	text = zin_line(s->in, &n, &raw);
 	if (!text)
 		die("%s: empty, not a scores file", scores_name(s));
-	if (scores_header(text, n, &s->header, &s->rows, &f))
+	s->header = scores_header(text, n, &f);
+	if (!s->header)
 		die("%s:1: %s", scores_name(s), f.text);
+	s->rows = json_long(s->header, "rows", 0);
 	s->row.line = 1;
 	for (int w = 0; w < SCORES_FORMULAS && want[w].formula; w++) {
 		s->want[w] = want[w];

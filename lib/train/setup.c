@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/* setup.c - opens, checks and closes what a computing program works with; see setup.h. */
+#include "setup.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/hash.h"
+#include "../base/memory.h"
+#include "../base/num.h"
+#include "../model/peft.h"
+#include "../model/save_hf.h"
+#include "../text/tokenizer.h"
+
+static void set_theta(struct setup *s, struct params *theta)
+{
+	s->demand.theta = s->theta = theta;
+	s->demand.copies = 1;
+}
+
+void setup_open(struct setup *s, const char *path, const char *adapter,
+                const struct compute_opts *o)
+{
+	if (!path)
+		die_usage("-m MODEL is needed");
+	*s = (struct setup){.path = path, .adapter = adapter, .compute = o, .demand.longest = 1};
+	s->model = model_open(path, o);
+	if (adapter)
+		set_theta(s, peft_layout(&s->model->config, s->model->type, adapter));
+}
+
+void setup_theta(struct setup *s, struct train_opts *o)
+{
+	const struct config *c = &s->model->config;
+	enum dtype type = s->model->type;
+
+	s->opts = o;
+	if (o->full)
+		set_theta(s, params_whole(c, type, s->model->weights));
+	else if (!s->theta)
+		set_theta(s, params_lora(c, type, o->targets, o->rank, o->alpha));
+	if (o->full)
+		return;
+	o->rank = s->theta->rank;
+	o->alpha = s->theta->alpha;
+	o->targets = s->theta->targets;
+}
+
+/* transformers computes such rows too, so they are no error. */
+static void warn_long(const struct tokens *t, const char *name, long context)
+{
+	long over = 0;
+
+	if (!context || t->longest <= context)
+		return;
+	for (long i = 0; i < t->rows; i++)
+		over += tokens_length(t, i) > context;
+	warn("%s: %ld of %ld rows are longer than the %ld positions that the model was made for "
+	     "(up to %ld tokens)",
+	     name, over, t->rows, context, t->longest);
+}
+
+/* Where the model has a tokenizer, the tokens must be of that one. */
+static void check_fingerprint(const struct setup *s, const struct tokens *t, const char *name)
+{
+	struct tokenizer *own;
+	char hex[17];
+
+	if (!tokenizer_exists(s->path))
+		return;
+	own = tokenizer_open(s->path);
+	tokenizer_fingerprint(own, (int32_t)s->model->config.vocab, hex);
+	if (strcmp(hex, t->fingerprint))
+		die("%s was made with another tokenizer (%s) than the model's (%s)", name,
+		    t->fingerprint, hex);
+	tokenizer_close(own);
+}
+
+struct tokens *setup_read(struct setup *s, char *const paths[], int n)
+{
+	struct tokens *t = tokens_read(paths, n);
+	const char *name = n ? paths[0] : "stdin";
+
+	warn_long(t, name, s->model->config.context);
+	check_fingerprint(s, t, name);
+	tokens_check_ids(t, name, s->model->config.vocab);
+	if (s->data && strcmp(t->template, s->data->template))
+		warn("%s has the template \"%s\", the rows have \"%s\"", name, t->template,
+		     s->data->template);
+	setup_count(s, t);
+	return t;
+}
+
+void setup_count(struct setup *s, const struct tokens *t)
+{
+	s->demand.longest = long_max(s->demand.longest, t->longest);
+	s->demand.bytes += t->in_memory + t->mapped;
+	s->demand.mapped += t->mapped;
+}
+
+void setup_begin(struct setup *s)
+{
+	s->engine = engine_open(s->model, s->compute, &s->demand);
+	if (!s->theta)
+		return;
+	params_room(s->theta, s->model->dev);
+	if (s->adapter)
+		peft_read(s->theta, s->adapter);
+	else if (s->opts->full)
+		model_values(s->model, s->theta);
+	else
+		params_random(s->theta, s->opts->seed);
+}
+
+void setup_close(struct setup *s)
+{
+	struct tokens *const streams[] = {s->data, s->safe, s->valid};
+
+	for (int i = 0; i < 3; i++)
+		if (streams[i])
+			tokens_close(streams[i]);
+	params_close(s->theta);
+	engine_close(s->engine);
+	model_close(s->model);
+	json_decref(s->settings);
+}
+
+static uint64_t values_hash(const struct params *theta)
+{
+	float *p = xalloc(theta->n * sizeof *p);
+	uint64_t hash;
+
+	params_get(theta, p);
+	hash = hash_bytes(p, theta->n * sizeof *p);
+	free(p);
+	return hash;
+}
+
+json_t *setup_settings(const struct setup *s, const struct opt_group *groups)
+{
+	json_t *out = json_settings(groups);
+
+	json_object_set_new(out, "dtype", json_string(s->model->type == DT_BF16 ? "bf16" : "f32"));
+	json_object_set_new(out, "pass-tokens", json_integer(engine_pass(s->engine)));
+	json_object_set_new(out, "fingerprint", json_string(s->data->fingerprint));
+	json_object_set_new(out, "template", json_string(s->data->template));
+	json_object_set_new(out, "model", json_hash(weights_hash(s->model->weights)));
+	json_object_set_new(out, "data", json_hash(s->data->input));
+	if (s->adapter)
+		json_object_set_new(out, "init", json_hash(values_hash(s->theta)));
+	if (s->opts && s->opts->full) {
+		json_object_del(out, "rank");
+		json_object_del(out, "lora-alpha");
+		json_object_del(out, "targets");
+	}
+	return out;
+}
+
+void setup_save(const struct setup *s, const char *dir)
+{
+	if (s->opts->full)
+		save_hf(s->model, s->theta, dir, s->data->template, s->settings);
+	else
+		peft_save(s->theta, dir, s->path, s->data->template, s->settings);
+}
