@@ -20,16 +20,17 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "GGUF is read in place
 
 enum { U8, I8, U16, I16, U32, I32, R32, BOOL, TEXT, ARRAY, U64, I64, R64, TYPES };
 
+/* clang-format off */
 static const struct {
 	enum gguf_kind kind;
-	size_t size;
+	size_t size; /* of an array: at least */
 } types[TYPES] = {
-	[U8] = {GGUF_UINT, 1},      [U16] = {GGUF_UINT, 2},  [U32] = {GGUF_UINT, 4},
-	[U64] = {GGUF_UINT, 8},     [I8] = {GGUF_INT, 1},    [I16] = {GGUF_INT, 2},
-	[I32] = {GGUF_INT, 4},      [I64] = {GGUF_INT, 8},   [R32] = {GGUF_REAL, 4},
-	[R64] = {GGUF_REAL, 8},     [BOOL] = {GGUF_BOOL, 1}, [TEXT] = {GGUF_TEXT, 8},
-	[ARRAY] = {GGUF_ARRAY, 12}, /* at least */
+	[U8] = {GGUF_INT, 1},  [U16] = {GGUF_INT, 2},  [U32] = {GGUF_INT, 4},  [U64] = {GGUF_INT, 8},
+	[I8] = {GGUF_INT, 1},  [I16] = {GGUF_INT, 2},  [I32] = {GGUF_INT, 4},  [I64] = {GGUF_INT, 8},
+	[R32] = {GGUF_REAL, 4}, [R64] = {GGUF_REAL, 8},
+	[BOOL] = {GGUF_BOOL, 1}, [TEXT] = {GGUF_TEXT, 8}, [ARRAY] = {GGUF_ARRAY, 12},
 };
+/* clang-format on */
 
 static const unsigned char numbers[DT_TYPES] = {
 	[DT_F32] = 0,   [DT_F16] = 1,   [DT_Q4_0] = 2,  [DT_Q4_1] = 3,
@@ -116,29 +117,18 @@ static void number(struct gguf_value *v, int type, const void *p)
 	float r32;
 
 	memcpy(&u, p, types[type].size);
-	switch (types[type].kind) {
-	case GGUF_REAL:
-		memcpy(&v->r, p, types[type].size);
-		if (type == R32) {
-			memcpy(&r32, p, 4);
-			v->r = r32;
-		}
-		v->i = v->r >= -0x1p63 && v->r < 0x1p63 ? (int64_t)v->r : 0;
-		v->u = v->r >= 0 && v->r < 0x1p64 ? (uint64_t)v->r : 0;
-		break;
-	case GGUF_INT:
-		v->i = type == I8    ? (int8_t)u
-		       : type == I16 ? (int16_t)u
-		       : type == I32 ? (int32_t)u
-		                     : (int64_t)u;
-		v->u = v->i;
-		v->r = v->i;
-		break;
-	default:
-		v->u = u;
-		v->i = u;
-		v->r = u;
-	}
+	memcpy(&r32, &u, sizeof r32);
+	v->i = type == I8    ? (int8_t)u
+	       : type == I16 ? (int16_t)u
+	       : type == I32 ? (int32_t)u
+	                     : (int64_t)u;
+	v->r = type == U64 ? (double)u : (double)v->i;
+	if (types[type].kind != GGUF_REAL)
+		return;
+	memcpy(&v->r, &u, sizeof v->r);
+	if (type == R32)
+		v->r = r32;
+	v->i = v->r >= -0x1p63 && v->r < 0x1p63 ? (int64_t)v->r : 0;
 }
 
 static int take_array(struct reader *r, struct gguf_value *v)
@@ -187,8 +177,8 @@ static int take_value(struct reader *r, struct gguf_value *v)
 	if (!p)
 		return -1;
 	number(v, type, p);
-	if (type == BOOL && v->u > 1)
-		return fault(r->f, "%.80s: a truth value of %u", v->key, (unsigned)v->u);
+	if (type == BOOL && v->i > 1)
+		return fault(r->f, "%.80s: a truth value of %u", v->key, (unsigned)v->i);
 	return 0;
 }
 

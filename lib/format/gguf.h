@@ -19,15 +19,14 @@ struct gguf_tensor {
 	size_t bytes;
 };
 
-enum gguf_kind { GGUF_UINT, GGUF_INT, GGUF_REAL, GGUF_BOOL, GGUF_TEXT, GGUF_ARRAY };
+enum gguf_kind { GGUF_INT, GGUF_REAL, GGUF_BOOL, GGUF_TEXT, GGUF_ARRAY };
 
 struct gguf_value {
 	const char *key;
 	enum gguf_kind kind;
 	enum gguf_kind of; /* ARRAY: the kind of its items */
-	uint64_t u;
 	int64_t i;
-	double r;         /* a number or BOOL is set in all three */
+	double r;         /* a number or BOOL is set in both */
 	const char *text; /* TEXT: n bytes, borrowed from the map, without a NUL */
 	size_t n;
 	long count; /* ARRAY: how many items */

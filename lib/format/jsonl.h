@@ -54,7 +54,7 @@ void json_put_float(struct buf *, double);
 json_t *json_float(double); /* owned */
 void json_write_line(struct zout *, const json_t *);
 
-/* The recorded options of these groups as one flat object, numbers as numbers. */
+/* The recorded options of these groups that have a value, as one flat object, numbers as numbers. */
 json_t *json_settings(const struct opt_group *);
 
 #endif

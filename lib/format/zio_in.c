@@ -11,6 +11,7 @@
 #include <zstd.h>
 
 #include "../base/memory.h"
+#include "../base/num.h"
 #include "zio_claim.h"
 
 enum { CHUNK = 1 << 18 };
@@ -26,29 +27,28 @@ struct zin {
 	char *raw;
 	size_t hint; /* 0: between two frames */
 	int full;    /* the unpacker may hold more output */
-	int error;   /* errno of a read that failed; 0: the fault says what is wrong */
-	struct fault fault;
 };
 
-static ssize_t read_some(struct zin *z, void *p, size_t n)
+static size_t read_some(struct zin *z, void *p, size_t n)
 {
 	ssize_t got;
 
 	do
 		got = read(z->fd, p, n);
 	while (got < 0 && errno == EINTR);
-	z->error = got < 0 ? errno : 0;
+	if (got < 0)
+		die("read %s:", z->name);
 	return got;
 }
 
 /* Plain bytes to p: first those that were read as packed and turned out not to be. */
-static ssize_t take_some(struct zin *z, void *p, size_t n)
+static size_t take_some(struct zin *z, void *p, size_t n)
 {
 	size_t rest = z->in.size - z->in.pos;
 
 	if (!rest)
 		return read_some(z, p, n);
-	n = n < rest ? n : rest;
+	n = size_min(n, rest);
 	memcpy(p, z->raw + z->in.pos, n);
 	z->in.pos += n;
 	return n;
@@ -63,66 +63,49 @@ int zio_is_zstd(const void *bytes, size_t n)
 	                  ((p[0] & 0xf0) == 0x50 && !memcmp(p + 1, "\x2a\x4d\x18", 3)));
 }
 
-/* Between two frames: 1 when a frame or nothing follows, 0 when plain bytes do, -1 when reading
- * fails. */
+/* Between two frames: a frame or nothing follows, not plain bytes. */
 static int frame_follows(struct zin *z)
 {
-	size_t rest = z->in.size - z->in.pos;
-	ssize_t got = 1;
+	size_t rest = z->in.size - z->in.pos, got = 1;
 
 	if (rest < 4) {
 		memmove(z->raw, z->raw + z->in.pos, rest);
-		for (; rest < 4 && got > 0; rest += got > 0 ? got : 0)
+		for (; rest < 4 && got; rest += got)
 			got = read_some(z, z->raw + rest, CHUNK - rest);
 		z->in = (ZSTD_inBuffer){z->raw, rest, 0};
 	}
-	return got < 0 ? -1 : !rest || zio_is_zstd(z->raw + z->in.pos, rest);
+	return !rest || zio_is_zstd(z->raw + z->in.pos, rest);
 }
 
-/* Unpacks up to n bytes to p: how many, at least one; 0 at the end; -1 on an error. */
-static ssize_t unpack_some(struct zin *z, void *p, size_t n)
+/* Unpacks up to n bytes to p: how many, at least one; 0 at the end. */
+static size_t unpack_some(struct zin *z, void *p, size_t n)
 {
 	ZSTD_outBuffer out = {p, n, 0};
 
 	while (!out.pos) {
-		int follows = !z->joints || z->hint ? 1 : frame_follows(z);
-
-		if (follows < 0)
-			return -1;
-		if (!follows) {
+		if (z->joints && !z->hint && !frame_follows(z)) {
 			z->zstd = 0;
 			return take_some(z, p, n);
 		}
 		if (z->in.pos == z->in.size && !z->full) {
-			ssize_t got = read_some(z, z->raw, CHUNK);
-
-			if (!got && z->hint)
-				return fault(&z->fault, "the zstd stream is cut short");
-			if (got <= 0)
-				return got;
-			z->in.pos = 0;
-			z->in.size = got;
+			z->in = (ZSTD_inBuffer){z->raw, read_some(z, z->raw, CHUNK), 0};
+			if (!z->in.size && z->hint)
+				die("%s: the zstd stream is cut short", z->name);
+			if (!z->in.size)
+				return 0;
 		}
 		z->hint = ZSTD_decompressStream(z->unpack, &out, &z->in);
 		if (ZSTD_isError(z->hint))
-			return fault(&z->fault, "broken zstd stream: %s",
-			             ZSTD_getErrorName(z->hint));
+			die("%s: broken zstd stream: %s", z->name, ZSTD_getErrorName(z->hint));
 		z->full = out.pos == out.size && z->hint;
 	}
 	return out.pos;
 }
 
-static ssize_t source(void *zin, void *p, size_t n)
-{
-	struct zin *z = zin;
-
-	return z->zstd ? unpack_some(z, p, n) : take_some(z, p, n);
-}
-
 /* Adds unpacked bytes behind those that wait; 0 at the end. */
 static int fill(struct zin *z)
 {
-	ssize_t got;
+	size_t got;
 
 	if (z->ended)
 		return 0;
@@ -135,13 +118,7 @@ static int fill(struct zin *z)
 		z->cap *= 2;
 		z->p = xrealloc(z->p, z->cap + 1);
 	}
-	got = source(z, z->p + z->end, z->cap - z->end);
-	if (got < 0 && !z->error)
-		die("%s: %s", z->name, z->fault.text);
-	if (got < 0) {
-		errno = z->error;
-		die("read %s:", z->name);
-	}
+	got = (z->zstd ? unpack_some : take_some)(z, z->p + z->end, z->cap - z->end);
 	z->end += got;
 	z->ended = !got;
 	return !z->ended;
@@ -151,7 +128,7 @@ static int fill(struct zin *z)
 static void begin_zstd(struct zin *z)
 {
 	size_t waiting = z->end - z->at, rest = z->in.size - z->in.pos, n = waiting + rest;
-	char *raw = xalloc(n > CHUNK ? n : CHUNK);
+	char *raw = xalloc(size_max(n, CHUNK));
 
 	memcpy(raw, z->p + z->at, waiting);
 	if (rest)
@@ -201,7 +178,7 @@ size_t zin_read(struct zin *z, void *p, size_t n)
 	size_t got = 0, some;
 
 	while (got < n && (z->at < z->end || fill(z))) {
-		some = z->end - z->at < n - got ? z->end - z->at : n - got;
+		some = size_min(z->end - z->at, n - got);
 		memcpy((char *)p + got, z->p + z->at, some);
 		z->at += some;
 		got += some;

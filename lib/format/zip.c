@@ -35,7 +35,7 @@ int zip_open(struct zip *z, const void *map, size_t bytes, struct fault *f)
 			return fault(f, "a zip file of several disks");
 		if (u32(e + 16) > at || u32(e + 12) > at - u32(e + 16))
 			return fault(f, "the zip directory lies outside the file");
-		*z = (struct zip){p, bytes, u32(e + 16), u32(e + 16) + u32(e + 12)};
+		*z = (struct zip){p, u32(e + 16), u32(e + 16) + u32(e + 12)};
 		return 0;
 	}
 	return fault(f, "not a zip file, or cut short");

@@ -9,9 +9,9 @@
 
 #include "../base/die.h"
 
-struct zip { /* a file of so many bytes, whose directory lies between two offsets */
+struct zip { /* a file, whose directory lies between two offsets */
 	const uint8_t *map;
-	size_t bytes, directory, end;
+	size_t directory, end;
 };
 
 struct zip_member { /* all borrowed from the map */

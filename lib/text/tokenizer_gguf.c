@@ -21,9 +21,7 @@ static const struct gguf_value *array(const struct gguf *g, const char *key, enu
 {
 	const struct gguf_value *v = gguf_find(g, key);
 
-	return v && v->kind == GGUF_ARRAY && (v->of == of || (of == GGUF_INT && v->of == GGUF_UINT))
-	               ? v
-	               : NULL;
+	return v && v->kind == GGUF_ARRAY && v->of == of ? v : NULL;
 }
 
 static int text_is(const struct gguf_value *v, const char *s)
