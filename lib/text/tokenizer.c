@@ -32,33 +32,20 @@ struct tokenizer *tokenizer_new(void)
 	return t;
 }
 
-struct pre_step *tokenizer_step(struct tokenizer *t, int kind, const char *from, const char *to)
+struct pre_step *tokenizer_step(struct tokenizer *t, int kind, const char *from, const char *to,
+                                struct fault *f)
 {
-	struct pre_step *step;
+	struct pre_step *step = &t->pre[t->pres];
 
-	if (t->pres == STEPS_MOST)
+	if (t->pres == STEPS_MOST) {
+		fault(f, "pre_tokenizer: more than %d steps", STEPS_MOST);
 		return NULL;
-	step = &t->pre[t->pres++];
+	}
 	*step = (struct pre_step){.kind = kind, .behaviour = SPLIT_ISOLATED};
 	step->from = from ? xstrdup(from) : NULL;
 	step->to = to ? xstrdup(to) : NULL;
+	t->pres++;
 	return step;
-}
-
-int tokenizer_byte_level(struct tokenizer *t, int prefix_space, int split, struct fault *f)
-{
-	t->byte_level = 1;
-	if (prefix_space && !tokenizer_step(t, PRE_PREFIX, NULL, " "))
-		return fault(f, "pre_tokenizer: more than %d steps", STEPS_MOST);
-	return split ? tokenizer_words(t, GPT2_WORDS, f) : 0;
-}
-
-int tokenizer_words(struct tokenizer *t, const char *pattern, struct fault *f)
-{
-	t->byte_level = 1;
-	if (!tokenizer_step(t, PRE_SPLIT, pattern, NULL))
-		return fault(f, "pre_tokenizer: more than %d steps", STEPS_MOST);
-	return 0;
 }
 
 void tokenizer_add(struct tokenizer *t, struct added_token a)
@@ -202,18 +189,10 @@ static void token_bytes(const struct tokenizer *t, int32_t id, struct buf *out)
 		buf_add(out, &(char){byte}, 1);
 		return;
 	}
-	while (s.n && t->marks && !a) {
-		const char *hit = text_find(s, SPACE_MARK, SPACE_MARK_BYTES);
-		size_t before = hit ? (size_t)(hit - s.p) : s.n;
-
-		buf_add(out, s.p, before);
-		if (!hit)
-			return;
-		buf_add(out, " ", 1);
-		s.p += before + SPACE_MARK_BYTES;
-		s.n -= before + SPACE_MARK_BYTES;
-	}
-	buf_add(out, s.p, s.n);
+	if (t->marks && !a)
+		replace_text(out, s, SPACE_MARK, " ");
+	else
+		buf_add(out, s.p, s.n);
 }
 
 void tokenizer_decode(const struct tokenizer *t, const int32_t *id, long n, int special, int first,

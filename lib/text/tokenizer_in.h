@@ -72,8 +72,6 @@ struct norm_step {
 	enum unicode_form form; /* FORM */
 };
 
-struct splitter; /* a compiled pattern */
-
 /* A step of the pre-tokenizer; see tokenizer_split.c. */
 struct pre_step {
 	enum { PRE_SPLIT, PRE_REPLACE, PRE_PREFIX } kind;
@@ -88,7 +86,7 @@ struct pre_step {
 		SPLIT_WITH_NEXT,
 		SPLIT_CONTIGUOUS
 	} behaviour;
-	struct splitter *splitter;
+	struct re_pattern_buffer *regex; /* SPLIT: Oniguruma's, the compiled pattern */
 };
 
 /* A token that is found in the text as it stands; the flags are Hugging Face's. */
@@ -191,11 +189,10 @@ void tokenizer_folder(struct tokenizer *, const char *path);
 /* Once all is loaded. */
 int tokenizer_prepare(struct tokenizer *, struct fault *);
 
-/* What loaders fill a tokenizer with, in order. */
-struct pre_step *tokenizer_step(struct tokenizer *, int kind, const char *from, const char *to);
-int tokenizer_byte_level(struct tokenizer *, int prefix_space, int split, struct fault *);
-/* Byte-level, of the words that a pattern matches. */
-int tokenizer_words(struct tokenizer *, const char *pattern, struct fault *);
+/* What loaders fill a tokenizer with, in order; a step is NULL, with a fault, when it is one too
+ * many. */
+struct pre_step *tokenizer_step(struct tokenizer *, int kind, const char *from, const char *to,
+                                struct fault *);
 void tokenizer_add(struct tokenizer *, struct added_token); /* .text is copied */
 int merge_add(struct tokenizer *, uint32_t rank, struct slice left, struct slice right,
               struct fault *);
@@ -220,8 +217,8 @@ void bpe_text(struct job *, struct slice); /* appends the tokens of a word */
  * prefix: the text begins a sentence. */
 struct slice tokenizer_normalize(const struct tokenizer *, struct buf work[2], struct slice s,
                                  int prefix);
-/* s with every `from` replaced, in the buffer. */
-struct slice replace_text(struct buf *, struct slice s, const char *from, const char *to);
+/* Appends s with every `from` replaced. */
+void replace_text(struct buf *, struct slice s, const char *from, const char *to);
 
 /* tokenizer_added.c */
 void added_prepare(struct tokenizer *);
@@ -247,11 +244,6 @@ static inline const char *text_find(struct slice s, const char *text, size_t n)
 		p++;
 	}
 	return NULL;
-}
-
-static inline int starts_with(struct slice s, const char *with, size_t n)
-{
-	return s.n >= n && !memcmp(s.p, with, n);
 }
 
 #endif

@@ -129,29 +129,21 @@ int unicode_is_space(int32_t c)
 
 int python_is_space(int32_t c) { return unicode_is_space(c) || (c >= 0x1c && c <= 0x1f); }
 
+/* Circled letters, which are cased and of words, but no letters. */
+int unicode_is_circled(int32_t c)
+{
+	return (c >= 0x24b6 && c <= 0x24e9) || (c >= 0x1f130 && c <= 0x1f149) ||
+	       (c >= 0x1f150 && c <= 0x1f169) || (c >= 0x1f170 && c <= 0x1f189);
+}
+
 /* A regular expression's \w: letters, marks, decimal and letter numbers,
  * connecting punctuation, joiners, and the circled letters. */
 int unicode_is_word(int32_t c)
 {
-	if (c < 0)
-		return 0;
-	switch (utf8proc_category(unicode_stand_in(c))) {
-	case UTF8PROC_CATEGORY_LU:
-	case UTF8PROC_CATEGORY_LL:
-	case UTF8PROC_CATEGORY_LT:
-	case UTF8PROC_CATEGORY_LM:
-	case UTF8PROC_CATEGORY_LO:
-	case UTF8PROC_CATEGORY_MN:
-	case UTF8PROC_CATEGORY_MC:
-	case UTF8PROC_CATEGORY_ME:
-	case UTF8PROC_CATEGORY_ND:
-	case UTF8PROC_CATEGORY_NL:
-	case UTF8PROC_CATEGORY_PC: return 1;
-	case UTF8PROC_CATEGORY_SO:
-		return (c >= 0x24b6 && c <= 0x24e9) || (c >= 0x1f130 && c <= 0x1f149) ||
-		       (c >= 0x1f150 && c <= 0x1f169) || (c >= 0x1f170 && c <= 0x1f189);
-	default: return c == 0x200c || c == 0x200d;
-	}
+	const char *category = c < 0 ? "Cn" : unicode_category(unicode_stand_in(c));
+
+	return strchr("LM", *category) || !strcmp(category, "Nd") || !strcmp(category, "Nl") ||
+	       !strcmp(category, "Pc") || unicode_is_circled(c) || c == 0x200c || c == 0x200d;
 }
 
 const char *unicode_category(int32_t c) { return utf8proc_category_string(c); }

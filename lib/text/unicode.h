@@ -16,9 +16,10 @@
 int utf8_last(const char *text, size_t n, int32_t *code);
 int utf8_put(int32_t code, char text[4]); /* writes it; returns its length */
 
-int unicode_is_space(int32_t code); /* has the property White_Space */
-int unicode_is_word(int32_t code);  /* a regular expression's \w, as Hugging Face's have it */
-int python_is_space(int32_t code);  /* str.isspace(): those, and the four ASCII separators */
+int unicode_is_space(int32_t code);   /* has the property White_Space */
+int unicode_is_word(int32_t code);    /* a regular expression's \w, as Hugging Face's have it */
+int unicode_is_circled(int32_t code); /* a letter or number in a circle or square that is cased */
+int python_is_space(int32_t code);    /* str.isspace(): those, and the four ASCII separators */
 const char *unicode_category(int32_t code); /* "Lu"; of the newest Unicode that there is */
 int32_t unicode_lower(int32_t code);        /* the simple mapping */
 

@@ -70,9 +70,7 @@ static int is_cased(int32_t c)
 	const char *category = unicode_category(c);
 
 	return (category[0] == 'L' && strchr("ult", category[1])) || c == 0xaa || c == 0xba ||
-	       (c >= 0x2160 && c <= 0x217f) || (c >= 0x24b6 && c <= 0x24e9) ||
-	       (c >= 0x1f130 && c <= 0x1f149) || (c >= 0x1f150 && c <= 0x1f169) ||
-	       (c >= 0x1f170 && c <= 0x1f189);
+	       (c >= 0x2160 && c <= 0x217f) || unicode_is_circled(c);
 }
 
 /* Marks, formats, modifiers, and the signs that stand inside words. */
