@@ -8,14 +8,7 @@
 
 enum { ALIGN = 32, KIND_REAL = 6, KIND_TEXT = 8 }; /* the format's numbers: FLOAT32, STRING */
 
-static void put(struct buf *b, uint64_t x, int bytes)
-{
-	unsigned char c[8];
-
-	for (int i = 0; i < bytes; i++)
-		c[i] = (unsigned char)(x >> 8 * i);
-	buf_add(b, c, bytes);
-}
+static void put(struct buf *b, uint64_t x, int bytes) { buf_add(b, &x, bytes); }
 
 static void put_text(struct buf *b, const char *s)
 {
@@ -31,17 +24,12 @@ static void align(struct buf *b)
 
 static void put_pair(struct buf *b, const struct gguf_pair *p)
 {
-	uint32_t bits;
-
 	put_text(b, p->key);
-	if (p->text) {
-		put(b, KIND_TEXT, 4);
+	put(b, p->text ? KIND_TEXT : KIND_REAL, 4);
+	if (p->text)
 		put_text(b, p->text);
-		return;
-	}
-	memcpy(&bits, &p->real, sizeof bits);
-	put(b, KIND_REAL, 4);
-	put(b, bits, 4);
+	else
+		buf_add(b, &p->real, 4);
 }
 
 void gguf_write(struct buf *out, const struct gguf_pair *pair, int pairs,

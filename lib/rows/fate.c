@@ -20,7 +20,7 @@ const struct opt fate_options[] = {
 	{0},
 };
 
-enum kind { TRUNCATED, DROPPED };
+enum kind { KEPT, TRUNCATED, DROPPED };
 
 struct reason {
 	char *text;
@@ -30,8 +30,8 @@ struct reason {
 
 struct fates {
 	const struct fate_opts *opts;
-	struct zout *out;   /* --fates, or NULL */
-	long kept, dropped; /* kept counts the truncated too */
+	struct zout *out; /* --fates, or NULL */
+	long rows[3];     /* by kind */
 	struct reason *reason;
 	int reasons;
 	struct buf line;
@@ -69,39 +69,37 @@ static void put_text(struct buf *b, const char *s)
 		buf_str(b, "null");
 }
 
-static void record(struct fates *f, const char *id, long line, const char *fate, const char *reason)
+/* shown: the reason as --fates tells it. */
+static void tell(struct fates *f, enum kind kind, const char *id, long line, const char *reason,
+                 const char *shown)
 {
+	static const char *const name[] = {"kept", "truncated", "dropped"};
 	struct buf *b = &f->line;
 
+	f->rows[kind]++;
+	if (reason)
+		count(f, kind, reason);
 	if (!f->out)
 		return;
 	b->n = 0;
 	buf_str(b, "{\"id\":");
 	put_text(b, id);
-	buf_fmt(b, ",\"line\":%ld,\"fate\":\"%s\",\"reason\":", line, fate);
-	put_text(b, reason);
+	buf_fmt(b, ",\"line\":%ld,\"fate\":\"%s\",\"reason\":", line, name[kind]);
+	put_text(b, shown);
 	buf_str(b, "}\n");
 	zout_write(f->out, b->p, b->n);
 }
 
-void fate_kept(struct fates *f, const char *id, long line)
-{
-	f->kept++;
-	record(f, id, line, "kept", NULL);
-}
+void fate_kept(struct fates *f, const char *id, long line) { tell(f, KEPT, id, line, NULL, NULL); }
 
 void fate_truncated(struct fates *f, const char *id, long line, const char *reason)
 {
-	f->kept++;
-	count(f, TRUNCATED, reason);
-	record(f, id, line, "truncated", reason);
+	tell(f, TRUNCATED, id, line, reason, reason);
 }
 
 void fate_dropped(struct fates *f, const char *id, long line, const char *reason)
 {
-	f->dropped++;
-	count(f, DROPPED, reason);
-	record(f, id, line, "dropped", reason);
+	tell(f, DROPPED, id, line, reason, reason);
 }
 
 void fate_broken(struct fates *f, const char *file, const char *id, long line, const char *reason,
@@ -112,9 +110,7 @@ void fate_broken(struct fates *f, const char *file, const char *id, long line, c
 
 	if (strcmp(f->opts->on_error, "skip"))
 		die("%s:%ld: %s", file, line, text);
-	f->dropped++;
-	count(f, DROPPED, reason);
-	record(f, id, line, "dropped", text);
+	tell(f, DROPPED, id, line, reason, text);
 	free(text);
 }
 
@@ -138,9 +134,9 @@ void fates_close(struct fates *f, int always)
 
 	if (always || f->reasons) {
 		b->n = 0;
-		buf_fmt(b, "%ld rows kept", f->kept);
+		buf_fmt(b, "%ld rows kept", f->rows[KEPT] + f->rows[TRUNCATED]);
 		put_reasons(b, f, TRUNCATED);
-		buf_fmt(b, ", %ld dropped", f->dropped);
+		buf_fmt(b, ", %ld dropped", f->rows[DROPPED]);
 		put_reasons(b, f, DROPPED);
 		notice("%s", b->p);
 	}

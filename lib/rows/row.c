@@ -16,7 +16,7 @@ struct rows {
 	struct zin *in;
 	int zstd, fresh; /* fresh: no row of this file was read yet */
 	const char *columns;
-	struct table *table;       /* of this file, NULL: it is JSONL */
+	struct csv_rows *csv;      /* of this file, NULL: it is JSONL */
 	struct buf record, header; /* a CSV row that spans lines; the header's lines */
 	long line, taken, limit;
 	struct fates *fates;
@@ -48,8 +48,8 @@ static void open_next(struct rows *r)
 	r->line = 0;
 	r->fresh = 1;
 	r->header.n = 0;
-	table_close(r->table);
-	r->table = r->columns ? table_open(r->columns) : NULL;
+	csv_rows_close(r->csv);
+	r->csv = r->columns ? csv_rows_open(r->columns) : NULL;
 }
 
 struct rows *rows_open(char *const paths[], int n, struct fates *fates,
@@ -109,11 +109,9 @@ static void tell_late(struct rows *r)
 static void drop(struct rows *r, const struct row *row, const char *id, const char *reason,
                  const struct fault *why)
 {
-	r->late = (struct late){.file = row->file,
-	                        .reason = reason,
-	                        .id = id ? xstrdup(id) : NULL,
-	                        .line = row->line,
-	                        .is_broken = why != NULL};
+	r->late = (struct late){.file = row->file, .reason = reason, .line = row->line};
+	r->late.id = id ? xstrdup(id) : NULL;
+	r->late.is_broken = why != NULL;
 	if (why)
 		r->late.why = *why;
 	if (!r->holding)
@@ -196,7 +194,7 @@ static int expected(struct rows *r, struct row *row)
 	char hex[17];
 	int own;
 
-	if (!id->n || r->table || row->hash != r->expected_hash)
+	if (!id->n || r->csv || row->hash != r->expected_hash)
 		return 0;
 	hash_hex(row->hash, hex);
 	own = strncmp(id->p, hex, 16) != 0;
@@ -216,8 +214,8 @@ static int parse(struct rows *r, struct row *row)
 	json_t *text;
 	int utf8;
 
-	if (r->table) {
-		r->json = row->json = table_row(r->table, &utf8, &f);
+	if (r->csv) {
+		r->json = row->json = csv_rows_row(r->csv, &utf8, &f);
 		if (!row->json)
 			drop(r, row, NULL, utf8 ? "bad UTF-8" : "bad CSV", &f);
 		return row->json ? 0 : -1;
@@ -291,7 +289,7 @@ static int next_line(struct rows *r, struct row *row)
  * with a fault. */
 static int next_record(struct rows *r, struct row *row, struct fault *f)
 {
-	struct csv *csv = table_csv(r->table);
+	struct csv *csv = csv_rows_csv(r->csv);
 	int got;
 
 	r->record.n = 0;
@@ -321,18 +319,18 @@ static int next_row(struct rows *r, struct row *row)
 	struct fault f;
 
 	while (next_line(r, row)) {
-		if (r->fresh && !r->table && table_is(row->bytes, row->text_n))
-			r->table = table_open(NULL);
+		if (r->fresh && !r->csv && csv_rows_is(row->bytes, row->text_n))
+			r->csv = csv_rows_open(NULL);
 		r->fresh = 0;
-		if (!r->table)
+		if (!r->csv)
 			return 1;
 		if (next_record(r, row, &f)) {
 			drop(r, row, NULL, "bad CSV", &f);
 			return -1;
 		}
-		if (table_named(r->table))
+		if (csv_rows_named(r->csv))
 			return 1;
-		if (table_header(r->table, &f))
+		if (csv_rows_header(r->csv, &f))
 			die("%s:%ld: neither JSONL nor CSV: %s", row->file, row->line, f.text);
 		buf_add(&r->header, r->record.p, r->record.n);
 	}
@@ -344,7 +342,7 @@ static int understand(struct rows *r, struct row *row)
 {
 	int got;
 
-	if (!r->table)
+	if (!r->csv)
 		row->hash = hash_bytes(row->bytes, row->text_n);
 	got = expected(r, row);
 	r->expected.n = 0;
@@ -352,8 +350,8 @@ static int understand(struct rows *r, struct row *row)
 		return got < 0 ? -1 : 0;
 	if (parse(r, row))
 		return -1;
-	if (r->table)
-		row->hash = table_hash(r->table);
+	if (r->csv)
+		row->hash = csv_rows_hash(r->csv);
 	return identify(r, row);
 }
 
@@ -375,7 +373,7 @@ int rows_next(struct rows *r, struct row *row)
 		}
 		row->id = r->id.p;
 		row->id_n = r->id.n;
-		row->csv = r->table != NULL;
+		row->csv = r->csv != NULL;
 		row->header = r->header.n ? r->header.p : NULL;
 		row->header_n = r->header.n;
 		return 1;
@@ -420,7 +418,7 @@ void rows_close(struct rows *r)
 	json_decref(r->json);
 	zin_close(r->in);
 	hash_free(r->hash);
-	table_close(r->table);
+	csv_rows_close(r->csv);
 	buf_free(&r->record);
 	buf_free(&r->header);
 	buf_free(&r->id);

@@ -247,8 +247,7 @@ void tokenizer_fingerprint(const struct tokenizer *t, int32_t vocab, char hex[17
 		b.n = 0;
 		token_bytes(t, id, &b);
 		n = none ? UINT32_MAX : b.n;
-		for (int i = 0; i < 4; i++)
-			hash_add(h, &(unsigned char){n >> 8 * i}, 1);
+		hash_add(h, &n, sizeof n);
 		hash_add(h, b.p ? b.p : "", b.n);
 	}
 	hash_hex(hash_value(h), hex);
