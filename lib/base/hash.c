@@ -2,6 +2,7 @@
 /* hash.c - see hash.h. */
 #include "hash.h"
 
+#include <nettle/sha2.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
@@ -38,4 +39,22 @@ int hash_parse(const char *hex, uint64_t *v)
 		return -1;
 	*v = strtoull(hex, NULL, 16);
 	return 0;
+}
+
+uint32_t sha256_modulo(const void *p, size_t n, uint32_t m)
+{
+	uint8_t digest[SHA256_DIGEST_SIZE];
+	struct sha256_ctx ctx;
+	uint64_t r = 0;
+
+	sha256_init(&ctx);
+	sha256_update(&ctx, n, p);
+	sha256_digest(&ctx, sizeof digest, digest);
+	for (size_t i = 0; i < sizeof digest; i += 4) {
+		uint32_t word = (uint32_t)digest[i] << 24 | digest[i + 1] << 16 |
+		                digest[i + 2] << 8 | digest[i + 3];
+
+		r = (r << 32 | word) % m;
+	}
+	return r;
 }

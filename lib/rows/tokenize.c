@@ -15,7 +15,6 @@
 #include "../base/memory.h"
 #include "../base/progress.h"
 #include "tokens.h"
-#include "tokens_show.h"
 
 #define AT(field) offsetof(struct tokenize_opts, field)
 

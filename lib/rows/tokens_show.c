@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tokens_show.c - see tokens_show.h. */
-#include "tokens_show.h"
+/* tokens_show.c - see tokenize.h. */
+#include "tokenize.h"
 
 #include "../format/jsonl.h"
 
