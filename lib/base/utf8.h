@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define UTF8_REPLACEMENT "\xef\xbf\xbd" /* U+FFFD, for a byte that is no UTF-8 */
+
 /* Sets *code to the code point of the first character of text[0..n), n > 0, and returns its length
  * in bytes.  A byte that belongs to no UTF-8 (Unicode 16, table 3-7) is one of code -1. */
 static inline int utf8_first(const char *text, size_t n, int32_t *code)

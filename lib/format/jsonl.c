@@ -9,8 +9,6 @@
 
 #include "../base/utf8.h"
 
-#define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD, for a byte that is no UTF-8 */
-
 json_t *json_parse(const char *text, size_t n, struct fault *f)
 {
 	json_error_t e;
@@ -116,7 +114,7 @@ void json_put_text(struct buf *b, const char *s, size_t n)
 		}
 		buf_add(b, s + from, i - from);
 		if (c < 0)
-			buf_str(b, REPLACEMENT);
+			buf_str(b, UTF8_REPLACEMENT);
 		else
 			put_escaped(b, c);
 		from = ++i;
@@ -125,23 +123,18 @@ void json_put_text(struct buf *b, const char *s, size_t n)
 	buf_str(b, "\"");
 }
 
-static int reads_back(const char *s, double x, int as_float)
-{
-	return as_float ? strtof(s, NULL) == (float)x : strtod(s, NULL) == x;
-}
-
 /* The shortest text that reads back to x.  Text of p digits is nearer to x the larger p is, so
  * the least such p can be searched by halving. */
-static void put_shortest(struct buf *b, double x, int as_float)
+void json_put_real(struct buf *b, double x)
 {
-	int low = 1, high = as_float ? 9 : 17;
+	int low = 1, high = 17;
 	char s[32];
 
 	if (!isfinite(x)) {
 		buf_str(b, "null");
 		return;
 	}
-	if (x == rint(x) && fabs(x) < (as_float ? 1e9 : 1e15)) {
+	if (x == rint(x) && fabs(x) < 1e15) {
 		buf_fmt(b, "%.0f", x);
 		return;
 	}
@@ -149,7 +142,7 @@ static void put_shortest(struct buf *b, double x, int as_float)
 		int p = (low + high) / 2;
 
 		snprintf(s, sizeof s, "%.*g", p, x);
-		if (reads_back(s, x, as_float))
+		if (strtod(s, NULL) == x)
 			high = p;
 		else
 			low = p + 1;
@@ -157,18 +150,15 @@ static void put_shortest(struct buf *b, double x, int as_float)
 	buf_fmt(b, "%.*g", low, x);
 }
 
-void json_put_real(struct buf *b, double x) { put_shortest(b, x, 0); }
-void json_put_float(struct buf *b, double x) { put_shortest(b, (float)x, 1); }
-
 json_t *json_float(double x)
 {
-	struct buf b = {0};
-	json_t *j;
+	char s[32] = "";
 
-	json_put_float(&b, x);
-	j = isfinite((float)x) ? json_real(strtod(b.p, NULL)) : json_null();
-	buf_free(&b);
-	return j;
+	if (!isfinite((float)x))
+		return json_null();
+	for (int p = 1; p <= 9 && (p == 1 || strtof(s, NULL) != (float)x); p++)
+		snprintf(s, sizeof s, "%.*g", p, (float)x);
+	return json_real(strtod(s, NULL));
 }
 
 static void put_object(struct buf *b, const json_t *o)
@@ -257,17 +247,10 @@ json_t *json_settings(const struct opt_group *g)
 json_t *json_repaired(const char *s, size_t n)
 {
 	struct buf b = {0};
-	int32_t c;
 	json_t *j;
 
-	buf_need(&b, n);
-	for (size_t i = 0; i < n;) {
-		int len = utf8_first(s + i, n - i, &c);
-
-		buf_add(&b, c < 0 ? REPLACEMENT : s + i, c < 0 ? 3 : len);
-		i += len;
-	}
-	j = json_stringn(b.p, b.n);
+	buf_utf8(&b, s, n);
+	j = json_stringn(b.p ? b.p : "", b.n);
 	buf_free(&b);
 	return j;
 }

@@ -8,14 +8,13 @@
 #include "../base/memory.h"
 #include "../format/jsonl.h"
 
+#define AT(field) offsetof(struct fate_opts, field)
+
 const struct opt fate_options[] = {
-	{"fates", 0, OPT_TEXT, offsetof(struct fate_opts, fates), "FILE",
-         "write what became of every row, as JSONL", 0, 0},
-	{"on-error", 0, OPT_CHOICE, offsetof(struct fate_opts, on_error), "fail|skip",
-         "at a broken row", 0, 1},
-	{"limit", 0, OPT_COUNT, offsetof(struct fate_opts, limit), "N",
-         "read the first N rows only; 0: all", 0, 1},
-	{"columns", 0, OPT_TEXT, offsetof(struct fate_opts, columns), "A,B",
+	{"fates", 0, OPT_TEXT, AT(fates), "FILE", "write what became of every row, as JSONL", 0, 0},
+	{"on-error", 0, OPT_CHOICE, AT(on_error), "fail|skip", "at a broken row", 0, 1},
+	{"limit", 0, OPT_COUNT, AT(limit), "N", "read the first N rows only; 0: all", 0, 1},
+	{"columns", 0, OPT_TEXT, AT(columns), "A,B",
          "rows are CSV without a header, these are its columns", 0, 1},
 	{0},
 };

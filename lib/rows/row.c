@@ -20,14 +20,6 @@ struct rows {
 	struct buf record, header; /* a CSV row that spans lines; the header's lines */
 	long line, taken, limit;
 	struct fates *fates;
-	int holding;  /* the caller holds rows whose fates come first */
-	struct late { /* what became of a row behind those, or no reason */
-		const char *file, *reason;
-		char *id;
-		long line;
-		int is_broken;
-		struct fault why;
-	} late;
 	struct hash *hash;
 	json_t *json;
 	struct buf id;
@@ -91,31 +83,23 @@ static int here(const struct rows *r, const struct row *row, uint32_t *place)
 	return 0;
 }
 
-static void tell_late(struct rows *r)
+/* What becomes of the row; why: what is wrong with it, NULL if nothing is but it is not wanted. */
+static void drop(struct row *row, const char *id, const char *reason, const struct fault *why)
 {
-	struct late *l = &r->late;
-
-	if (!l->reason)
-		return;
-	if (l->is_broken)
-		fate_broken(r->fates, l->file, l->id, l->line, l->reason, &l->why);
-	else
-		fate_dropped(r->fates, l->id, l->line, l->reason);
-	free(l->id);
-	*l = (struct late){0};
+	row->id = id;
+	row->json = NULL;
+	row->dropped = reason;
+	row->is_broken = why != NULL;
+	if (why)
+		row->why = *why;
 }
 
-/* The row's fate; why: what is wrong with it, NULL if nothing is but it is not wanted. */
-static void drop(struct rows *r, const struct row *row, const char *id, const char *reason,
-                 const struct fault *why)
+void row_tell_dropped(const struct row *row, struct fates *f)
 {
-	r->late = (struct late){.file = row->file, .reason = reason, .line = row->line};
-	r->late.id = id ? xstrdup(id) : NULL;
-	r->late.is_broken = why != NULL;
-	if (why)
-		r->late.why = *why;
-	if (!r->holding)
-		tell_late(r);
+	if (row->is_broken)
+		fate_broken(f, row->file, row->id, row->line, row->dropped, &row->why);
+	else
+		fate_dropped(f, row->id, row->line, row->dropped);
 }
 
 /* The row's own id. */
@@ -128,14 +112,14 @@ static int explicit_id(struct rows *r, struct row *row)
 	if (!*line)
 		return here(r, row, line);
 	if (r->dedupe) {
-		drop(r, row, r->id.p, "duplicate id", NULL);
+		drop(row, r->id.p, "duplicate id", NULL);
 		return -1;
 	}
 	while (r->begun[file] >= *line)
 		file--;
 	fault(&f, "\"%.100s\" is also the id of %s:%lld", r->id.p, file_name(r, file),
 	      (long long)(*line - r->begun[file]));
-	drop(r, row, r->id.p, "duplicate id", &f);
+	drop(row, r->id.p, "duplicate id", &f);
 	return -1;
 }
 
@@ -180,7 +164,7 @@ static int identify(struct rows *r, struct row *row)
 		return explicit_id(r, row);
 	}
 	fault(&f, json_is_string(id) ? "\"id\" is empty" : "\"id\" is neither text nor an integer");
-	drop(r, row, NULL, "bad id", &f);
+	drop(row, NULL, "bad id", &f);
 	return -1;
 }
 
@@ -207,7 +191,7 @@ static int expected(struct rows *r, struct row *row)
 	return (own ? explicit_id(r, row) : hash_id(r, row)) ? -1 : 1;
 }
 
-/* Sets row->json, always an object; -1 after telling what is wrong. */
+/* Sets row->json, always an object; -1: dropped. */
 static int parse(struct rows *r, struct row *row)
 {
 	struct fault f;
@@ -217,20 +201,20 @@ static int parse(struct rows *r, struct row *row)
 	if (r->csv) {
 		r->json = row->json = csv_rows_row(r->csv, &utf8, &f);
 		if (!row->json)
-			drop(r, row, NULL, utf8 ? "bad UTF-8" : "bad CSV", &f);
+			drop(row, NULL, utf8 ? "bad UTF-8" : "bad CSV", &f);
 		return row->json ? 0 : -1;
 	}
 	r->json = row->json = json_parse(row->bytes, row->text_n, &f);
 	if (!row->json) {
 		text = json_stringn(row->bytes, row->text_n);
-		drop(r, row, NULL, text ? "bad JSON" : "bad UTF-8", &f);
+		drop(row, NULL, text ? "bad JSON" : "bad UTF-8", &f);
 		json_decref(text);
 		return -1;
 	}
 	if (json_is_object(row->json))
 		return 0;
 	fault(&f, "not an object");
-	drop(r, row, NULL, "not an object", &f);
+	drop(row, NULL, "not an object", &f);
 	return -1;
 }
 
@@ -313,7 +297,7 @@ static int next_record(struct rows *r, struct row *row, struct fault *f)
 	return got < 0 ? -1 : 0;
 }
 
-/* 1 and a row that can be parsed, 0 at the end, -1 after telling what is wrong. */
+/* 1 and a row that can be parsed, 0 at the end, -1: dropped. */
 static int next_row(struct rows *r, struct row *row)
 {
 	struct fault f;
@@ -325,7 +309,7 @@ static int next_row(struct rows *r, struct row *row)
 		if (!r->csv)
 			return 1;
 		if (next_record(r, row, &f)) {
-			drop(r, row, NULL, "bad CSV", &f);
+			drop(row, NULL, "bad CSV", &f);
 			return -1;
 		}
 		if (csv_rows_named(r->csv))
@@ -337,7 +321,7 @@ static int next_row(struct rows *r, struct row *row)
 	return 0;
 }
 
-/* The row's hash, JSON and id; -1 after telling what is wrong. */
+/* The row's hash, JSON and id; -1: dropped. */
 static int understand(struct rows *r, struct row *row)
 {
 	int got;
@@ -355,43 +339,47 @@ static int understand(struct rows *r, struct row *row)
 	return identify(r, row);
 }
 
+/* 1 and the next row, which may be one that is dropped; 0 at the end. */
+static int next(struct rows *r, struct row *row)
+{
+	int got;
+
+	json_decref(r->json);
+	r->json = NULL;
+	row->dropped = NULL;
+	got = r->limit && r->taken == r->limit ? 0 : next_row(r, row);
+	if (!got)
+		return 0;
+	r->taken++;
+	if (got < 0 || understand(r, row))
+		return 1;
+	row->id = r->id.p;
+	row->id_n = r->id.n;
+	row->csv = r->csv != NULL;
+	row->header = r->header.n ? r->header.p : NULL;
+	row->header_n = r->header.n;
+	return 1;
+}
+
 int rows_next(struct rows *r, struct row *row)
 {
-	for (;;) {
-		int got;
-
-		json_decref(r->json);
-		r->json = NULL;
-		got = r->limit && r->taken == r->limit ? 0 : next_row(r, row);
-		if (!got)
-			return 0;
-		r->taken++;
-		if (got < 0 || understand(r, row)) {
-			if (r->late.reason)
-				return 0;
-			continue;
-		}
-		row->id = r->id.p;
-		row->id_n = r->id.n;
-		row->csv = r->csv != NULL;
-		row->header = r->header.n ? r->header.p : NULL;
-		row->header_n = r->header.n;
-		return 1;
+	while (next(r, row)) {
+		if (!row->dropped)
+			return 1;
+		row_tell_dropped(row, r->fates);
 	}
+	return 0;
 }
 
 int rows_take(struct rows *r, struct row row[], int most)
 {
 	int n = 0;
 
-	tell_late(r);
-	while (n < most && rows_next(r, &row[n])) {
-		row[n].json = json_incref(row[n].json);
-		row[n].id = xstrdup(row[n].id);
+	for (; n < most && next(r, &row[n]); n++) {
+		json_incref((json_t *)row[n].json);
+		row[n].id = row[n].id ? xstrdup(row[n].id) : NULL;
 		row[n].bytes = row[n].header = NULL;
-		r->holding = ++n;
 	}
-	r->holding = 0;
 	return n;
 }
 
@@ -425,6 +413,5 @@ void rows_close(struct rows *r)
 	buf_free(&r->expected);
 	places_free(r->seen);
 	free(r->begun);
-	free(r->late.id);
 	free(r);
 }

@@ -135,6 +135,7 @@ void tokenizer_close(struct tokenizer *t)
 	free(t->chat);
 	free(t->raw.node);
 	free(t->norm_trie.node);
+	free(t->special.node);
 	free(t->bpe.character);
 	free(t->bpe.whole);
 	free(t);

@@ -150,7 +150,8 @@ struct tokenizer {
 	int marks;  /* the decoder makes spaces of space marks */
 	int strips; /* the decoder drops a space that begins the text */
 	/* made from that by tokenizer_prepare */
-	struct trie raw, norm_trie;
+	struct trie raw, norm_trie; /* of the text as it stands; normalised */
+	struct trie special;        /* control tokens as they stand */
 	struct bpe bpe;
 };
 
