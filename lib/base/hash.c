@@ -3,6 +3,7 @@
 #include "hash.h"
 
 #include <nettle/sha2.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
@@ -26,12 +27,7 @@ void hash_add(struct hash *h, const void *p, size_t n) { XXH64_update((XXH64_sta
 uint64_t hash_value(const struct hash *h) { return XXH64_digest((const XXH64_state_t *)h); }
 void hash_free(struct hash *h) { XXH64_freeState((XXH64_state_t *)h); }
 
-void hash_hex(uint64_t v, char hex[17])
-{
-	for (int i = 15; i >= 0; i--, v >>= 4)
-		hex[i] = "0123456789abcdef"[v & 15];
-	hex[16] = 0;
-}
+void hash_hex(uint64_t v, char hex[17]) { snprintf(hex, 17, "%016llx", (unsigned long long)v); }
 
 int hash_parse(const char *hex, uint64_t *v)
 {

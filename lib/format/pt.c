@@ -224,41 +224,18 @@ int pt_pickle(struct pt_view *v, const void *pickle, size_t bytes, struct fault 
 	return left(&k) == 1 && *k.p == STOP ? 0 : unknown(&k, k.p);
 }
 
-/* The bytes of the one member NAME/what: 1, 0 when there is none, -1 with a fault. */
-static int find(const struct zip *z, const char *what, size_t n, struct bytes *b, struct fault *f)
-{
-	struct zip_member m, found;
-	size_t at = 0;
-	int rc, count = 0;
-
-	while ((rc = zip_next(z, &at, &m, f)) > 0) {
-		const char *slash = memchr(m.name, '/', m.name_n),
-			   *rest = slash ? slash + 1 : m.name;
-
-		if (!slash || m.name_n - (rest - m.name) != n || memcmp(rest, what, n))
-			continue;
-		if (count++)
-			return fault(f, "two members %.*s", n < 80 ? (int)n : 80, what);
-		found = m;
-	}
-	if (rc < 0 || !count)
-		return rc;
-	return zip_data(z, &found, &b->p, &b->n, f) ? -1 : 1;
-}
-
 int pt_parse(struct pt *t, const void *map, size_t bytes, struct fault *f)
 {
 	struct bytes pickle = {0}, order = {0}, data = {0};
 	struct pt_view v = {.key = ""};
 	char key[64] = "data/";
-	struct zip z;
-	int rc;
+	int rc = zip_find(map, bytes, "data.pkl", 8, &pickle.p, &pickle.n, f);
 
-	if (zip_open(&z, map, bytes, f) || (rc = find(&z, "data.pkl", 8, &pickle, f)) < 0)
+	if (rc < 0)
 		return -1;
 	if (!rc)
 		return fault(f, "no data.pkl: not written by torch.save");
-	if ((rc = find(&z, "byteorder", 9, &order, f)) < 0)
+	if ((rc = zip_find(map, bytes, "byteorder", 9, &order.p, &order.n, f)) < 0)
 		return -1;
 	if (rc && (order.n != 6 || memcmp(order.p, "little", 6)))
 		return fault(f, "the byte order is not little");
@@ -267,7 +244,7 @@ int pt_parse(struct pt *t, const void *map, size_t bytes, struct fault *f)
 	if (v.key_n > sizeof key - 5)
 		return fault(f, "data.pkl: a storage of a strange name");
 	memcpy(key + 5, v.key, v.key_n);
-	if ((rc = find(&z, key, 5 + v.key_n, &data, f)) < 0)
+	if ((rc = zip_find(map, bytes, key, 5 + v.key_n, &data.p, &data.n, f)) < 0)
 		return -1;
 	if (!rc || data.n != 4 * (size_t)v.stored)
 		return fault(f, rc ? "the storage is not of the size that data.pkl says"

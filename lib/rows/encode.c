@@ -139,22 +139,23 @@ static void flush(struct row_work *w)
 	w->text.n = w->kind.n = 0;
 }
 
+static void fill(struct buf *b, int byte, size_t n)
+{
+	buf_need(b, n);
+	memset(b->p + b->n, byte, n);
+	b->n += n;
+}
+
 static void join(struct row_work *w, const struct piece *p)
 {
 	buf_add(&w->text, p->text, p->n);
-	buf_need(&w->kind, p->n);
-	memset(w->kind.p + w->kind.n, p->kind, p->n);
-	w->kind.n += p->n;
+	fill(&w->kind, p->kind, p->n);
 }
 
 /* Brings the mask up to the ids. */
-static void mark(struct row_work *w, struct buf *train, int value)
+static void mark(const struct row_work *w, struct buf *train, int value)
 {
-	size_t n = w->ids->n - train->n;
-
-	buf_need(train, n);
-	memset(train->p + train->n, value, n);
-	train->n += n;
+	fill(train, value, w->ids->n - train->n);
 }
 
 static void encode_pieces(struct row_work *w, const struct piece piece[], int n, struct buf *train)

@@ -83,15 +83,14 @@ static int here(const struct rows *r, const struct row *row, uint32_t *place)
 	return 0;
 }
 
-/* What becomes of the row; why: what is wrong with it, NULL if nothing is but it is not wanted. */
-static void drop(struct row *row, const char *id, const char *reason, const struct fault *why)
+/* is_broken: row->why says what is wrong; else nothing is, but the row is not wanted. */
+static int drop(struct row *row, const char *id, const char *reason, int is_broken)
 {
 	row->id = id;
 	row->json = NULL;
 	row->dropped = reason;
-	row->is_broken = why != NULL;
-	if (why)
-		row->why = *why;
+	row->is_broken = is_broken;
+	return -1;
 }
 
 void row_tell_dropped(const struct row *row, struct fates *f)
@@ -106,21 +105,15 @@ void row_tell_dropped(const struct row *row, struct fates *f)
 static int explicit_id(struct rows *r, struct row *row)
 {
 	uint32_t *line = place(r);
-	struct fault f;
 	int file = r->at;
 
 	if (!*line)
 		return here(r, row, line);
-	if (r->dedupe) {
-		drop(row, r->id.p, "duplicate id", NULL);
-		return -1;
-	}
 	while (r->begun[file] >= *line)
 		file--;
-	fault(&f, "\"%.100s\" is also the id of %s:%lld", r->id.p, file_name(r, file),
+	fault(&row->why, "\"%.100s\" is also the id of %s:%lld", r->id.p, file_name(r, file),
 	      (long long)(*line - r->begun[file]));
-	drop(row, r->id.p, "duplicate id", &f);
-	return -1;
+	return drop(row, r->id.p, "duplicate id", !r->dedupe);
 }
 
 /* The hash, and the first free one of .2, .3, ... for repeats.  How far a
@@ -150,22 +143,20 @@ static int hash_id(struct rows *r, struct row *row)
 static int identify(struct rows *r, struct row *row)
 {
 	const json_t *id = json_object_get(row->json, "id");
-	struct fault f;
 
 	if (!id || json_is_null(id))
 		return hash_id(r, row);
 	r->id.n = 0;
 	if (json_is_integer(id)) {
 		buf_fmt(&r->id, "%" JSON_INTEGER_FORMAT, json_integer_value(id));
-		return explicit_id(r, row);
-	}
-	if (json_is_string(id) && json_string_length(id)) {
+	} else if (json_is_string(id) && json_string_length(id)) {
 		buf_add(&r->id, json_string_value(id), json_string_length(id));
-		return explicit_id(r, row);
+	} else {
+		fault(&row->why, json_is_string(id) ? "\"id\" is empty"
+		                                    : "\"id\" is neither text nor an integer");
+		return drop(row, NULL, "bad id", 1);
 	}
-	fault(&f, json_is_string(id) ? "\"id\" is empty" : "\"id\" is neither text nor an integer");
-	drop(row, NULL, "bad id", &f);
-	return -1;
+	return explicit_id(r, row);
 }
 
 /* Identifies a row whose hash is the expected one: its bytes were read as JSON when that
@@ -194,28 +185,24 @@ static int expected(struct rows *r, struct row *row)
 /* Sets row->json, always an object; -1: dropped. */
 static int parse(struct rows *r, struct row *row)
 {
-	struct fault f;
 	json_t *text;
 	int utf8;
 
 	if (r->csv) {
-		r->json = row->json = csv_rows_row(r->csv, &utf8, &f);
-		if (!row->json)
-			drop(row, NULL, utf8 ? "bad UTF-8" : "bad CSV", &f);
-		return row->json ? 0 : -1;
+		r->json = row->json = csv_rows_row(r->csv, &utf8, &row->why);
+		return row->json ? 0 : drop(row, NULL, utf8 ? "bad UTF-8" : "bad CSV", 1);
 	}
-	r->json = row->json = json_parse(row->bytes, row->text_n, &f);
+	r->json = row->json = json_parse(row->bytes, row->text_n, &row->why);
 	if (!row->json) {
 		text = json_stringn(row->bytes, row->text_n);
-		drop(row, NULL, text ? "bad JSON" : "bad UTF-8", &f);
+		utf8 = !text;
 		json_decref(text);
-		return -1;
+		return drop(row, NULL, utf8 ? "bad UTF-8" : "bad JSON", 1);
 	}
 	if (json_is_object(row->json))
 		return 0;
-	fault(&f, "not an object");
-	drop(row, NULL, "not an object", &f);
-	return -1;
+	fault(&row->why, "not an object");
+	return drop(row, NULL, "not an object", 1);
 }
 
 static int is_blank(const char *p, size_t n)
@@ -300,22 +287,19 @@ static int next_record(struct rows *r, struct row *row, struct fault *f)
 /* 1 and a row that can be parsed, 0 at the end, -1: dropped. */
 static int next_row(struct rows *r, struct row *row)
 {
-	struct fault f;
-
 	while (next_line(r, row)) {
 		if (r->fresh && !r->csv && csv_rows_is(row->bytes, row->text_n))
 			r->csv = csv_rows_open(NULL);
 		r->fresh = 0;
 		if (!r->csv)
 			return 1;
-		if (next_record(r, row, &f)) {
-			drop(row, NULL, "bad CSV", &f);
-			return -1;
-		}
+		if (next_record(r, row, &row->why))
+			return drop(row, NULL, "bad CSV", 1);
 		if (csv_rows_named(r->csv))
 			return 1;
-		if (csv_rows_header(r->csv, &f))
-			die("%s:%ld: neither JSONL nor CSV: %s", row->file, row->line, f.text);
+		if (csv_rows_header(r->csv, &row->why))
+			die("%s:%ld: neither JSONL nor CSV: %s", row->file, row->line,
+			    row->why.text);
 		buf_add(&r->header, r->record.p, r->record.n);
 	}
 	return 0;

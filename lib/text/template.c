@@ -90,7 +90,7 @@ struct template
 {
 	struct form form;
 	char *name, *system;
-	char *before, *between, *after; /* of a FORMAT, cut at its {} */
+	char *format; /* a FORMAT, cut at its {} */
 };
 
 /* "auto, none, ..., or a format with two {}", as messages and -h say it. */
@@ -132,12 +132,13 @@ static int is_format(const char *s)
 
 static void set_format(struct template *t, const char *format)
 {
-	const char *first = strstr(format, "{}"), *second = strstr(first + 2, "{}");
+	char *first, *second;
 
-	t->before = xstrndup(format, first - format);
-	t->between = xstrndup(first + 2, second - first - 2);
-	t->after = xstrdup(second + 2);
-	t->form = (struct form){.of = {{"", "\n"}, {t->before, ""}, {t->between, t->after}},
+	t->format = xstrdup(format);
+	first = strstr(t->format, "{}");
+	second = strstr(first + 2, "{}");
+	*first = *second = 0;
+	t->form = (struct form){.of = {{"", "\n"}, {t->format, ""}, {first + 2, second + 2}},
 	                        .flags = END | PROMPTED};
 }
 
@@ -176,9 +177,7 @@ void template_close(struct template *t)
 {
 	free(t->name);
 	free(t->system);
-	free(t->before);
-	free(t->between);
-	free(t->after);
+	free(t->format);
 	free(t);
 }
 

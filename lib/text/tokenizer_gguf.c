@@ -208,12 +208,12 @@ static int load_words(struct tokenizer *t, const struct gguf *g, struct fault *f
 	t->ignore_merges = pre->ignore_merges;
 	if (pre->nfc || (pre == pres && text_is(gguf_find(g, "general.architecture"), "gptneox")))
 		t->norm[t->norms++] = (struct norm_step){.kind = NORM_FORM, .form = UNICODE_NFC};
-	return (pre->digits && !tokenizer_step(t, PRE_SPLIT, DIGIT, NULL, f)) ||
-	                       (gguf_int(g, "tokenizer.ggml.add_space_prefix", 0) &&
-	                        !tokenizer_step(t, PRE_PREFIX, NULL, " ", f)) ||
-	                       !tokenizer_step(t, PRE_SPLIT, pre->words, NULL, f)
-	               ? -1
-	               : 0;
+	if (pre->digits)
+		tokenizer_step(t, PRE_SPLIT, DIGIT, NULL, f);
+	if (gguf_int(g, "tokenizer.ggml.add_space_prefix", 0))
+		tokenizer_step(t, PRE_PREFIX, NULL, " ", f);
+	tokenizer_step(t, PRE_SPLIT, pre->words, NULL, f);
+	return 0;
 }
 
 static int load_gpt2(struct tokenizer *t, const struct gguf *g, struct fault *f)

@@ -141,9 +141,9 @@ static int byte_level(struct tokenizer *t, const json_t *o, struct fault *f)
 	t->byte_level = 1;
 	if (json_flag(o, "add_prefix_space", 1) && !tokenizer_step(t, PRE_PREFIX, NULL, " ", f))
 		return -1;
-	return json_flag(o, "use_regex", 1) && !tokenizer_step(t, PRE_SPLIT, GPT2_WORDS, NULL, f)
-	               ? -1
-	               : 0;
+	if (json_flag(o, "use_regex", 1) && !tokenizer_step(t, PRE_SPLIT, GPT2_WORDS, NULL, f))
+		return -1;
+	return 0;
 }
 
 static int digits(struct tokenizer *t, const json_t *o, struct fault *f)

@@ -9,6 +9,7 @@
 #include "tokenizer_in.h"
 
 #include <nettle/base64.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,10 +26,9 @@ static int from_base64(struct slice s, char bytes[TOKEN_ROOM], size_t *n)
 	if (!base64_decode_update(&c, n, (uint8_t *)bytes, s.n, s.p) || !base64_decode_final(&c))
 		return -1;
 	/* White space, which nettle skips, would make them fewer. */
-	return *n <= TOKEN_BYTES &&
-	                       *n == s.n / 4 * 3 - (s.p[s.n - 1] == '=') - (s.p[s.n - 2] == '=')
-	               ? 0
-	               : -1;
+	if (*n != s.n / 4 * 3 - (s.p[s.n - 1] == '=') - (s.p[s.n - 2] == '='))
+		return -1;
+	return *n <= TOKEN_BYTES ? 0 : -1;
 }
 
 /* The next line without its end; 0 when there is none. */
@@ -156,22 +156,17 @@ static int load_specials(struct tokenizer *t, struct fault *f)
 	int32_t first = t->vocab.n;
 
 	for (int i = 0, k = 0, reserved = 0; i < SPECIALS; i++) {
-		struct buf text = {0};
-		int rc;
+		char text[40];
+		int n = named[k].at == i ? snprintf(text, sizeof text, "<|%s|>", named[k++].name)
+		                         : snprintf(text, sizeof text,
+		                                    "<|reserved_special_token_%d|>", reserved++);
 
-		if (named[k].at == i)
-			buf_fmt(&text, "<|%s|>", named[k++].name);
-		else
-			buf_fmt(&text, "<|reserved_special_token_%d|>", reserved++);
-		rc = vocab_set(&t->vocab, first + i, text.p, text.n, TOKEN_PLAIN, f);
-		if (!rc)
-			tokenizer_add(t, (struct added_token){.text = text.p,
-			                                      .n = text.n,
-			                                      .id = first + i,
-			                                      .special = 1});
-		buf_free(&text);
-		if (rc)
+		if (vocab_set(&t->vocab, first + i, text, n, TOKEN_PLAIN, f))
 			return -1;
+		tokenizer_add(t, (struct added_token){.text = text,
+		                                      .n = n,
+		                                      .id = first + i,
+		                                      .special = 1});
 	}
 	t->bos = first;
 	t->eos = first + 1;

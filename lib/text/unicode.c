@@ -47,20 +47,17 @@ static int by_key(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Sorts marks stably: the key is class, place. */
+/* Sorts marks stably: by class, then place. */
 static void sort_marks(int32_t *c, long n)
 {
 	uint64_t *key = xalloc(n * sizeof *key);
-	int32_t *copy = xalloc(n * sizeof *copy);
 
 	for (long i = 0; i < n; i++)
-		key[i] = (uint64_t)class_of(c[i]) << 40 | i;
-	memcpy(copy, c, n * sizeof *c);
+		key[i] = (uint64_t)class_of(c[i]) << 56 | (uint64_t)i << 21 | c[i];
 	qsort(key, n, sizeof *key, by_key);
 	for (long i = 0; i < n; i++)
-		c[i] = copy[key[i] & 0xffffffffff];
+		c[i] = key[i] & 0x1fffff;
 	free(key);
-	free(copy);
 }
 
 static void order_marks(int32_t *c, long n)
