@@ -163,14 +163,17 @@ static void real(double x, const char *want)
 	buf_free(&b);
 }
 
-/* Of a number's text, before its exponent. */
+/* Of a number's text, before its exponent and without zeros at the end. */
 static int digits(const char *s)
 {
-	int n = 0;
+	int n = 0, zeros = 0;
 
 	for (; *s && *s != 'e'; s++)
-		n += *s >= '0' && *s <= '9' && (n || *s > '0');
-	return n;
+		if (*s >= '0' && *s <= '9' && (n || *s > '0')) {
+			n++;
+			zeros = *s == '0' ? zeros + 1 : 0;
+		}
+	return n - zeros;
 }
 
 static void flt(double x, const char *want)

@@ -2,7 +2,6 @@
 /* limits.c - see limits.h. */
 #include "limits.h"
 
-#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,18 +16,12 @@
 static size_t number_in(const char *path)
 {
 	FILE *f = fopen(path, "re");
-	char text[64], *end;
-	size_t n = SIZE_MAX;
+	size_t n;
 
-	if (!f)
-		return n;
-	if (fgets(text, sizeof text, f)) {
-		errno = 0;
-		n = strtoull(text, &end, 10);
-		if (end == text || errno)
-			n = SIZE_MAX;
-	}
-	fclose(f);
+	if (!f || fscanf(f, "%zu", &n) != 1)
+		n = SIZE_MAX;
+	if (f)
+		fclose(f);
 	return n;
 }
 

@@ -52,7 +52,7 @@ static size_t string_length(const char *s, size_t n)
 	return n;
 }
 
-static int is_word(char c) { return isalnum((unsigned char)c) || (c && strchr("+-.", c)); }
+static int is_word(char c) { return isalnum((unsigned char)c) || c == '+' || c == '-' || c == '.'; }
 
 json_t *json_parse_python(const char *text, size_t n, struct fault *f)
 {

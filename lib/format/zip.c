@@ -87,7 +87,7 @@ int zip_find(const void *map, size_t bytes, const char *want, size_t want_n, con
              size_t *n, struct fault *f)
 {
 	const uint8_t *found = NULL;
-	size_t directory, end, size;
+	size_t directory = 0, end = 0, size;
 
 	if (find_directory(map, bytes, &directory, &end, f))
 		return -1;

@@ -139,8 +139,8 @@ int unicode_is_word(int32_t c)
 {
 	const char *category = c < 0 ? "Cn" : unicode_category(unicode_stand_in(c));
 
-	return strchr("LM", *category) || !strcmp(category, "Nd") || !strcmp(category, "Nl") ||
-	       !strcmp(category, "Pc") || unicode_is_circled(c) || c == 0x200c || c == 0x200d;
+	return strchr("LM", *category) || strstr("Nd Nl Pc", category) || unicode_is_circled(c) ||
+	       c == 0x200c || c == 0x200d;
 }
 
 const char *unicode_category(int32_t c) { return utf8proc_category_string(c); }

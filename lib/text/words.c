@@ -84,8 +84,7 @@ static int is_case_ignorable(int32_t c)
 	for (size_t i = 0; i < sizeof sign / sizeof *sign; i++)
 		if (c == sign[i])
 			return 1;
-	return !strcmp(category, "Mn") || !strcmp(category, "Me") || !strcmp(category, "Cf") ||
-	       !strcmp(category, "Lm") || !strcmp(category, "Sk");
+	return strstr("Mn Me Cf Lm Sk", category) != NULL;
 }
 
 /* Before the sigma at p, whose text begins at s, and after it. */
