@@ -96,25 +96,21 @@ static const char *set(const struct opt_group *g, const struct opt *o, const cha
 	return NULL;
 }
 
-static const char *shortest(double v, char *s, size_t size)
-{
-	for (int digits = 1; digits <= 17; digits++) {
-		snprintf(s, size, "%.*g", digits, v);
-		if (strtod(s, NULL) == v)
-			break;
-	}
-	return s;
-}
-
 /* The field's value as -h shows it, NULL when it has none. */
 static const char *value_text(const struct opt_group *g, const struct opt *o, char *s, size_t size)
 {
+	double x;
+
 	switch (o->type) {
 	case OPT_COUNT:
 	case OPT_SEED: snprintf(s, size, "%ld", *(long *)opt_field(g, o)); return s;
 	case OPT_FLAG:
 	case OPT_SIZE: return NULL;
-	case OPT_REAL: return shortest(*(double *)opt_field(g, o), s, size);
+	case OPT_REAL: /* the shortest text that reads back */
+		x = *(double *)opt_field(g, o);
+		for (int p = 1; p <= 17 && (p == 1 || strtod(s, NULL) != x); p++)
+			snprintf(s, size, "%.*g", p, x);
+		return s;
 	default: return *(const char **)opt_field(g, o);
 	}
 }

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "../base/memory.h"
-#include "../format/jsonl_objects.h"
+#include "../format/jsonl.h"
 
 static const char *const phrases[] = {
 	"I'm sorry",

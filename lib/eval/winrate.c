@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 #include "../base/memory.h"
-#include "../format/jsonl_objects.h"
+#include "../format/jsonl.h"
 
 struct votes {
 	double *v;

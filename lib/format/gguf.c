@@ -15,8 +15,7 @@
 #include <string.h>
 
 #include "../base/memory.h"
-
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "GGUF is read in place");
+#include "../base/num.h"
 
 enum { U8, I8, U16, I16, U32, I32, R32, BOOL, TEXT, ARRAY, U64, I64, R64, TYPES };
 
@@ -37,8 +36,6 @@ static const unsigned char numbers[DT_TYPES] = {
 	[DT_Q5_0] = 6,  [DT_Q5_1] = 7,  [DT_Q8_0] = 8,  [DT_Q4_K] = 12,
 	[DT_Q5_K] = 13, [DT_Q6_K] = 14, [DT_BF16] = 30,
 };
-
-int gguf_number(enum dtype t) { return numbers[t]; }
 
 /* The type of a number, DT_TYPES when it is none that can be decoded. */
 static enum dtype type_of(uint64_t number)
@@ -380,4 +377,57 @@ const struct gguf_tensor *gguf_tensor(const struct gguf *g, const char *name)
 		if (!strcmp(g->tensor[i].name, name))
 			return &g->tensor[i];
 	return NULL;
+}
+
+static void put(struct buf *b, uint64_t x, int bytes) { buf_add(b, &x, bytes); }
+
+static void put_text(struct buf *b, const char *s)
+{
+	put(b, strlen(s), 8);
+	buf_str(b, s);
+}
+
+enum { ALIGN = 32 };
+
+static void align(struct buf *b)
+{
+	while (b->n % ALIGN)
+		put(b, 0, 1);
+}
+
+static void put_pair(struct buf *b, const struct gguf_pair *p)
+{
+	put_text(b, p->key);
+	put(b, p->text ? TEXT : R32, 4);
+	if (p->text)
+		put_text(b, p->text);
+	else
+		buf_add(b, &p->real, 4);
+}
+
+void gguf_write(struct buf *out, const struct gguf_pair *pair, int pairs,
+                const struct gguf_tensor *t, int n)
+{
+	size_t at = 0;
+
+	buf_str(out, "GGUF");
+	put(out, 3, 4);
+	put(out, n, 8);
+	put(out, pairs, 8);
+	for (int i = 0; i < pairs; i++)
+		put_pair(out, &pair[i]);
+	for (int i = 0; i < n; i++) {
+		put_text(out, t[i].name);
+		put(out, t[i].rank, 4);
+		for (int k = 0; k < t[i].rank; k++)
+			put(out, t[i].shape[k], 8);
+		put(out, numbers[t[i].type], 4);
+		put(out, at, 8);
+		at += size_round_up(t[i].bytes, ALIGN);
+	}
+	align(out);
+	for (int i = 0; i < n; i++) {
+		buf_add(out, t[i].data, t[i].bytes);
+		align(out);
+	}
 }

@@ -50,7 +50,8 @@ struct gguf_pair {
 	float real;
 };
 
-/* Appends to out a GGUF file of these pairs and tensors (name, type, rank, shape, data, bytes). */
+/* Appends to out a GGUF file, version 3, of these pairs and tensors (name, type, rank, shape, data,
+ * bytes). */
 void gguf_write(struct buf *out, const struct gguf_pair *, int pairs, const struct gguf_tensor *,
                 int n);
 
@@ -68,7 +69,5 @@ const struct gguf_tensor *gguf_tensor(const struct gguf *, const char *name);
 /* Item i of an array of texts (borrowed) or of numbers. */
 const char *gguf_item_text(const struct gguf_value *, long i, size_t *n);
 double gguf_item(const struct gguf_value *, long i);
-/* The number that ggml gives a type. */
-int gguf_number(enum dtype);
 
 #endif

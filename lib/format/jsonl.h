@@ -56,4 +56,16 @@ void json_write_line(struct zout *, const json_t *);
 /* The recorded options of these groups that have a value, as one flat object, numbers as numbers. */
 json_t *json_settings(const struct opt_group *);
 
+/* Calls see() for every object of n inputs (0: of stdin), each of which is JSONL or one JSON
+ * array, plain or zstd; dies on one that is neither.  `where` names the place of the object, for
+ * die("%s: ...", where). */
+void objects_read(char *const paths[], int n,
+                  void (*see)(void *ctx, const json_t *object, const char *where), void *ctx);
+
+/* The value of a key as a text to group by: a string as it is, anything else as compact JSON, a
+ * missing one as "null".  It is written to b, whose text is returned. */
+const char *object_key(const json_t *object, const char *key, struct buf *b);
+
+json_t *real_or_null(double); /* null when not finite; owned */
+
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* jsonl_objects.c - see jsonl_objects.h. */
-#include "jsonl_objects.h"
+/* jsonl_objects.c - files of many objects, as evaluation has them; see jsonl.h. */
+#include "jsonl.h"
 
 #include <math.h>
 #include <stdlib.h>

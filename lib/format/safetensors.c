@@ -9,9 +9,6 @@
 #include "../base/memory.h"
 #include "jsonl.h"
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && sizeof(size_t) == 8,
-               "numbers of files are read and written in place");
-
 enum { HEADER_LIMIT = 100000000 }; /* the reference implementation's */
 
 static const struct {

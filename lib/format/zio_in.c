@@ -146,13 +146,12 @@ static void begin_zstd(struct zin *z)
 		die("out of memory");
 }
 
+/* Turns to unpacking where a frame begins. */
 static void sniff(struct zin *z)
 {
-	while (z->end < 4 && fill(z))
+	while (!z->zstd && z->end - z->at < 4 && fill(z))
 		;
-	if (z->end && z->end < 4 && !memcmp(z->p, "\x28\xb5\x2f", z->end))
-		die("%s: the zstd stream is cut short", z->name);
-	if (zio_is_zstd(z->p, z->end))
+	if (!z->zstd && zio_is_zstd(z->p + z->at, z->end - z->at))
 		begin_zstd(z);
 }
 
@@ -169,6 +168,8 @@ struct zin *zin_open(const char *path)
 	z->cap = CHUNK;
 	z->p = xalloc(z->cap + 1);
 	sniff(z);
+	if (z->end && z->end < 4 && !memcmp(z->p, "\x28\xb5\x2f", z->end))
+		die("%s: the zstd stream is cut short", z->name);
 	return z;
 }
 
@@ -213,10 +214,7 @@ char *zin_line(struct zin *z, size_t *n, size_t *raw)
 void zin_joint(struct zin *z)
 {
 	z->joints = 1;
-	while (!z->zstd && z->end - z->at < 4 && fill(z))
-		;
-	if (!z->zstd && zio_is_zstd(z->p + z->at, z->end - z->at))
-		begin_zstd(z);
+	sniff(z);
 }
 
 void zin_close(struct zin *z)

@@ -42,11 +42,12 @@ struct encoder {
 
 static int32_t choose_bos(const struct tokenizer *tok, const char *bos)
 {
-	if (!strcmp(bos, "yes") && tokenizer_bos(tok) < 0)
+	int yes = !strcmp(bos, "yes");
+
+	if (yes && tokenizer_bos(tok) < 0)
 		die("--bos yes: the tokenizer has no start token");
-	return !strcmp(bos, "yes") || (!strcmp(bos, "auto") && tokenizer_adds_bos(tok))
-	               ? tokenizer_bos(tok)
-	               : -1;
+	yes |= !strcmp(bos, "auto") && tokenizer_adds_bos(tok);
+	return yes ? tokenizer_bos(tok) : -1;
 }
 
 struct encoder *encoder_open(const struct tokenizer *tok, const struct encode_opts *opts)
@@ -95,23 +96,22 @@ static void encode(struct row_work *w, const char *p, size_t n, int flags)
 	w->begun = 1;
 }
 
-/* Where the template's own special token begins in the joined text: its bytes, and its id.  Text of
- * the row that spells one, alone or together with the template's, is text: *spelled tells of it. */
-static size_t own_special(const struct row_work *w, size_t at, int32_t *id, int *spelled)
+/* The next special token's text in the joined text; *spelled: the row's own text has a part in it, so
+ * that it must stay text. */
+static int32_t next_special(const struct row_work *w, size_t *start, size_t *end, int *spelled)
 {
-	size_t n = tokenizer_special_at(w->e->tok, w->text.p + at, w->text.n - at, id);
+	int32_t id = tokenizer_next_special(w->e->tok, w->text.p, w->text.n, start, end);
 
-	*spelled = n && memchr(w->kind.p + at, PIECE_TEXT, n);
-	return *spelled ? 0 : n;
+	*spelled = id >= 0 && memchr(w->kind.p + *start, PIECE_TEXT, *end - *start);
+	return id;
 }
 
 static int spelled_by_row(const struct row_work *w)
 {
 	int spelled = 0;
-	int32_t id;
 
-	for (size_t i = 0, n; i < w->text.n && !spelled; i += n ? n : 1)
-		n = own_special(w, i, &id, &spelled);
+	for (size_t start = 0, end; !spelled && next_special(w, &start, &end, &spelled) >= 0;)
+		start = end;
 	return spelled;
 }
 
@@ -119,21 +119,22 @@ static int spelled_by_row(const struct row_work *w)
  * template's special tokens are put in by hand and all else is text. */
 static void flush(struct row_work *w)
 {
-	const char *p = w->text.p;
-	size_t from = 0, n;
-	int32_t id;
+	size_t from = 0, start = 0, end;
 	int by_hand = !w->e->opts->allow_special && spelled_by_row(w), spelled;
+	const char *p = w->text.p;
+	int32_t id;
 
 	if (!w->text.n)
 		return;
-	for (size_t i = 0; by_hand && i < w->text.n; i += n ? n : 1) {
-		n = own_special(w, i, &id, &spelled);
-		if (!n)
+	while (by_hand && (id = next_special(w, &start, &end, &spelled)) >= 0) {
+		if (spelled) {
+			start++;
 			continue;
-		encode(w, p + from, i - from, 0);
+		}
+		encode(w, p + from, start - from, 0);
 		ids_add(w->ids, id);
 		w->begun = 1;
-		from = i + n;
+		from = start = end;
 	}
 	encode(w, p + from, w->text.n - from, by_hand ? 0 : TOKENIZE_CONTROL);
 	w->text.n = w->kind.n = 0;

@@ -48,16 +48,15 @@ struct fates *fates_open(const struct fate_opts *opts)
 
 static void count(struct fates *f, enum kind kind, const char *text)
 {
-	struct reason *r;
+	int i = 0;
 
-	for (int i = 0; i < f->reasons; i++)
-		if (f->reason[i].kind == kind && !strcmp(f->reason[i].text, text)) {
-			f->reason[i].count++;
-			return;
-		}
-	f->reason = xrealloc(f->reason, (f->reasons + 1) * sizeof *f->reason);
-	r = &f->reason[f->reasons++];
-	*r = (struct reason){xstrdup(text), kind, 1};
+	while (i < f->reasons && (f->reason[i].kind != kind || strcmp(f->reason[i].text, text)))
+		i++;
+	if (i == f->reasons) {
+		f->reason = xrealloc(f->reason, (f->reasons + 1) * sizeof *f->reason);
+		f->reason[f->reasons++] = (struct reason){xstrdup(text), kind, 0};
+	}
+	f->reason[i].count++;
 }
 
 static void put_text(struct buf *b, const char *s)

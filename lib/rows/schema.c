@@ -129,17 +129,12 @@ static int texts(struct turns *l, const struct schema *s, const json_t *row)
 
 static int role_of(const char *name, enum role *role)
 {
-	static const struct {
-		const char *name;
-		enum role role;
-	} names[] = {
-		{"system", ROLE_SYSTEM}, {"user", ROLE_USER},     {"assistant", ROLE_ASSISTANT},
-		{"human", ROLE_USER},    {"gpt", ROLE_ASSISTANT},
-	};
+	static const char *const names[][3] = {{"system", "user", "assistant"},
+	                                       {"system", "human", "gpt"}};
 
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (!strcmp(name, names[i].name)) {
-			*role = names[i].role;
+	for (int i = 0; i < 6; i++)
+		if (!strcmp(name, names[i / 3][i % 3])) {
+			*role = ROLE_SYSTEM + i % 3;
 			return 0;
 		}
 	return -1;
@@ -269,13 +264,6 @@ static int is_empty(const struct turn *t)
 	return 1;
 }
 
-/* A fault that is a class of its own among the fates. */
-static int empty(const char *what, struct fault *f)
-{
-	fault(f, "empty %s", what);
-	return SCHEMA_EMPTY;
-}
-
 int schema_turns(const struct schema_opts *o, const json_t *row, int need_answer,
                  struct turn turn[TURNS_MOST], int *n, struct buf *own, struct fault *f)
 {
@@ -287,17 +275,14 @@ int schema_turns(const struct schema_opts *o, const json_t *row, int need_answer
 	last = l.n ? &turn[l.n - 1] : NULL;
 	if (!last)
 		return fault(f, "no turns");
-	if (last->role == ROLE_TEXT) {
-		if (need_answer && is_empty(last))
-			return empty("text", f);
-	} else if (need_answer) {
-		if (last->role != ROLE_ASSISTANT)
-			return fault(f, "the last turn is not the assistant's");
-		if (is_empty(last))
-			return empty("answer", f);
-	} else if (last->role == ROLE_ASSISTANT) {
-		l.n--;
+	if (need_answer && last->role != ROLE_TEXT && last->role != ROLE_ASSISTANT)
+		return fault(f, "the last turn is not the assistant's");
+	if (need_answer && is_empty(last)) {
+		fault(f, "empty %s", last->role == ROLE_TEXT ? "text" : "answer");
+		return SCHEMA_EMPTY;
 	}
+	if (!need_answer && last->role == ROLE_ASSISTANT)
+		l.n--;
 	if (!l.n || (!need_answer && turn[l.n - 1].role == ROLE_SYSTEM))
 		return fault(f, "no prompt");
 	*n = l.n;

@@ -114,10 +114,9 @@ static void settle(struct run *r, const struct row *row, const struct encoding *
 	}
 	switch (e->how) {
 	case ENCODED_BROKEN:
-		fate_broken(r->fates, row->file, row->id, row->line, "bad row", &e->why);
-		return;
 	case ENCODED_EMPTY:
-		fate_broken(r->fates, row->file, row->id, row->line, e->why.text, &e->why);
+		fate_broken(r->fates, row->file, row->id, row->line,
+		            e->how == ENCODED_EMPTY ? e->why.text : "bad row", &e->why);
 		return;
 	case ENCODED_TOO_LONG: fate_dropped(r->fates, row->id, row->line, e->why.text); return;
 	case ENCODED_CUT:

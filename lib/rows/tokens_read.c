@@ -87,24 +87,10 @@ static void read_mapped(struct tokens *t, struct source *s)
 	}
 }
 
-static void skip(struct zin *z, size_t n)
-{
-	char p[1 << 14];
-
-	while (n) {
-		size_t got = zin_read(z, p, size_min(n, sizeof p));
-
-		if (!got)
-			die("%s: changed while it was read", zin_name(z));
-		n -= got;
-	}
-}
-
 static void read_into_memory(struct tokens *t, struct source *s)
 {
 	size_t n;
 
-	s->map = NULL;
 	while ((n = next_blob(s))) {
 		char *p = xrealloc(s->b.p, n);
 
@@ -126,13 +112,16 @@ static void check_end(const struct tokens *t, const struct source *s)
 static void read_stream(struct tokens *t, const char *path)
 {
 	struct source s = {.z = zin_open(path)};
-	size_t mapped = t->mapped;
+	int mapped;
 
 	s.map = zin_map(s.z, &s.left);
 	if (s.map)
 		read_mapped(t, &s);
 	if (!s.map || s.left) {
-		skip(s.z, t->mapped - mapped);
+		s.map = NULL;
+		for (mapped = s.blobs, s.blobs = 0; s.blobs < mapped;) /* past them in the stream */
+			if (!next_blob(&s))
+				die("%s: changed while it was read", zin_name(s.z));
 		read_into_memory(t, &s);
 	}
 	check_end(t, &s);

@@ -93,15 +93,6 @@ struct template
 	char *format; /* a FORMAT, cut at its {} */
 };
 
-/* "auto, none, ..., or a format with two {}", as messages and -h say it. */
-static void list_names(struct buf *b)
-{
-	buf_str(b, "auto");
-	for (const struct form *f = forms; f->name; f++)
-		buf_fmt(b, ", %s", f->name);
-	buf_str(b, ", or a format with two {}");
-}
-
 static const struct form *named(const char *name)
 {
 	const struct form *f = forms;
@@ -157,8 +148,10 @@ struct template *template_open(const char *name, const char *chat, const char *s
 		return NULL;
 	}
 	if (!form && !is_format(name)) {
-		list_names(&names);
-		fault(f, "unknown template '%.80s' (%s)", name, names.p);
+		for (form = forms; form->name; form++)
+			buf_fmt(&names, ", %s", form->name);
+		fault(f, "unknown template '%.80s' (auto%s, or a format with two {})", name,
+		      names.p);
 		buf_free(&names);
 		return NULL;
 	}

@@ -48,6 +48,16 @@ struct pre_step *tokenizer_step(struct tokenizer *t, int kind, const char *from,
 	return step;
 }
 
+int tokenizer_token(struct tokenizer *t, int32_t id, struct slice s, struct fault *f)
+{
+	struct buf bytes = {0};
+	int plain = t->byte_level && bytes_of_text(&s, &bytes);
+	int rc = vocab_set(&t->vocab, id, s.p, s.n, plain ? TOKEN_PLAIN : TOKEN_MODEL, f);
+
+	buf_free(&bytes);
+	return rc;
+}
+
 void tokenizer_add(struct tokenizer *t, struct added_token a)
 {
 	t->added = xrealloc(t->added, (t->n_added + 1) * sizeof *t->added);

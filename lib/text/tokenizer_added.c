@@ -77,14 +77,12 @@ static int32_t trie_find(const struct trie *t, struct slice s, size_t *start, si
 	return -1;
 }
 
-size_t tokenizer_special_at(const struct tokenizer *t, const char *text, size_t n, int32_t *id)
+int32_t tokenizer_next_special(const struct tokenizer *t, const char *text, size_t n, size_t *start,
+                               size_t *end)
 {
-	size_t bytes = 0;
-	int32_t which = trie_at(&t->special, (struct slice){text, n}, &bytes);
+	int32_t which = trie_find(&t->special, (struct slice){text, n}, start, end);
 
-	if (which >= 0)
-		*id = t->added[which].id;
-	return bytes;
+	return which < 0 ? -1 : t->added[which].id;
 }
 
 static int inside_word(struct slice s, size_t start, size_t end)

@@ -51,7 +51,6 @@ static int load_tokens(struct tokenizer *t, const struct gguf *g, struct fault *
 {
 	const struct gguf_value *tokens = array(g, "tokenizer.ggml.tokens", GGUF_TEXT);
 	const struct gguf_value *types = array(g, "tokenizer.ggml.token_type", GGUF_INT);
-	struct buf work = {0};
 	int rc = 0;
 
 	if (!tokens || tokens->count > TOKENS_MOST)
@@ -61,24 +60,20 @@ static int load_tokens(struct tokenizer *t, const struct gguf *g, struct fault *
 	for (long i = 0; !rc && i < tokens->count; i++) {
 		int type = types ? (int)gguf_item(types, i) : TYPE_NORMAL;
 		int is_added = type == TYPE_CONTROL || type == TYPE_USER || type == TYPE_UNKNOWN;
-		struct slice text, s;
-		int plain;
+		struct slice text;
 
 		text.p = gguf_item_text(tokens, i, &text.n);
-		s = text;
 		if (is_filler(type, text, i)) {
 			rc = vocab_set(&t->vocab, i, "", 0, TOKEN_NONE, f);
 			continue;
 		}
-		plain = t->byte_level && bytes_of_text(&s, &work);
-		rc = vocab_set(&t->vocab, i, s.p, s.n, plain ? TOKEN_PLAIN : TOKEN_MODEL, f);
+		rc = tokenizer_token(t, i, text, f);
 		if (!rc && is_added && text.n && !memchr(text.p, 0, text.n))
 			tokenizer_add(t, (struct added_token){.text = (char *)text.p,
 			                                      .n = text.n,
 			                                      .id = i,
 			                                      .special = type != TYPE_USER});
 	}
-	buf_free(&work);
 	vocab_index(&t->vocab);
 	return rc;
 }

@@ -194,6 +194,8 @@ int tokenizer_prepare(struct tokenizer *, struct fault *);
  * many. */
 struct pre_step *tokenizer_step(struct tokenizer *, int kind, const char *from, const char *to,
                                 struct fault *);
+/* A token of the model, with the text that the file has: byte-level, or as it is. */
+int tokenizer_token(struct tokenizer *, int32_t id, struct slice, struct fault *);
 void tokenizer_add(struct tokenizer *, struct added_token); /* .text is copied */
 int merge_add(struct tokenizer *, uint32_t rank, struct slice left, struct slice right,
               struct fault *);

@@ -221,27 +221,18 @@ static int post_processor(struct tokenizer *t, const json_t *o, struct fault *f)
 
 static int load_vocab(struct tokenizer *t, json_t *vocab, struct fault *f)
 {
-	struct buf work = {0};
 	const char *key;
 	json_t *id;
-	int rc = 0;
 
 	json_object_foreach(vocab, key, id)
 	{
-		struct slice s = {key, strlen(key)};
-		int plain = t->byte_level && bytes_of_text(&s, &work);
-
 		if (!json_is_integer(id) || json_integer_value(id) < 0 ||
 		    json_integer_value(id) >= TOKENS_MOST)
-			rc = fault(f, "vocab: \"%.80s\" has no proper id", key);
-		else
-			rc = vocab_set(&t->vocab, json_integer_value(id), s.p, s.n,
-			               plain ? TOKEN_PLAIN : TOKEN_MODEL, f);
-		if (rc)
-			break;
+			return fault(f, "vocab: \"%.80s\" has no proper id", key);
+		if (tokenizer_token(t, json_integer_value(id), (struct slice){key, strlen(key)}, f))
+			return -1;
 	}
-	buf_free(&work);
-	return rc;
+	return 0;
 }
 
 /* A token that the vocabulary does not have gets the next id, whatever "id"

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/num.h"
+
 enum { TOKEN_BYTES = 1024, TOKEN_ROOM = TOKEN_BYTES + 4, SPECIALS = 256 };
 
 /* -1 unless s is base64 with its padding, of 1 to TOKEN_BYTES bytes. */
@@ -110,13 +112,6 @@ static int load_ranks(struct tokenizer *t, struct slice rest, struct fault *f)
 	return 0;
 }
 
-static int by_key(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 /* Of the ways to cut one token in two, those of lower left, then right parts
  * come first, as when Hugging Face converts such a file. */
 static int rank_merges(struct tokenizer *t, struct fault *f)
@@ -135,7 +130,7 @@ static int rank_merges(struct tokenizer *t, struct fault *f)
 			if (right >= 0)
 				cut[cuts++] = (uint64_t)left << 32 | right;
 		}
-		qsort(cut, cuts, sizeof *cut, by_key);
+		qsort(cut, cuts, sizeof *cut, u64_order);
 		if (order > UINT32_MAX - 1 - cuts)
 			return fault(f, "too many merges");
 		for (int i = 0; i < cuts; i++)

@@ -13,6 +13,7 @@
 
 #include "../base/buf.h"
 #include "../base/memory.h"
+#include "../base/num.h"
 
 int utf8_last(const char *p, size_t n, int32_t *code)
 {
@@ -40,13 +41,6 @@ static int class_of(int32_t c)
 	return unicode_after_9(c) ? 0 : utf8proc_get_property(c)->combining_class;
 }
 
-static int by_key(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 /* Sorts marks stably: by class, then place. */
 static void sort_marks(int32_t *c, long n)
 {
@@ -54,7 +48,7 @@ static void sort_marks(int32_t *c, long n)
 
 	for (long i = 0; i < n; i++)
 		key[i] = (uint64_t)class_of(c[i]) << 56 | (uint64_t)i << 21 | c[i];
-	qsort(key, n, sizeof *key, by_key);
+	qsort(key, n, sizeof *key, u64_order);
 	for (long i = 0; i < n; i++)
 		c[i] = key[i] & 0x1fffff;
 	free(key);
