@@ -147,12 +147,6 @@ static void fill(struct buf *b, int byte, size_t n)
 	b->n += n;
 }
 
-static void join(struct row_work *w, const struct piece *p)
-{
-	buf_add(&w->text, p->text, p->n);
-	fill(&w->kind, p->kind, p->n);
-}
-
 /* Brings the mask up to the ids. */
 static void mark(const struct row_work *w, struct buf *train, int value)
 {
@@ -164,8 +158,8 @@ static void encode_pieces(struct row_work *w, const struct piece piece[], int n,
 	int32_t end = tokenizer_eos(w->e->tok);
 
 	for (int i = 0; i < n && (!w->most || w->ids->n < w->most); i++) {
-		if (piece[i].kind != PIECE_END)
-			join(w, &piece[i]);
+		buf_add(&w->text, piece[i].text, piece[i].n);
+		fill(&w->kind, piece[i].kind, piece[i].n);
 		if (i + 1 < n && piece[i].train == piece[i + 1].train &&
 		    piece[i + 1].kind != PIECE_END && piece[i].kind != PIECE_END)
 			continue;

@@ -87,20 +87,6 @@ static void read_mapped(struct tokens *t, struct source *s)
 	}
 }
 
-static void read_into_memory(struct tokens *t, struct source *s)
-{
-	size_t n;
-
-	while ((n = next_blob(s))) {
-		char *p = xrealloc(s->b.p, n);
-
-		add_blob(t, s, p, n);
-		tokens_hold(t, p, n);
-		s->b = (struct buf){0};
-	}
-	buf_free(&s->b);
-}
-
 static void check_end(const struct tokens *t, const struct source *s)
 {
 	if (!s->blobs)
@@ -113,6 +99,7 @@ static void read_stream(struct tokens *t, const char *path)
 {
 	struct source s = {.z = zin_open(path)};
 	int mapped;
+	size_t n;
 
 	s.map = zin_map(s.z, &s.left);
 	if (s.map)
@@ -122,7 +109,14 @@ static void read_stream(struct tokens *t, const char *path)
 		for (mapped = s.blobs, s.blobs = 0; s.blobs < mapped;) /* past them in the stream */
 			if (!next_blob(&s))
 				die("%s: changed while it was read", zin_name(s.z));
-		read_into_memory(t, &s);
+		while ((n = next_blob(&s))) {
+			char *p = xrealloc(s.b.p, n);
+
+			add_blob(t, &s, p, n);
+			tokens_hold(t, p, n);
+			s.b = (struct buf){0};
+		}
+		buf_free(&s.b);
 	}
 	check_end(t, &s);
 	zin_close(s.z);

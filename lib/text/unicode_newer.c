@@ -97,13 +97,13 @@ int unicode_has_newer(const char *text, size_t n)
 void unicode_put_stand_ins(struct buf *out, const char *text, size_t n)
 {
 	for (size_t at = 0; at < n;) {
-		char stand_in[4];
+		char one[4] = {text[at]};
 		int32_t code;
-		int k = utf8_first(text + at, n - at, &code), kind = kind_of(code);
+		int bytes = utf8_first(text + at, n - at, &code);
 
-		if (kind >= 0)
-			utf8_put(unicode_stand_in(code), stand_in);
-		buf_add(out, kind >= 0 ? stand_in : text + at, k);
-		at += k;
+		if (code >= 0)
+			utf8_put(unicode_stand_in(code), one);
+		buf_add(out, one, bytes);
+		at += bytes;
 	}
 }
