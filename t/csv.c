@@ -49,43 +49,43 @@ static void parsing(void)
 	same(records("x,\"y"), "!;", "nor in a last line");
 }
 
-static json_t *row_of(struct table *t, const char *line, int *utf8, struct fault *f)
+static json_t *row_of(struct csv_rows *t, const char *line, int *utf8, struct fault *f)
 {
-	ok(csv_line(table_csv(t), line, strlen(line), f) == 1, "a record");
-	return table_row(t, utf8, f);
+	ok(csv_line(csv_rows_csv(t), line, strlen(line), f) == 1, "a record");
+	return csv_rows_row(t, utf8, f);
 }
 
 static void rows(void)
 {
 	/* the fields' lengths and bytes, as the manual says */
 	static const char hashed[] = "\2\0\0\0\0\0\0\0hi" "\0\0\0\0\0\0\0\0";
-	struct table *t = table_open("a,\"b,c\"");
+	struct csv_rows *t = csv_rows_open("a,\"b,c\"");
 	struct fault f;
 	struct buf b = {0};
 	json_t *row;
 	int utf8;
 
-	ok(table_named(t), "--columns names the columns");
+	ok(csv_rows_named(t), "--columns names the columns");
 	row = row_of(t, "hi,\n", &utf8, &f);
 	json_put(&b, row);
 	same(b.p, "{\"a\":\"hi\",\"b,c\":\"\"}", "an object in the columns' order");
-	ok(table_hash(t) == hash_bytes(hashed, sizeof hashed - 1), "hashed as length-prefixed fields");
+	ok(csv_rows_hash(t) == hash_bytes(hashed, sizeof hashed - 1), "hashed as length-prefixed fields");
 	json_decref(row);
 	ok(!row_of(t, "x\n", &utf8, &f) && !utf8, "a field too few");
 	same(f.text, "1 fields where there are 2 columns", "is told");
 	ok(!row_of(t, "x,\xff\n", &utf8, &f) && utf8, "bad UTF-8");
 	same(f.text, "column 2 is not UTF-8", "names its column");
-	table_close(t);
+	csv_rows_close(t);
 	buf_free(&b);
 }
 
 static int header(const char *line)
 {
-	struct table *t = table_open(NULL);
+	struct csv_rows *t = csv_rows_open(NULL);
 	struct fault f;
-	int bad = csv_line(table_csv(t), line, strlen(line), &f) != 1 || table_header(t, &f);
+	int bad = csv_line(csv_rows_csv(t), line, strlen(line), &f) != 1 || csv_rows_header(t, &f);
 
-	table_close(t);
+	csv_rows_close(t);
 	return bad;
 }
 
@@ -96,7 +96,7 @@ int main(void)
 	ok(!header("id,text\n"), "a header");
 	ok(header("a,b,a\n"), "one name twice is none");
 	ok(header("a,\xff\n"), "nor is bad UTF-8");
-	ok(table_is("id,text", 7) && table_is("\"a\"", 3), "what looks like CSV");
-	ok(!table_is(" {\"a\":1}", 8) && !table_is("[1]", 3) && !table_is("", 0), "and what does not");
+	ok(csv_rows_is("id,text", 7) && csv_rows_is("\"a\"", 3), "what looks like CSV");
+	ok(!csv_rows_is(" {\"a\":1}", 8) && !csv_rows_is("[1]", 3) && !csv_rows_is("", 0), "and what does not");
 	return tap_done();
 }

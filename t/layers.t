@@ -62,7 +62,8 @@ jansson.h lib/format/jsonl.h
 oniguruma.h lib/text/tokenizer_split.c
 utf8proc.h lib/text/unicode.c
 xxhash.h lib/base/hash.c
-nettle/.* lib/base/sha256.c
+nettle/sha2.h lib/base/hash.c
+nettle/base64.h lib/text/tokenizer_rank.c
 oneapi/dnnl/.* kernels/gemm.c
 cuda.* kernels/cuda.h
 cublas.* kernels/cuda.h

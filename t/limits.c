@@ -65,7 +65,7 @@ int main(void)
 	ok(limit("0::/a/b\n") == 500000000, "nor is what is no number");
 
 	before = memory_available();
-	ok(before > 1 << 20 && memory_resident() > 1 << 16 && memory_resident() < before, "this machine has some");
+	ok(before > 1 << 20, "this machine has some");
 	getrlimit(RLIMIT_AS, &r);
 #ifdef SEAL_SAN
 	skip("a limit of the address space counts", "AddressSanitizer maps more than any limit");

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "../lib/base/memory.h"
-#include "../lib/text/tokenizer_in.h"
+#include "../lib/text/tokenizer.h"
 #include "tap.h"
 
 #define GOLD "t/gold/"

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "../lib/base/memory.h"
-#include "../lib/text/tokenizer_in.h"
+#include "../lib/text/tokenizer.h"
 #include "../lib/format/jsonl.h"
 #include "tap.h"
 

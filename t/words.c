@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "../lib/base/sha256.h"
+#include "../lib/base/hash.h"
 #include "../lib/text/unicode.h"
 #include "../lib/text/words.h"
 #include "../lib/format/jsonl.h"

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "memory.h"
+#include "utf8.h"
 
 void buf_need(struct buf *b, size_t more)
 {
@@ -24,6 +25,21 @@ void buf_add(struct buf *b, const void *p, size_t n)
 		memcpy(b->p + b->n, p, n);
 	b->n += n;
 	b->p[b->n] = 0;
+}
+
+long buf_utf8(struct buf *b, const char *s, size_t n)
+{
+	long characters = 0;
+	int32_t c;
+
+	for (; n; characters++) {
+		int bytes = utf8_first(s, n, &c);
+
+		buf_add(b, c < 0 ? UTF8_REPLACEMENT : s, c < 0 ? 3 : bytes);
+		s += bytes;
+		n -= bytes;
+	}
+	return characters;
 }
 
 void buf_str(struct buf *b, const char *s) { buf_add(b, s, strlen(s)); }

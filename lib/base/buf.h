@@ -17,6 +17,8 @@ struct buf {
 void buf_need(struct buf *, size_t more); /* room for so many bytes and a NUL behind n */
 void buf_add(struct buf *, const void *, size_t);
 void buf_str(struct buf *, const char *);
+/* Appends these bytes as UTF-8, U+FFFD for each that is none; returns how many characters. */
+long buf_utf8(struct buf *, const char *, size_t);
 void buf_fmt(struct buf *, const char *fmt, ...) PRINTF(2, 3);
 void buf_free(struct buf *); /* makes it {0} again */
 

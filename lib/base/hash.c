@@ -2,6 +2,8 @@
 /* hash.c - see hash.h. */
 #include "hash.h"
 
+#include <nettle/sha2.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
@@ -25,12 +27,7 @@ void hash_add(struct hash *h, const void *p, size_t n) { XXH64_update((XXH64_sta
 uint64_t hash_value(const struct hash *h) { return XXH64_digest((const XXH64_state_t *)h); }
 void hash_free(struct hash *h) { XXH64_freeState((XXH64_state_t *)h); }
 
-void hash_hex(uint64_t v, char hex[17])
-{
-	for (int i = 15; i >= 0; i--, v >>= 4)
-		hex[i] = "0123456789abcdef"[v & 15];
-	hex[16] = 0;
-}
+void hash_hex(uint64_t v, char hex[17]) { snprintf(hex, 17, "%016llx", (unsigned long long)v); }
 
 int hash_parse(const char *hex, uint64_t *v)
 {
@@ -38,4 +35,22 @@ int hash_parse(const char *hex, uint64_t *v)
 		return -1;
 	*v = strtoull(hex, NULL, 16);
 	return 0;
+}
+
+uint32_t sha256_modulo(const void *p, size_t n, uint32_t m)
+{
+	uint8_t digest[SHA256_DIGEST_SIZE];
+	struct sha256_ctx ctx;
+	uint64_t r = 0;
+
+	sha256_init(&ctx);
+	sha256_update(&ctx, n, p);
+	sha256_digest(&ctx, sizeof digest, digest);
+	for (size_t i = 0; i < sizeof digest; i += 4) {
+		uint32_t word = (uint32_t)digest[i] << 24 | digest[i + 1] << 16 |
+		                digest[i + 2] << 8 | digest[i + 3];
+
+		r = (r << 32 | word) % m;
+	}
+	return r;
 }

@@ -2,7 +2,6 @@
 /* limits.c - see limits.h. */
 #include "limits.h"
 
-#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,39 +16,31 @@
 static size_t number_in(const char *path)
 {
 	FILE *f = fopen(path, "re");
-	char text[64], *end;
-	size_t n = SIZE_MAX;
+	size_t n;
 
-	if (!f)
-		return n;
-	if (fgets(text, sizeof text, f)) {
-		errno = 0;
-		n = strtoull(text, &end, 10);
-		if (end == text || errno)
-			n = SIZE_MAX;
-	}
-	fclose(f);
+	if (!f || fscanf(f, "%zu", &n) != 1)
+		n = SIZE_MAX;
+	if (f)
+		fclose(f);
 	return n;
 }
 
 /* The least limit of a group (a path under root) and of the groups that it lies in. */
 static size_t up_from(const char *root, const char *group, const char *file)
 {
-	char *path = xprintf("%s%s", root, group);
-	size_t most = SIZE_MAX, stop = strlen(root);
+	int n = (int)strlen(group);
+	size_t most = SIZE_MAX;
 
 	for (;;) {
-		char *full = xprintf("%s/%s", path, file), *slash;
+		char *path = xprintf("%s%.*s/%s", root, n, group, file);
 
-		most = size_min(most, number_in(full));
-		free(full);
-		slash = strrchr(path, '/');
-		if (strlen(path) <= stop || !slash || slash < path + stop)
-			break;
-		*slash = 0;
+		most = size_min(most, number_in(path));
+		free(path);
+		if (!n)
+			return most;
+		while (n && group[--n] != '/')
+			;
 	}
-	free(path);
-	return most;
 }
 
 /* Lines of the list are id:controllers:path; version 2 has no controllers, version 1 names
@@ -89,18 +80,6 @@ size_t memory_available(void)
 	if (!getrlimit(RLIMIT_AS, &r) && r.rlim_cur != RLIM_INFINITY)
 		most = size_min(most, r.rlim_cur);
 	return size_min(most, memory_of_groups("/proc/self/cgroup", "/sys/fs/cgroup"));
-}
-
-size_t memory_resident(void)
-{
-	FILE *f = fopen("/proc/self/statm", "re");
-	unsigned long all, resident = 0;
-
-	if (f && fscanf(f, "%lu %lu", &all, &resident) != 2)
-		resident = 0;
-	if (f)
-		fclose(f);
-	return resident * (size_t)sysconf(_SC_PAGESIZE);
 }
 
 char *memory_text(size_t bytes, char into[32])

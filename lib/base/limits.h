@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* limits.h - how much memory a program may take, and how much it has taken. */
+/* limits.h - how much memory a program may take. */
 #ifndef SEAL_LIMITS_H
 #define SEAL_LIMITS_H
 
@@ -12,8 +12,6 @@ size_t memory_available(void);
  * and of those that they lie in, under the folder `root` (as /sys/fs/cgroup); SIZE_MAX if there
  * is none. */
 size_t memory_of_groups(const char *list, const char *root);
-/* Resident bytes of this process now, pages of mapped files included. */
-size_t memory_resident(void);
 /* Writes bytes as people read them, "12.3 GB" or "35 MB"; returns `into`. */
 char *memory_text(size_t bytes, char into[32]);
 

@@ -7,9 +7,13 @@
 #ifndef SEAL_NUM_H
 #define SEAL_NUM_H
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && sizeof(size_t) == 8,
+              "numbers of files are read and written in place");
 
 static inline long long_min(long a, long b) { return a < b ? a : b; }
 static inline long long_max(long a, long b) { return a > b ? a : b; }
@@ -17,6 +21,14 @@ static inline size_t size_min(size_t a, size_t b) { return a < b ? a : b; }
 static inline size_t size_max(size_t a, size_t b) { return a > b ? a : b; }
 /* The least multiple of `to` that is no less than n. */
 static inline size_t size_round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
+
+/* For qsort. */
+static inline int u64_order(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
 
 static inline float float_of_bits(uint32_t bits)
 {

@@ -20,8 +20,6 @@ const struct opt base_options[] = {
 	{0},
 };
 
-static void *field(const struct opt_group *g, const struct opt *o) { return (char *)g->to + o->at; }
-
 static const struct opt *find(const struct opt_group *g, const char *name, size_t n, char letter,
                               const struct opt_group **in)
 {
@@ -66,13 +64,13 @@ static const char *set(const struct opt_group *g, const struct opt *o, const cha
 
 	errno = 0;
 	if (o->type == OPT_FLAG) {
-		*(int *)field(g, o) = 1;
+		*(int *)opt_field(g, o) = 1;
 	} else if (o->type == OPT_TEXT) {
-		*(const char **)field(g, o) = value;
+		*(const char **)opt_field(g, o) = value;
 	} else if (o->type == OPT_CHOICE) {
 		if (!is_choice(o->arg, value))
 			return "is not one of";
-		*(const char **)field(g, o) = value;
+		*(const char **)opt_field(g, o) = value;
 	} else if (o->type == OPT_COUNT || o->type == OPT_SEED) {
 		long v = strtol(value, &end, 10);
 		if (end == value || *end || (errno && errno != ERANGE))
@@ -81,50 +79,46 @@ static const char *set(const struct opt_group *g, const struct opt *o, const cha
 			return "is too small";
 		if (errno || (o->type == OPT_COUNT && v > INT_MAX))
 			return "is too large";
-		*(long *)field(g, o) = v;
+		*(long *)opt_field(g, o) = v;
 	} else if (o->type == OPT_SIZE) {
 		long v = size_of(value);
 		if (v < 0)
 			return "is not a size such as 500M or 8G";
-		*(long *)field(g, o) = v;
+		*(long *)opt_field(g, o) = v;
 	} else {
 		double v = strtod(value, &end);
 		if (end == value || *end || !isfinite(v))
 			return "is not a number";
 		if (v < o->least)
 			return "is too small";
-		*(double *)field(g, o) = v;
+		*(double *)opt_field(g, o) = v;
 	}
 	return NULL;
 }
 
-static const char *shortest(double v, char *s, size_t size)
-{
-	for (int digits = 1; digits <= 17; digits++) {
-		snprintf(s, size, "%.*g", digits, v);
-		if (strtod(s, NULL) == v)
-			break;
-	}
-	return s;
-}
-
-/* The field's value as text, NULL when it has none. */
+/* The field's value as -h shows it, NULL when it has none. */
 static const char *value_text(const struct opt_group *g, const struct opt *o, char *s, size_t size)
 {
+	double x;
+
 	switch (o->type) {
-	case OPT_FLAG: return *(int *)field(g, o) ? "true" : "false";
 	case OPT_COUNT:
-	case OPT_SEED: snprintf(s, size, "%ld", *(long *)field(g, o)); return s;
+	case OPT_SEED: snprintf(s, size, "%ld", *(long *)opt_field(g, o)); return s;
+	case OPT_FLAG:
 	case OPT_SIZE: return NULL;
-	case OPT_REAL: return shortest(*(double *)field(g, o), s, size);
-	default: return *(const char **)field(g, o);
+	case OPT_REAL: /* the shortest text that reads back */
+		x = *(double *)opt_field(g, o);
+		for (int p = 1; p <= 17 && (p == 1 || strtod(s, NULL) != x); p++)
+			snprintf(s, size, "%.*g", p, x);
+		return s;
+	default: return *(const char **)opt_field(g, o);
 	}
 }
 
 static void help_option(const struct opt_group *g, const struct opt *o)
 {
 	char head[128], num[32], letter[8] = "    ";
-	const char *now = o->type == OPT_FLAG ? NULL : value_text(g, o, num, sizeof num);
+	const char *now = value_text(g, o, num, sizeof num);
 
 	if (o->letter)
 		snprintf(letter, sizeof letter, "-%c, ", o->letter);
@@ -243,17 +237,4 @@ int opt_parse(const struct opt_program *p, int argc, char **argv)
 		memcpy(argv + argc - n, operand, n * sizeof *operand);
 	free(operand);
 	return argc - n;
-}
-
-void opt_settings(const struct opt_group *g, void (*put)(void *, const char *, const char *),
-                  void *ctx)
-{
-	char s[32];
-
-	for (; g->table; g++)
-		for (const struct opt *o = g->table; o->name; o++) {
-			const char *v = o->recorded ? value_text(g, o, s, sizeof s) : NULL;
-			if (v)
-				put(ctx, o->name, v);
-		}
 }

@@ -60,10 +60,10 @@ extern const struct opt base_options[];  /* -o -q */
  * moved to argv[k..argc-1], in their order. */
 int opt_parse(const struct opt_program *, int argc, char **argv);
 
-/* Calls put(ctx, name, value) for each recorded option in the order of the tables.  A number is
- * the shortest text that reads back to it, a flag "true" or "false"; an option without a value
- * (NULL) is left out. */
-void opt_settings(const struct opt_group *, void (*put)(void *, const char *, const char *),
-                  void *ctx);
+/* The field that an option sets. */
+static inline void *opt_field(const struct opt_group *g, const struct opt *o)
+{
+	return (char *)g->to + o->at;
+}
 
 #endif

@@ -11,16 +11,13 @@
 
 #include "die.h"
 
-enum { ENDS_MOST = 4 };
-
-static void (*volatile ends[ENDS_MOST])(void);
+static void (*volatile end)(void);
 static pid_t owner; /* the process that called program_begin */
 
 static void at_end(void)
 {
-	if (getpid() == owner)
-		for (int i = 0; i < ENDS_MOST && ends[i]; i++)
-			ends[i]();
+	if (end && getpid() == owner)
+		end();
 }
 
 /* Installed with SA_RESETHAND and SA_NODEFER: raise ends the program at once, and its status
@@ -33,12 +30,8 @@ static void on_signal(int sig)
 
 void program_at_end(void (*f)(void))
 {
-	int i = 0;
-
-	while (i < ENDS_MOST && ends[i] && ends[i] != f)
-		i++;
-	assert(i < ENDS_MOST);
-	ends[i] = f;
+	assert(!end || end == f);
+	end = f;
 }
 
 /* A descriptor that cannot be used in the direction in which 0 to 2 are used. */

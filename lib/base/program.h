@@ -15,7 +15,7 @@
 void program_begin(char **argv);
 
 /* f is called when the program ends by exit(), die() or such a signal: it may do only what a
- * signal handler may.  A forked child does not call it. */
+ * signal handler may.  A forked child does not call it.  There is one. */
 void program_at_end(void (*f)(void));
 
 #endif

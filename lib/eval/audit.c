@@ -17,7 +17,7 @@
 
 #include "../base/memory.h"
 #include "../base/hash.h"
-#include "../format/jsonl_objects.h"
+#include "../format/jsonl.h"
 #include "../rows/places.h"
 #include "../score/scores.h"
 #include "../score/rank.h"

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "../base/memory.h"
-#include "../format/jsonl_objects.h"
+#include "../format/jsonl.h"
 #include "../rows/row.h"
 #include "../score/join.h"
 #include "../score/rank.h"

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "../base/memory.h"
-#include "../format/jsonl_objects.h"
+#include "../format/jsonl.h"
 #include "command.h"
 
 static struct refusals_opts {

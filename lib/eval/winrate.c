@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #include "../base/memory.h"
-#include "../format/jsonl_objects.h"
+#include "../format/jsonl.h"
 #include "command.h"
 
 struct votes {

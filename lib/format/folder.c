@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,22 +60,14 @@ static char *trimmed(const char *path)
 	return xstrndup(path, n);
 }
 
-static char *parent_of(const char *trimmed)
-{
-	const char *slash = strrchr(trimmed, '/');
-
-	return slash ? xstrndup(trimmed, slash == trimmed ? 1 : slash - trimmed) : xstrdup(".");
-}
-
 void folder_try(const char *path)
 {
-	char *to = trimmed(path), *parent = parent_of(to);
+	char *to = trimmed(path);
 
 	if (!*path)
 		die_usage("the name of a folder to write is empty");
-	if (access(parent, W_OK | X_OK))
+	if (access(dirname(to), W_OK | X_OK))
 		die("create %s:", path);
-	free(parent);
 	free(to);
 }
 
@@ -150,15 +143,14 @@ static char *replace(const char *begun, const char *to, const char *path)
 
 void folder_commit(char *begun, const char *path)
 {
-	char *to = trimmed(path), *parent = parent_of(to), *old;
+	char *to = trimmed(path), *old;
 
 	sync_folder(begun);
 	old = replace(begun, to, path);
 	unfinished = NULL;
-	sync_folder(parent);
+	sync_folder(dirname(to));
 	folder_remove(old);
 	claim_drop(claim);
-	free(parent);
 	free(old);
 	free(to);
 	free(begun);

@@ -15,29 +15,27 @@
 #include <string.h>
 
 #include "../base/memory.h"
-
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "GGUF is read in place");
+#include "../base/num.h"
 
 enum { U8, I8, U16, I16, U32, I32, R32, BOOL, TEXT, ARRAY, U64, I64, R64, TYPES };
 
+/* clang-format off */
 static const struct {
 	enum gguf_kind kind;
-	size_t size;
+	size_t size; /* of an array: at least */
 } types[TYPES] = {
-	[U8] = {GGUF_UINT, 1},      [U16] = {GGUF_UINT, 2},  [U32] = {GGUF_UINT, 4},
-	[U64] = {GGUF_UINT, 8},     [I8] = {GGUF_INT, 1},    [I16] = {GGUF_INT, 2},
-	[I32] = {GGUF_INT, 4},      [I64] = {GGUF_INT, 8},   [R32] = {GGUF_REAL, 4},
-	[R64] = {GGUF_REAL, 8},     [BOOL] = {GGUF_BOOL, 1}, [TEXT] = {GGUF_TEXT, 8},
-	[ARRAY] = {GGUF_ARRAY, 12}, /* at least */
+	[U8] = {GGUF_INT, 1},  [U16] = {GGUF_INT, 2},  [U32] = {GGUF_INT, 4},  [U64] = {GGUF_INT, 8},
+	[I8] = {GGUF_INT, 1},  [I16] = {GGUF_INT, 2},  [I32] = {GGUF_INT, 4},  [I64] = {GGUF_INT, 8},
+	[R32] = {GGUF_REAL, 4}, [R64] = {GGUF_REAL, 8},
+	[BOOL] = {GGUF_BOOL, 1}, [TEXT] = {GGUF_TEXT, 8}, [ARRAY] = {GGUF_ARRAY, 12},
 };
+/* clang-format on */
 
 static const unsigned char numbers[DT_TYPES] = {
 	[DT_F32] = 0,   [DT_F16] = 1,   [DT_Q4_0] = 2,  [DT_Q4_1] = 3,
 	[DT_Q5_0] = 6,  [DT_Q5_1] = 7,  [DT_Q8_0] = 8,  [DT_Q4_K] = 12,
 	[DT_Q5_K] = 13, [DT_Q6_K] = 14, [DT_BF16] = 30,
 };
-
-int gguf_number(enum dtype t) { return numbers[t]; }
 
 /* The type of a number, DT_TYPES when it is none that can be decoded. */
 static enum dtype type_of(uint64_t number)
@@ -116,29 +114,18 @@ static void number(struct gguf_value *v, int type, const void *p)
 	float r32;
 
 	memcpy(&u, p, types[type].size);
-	switch (types[type].kind) {
-	case GGUF_REAL:
-		memcpy(&v->r, p, types[type].size);
-		if (type == R32) {
-			memcpy(&r32, p, 4);
-			v->r = r32;
-		}
-		v->i = v->r >= -0x1p63 && v->r < 0x1p63 ? (int64_t)v->r : 0;
-		v->u = v->r >= 0 && v->r < 0x1p64 ? (uint64_t)v->r : 0;
-		break;
-	case GGUF_INT:
-		v->i = type == I8    ? (int8_t)u
-		       : type == I16 ? (int16_t)u
-		       : type == I32 ? (int32_t)u
-		                     : (int64_t)u;
-		v->u = v->i;
-		v->r = v->i;
-		break;
-	default:
-		v->u = u;
-		v->i = u;
-		v->r = u;
-	}
+	memcpy(&r32, &u, sizeof r32);
+	v->i = type == I8    ? (int8_t)u
+	       : type == I16 ? (int16_t)u
+	       : type == I32 ? (int32_t)u
+	                     : (int64_t)u;
+	v->r = type == U64 ? (double)u : (double)v->i;
+	if (types[type].kind != GGUF_REAL)
+		return;
+	memcpy(&v->r, &u, sizeof v->r);
+	if (type == R32)
+		v->r = r32;
+	v->i = v->r >= -0x1p63 && v->r < 0x1p63 ? (int64_t)v->r : 0;
 }
 
 static int take_array(struct reader *r, struct gguf_value *v)
@@ -187,8 +174,8 @@ static int take_value(struct reader *r, struct gguf_value *v)
 	if (!p)
 		return -1;
 	number(v, type, p);
-	if (type == BOOL && v->u > 1)
-		return fault(r->f, "%.80s: a truth value of %u", v->key, (unsigned)v->u);
+	if (type == BOOL && v->i > 1)
+		return fault(r->f, "%.80s: a truth value of %u", v->key, (unsigned)v->i);
 	return 0;
 }
 
@@ -390,4 +377,57 @@ const struct gguf_tensor *gguf_tensor(const struct gguf *g, const char *name)
 		if (!strcmp(g->tensor[i].name, name))
 			return &g->tensor[i];
 	return NULL;
+}
+
+static void put(struct buf *b, uint64_t x, int bytes) { buf_add(b, &x, bytes); }
+
+static void put_text(struct buf *b, const char *s)
+{
+	put(b, strlen(s), 8);
+	buf_str(b, s);
+}
+
+enum { ALIGN = 32 };
+
+static void align(struct buf *b)
+{
+	while (b->n % ALIGN)
+		put(b, 0, 1);
+}
+
+static void put_pair(struct buf *b, const struct gguf_pair *p)
+{
+	put_text(b, p->key);
+	put(b, p->text ? TEXT : R32, 4);
+	if (p->text)
+		put_text(b, p->text);
+	else
+		buf_add(b, &p->real, 4);
+}
+
+void gguf_write(struct buf *out, const struct gguf_pair *pair, int pairs,
+                const struct gguf_tensor *t, int n)
+{
+	size_t at = 0;
+
+	buf_str(out, "GGUF");
+	put(out, 3, 4);
+	put(out, n, 8);
+	put(out, pairs, 8);
+	for (int i = 0; i < pairs; i++)
+		put_pair(out, &pair[i]);
+	for (int i = 0; i < n; i++) {
+		put_text(out, t[i].name);
+		put(out, t[i].rank, 4);
+		for (int k = 0; k < t[i].rank; k++)
+			put(out, t[i].shape[k], 8);
+		put(out, numbers[t[i].type], 4);
+		put(out, at, 8);
+		at += size_round_up(t[i].bytes, ALIGN);
+	}
+	align(out);
+	for (int i = 0; i < n; i++) {
+		buf_add(out, t[i].data, t[i].bytes);
+		align(out);
+	}
 }

@@ -19,15 +19,14 @@ struct gguf_tensor {
 	size_t bytes;
 };
 
-enum gguf_kind { GGUF_UINT, GGUF_INT, GGUF_REAL, GGUF_BOOL, GGUF_TEXT, GGUF_ARRAY };
+enum gguf_kind { GGUF_INT, GGUF_REAL, GGUF_BOOL, GGUF_TEXT, GGUF_ARRAY };
 
 struct gguf_value {
 	const char *key;
 	enum gguf_kind kind;
 	enum gguf_kind of; /* ARRAY: the kind of its items */
-	uint64_t u;
 	int64_t i;
-	double r;         /* a number or BOOL is set in all three */
+	double r;         /* a number or BOOL is set in both */
 	const char *text; /* TEXT: n bytes, borrowed from the map, without a NUL */
 	size_t n;
 	long count; /* ARRAY: how many items */
@@ -51,7 +50,8 @@ struct gguf_pair {
 	float real;
 };
 
-/* Appends to out a GGUF file of these pairs and tensors (name, type, rank, shape, data, bytes). */
+/* Appends to out a GGUF file, version 3, of these pairs and tensors (name, type, rank, shape, data,
+ * bytes). */
 void gguf_write(struct buf *out, const struct gguf_pair *, int pairs, const struct gguf_tensor *,
                 int n);
 
@@ -69,7 +69,5 @@ const struct gguf_tensor *gguf_tensor(const struct gguf *, const char *name);
 /* Item i of an array of texts (borrowed) or of numbers. */
 const char *gguf_item_text(const struct gguf_value *, long i, size_t *n);
 double gguf_item(const struct gguf_value *, long i);
-/* The number that ggml gives a type. */
-int gguf_number(enum dtype);
 
 #endif

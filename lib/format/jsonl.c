@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../base/hash.h"
+#include "../base/utf8.h"
 
 json_t *json_parse(const char *text, size_t n, struct fault *f)
 {
@@ -88,30 +89,6 @@ int json_check(const json_t *o, const struct json_key key[], struct fault *f)
 	return 0;
 }
 
-/* The length of the UTF-8 character at s, 0 when it is none (Unicode 3.9, table 3-7). */
-static int utf8_length(const unsigned char *s, size_t n)
-{
-	unsigned char c = s[0], low = 0x80, high = 0xbf;
-	int len = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
-
-	if (len < 2 || (size_t)len > n)
-		return len == 1;
-	if (c == 0xe0)
-		low = 0xa0;
-	else if (c == 0xed)
-		high = 0x9f;
-	else if (c == 0xf0)
-		low = 0x90;
-	else if (c == 0xf4)
-		high = 0x8f;
-	if (s[1] < low || s[1] > high)
-		return 0;
-	for (int i = 2; i < len; i++)
-		if (s[i] >> 6 != 2)
-			return 0;
-	return len;
-}
-
 static void put_escaped(struct buf *b, unsigned char c)
 {
 	static const char plain[] = "\"\\\b\f\n\r\t", escaped[] = "\"\\bfnrt";
@@ -123,47 +100,42 @@ static void put_escaped(struct buf *b, unsigned char c)
 		buf_fmt(b, "\\u%04x", c);
 }
 
-void json_put_text(struct buf *b, const char *text, size_t n)
+void json_put_text(struct buf *b, const char *s, size_t n)
 {
-	const unsigned char *s = (const unsigned char *)text;
 	size_t from = 0, i = 0;
+	int32_t c;
 
 	buf_str(b, "\"");
 	while (i < n) {
-		int len = utf8_length(s + i, n - i);
+		int len = utf8_first(s + i, n - i, &c);
 
-		if (len && s[i] >= ' ' && s[i] != '"' && s[i] != '\\') {
+		if (c >= ' ' && c != '"' && c != '\\') {
 			i += len;
 			continue;
 		}
 		buf_add(b, s + from, i - from);
-		if (len)
-			put_escaped(b, s[i]);
+		if (c < 0)
+			buf_str(b, UTF8_REPLACEMENT);
 		else
-			buf_str(b, "\xef\xbf\xbd"); /* U+FFFD for a byte that is no UTF-8 */
+			put_escaped(b, c);
 		from = ++i;
 	}
 	buf_add(b, s + from, i - from);
 	buf_str(b, "\"");
 }
 
-static int reads_back(const char *s, double x, int as_float)
-{
-	return as_float ? strtof(s, NULL) == (float)x : strtod(s, NULL) == x;
-}
-
 /* The shortest text that reads back to x.  Text of p digits is nearer to x the larger p is, so
  * the least such p can be searched by halving. */
-static void put_shortest(struct buf *b, double x, int as_float)
+void json_put_real(struct buf *b, double x)
 {
-	int low = 1, high = as_float ? 9 : 17;
+	int low = 1, high = 17;
 	char s[32];
 
 	if (!isfinite(x)) {
 		buf_str(b, "null");
 		return;
 	}
-	if (x == rint(x) && fabs(x) < (as_float ? 1e9 : 1e15)) {
+	if (x == rint(x) && fabs(x) < 1e15) {
 		buf_fmt(b, "%.0f", x);
 		return;
 	}
@@ -171,7 +143,7 @@ static void put_shortest(struct buf *b, double x, int as_float)
 		int p = (low + high) / 2;
 
 		snprintf(s, sizeof s, "%.*g", p, x);
-		if (reads_back(s, x, as_float))
+		if (strtod(s, NULL) == x)
 			high = p;
 		else
 			low = p + 1;
@@ -179,18 +151,23 @@ static void put_shortest(struct buf *b, double x, int as_float)
 	buf_fmt(b, "%.*g", low, x);
 }
 
-void json_put_real(struct buf *b, double x) { put_shortest(b, x, 0); }
-void json_put_float(struct buf *b, double x) { put_shortest(b, (float)x, 1); }
+json_t *json_hash(uint64_t hash)
+{
+	char hex[17];
+
+	hash_hex(hash, hex);
+	return json_string(hex);
+}
 
 json_t *json_float(double x)
 {
-	struct buf b = {0};
-	json_t *j;
+	char s[32] = "";
 
-	json_put_float(&b, x);
-	j = isfinite((float)x) ? json_real(strtod(b.p, NULL)) : json_null();
-	buf_free(&b);
-	return j;
+	if (!isfinite((float)x))
+		return json_null();
+	for (int p = 1; p <= 9 && (p == 1 || strtof(s, NULL) != (float)x); p++)
+		snprintf(s, sizeof s, "%.*g", p, (float)x);
+	return json_real(strtod(s, NULL));
 }
 
 static void put_object(struct buf *b, const json_t *o)
@@ -241,43 +218,39 @@ void json_write_line(struct zout *z, const json_t *j)
 	buf_free(&b);
 }
 
-struct settings {
-	const struct opt_group *groups;
-	json_t *object;
-};
-
-static enum opt_type type_of(const struct opt_group *g, const char *name)
+/* The value of an option, NULL when it has none.  A real that is whole becomes an integer, as it
+ * does when what is written of it is read again. */
+static json_t *setting(const struct opt *o, const void *field)
 {
+	const char *text;
+	json_t *v;
+	double x;
+
+	switch (o->type) {
+	case OPT_FLAG: return json_boolean(*(const int *)field);
+	case OPT_COUNT:
+	case OPT_SEED:
+	case OPT_SIZE: return json_integer(*(const long *)field);
+	case OPT_REAL:
+		x = *(const double *)field;
+		return x == rint(x) && fabs(x) < 1e15 ? json_integer(x) : json_real(x);
+	default: text = *(const char *const *)field;
+	}
+	v = text ? json_string(text) : NULL;
+	if (text && !v)
+		die("--%s: the value is not UTF-8", o->name);
+	return v;
+}
+
+json_t *json_settings(const struct opt_group *g)
+{
+	json_t *all = json_object(), *v;
+
 	for (; g->table; g++)
 		for (const struct opt *o = g->table; o->name; o++)
-			if (!strcmp(o->name, name))
-				return o->type;
-	return OPT_TEXT;
-}
-
-static void put_setting(void *ctx, const char *name, const char *value)
-{
-	struct settings *s = ctx;
-	enum opt_type type = type_of(s->groups, name);
-	struct fault why;
-	json_t *v = NULL;
-
-	if (type == OPT_FLAG)
-		v = json_boolean(strcmp(value, "0") && strcmp(value, "false"));
-	else if (type == OPT_COUNT || type == OPT_SEED || type == OPT_REAL)
-		v = json_parse(value, strlen(value), &why);
-	if (!v)
-		v = json_string(value);
-	if (json_object_set_new(s->object, name, v))
-		die("--%s: the value is not UTF-8", name);
-}
-
-json_t *json_settings(const struct opt_group *groups)
-{
-	struct settings s = {groups, json_object()};
-
-	opt_settings(groups, put_setting, &s);
-	return s.object;
+			if (o->recorded && (v = setting(o, opt_field(g, o))))
+				json_object_set_new(all, o->name, v);
+	return all;
 }
 
 json_t *json_repaired(const char *s, size_t n)
@@ -285,20 +258,8 @@ json_t *json_repaired(const char *s, size_t n)
 	struct buf b = {0};
 	json_t *j;
 
-	buf_need(&b, n);
-	for (size_t i = 0, len; i < n; i += len ? len : 1) {
-		len = utf8_length((const unsigned char *)s + i, n - i);
-		buf_add(&b, len ? s + i : "\xef\xbf\xbd", len ? len : 3);
-	}
-	j = json_stringn(b.p, b.n);
+	buf_utf8(&b, s, n);
+	j = json_stringn(b.p ? b.p : "", b.n);
 	buf_free(&b);
 	return j;
-}
-
-json_t *json_hash(uint64_t hash)
-{
-	char hex[17];
-
-	hash_hex(hash, hex);
-	return json_string(hex);
 }

@@ -50,13 +50,28 @@ json_t *json_hash(uint64_t);
 void json_put(struct buf *, const json_t *);
 void json_put_text(struct buf *, const char *, size_t); /* a quoted string */
 void json_put_real(struct buf *, double);               /* null when not finite */
-/* Of a number that was computed in floats: the shortest text that reads back to the same float,
- * at most 9 digits; and the same as a value. */
-void json_put_float(struct buf *, double);
-json_t *json_float(double); /* owned */
+/* The value, owned, of a number that was computed in floats: its text is the shortest that reads
+ * back to the same float, at most 9 digits; null when that is not finite. */
+json_t *json_float(double);
 void json_write_line(struct zout *, const json_t *);
 
-/* The recorded options of these groups as one flat object, numbers as numbers. */
+/* The recorded options of these groups that have a value, as one flat object; numbers are
+ * numbers. */
 json_t *json_settings(const struct opt_group *);
+
+/* Calls see() for every object of n inputs (0: of stdin), each of which is JSONL or one JSON
+ * array, plain or zstd; dies on one that is neither.  `where` names the place of the object, for
+ * die("%s: ...", where). */
+void objects_read(char *const paths[], int n,
+                  void (*see)(void *ctx, const json_t *object, const char *where), void *ctx);
+
+/* The value of a key as a text to group by: a string as it is, anything else as compact JSON, a
+ * missing one as "null".  It is written to b, whose text is returned. */
+const char *object_key(const json_t *object, const char *key, struct buf *b);
+/* The number of the object's group by that value, from 0 in the order of first sight.  groups: a
+ * JSON object of value -> number, {} before the first call. */
+long object_group(json_t *groups, const json_t *object, const char *key);
+
+json_t *real_or_null(double); /* null when not finite; owned */
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* jsonl_objects.c - see jsonl_objects.h. */
-#include "jsonl_objects.h"
+/* jsonl_objects.c - files of many objects, as evaluation has them; see jsonl.h. */
+#include "jsonl.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -46,25 +46,16 @@ static void read_array(struct objects_reader *r, const char *line, size_t n)
 	buf_free(&all);
 }
 
-static void read_line(struct objects_reader *r, const char *line, size_t n)
-{
-	struct fault f;
-	json_t *v = json_parse(line, n, &f);
-
-	if (!v)
-		die("%s:%ld: %s", zin_name(r->in), r->line, f.text);
-	see_value(r, v, "", r->line);
-	json_decref(v);
-}
-
 static void read_one(struct objects_reader *r)
 {
 	int seen = 0;
 	size_t n, raw;
+	struct fault f;
 	char *line;
 
 	while ((line = zin_line(r->in, &n, &raw))) {
 		char first = line[strspn(line, " \t\r")];
+		json_t *v;
 
 		r->line++;
 		if (!first && n == strlen(line))
@@ -73,7 +64,11 @@ static void read_one(struct objects_reader *r)
 			read_array(r, line, n);
 			return;
 		}
-		read_line(r, line, n);
+		v = json_parse(line, n, &f);
+		if (!v)
+			die("%s:%ld: %s", zin_name(r->in), r->line, f.text);
+		see_value(r, v, "", r->line);
+		json_decref(v);
 		seen = 1;
 	}
 }

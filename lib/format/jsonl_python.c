@@ -11,54 +11,28 @@
  *
  * and json_check refuses both, by the name of the key, where a key is used.
  */
-#include <errno.h>
+#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "jsonl.h"
 
-static size_t digits(const char *s) { return strspn(s, "0123456789"); }
-
-/* Is the word a number as JSON spells it: -?(0|[1-9]d*)(.d+)?([eE][+-]?d+)?  *whole: without
- * the last two parts. */
-static int is_number(const char *s, int *whole)
-{
-	s += *s == '-';
-	*whole = 1;
-	if (!digits(s) || (*s == '0' && digits(s) > 1))
-		return 0;
-	s += digits(s);
-	if (*s == '.') {
-		*whole = 0;
-		s++;
-		if (!digits(s))
-			return 0;
-		s += digits(s);
-	}
-	if (*s == 'e' || *s == 'E') {
-		*whole = 0;
-		s++;
-		s += *s == '+' || *s == '-';
-		if (!digits(s))
-			return 0;
-		s += digits(s);
-	}
-	return !*s;
-}
-
-/* Replaces the word that begins at b->p + from and ends the buffer, if it is such a number. */
+/* Replaces the word that begins at b->p + from and ends the buffer, if it is such a number.  What a
+ * number is, and which is too large, jansson knows: it is asked of words that may be large. */
 static void replace(struct buf *b, size_t from)
 {
 	const char *word = b->p + from;
-	int whole, finite = 1;
+	int finite = strcmp(word, "NaN") && strcmp(word, "Infinity") && strcmp(word, "-Infinity");
+	json_error_t e = {0};
+	char *end;
 
-	if (!strcmp(word, "NaN") || !strcmp(word, "Infinity") || !strcmp(word, "-Infinity")) {
-		finite = 0;
-	} else if (is_number(word, &whole)) {
-		finite = isfinite(strtod(word, NULL));
-		errno = 0;
-		if (whole && finite && (strtoll(word, NULL, 10), errno == ERANGE))
+	if (finite && (b->n - from > 18 || strpbrk(word, "eE"))) {
+		json_decref(json_loads(word, JSON_DECODE_ANY, &e));
+		finite = isfinite(strtod(word, &end));
+		if (json_error_code(&e) != json_error_numeric_overflow || *end)
+			return;
+		if (finite)
 			buf_str(b, ".0");
 	}
 	if (!finite) {
@@ -78,11 +52,7 @@ static size_t string_length(const char *s, size_t n)
 	return n;
 }
 
-static int is_word(char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	       c == '+' || c == '-' || c == '.';
-}
+static int is_word(char c) { return isalnum((unsigned char)c) || c == '+' || c == '-' || c == '.'; }
 
 json_t *json_parse_python(const char *text, size_t n, struct fault *f)
 {

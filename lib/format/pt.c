@@ -20,36 +20,28 @@
 
 #include "zip.h"
 
+/* clang-format off */
 enum {
-	MARK = '(',
-	STOP = '.',
-	BININT = 'J',
-	BININT1 = 'K',
-	BININT2 = 'M',
-	BINPERSID = 'Q',
-	REDUCE = 'R',
-	BINUNICODE = 'X',
-	EMPTY_TUPLE = ')',
-	BUILD = 'b',
-	GLOBAL = 'c',
-	BINGET = 'h',
-	BINPUT = 'q',
-	LONG_BINPUT = 'r',
-	SETITEM = 's',
-	TUPLE = 't',
-	EMPTY_DICT = '}',
-	PROTO = 0x80,
-	TUPLE1 = 0x85,
-	TUPLE3 = 0x87,
-	NEWTRUE = 0x88,
-	NEWFALSE = 0x89
+	MARK = '(', STOP = '.', EMPTY_TUPLE = ')', EMPTY_DICT = '}', BININT = 'J', BININT1 = 'K',
+	BININT2 = 'M', BINPERSID = 'Q', REDUCE = 'R', BINUNICODE = 'X', BUILD = 'b', GLOBAL = 'c',
+	BINGET = 'h', BINPUT = 'q', LONG_BINPUT = 'r', SETITEM = 's', TUPLE = 't',
+	PROTO = 0x80, TUPLE1 = 0x85, TUPLE3 = 0x87, NEWTRUE = 0x88, NEWFALSE = 0x89,
 };
+/* clang-format on */
 
 struct pickle {
 	const uint8_t *start, *p, *end;
-	int ordered; /* the memo's number of OrderedDict, or -1 */
+	int memo;    /* where the memo holds the value that was just read, or -1 */
+	int ordered; /* where it holds OrderedDict, or -1 */
 	struct fault *fault;
 };
+
+struct bytes {
+	const uint8_t *p;
+	size_t n;
+};
+
+/* What reads a part of the sentence returns 0 when it was there, else sets the fault. */
 
 static int unknown(const struct pickle *k, const uint8_t *at)
 {
@@ -61,15 +53,15 @@ static int unknown(const struct pickle *k, const uint8_t *at)
 
 static size_t left(const struct pickle *k) { return k->end - k->p; }
 
-/* Skips what puts the value into the memo; *number is the place of the last one there. */
-static int skip_puts(struct pickle *k, int *number)
+static int skip_puts(struct pickle *k)
 {
+	k->memo = -1;
 	while (left(k) && (*k->p == BINPUT || *k->p == LONG_BINPUT)) {
 		size_t n = *k->p == BINPUT ? 2 : 5;
 
 		if (left(k) < n)
 			return unknown(k, k->p);
-		*number = n == 2 ? k->p[1] : -1;
+		k->memo = n == 2 ? k->p[1] : -1;
 		k->p += n;
 	}
 	return 0;
@@ -77,39 +69,51 @@ static int skip_puts(struct pickle *k, int *number)
 
 static int op(struct pickle *k, int code)
 {
-	int number;
-
 	if (!left(k) || *k->p != code)
 		return unknown(k, k->p);
 	k->p++;
-	return skip_puts(k, &number);
+	return skip_puts(k);
 }
 
-/* A global of this name, "module\nname\n"; *number is its place in the memo. */
-static int global(struct pickle *k, const char *name, int *number)
+/* A global of this name, "module\nname\n", comes next. */
+static int is_global(const struct pickle *k, const char *name)
 {
 	size_t n = strlen(name);
 
-	if (left(k) < n + 1 || *k->p != GLOBAL || memcmp(k->p + 1, name, n))
-		return unknown(k, k->p);
-	k->p += 1 + n;
-	return skip_puts(k, number);
+	return left(k) >= n + 1 && *k->p == GLOBAL && !memcmp(k->p + 1, name, n);
 }
 
-/* A text, which must be `want` unless that is NULL. */
-static int text(struct pickle *k, const char *want, const char **p, size_t *n)
+static int global(struct pickle *k, const char *name)
+{
+	if (!is_global(k, name))
+		return unknown(k, k->p);
+	k->p += 1 + strlen(name);
+	return skip_puts(k);
+}
+
+/* Any text. */
+static int text(struct pickle *k, struct bytes *b)
 {
 	const uint8_t *at = k->p;
-	int number;
 
 	if (left(k) < 5 || *at != BINUNICODE)
 		return unknown(k, at);
-	*n = at[1] | at[2] << 8 | at[3] << 16 | (size_t)at[4] << 24;
-	if (left(k) - 5 < *n || (want && (*n != strlen(want) || memcmp(at + 5, want, *n))))
+	b->n = at[1] | at[2] << 8 | at[3] << 16 | (size_t)at[4] << 24;
+	if (left(k) - 5 < b->n)
 		return unknown(k, at);
-	*p = (const char *)at + 5;
-	k->p += 5 + *n;
-	return skip_puts(k, &number);
+	b->p = at + 5;
+	k->p += 5 + b->n;
+	return skip_puts(k);
+}
+
+static int text_is(struct pickle *k, const char *want)
+{
+	const uint8_t *at = k->p;
+	struct bytes b;
+
+	if (text(k, &b))
+		return -1;
+	return b.n == strlen(want) && !memcmp(b.p, want, b.n) ? 0 : unknown(k, at);
 }
 
 static int number(struct pickle *k, long *x)
@@ -128,13 +132,18 @@ static int number(struct pickle *k, long *x)
 	return 0;
 }
 
+static const char ordered_dict[] = "collections\nOrderedDict\n";
+
 static int ordered(struct pickle *k)
 {
-	if (left(k) >= 2 && *k->p == BINGET && k->ordered >= 0 && k->p[1] == k->ordered)
+	if (left(k) >= 2 && *k->p == BINGET && k->ordered >= 0 && k->p[1] == k->ordered) {
 		k->p += 2;
-	else if (global(k, "collections\nOrderedDict\n", &k->ordered))
-		return -1;
-	return op(k, EMPTY_TUPLE) || op(k, REDUCE) ? -1 : 0;
+	} else {
+		if (global(k, ordered_dict))
+			return -1;
+		k->ordered = k->memo;
+	}
+	return op(k, EMPTY_TUPLE) || op(k, REDUCE);
 }
 
 static int boolean(struct pickle *k)
@@ -144,27 +153,23 @@ static int boolean(struct pickle *k)
 
 static int storage(struct pickle *k, struct pt_view *v)
 {
-	const char *p;
-	size_t n;
-	int memo;
+	struct bytes key, device;
 
-	return op(k, MARK) || text(k, "storage", &p, &n) ||
-	                       global(k, "torch\nFloatStorage\n", &memo) ||
-	                       text(k, NULL, &v->key, &v->key_n) || text(k, NULL, &p, &n) ||
-	                       number(k, &v->stored) || op(k, TUPLE) || op(k, BINPERSID)
-	               ? -1
-	               : 0;
+	if (op(k, MARK) || text_is(k, "storage") || global(k, "torch\nFloatStorage\n") ||
+	    text(k, &key) || text(k, &device))
+		return -1;
+	v->key = (const char *)key.p;
+	v->key_n = key.n;
+	return number(k, &v->stored) || op(k, TUPLE) || op(k, BINPERSID);
 }
 
 static int tensor(struct pickle *k, struct pt_view *v)
 {
 	long stride = 0;
-	int memo;
 
-	if (global(k, "torch._utils\n_rebuild_tensor_v2\n", &memo) || op(k, MARK) ||
-	    storage(k, v) || number(k, &v->offset) || number(k, &v->n) || op(k, TUPLE1) ||
-	    number(k, &stride) || op(k, TUPLE1) || boolean(k) || ordered(k) || op(k, TUPLE) ||
-	    op(k, REDUCE))
+	if (global(k, "torch._utils\n_rebuild_tensor_v2\n") || op(k, MARK) || storage(k, v) ||
+	    number(k, &v->offset) || number(k, &v->n) || op(k, TUPLE1) || number(k, &stride) ||
+	    op(k, TUPLE1) || boolean(k) || ordered(k) || op(k, TUPLE) || op(k, REDUCE))
 		return -1;
 	if (stride != 1)
 		return fault(k->fault, "data.pkl: a vector with gaps");
@@ -177,42 +182,32 @@ static int tensor(struct pickle *k, struct pt_view *v)
 static int value(struct pickle *k, struct pt_view *v)
 {
 	static const char parameter[] = "torch._utils\n_rebuild_parameter\n";
-	int memo;
 
-	if (left(k) < sizeof parameter || memcmp(k->p + 1, parameter, sizeof parameter - 1))
+	if (!is_global(k, parameter))
 		return tensor(k, v);
-	return global(k, parameter, &memo) || tensor(k, v) || boolean(k) || ordered(k) ||
-	                       op(k, TUPLE3) || op(k, REDUCE)
-	               ? -1
-	               : 0;
+	return global(k, parameter) || tensor(k, v) || boolean(k) || ordered(k) || op(k, TUPLE3) ||
+	       op(k, REDUCE);
 }
 
 static int item(struct pickle *k, struct pt_view *v)
 {
-	const char *p;
-	size_t n;
+	struct bytes name;
 
-	return text(k, NULL, &p, &n) || value(k, v) || op(k, SETITEM) ? -1 : 0;
+	return text(k, &name) || value(k, v) || op(k, SETITEM);
 }
 
 static int state(struct pickle *k)
 {
-	const char *p;
-	size_t n;
 	long version;
 
-	return op(k, EMPTY_DICT) || text(k, "_metadata", &p, &n) || ordered(k) ||
-	                       text(k, "", &p, &n) || op(k, EMPTY_DICT) ||
-	                       text(k, "version", &p, &n) || number(k, &version) ||
-	                       op(k, SETITEM) || op(k, SETITEM) || op(k, SETITEM) || op(k, BUILD)
-	               ? -1
-	               : 0;
+	return op(k, EMPTY_DICT) || text_is(k, "_metadata") || ordered(k) || text_is(k, "") ||
+	       op(k, EMPTY_DICT) || text_is(k, "version") || number(k, &version) ||
+	       op(k, SETITEM) || op(k, SETITEM) || op(k, SETITEM) || op(k, BUILD);
 }
 
 int pt_pickle(struct pt_view *v, const void *pickle, size_t bytes, struct fault *f)
 {
-	struct pickle k = {pickle, pickle, (const uint8_t *)pickle + bytes, -1, f};
-	static const char dict[] = "collections\nOrderedDict\n";
+	struct pickle k = {pickle, pickle, (const uint8_t *)pickle + bytes, -1, -1, f};
 	int bad;
 
 	if (bytes < 3 || k.p[0] != PROTO || k.p[1] != 2)
@@ -220,7 +215,7 @@ int pt_pickle(struct pt_view *v, const void *pickle, size_t bytes, struct fault 
 	k.p += 2;
 	if (*k.p == EMPTY_DICT)
 		bad = op(&k, EMPTY_DICT) || item(&k, v);
-	else if (left(&k) > sizeof dict && !memcmp(k.p + 1, dict, sizeof dict - 1))
+	else if (is_global(&k, ordered_dict))
 		bad = ordered(&k) || item(&k, v) || (left(&k) && *k.p == EMPTY_DICT && state(&k));
 	else
 		bad = value(&k, v);
@@ -229,46 +224,18 @@ int pt_pickle(struct pt_view *v, const void *pickle, size_t bytes, struct fault 
 	return left(&k) == 1 && *k.p == STOP ? 0 : unknown(&k, k.p);
 }
 
-struct bytes {
-	const uint8_t *p;
-	size_t n;
-};
-
-/* The bytes of the one member NAME/what: 1, 0 when there is none, -1 with a fault. */
-static int find(const struct zip *z, const char *what, size_t n, struct bytes *b, struct fault *f)
-{
-	struct zip_member m, found;
-	size_t at = 0;
-	int rc, count = 0;
-
-	while ((rc = zip_next(z, &at, &m, f)) > 0) {
-		const char *slash = memchr(m.name, '/', m.name_n),
-			   *rest = slash ? slash + 1 : m.name;
-
-		if (!slash || m.name_n - (rest - m.name) != n || memcmp(rest, what, n))
-			continue;
-		if (count++)
-			return fault(f, "two members %.*s", n < 80 ? (int)n : 80, what);
-		found = m;
-	}
-	if (rc < 0 || !count)
-		return rc;
-	return zip_data(z, &found, &b->p, &b->n, f) ? -1 : 1;
-}
-
 int pt_parse(struct pt *t, const void *map, size_t bytes, struct fault *f)
 {
-	struct zip z;
 	struct bytes pickle = {0}, order = {0}, data = {0};
 	struct pt_view v = {.key = ""};
 	char key[64] = "data/";
-	int rc;
+	int rc = zip_find(map, bytes, "data.pkl", 8, &pickle.p, &pickle.n, f);
 
-	if (zip_open(&z, map, bytes, f) || (rc = find(&z, "data.pkl", 8, &pickle, f)) < 0)
+	if (rc < 0)
 		return -1;
 	if (!rc)
 		return fault(f, "no data.pkl: not written by torch.save");
-	if ((rc = find(&z, "byteorder", 9, &order, f)) < 0)
+	if ((rc = zip_find(map, bytes, "byteorder", 9, &order.p, &order.n, f)) < 0)
 		return -1;
 	if (rc && (order.n != 6 || memcmp(order.p, "little", 6)))
 		return fault(f, "the byte order is not little");
@@ -277,7 +244,7 @@ int pt_parse(struct pt *t, const void *map, size_t bytes, struct fault *f)
 	if (v.key_n > sizeof key - 5)
 		return fault(f, "data.pkl: a storage of a strange name");
 	memcpy(key + 5, v.key, v.key_n);
-	if ((rc = find(&z, key, 5 + v.key_n, &data, f)) < 0)
+	if ((rc = zip_find(map, bytes, key, 5 + v.key_n, &data.p, &data.n, f)) < 0)
 		return -1;
 	if (!rc || data.n != 4 * (size_t)v.stored)
 		return fault(f, rc ? "the storage is not of the size that data.pkl says"

@@ -38,11 +38,9 @@ enum st_type st_of_dtype(enum dtype t)
 
 int st_header_bytes(const void *first8, size_t *bytes, struct fault *f)
 {
-	const unsigned char *p = first8;
-	uint64_t n = 0;
+	uint64_t n;
 
-	for (int i = 7; i >= 0; i--)
-		n = n << 8 | p[i];
+	memcpy(&n, first8, 8);
 	if (n > HEADER_LIMIT)
 		return fault(f, "a header of %llu bytes: no safetensors", (unsigned long long)n);
 	*bytes = n;
@@ -285,7 +283,6 @@ void st_head(struct buf *out, const struct st_tensor *t, int n, const struct st_
 	struct buf b = {0};
 	const char *between = "{";
 	size_t at = 0;
-	unsigned char length[8];
 
 	if (metas) {
 		put_pair(&b, "{", "__metadata__");
@@ -303,9 +300,7 @@ void st_head(struct buf *out, const struct st_tensor *t, int n, const struct st_
 	buf_str(&b, *between == '{' ? "{}" : "}");
 	while (b.n % 8)
 		buf_str(&b, " ");
-	for (int i = 0; i < 8; i++)
-		length[i] = (uint64_t)b.n >> 8 * i;
-	buf_add(out, length, 8);
+	buf_add(out, &b.n, 8);
 	buf_add(out, b.p, b.n);
 	buf_free(&b);
 }

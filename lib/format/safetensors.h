@@ -12,22 +12,12 @@
 #include "../base/die.h"
 #include "dtype.h"
 
+/* clang-format off */
 enum st_type {
-	ST_F64,
-	ST_F32,
-	ST_F16,
-	ST_BF16,
-	ST_I64,
-	ST_I32,
-	ST_I16,
-	ST_I8,
-	ST_U64,
-	ST_U32,
-	ST_U16,
-	ST_U8,
-	ST_BOOL,
-	ST_TYPES
+	ST_F64, ST_F32, ST_F16, ST_BF16, ST_I64, ST_I32, ST_I16, ST_I8, ST_U64, ST_U32, ST_U16, ST_U8,
+	ST_BOOL, ST_TYPES
 };
+/* clang-format on */
 
 enum { ST_RANK = 8 };
 

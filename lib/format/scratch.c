@@ -15,21 +15,16 @@ static const char *folder(void)
 	return path && *path ? path : "/tmp";
 }
 
-static int nameless(void)
+FILE *scratch_open(void)
 {
 	char *name = xprintf("%s/seal-XXXXXX", folder());
 	int fd = mkostemp(name, O_CLOEXEC);
+	FILE *f;
 
 	if (fd < 0 || unlink(name))
 		die("create a file in %s:", folder());
 	free(name);
-	return fd;
-}
-
-FILE *scratch_open(void)
-{
-	FILE *f = fdopen(nameless(), "w+");
-
+	f = fdopen(fd, "w+");
 	if (!f)
 		die("out of memory");
 	return f;

@@ -7,14 +7,14 @@
  *   "-" or NULL is stdin or stdout, everywhere; any other path is a file.
  *   Reading and writing die, naming the file, on any error: a stream that ends inside a zstd
  *   frame, a wrong checksum, a full disk, a closed stdout.  So no call returns an error.
- *   An output is whole or absent (temp.h): it gets its name when zout_close has written
- *   everything, and a program that dies before leaves nothing.  A link's target is replaced, not
- *   the link; what is no regular file (a pipe, /dev/null) is written as it is.
+ *   An output is whole or absent: it gets its name when zout_close has written everything, and a
+ *   program that ends before, by anything but SIGKILL, leaves nothing.  A link's target is
+ *   replaced, not the link; what is no regular file (a pipe, /dev/null) is written as it is.
  *   No input is overwritten and no two outputs are one file (zio_claim.h).
  *   Binary data is not written to a terminal.
  *
- * The parts: zio_in.c reads streams, zio_out.c writes them, zio_map.c maps files, zio_claim.c
- * knows who uses which file.
+ * The parts: zio_in.c reads streams and maps files, zio_out.c writes, zio_claim.c knows who uses
+ * which file.
  */
 #ifndef SEAL_ZIO_H
 #define SEAL_ZIO_H
@@ -50,7 +50,6 @@ void zin_close(struct zin *); /* NULL: nothing */
 const void *zin_map(struct zin *, size_t *bytes);
 /* The whole of a regular file; dies when it is none, or empty. */
 const void *zio_map(const char *path, size_t *bytes);
-const void *zio_map_fd(int fd, const char *name, size_t *bytes); /* fd may be closed then */
 /* These mapped bytes will not be needed soon: the whole pages among them leave the memory. */
 void zio_forget(const void *, size_t bytes);
 void zio_unmap(const void *, size_t bytes); /* NULL: nothing */

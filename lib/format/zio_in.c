@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* zio_in.c - streams that are read; see zio.h. */
+/* zio_in.c - streams that are read, and files that are mapped; see zio.h. */
 #include "zio.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zstd.h>
 
 #include "../base/memory.h"
+#include "../base/num.h"
 #include "zio_claim.h"
 
 enum { CHUNK = 1 << 18 };
@@ -26,29 +29,28 @@ struct zin {
 	char *raw;
 	size_t hint; /* 0: between two frames */
 	int full;    /* the unpacker may hold more output */
-	int error;   /* errno of a read that failed; 0: the fault says what is wrong */
-	struct fault fault;
 };
 
-static ssize_t read_some(struct zin *z, void *p, size_t n)
+static size_t read_some(struct zin *z, void *p, size_t n)
 {
 	ssize_t got;
 
 	do
 		got = read(z->fd, p, n);
 	while (got < 0 && errno == EINTR);
-	z->error = got < 0 ? errno : 0;
+	if (got < 0)
+		die("read %s:", z->name);
 	return got;
 }
 
 /* Plain bytes to p: first those that were read as packed and turned out not to be. */
-static ssize_t take_some(struct zin *z, void *p, size_t n)
+static size_t take_some(struct zin *z, void *p, size_t n)
 {
 	size_t rest = z->in.size - z->in.pos;
 
 	if (!rest)
 		return read_some(z, p, n);
-	n = n < rest ? n : rest;
+	n = size_min(n, rest);
 	memcpy(p, z->raw + z->in.pos, n);
 	z->in.pos += n;
 	return n;
@@ -63,66 +65,49 @@ int zio_is_zstd(const void *bytes, size_t n)
 	                  ((p[0] & 0xf0) == 0x50 && !memcmp(p + 1, "\x2a\x4d\x18", 3)));
 }
 
-/* Between two frames: 1 when a frame or nothing follows, 0 when plain bytes do, -1 when reading
- * fails. */
+/* Between two frames: a frame or nothing follows, not plain bytes. */
 static int frame_follows(struct zin *z)
 {
-	size_t rest = z->in.size - z->in.pos;
-	ssize_t got = 1;
+	size_t rest = z->in.size - z->in.pos, got = 1;
 
 	if (rest < 4) {
 		memmove(z->raw, z->raw + z->in.pos, rest);
-		for (; rest < 4 && got > 0; rest += got > 0 ? got : 0)
+		for (; rest < 4 && got; rest += got)
 			got = read_some(z, z->raw + rest, CHUNK - rest);
 		z->in = (ZSTD_inBuffer){z->raw, rest, 0};
 	}
-	return got < 0 ? -1 : !rest || zio_is_zstd(z->raw + z->in.pos, rest);
+	return !rest || zio_is_zstd(z->raw + z->in.pos, rest);
 }
 
-/* Unpacks up to n bytes to p: how many, at least one; 0 at the end; -1 on an error. */
-static ssize_t unpack_some(struct zin *z, void *p, size_t n)
+/* Unpacks up to n bytes to p: how many, at least one; 0 at the end. */
+static size_t unpack_some(struct zin *z, void *p, size_t n)
 {
 	ZSTD_outBuffer out = {p, n, 0};
 
 	while (!out.pos) {
-		int follows = !z->joints || z->hint ? 1 : frame_follows(z);
-
-		if (follows < 0)
-			return -1;
-		if (!follows) {
+		if (z->joints && !z->hint && !frame_follows(z)) {
 			z->zstd = 0;
 			return take_some(z, p, n);
 		}
 		if (z->in.pos == z->in.size && !z->full) {
-			ssize_t got = read_some(z, z->raw, CHUNK);
-
-			if (!got && z->hint)
-				return fault(&z->fault, "the zstd stream is cut short");
-			if (got <= 0)
-				return got;
-			z->in.pos = 0;
-			z->in.size = got;
+			z->in = (ZSTD_inBuffer){z->raw, read_some(z, z->raw, CHUNK), 0};
+			if (!z->in.size && z->hint)
+				die("%s: the zstd stream is cut short", z->name);
+			if (!z->in.size)
+				return 0;
 		}
 		z->hint = ZSTD_decompressStream(z->unpack, &out, &z->in);
 		if (ZSTD_isError(z->hint))
-			return fault(&z->fault, "broken zstd stream: %s",
-			             ZSTD_getErrorName(z->hint));
+			die("%s: broken zstd stream: %s", z->name, ZSTD_getErrorName(z->hint));
 		z->full = out.pos == out.size && z->hint;
 	}
 	return out.pos;
 }
 
-static ssize_t source(void *zin, void *p, size_t n)
-{
-	struct zin *z = zin;
-
-	return z->zstd ? unpack_some(z, p, n) : take_some(z, p, n);
-}
-
 /* Adds unpacked bytes behind those that wait; 0 at the end. */
 static int fill(struct zin *z)
 {
-	ssize_t got;
+	size_t got;
 
 	if (z->ended)
 		return 0;
@@ -135,13 +120,7 @@ static int fill(struct zin *z)
 		z->cap *= 2;
 		z->p = xrealloc(z->p, z->cap + 1);
 	}
-	got = source(z, z->p + z->end, z->cap - z->end);
-	if (got < 0 && !z->error)
-		die("%s: %s", z->name, z->fault.text);
-	if (got < 0) {
-		errno = z->error;
-		die("read %s:", z->name);
-	}
+	got = (z->zstd ? unpack_some : take_some)(z, z->p + z->end, z->cap - z->end);
 	z->end += got;
 	z->ended = !got;
 	return !z->ended;
@@ -151,7 +130,7 @@ static int fill(struct zin *z)
 static void begin_zstd(struct zin *z)
 {
 	size_t waiting = z->end - z->at, rest = z->in.size - z->in.pos, n = waiting + rest;
-	char *raw = xalloc(n > CHUNK ? n : CHUNK);
+	char *raw = xalloc(size_max(n, CHUNK));
 
 	memcpy(raw, z->p + z->at, waiting);
 	if (rest)
@@ -167,13 +146,12 @@ static void begin_zstd(struct zin *z)
 		die("out of memory");
 }
 
+/* Turns to unpacking where a frame begins. */
 static void sniff(struct zin *z)
 {
-	while (z->end < 4 && fill(z))
+	while (!z->zstd && z->end - z->at < 4 && fill(z))
 		;
-	if (z->end && z->end < 4 && !memcmp(z->p, "\x28\xb5\x2f", z->end))
-		die("%s: the zstd stream is cut short", z->name);
-	if (zio_is_zstd(z->p, z->end))
+	if (!z->zstd && zio_is_zstd(z->p + z->at, z->end - z->at))
 		begin_zstd(z);
 }
 
@@ -190,6 +168,8 @@ struct zin *zin_open(const char *path)
 	z->cap = CHUNK;
 	z->p = xalloc(z->cap + 1);
 	sniff(z);
+	if (z->end && z->end < 4 && !memcmp(z->p, "\x28\xb5\x2f", z->end))
+		die("%s: the zstd stream is cut short", z->name);
 	return z;
 }
 
@@ -201,7 +181,7 @@ size_t zin_read(struct zin *z, void *p, size_t n)
 	size_t got = 0, some;
 
 	while (got < n && (z->at < z->end || fill(z))) {
-		some = z->end - z->at < n - got ? z->end - z->at : n - got;
+		some = size_min(z->end - z->at, n - got);
 		memcpy((char *)p + got, z->p + z->at, some);
 		z->at += some;
 		got += some;
@@ -234,20 +214,7 @@ char *zin_line(struct zin *z, size_t *n, size_t *raw)
 void zin_joint(struct zin *z)
 {
 	z->joints = 1;
-	while (!z->zstd && z->end - z->at < 4 && fill(z))
-		;
-	if (!z->zstd && zio_is_zstd(z->p + z->at, z->end - z->at))
-		begin_zstd(z);
-}
-
-const void *zin_map(struct zin *z, size_t *bytes)
-{
-	struct stat s;
-
-	if (z->zstd || z->at || fstat(z->fd, &s) || !S_ISREG(s.st_mode) || !s.st_size ||
-	    lseek(z->fd, 0, SEEK_CUR) != (off_t)z->end)
-		return NULL;
-	return zio_map_fd(z->fd, z->name, bytes);
+	sniff(z);
 }
 
 void zin_close(struct zin *z)
@@ -260,4 +227,60 @@ void zin_close(struct zin *z)
 	free(z->p);
 	free(z->name);
 	free(z);
+}
+
+static const void *map_fd(int fd, const char *name, size_t *bytes)
+{
+	struct stat s;
+	void *p;
+
+	if (fstat(fd, &s))
+		die("open %s:", name);
+	if (!S_ISREG(s.st_mode))
+		die("%s: is not a regular file", name);
+	if (!s.st_size)
+		die("%s: is empty", name);
+	p = mmap(NULL, s.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (p == MAP_FAILED)
+		die("map %s:", name);
+	claim_input(&s, name);
+	*bytes = s.st_size;
+	return p;
+}
+
+const void *zin_map(struct zin *z, size_t *bytes)
+{
+	struct stat s;
+
+	if (z->zstd || z->at || fstat(z->fd, &s) || !S_ISREG(s.st_mode) || !s.st_size ||
+	    lseek(z->fd, 0, SEEK_CUR) != (off_t)z->end)
+		return NULL;
+	return map_fd(z->fd, z->name, bytes);
+}
+
+const void *zio_map(const char *path, size_t *bytes)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	const void *p;
+
+	if (fd < 0)
+		die("open %s:", path);
+	p = map_fd(fd, path, bytes);
+	close(fd);
+	return p;
+}
+
+void zio_forget(const void *p, size_t bytes)
+{
+	uintptr_t page = sysconf(_SC_PAGESIZE), from = ((uintptr_t)p + page - 1) / page * page;
+	uintptr_t to = ((uintptr_t)p + bytes) / page * page;
+
+	if (from < to)
+		madvise((void *)from, to - from, MADV_DONTNEED);
+}
+
+void zio_unmap(const void *p, size_t bytes)
+{
+	if (p)
+		munmap((void *)p, bytes);
 }

@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* zio_out.c - streams that are written; see zio.h. */
+/* zio_out.c - streams that are written; see zio.h.
+ *
+ * A file is written under a temporary name beside its place, and renamed into place once it is
+ * complete.  The outputs that have such a file lie in a fixed array, so that a signal handler may
+ * walk it at any moment: one enters before its file is made and leaves after the rename, and
+ * removing a file that does not exist does no harm.
+ */
 #include "zio.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,10 +19,10 @@
 #include <zstd.h>
 
 #include "../base/memory.h"
+#include "../base/program.h"
 #include "zio_claim.h"
-#include "temp.h"
 
-enum { CHUNK = 1 << 18, LEVEL = 3 };
+enum { CHUNK = 1 << 18, LEVEL = 3, UNFINISHED_MOST = 64 };
 
 const struct opt zstd_options[] = {
 	{"zstd", 0, OPT_FLAG, offsetof(struct zstd_opts, zstd), NULL, "compress the output", 0, 0},
@@ -37,11 +45,59 @@ struct zout {
 	int fd;
 	char *name; /* for messages */
 	char *to;   /* where temp is renamed to in the end; NULL: fd is the output itself */
-	struct temp temp;
+	char *temp;
+	int slot;        /* its place in `unfinished` */
 	ZSTD_CCtx *pack; /* NULL when plain */
 	char *p;
 	size_t n, cap;
 };
+
+static struct zout *volatile unfinished[UNFINISHED_MOST];
+
+static void remove_unfinished(void)
+{
+	for (int i = 0; i < UNFINISHED_MOST; i++) {
+		const struct zout *z = unfinished[i];
+
+		if (z)
+			unlink(z->temp);
+	}
+}
+
+static void open_temp(struct zout *z)
+{
+	static unsigned count;
+	const char *slash = strrchr(z->to, '/');
+	int folder = slash ? (int)(slash + 1 - z->to) : 0;
+
+	program_at_end(remove_unfinished);
+	for (int i = 0; i < UNFINISHED_MOST; i++)
+		if (unfinished[i] && !strcmp(unfinished[i]->to, z->to))
+			die("%s: is two outputs at once", z->to);
+	while (z->slot < UNFINISHED_MOST && unfinished[z->slot])
+		z->slot++;
+	assert(z->slot < UNFINISHED_MOST);
+	do {
+		unfinished[z->slot] = NULL;
+		free(z->temp);
+		z->temp = xprintf("%.*s.seal-%ld-%u.tmp", folder, z->to, (long)getpid(), count++);
+		unfinished[z->slot] = z;
+		z->fd = open(z->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	} while (z->fd < 0 && errno == EEXIST);
+	if (z->fd < 0)
+		die("create %s:", z->to);
+}
+
+/* Syncs the temporary file and puts it in place. */
+static void keep_temp(struct zout *z)
+{
+	claim_check(z->to);
+	if (fsync(z->fd) || close(z->fd))
+		die("write %s:", z->to);
+	if (rename(z->temp, z->to))
+		die("create %s:", z->to);
+	unfinished[z->slot] = NULL;
+}
 
 static void write_all(struct zout *z, const char *p, size_t n)
 {
@@ -79,8 +135,7 @@ static void open_path(struct zout *z, const char *path)
 	}
 	if (!z->to)
 		z->to = xstrdup(path);
-	z->temp = temp_open(z->to);
-	z->fd = z->temp.fd;
+	open_temp(z);
 }
 
 struct zout *zout_open(const char *path, int flags)
@@ -173,16 +228,15 @@ void zout_close(struct zout *z)
 	if (z->pack)
 		pack(z, NULL, 0, ZSTD_e_end);
 	empty(z);
-	if (z->to) {
-		claim_check(z->to);
-		temp_keep(z->temp, z->to);
-	} else if (close(z->fd)) {
+	if (z->to)
+		keep_temp(z);
+	else if (close(z->fd))
 		die("write %s:", z->name);
-	}
 	claim_drop(z);
 	ZSTD_freeCCtx(z->pack);
 	free(z->p);
 	free(z->to);
+	free(z->temp);
 	free(z->name);
 	free(z);
 }

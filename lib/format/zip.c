@@ -16,26 +16,29 @@
 
 #include <string.h>
 
+#include "../base/num.h"
+
 enum { END = 22, ENTRY = 46, LOCAL = 30, COMMENT_MOST = 65535 };
 
 static uint32_t u16(const uint8_t *p) { return p[0] | p[1] << 8; }
 static uint32_t u32(const uint8_t *p) { return u16(p) | u16(p + 2) << 16; }
 
-int zip_open(struct zip *z, const void *map, size_t bytes, struct fault *f)
+/* Sets where the directory begins and ends, as offsets. */
+static int find_directory(const uint8_t *map, size_t bytes, size_t *begin, size_t *end,
+                          struct fault *f)
 {
-	const uint8_t *p = map, *e;
-
 	for (size_t comment = 0; comment <= COMMENT_MOST && bytes >= END + comment; comment++) {
 		size_t at = bytes - END - comment;
+		const uint8_t *e = map + at;
 
-		e = p + at;
 		if (memcmp(e, "PK\5\6", 4) || u16(e + 20) != comment)
 			continue;
 		if (u16(e + 4) || u16(e + 6) || u16(e + 8) != u16(e + 10))
 			return fault(f, "a zip file of several disks");
 		if (u32(e + 16) > at || u32(e + 12) > at - u32(e + 16))
 			return fault(f, "the zip directory lies outside the file");
-		*z = (struct zip){p, bytes, u32(e + 16), u32(e + 16) + u32(e + 12)};
+		*begin = u32(e + 16);
+		*end = *begin + u32(e + 12);
 		return 0;
 	}
 	return fault(f, "not a zip file, or cut short");
@@ -56,45 +59,54 @@ static uint32_t crc32_of(const void *data, size_t n)
 	return ~crc;
 }
 
-int zip_next(const struct zip *z, size_t *at, struct zip_member *m, struct fault *f)
+/* The bytes of the member whose record is e; the directory begins at `directory`. */
+static int member(const uint8_t *map, size_t directory, const uint8_t *e, const uint8_t **data,
+                  size_t *n, struct fault *f)
 {
-	const uint8_t *e = z->map + z->directory + *at;
-	size_t left = z->end - z->directory - *at, more;
-
-	if (!left)
-		return 0;
-	if (left < ENTRY || memcmp(e, "PK\1\2", 4))
-		return fault(f, "the zip directory is broken");
-	more = u16(e + 28) + u16(e + 30) + u16(e + 32);
-	if (left - ENTRY < more)
-		return fault(f, "the zip directory is cut short");
-	m->name = (const char *)e + ENTRY;
-	m->name_n = u16(e + 28);
-	m->entry = e;
-	*at += ENTRY + more;
-	return 1;
-}
-
-int zip_data(const struct zip *z, const struct zip_member *m, const uint8_t **data, size_t *n,
-             struct fault *f)
-{
-	const uint8_t *e = m->entry;
-	int name = m->name_n < 80 ? (int)m->name_n : 80;
+	const char *name = (const char *)e + ENTRY;
+	int shown = (int)size_min(u16(e + 28), 80);
 	size_t place = u32(e + 42), from;
 
 	*n = u32(e + 24);
 	if (u16(e + 8) & 1)
-		return fault(f, "%.*s is encrypted", name, m->name);
+		return fault(f, "%.*s is encrypted", shown, name);
 	if (u16(e + 10) || u32(e + 20) != *n)
-		return fault(f, "%.*s is compressed", name, m->name);
-	if (place > z->directory || z->directory - place < LOCAL ||
-	    memcmp(z->map + place, "PK\3\4", 4))
-		return fault(f, "%.*s is not where the zip directory says", name, m->name);
-	from = place + LOCAL + u16(z->map + place + 26) + u16(z->map + place + 28);
-	if (from > z->directory || z->directory - from < *n)
-		return fault(f, "%.*s runs into the zip directory", name, m->name);
-	*data = z->map + from;
+		return fault(f, "%.*s is compressed", shown, name);
+	if (place > directory || directory - place < LOCAL || memcmp(map + place, "PK\3\4", 4))
+		return fault(f, "%.*s is not where the zip directory says", shown, name);
+	from = place + LOCAL + u16(map + place + 26) + u16(map + place + 28);
+	if (from > directory || directory - from < *n)
+		return fault(f, "%.*s runs into the zip directory", shown, name);
+	*data = map + from;
 	if (crc32_of(*data, *n) != u32(e + 16))
-		return fault(f, "%.*s has another checksum", name, m->name);
-	return 0;
+		return fault(f, "%.*s has another checksum", shown, name);
+	return 1;
+}
+
+int zip_find(const void *map, size_t bytes, const char *want, size_t want_n, const uint8_t **data,
+             size_t *n, struct fault *f)
+{
+	const uint8_t *found = NULL;
+	size_t directory = 0, end = 0, size;
+
+	if (find_directory(map, bytes, &directory, &end, f))
+		return -1;
+	for (size_t at = directory; at < end; at += size) {
+		const uint8_t *e = (const uint8_t *)map + at;
+		const char *name = (const char *)e + ENTRY, *slash;
+
+		if (end - at < ENTRY || memcmp(e, "PK\1\2", 4))
+			return fault(f, "the zip directory is broken");
+		size = ENTRY + u16(e + 28) + u16(e + 30) + u16(e + 32);
+		if (end - at < size)
+			return fault(f, "the zip directory is cut short");
+		slash = memchr(name, '/', u16(e + 28));
+		if (!slash || name + u16(e + 28) - (slash + 1) != (long)want_n ||
+		    memcmp(slash + 1, want, want_n))
+			continue;
+		if (found)
+			return fault(f, "two members %.*s", (int)size_min(want_n, 80), want);
+		found = e;
+	}
+	return found ? member(map, directory, found, data, n, f) : 0;
 }

@@ -9,24 +9,9 @@
 
 #include "../base/die.h"
 
-struct zip { /* a file of so many bytes, whose directory lies between two offsets */
-	const uint8_t *map;
-	size_t bytes, directory, end;
-};
-
-struct zip_member { /* all borrowed from the map */
-	const char *name;
-	size_t name_n;
-	const uint8_t *entry; /* its record in the directory */
-};
-
-/* Finds the directory of a mapped file; -1 with a fault.  There is nothing to close. */
-int zip_open(struct zip *, const void *map, size_t bytes, struct fault *);
-/* The next member: 1, 0 after the last, -1 with a fault.  *at is 0 for the first and is moved. */
-int zip_next(const struct zip *, size_t *at, struct zip_member *, struct fault *);
-/* A member's n bytes, in the map, once its bounds and checksum have been checked; -1 with a
- * fault. */
-int zip_data(const struct zip *, const struct zip_member *, const uint8_t **data, size_t *n,
-             struct fault *);
+/* Finds the one member of a mapped file whose name is a folder's and `want` of want_n bytes: 1 and
+ * its n bytes, in the map, its bounds and checksum checked; 0: there is none; -1 with a fault. */
+int zip_find(const void *map, size_t bytes, const char *want, size_t want_n, const uint8_t **data,
+             size_t *n, struct fault *);
 
 #endif

@@ -8,38 +8,38 @@
 #include "../base/hash.h"
 #include "../base/memory.h"
 
-struct table {
+struct csv_rows {
 	struct csv *csv;
-	json_t *name; /* array of texts */
+	json_t *names; /* an object whose keys they are, in order; NULL: not known yet */
 };
 
-int table_is(const char *p, size_t n)
+int csv_rows_is(const char *p, size_t n)
 {
 	while (n && (*p == ' ' || *p == '\t'))
 		p++, n--;
 	return n && *p != '{' && *p != '[';
 }
 
-struct table *table_open(const char *columns)
+struct csv_rows *csv_rows_open(const char *columns)
 {
-	struct table *t = xzalloc(1, sizeof *t);
+	struct csv_rows *t = xzalloc(1, sizeof *t);
 	struct fault f;
 	int got = 1;
 
 	t->csv = csv_open();
 	if (columns) {
 		got = csv_line(t->csv, columns, strlen(columns), &f);
-		if (got || csv_end(t->csv, &f) < 0 || table_header(t, &f))
+		if (got || csv_end(t->csv, &f) < 0 || csv_rows_header(t, &f))
 			die_usage("--columns: %s", got > 0 ? "more than one line" : f.text);
 	}
 	return t;
 }
 
-struct csv *table_csv(struct table *t) { return t->csv; }
-int table_named(const struct table *t) { return t->name != NULL; }
+struct csv *csv_rows_csv(struct csv_rows *t) { return t->csv; }
+int csv_rows_named(const struct csv_rows *t) { return t->names != NULL; }
 
 /* A field as JSON text; NULL with a fault that names its column. */
-static json_t *field(const struct table *t, long i, const char *what, struct fault *f)
+static json_t *field(const struct csv_rows *t, long i, const char *what, struct fault *f)
 {
 	size_t n;
 	const char *p = csv_field(t->csv, i, &n);
@@ -52,36 +52,35 @@ static json_t *field(const struct table *t, long i, const char *what, struct fau
 	return NULL;
 }
 
-int table_header(struct table *t, struct fault *f)
+int csv_rows_header(struct csv_rows *t, struct fault *f)
 {
-	json_t *names = json_array(), *seen = json_object(), *name;
+	json_t *names = json_object();
 	int bad = 0;
 
 	for (long i = 0; !bad && i < csv_fields(t->csv); i++) {
-		name = field(t, i, "the name of column", f);
-		if (name && json_object_get(seen, json_string_value(name))) {
-			fault(f, "two columns have one name (the second is column %ld)", i + 1);
-			json_decref(name);
-			name = NULL;
-		}
-		bad = !name;
-		if (name) {
-			json_object_set(seen, json_string_value(name), name);
-			json_array_append_new(names, name);
-		}
+		json_t *name = field(t, i, "the name of column", f);
+
+		if (!name)
+			bad = -1;
+		else if (json_object_get(names, json_string_value(name)))
+			bad = fault(f, "two columns have one name (the second is column %ld)",
+			            i + 1);
+		else
+			json_object_set(names, json_string_value(name), name);
+		json_decref(name);
 	}
-	json_decref(seen);
-	if (!bad)
-		t->name = names;
-	else
+	if (bad)
 		json_decref(names);
-	return bad ? -1 : 0;
+	else
+		t->names = names;
+	return bad;
 }
 
-json_t *table_row(const struct table *t, int *utf8, struct fault *f)
+json_t *csv_rows_row(const struct csv_rows *t, int *utf8, struct fault *f)
 {
-	long n = json_array_size(t->name);
-	json_t *row, *text;
+	long n = json_object_size(t->names), i = 0;
+	json_t *row, *text, *name;
+	const char *key;
 
 	*utf8 = 0;
 	if (csv_fields(t->csv) != n) {
@@ -89,31 +88,29 @@ json_t *table_row(const struct table *t, int *utf8, struct fault *f)
 		return NULL;
 	}
 	row = json_object();
-	for (long i = 0; i < n; i++) {
-		text = field(t, i, "column", f);
+	json_object_foreach(t->names, key, name)
+	{
+		text = field(t, i++, "column", f);
 		if (!text) {
 			*utf8 = 1;
 			json_decref(row);
 			return NULL;
 		}
-		json_object_set_new(row, json_string_value(json_array_get(t->name, i)), text);
+		json_object_set_new(row, key, text);
 	}
 	return row;
 }
 
-uint64_t table_hash(const struct table *t)
+uint64_t csv_rows_hash(const struct csv_rows *t)
 {
 	struct hash *h = hash_new();
 	uint64_t value;
 
 	for (long i = 0; i < csv_fields(t->csv); i++) {
-		unsigned char length[8];
 		size_t n;
 		const char *p = csv_field(t->csv, i, &n);
 
-		for (int k = 0; k < 8; k++)
-			length[k] = (uint64_t)n >> 8 * k;
-		hash_add(h, length, 8);
+		hash_add(h, &n, sizeof n);
 		hash_add(h, p, n);
 	}
 	value = hash_value(h);
@@ -121,11 +118,11 @@ uint64_t table_hash(const struct table *t)
 	return value;
 }
 
-void table_close(struct table *t)
+void csv_rows_close(struct csv_rows *t)
 {
 	if (!t)
 		return;
 	csv_close(t->csv);
-	json_decref(t->name);
+	json_decref(t->names);
 	free(t);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* csv_rows.h - records of CSV as rows: a table of named columns makes each record an object,
- * with a text for each column. */
+/* csv_rows.h - records of CSV as rows: each becomes an object, with a text for each column, whose
+ * names the first record, or the caller, gives. */
 #ifndef SEAL_CSV_ROWS_H
 #define SEAL_CSV_ROWS_H
 
@@ -9,24 +9,24 @@
 #include "../format/csv.h"
 #include "../format/jsonl.h"
 
-struct table;
+struct csv_rows;
 
 /* Whether a file that begins with this line is CSV: it is unless the line opens a brace or a
  * bracket, as JSON does. */
-int table_is(const char *line, size_t n);
+int csv_rows_is(const char *line, size_t n);
 
 /* columns: names as a line of CSV, and wrong usage if they are none; NULL: the first record
  * is the header. */
-struct table *table_open(const char *columns);
-struct csv *table_csv(struct table *); /* to be fed with lines until it has a record */
+struct csv_rows *csv_rows_open(const char *columns);
+struct csv *csv_rows_csv(struct csv_rows *); /* to be fed with lines until it has a record */
 /* Takes the record for the header; -1 with a fault. */
-int table_header(struct table *, struct fault *);
-int table_named(const struct table *); /* 1 once the columns are known */
+int csv_rows_header(struct csv_rows *, struct fault *);
+int csv_rows_named(const struct csv_rows *); /* 1 once the columns are known */
 /* The record as an object, which the caller owns; NULL with a fault, and *utf8 tells whether
  * its encoding is at fault. */
-json_t *table_row(const struct table *, int *utf8, struct fault *);
+json_t *csv_rows_row(const struct csv_rows *, int *utf8, struct fault *);
 /* The record's hash: XXH64 over its fields, each behind its length as 8 bytes, little-endian. */
-uint64_t table_hash(const struct table *);
-void table_close(struct table *);
+uint64_t csv_rows_hash(const struct csv_rows *);
+void csv_rows_close(struct csv_rows *);
 
 #endif

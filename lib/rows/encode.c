@@ -11,78 +11,43 @@
 
 #include "../base/memory.h"
 
+#define AT(field) offsetof(struct encode_opts, field)
+
 const struct opt template_options[] = {
-	{"template", 0, OPT_TEXT, offsetof(struct encode_opts, template), "NAME",
+	{"template", 0, OPT_TEXT, AT(template), "NAME",
          "auto, none, seal, a model's such as llama3, or a format with two {}", 0, 1},
-	{"system", 0, OPT_TEXT, offsetof(struct encode_opts, system), "TEXT",
+	{"system", 0, OPT_TEXT, AT(system), "TEXT",
          "system prompt of rows that have none, instead of the template's", 0, 1},
-	{"bos", 0, OPT_CHOICE, offsetof(struct encode_opts, bos), "auto|yes|no",
+	{"bos", 0, OPT_CHOICE, AT(bos), "auto|yes|no",
          "begin rows with the tokenizer's start token", 0, 1},
-	{"allow-special", 0, OPT_FLAG, offsetof(struct encode_opts, allow_special), NULL,
+	{"allow-special", 0, OPT_FLAG, AT(allow_special), NULL,
          "special tokens that a row spells are no text", 0, 1},
 	{0},
 };
 
 const struct opt length_options[] = {
-	{"max-tokens", 0, OPT_COUNT, offsetof(struct encode_opts, max_tokens), "N", "longest row",
-         2, 1},
-	{"overlong", 0, OPT_CHOICE, offsetof(struct encode_opts, overlong), "cut|drop",
-         "what to do with longer ones", 0, 1},
-	{"train-turns", 0, OPT_CHOICE, offsetof(struct encode_opts, train_turns), "last|all",
+	{"max-tokens", 0, OPT_COUNT, AT(max_tokens), "N", "longest row", 2, 1},
+	{"overlong", 0, OPT_CHOICE, AT(overlong), "cut|drop", "what to do with longer ones", 0, 1},
+	{"train-turns", 0, OPT_CHOICE, AT(train_turns), "last|all",
          "which of the assistant's turns are trained", 0, 1},
 	{0},
-};
-
-struct special {
-	char *text;
-	size_t n;
-	int32_t id;
 };
 
 struct encoder {
 	const struct tokenizer *tok;
 	const struct encode_opts *opts;
 	struct template *template;
-	int32_t bos;             /* that rows begin with, or -1 */
-	struct special *special; /* longest first */
-	int specials;
-	char begins[256]; /* a special token begins with this byte */
+	int32_t bos; /* that rows begin with, or -1 */
 };
-
-static int longest_first(const void *a, const void *b)
-{
-	const struct special *x = a, *y = b;
-
-	return x->n != y->n ? (x->n < y->n) - (x->n > y->n) : (x->id > y->id) - (x->id < y->id);
-}
-
-static void list_specials(struct encoder *e)
-{
-	for (int32_t id = 0; id < tokenizer_size(e->tok); id++) {
-		struct buf text = {0};
-
-		if (!tokenizer_special(e->tok, id))
-			continue;
-		tokenizer_decode(e->tok, &id, 1, 1, 0, &text);
-		if (!text.n || tokenizer_id(e->tok, text.p) != id) {
-			buf_free(&text);
-			continue;
-		}
-		e->special = xrealloc(e->special, (e->specials + 1) * sizeof *e->special);
-		e->special[e->specials++] = (struct special){text.p, text.n, id};
-		e->begins[(unsigned char)text.p[0]] = 1;
-	}
-	if (e->specials)
-		qsort(e->special, e->specials, sizeof *e->special, longest_first);
-}
 
 static int32_t choose_bos(const struct tokenizer *tok, const char *bos)
 {
-	if (!strcmp(bos, "yes") && tokenizer_bos(tok) < 0)
+	int yes = !strcmp(bos, "yes");
+
+	if (yes && tokenizer_bos(tok) < 0)
 		die("--bos yes: the tokenizer has no start token");
-	return !strcmp(bos, "yes") || (!strcmp(bos, "auto") && tokenizer_adds_bos(tok))
-	               ? tokenizer_bos(tok)
-	               : -1;
+	yes |= !strcmp(bos, "auto") && tokenizer_adds_bos(tok);
+	return yes ? tokenizer_bos(tok) : -1;
 }
 
 struct encoder *encoder_open(const struct tokenizer *tok, const struct encode_opts *opts)
@@ -97,7 +62,6 @@ struct encoder *encoder_open(const struct tokenizer *tok, const struct encode_op
 	if (!e->template)
 		die_usage("%s", f.text);
 	e->bos = choose_bos(tok, opts->bos);
-	list_specials(e);
 	return e;
 }
 
@@ -105,22 +69,8 @@ const struct template *encoder_template(const struct encoder *e) { return e->tem
 
 void encoder_close(struct encoder *e)
 {
-	for (int i = 0; i < e->specials; i++)
-		free(e->special[i].text);
-	free(e->special);
 	template_close(e->template);
 	free(e);
-}
-
-/* The special token that begins at p, or NULL. */
-static const struct special *special_at(const struct encoder *e, const char *p, size_t n)
-{
-	if (!n || !e->begins[(unsigned char)*p])
-		return NULL;
-	for (const struct special *s = e->special; s < e->special + e->specials; s++)
-		if (s->n <= n && !memcmp(s->text, p, s->n))
-			return s;
-	return NULL;
 }
 
 /* Where the work on one row stands. */
@@ -146,62 +96,61 @@ static void encode(struct row_work *w, const char *p, size_t n, int flags)
 	w->begun = 1;
 }
 
-/* A special token's text within or across the row's own text must stay text. */
+/* The next special token's text in the joined text; *spelled: the row's own text has a part in it,
+ * so that it must stay text. */
+static int32_t next_special(const struct row_work *w, size_t *start, size_t *end, int *spelled)
+{
+	int32_t id = tokenizer_next_special(w->e->tok, w->text.p, w->text.n, start, end);
+
+	*spelled = id >= 0 && memchr(w->kind.p + *start, PIECE_TEXT, *end - *start);
+	return id;
+}
+
 static int spelled_by_row(const struct row_work *w)
 {
-	const struct special *s;
+	int spelled = 0;
 
-	for (size_t i = 0; i < w->text.n; i += s ? s->n : 1) {
-		s = special_at(w->e, w->text.p + i, w->text.n - i);
-		if (s && memchr(w->kind.p + i, PIECE_TEXT, s->n))
-			return 1;
-	}
-	return 0;
+	for (size_t start = 0, end; !spelled && next_special(w, &start, &end, &spelled) >= 0;)
+		start = end;
+	return spelled;
 }
 
 /* Encodes the joined text.  Where the row spells a special token, the
  * template's special tokens are put in by hand and all else is text. */
 static void flush(struct row_work *w)
 {
+	size_t from = 0, start = 0, end;
+	int by_hand = !w->e->opts->allow_special && spelled_by_row(w), spelled;
 	const char *p = w->text.p;
-	size_t n = w->text.n, from = 0;
+	int32_t id;
 
-	if (w->e->opts->allow_special || !spelled_by_row(w)) {
-		encode(w, p, n, TOKENIZE_CONTROL);
-	} else {
-		for (size_t i = 0; i < n;) {
-			const struct special *s = special_at(w->e, p + i, n - i);
-
-			if (!s || memchr(w->kind.p + i, PIECE_TEXT, s->n)) {
-				i++;
-				continue;
-			}
-			encode(w, p + from, i - from, 0);
-			ids_add(w->ids, s->id);
-			w->begun = 1;
-			from = i += s->n;
+	if (!w->text.n)
+		return;
+	while (by_hand && (id = next_special(w, &start, &end, &spelled)) >= 0) {
+		if (spelled) {
+			start++;
+			continue;
 		}
-		encode(w, p + from, n - from, 0);
+		encode(w, p + from, start - from, 0);
+		ids_add(w->ids, id);
+		w->begun = 1;
+		from = start = end;
 	}
+	encode(w, p + from, w->text.n - from, by_hand ? 0 : TOKENIZE_CONTROL);
 	w->text.n = w->kind.n = 0;
 }
 
-static void join(struct row_work *w, const struct piece *p)
+static void fill(struct buf *b, int byte, size_t n)
 {
-	buf_add(&w->text, p->text, p->n);
-	buf_need(&w->kind, p->n);
-	memset(w->kind.p + w->kind.n, p->kind, p->n);
-	w->kind.n += p->n;
+	buf_need(b, n);
+	memset(b->p + b->n, byte, n);
+	b->n += n;
 }
 
 /* Brings the mask up to the ids. */
-static void mark(struct row_work *w, struct buf *train, int value)
+static void mark(const struct row_work *w, struct buf *train, int value)
 {
-	size_t n = w->ids->n - train->n;
-
-	buf_need(train, n);
-	memset(train->p + train->n, value, n);
-	train->n += n;
+	fill(train, value, w->ids->n - train->n);
 }
 
 static void encode_pieces(struct row_work *w, const struct piece piece[], int n, struct buf *train)
@@ -209,8 +158,8 @@ static void encode_pieces(struct row_work *w, const struct piece piece[], int n,
 	int32_t end = tokenizer_eos(w->e->tok);
 
 	for (int i = 0; i < n && (!w->most || w->ids->n < w->most); i++) {
-		if (piece[i].kind != PIECE_END)
-			join(w, &piece[i]);
+		buf_add(&w->text, piece[i].text, piece[i].n);
+		fill(&w->kind, piece[i].kind, piece[i].n);
 		if (i + 1 < n && piece[i].train == piece[i + 1].train &&
 		    piece[i + 1].kind != PIECE_END && piece[i].kind != PIECE_END)
 			continue;

@@ -8,19 +8,18 @@
 #include "../base/memory.h"
 #include "../format/jsonl.h"
 
+#define AT(field) offsetof(struct fate_opts, field)
+
 const struct opt fate_options[] = {
-	{"fates", 0, OPT_TEXT, offsetof(struct fate_opts, fates), "FILE",
-         "write what became of every row, as JSONL", 0, 0},
-	{"on-error", 0, OPT_CHOICE, offsetof(struct fate_opts, on_error), "fail|skip",
-         "at a broken row", 0, 1},
-	{"limit", 0, OPT_COUNT, offsetof(struct fate_opts, limit), "N",
-         "read the first N rows only; 0: all", 0, 1},
-	{"columns", 0, OPT_TEXT, offsetof(struct fate_opts, columns), "A,B",
+	{"fates", 0, OPT_TEXT, AT(fates), "FILE", "write what became of every row, as JSONL", 0, 0},
+	{"on-error", 0, OPT_CHOICE, AT(on_error), "fail|skip", "at a broken row", 0, 1},
+	{"limit", 0, OPT_COUNT, AT(limit), "N", "read the first N rows only; 0: all", 0, 1},
+	{"columns", 0, OPT_TEXT, AT(columns), "A,B",
          "rows are CSV without a header, these are its columns", 0, 1},
 	{0},
 };
 
-enum fate_kind { TRUNCATED, DROPPED };
+enum fate_kind { KEPT, TRUNCATED, DROPPED };
 
 struct reason {
 	char *text;
@@ -30,8 +29,8 @@ struct reason {
 
 struct fates {
 	const struct fate_opts *opts;
-	struct zout *out;   /* --fates, or NULL */
-	long kept, dropped; /* kept counts the truncated too */
+	struct zout *out; /* --fates, or NULL */
+	long rows[3];     /* by kind */
 	struct reason *reason;
 	int reasons;
 	struct buf line;
@@ -49,16 +48,15 @@ struct fates *fates_open(const struct fate_opts *opts)
 
 static void count(struct fates *f, enum fate_kind kind, const char *text)
 {
-	struct reason *r;
+	int i = 0;
 
-	for (int i = 0; i < f->reasons; i++)
-		if (f->reason[i].kind == kind && !strcmp(f->reason[i].text, text)) {
-			f->reason[i].count++;
-			return;
-		}
-	f->reason = xrealloc(f->reason, (f->reasons + 1) * sizeof *f->reason);
-	r = &f->reason[f->reasons++];
-	*r = (struct reason){xstrdup(text), kind, 1};
+	while (i < f->reasons && (f->reason[i].kind != kind || strcmp(f->reason[i].text, text)))
+		i++;
+	if (i == f->reasons) {
+		f->reason = xrealloc(f->reason, (f->reasons + 1) * sizeof *f->reason);
+		f->reason[f->reasons++] = (struct reason){xstrdup(text), kind, 0};
+	}
+	f->reason[i].count++;
 }
 
 static void put_text(struct buf *b, const char *s)
@@ -69,39 +67,37 @@ static void put_text(struct buf *b, const char *s)
 		buf_str(b, "null");
 }
 
-static void record(struct fates *f, const char *id, long line, const char *fate, const char *reason)
+/* shown: the reason as --fates tells it. */
+static void tell(struct fates *f, enum fate_kind kind, const char *id, long line,
+                 const char *reason, const char *shown)
 {
+	static const char *const name[] = {"kept", "truncated", "dropped"};
 	struct buf *b = &f->line;
 
+	f->rows[kind]++;
+	if (reason)
+		count(f, kind, reason);
 	if (!f->out)
 		return;
 	b->n = 0;
 	buf_str(b, "{\"id\":");
 	put_text(b, id);
-	buf_fmt(b, ",\"line\":%ld,\"fate\":\"%s\",\"reason\":", line, fate);
-	put_text(b, reason);
+	buf_fmt(b, ",\"line\":%ld,\"fate\":\"%s\",\"reason\":", line, name[kind]);
+	put_text(b, shown);
 	buf_str(b, "}\n");
 	zout_write(f->out, b->p, b->n);
 }
 
-void fate_kept(struct fates *f, const char *id, long line)
-{
-	f->kept++;
-	record(f, id, line, "kept", NULL);
-}
+void fate_kept(struct fates *f, const char *id, long line) { tell(f, KEPT, id, line, NULL, NULL); }
 
 void fate_truncated(struct fates *f, const char *id, long line, const char *reason)
 {
-	f->kept++;
-	count(f, TRUNCATED, reason);
-	record(f, id, line, "truncated", reason);
+	tell(f, TRUNCATED, id, line, reason, reason);
 }
 
 void fate_dropped(struct fates *f, const char *id, long line, const char *reason)
 {
-	f->dropped++;
-	count(f, DROPPED, reason);
-	record(f, id, line, "dropped", reason);
+	tell(f, DROPPED, id, line, reason, reason);
 }
 
 void fate_broken(struct fates *f, const char *file, const char *id, long line, const char *reason,
@@ -112,9 +108,7 @@ void fate_broken(struct fates *f, const char *file, const char *id, long line, c
 
 	if (strcmp(f->opts->on_error, "skip"))
 		die("%s:%ld: %s", file, line, text);
-	f->dropped++;
-	count(f, DROPPED, reason);
-	record(f, id, line, "dropped", text);
+	tell(f, DROPPED, id, line, reason, text);
 	free(text);
 }
 
@@ -138,9 +132,9 @@ void fates_close(struct fates *f, int always)
 
 	if (always || f->reasons) {
 		b->n = 0;
-		buf_fmt(b, "%ld rows kept", f->kept);
+		buf_fmt(b, "%ld rows kept", f->rows[KEPT] + f->rows[TRUNCATED]);
 		put_reasons(b, f, TRUNCATED);
-		buf_fmt(b, ", %ld dropped", f->dropped);
+		buf_fmt(b, ", %ld dropped", f->rows[DROPPED]);
 		put_reasons(b, f, DROPPED);
 		notice("%s", b->p);
 	}

@@ -33,45 +33,35 @@ void order_open(struct order *o, const struct tokens *data, uint64_t seed, uint6
 	begin_epoch(o, 0);
 }
 
-static void make_room(struct order *o, int n)
+/* Adds the epoch's next rows to the batch, until it has n; at the epoch's end it gets
+ * none, and the next epoch begins. */
+static void take(struct order *o, struct batch *b, int n)
 {
-	if (n <= o->cap)
-		return;
-	o->cap = n;
-	o->batch = xrealloc(o->batch, n * sizeof *o->batch);
-}
-
-/* Puts the epoch's next (at most) n rows into into[] and returns how many; at the epoch's end
- * that is 0, and the next epoch begins. */
-static int take(struct order *o, struct tokens_row into[], int n)
-{
-	long left = o->data->rows - o->at;
-
-	if (!left) {
-		begin_epoch(o, o->epoch + 1);
-		return 0;
+	if (n > o->cap) {
+		o->cap = n;
+		o->batch = xrealloc(o->batch, n * sizeof *o->batch);
 	}
-	if (left < n)
-		n = (int)left;
-	for (int i = 0; i < n; i++, o->at++)
-		into[i] = tokens_row(o->data, o->row ? o->row[o->at] : o->at);
-	return n;
+	b->row = o->batch;
+	if (o->at == o->data->rows) {
+		begin_epoch(o, o->epoch + 1);
+		return;
+	}
+	for (; b->n < n && o->at < o->data->rows; o->at++)
+		o->batch[b->n++] = tokens_row(o->data, o->row ? o->row[o->at] : o->at);
 }
 
 void order_next(struct order *o, struct batch *b, int n)
 {
-	make_room(o, n);
-	n = take(o, o->batch, n);
-	*b = (struct batch){o->batch, n};
+	b->n = 0;
+	take(o, b, n);
 }
 
 void order_cycle(struct order *o, struct batch *b, int n)
 {
 	assert(o->data->rows > 0);
-	make_room(o, n);
-	for (int have = 0; have < n;)
-		have += take(o, o->batch + have, n - have);
-	*b = (struct batch){o->batch, n};
+	b->n = 0;
+	while (b->n < n)
+		take(o, b, n);
 }
 
 void order_seek(struct order *o, long epoch, long at)

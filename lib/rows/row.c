@@ -16,18 +16,10 @@ struct rows {
 	struct zin *in;
 	int zstd, fresh; /* fresh: no row of this file was read yet */
 	const char *columns;
-	struct table *table;       /* of this file, NULL: it is JSONL */
+	struct csv_rows *csv;      /* of this file, NULL: it is JSONL */
 	struct buf record, header; /* a CSV row that spans lines; the header's lines */
 	long line, taken, limit;
 	struct fates *fates;
-	int holding;  /* the caller holds rows whose fates come first */
-	struct late { /* what became of a row behind those, or no reason */
-		const char *file, *reason;
-		char *id;
-		long line;
-		int is_broken;
-		struct fault why;
-	} late;
 	struct hash *hash;
 	json_t *json;
 	struct buf id;
@@ -48,8 +40,8 @@ static void open_next(struct rows *r)
 	r->line = 0;
 	r->fresh = 1;
 	r->header.n = 0;
-	table_close(r->table);
-	r->table = r->columns ? table_open(r->columns) : NULL;
+	csv_rows_close(r->csv);
+	r->csv = r->columns ? csv_rows_open(r->columns) : NULL;
 }
 
 struct rows *rows_open(char *const paths[], int n, struct fates *fates,
@@ -91,54 +83,37 @@ static int here(const struct rows *r, const struct row *row, uint32_t *place)
 	return 0;
 }
 
-static void tell_late(struct rows *r)
+/* is_broken: row->why says what is wrong; else nothing is, but the row is not wanted. */
+static int drop(struct row *row, const char *id, const char *reason, int is_broken)
 {
-	struct late *l = &r->late;
-
-	if (!l->reason)
-		return;
-	if (l->is_broken)
-		fate_broken(r->fates, l->file, l->id, l->line, l->reason, &l->why);
-	else
-		fate_dropped(r->fates, l->id, l->line, l->reason);
-	free(l->id);
-	*l = (struct late){0};
+	row->id = id;
+	row->json = NULL;
+	row->dropped = reason;
+	row->is_broken = is_broken;
+	return -1;
 }
 
-/* The row's fate; why: what is wrong with it, NULL if nothing is but it is not wanted. */
-static void drop(struct rows *r, const struct row *row, const char *id, const char *reason,
-                 const struct fault *why)
+void row_tell_dropped(const struct row *row, struct fates *f)
 {
-	r->late = (struct late){.file = row->file,
-	                        .reason = reason,
-	                        .id = id ? xstrdup(id) : NULL,
-	                        .line = row->line,
-	                        .is_broken = why != NULL};
-	if (why)
-		r->late.why = *why;
-	if (!r->holding)
-		tell_late(r);
+	if (row->is_broken)
+		fate_broken(f, row->file, row->id, row->line, row->dropped, &row->why);
+	else
+		fate_dropped(f, row->id, row->line, row->dropped);
 }
 
 /* The row's own id. */
 static int explicit_id(struct rows *r, struct row *row)
 {
 	uint32_t *line = place(r);
-	struct fault f;
 	int file = r->at;
 
 	if (!*line)
 		return here(r, row, line);
-	if (r->dedupe) {
-		drop(r, row, r->id.p, "duplicate id", NULL);
-		return -1;
-	}
 	while (r->begun[file] >= *line)
 		file--;
-	fault(&f, "\"%.100s\" is also the id of %s:%lld", r->id.p, file_name(r, file),
+	fault(&row->why, "\"%.100s\" is also the id of %s:%lld", r->id.p, file_name(r, file),
 	      (long long)(*line - r->begun[file]));
-	drop(r, row, r->id.p, "duplicate id", &f);
-	return -1;
+	return drop(row, r->id.p, "duplicate id", !r->dedupe);
 }
 
 /* The hash, and the first free one of .2, .3, ... for repeats.  How far a
@@ -168,22 +143,20 @@ static int hash_id(struct rows *r, struct row *row)
 static int identify(struct rows *r, struct row *row)
 {
 	const json_t *id = json_object_get(row->json, "id");
-	struct fault f;
 
 	if (!id || json_is_null(id))
 		return hash_id(r, row);
 	r->id.n = 0;
 	if (json_is_integer(id)) {
 		buf_fmt(&r->id, "%" JSON_INTEGER_FORMAT, json_integer_value(id));
-		return explicit_id(r, row);
-	}
-	if (json_is_string(id) && json_string_length(id)) {
+	} else if (json_is_string(id) && json_string_length(id)) {
 		buf_add(&r->id, json_string_value(id), json_string_length(id));
-		return explicit_id(r, row);
+	} else {
+		fault(&row->why, json_is_string(id) ? "\"id\" is empty"
+		                                    : "\"id\" is neither text nor an integer");
+		return drop(row, NULL, "bad id", 1);
 	}
-	fault(&f, json_is_string(id) ? "\"id\" is empty" : "\"id\" is neither text nor an integer");
-	drop(r, row, NULL, "bad id", &f);
-	return -1;
+	return explicit_id(r, row);
 }
 
 /* Identifies a row whose hash is the expected one: its bytes were read as JSON when that
@@ -196,7 +169,7 @@ static int expected(struct rows *r, struct row *row)
 	char hex[17];
 	int own;
 
-	if (!id->n || r->table || row->hash != r->expected_hash)
+	if (!id->n || r->csv || row->hash != r->expected_hash)
 		return 0;
 	hash_hex(row->hash, hex);
 	own = strncmp(id->p, hex, 16) != 0;
@@ -209,31 +182,27 @@ static int expected(struct rows *r, struct row *row)
 	return (own ? explicit_id(r, row) : hash_id(r, row)) ? -1 : 1;
 }
 
-/* Sets row->json, always an object; -1 after telling what is wrong. */
+/* Sets row->json, always an object; -1: dropped. */
 static int parse(struct rows *r, struct row *row)
 {
-	struct fault f;
 	json_t *text;
 	int utf8;
 
-	if (r->table) {
-		r->json = row->json = table_row(r->table, &utf8, &f);
-		if (!row->json)
-			drop(r, row, NULL, utf8 ? "bad UTF-8" : "bad CSV", &f);
-		return row->json ? 0 : -1;
+	if (r->csv) {
+		r->json = row->json = csv_rows_row(r->csv, &utf8, &row->why);
+		return row->json ? 0 : drop(row, NULL, utf8 ? "bad UTF-8" : "bad CSV", 1);
 	}
-	r->json = row->json = json_parse(row->bytes, row->text_n, &f);
+	r->json = row->json = json_parse(row->bytes, row->text_n, &row->why);
 	if (!row->json) {
 		text = json_stringn(row->bytes, row->text_n);
-		drop(r, row, NULL, text ? "bad JSON" : "bad UTF-8", &f);
+		utf8 = !text;
 		json_decref(text);
-		return -1;
+		return drop(row, NULL, utf8 ? "bad UTF-8" : "bad JSON", 1);
 	}
 	if (json_is_object(row->json))
 		return 0;
-	fault(&f, "not an object");
-	drop(r, row, NULL, "not an object", &f);
-	return -1;
+	fault(&row->why, "not an object");
+	return drop(row, NULL, "not an object", 1);
 }
 
 static int is_blank(const char *p, size_t n)
@@ -291,7 +260,7 @@ static int next_line(struct rows *r, struct row *row)
  * with a fault. */
 static int next_record(struct rows *r, struct row *row, struct fault *f)
 {
-	struct csv *csv = table_csv(r->table);
+	struct csv *csv = csv_rows_csv(r->csv);
 	int got;
 
 	r->record.n = 0;
@@ -315,44 +284,33 @@ static int next_record(struct rows *r, struct row *row, struct fault *f)
 	return got < 0 ? -1 : 0;
 }
 
-/* Tokens where rows should be: safetensors begin with a header's length in 8 bytes, then JSON. */
-static int is_tokens(const struct row *row)
-{
-	return row->n > 8 && row->bytes[8] == '{' && !memcmp(row->bytes + 4, "\0\0\0\0", 4);
-}
-
-/* 1 and a row that can be parsed, 0 at the end, -1 after telling what is wrong. */
+/* 1 and a row that can be parsed, 0 at the end, -1: dropped. */
 static int next_row(struct rows *r, struct row *row)
 {
-	struct fault f;
-
 	while (next_line(r, row)) {
-		if (r->fresh && is_tokens(row))
-			die("%s: tokens, not rows", row->file);
-		if (r->fresh && !r->table && table_is(row->bytes, row->text_n))
-			r->table = table_open(NULL);
+		if (r->fresh && !r->csv && csv_rows_is(row->bytes, row->text_n))
+			r->csv = csv_rows_open(NULL);
 		r->fresh = 0;
-		if (!r->table)
+		if (!r->csv)
 			return 1;
-		if (next_record(r, row, &f)) {
-			drop(r, row, NULL, "bad CSV", &f);
-			return -1;
-		}
-		if (table_named(r->table))
+		if (next_record(r, row, &row->why))
+			return drop(row, NULL, "bad CSV", 1);
+		if (csv_rows_named(r->csv))
 			return 1;
-		if (table_header(r->table, &f))
-			die("%s:%ld: neither JSONL nor CSV: %s", row->file, row->line, f.text);
+		if (csv_rows_header(r->csv, &row->why))
+			die("%s:%ld: neither JSONL nor CSV: %s", row->file, row->line,
+			    row->why.text);
 		buf_add(&r->header, r->record.p, r->record.n);
 	}
 	return 0;
 }
 
-/* The row's hash, JSON and id; -1 after telling what is wrong. */
+/* The row's hash, JSON and id; -1: dropped. */
 static int understand(struct rows *r, struct row *row)
 {
 	int got;
 
-	if (!r->table)
+	if (!r->csv)
 		row->hash = hash_bytes(row->bytes, row->text_n);
 	got = expected(r, row);
 	r->expected.n = 0;
@@ -360,48 +318,52 @@ static int understand(struct rows *r, struct row *row)
 		return got < 0 ? -1 : 0;
 	if (parse(r, row))
 		return -1;
-	if (r->table)
-		row->hash = table_hash(r->table);
+	if (r->csv)
+		row->hash = csv_rows_hash(r->csv);
 	return identify(r, row);
+}
+
+/* 1 and the next row, which may be one that is dropped; 0 at the end. */
+static int next(struct rows *r, struct row *row)
+{
+	int got;
+
+	json_decref(r->json);
+	r->json = NULL;
+	row->dropped = NULL;
+	got = r->limit && r->taken == r->limit ? 0 : next_row(r, row);
+	if (!got)
+		return 0;
+	r->taken++;
+	if (got < 0 || understand(r, row))
+		return 1;
+	row->id = r->id.p;
+	row->id_n = r->id.n;
+	row->csv = r->csv != NULL;
+	row->header = r->header.n ? r->header.p : NULL;
+	row->header_n = r->header.n;
+	return 1;
 }
 
 int rows_next(struct rows *r, struct row *row)
 {
-	for (;;) {
-		int got;
-
-		json_decref(r->json);
-		r->json = NULL;
-		got = r->limit && r->taken == r->limit ? 0 : next_row(r, row);
-		if (!got)
-			return 0;
-		r->taken++;
-		if (got < 0 || understand(r, row)) {
-			if (r->late.reason)
-				return 0;
-			continue;
-		}
-		row->id = r->id.p;
-		row->id_n = r->id.n;
-		row->csv = r->table != NULL;
-		row->header = r->header.n ? r->header.p : NULL;
-		row->header_n = r->header.n;
-		return 1;
+	while (next(r, row)) {
+		if (!row->dropped)
+			return 1;
+		row_tell_dropped(row, r->fates);
 	}
+	return 0;
 }
 
 int rows_take(struct rows *r, struct row row[], int most)
 {
 	int n = 0;
 
-	tell_late(r);
-	while (n < most && rows_next(r, &row[n])) {
-		row[n].json = json_incref(row[n].json);
-		row[n].id = xstrdup(row[n].id);
+	for (; n < most && next(r, &row[n]); n++) {
+		json_incref((json_t *)row[n].json);
+		row[n].id = row[n].id ? xstrdup(row[n].id) : NULL;
 		row[n].bytes = row[n].header = NULL;
-		r->holding = ++n;
 	}
-	r->holding = 0;
 	return n;
 }
 
@@ -428,13 +390,12 @@ void rows_close(struct rows *r)
 	json_decref(r->json);
 	zin_close(r->in);
 	hash_free(r->hash);
-	table_close(r->table);
+	csv_rows_close(r->csv);
 	buf_free(&r->record);
 	buf_free(&r->header);
 	buf_free(&r->id);
 	buf_free(&r->expected);
 	places_free(r->seen);
 	free(r->begun);
-	free(r->late.id);
 	free(r);
 }

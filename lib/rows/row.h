@@ -26,6 +26,11 @@ struct row {
 	const char *header;
 	size_t header_n; /* CSV: the file's header with its line end, else NULL, 0 */
 	int csv;
+	/* Why it is dropped, NULL when it is not; then id may be NULL, json is, and what follows says
+	 * whether it is broken, and how. */
+	const char *dropped;
+	int is_broken;
+	struct fault why;
 };
 
 struct rows;
@@ -40,13 +45,14 @@ struct rows *rows_open(char *const paths[], int n, struct fates *, const struct 
 /* What the caller knows of the next row, to spare the reading of its JSON: when its hash is
  * this one, its id is this one too, and row->json will be NULL. */
 void rows_expect(struct rows *, uint64_t hash, const char *id, size_t n);
-/* 1 and the next row, valid until the next call; 0 at the end. */
+/* 1 and the next row, valid until the next call; 0 at the end.  The fates of those that are dropped
+ * in between are told. */
 int rows_next(struct rows *, struct row *);
-/* Sets the next rows, at most `most` of them, and returns how many; 0 at the end.  Their ids
- * and json last until rows_release; bytes and header are NULL.  It stops short of a broken
- * row, whose fate the next call tells, so that a caller who settles the rows of one call
- * before the next has all fates in the rows' order. */
+/* Sets the next rows, at most `most` of them, and returns how many; 0 at the end.  Their ids and
+ * json last until rows_release; bytes and header are NULL.  Those that are dropped are among them,
+ * for the caller to tell in the rows' order. */
 int rows_take(struct rows *, struct row row[], int most);
+void row_tell_dropped(const struct row *, struct fates *);
 void rows_release(struct row row[], int n);
 uint64_t rows_hash(const struct rows *); /* XXH64 of all bytes read so far */
 int rows_zstd(const struct rows *);      /* the (first) input is zstd */

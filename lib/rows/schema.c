@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* schema.c - see schema.h.
  *
- * A schema is a row of a table: its name, the key by which it is recognised, and a function
- * that reads its turns.  Adding one takes such a row, its name among the choices of --schema,
- * and a paragraph in seal-rows(5): CONTRIBUTING.md has an example.
+ * A schema is a row of a table of keys.  Adding one takes such a row, its name among the choices of
+ * --schema, and a paragraph in seal-rows(5) (t/schema.c and t/man.t compare the three).
  */
 #include "schema.h"
 
@@ -30,6 +29,22 @@ void schema_check(const struct schema_opts *o, int need_answer)
 	if (!!o->schema + !!o->prompt_key + !!o->text > 1)
 		die_usage("only one of --schema, --prompt-key and --text makes sense");
 }
+
+/* A row that has a schema's key is of that schema; of the first such one, if of several. */
+static const struct schema {
+	const char *name, *key;
+	const char *system, *prompt, *input, *answer; /* keys of texts; rows may lack 1 and 3 */
+	const char *role, *text; /* where `key` holds an array of turns: a turn's keys */
+	int dialogue;            /* the prompt, or the answer alone, may be HH's dialogue */
+} schemas[] = {
+	{"messages", "messages", .role = "role", .text = "content"},
+	{"sharegpt", "conversations", .role = "from", .text = "value"},
+	{"hh", "chosen", .prompt = "prompt", .answer = "chosen", .dialogue = 1},
+	{"alpaca", "instruction", .prompt = "instruction", .input = "input", .answer = "output"},
+	{"orca", "system_prompt", "system_prompt", .prompt = "question", .answer = "response"},
+	{"prompt", "prompt", .prompt = "prompt", .answer = "completion"},
+	{0},
+};
 
 static const char human[] = "\n\nHuman:", assistant[] = "\n\nAssistant:";
 
@@ -70,55 +85,78 @@ static int add_key(struct turns *l, enum role role, const json_t *row, const cha
 	return v ? add(l, role, json_string_value(v), json_string_length(v)) : -1;
 }
 
-/* A prompt key and an answer key, the latter only where an answer is needed. */
-static int pair(struct turns *l, const json_t *row, const char *prompt, const char *answer)
+/* There is a value other than null. */
+static int has(const json_t *row, const char *key)
 {
-	if (add_key(l, ROLE_USER, row, prompt))
-		return -1;
-	return l->need_answer ? add_key(l, ROLE_ASSISTANT, row, answer) : 0;
+	const json_t *v = json_object_get(row, key);
+
+	return v && !json_is_null(v);
 }
 
-static int prompt(struct turns *l, const json_t *row)
+/* What the model is asked to work on stands behind the instruction. */
+static int append_input(struct turns *l, struct turn *user, const json_t *row, const char *key)
 {
-	return pair(l, row, "prompt", "completion");
+	const json_t *input = text_at(row, key, "", l->fault);
+	size_t at = l->own->n;
+
+	if (!input)
+		return -1;
+	if (!json_string_length(input))
+		return 0;
+	buf_add(l->own, user->text, user->n);
+	buf_str(l->own, "\n");
+	buf_add(l->own, json_string_value(input), json_string_length(input));
+	user->text = l->own->p + at;
+	user->n = l->own->n - at;
+	return 0;
+}
+
+/* A text under each key.  An empty system prompt is none. */
+static int texts(struct turns *l, const struct schema *s, const json_t *row)
+{
+	struct turn *user;
+
+	if (has(row, s->system) && add_key(l, ROLE_SYSTEM, row, s->system))
+		return -1;
+	if (l->n && !l->turn[0].n)
+		l->n = 0;
+	user = &l->turn[l->n];
+	if (add_key(l, ROLE_USER, row, s->prompt) ||
+	    (l->need_answer && add_key(l, ROLE_ASSISTANT, row, s->answer)))
+		return -1;
+	return has(row, s->input) ? append_input(l, user, row, s->input) : 0;
 }
 
 static int role_of(const char *name, enum role *role)
 {
-	static const struct {
-		const char *name;
-		enum role role;
-	} names[] = {
-		{"system", ROLE_SYSTEM}, {"user", ROLE_USER},     {"assistant", ROLE_ASSISTANT},
-		{"human", ROLE_USER},    {"gpt", ROLE_ASSISTANT},
-	};
+	static const char *const names[][3] = {{"system", "user", "assistant"},
+	                                       {"system", "human", "gpt"}};
 
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (!strcmp(name, names[i].name)) {
-			*role = names[i].role;
+	for (int i = 0; i < 6; i++)
+		if (!strcmp(name, names[i / 3][i % 3])) {
+			*role = ROLE_SYSTEM + i % 3;
 			return 0;
 		}
 	return -1;
 }
 
-/* Turns as an array of objects: the key that holds it, and those of a turn's role and text. */
-static int array(struct turns *l, const json_t *row, const char *key, const char *role_key,
-                 const char *text_key)
+/* Turns as an array of objects. */
+static int array(struct turns *l, const struct schema *s, const json_t *row)
 {
-	const json_t *all = json_object_get(row, key), *m, *role, *text;
+	const json_t *all = json_object_get(row, s->key), *m, *role, *text;
 	char where[40];
 	enum role r;
 	size_t i;
 
 	if (!json_is_array(all))
-		return fault(l->fault, "\"%s\" is %s", key, all ? "not an array" : "missing");
+		return fault(l->fault, "\"%s\" is %s", s->key, all ? "not an array" : "missing");
 	json_array_foreach(all, i, m)
 	{
-		snprintf(where, sizeof where, "%s[%zu]: ", key, i);
+		snprintf(where, sizeof where, "%s[%zu]: ", s->key, i);
 		if (!json_is_object(m))
 			return fault(l->fault, "%snot an object", where);
-		if (!(role = text_at(m, role_key, where, l->fault)) ||
-		    !(text = text_at(m, text_key, where, l->fault)))
+		if (!(role = text_at(m, s->role, where, l->fault)) ||
+		    !(text = text_at(m, s->text, where, l->fault)))
 			return -1;
 		if (role_of(json_string_value(role), &r))
 			return fault(l->fault, "%sunknown role \"%.60s\"", where,
@@ -126,50 +164,6 @@ static int array(struct turns *l, const json_t *row, const char *key, const char
 		if (add(l, r, json_string_value(text), json_string_length(text)))
 			return -1;
 	}
-	return 0;
-}
-
-static int messages(struct turns *l, const json_t *row)
-{
-	return array(l, row, "messages", "role", "content");
-}
-
-static int sharegpt(struct turns *l, const json_t *row)
-{
-	return array(l, row, "conversations", "from", "value");
-}
-
-/* An empty system prompt is none. */
-static int orca(struct turns *l, const json_t *row)
-{
-	const json_t *system = json_object_get(row, "system_prompt");
-
-	if (system && !json_is_null(system) && add_key(l, ROLE_SYSTEM, row, "system_prompt"))
-		return -1;
-	if (l->n && !l->turn[0].n)
-		l->n = 0;
-	return pair(l, row, "question", "response");
-}
-
-static int alpaca(struct turns *l, const json_t *row)
-{
-	const json_t *input = json_object_get(row, "input");
-	struct buf *own = l->own;
-	size_t at = own->n;
-
-	if (pair(l, row, "instruction", "output"))
-		return -1;
-	if (!input || json_is_null(input))
-		return 0;
-	if (!(input = text_at(row, "input", "", l->fault)))
-		return -1;
-	if (!json_string_length(input))
-		return 0;
-	buf_add(own, l->turn[0].text, l->turn[0].n);
-	buf_str(own, "\n");
-	buf_add(own, json_string_value(input), json_string_length(input));
-	l->turn[0].text = own->p + at;
-	l->turn[0].n = own->n - at;
 	return 0;
 }
 
@@ -195,7 +189,7 @@ static int dialogue(struct turns *l, const json_t *text)
 {
 	const char *p = json_string_value(text), *end = p + json_string_length(text), *next;
 	enum role role = ROLE_USER, after = ROLE_USER;
-	size_t n = 0;
+	size_t n;
 
 	if (next_mark(p, end, &role, &n) != p || p == end)
 		return fault(l->fault, "the dialogue does not begin with \"\\n\\nHuman:\"");
@@ -209,53 +203,30 @@ static int dialogue(struct turns *l, const json_t *text)
 	return 0;
 }
 
-static int hh(struct turns *l, const json_t *row)
+static int hh(struct turns *l, const struct schema *s, const json_t *row)
 {
-	const json_t *prompt = json_object_get(row, "prompt"), *chosen;
+	const char *key = json_object_get(row, s->prompt) ? s->prompt : s->answer;
+	const json_t *text = text_at(row, key, "", l->fault);
 
-	if (!prompt) {
-		chosen = text_at(row, "chosen", "", l->fault);
-		return chosen ? dialogue(l, chosen) : -1;
-	}
-	if (!(prompt = text_at(row, "prompt", "", l->fault)))
+	if (!text)
 		return -1;
-	if (strncmp(json_string_value(prompt), human, strlen(human)))
-		return pair(l, row, "prompt", "chosen");
-	if (dialogue(l, prompt))
+	if (key == s->prompt && strncmp(json_string_value(text), human, strlen(human)))
+		return texts(l, s, row);
+	if (dialogue(l, text))
 		return -1;
+	if (key == s->answer)
+		return 0;
 	l->n -= l->turn[l->n - 1].role == ROLE_ASSISTANT && !l->turn[l->n - 1].n;
-	return l->need_answer ? add_key(l, ROLE_ASSISTANT, row, "chosen") : 0;
+	return l->need_answer ? add_key(l, ROLE_ASSISTANT, row, s->answer) : 0;
 }
 
-/* A row that has a schema's key is of that schema; of the first such one, if of several. */
-static const struct schema {
-	const char *name, *key;
-	int (*read)(struct turns *, const json_t *row); /* -1 with a fault */
-} schemas[] = {
-	{"messages", "messages", messages},
-	{"sharegpt", "conversations", sharegpt},
-	{"hh", "chosen", hh},
-	{"alpaca", "instruction", alpaca},
-	{"orca", "system_prompt", orca},
-	{"prompt", "prompt", prompt},
-	{0},
-};
-
-static const struct schema *named(const char *name)
-{
-	const struct schema *s = schemas;
-
-	while (s->name && strcmp(s->name, name))
-		s++;
-	assert(s->name); /* the options offer no other */
-	return s;
-}
-
-static const struct schema *recognise(const json_t *row)
+/* NULL: no schema is named, and the row has no schema's key. */
+static const struct schema *schema_of(const char *name, const json_t *row)
 {
 	for (const struct schema *s = schemas; s->name; s++)
-		if (json_object_get(row, s->key))
+		if (name ? !strcmp(s->name, name) : json_object_get(row, s->key) != NULL)
 			return s;
+	assert(!name); /* the options offer no other */
 	return NULL;
 }
 
@@ -273,14 +244,16 @@ static int unknown(const json_t *row, struct fault *f)
 
 static int read_turns(struct turns *l, const struct schema_opts *o, const json_t *row)
 {
-	const struct schema *s;
+	const struct schema *s = schema_of(o->schema, row);
 
 	if (o->text)
 		return add_key(l, ROLE_TEXT, row, o->text);
 	if (o->prompt_key)
-		return pair(l, row, o->prompt_key, o->answer_key);
-	s = o->schema ? named(o->schema) : recognise(row);
-	return s ? s->read(l, row) : unknown(row, l->fault);
+		return texts(l, &(struct schema){.prompt = o->prompt_key, .answer = o->answer_key},
+		             row);
+	if (!s)
+		return unknown(row, l->fault);
+	return (s->role ? array : s->dialogue ? hh : texts)(l, s, row);
 }
 
 static int is_empty(const struct turn *t)
@@ -289,13 +262,6 @@ static int is_empty(const struct turn *t)
 		if (!strchr(" \t\r\n", t->text[i]))
 			return 0;
 	return 1;
-}
-
-/* A fault that is a class of its own among the fates. */
-static int empty(const char *what, struct fault *f)
-{
-	fault(f, "empty %s", what);
-	return SCHEMA_EMPTY;
 }
 
 int schema_turns(const struct schema_opts *o, const json_t *row, int need_answer,
@@ -309,17 +275,14 @@ int schema_turns(const struct schema_opts *o, const json_t *row, int need_answer
 	last = l.n ? &turn[l.n - 1] : NULL;
 	if (!last)
 		return fault(f, "no turns");
-	if (last->role == ROLE_TEXT) {
-		if (need_answer && is_empty(last))
-			return empty("text", f);
-	} else if (need_answer) {
-		if (last->role != ROLE_ASSISTANT)
-			return fault(f, "the last turn is not the assistant's");
-		if (is_empty(last))
-			return empty("answer", f);
-	} else if (last->role == ROLE_ASSISTANT) {
-		l.n--;
+	if (need_answer && last->role != ROLE_TEXT && last->role != ROLE_ASSISTANT)
+		return fault(f, "the last turn is not the assistant's");
+	if (need_answer && is_empty(last)) {
+		fault(f, "empty %s", last->role == ROLE_TEXT ? "text" : "answer");
+		return SCHEMA_EMPTY;
 	}
+	if (!need_answer && last->role == ROLE_ASSISTANT)
+		l.n--;
 	if (!l.n || (!need_answer && turn[l.n - 1].role == ROLE_SYSTEM))
 		return fault(f, "no prompt");
 	*n = l.n;

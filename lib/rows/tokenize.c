@@ -15,7 +15,6 @@
 #include "../base/memory.h"
 #include "../base/progress.h"
 #include "tokens.h"
-#include "tokens_show.h"
 
 #define AT(field) offsetof(struct tokenize_opts, field)
 
@@ -109,12 +108,15 @@ static void settle(struct run *r, const struct row *row, const struct encoding *
 {
 	char reason[64];
 
+	if (row->dropped) {
+		row_tell_dropped(row, r->fates);
+		return;
+	}
 	switch (e->how) {
 	case ENCODED_BROKEN:
-		fate_broken(r->fates, row->file, row->id, row->line, "bad row", &e->why);
-		return;
 	case ENCODED_EMPTY:
-		fate_broken(r->fates, row->file, row->id, row->line, e->why.text, &e->why);
+		fate_broken(r->fates, row->file, row->id, row->line,
+		            e->how == ENCODED_EMPTY ? e->why.text : "bad row", &e->why);
 		return;
 	case ENCODED_TOO_LONG: fate_dropped(r->fates, row->id, row->line, e->why.text); return;
 	case ENCODED_CUT:
@@ -143,8 +145,9 @@ static void encode_all(struct run *r, struct rows *rows, const struct encoder *e
 	while ((n = rows_take(rows, row, CHUNK))) {
 #pragma omp parallel for schedule(dynamic, 16)
 		for (int i = 0; i < n; i++)
-			e[i].how = encode_row(encoder, row[i].json, 0, &e[i].ids, &e[i].train,
-			                      &e[i].why);
+			if (!row[i].dropped)
+				e[i].how = encode_row(encoder, row[i].json, 0, &e[i].ids,
+				                      &e[i].train, &e[i].why);
 		for (int i = 0; i < n; i++)
 			settle(r, &row[i], &e[i], most);
 		rows_release(row, n);

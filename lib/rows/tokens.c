@@ -9,45 +9,31 @@
 
 #include "../base/hash.h"
 #include "../base/memory.h"
-#include "places.h"
 
-/* The tensors of one blob, sizes checked, values not yet. */
-struct blob {
-	const struct st_tensor *token, *offset, *train, *ids, *id_offset, *hash, *line;
-	long rows, total;
-};
-
-/* count: how many values it must hold, -1 for any. */
-static const struct st_tensor *need(const struct safetensors *st, const char *name,
-                                    enum st_type type, long count, struct fault *f)
+/* The values of a tensor where they are, or a copy where they are not aligned for their type; NULL
+ * with a fault.  *n: how many it must hold; below 0: any number, to which *n is set. */
+static const void *values(struct tokens *t, const struct safetensors *st, const char *name,
+                          enum st_type type, long *n, struct fault *f)
 {
-	const struct st_tensor *t = st_find(st, name);
+	const struct st_tensor *s = st_find(st, name);
+	void *copy;
 
-	if (!t)
+	if (!s)
 		fault(f, "no tensor \"%s\"", name);
-	else if (t->type != type || t->rank != 1)
+	else if (s->type != type || s->rank != 1)
 		fault(f, "tensor \"%s\" is not a list of %s", name, st_name(type));
-	else if (count >= 0 && t->shape[0] != count)
-		fault(f, "tensor \"%s\" has %ld values, not %ld", name, t->shape[0], count);
-	else
-		return t;
+	else if (*n >= 0 && s->shape[0] != *n)
+		fault(f, "tensor \"%s\" has %ld values, not %ld", name, s->shape[0], *n);
+	else {
+		*n = s->shape[0];
+		if ((uintptr_t)s->data % st_size(type) == 0)
+			return s->data;
+		copy = xalloc(s->bytes);
+		memcpy(copy, s->data, s->bytes);
+		tokens_hold(t, copy, s->bytes);
+		return copy;
+	}
 	return NULL;
-}
-
-static int blob_tensors(struct blob *v, const struct safetensors *st, struct fault *f)
-{
-	if (!(v->hash = need(st, "hash", ST_U64, -1, f)) ||
-	    !(v->token = need(st, "tokens", ST_I32, -1, f)))
-		return -1;
-	v->rows = v->hash->shape[0];
-	v->total = v->token->shape[0];
-	return (v->offset = need(st, "offsets", ST_I64, v->rows + 1, f)) &&
-	                       (v->train = need(st, "train", ST_U8, v->total, f)) &&
-	                       (v->ids = need(st, "ids", ST_U8, -1, f)) &&
-	                       (v->id_offset = need(st, "id_offsets", ST_I64, v->rows + 1, f)) &&
-	                       (v->line = need(st, "line", ST_I64, v->rows, f))
-	               ? 0
-	               : -1;
 }
 
 /* What all segments share is taken from the first blob, and later ones are compared with it. */
@@ -74,28 +60,13 @@ static int check_meta(struct tokens *t, const struct safetensors *st, struct fau
 	return 0;
 }
 
-/* The tensor's values where they are, or a copy where they are not aligned for their type. */
-static const void *settle(struct tokens *t, const struct st_tensor *s)
-{
-	void *copy;
-
-	if ((uintptr_t)s->data % st_size(s->type) == 0)
-		return s->data;
-	copy = xalloc(s->bytes);
-	memcpy(copy, s->data, s->bytes);
-	tokens_hold(t, copy, s->bytes);
-	return copy;
-}
-
-static int check_offsets(const int64_t *o, const struct st_tensor *s, long n, long total,
-                         struct fault *f)
+static int check_offsets(const int64_t *o, const char *name, long n, long total, struct fault *f)
 {
 	if (o[0] != 0 || o[n] != total)
-		return fault(f, "\"%s\" does not run from 0 to %ld", s->name, total);
+		return fault(f, "\"%s\" does not run from 0 to %ld", name, total);
 	for (long i = 0; i < n; i++)
 		if (o[i + 1] <= o[i])
-			return fault(f, "\"%s\" lies: row %ld is empty or runs backwards", s->name,
-			             i);
+			return fault(f, "\"%s\" lies: row %ld is empty or runs backwards", name, i);
 	return 0;
 }
 
@@ -137,22 +108,22 @@ static int check_row(const struct tokens_row *r, long *ids, struct fault *f)
 	return 0;
 }
 
-static int append_rows(struct tokens *t, const struct blob *v, struct fault *f)
+static int append_rows(struct tokens *t, const struct safetensors *st, struct fault *f)
 {
-	struct tokens_part p = {
-		.first = t->rows,
-		.rows = v->rows,
-		.token = settle(t, v->token),
-		.train = v->train->data,
-		.offset = settle(t, v->offset),
-		.ids = v->ids->data,
-		.id_offset = settle(t, v->id_offset),
-		.hash = settle(t, v->hash),
-		.line = settle(t, v->line),
-	};
+	struct tokens_part p = {.first = t->rows, .rows = -1};
+	long total = -1, id_bytes = -1, ends;
 
-	if (check_offsets(p.offset, v->offset, v->rows, v->total, f) ||
-	    check_offsets(p.id_offset, v->id_offset, v->rows, v->ids->shape[0], f))
+	if (!(p.hash = values(t, st, "hash", ST_U64, &p.rows, f)) ||
+	    !(p.token = values(t, st, "tokens", ST_I32, &total, f)))
+		return -1;
+	ends = p.rows + 1;
+	if (!(p.offset = values(t, st, "offsets", ST_I64, &ends, f)) ||
+	    !(p.train = values(t, st, "train", ST_U8, &total, f)) ||
+	    !(p.ids = values(t, st, "ids", ST_U8, &id_bytes, f)) ||
+	    !(p.id_offset = values(t, st, "id_offsets", ST_I64, &ends, f)) ||
+	    !(p.line = values(t, st, "line", ST_I64, &p.rows, f)) ||
+	    check_offsets(p.offset, "offsets", p.rows, total, f) ||
+	    check_offsets(p.id_offset, "id_offsets", p.rows, id_bytes, f))
 		return -1;
 	for (long i = 0; i < p.rows; i++) {
 		struct tokens_row r = row_of(&p, i);
@@ -167,7 +138,7 @@ static int append_rows(struct tokens *t, const struct blob *v, struct fault *f)
 	t->part = xrealloc(t->part, (t->parts + 1) * sizeof *t->part);
 	t->part[t->parts++] = p;
 	t->rows += p.rows;
-	t->total += v->total;
+	t->total += total;
 	return 0;
 }
 
@@ -205,7 +176,6 @@ static int close_segment(struct tokens *t, const char *text, struct fault *f)
 int tokens_blob(struct tokens *t, const void *p, size_t bytes, size_t *used, struct fault *f)
 {
 	struct safetensors st;
-	struct blob v;
 	const char *end;
 	int bad;
 
@@ -216,7 +186,7 @@ int tokens_blob(struct tokens *t, const void *p, size_t bytes, size_t *used, str
 	if (!t->open)
 		t->begun = t->rows;
 	t->open = 1;
-	bad = check_meta(t, &st, f) || blob_tensors(&v, &st, f) || append_rows(t, &v, f);
+	bad = check_meta(t, &st, f) || append_rows(t, &st, f);
 	end = st_meta(&st, "seal.end");
 	if (!bad && end)
 		bad = close_segment(t, end, f);

@@ -5,160 +5,121 @@
 
 #include "../base/hash.h"
 #include "../base/memory.h"
+#include "../base/num.h"
 #include "places.h"
 #include "tokens.h"
 
-enum { SHARE = 1 << 20 }; /* ids that are compared at a time */
+/* Where blobs are read from: what is left of a mapped file, or a stream, whose blob at hand lies in
+ * memory. */
+struct tokens_source {
+	struct zin *z;
+	const char *map; /* NULL: a stream */
+	size_t left;
+	struct buf b;
+	int blobs; /* of this file so far */
+};
 
-/* Memory grows with what is really there, not with what a header claims. */
-static void read_exactly(struct zin *z, struct buf *b, size_t n)
+/* The first n bytes of the blob at hand.  Memory grows with what is really there, not with what a
+ * header claims. */
+static const char *have(struct tokens_source *s, size_t n)
 {
-	while (n) {
-		size_t step = n < 1 << 24 ? n : 1 << 24;
+	if (s->map && n > s->left)
+		die("%s: cut short within a blob", zin_name(s->z));
+	while (!s->map && s->b.n < n) {
+		size_t step = size_min(n - s->b.n, 1 << 24);
 
-		buf_need(b, step);
-		if (zin_read(z, b->p + b->n, step) < step)
-			die("%s: cut short within a blob", zin_name(z));
-		b->n += step;
-		n -= step;
+		buf_need(&s->b, step);
+		if (zin_read(s->z, s->b.p + s->b.n, step) < step)
+			die("%s: cut short within a blob", zin_name(s->z));
+		s->b.n += step;
 	}
+	return s->map ? s->map : s->b.p;
 }
 
-/* The length of the header that begins at p.  JSON there means rows: the usual mistake. */
-static size_t header_at(const struct zin *z, const char *p)
-{
-	struct fault f;
-	size_t header;
-
-	if (!st_header_bytes(p, &header, &f))
-		return header;
-	if (*p == '{')
-		die("%s: rows, not tokens (seal-tokenize makes tokens of them)", zin_name(z));
-	die("%s: %s", zin_name(z), f.text);
-}
-
-/* The next blob's bytes; 0 at the end. */
-static int read_blob(struct zin *z, struct buf *b)
+/* The length of the next blob, all of which is there; 0 at the end. */
+static size_t next_blob(struct tokens_source *s)
 {
 	struct safetensors st;
 	struct fault f;
-	size_t got, header, data;
+	size_t got = s->left, header, data;
 
-	b->n = 0;
-	buf_need(b, 8);
-	zin_joint(z);
-	got = zin_read(z, b->p, 8);
+	if (!s->map) {
+		s->b.n = 0;
+		buf_need(&s->b, 8);
+		zin_joint(s->z);
+		got = s->b.n = zin_read(s->z, s->b.p, 8);
+	}
 	if (!got)
 		return 0;
-	b->n = got;
 	if (got < 8)
-		die("%s: %zu stray bytes at the end", zin_name(z), got);
-	header = header_at(z, b->p);
-	read_exactly(z, b, header);
-	if (st_parse_header(&st, b->p + 8, header, &data, &f))
-		die("%s: %s", zin_name(z), f.text);
+		die("%s: %zu stray bytes at the end", zin_name(s->z), got);
+	if (st_header_bytes(have(s, 8), &header, &f) ||
+	    st_parse_header(&st, have(s, 8 + header) + 8, header, &data, &f))
+		die("%s: %s", zin_name(s->z), f.text);
 	st_close(&st);
-	read_exactly(z, b, data);
-	return 1;
+	have(s, 8 + header + data);
+	s->blobs++;
+	return 8 + header + data;
 }
 
-static void add_blob(struct tokens *t, const struct zin *z, int number, const void *p, size_t n)
+static void add_blob(struct tokens *t, const struct tokens_source *s, const void *p, size_t n)
 {
 	struct fault f;
 	size_t used;
 
 	if (tokens_blob(t, p, n, &used, &f))
-		die("%s: blob %d: %s", zin_name(z), number, f.text);
+		die("%s: blob %d: %s", zin_name(s->z), s->blobs, f.text);
 }
 
-/* The length of the blob at p, of which at least `left` bytes are there. */
-static size_t mapped_blob(const struct zin *z, const char *p, size_t left)
+/* Reads to the end, or to where a packed segment begins behind plain ones. */
+static void read_mapped(struct tokens *t, struct tokens_source *s)
 {
-	struct safetensors st;
-	struct fault f;
-	size_t header, data;
-
-	if (left < 8)
-		die("%s: %zu stray bytes at the end", zin_name(z), left);
-	header = header_at(z, p);
-	if (header > left - 8)
-		die("%s: cut short within a blob", zin_name(z));
-	if (st_parse_header(&st, p + 8, header, &data, &f))
-		die("%s: %s", zin_name(z), f.text);
-	st_close(&st);
-	if (data > left - 8 - header)
-		die("%s: cut short within a blob", zin_name(z));
-	return 8 + header + data;
-}
-
-/* Where a packed segment begins behind plain ones, or else the end. */
-static size_t read_mapped(struct tokens *t, const struct zin *z, const char *p, size_t bytes,
-                          int *blobs)
-{
-	size_t at = 0;
-
 	t->map = xrealloc(t->map, (t->maps + 1) * sizeof *t->map);
-	t->map[t->maps].p = p;
-	t->map[t->maps++].bytes = bytes;
-	while (at < bytes && !zio_is_zstd(p + at, bytes - at)) {
-		size_t n = mapped_blob(z, p + at, bytes - at);
+	t->map[t->maps].p = s->map;
+	t->map[t->maps++].bytes = s->left;
+	while (s->left && !zio_is_zstd(s->map, s->left)) {
+		size_t n = next_blob(s);
 
-		add_blob(t, z, ++*blobs, p + at, n);
-		at += n;
-	}
-	t->mapped += at;
-	return at;
-}
-
-static void skip(struct zin *z, size_t n)
-{
-	char p[1 << 14];
-
-	while (n) {
-		size_t got = zin_read(z, p, n < sizeof p ? n : sizeof p);
-
-		if (!got)
-			die("%s: changed while it was read", zin_name(z));
-		n -= got;
+		add_blob(t, s, s->map, n);
+		s->map += n;
+		s->left -= n;
+		t->mapped += n;
 	}
 }
 
-static void read_into_memory(struct tokens *t, struct zin *z, int *blobs)
+static void check_end(const struct tokens *t, const struct tokens_source *s)
 {
-	struct buf b = {0};
-
-	while (read_blob(z, &b)) {
-		char *p = xrealloc(b.p, b.n);
-
-		add_blob(t, z, ++*blobs, p, b.n);
-		tokens_hold(t, p, b.n);
-		b = (struct buf){0};
-	}
-	buf_free(&b);
-}
-
-static void check_end(const struct tokens *t, const struct zin *z, int blobs)
-{
-	if (!blobs)
-		die("%s: is empty, not even a token stream of no rows", zin_name(z));
+	if (!s->blobs)
+		die("%s: is empty, not even a token stream of no rows", zin_name(s->z));
 	if (t->open)
-		die("%s: cut short: no seal.end", zin_name(z));
+		die("%s: cut short: no seal.end", zin_name(s->z));
 }
 
 static void read_stream(struct tokens *t, const char *path)
 {
-	struct zin *z = zin_open(path);
-	int blobs = 0;
-	size_t bytes;
-	const void *p = zin_map(z, &bytes);
-	size_t at = p ? read_mapped(t, z, p, bytes, &blobs) : 0;
+	struct tokens_source s = {.z = zin_open(path)};
+	int mapped;
+	size_t n;
 
-	if (!p || at < bytes) {
-		skip(z, at);
-		read_into_memory(t, z, &blobs);
+	s.map = zin_map(s.z, &s.left);
+	if (s.map)
+		read_mapped(t, &s);
+	if (!s.map || s.left) {
+		s.map = NULL;
+		for (mapped = s.blobs, s.blobs = 0; s.blobs < mapped;) /* past them in the stream */
+			if (!next_blob(&s))
+				die("%s: changed while it was read", zin_name(s.z));
+		while ((n = next_blob(&s))) {
+			char *p = xrealloc(s.b.p, n);
+
+			add_blob(t, &s, p, n);
+			tokens_hold(t, p, n);
+			s.b = (struct buf){0};
+		}
+		buf_free(&s.b);
 	}
-	check_end(t, z, blobs);
-	zin_close(z);
+	check_end(t, &s);
+	zin_close(s.z);
 }
 
 /* Of all row hashes, then all offsets, tokens, masks: however the stream is cut
@@ -215,20 +176,21 @@ void tokens_each(char *const paths[], int n, int (*take)(void *, const struct to
 	int more = 1;
 
 	for (int i = 0; more && i < (n ? n : 1); i++) {
-		struct zin *z = zin_open(n ? paths[i] : NULL);
-		int blobs = 0;
+		struct tokens_source s = {.z = zin_open(n ? paths[i] : NULL), .b = b};
+		size_t bytes;
 
-		while (more && read_blob(z, &b)) {
+		while (more && (bytes = next_blob(&s))) {
 			long first = t->rows;
 
-			add_blob(t, z, ++blobs, b.p, b.n);
+			add_blob(t, &s, s.b.p, bytes);
 			see(t, seen, first);
 			more = take(ctx, t, first);
 			tokens_drop(t);
 		}
 		if (more)
-			check_end(t, z, blobs);
-		zin_close(z);
+			check_end(t, &s);
+		zin_close(s.z);
+		b = s.b;
 	}
 	buf_free(&b);
 	places_free(seen);
@@ -240,10 +202,8 @@ struct tokens *tokens_read(char *const paths[], int n)
 	struct tokens *t = xzalloc(1, sizeof *t);
 	struct places *seen = places_new();
 
-	if (!n)
-		read_stream(t, NULL);
-	for (int i = 0; i < n; i++)
-		read_stream(t, paths[i]);
+	for (int i = 0; i < (n ? n : 1); i++)
+		read_stream(t, n ? paths[i] : NULL);
 	see(t, seen, 0);
 	places_free(seen);
 	t->input = hash_data(t);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tokens_show.c - see tokens_show.h. */
-#include "tokens_show.h"
+/* tokens_show.c - see tokenize.h. */
+#include "tokenize.h"
 
 #include "../format/jsonl.h"
 
@@ -34,6 +34,16 @@ static void put_safe(struct buf *b, const struct buf *text)
 	}
 }
 
+/* Where the run of tokens that begins at `from`, all trained or all not, ends. */
+static long run_end(const struct tokens_row *row, long from)
+{
+	long to = from;
+
+	while (to < row->n && row->train[to] == row->train[from])
+		to++;
+	return to;
+}
+
 void show_people(struct buf *b, const struct tokens_row *row, const struct tokenizer *tok,
                  int colour)
 {
@@ -47,8 +57,7 @@ void show_people(struct buf *b, const struct tokens_row *row, const struct token
 	put_safe(b, &text);
 	buf_fmt(b, " (line %ld, %ld tokens, %ld trained)\n", row->line, row->n, trained);
 	for (from = 0; from < row->n; from = to) {
-		for (to = from; to < row->n && row->train[to] == row->train[from]; to++)
-			;
+		to = run_end(row, from);
 		text.n = 0;
 		tokenizer_decode(tok, row->token + from, to - from, 1, !from, &text);
 		if (row->train[from])
@@ -75,20 +84,6 @@ static size_t whole_characters(const char *p, size_t from, size_t end)
 	return end;
 }
 
-/* Appends these bytes as UTF-8, U+FFFD for what is none; returns how many characters they make. */
-static long add_repaired(struct buf *b, const char *p, size_t n)
-{
-	json_t *text = json_repaired(p, n);
-	const char *s = json_string_value(text);
-	long characters = 0;
-
-	for (size_t i = 0; i < json_string_length(text); i++)
-		characters += ((unsigned char)s[i] & 0xc0) != 0x80;
-	buf_add(b, s, json_string_length(text));
-	json_decref(text);
-	return characters;
-}
-
 void show_text(struct buf *b, const struct tokens_row *row, const struct tokenizer *tok)
 {
 	struct buf raw = {0}, text = {0}, train = {0};
@@ -96,14 +91,13 @@ void show_text(struct buf *b, const struct tokens_row *row, const struct tokeniz
 	long at = 0, from, to, begin;
 
 	for (from = 0; from < row->n; from = to) {
-		for (to = from; to < row->n && row->train[to] == row->train[from]; to++)
-			;
+		to = run_end(row, from);
 		tokenizer_decode(tok, row->token + from, to - from, 1, !from, &raw);
 		end = raw.n;
 		if (to < row->n) /* the next run may complete a character */
 			end = whole_characters(raw.p, done, raw.n);
 		begin = at;
-		at += add_repaired(&text, raw.p + done, end - done);
+		at += buf_utf8(&text, raw.p + done, end - done);
 		done = end;
 		if (row->train[from] && at > begin)
 			buf_fmt(&train, "%s[%ld,%ld]", train.n ? "," : "", begin, at);

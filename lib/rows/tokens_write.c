@@ -14,24 +14,35 @@
 
 enum { BLOB_ROWS = 4096, BLOB_TOKENS = 1 << 24 };
 
+/* Wide types first keep each aligned. */
+enum { OFFSETS, ID_OFFSETS, HASH, LINE, TOKENS, TRAIN, IDS, COLUMNS };
+
+static const struct {
+	char *name;
+	enum st_type type;
+} column[COLUMNS] = {
+	{"offsets", ST_I64}, {"id_offsets", ST_I64}, {"hash", ST_U64}, {"line", ST_I64},
+	{"tokens", ST_I32},  {"train", ST_U8},       {"ids", ST_U8},
+};
+
 struct tokens_writer {
 	struct zout *out;
 	char *fingerprint, *template, *settings;
-	struct buf token, offset, train, ids, id_offset, hash, line, blob;
+	struct buf of[COLUMNS], blob;
 	int64_t rows, all_rows; /* of this blob, of the segment */
 };
 
-static void add_i64(struct buf *b, int64_t v) { buf_add(b, &v, sizeof v); }
+static void add_i64(struct tokens_writer *w, int to, int64_t v)
+{
+	buf_add(&w->of[to], &v, sizeof v);
+}
 
 static void begin_blob(struct tokens_writer *w)
 {
-	struct buf *all[] = {&w->token,     &w->offset, &w->train, &w->ids,
-	                     &w->id_offset, &w->hash,   &w->line};
-
-	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-		all[i]->n = 0;
-	add_i64(&w->offset, 0);
-	add_i64(&w->id_offset, 0);
+	for (int k = 0; k < COLUMNS; k++)
+		w->of[k].n = 0;
+	add_i64(w, OFFSETS, 0);
+	add_i64(w, ID_OFFSETS, 0);
 	w->rows = 0;
 }
 
@@ -54,25 +65,21 @@ struct tokens_writer *tokens_write_open(struct zout *out, const char *fingerprin
 static void write_blob(struct tokens_writer *w, char *end)
 {
 	struct buf *b = &w->blob;
-	long total = w->token.n / sizeof(int32_t), rows = w->rows;
-	struct st_tensor t[] = {
-		/* wide types first keep each aligned */
-		{"offsets", ST_I64, 1, {rows + 1}, w->offset.p, w->offset.n},
-		{"id_offsets", ST_I64, 1, {rows + 1}, w->id_offset.p, w->id_offset.n},
-		{"hash", ST_U64, 1, {rows}, w->hash.p, w->hash.n},
-		{"line", ST_I64, 1, {rows}, w->line.p, w->line.n},
-		{"tokens", ST_I32, 1, {total}, w->token.p, w->token.n},
-		{"train", ST_U8, 1, {total}, w->train.p, w->train.n},
-		{"ids", ST_U8, 1, {w->ids.n}, w->ids.p, w->ids.n},
-	};
+	struct st_tensor t[COLUMNS];
 	struct st_meta meta[] = {
 		{"seal.kind", "tokens"},        {"seal.version", SEAL_VERSION},
 		{"seal.settings", w->settings}, {"seal.fingerprint", w->fingerprint},
 		{"seal.template", w->template}, {"seal.end", end},
 	};
 
+	for (int k = 0; k < COLUMNS; k++) {
+		long n = w->of[k].n / st_size(column[k].type);
+
+		t[k] = (struct st_tensor){column[k].name, column[k].type, 1, {n},
+		                          w->of[k].p,     w->of[k].n};
+	}
 	b->n = 0;
-	st_write(b, t, sizeof t / sizeof *t, meta, sizeof meta / sizeof *meta - !end, 1);
+	st_write(b, t, COLUMNS, meta, sizeof meta / sizeof *meta - !end, 1);
 	zout_write(w->out, b->p, b->n);
 	zout_flush(w->out);
 	begin_blob(w);
@@ -80,23 +87,24 @@ static void write_blob(struct tokens_writer *w, char *end)
 
 void tokens_write(struct tokens_writer *w, const struct tokens_row *r)
 {
-	if (w->rows == BLOB_ROWS || (w->rows && w->token.n / sizeof *r->token + r->n > BLOB_TOKENS))
+	struct buf *of = w->of;
+
+	if (w->rows == BLOB_ROWS ||
+	    (w->rows && of[TOKENS].n / sizeof *r->token + r->n > BLOB_TOKENS))
 		write_blob(w, NULL);
-	buf_add(&w->token, r->token, r->n * sizeof *r->token);
-	buf_add(&w->train, r->train, r->n);
-	add_i64(&w->offset, w->token.n / sizeof *r->token);
-	buf_add(&w->ids, r->id, r->id_n);
-	add_i64(&w->id_offset, w->ids.n);
-	buf_add(&w->hash, &r->hash, sizeof r->hash);
-	add_i64(&w->line, r->line);
+	buf_add(&of[TOKENS], r->token, r->n * sizeof *r->token);
+	buf_add(&of[TRAIN], r->train, r->n);
+	add_i64(w, OFFSETS, of[TRAIN].n);
+	buf_add(&of[IDS], r->id, r->id_n);
+	add_i64(w, ID_OFFSETS, of[IDS].n);
+	buf_add(&of[HASH], &r->hash, sizeof r->hash);
+	add_i64(w, LINE, r->line);
 	w->rows++;
 	w->all_rows++;
 }
 
 void tokens_write_close(struct tokens_writer *w, uint64_t input)
 {
-	struct buf *all[] = {&w->token,     &w->offset, &w->train, &w->ids,
-	                     &w->id_offset, &w->hash,   &w->line,  &w->blob};
 	struct buf end = {0};
 	char hex[17];
 
@@ -108,8 +116,9 @@ void tokens_write_close(struct tokens_writer *w, uint64_t input)
 	        w->settings, hex);
 	write_blob(w, end.p);
 	buf_free(&end);
-	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-		buf_free(all[i]);
+	for (int k = 0; k < COLUMNS; k++)
+		buf_free(&w->of[k]);
+	buf_free(&w->blob);
 	free(w->fingerprint);
 	free(w->template);
 	free(w->settings);

@@ -15,7 +15,6 @@
 
 #include "../base/hash.h"
 #include "../base/memory.h"
-#include "../base/sha256.h"
 #include "../text/words.h"
 
 enum {

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "../base/memory.h"
-#include "../format/jsonl_objects.h"
+#include "../format/jsonl.h"
 #include "../format/scratch.h"
 #include "../rows/row.h"
 #include "join.h"

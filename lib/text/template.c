@@ -35,113 +35,63 @@ struct form {
 	int flags;
 };
 
-#define CHATML                                                                                    \
-	{                                                                                         \
-		{"<|im_start|>system\n", "<|im_end|>\n"}, {"<|im_start|>user\n", "<|im_end|>\n"}, \
-		{                                                                                 \
-			"<|im_start|>assistant\n", "<|im_end|>"                                   \
-		}                                                                                 \
-	}
+/* clang-format off */
+#define CHATML                                                                                  \
+	.of = {{"<|im_start|>system\n", "<|im_end|>\n"}, {"<|im_start|>user\n", "<|im_end|>\n"}, \
+	       {"<|im_start|>assistant\n", "<|im_end|>"}},                                      \
+	.again = "\n", .stop = "<|im_end|>"
 
 /* The first whose signs a chat template shows is what `auto` means. */
-static const struct form forms[] =
-	{{.name = "none", .of = {{"", ""}, {"", ""}, {"", ""}}, .flags = END | PROMPTED},
-         {.name = "seal",
-          .of = {{"", "\n"}, {"Human: ", ""}, {"\nAssistant: ", ""}},
-          .again = "\n",
-          .flags = END | PROMPTED},
-         {.name = "alpaca",
-          .of = {{"", "\n\n"}, {"### Instruction:\n", "\n\n"}, {"### Response:\n", ""}},
-          .again = "\n\n",
-          .flags = END | PROMPTED,
-          .system = "Below is an instruction that describes a task. "
-                    "Write a response that appropriately completes the request."},
-         {.name = "chatml",
-          .sign = {"<|im_start|>", "named SmolLM"},
-          .of = CHATML,
-          .again = "\n",
-          .stop = "<|im_end|>",
-          .system = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"},
-         {.name = "qwen2.5",
-          .sign = {"<|im_start|>", "You are Qwen, created by Alibaba Cloud."},
-          .of = CHATML,
-          .again = "\n",
-          .stop = "<|im_end|>",
-          .system = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."},
-         {.name = "qwen2",
-          .sign = {"<|im_start|>", "You are a helpful assistant."},
-          .of = CHATML,
-          .again = "\n",
-          .stop = "<|im_end|>",
-          .system = "You are a helpful assistant."},
-         {.name = "chatml-plain",
-          .sign = {"<|im_start|>"},
-          .but = "You are ",
-          .of = CHATML,
-          .again = "\n",
-          .stop = "<|im_end|>"},
-         {.name = "llama2",
-          .sign = {"<<SYS>>", "content.strip()"},
-          .of = {{"<<SYS>>\n", "\n<</SYS>>\n\n"}, {"<s>[INST] ", " [/INST]"}, {" ", " "}},
-          .flags = END | PROMPTED | INSIDE | USER_STRIPPED | ANSWER_STRIPPED},
-         {.name = "llama3",
-          .sign = {"<|start_header_id|>", "| trim"},
-          .but = "Cutting Knowledge Date",
-          .start = "<|begin_of_text|>",
-          .stop = "<|eot_id|>",
-          .of = {{"<|start_header_id|>system<|end_header_id|>\n\n", "<|eot_id|>"},
-                 {"<|start_header_id|>user<|end_header_id|>\n\n", "<|eot_id|>"},
-                 {"<|start_header_id|>assistant<|end_header_id|>\n\n", "<|eot_id|>"}},
-          .flags = SYSTEM_STRIPPED | USER_STRIPPED | ANSWER_STRIPPED},
-         {.name = "mistral",
-          .sign = {"'[INST] ' + message['content'] + ' [/INST]'",
-                   "{{ message['content'] + eos_token}}"},
-          .start = "<s>",
-          .of = {{"", "\n\n"}, {"[INST] ", " [/INST]"}, {"", ""}},
-          .flags = END | PROMPTED | INSIDE},
-         {.name = "mistral-v1",
-          .sign = {"' [INST] ' + message['content'] + ' [/INST]'",
-                   "' ' + message['content'] + eos_token"},
-          .start = "<s>",
-          .of = {{"", "\n\n"}, {" [INST] ", " [/INST]"}, {" ", ""}},
-          .flags = END | PROMPTED | INSIDE},
-         {.name = "mistral-v3",
-          .sign = {"\"[INST] \" + message[\"content\"] + \"[/INST]\"",
-                   "\" \" + message[\"content\"]|trim + eos_token"},
-          .start = "<s>",
-          .of = {{"", "\n\n"}, {"[INST] ", "[/INST]"}, {" ", ""}},
-          .flags = END | PROMPTED | INSIDE | LAST | ANSWER_STRIPPED},
-         {.name = "merlinite",
-          .sign = {"<|pretrain|>", "'<|assistant|>'"},
-          .again = "\n",
-          .stop = "<|endoftext|>",
-          .of = {{"<|system|>\n", "\n"},
-                 {"<|user|>\n", "\n"},
-                 {"<|assistant|>\n", "<|endoftext|>"}}},
-         {.name = "phi3",
-          .sign = {"<|user|>", "<|end|>"},
-          .again = "\n",
-          .stop = "<|end|>",
-          .of = {{"<|system|>\n", "<|end|>\n"},
-                 {"<|user|>\n", "<|end|>\n"},
-                 {"<|assistant|>\n", "<|end|>"}}},
-         {.name = NULL}};
+static const struct form forms[] = {
+	{"none", .of = {{"", ""}, {"", ""}, {"", ""}}, .flags = END | PROMPTED},
+	{"seal", .of = {{"", "\n"}, {"Human: ", ""}, {"\nAssistant: ", ""}}, .again = "\n",
+	 .flags = END | PROMPTED},
+	{"alpaca", .of = {{"", "\n\n"}, {"### Instruction:\n", "\n\n"}, {"### Response:\n", ""}},
+	 .again = "\n\n", .flags = END | PROMPTED,
+	 .system = "Below is an instruction that describes a task. "
+	           "Write a response that appropriately completes the request."},
+	{"chatml", {"<|im_start|>", "named SmolLM"}, CHATML,
+	 .system = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"},
+	{"qwen2.5", {"<|im_start|>", "You are Qwen, created by Alibaba Cloud."}, CHATML,
+	 .system = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."},
+	{"qwen2", {"<|im_start|>", "You are a helpful assistant."}, CHATML,
+	 .system = "You are a helpful assistant."},
+	{"chatml-plain", {"<|im_start|>"}, .but = "You are ", CHATML},
+	{"llama2", {"<<SYS>>", "content.strip()"},
+	 .of = {{"<<SYS>>\n", "\n<</SYS>>\n\n"}, {"<s>[INST] ", " [/INST]"}, {" ", " "}},
+	 .flags = END | PROMPTED | INSIDE | USER_STRIPPED | ANSWER_STRIPPED},
+	{"llama3", {"<|start_header_id|>", "| trim"}, .but = "Cutting Knowledge Date",
+	 .start = "<|begin_of_text|>", .stop = "<|eot_id|>",
+	 .of = {{"<|start_header_id|>system<|end_header_id|>\n\n", "<|eot_id|>"},
+	        {"<|start_header_id|>user<|end_header_id|>\n\n", "<|eot_id|>"},
+	        {"<|start_header_id|>assistant<|end_header_id|>\n\n", "<|eot_id|>"}},
+	 .flags = SYSTEM_STRIPPED | USER_STRIPPED | ANSWER_STRIPPED},
+	{"mistral", {"'[INST] ' + message['content'] + ' [/INST]'",
+	             "{{ message['content'] + eos_token}}"},
+	 .start = "<s>", .of = {{"", "\n\n"}, {"[INST] ", " [/INST]"}, {"", ""}},
+	 .flags = END | PROMPTED | INSIDE},
+	{"mistral-v1", {"' [INST] ' + message['content'] + ' [/INST]'",
+	                "' ' + message['content'] + eos_token"},
+	 .start = "<s>", .of = {{"", "\n\n"}, {" [INST] ", " [/INST]"}, {" ", ""}},
+	 .flags = END | PROMPTED | INSIDE},
+	{"mistral-v3", {"\"[INST] \" + message[\"content\"] + \"[/INST]\"",
+	                "\" \" + message[\"content\"]|trim + eos_token"},
+	 .start = "<s>", .of = {{"", "\n\n"}, {"[INST] ", "[/INST]"}, {" ", ""}},
+	 .flags = END | PROMPTED | INSIDE | LAST | ANSWER_STRIPPED},
+	{"merlinite", {"<|pretrain|>", "'<|assistant|>'"}, .again = "\n", .stop = "<|endoftext|>",
+	 .of = {{"<|system|>\n", "\n"}, {"<|user|>\n", "\n"}, {"<|assistant|>\n", "<|endoftext|>"}}},
+	{"phi3", {"<|user|>", "<|end|>"}, .again = "\n", .stop = "<|end|>",
+	 .of = {{"<|system|>\n", "<|end|>\n"}, {"<|user|>\n", "<|end|>\n"}, {"<|assistant|>\n", "<|end|>"}}},
+	{NULL},
+};
+/* clang-format on */
 
 struct template
 {
 	struct form form;
 	char *name, *system;
-	char *before, *between, *after; /* of a FORMAT, cut at its {} */
+	char *format; /* a FORMAT, cut at its {} */
 };
-
-/* "auto, none, ..., or a format with two {}", as messages and -h say it. */
-static void list_names(struct buf *b)
-{
-	buf_str(b, "auto");
-	for (const struct form *f = forms; f->name; f++)
-		buf_fmt(b, ", %s", f->name);
-	buf_str(b, ", or a format with two {}");
-}
 
 static const struct form *named(const char *name)
 {
@@ -173,12 +123,13 @@ static int is_format(const char *s)
 
 static void set_format(struct template *t, const char *format)
 {
-	const char *first = strstr(format, "{}"), *second = strstr(first + 2, "{}");
+	char *first, *second;
 
-	t->before = xstrndup(format, first - format);
-	t->between = xstrndup(first + 2, second - first - 2);
-	t->after = xstrdup(second + 2);
-	t->form = (struct form){.of = {{"", "\n"}, {t->before, ""}, {t->between, t->after}},
+	t->format = xstrdup(format);
+	first = strstr(t->format, "{}");
+	second = strstr(first + 2, "{}");
+	*first = *second = 0;
+	t->form = (struct form){.of = {{"", "\n"}, {t->format, ""}, {first + 2, second + 2}},
 	                        .flags = END | PROMPTED};
 }
 
@@ -197,8 +148,10 @@ struct template *template_open(const char *name, const char *chat, const char *s
 		return NULL;
 	}
 	if (!form && !is_format(name)) {
-		list_names(&names);
-		fault(f, "unknown template '%.80s' (%s)", name, names.p);
+		for (form = forms; form->name; form++)
+			buf_fmt(&names, ", %s", form->name);
+		fault(f, "unknown template '%.80s' (auto%s, or a format with two {})", name,
+		      names.p);
 		buf_free(&names);
 		return NULL;
 	}
@@ -217,9 +170,7 @@ void template_close(struct template *t)
 {
 	free(t->name);
 	free(t->system);
-	free(t->before);
-	free(t->between);
-	free(t->after);
+	free(t->format);
 	free(t);
 }
 

@@ -32,33 +32,30 @@ struct tokenizer *tokenizer_new(void)
 	return t;
 }
 
-struct pre_step *tokenizer_step(struct tokenizer *t, int kind, const char *from, const char *to)
+struct pre_step *tokenizer_step(struct tokenizer *t, int kind, const char *from, const char *to,
+                                struct fault *f)
 {
-	struct pre_step *step;
+	struct pre_step *step = &t->pre[t->pres];
 
-	if (t->pres == STEPS_MOST)
+	if (t->pres == STEPS_MOST) {
+		fault(f, "pre_tokenizer: more than %d steps", STEPS_MOST);
 		return NULL;
-	step = &t->pre[t->pres++];
+	}
 	*step = (struct pre_step){.kind = kind, .behaviour = SPLIT_ISOLATED};
 	step->from = from ? xstrdup(from) : NULL;
 	step->to = to ? xstrdup(to) : NULL;
+	t->pres++;
 	return step;
 }
 
-int tokenizer_byte_level(struct tokenizer *t, int prefix_space, int split, struct fault *f)
+int tokenizer_token(struct tokenizer *t, int32_t id, struct view s, struct fault *f)
 {
-	t->byte_level = 1;
-	if (prefix_space && !tokenizer_step(t, PRE_PREFIX, NULL, " "))
-		return fault(f, "pre_tokenizer: more than %d steps", STEPS_MOST);
-	return split ? tokenizer_words(t, GPT2_WORDS, f) : 0;
-}
+	struct buf bytes = {0};
+	int plain = t->byte_level && bytes_of_text(&s, &bytes);
+	int rc = vocab_set(&t->vocab, id, s.p, s.n, plain ? TOKEN_PLAIN : TOKEN_MODEL, f);
 
-int tokenizer_words(struct tokenizer *t, const char *pattern, struct fault *f)
-{
-	t->byte_level = 1;
-	if (!tokenizer_step(t, PRE_SPLIT, pattern, NULL))
-		return fault(f, "pre_tokenizer: more than %d steps", STEPS_MOST);
-	return 0;
+	buf_free(&bytes);
+	return rc;
 }
 
 void tokenizer_add(struct tokenizer *t, struct added_token a)
@@ -182,6 +179,7 @@ void tokenizer_close(struct tokenizer *t)
 	free(t->chat);
 	free(t->raw.node);
 	free(t->norm_trie.node);
+	free(t->special.node);
 	free(t->bpe.character);
 	free(t->bpe.whole);
 	free(t);
@@ -236,18 +234,10 @@ static void token_bytes(const struct tokenizer *t, int32_t id, struct buf *out)
 		buf_add(out, &(char){byte}, 1);
 		return;
 	}
-	while (s.n && t->marks && !a) {
-		const char *hit = text_find(s, SPACE_MARK, SPACE_MARK_BYTES);
-		size_t before = hit ? (size_t)(hit - s.p) : s.n;
-
-		buf_add(out, s.p, before);
-		if (!hit)
-			return;
-		buf_add(out, " ", 1);
-		s.p += before + SPACE_MARK_BYTES;
-		s.n -= before + SPACE_MARK_BYTES;
-	}
-	buf_add(out, s.p, s.n);
+	if (t->marks && !a)
+		replace_text(out, s, SPACE_MARK, " ");
+	else
+		buf_add(out, s.p, s.n);
 }
 
 void tokenizer_decode(const struct tokenizer *t, const int32_t *id, long n, int special, int first,
@@ -302,8 +292,7 @@ void tokenizer_fingerprint(const struct tokenizer *t, int32_t vocab, char hex[17
 		b.n = 0;
 		token_bytes(t, id, &b);
 		n = none ? UINT32_MAX : b.n;
-		for (int i = 0; i < 4; i++)
-			hash_add(h, &(unsigned char){n >> 8 * i}, 1);
+		hash_add(h, &n, sizeof n);
 		hash_add(h, b.p ? b.p : "", b.n);
 	}
 	hash_hex(hash_value(h), hex);

@@ -17,6 +17,8 @@
 struct tokenizer;
 
 struct tokenizer *tokenizer_open(const char *path); /* dies */
+/* The same from the bytes of a file; NULL with a fault. */
+struct tokenizer *tokenizer_parse(const void *bytes, size_t n, struct fault *);
 /* Whether there is a tokenizer to open in this folder or GGUF file: some models come without. */
 int tokenizer_exists(const char *path);
 void tokenizer_close(struct tokenizer *);
@@ -51,6 +53,9 @@ int tokenizer_adds_bos(const struct tokenizer *); /* as the post-processor (or G
 int32_t tokenizer_id(const struct tokenizer *, const char *token); /* of a token's exact text; -1 */
 int32_t tokenizer_size(const struct tokenizer *);                  /* 1 + the largest id */
 int tokenizer_special(const struct tokenizer *, int32_t id);
+/* The first special token whose text is in text[*start..n), -1: none; it is text[*start..*end). */
+int32_t tokenizer_next_special(const struct tokenizer *, const char *text, size_t n, size_t *start,
+                               size_t *end);
 const char *tokenizer_chat(const struct tokenizer *); /* Jinja chat template or NULL */
 
 /* 16 hex digits: a hash of the bytes of every id below `vocab` (0: of all that the tokenizer

@@ -47,25 +47,42 @@ static void trie_add(struct trie *t, const char *text, size_t n, int32_t which)
 		t->node[at].which = which;
 }
 
+/* The longest match at s's beginning, -1: none; *n: its bytes. */
+static int32_t trie_at(const struct trie *t, struct view s, size_t *n)
+{
+	int32_t node = s.n ? t->root[(unsigned char)*s.p] : -1, which = -1;
+
+	for (size_t k = 1; node >= 0; k++) {
+		if (t->node[node].which >= 0) {
+			which = t->node[node].which;
+			*n = k;
+		}
+		node = k < s.n ? sibling(t, t->node[node].child, s.p[k]) : -1;
+	}
+	return which;
+}
+
 /* The first, longest match in s from *start on. */
 static int32_t trie_find(const struct trie *t, struct view s, size_t *start, size_t *end)
 {
-	for (size_t i = *start; i < s.n; i++) {
-		int32_t node = t->root[(unsigned char)s.p[i]], which = -1;
+	for (size_t i = *start, n; i < s.n; i++) {
+		int32_t which = trie_at(t, (struct view){s.p + i, s.n - i}, &n);
 
-		for (size_t k = i + 1; node >= 0; k++) {
-			if (t->node[node].which >= 0) {
-				which = t->node[node].which;
-				*end = k;
-			}
-			node = k < s.n ? sibling(t, t->node[node].child, s.p[k]) : -1;
-		}
 		if (which >= 0) {
 			*start = i;
+			*end = i + n;
 			return which;
 		}
 	}
 	return -1;
+}
+
+int32_t tokenizer_next_special(const struct tokenizer *t, const char *text, size_t n, size_t *start,
+                               size_t *end)
+{
+	int32_t which = trie_find(&t->special, (struct view){text, n}, start, end);
+
+	return which < 0 ? -1 : t->added[which].id;
 }
 
 static int inside_word(struct view s, size_t start, size_t end)
@@ -133,12 +150,14 @@ void added_prepare(struct tokenizer *t)
 	struct buf work[2] = {{0}};
 
 	for (int i = 0; i < 256; i++)
-		t->raw.root[i] = t->norm_trie.root[i] = -1;
+		t->raw.root[i] = t->norm_trie.root[i] = t->special.root[i] = -1;
 	for (long i = 0; i < t->n_added; i++) {
 		const struct added_token *a = &t->added[i];
 		struct trie *trie = a->normalized ? &t->norm_trie : &t->raw;
 		struct view s = {a->text, a->n};
 
+		if (a->special && a->n)
+			trie_add(&t->special, a->text, a->n, i);
 		if (a->normalized)
 			s = tokenizer_normalize(t, work, s, 1);
 		if (!s.n)

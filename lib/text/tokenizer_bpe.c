@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "../base/memory.h"
+#include "../base/num.h"
 
 enum { SHORT = 32 };
 #define NEVER UINT32_MAX
@@ -81,28 +82,26 @@ int merge_add(struct tokenizer *t, uint32_t rank, struct view left, struct view 
               struct fault *f)
 {
 	struct buf both = {0}, l = {0}, r = {0};
-	int32_t a, b, made;
+	int32_t a = -1, b = -1, made = -1;
+	int bad;
 
-	if (t->byte_level && (bytes_of_text(&left, &l) || bytes_of_text(&right, &r)))
-		a = b = made = -1;
-	else {
+	if (!t->byte_level || (!bytes_of_text(&left, &l) && !bytes_of_text(&right, &r))) {
 		a = vocab_find(&t->vocab, left.p, left.n);
 		b = vocab_find(&t->vocab, right.p, right.n);
 		buf_add(&both, left.p, left.n);
 		buf_add(&both, right.p, right.n);
 		made = vocab_find(&t->vocab, both.p, both.n);
 	}
-	buf_free(&both);
-	if (a < 0 || b < 0 || made < 0)
+	bad = a < 0 || b < 0 || made < 0;
+	if (bad)
 		fault(f, "merge %u, \"%.*s\" and \"%.*s\", is not of the vocabulary", rank,
-		      (int)(left.n < 60 ? left.n : 60), left.p, (int)(right.n < 60 ? right.n : 60),
-		      right.p);
+		      (int)size_min(left.n, 60), left.p, (int)size_min(right.n, 60), right.p);
+	else
+		merge_add_ids(t, rank, a, b, made);
+	buf_free(&both);
 	buf_free(&l);
 	buf_free(&r);
-	if (a < 0 || b < 0 || made < 0)
-		return -1;
-	merge_add_ids(t, rank, a, b, made);
-	return 0;
+	return -bad;
 }
 
 /* The rank of joining s to what has the id `right`. */

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "../base/memory.h"
+#include "../base/num.h"
 #include "../format/gguf.h"
 
 enum { TYPE_NORMAL = 1, TYPE_UNKNOWN, TYPE_CONTROL, TYPE_USER, TYPE_UNUSED, TYPE_BYTE };
@@ -21,14 +22,20 @@ static const struct gguf_value *array(const struct gguf *g, const char *key, enu
 {
 	const struct gguf_value *v = gguf_find(g, key);
 
-	return v && v->kind == GGUF_ARRAY && (v->of == of || (of == GGUF_INT && v->of == GGUF_UINT))
-	               ? v
-	               : NULL;
+	return v && v->kind == GGUF_ARRAY && v->of == of ? v : NULL;
 }
 
 static int text_is(const struct gguf_value *v, const char *s)
 {
 	return v && v->kind == GGUF_TEXT && v->n == strlen(s) && !memcmp(v->text, s, v->n);
+}
+
+static int not_supported(const char *key, const struct gguf_value *v, struct fault *f)
+{
+	int is_text = v && v->kind == GGUF_TEXT;
+
+	return fault(f, "%s \"%.*s\" is not supported", key, is_text ? (int)size_min(v->n, 80) : 4,
+	             is_text ? v->text : "none");
 }
 
 /* Converters fill the vocabulary up to the model's with these: no tokens. */
@@ -44,7 +51,6 @@ static int load_tokens(struct tokenizer *t, const struct gguf *g, struct fault *
 {
 	const struct gguf_value *tokens = array(g, "tokenizer.ggml.tokens", GGUF_TEXT);
 	const struct gguf_value *types = array(g, "tokenizer.ggml.token_type", GGUF_INT);
-	struct buf work = {0};
 	int rc = 0;
 
 	if (!tokens || tokens->count > TOKENS_MOST)
@@ -54,24 +60,20 @@ static int load_tokens(struct tokenizer *t, const struct gguf *g, struct fault *
 	for (long i = 0; !rc && i < tokens->count; i++) {
 		int type = types ? (int)gguf_item(types, i) : TYPE_NORMAL;
 		int is_added = type == TYPE_CONTROL || type == TYPE_USER || type == TYPE_UNKNOWN;
-		struct view text, s;
-		int plain;
+		struct view text;
 
 		text.p = gguf_item_text(tokens, i, &text.n);
-		s = text;
 		if (is_filler(type, text, i)) {
 			rc = vocab_set(&t->vocab, i, "", 0, TOKEN_NONE, f);
 			continue;
 		}
-		plain = t->byte_level && bytes_of_text(&s, &work);
-		rc = vocab_set(&t->vocab, i, s.p, s.n, plain ? TOKEN_PLAIN : TOKEN_MODEL, f);
+		rc = tokenizer_token(t, i, text, f);
 		if (!rc && is_added && text.n && !memchr(text.p, 0, text.n))
 			tokenizer_add(t, (struct added_token){.text = (char *)text.p,
 			                                      .n = text.n,
 			                                      .id = i,
 			                                      .special = type != TYPE_USER});
 	}
-	buf_free(&work);
 	vocab_index(&t->vocab);
 	return rc;
 }
@@ -171,39 +173,42 @@ static int scored_merges(struct tokenizer *t, const struct gguf *g, struct fault
 	return rc;
 }
 
-/* The words by the name of their tokenizer; SmolLM takes digits apart before.  OLMo and MPT
- * have that of GPT-NeoX, so Pythia's files bear their names. */
+/* The words by the name of their tokenizer, without one GPT-2's; SmolLM takes digits apart before.
+ * OLMo and MPT have that of GPT-NeoX, so Pythia's files bear their names. */
 static int load_words(struct tokenizer *t, const struct gguf *g, struct fault *f)
 {
-	const struct gguf_value *pre = gguf_find(g, "tokenizer.ggml.pre");
-	int neox = text_is(gguf_find(g, "general.architecture"), "gptneox");
-	const char *words = NULL;
+	static const struct pre {
+		const char *name, *words;
+		int nfc, digits, ignore_merges;
+	} pres[] = {
+		{"gpt-2", GPT2_WORDS, 0, 0, 0},
+		{"phi-2", GPT2_WORDS, 0, 0, 0},
+		{"olmo", GPT2_WORDS, .nfc = 1},
+		{"mpt", GPT2_WORDS, .nfc = 1},
+		{"smollm", GPT2_WORDS, .digits = 1},
+		{"llama-bpe", LLAMA3_WORDS, .ignore_merges = 1},
+		{"llama3", LLAMA3_WORDS, .ignore_merges = 1},
+		{"llama-v3", LLAMA3_WORDS, .ignore_merges = 1},
+		{"qwen2", QWEN2_WORDS, .nfc = 1},
+		{0},
+	};
+	const struct gguf_value *name = gguf_find(g, "tokenizer.ggml.pre");
+	const struct pre *pre = pres;
 
-	if (text_is(pre, "olmo") || text_is(pre, "mpt") ||
-	    (neox && (!pre || text_is(pre, "gpt-2")))) {
+	while (pre->name && name && !text_is(name, pre->name))
+		pre++;
+	if (!pre->name)
+		return not_supported("tokenizer.ggml.pre", name, f);
+	t->byte_level = 1;
+	t->ignore_merges = pre->ignore_merges;
+	if (pre->nfc || (pre == pres && text_is(gguf_find(g, "general.architecture"), "gptneox")))
 		t->norm[t->norms++] = (struct norm_step){.kind = NORM_FORM, .form = UNICODE_NFC};
-		words = GPT2_WORDS;
-	} else if (!pre || text_is(pre, "gpt-2") || text_is(pre, "phi-2")) {
-		words = GPT2_WORDS;
-	} else if (text_is(pre, "smollm")) {
-		tokenizer_step(t, PRE_SPLIT, DIGIT, NULL);
-		words = GPT2_WORDS;
-	} else if (text_is(pre, "llama-bpe") || text_is(pre, "llama3") ||
-	           text_is(pre, "llama-v3")) {
-		t->ignore_merges = 1;
-		words = LLAMA3_WORDS;
-	} else if (text_is(pre, "qwen2")) {
-		t->norm[t->norms++] = (struct norm_step){.kind = NORM_FORM, .form = UNICODE_NFC};
-		words = QWEN2_WORDS;
-	}
-	if (!words)
-		return fault(f, "tokenizer.ggml.pre \"%.*s\" is not supported",
-		             pre->kind == GGUF_TEXT ? (int)(pre->n < 80 ? pre->n : 80) : 0,
-		             pre->kind == GGUF_TEXT ? pre->text : "");
-	if (gguf_int(g, "tokenizer.ggml.add_space_prefix", 0) &&
-	    !tokenizer_step(t, PRE_PREFIX, NULL, " "))
-		return fault(f, "too many steps");
-	return tokenizer_words(t, words, f);
+	if (pre->digits)
+		tokenizer_step(t, PRE_SPLIT, DIGIT, NULL, f);
+	if (gguf_int(g, "tokenizer.ggml.add_space_prefix", 0))
+		tokenizer_step(t, PRE_PREFIX, NULL, " ", f);
+	tokenizer_step(t, PRE_SPLIT, pre->words, NULL, f);
+	return 0;
 }
 
 static int load_gpt2(struct tokenizer *t, const struct gguf *g, struct fault *f)
@@ -227,10 +232,9 @@ static int load_llama(struct tokenizer *t, const struct gguf *g, struct fault *f
 {
 	if (gguf_int(g, "tokenizer.ggml.add_space_prefix", 1))
 		t->norm[t->norms++] =
-			(struct norm_step){.kind = NORM_PREPEND, .to = xstrdup(SPACE_MARK)};
-	t->norm[t->norms++] = (struct norm_step){.kind = NORM_REPLACE,
-	                                         .from = xstrdup(" "),
-	                                         .to = xstrdup(SPACE_MARK)};
+			(struct norm_step){NORM_PREPEND, NULL, xstrdup(SPACE_MARK), 0};
+	t->norm[t->norms++] =
+		(struct norm_step){NORM_REPLACE, xstrdup(" "), xstrdup(SPACE_MARK), 0};
 	t->strips = t->norms == 2;
 	t->marks = t->byte_fallback = t->fuse_unk = 1;
 	t->bos = 1;
@@ -262,11 +266,7 @@ static int load(struct tokenizer *t, const struct gguf *g, struct fault *f)
 	else if (text_is(model, "llama"))
 		rc = load_llama(t, g, f);
 	else
-		return fault(f, "tokenizer.ggml.model \"%.*s\" is not supported",
-		             model && model->kind == GGUF_TEXT
-		                     ? (int)(model->n < 80 ? model->n : 80)
-		                     : 4,
-		             model && model->kind == GGUF_TEXT ? model->text : "none");
+		return not_supported("tokenizer.ggml.model", model, f);
 	if (rc)
 		return -1;
 	t->bos = id_of(t, g, "tokenizer.ggml.bos_token_id", t->bos);

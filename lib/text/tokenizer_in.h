@@ -72,8 +72,6 @@ struct norm_step {
 	enum unicode_form form; /* FORM */
 };
 
-struct splitter; /* a compiled pattern */
-
 /* A step of the pre-tokenizer; see tokenizer_split.c. */
 struct pre_step {
 	enum { PRE_SPLIT, PRE_REPLACE, PRE_PREFIX } kind;
@@ -88,7 +86,7 @@ struct pre_step {
 		SPLIT_WITH_NEXT,
 		SPLIT_CONTIGUOUS
 	} behaviour;
-	struct splitter *splitter;
+	struct re_pattern_buffer *regex; /* SPLIT: Oniguruma's, the compiled pattern */
 };
 
 /* A token that is found in the text as it stands; the flags are Hugging Face's. */
@@ -152,7 +150,8 @@ struct tokenizer {
 	int marks;  /* the decoder makes spaces of space marks */
 	int strips; /* the decoder drops a space that begins the text */
 	/* made from that by tokenizer_prepare */
-	struct trie raw, norm_trie;
+	struct trie raw, norm_trie; /* of the text as it stands; normalised */
+	struct trie special;        /* control tokens as they stand */
 	struct bpe bpe;
 };
 
@@ -181,7 +180,6 @@ struct job {
 /* Loaders of foreign data: -1 with a fault.  What they allocated by then belongs to the
  * tokenizer, and tokenizer_close frees it. */
 struct tokenizer *tokenizer_new(void);
-struct tokenizer *tokenizer_parse(const void *bytes, size_t n, struct fault *); /* or NULL */
 int tokenizer_json(struct tokenizer *, const char *text, size_t n, struct fault *);
 int tokenizer_gguf(struct tokenizer *, const void *map, size_t n, struct fault *);
 int tokenizer_rank_is(const void *bytes, size_t n);
@@ -191,11 +189,12 @@ void tokenizer_folder(struct tokenizer *, const char *path);
 /* Once all is loaded. */
 int tokenizer_prepare(struct tokenizer *, struct fault *);
 
-/* What loaders fill a tokenizer with, in order. */
-struct pre_step *tokenizer_step(struct tokenizer *, int kind, const char *from, const char *to);
-int tokenizer_byte_level(struct tokenizer *, int prefix_space, int split, struct fault *);
-/* Byte-level, of the words that a pattern matches. */
-int tokenizer_words(struct tokenizer *, const char *pattern, struct fault *);
+/* What loaders fill a tokenizer with, in order; a step is NULL, with a fault, when it is one too
+ * many. */
+struct pre_step *tokenizer_step(struct tokenizer *, int kind, const char *from, const char *to,
+                                struct fault *);
+/* A token of the model, with the text that the file has: byte-level, or as it is. */
+int tokenizer_token(struct tokenizer *, int32_t id, struct view, struct fault *);
 void tokenizer_add(struct tokenizer *, struct added_token); /* .text is copied */
 int merge_add(struct tokenizer *, uint32_t rank, struct view left, struct view right,
               struct fault *);
@@ -220,8 +219,8 @@ void bpe_text(struct job *, struct view); /* appends the tokens of a word */
  * prefix: the text begins a sentence. */
 struct view tokenizer_normalize(const struct tokenizer *, struct buf work[2], struct view s,
                                 int prefix);
-/* s with every `from` replaced, in the buffer. */
-struct view replace_text(struct buf *, struct view s, const char *from, const char *to);
+/* Appends s with every `from` replaced. */
+void replace_text(struct buf *, struct view s, const char *from, const char *to);
 
 /* tokenizer_added.c */
 void added_prepare(struct tokenizer *);
@@ -247,11 +246,6 @@ static inline const char *text_find(struct view s, const char *text, size_t n)
 		p++;
 	}
 	return NULL;
-}
-
-static inline int starts_with(struct view s, const char *with, size_t n)
-{
-	return s.n >= n && !memcmp(s.p, with, n);
 }
 
 #endif

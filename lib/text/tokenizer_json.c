@@ -25,12 +25,13 @@ static int unknown(const json_t *o, const char *what, struct fault *f)
 static int each(struct tokenizer *t, const json_t *o, const char *items,
                 int (*one)(struct tokenizer *, const json_t *, struct fault *), struct fault *f)
 {
-	static const struct json_key key[] = {{"type", 't'},           {"prepend", 't'},
-	                                      {"behavior", 't'},       {"replacement", 't'},
-	                                      {"prepend_scheme", 't'}, {"invert", 'f'},
-	                                      {"split", 'f'},          {"add_prefix_space", 'f'},
-	                                      {"use_regex", 'f'},      {"individual_digits", 'f'},
-	                                      {"start", 'w'},          {0}};
+	/* clang-format off */
+	static const struct json_key key[] = {
+		{"type", 't'}, {"prepend", 't'}, {"behavior", 't'}, {"replacement", 't'},
+		{"prepend_scheme", 't'}, {"invert", 'f'}, {"split", 'f'}, {"add_prefix_space", 'f'},
+		{"use_regex", 'f'}, {"individual_digits", 'f'}, {"start", 'w'}, {0},
+	};
+	/* clang-format on */
 	size_t i;
 	json_t *item;
 
@@ -40,8 +41,11 @@ static int each(struct tokenizer *t, const json_t *o, const char *items,
 		return -1;
 	if (!is_type(o, "Sequence"))
 		return one(t, o, f);
-	json_array_foreach(json_object_get(o, items), i,
-	                   item) if (each(t, item, items, one, f)) return -1;
+	json_array_foreach(json_object_get(o, items), i, item)
+	{
+		if (each(t, item, items, one, f))
+			return -1;
+	}
 	return 0;
 }
 
@@ -60,37 +64,29 @@ static const char *pattern(const json_t *o, int *literal)
 static int normalizer(struct tokenizer *t, const json_t *o, struct fault *f)
 {
 	static const char *const form[] = {"NFC", "NFD", "NFKC", "NFKD"};
-	struct norm_step *step = &t->norm[t->norms];
+	struct norm_step step = {.kind = NORM_FORM};
 	const char *from, *to;
 	int literal;
 
 	if (t->norms == STEPS_MOST)
 		return fault(f, "normalizer: more than %d steps", STEPS_MOST);
 	if (is_type(o, "Prepend")) {
-		*step = (struct norm_step){.kind = NORM_PREPEND,
-		                           .to = xstrdup(json_text(o, "prepend", ""))};
-		t->norms++;
-		return 0;
-	}
-	if (is_type(o, "Replace")) {
+		step.kind = NORM_PREPEND;
+		step.to = xstrdup(json_text(o, "prepend", ""));
+	} else if (is_type(o, "Replace")) {
 		from = pattern(o, &literal);
 		to = json_text(o, "content", NULL);
 		if (!from || !literal || !to)
 			return fault(f, "normalizer: a Replace that is not of one text by another");
-		*step = (struct norm_step){.kind = NORM_REPLACE,
-		                           .from = xstrdup(from),
-		                           .to = xstrdup(to)};
-		t->norms++;
-		return 0;
+		step = (struct norm_step){NORM_REPLACE, xstrdup(from), xstrdup(to), 0};
+	} else {
+		while (step.form < 4 && !is_type(o, form[step.form]))
+			step.form++;
+		if (step.form == 4)
+			return unknown(o, "normalizer", f);
 	}
-	for (int i = 0; i < 4; i++) {
-		if (is_type(o, form[i])) {
-			*step = (struct norm_step){.kind = NORM_FORM, .form = i};
-			t->norms++;
-			return 0;
-		}
-	}
-	return unknown(o, "normalizer", f);
+	t->norm[t->norms++] = step;
+	return 0;
 }
 
 static int split_step(struct tokenizer *t, const json_t *o, struct fault *f)
@@ -106,9 +102,9 @@ static int split_step(struct tokenizer *t, const json_t *o, struct fault *f)
 		i++;
 	if (!p || i == 5)
 		return fault(f, "pre_tokenizer: a Split without pattern or behavior");
-	step = tokenizer_step(t, PRE_SPLIT, p, NULL);
+	step = tokenizer_step(t, PRE_SPLIT, p, NULL, f);
 	if (!step)
-		return fault(f, "pre_tokenizer: more than %d steps", STEPS_MOST);
+		return -1;
 	step->literal = literal;
 	step->invert = json_flag(o, "invert", 0);
 	step->behaviour = SPLIT_REMOVED + i;
@@ -127,41 +123,49 @@ static int metaspace(struct tokenizer *t, const json_t *o, struct fault *f)
 		             "pre_tokenizer: a Metaspace without replacement, or too many steps");
 	if (strcmp(scheme, "always") && strcmp(scheme, "first") && strcmp(scheme, "never"))
 		return fault(f, "pre_tokenizer: prepend_scheme \"%.40s\" is not supported", scheme);
-	tokenizer_step(t, PRE_REPLACE, " ", mark);
+	tokenizer_step(t, PRE_REPLACE, " ", mark, f);
 	if (strcmp(scheme, "never")) {
-		step = tokenizer_step(t, PRE_PREFIX, NULL, mark);
+		step = tokenizer_step(t, PRE_PREFIX, NULL, mark, f);
 		step->first = !strcmp(scheme, "first");
 	}
 	if (json_flag(o, "split", 1)) {
-		step = tokenizer_step(t, PRE_SPLIT, mark, NULL);
+		step = tokenizer_step(t, PRE_SPLIT, mark, NULL, f);
 		step->literal = 1;
 		step->behaviour = SPLIT_WITH_NEXT;
 	}
 	return 0;
 }
 
+static int byte_level(struct tokenizer *t, const json_t *o, struct fault *f)
+{
+	t->byte_level = 1;
+	if (json_flag(o, "add_prefix_space", 1) && !tokenizer_step(t, PRE_PREFIX, NULL, " ", f))
+		return -1;
+	if (json_flag(o, "use_regex", 1) && !tokenizer_step(t, PRE_SPLIT, GPT2_WORDS, NULL, f))
+		return -1;
+	return 0;
+}
+
+static int digits(struct tokenizer *t, const json_t *o, struct fault *f)
+{
+	struct pre_step *step = tokenizer_step(t, PRE_SPLIT, DIGIT, NULL, f);
+
+	if (step && !json_flag(o, "individual_digits", 0))
+		step->behaviour = SPLIT_CONTIGUOUS;
+	return step ? 0 : -1;
+}
+
 static int pre_tokenizer(struct tokenizer *t, const json_t *o, struct fault *f)
 {
-	struct pre_step *step;
-
 	if (t->byte_level)
 		return fault(f, "pre_tokenizer: a step after ByteLevel");
 	if (is_type(o, "ByteLevel"))
-		return tokenizer_byte_level(t, json_flag(o, "add_prefix_space", 1),
-		                            json_flag(o, "use_regex", 1), f);
+		return byte_level(t, o, f);
 	if (is_type(o, "Split"))
 		return split_step(t, o, f);
 	if (is_type(o, "Metaspace"))
 		return metaspace(t, o, f);
-	if (is_type(o, "Digits")) {
-		step = tokenizer_step(t, PRE_SPLIT, DIGIT, NULL);
-		if (!step)
-			return fault(f, "pre_tokenizer: more than %d steps", STEPS_MOST);
-		if (!json_flag(o, "individual_digits", 0))
-			step->behaviour = SPLIT_CONTIGUOUS;
-		return 0;
-	}
-	return unknown(o, "pre_tokenizer", f);
+	return is_type(o, "Digits") ? digits(t, o, f) : unknown(o, "pre_tokenizer", f);
 }
 
 static int decoder(struct tokenizer *t, const json_t *o, struct fault *f)
@@ -179,19 +183,17 @@ static int decoder(struct tokenizer *t, const json_t *o, struct fault *f)
 		return 0;
 	}
 	if (is_type(o, "Metaspace")) {
-		t->marks = 1;
 		t->strips = strcmp(json_text(o, "prepend_scheme", "always"), "never") &&
 		            json_flag(o, "add_prefix_space", 1);
-		return 0;
-	}
-	if (is_type(o, "Replace")) {
+	} else if (is_type(o, "Replace")) {
 		from = pattern(o, &literal);
 		if (!from || strcmp(from, SPACE_MARK) || strcmp(json_text(o, "content", ""), " "))
 			return fault(f, "decoder: a Replace other than of the space mark");
-		t->marks = 1;
-		return 0;
+	} else {
+		return unknown(o, "decoder", f);
 	}
-	return unknown(o, "decoder", f);
+	t->marks = 1;
+	return 0;
 }
 
 /* A template that begins with a special token is a beginning of text. */
@@ -219,41 +221,32 @@ static int post_processor(struct tokenizer *t, const json_t *o, struct fault *f)
 
 static int load_vocab(struct tokenizer *t, json_t *vocab, struct fault *f)
 {
-	struct buf work = {0};
 	const char *key;
 	json_t *id;
-	int rc = 0;
 
 	json_object_foreach(vocab, key, id)
 	{
-		struct view s = {key, strlen(key)};
-		int plain = t->byte_level && bytes_of_text(&s, &work);
-
 		if (!json_is_integer(id) || json_integer_value(id) < 0 ||
 		    json_integer_value(id) >= TOKENS_MOST)
-			rc = fault(f, "vocab: \"%.80s\" has no proper id", key);
-		else
-			rc = vocab_set(&t->vocab, json_integer_value(id), s.p, s.n,
-			               plain ? TOKEN_PLAIN : TOKEN_MODEL, f);
-		if (rc)
-			break;
+			return fault(f, "vocab: \"%.80s\" has no proper id", key);
+		if (tokenizer_token(t, json_integer_value(id), (struct view){key, strlen(key)}, f))
+			return -1;
 	}
-	buf_free(&work);
-	return rc;
+	return 0;
 }
 
 /* A token that the vocabulary does not have gets the next id, whatever "id"
  * says: so do Hugging Face's tokenizers. */
 static int load_added(struct tokenizer *t, const json_t *list, const json_t *vocab, struct fault *f)
 {
-	static const struct json_key key[] = {{"content", 't'},
-	                                      {"special", 'f'},
-	                                      {"lstrip", 'f'},
-	                                      {"rstrip", 'f'},
-	                                      {"single_word", 'f'},
-	                                      {"normalized", 'f'},
-	                                      {0}};
+	/* clang-format off */
+	static const struct json_key key[] = {
+		{"content", 't'}, {"special", 'f'}, {"lstrip", 'f'}, {"rstrip", 'f'},
+		{"single_word", 'f'}, {"normalized", 'f'}, {0},
+	};
+	/* clang-format on */
 	long next = json_object_size(vocab);
+	int special;
 	size_t i;
 	json_t *o;
 
@@ -273,17 +266,12 @@ static int load_added(struct tokenizer *t, const json_t *list, const json_t *voc
 			return -1;
 		if (id >= next)
 			next = id + 1;
-		tokenizer_add(t, (struct added_token){
-					 .text = (char *)text,
-					 .n = strlen(text),
-					 .id = id,
-					 .special = json_flag(o, "special", 0),
-					 .lstrip = json_flag(o, "lstrip", 0),
-					 .rstrip = json_flag(o, "rstrip", 0),
-					 .single_word = json_flag(o, "single_word", 0),
-					 .normalized = json_flag(o, "normalized",
-		                                                 !json_flag(o, "special", 0)),
-				 });
+		special = json_flag(o, "special", 0);
+		tokenizer_add(t, (struct added_token){(char *)text, strlen(text), id, special,
+		                                      json_flag(o, "lstrip", 0),
+		                                      json_flag(o, "rstrip", 0),
+		                                      json_flag(o, "single_word", 0),
+		                                      json_flag(o, "normalized", !special)});
 	}
 	return 0;
 }
@@ -316,15 +304,13 @@ static int load_merges(struct tokenizer *t, const json_t *list, struct fault *f)
 
 static int load_model(struct tokenizer *t, const json_t *root, struct fault *f)
 {
-	static const struct json_key key[] = {{"type", 't'},
-	                                      {"unk_token", 't'},
-	                                      {"continuing_subword_prefix", 't'},
-	                                      {"end_of_word_suffix", 't'},
-	                                      {"dropout", 'n'},
-	                                      {"byte_fallback", 'f'},
-	                                      {"fuse_unk", 'f'},
-	                                      {"ignore_merges", 'f'},
-	                                      {0}};
+	/* clang-format off */
+	static const struct json_key key[] = {
+		{"type", 't'}, {"unk_token", 't'}, {"continuing_subword_prefix", 't'},
+		{"end_of_word_suffix", 't'}, {"dropout", 'n'}, {"byte_fallback", 'f'},
+		{"fuse_unk", 'f'}, {"ignore_merges", 'f'}, {0},
+	};
+	/* clang-format on */
 	const json_t *m = json_object_get(root, "model");
 	json_t *vocab = json_object_get(m, "vocab");
 	const char *unk = json_text(m, "unk_token", NULL);
@@ -404,9 +390,11 @@ static const char *chat_template(const json_t *config)
 	size_t i;
 	json_t *item;
 
-	json_array_foreach(o, i, item) if (!strcmp(json_text(item, "name", ""),
-	                                           "default")) return json_text(item, "template",
-	                                                                        NULL);
+	json_array_foreach(o, i, item)
+	{
+		if (!strcmp(json_text(item, "name", ""), "default"))
+			return json_text(item, "template", NULL);
+	}
 	return json_string_value(o);
 }
 

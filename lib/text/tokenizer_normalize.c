@@ -5,24 +5,21 @@
 
 #include <string.h>
 
-struct view replace_text(struct buf *out, struct view s, const char *from, const char *to)
+void replace_text(struct buf *out, struct view s, const char *from, const char *to)
 {
 	size_t n = strlen(from), m = strlen(to);
+	const char *hit;
 
-	out->n = 0;
 	buf_need(out, s.n);
-	while (s.n) {
-		const char *hit = text_find(s, from, n);
-		size_t before = hit ? (size_t)(hit - s.p) : s.n;
+	while ((hit = text_find(s, from, n))) {
+		size_t before = hit - s.p;
 
 		buf_add(out, s.p, before);
-		if (!hit)
-			break;
 		buf_add(out, to, m);
 		s.p += before + n;
 		s.n -= before + n;
 	}
-	return (struct view){out->p, out->n};
+	buf_add(out, s.p, s.n);
 }
 
 struct view tokenizer_normalize(const struct tokenizer *t, struct buf work[2], struct view s,

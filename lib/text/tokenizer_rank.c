@@ -8,42 +8,29 @@
  */
 #include "tokenizer_in.h"
 
+#include <nettle/base64.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { TOKEN_BYTES = 1024, SPECIALS = 256 };
+#include "../base/num.h"
 
-static int sextet(char c)
-{
-	return c >= 'A' && c <= 'Z'   ? c - 'A'
-	       : c >= 'a' && c <= 'z' ? c - 'a' + 26
-	       : c >= '0' && c <= '9' ? c - '0' + 52
-	       : c == '+'             ? 62
-	       : c == '/'             ? 63
-	                              : -1;
-}
+enum { TOKEN_BYTES = 1024, TOKEN_ROOM = TOKEN_BYTES + 4, SPECIALS = 256 };
 
 /* -1 unless s is base64 with its padding, of 1 to TOKEN_BYTES bytes. */
-static int from_base64(struct view s, char bytes[TOKEN_BYTES], size_t *n)
+static int from_base64(struct view s, char bytes[TOKEN_ROOM], size_t *n)
 {
-	uint32_t group = 0;
-	size_t signs = s.n;
+	struct base64_decode_ctx c;
 
-	while (signs && s.n - signs < 2 && s.p[signs - 1] == '=')
-		signs--;
-	*n = signs * 3 / 4;
-	if (s.n % 4 || signs % 4 == 1 || !*n || *n > TOKEN_BYTES)
+	if (s.n % 4 || !s.n || BASE64_DECODE_LENGTH(s.n) > TOKEN_ROOM)
 		return -1;
-	for (size_t i = 0; i < signs; i++) {
-		int six = sextet(s.p[i]);
-
-		if (six < 0)
-			return -1;
-		group = group << 6 | six;
-		if (i % 4)
-			bytes[i / 4 * 3 + i % 4 - 1] = group >> 2 * (3 - i % 4);
-	}
-	return 0;
+	base64_decode_init(&c);
+	if (!base64_decode_update(&c, n, (uint8_t *)bytes, s.n, s.p) || !base64_decode_final(&c))
+		return -1;
+	/* White space, which nettle skips, would make them fewer. */
+	if (*n != s.n / 4 * 3 - (s.p[s.n - 1] == '=') - (s.p[s.n - 2] == '='))
+		return -1;
+	return *n <= TOKEN_BYTES ? 0 : -1;
 }
 
 /* The next line without its end; 0 when there is none. */
@@ -64,7 +51,7 @@ static int next_line(struct view *rest, struct view *line)
 }
 
 /* A line's token and rank. */
-static int read_line(struct view line, char bytes[TOKEN_BYTES], size_t *n, int32_t *rank)
+static int read_line(struct view line, char bytes[TOKEN_ROOM], size_t *n, int32_t *rank)
 {
 	const char *space = memchr(line.p, ' ', line.n);
 	size_t at;
@@ -86,7 +73,7 @@ static int read_line(struct view line, char bytes[TOKEN_BYTES], size_t *n, int32
 int tokenizer_rank_is(const void *bytes, size_t n)
 {
 	struct view rest = {bytes, n}, line;
-	char token[TOKEN_BYTES];
+	char token[TOKEN_ROOM];
 	size_t length;
 	int32_t rank;
 
@@ -96,7 +83,7 @@ int tokenizer_rank_is(const void *bytes, size_t n)
 static int load_ranks(struct tokenizer *t, struct view rest, struct fault *f)
 {
 	struct view line;
-	char token[TOKEN_BYTES];
+	char token[TOKEN_ROOM];
 	int32_t rank, count = 0;
 	size_t n;
 
@@ -125,13 +112,6 @@ static int load_ranks(struct tokenizer *t, struct view rest, struct fault *f)
 	return 0;
 }
 
-static int by_key(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 /* Of the ways to cut one token in two, those of lower left, then right parts
  * come first, as when Hugging Face converts such a file. */
 static int rank_merges(struct tokenizer *t, struct fault *f)
@@ -150,7 +130,7 @@ static int rank_merges(struct tokenizer *t, struct fault *f)
 			if (right >= 0)
 				cut[cuts++] = (uint64_t)left << 32 | right;
 		}
-		qsort(cut, cuts, sizeof *cut, by_key);
+		qsort(cut, cuts, sizeof *cut, u64_order);
 		if (order > UINT32_MAX - 1 - cuts)
 			return fault(f, "too many merges");
 		for (int i = 0; i < cuts; i++)
@@ -171,22 +151,17 @@ static int load_specials(struct tokenizer *t, struct fault *f)
 	int32_t first = t->vocab.n;
 
 	for (int i = 0, k = 0, reserved = 0; i < SPECIALS; i++) {
-		struct buf text = {0};
-		int rc;
+		char text[40];
+		int n = named[k].at == i ? snprintf(text, sizeof text, "<|%s|>", named[k++].name)
+		                         : snprintf(text, sizeof text,
+		                                    "<|reserved_special_token_%d|>", reserved++);
 
-		if (named[k].at == i)
-			buf_fmt(&text, "<|%s|>", named[k++].name);
-		else
-			buf_fmt(&text, "<|reserved_special_token_%d|>", reserved++);
-		rc = vocab_set(&t->vocab, first + i, text.p, text.n, TOKEN_PLAIN, f);
-		if (!rc)
-			tokenizer_add(t, (struct added_token){.text = text.p,
-			                                      .n = text.n,
-			                                      .id = first + i,
-			                                      .special = 1});
-		buf_free(&text);
-		if (rc)
+		if (vocab_set(&t->vocab, first + i, text, n, TOKEN_PLAIN, f))
 			return -1;
+		tokenizer_add(t, (struct added_token){.text = text,
+		                                      .n = n,
+		                                      .id = first + i,
+		                                      .special = 1});
 	}
 	t->bos = first;
 	t->eos = first + 1;
@@ -196,8 +171,9 @@ static int load_specials(struct tokenizer *t, struct fault *f)
 
 int tokenizer_rank(struct tokenizer *t, const void *bytes, size_t n, struct fault *f)
 {
-	t->ignore_merges = 1;
-	if (tokenizer_words(t, LLAMA3_WORDS, f) || load_ranks(t, (struct view){bytes, n}, f))
+	t->byte_level = t->ignore_merges = 1;
+	if (!tokenizer_step(t, PRE_SPLIT, LLAMA3_WORDS, NULL, f) ||
+	    load_ranks(t, (struct view){bytes, n}, f))
 		return -1;
 	return rank_merges(t, f) || load_specials(t, f) ? -1 : 0;
 }

@@ -17,10 +17,6 @@
 
 #include "../base/memory.h"
 
-struct splitter {
-	regex_t *regex;
-};
-
 /* Steps back within one match: a run of so many spaces may be split.  The
  * library's own limit, ten million, is below a long row. */
 #define STEPS_BACK (1UL << 32)
@@ -31,32 +27,26 @@ int split_prepare(struct pre_step *step, struct fault *f)
 	OnigEncoding utf8 = ONIG_ENCODING_UTF8;
 	OnigUChar why[ONIG_MAX_ERROR_MESSAGE_LEN];
 	OnigErrorInfo info;
-	regex_t *regex;
 	int rc;
 
 	if (step->kind != PRE_SPLIT)
 		return 0;
 	onig_initialize(&utf8, 1);
 	onig_set_retry_limit_in_match(STEPS_BACK);
-	rc = onig_new(&regex, p, p + strlen(step->from), ONIG_OPTION_NONE, ONIG_ENCODING_UTF8,
+	rc = onig_new(&step->regex, p, p + strlen(step->from), ONIG_OPTION_NONE, ONIG_ENCODING_UTF8,
 	              step->literal ? ONIG_SYNTAX_ASIS : OnigDefaultSyntax, &info);
-	if (rc != ONIG_NORMAL) {
-		onig_error_code_to_str(why, rc, &info);
-		return fault(f, "pre_tokenizer: bad pattern \"%.80s\": %.80s", step->from,
-		             (char *)why);
-	}
-	step->splitter = xalloc(sizeof *step->splitter);
-	step->splitter->regex = regex;
-	return 0;
+	if (rc == ONIG_NORMAL)
+		return 0;
+	step->regex = NULL;
+	onig_error_code_to_str(why, rc, &info);
+	return fault(f, "pre_tokenizer: bad pattern \"%.80s\": %.80s", step->from, (char *)why);
 }
 
 void split_free(struct pre_step *step)
 {
 	free(step->from);
 	free(step->to);
-	if (step->splitter)
-		onig_free(step->splitter->regex);
-	free(step->splitter);
+	onig_free(step->regex);
 }
 
 void split_end(struct job *j)
@@ -124,8 +114,7 @@ static int next_match(struct job *j, const struct pre_step *step, struct view s,
 		die("out of memory");
 	r = j->region;
 	while (from <= s.n) {
-		int rc = onig_search(step->splitter->regex, p, stop, p + from, stop, r,
-		                     ONIG_OPTION_NONE);
+		int rc = onig_search(step->regex, p, stop, p + from, stop, r, ONIG_OPTION_NONE);
 
 		if (rc == ONIG_MISMATCH)
 			return 0;
@@ -171,6 +160,7 @@ static void split(struct job *j, int k, struct view s, int first)
 static void run(struct job *j, int k, struct view s, int first)
 {
 	const struct pre_step *step = &j->t->pre[k];
+	struct buf *own = &j->pre[k]; /* the piece as a step changes it */
 	size_t n;
 
 	if (!s.n)
@@ -179,23 +169,21 @@ static void run(struct job *j, int k, struct view s, int first)
 		bpe_text(j, s);
 		return;
 	}
+	own->n = 0;
 	switch (step->kind) {
 	case PRE_SPLIT: split(j, k, s, first); return;
-	case PRE_REPLACE:
-		run(j, k + 1, replace_text(&j->pre[k], s, step->from, step->to), first);
-		return;
+	case PRE_REPLACE: replace_text(own, s, step->from, step->to); break;
 	case PRE_PREFIX:
 		n = strlen(step->to);
-		if (!starts_with(s, step->to, n) &&
-		    (first ? !(j->flags & TOKENIZE_CONTINUE) : !step->first)) {
-			j->pre[k].n = 0;
-			buf_add(&j->pre[k], step->to, n);
-			buf_add(&j->pre[k], s.p, s.n);
-			s = (struct view){j->pre[k].p, j->pre[k].n};
+		if ((s.n >= n && !memcmp(s.p, step->to, n)) ||
+		    (first ? j->flags & TOKENIZE_CONTINUE : step->first)) {
+			run(j, k + 1, s, first);
+			return;
 		}
-		run(j, k + 1, s, first);
-		return;
+		buf_add(own, step->to, n);
+		buf_add(own, s.p, s.n);
 	}
+	run(j, k + 1, (struct view){own->p, own->n}, first);
 }
 
 void tokenizer_split(struct job *j, struct view s, int first)

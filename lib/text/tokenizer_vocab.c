@@ -3,6 +3,7 @@
  * byte alphabet of GPT-2, in which every byte is a printable character. */
 #include "tokenizer_in.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -133,18 +134,10 @@ int bytes_of_text(struct view *s, struct buf *to)
 	return 0;
 }
 
-static int hex(char c)
-{
-	return c >= '0' && c <= '9'   ? c - '0'
-	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
-	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
-	                              : -1;
-}
-
 int byte_of_name(struct view s)
 {
-	if (s.n != 6 || memcmp(s.p, "<0x", 3) || s.p[5] != '>' || hex(s.p[3]) < 0 ||
-	    hex(s.p[4]) < 0)
+	if (s.n != 6 || memcmp(s.p, "<0x", 3) || s.p[5] != '>' ||
+	    !isxdigit((unsigned char)s.p[3]) || !isxdigit((unsigned char)s.p[4]))
 		return -1;
-	return hex(s.p[3]) * 16 + hex(s.p[4]);
+	return strtol(s.p + 3, NULL, 16);
 }

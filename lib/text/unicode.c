@@ -13,6 +13,7 @@
 
 #include "../base/buf.h"
 #include "../base/memory.h"
+#include "../base/num.h"
 
 int utf8_last(const char *p, size_t n, int32_t *code)
 {
@@ -40,27 +41,17 @@ static int class_of(int32_t c)
 	return unicode_after_9(c) ? 0 : utf8proc_get_property(c)->combining_class;
 }
 
-static int by_key(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-/* Sorts marks stably: the key is class, place. */
+/* Sorts marks stably: by class, then place. */
 static void sort_marks(int32_t *c, long n)
 {
 	uint64_t *key = xalloc(n * sizeof *key);
-	int32_t *copy = xalloc(n * sizeof *copy);
 
 	for (long i = 0; i < n; i++)
-		key[i] = (uint64_t)class_of(c[i]) << 40 | i;
-	memcpy(copy, c, n * sizeof *c);
-	qsort(key, n, sizeof *key, by_key);
+		key[i] = (uint64_t)class_of(c[i]) << 56 | (uint64_t)i << 21 | c[i];
+	qsort(key, n, sizeof *key, u64_order);
 	for (long i = 0; i < n; i++)
-		c[i] = copy[key[i] & 0xffffffffff];
+		c[i] = key[i] & 0x1fffff;
 	free(key);
-	free(copy);
 }
 
 static void order_marks(int32_t *c, long n)
@@ -129,29 +120,21 @@ int unicode_is_space(int32_t c)
 
 int python_is_space(int32_t c) { return unicode_is_space(c) || (c >= 0x1c && c <= 0x1f); }
 
+/* Circled letters, which are cased and of words, but no letters. */
+int unicode_is_circled(int32_t c)
+{
+	return (c >= 0x24b6 && c <= 0x24e9) || (c >= 0x1f130 && c <= 0x1f149) ||
+	       (c >= 0x1f150 && c <= 0x1f169) || (c >= 0x1f170 && c <= 0x1f189);
+}
+
 /* A regular expression's \w: letters, marks, decimal and letter numbers,
  * connecting punctuation, joiners, and the circled letters. */
 int unicode_is_word(int32_t c)
 {
-	if (c < 0)
-		return 0;
-	switch (utf8proc_category(unicode_stand_in(c))) {
-	case UTF8PROC_CATEGORY_LU:
-	case UTF8PROC_CATEGORY_LL:
-	case UTF8PROC_CATEGORY_LT:
-	case UTF8PROC_CATEGORY_LM:
-	case UTF8PROC_CATEGORY_LO:
-	case UTF8PROC_CATEGORY_MN:
-	case UTF8PROC_CATEGORY_MC:
-	case UTF8PROC_CATEGORY_ME:
-	case UTF8PROC_CATEGORY_ND:
-	case UTF8PROC_CATEGORY_NL:
-	case UTF8PROC_CATEGORY_PC: return 1;
-	case UTF8PROC_CATEGORY_SO:
-		return (c >= 0x24b6 && c <= 0x24e9) || (c >= 0x1f130 && c <= 0x1f149) ||
-		       (c >= 0x1f150 && c <= 0x1f169) || (c >= 0x1f170 && c <= 0x1f189);
-	default: return c == 0x200c || c == 0x200d;
-	}
+	const char *category = c < 0 ? "Cn" : unicode_category(unicode_stand_in(c));
+
+	return strchr("LM", *category) || strstr("Nd Nl Pc", category) || unicode_is_circled(c) ||
+	       c == 0x200c || c == 0x200d;
 }
 
 const char *unicode_category(int32_t c) { return utf8proc_category_string(c); }

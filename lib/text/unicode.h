@@ -9,45 +9,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../base/die.h"
 #include "../base/buf.h"
+#include "../base/utf8.h"
 
-/* Sets *code to the first character of text[0..n), n > 0, and returns its length in bytes. */
-static inline int utf8_first(const char *text, size_t n, int32_t *code)
-{
-	const unsigned char *p = (const unsigned char *)text;
-	int bytes = *p < 0x80   ? 1
-	            : *p < 0xc2 ? 0
-	            : *p < 0xe0 ? 2
-	            : *p < 0xf0 ? 3
-	            : *p < 0xf5 ? 4
-	                        : 0;
+/* As utf8_first (base/utf8.h), of the last character. */
+int utf8_last(const char *text, size_t n, int32_t *code);
+int utf8_put(int32_t code, char text[4]); /* writes it; returns its length */
 
-	*code = bytes == 1 ? *p : *p & (0x7f >> bytes);
-	if (bytes == 1)
-		return 1;
-	if (!bytes || (size_t)bytes > n) {
-		*code = -1;
-		return 1;
-	}
-	for (int i = 1; i < bytes; i++) {
-		if ((p[i] & 0xc0) != 0x80) {
-			*code = -1;
-			return 1;
-		}
-		*code = *code << 6 | (p[i] & 0x3f);
-	}
-	if (*code > 0x10ffff)
-		*code = -1;
-	return *code < 0 ? 1 : bytes;
-}
-
-int utf8_last(const char *text, size_t n, int32_t *code); /* the same of the last character */
-int utf8_put(int32_t code, char text[4]);                 /* writes it; returns its length */
-
-int unicode_is_space(int32_t code); /* has the property White_Space */
-int unicode_is_word(int32_t code);  /* a regular expression's \w, as Hugging Face's have it */
-int python_is_space(int32_t code);  /* str.isspace(): those, and the four ASCII separators */
+int unicode_is_space(int32_t code);   /* has the property White_Space */
+int unicode_is_word(int32_t code);    /* a regular expression's \w, as Hugging Face's have it */
+int unicode_is_circled(int32_t code); /* a letter or number in a circle or square that is cased */
+int python_is_space(int32_t code);    /* str.isspace(): those, and the four ASCII separators */
 const char *unicode_category(int32_t code); /* "Lu"; of the newest Unicode that there is */
 int32_t unicode_lower(int32_t code);        /* the simple mapping */
 

@@ -51,19 +51,8 @@ static const struct {
 };
 
 /* By kind: of three bytes and of four. */
-static const struct {
-	int32_t code;
-	char text[5];
-} three[] =
-	{
-		{0x1e00, "\xe1\xb8\x80"},
-		{0x1e01, "\xe1\xb8\x81"},
-},
-  four[] = {
-	  {0x10400, "\xf0\x90\x90\x80"}, {0x10428, "\xf0\x90\x90\xa8"},
-	  {0x10000, "\xf0\x90\x80\x80"}, {0x104a0, "\xf0\x90\x92\xa0"},
-	  {0x10107, "\xf0\x90\x84\x87"},
-};
+static const int32_t three[] = {0x1e00, 0x1e01},
+		     four[] = {0x10400, 0x10428, 0x10000, 0x104a0, 0x10107};
 
 static int kind_of(int32_t code)
 {
@@ -86,7 +75,7 @@ int32_t unicode_stand_in(int32_t code)
 {
 	int kind = kind_of(code);
 
-	return kind < 0 ? code : code < 0x10000 ? three[kind].code : four[kind].code;
+	return kind < 0 ? code : code < 0x10000 ? three[kind] : four[kind];
 }
 
 /* They begin with one of three bytes. */
@@ -108,10 +97,13 @@ int unicode_has_newer(const char *text, size_t n)
 void unicode_put_stand_ins(struct buf *out, const char *text, size_t n)
 {
 	for (size_t at = 0; at < n;) {
+		char one[4] = {text[at]};
 		int32_t code;
-		int k = utf8_first(text + at, n - at, &code), kind = kind_of(code);
+		int bytes = utf8_first(text + at, n - at, &code);
 
-		buf_add(out, kind < 0 ? text + at : k == 3 ? three[kind].text : four[kind].text, k);
-		at += k;
+		if (code >= 0)
+			utf8_put(unicode_stand_in(code), one);
+		buf_add(out, one, bytes);
+		at += bytes;
 	}
 }

@@ -70,9 +70,7 @@ static int is_cased(int32_t c)
 	const char *category = unicode_category(c);
 
 	return (category[0] == 'L' && strchr("ult", category[1])) || c == 0xaa || c == 0xba ||
-	       (c >= 0x2160 && c <= 0x217f) || (c >= 0x24b6 && c <= 0x24e9) ||
-	       (c >= 0x1f130 && c <= 0x1f149) || (c >= 0x1f150 && c <= 0x1f169) ||
-	       (c >= 0x1f170 && c <= 0x1f189);
+	       (c >= 0x2160 && c <= 0x217f) || unicode_is_circled(c);
 }
 
 /* Marks, formats, modifiers, and the signs that stand inside words. */
@@ -86,8 +84,7 @@ static int is_case_ignorable(int32_t c)
 	for (size_t i = 0; i < sizeof sign / sizeof *sign; i++)
 		if (c == sign[i])
 			return 1;
-	return !strcmp(category, "Mn") || !strcmp(category, "Me") || !strcmp(category, "Cf") ||
-	       !strcmp(category, "Lm") || !strcmp(category, "Sk");
+	return strstr("Mn Me Cf Lm Sk", category) != NULL;
 }
 
 /* Before the sigma at p, whose text begins at s, and after it. */

@@ -22,43 +22,43 @@ static void quote(struct buf *b, const struct csv *c)
 	buf_str(b, "\n");
 }
 
-static void again(struct table *t, struct buf *b)
+static void again(struct csv_rows *t, struct buf *b)
 {
-	struct table *other = table_open(NULL);
+	struct csv_rows *other = csv_rows_open(NULL);
 	struct fault f;
 
-	quote(b, table_csv(t));
-	assert(csv_line(table_csv(other), b->p, b->n, &f) == 1);
-	assert(csv_fields(table_csv(other)) == csv_fields(table_csv(t)));
-	assert(table_hash(other) == table_hash(t));
-	table_close(other);
+	quote(b, csv_rows_csv(t));
+	assert(csv_line(csv_rows_csv(other), b->p, b->n, &f) == 1);
+	assert(csv_fields(csv_rows_csv(other)) == csv_fields(csv_rows_csv(t)));
+	assert(csv_rows_hash(other) == csv_rows_hash(t));
+	csv_rows_close(other);
 }
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
-	struct table *t = table_open(NULL);
+	struct csv_rows *t = csv_rows_open(NULL);
 	const char *p = (const char *)data, *end = p + size, *next;
 	struct buf b = {0};
 	struct fault f;
 	int utf8, got = 1;
 
-	table_is(p, size);
+	csv_rows_is(p, size);
 	for (int last = 0; !last; p = next) {
 		last = p == end;
 		next = last ? NULL : memchr(p, '\n', end - p);
 		next = next ? next + 1 : end;
 		if (last && got)
 			break;
-		got = last ? csv_end(table_csv(t), &f) : csv_line(table_csv(t), p, next - p, &f);
+		got = last ? csv_end(csv_rows_csv(t), &f) : csv_line(csv_rows_csv(t), p, next - p, &f);
 		if (got <= 0)
 			continue;
 		again(t, &b);
-		if (!table_named(t))
-			table_header(t, &f);
+		if (!csv_rows_named(t))
+			csv_rows_header(t, &f);
 		else
-			json_decref(table_row(t, &utf8, &f));
+			json_decref(csv_rows_row(t, &utf8, &f));
 	}
-	table_close(t);
+	csv_rows_close(t);
 	buf_free(&b);
 	return 0;
 }
