@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* peft.c - adapter_config.json, for a model of each family. */
 #include "../../lib/format/jsonl.h"
-#include "../../lib/model/adapter.h"
+#include "../../lib/model/peft.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	struct fault f = {""};
 	json_t *j = json_parse_python((const char *)p, n, &f);
 
-	for (const struct family *m = config_families(); j && m->name; m++) {
+	for (const struct family *m = families(); j && m->name; m++) {
 		struct config c = {.family = m, .layers = 3};
 		char *targets = peft_targets(&c, j, &f);
 
