@@ -10,6 +10,8 @@
  */
 #include "cpu.h"
 
+#include <assert.h>
+
 /* Phi(x), and exp(-x^2/2) in *e: formula 7.1.26 of Abramowitz and Stegun, exact to 1e-7. */
 INLINE float normal(float x, float *e)
 {
@@ -98,11 +100,13 @@ void cpu_act(struct dev *d, struct mat y, struct mat x, struct act act)
 {
 #pragma omp parallel for collapse(2) schedule(static) num_threads(threads_of(d))
 	for (long i = 0; i < y.rows; i++)
-		for (long j = 0; j < y.cols; j += CPU_CHUNK)
+		for (long j = 0; j < y.cols; j += CPU_CHUNK) {
+			assert(x.p); /* so only what is not gated has no up */
 			(y.type == DT_F32 ? act_f32
 			                  : act_bf16)(at(y, i, j), at(x, i, j),
 			                              act.gated ? at(x, i, y.cols + j) : NULL,
 			                              min_long(CPU_CHUNK, y.cols - j), act.f);
+		}
 }
 
 /* The places of n values of a row and of its gradient; up and dup are NULL where not gated. */
@@ -160,6 +164,7 @@ void cpu_act_back(struct dev *d, struct mat dx, struct mat dy, struct mat x, str
 			                     .gate = at(x, i, j),
 			                     .n = min_long(CPU_CHUNK, dy.cols - j)};
 
+			assert(x.p);
 			if (act.gated) {
 				b.dup = at(dx, i, dy.cols + j);
 				b.up = at(x, i, dy.cols + j);

@@ -9,6 +9,8 @@
  */
 #include "cpu.h"
 
+#include <assert.h>
+
 HOT static float sum(const float *x, long n)
 {
 	float s = 0;
@@ -91,6 +93,7 @@ void cpu_norm(struct dev *d, struct mat y, float *stat, struct mat x, struct mat
 {
 	long n = gain.cols, groups = x.rows * m.heads;
 
+	assert(!add || y.type == DT_F32);
 #pragma omp parallel for schedule(static) num_threads(threads_of(d))
 	for (long k = 0; k < groups; k++) {
 		struct norm_group g = group_of(&m, stat, groups, k);
@@ -209,6 +212,7 @@ void cpu_norm_back(struct dev *d, struct mat dx, struct mat dgain, struct mat db
 {
 	long groups = x.rows * m.heads;
 
+	assert(!add || dx.type == DT_F32);
 	if (dgain.p || dbias.p) /* before dx, which may take the place of dy */
 		back_gain(d, dgain, dbias, dy, x, stat, gain.cols, &m);
 #pragma omp parallel for schedule(static) num_threads(threads_of(d))

@@ -25,6 +25,15 @@ for f in t/*.c t/*.t t/slow/*.[ct] t/peer/*.t; do
 done
 is "$bad" "" "every test is in t/README.md"
 
+# What no other test builds goes with the library all the same.
+bad=
+for f in t/fuzz/*.c t/bench/*.c t/slow/*.c; do
+	${CC:-gcc} -std=gnu11 -D_GNU_SOURCE -fopenmp -fsyntax-only -Wall -Werror "$f" 2> "$TMP/err" && continue
+	bad="$bad $f"
+	grep -m 2 error: "$TMP/err" | sed 's/^/# /'
+done
+is "$bad" "" "fuzzers and benchmarks compile"
+
 floors='base format text rows model train score eval'
 rank() { # the place of a floor, the lowest first
 	n=0

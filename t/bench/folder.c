@@ -13,8 +13,9 @@
 
 #include "../../lib/base/memory.h"
 #include "../../lib/base/rng.h"
+#include "../../lib/format/jsonl.h"
 #include "../../lib/format/zio.h"
-#include "../../lib/model/engine.h"
+#include "../../lib/model/model.h"
 
 struct shard { struct st_tensor tensor[16]; int n; };
 
@@ -73,13 +74,13 @@ static void save_config(const struct config *c, double theta, const char *type)
 		"LlamaForCausalLM", "model_type", "llama", "vocab_size", (json_int_t)c->vocab, "hidden_size",
 		(json_int_t)c->dim, "intermediate_size", (json_int_t)c->ffn, "num_hidden_layers",
 		(json_int_t)c->layers, "num_attention_heads", (json_int_t)c->heads.q, "num_key_value_heads",
-		(json_int_t)c->heads.kv, "rms_norm_eps", (double)c->eps, "rope_theta", theta,
+		(json_int_t)c->heads.kv, "rms_norm_eps", (double)c->norm.eps, "rope_theta", theta,
 		"tie_word_embeddings", c->tied, "max_position_embeddings", (json_int_t)8192, "hidden_act", "silu",
 		"dtype", type));
 	save_json("model.safetensors.index.json", json_pack("{s:{}, s:O}", "metadata", "weight_map", map));
 }
 
-static void write_layer(const struct engine *m, long i)
+static void write_layer(const struct model *m, long i)
 {
 	const struct family *f = m->config.family;
 	const struct layer *l = &m->net.layer[i];
@@ -90,32 +91,35 @@ static void write_layer(const struct engine *m, long i)
 	snprintf(block, sizeof block, f->block, i);
 	for (const struct part *p = f->part; p->module; p++)
 		add_mat(&s, xprintf("%s.%s.weight", block, p->module), l->at[p->site].part[seen[p->site]++].w);
-	add_mat(&s, xprintf("%s.%s.weight", block, f->norm1), l->gain1);
-	add_mat(&s, xprintf("%s.%s.weight", block, f->norm2), l->gain2);
+	for (int r = 0; r < NORM_ROLES; r++)
+		if (f->norm[r])
+			add_mat(&s, xprintf("%s.%s.weight", block, f->norm[r]), l->norm[r].gain);
 	write_shard(&s, i + 1);
 }
 
 static void decode(const char *path, const char *type)
 {
 	struct compute_opts o = COMPUTE_DEFAULTS;
-	struct engine *m;
+	struct model *m;
 	struct shard s = {0};
 	const struct rope *r;
 
+	o.device = "cpu";
 	o.dtype = type;
-	m = tiny_engine(path, o, 0);
-	r = &m->config.rope;
+	m = model_open(path, &o);
+	model_load(m);
+	r = &m->config.rope[0];
 	if (strcmp(m->config.family->name, "llama") || r->original)
 		die("%s: not a Llama with plain rotary positions", path);
 	add_mat(&s, xstrdup("model.embed_tokens.weight"), m->net.embed);
 	if (!m->config.tied)
 		add_mat(&s, xstrdup("lm_head.weight"), m->net.head);
-	add_mat(&s, xstrdup("model.norm.weight"), m->net.gain);
+	add_mat(&s, xstrdup("model.norm.weight"), m->net.final.gain);
 	write_shard(&s, 0);
 	for (long i = 0; i < m->config.layers; i++)
 		write_layer(m, i);
 	save_config(&m->config, pow(r->rate[0][1], -m->config.rotary / 2.0), m->type == DT_BF16 ? "bfloat16" : "float32");
-	tiny_close(m);
+	model_close(m);
 }
 
 /* Standard deviation about 0.02, uniform: in bf16, from the high bytes of random words. */
@@ -140,7 +144,7 @@ static void *random_bf16(long n, struct rng *r)
 static void random_folder(long layers)
 {
 	enum { DIM = 4096, FFN = 14336, KV = 1024, VOCAB = 128256 };
-	const struct config c = {.vocab = VOCAB, .dim = DIM, .layers = layers, .ffn = FFN, .eps = 1e-5f,
+	const struct config c = {.vocab = VOCAB, .dim = DIM, .layers = layers, .ffn = FFN, .norm.eps = 1e-5f,
 	                         .heads = {.q = 32, .kv = 8}};
 	static const struct { const char *name; long rows, cols; } part[] = {
 		{"self_attn.q_proj", DIM, DIM}, {"self_attn.k_proj", KV, DIM}, {"self_attn.v_proj", KV, DIM},

@@ -13,7 +13,7 @@
 #include <time.h>
 
 #include "../../lib/base/memory.h"
-#include "../../lib/model/model.h"
+#include "../../lib/model/engine.h"
 #include "../../lib/rows/order.h"
 
 struct product { long m, n, k; int ta, tb, type, ctype; long calls; double seconds, own; };
@@ -183,7 +183,9 @@ static void report(double total, int threads)
 int main(int argc, char **argv)
 {
 	struct compute_opts o = COMPUTE_DEFAULTS;
-	struct engine *m;
+	struct demand demand = {.copies = 1};
+	struct model *m;
+	struct engine *e;
 	struct tokens *d;
 	struct params *theta;
 	struct order order;
@@ -200,30 +202,36 @@ int main(int argc, char **argv)
 	o.threads = atol(argv[4]);
 	if (o.threads == 1)
 		watch = CLOCK_PROCESS_CPUTIME_ID;
-	m = tiny_engine(argv[1], o, 0);
+	m = model_open(argv[1], &o);
 	d = tokens_read(&argv[2], 1);
-	theta = adapter_new(engine_model(m)->dev, &engine_model(m)->config, engine_model(m)->type, "q_proj,v_proj", 16, 16, 1);
+	theta = params_lora(&m->config, m->type, "q_proj,v_proj", 16, 16);
+	demand.theta = theta;
+	demand.longest = d->longest;
+	demand.rows[1] = atol(argv[5]);
+	e = engine_open(m, &o, &demand);
+	params_room(theta, m->dev);
+	params_random(theta, 1);
 	loss = xalloc(atol(argv[5]) * sizeof *loss);
 	weight = xalloc(atol(argv[5]) * sizeof *weight);
 	for (long i = 0; i < atol(argv[5]); i++)
 		weight[i] = 1.0f / atol(argv[5]);
 	order_open(&order, d, 0, 0, 0);
-	body = engine_model(m)->dev->op;
+	body = m->dev->op;
 	timed = *body;
 	timed.gemm = timed_gemm;
 	for (int step = 0; step <= atoi(argv[6]); step++) {    /* the first prepares */
 		if (step == 1) {
 			products = 0;
 			memset(product, 0, sizeof product);
-			engine_model(m)->dev->op = &timed;
+			m->dev->op = &timed;
 		}
 		if (step < 2)
 			began = now();
 		order_cycle(&order, &b, atoi(argv[5]));
-		engine_grad(m, theta, &b, weight, loss);
+		engine_grad(e, theta, &b, weight, loss);
 		params_step(theta, (struct adamw){1e-4f, 0.9f, 0.95f, 1e-8f, 0, 1, 0});
 	}
 	report(now() - began, atoi(argv[4]));
-	engine_model(m)->dev->op = body;
+	m->dev->op = body;
 	return 0;
 }

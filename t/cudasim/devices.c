@@ -25,7 +25,7 @@ static struct end run(const char *device, const char *name, int algorithm, const
 	struct train_opts opts = TRAIN_DEFAULTS;
 	int32_t *visits = xzalloc(data->rows, sizeof *visits), *last = xzalloc(data->rows, sizeof *last);
 	long *row = xalloc(data->rows * sizeof *row);
-	struct setup setup = {.safe = safe, .data = data, .opts = &opts, .settings = json_object()};
+	struct setup setup = {.safe = (struct tokens *)safe, .data = (struct tokens *)data, .opts = &opts, .settings = json_object()};
 	struct bilevel b = {.setup = &setup, .visits = visits, .last = last, .gamma = 0.4};
 	char *lora = xprintf("%s-lora", name);
 	struct batch all;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* gguf.c - any bytes as a GGUF file; every value is looked up and every tensor
  * decoded. */
-#include "../../lib/format/gguf.h"
+#include "config.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,8 +32,9 @@ static volatile double sum;              /* so that the values are really read *
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
+	static struct config c;
 	struct gguf g;
-	struct fault f;
+	struct fault f = {""};
 	float x[256];
 
 	if (gguf_parse(&g, p, n, &f)) {
@@ -53,6 +53,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 			sum += x[0];
 		}
 	}
+	if (!config_gguf(&c, &g, &f))
+		check_config(&c);
+	else
+		assert(*f.text);
 	gguf_close(&g);
 	return 0;
 }
