@@ -11,7 +11,7 @@
 
 #include <stddef.h>
 
-#define SEAL_VERSION "0.1"
+#define SEAL_VERSION "0.2"
 
 enum opt_type {
 	OPT_FLAG,   /* int, set to 1 */

@@ -26,8 +26,6 @@ static void run(const struct command *c, int argc, char **argv)
 	groups[k] = (struct opt_group){"General", base_options, &base};
 	buf_fmt(&name, "seal-eval %s", c->name);
 	program.name = name.p;
-	if (c->computes)
-		dev_prepare(argv);
 	k = opt_parse(&program, argc, argv);
 	notice_quiet(base.quiet);
 	/* before the inputs are opened, so that it can be none of them */
@@ -65,6 +63,8 @@ void command_main(int argc, char **argv)
 {
 	for (int i = 0; argc > 1 && i < COMMANDS; i++)
 		if (!strcmp(argv[1], commands[i]->name)) {
+			if (commands[i]->computes)
+				dev_prepare(argv); /* the whole argv: it may begin anew */
 			run(commands[i], argc - 1, argv + 1);
 			return;
 		}

@@ -9,6 +9,7 @@
  * A row without a score, or with a null one, counts as lowest and is not kept.  The rows may be a
  * part of those that were scored.
  */
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,6 +114,7 @@ static long values(const struct labelled *s, int safe, double v[])
 	const double *score = s->join->value[SCORE];
 	long n = 0;
 
+	assert(s->label || !s->join->n); /* each row that was joined has a label */
 	for (long i = 0; i < s->join->n; i++)
 		if (s->label[i].safe == safe)
 			v[n++] = isnan(score[i]) ? -INFINITY : score[i];

@@ -18,8 +18,8 @@ static float *values(const struct params *a)
 	return p;
 }
 
-static struct end run(const char *device, const char *name, int algorithm, const struct tokens *data,
-                      const struct tokens *safe)
+static struct end run(const char *device, const char *name, int algorithm, struct tokens *data,
+                      struct tokens *safe)
 {
 	struct compute_opts compute = COMPUTE_DEFAULTS;
 	struct train_opts opts = TRAIN_DEFAULTS;
@@ -87,7 +87,7 @@ static void free_end(struct end *e)
 	free(e->loss);
 }
 
-static void check(const char *name, int algorithm, const struct tokens *data, const struct tokens *safe)
+static void check(const char *name, int algorithm, struct tokens *data, struct tokens *safe)
 {
 	struct end cpu = run("cpu", name, algorithm, data, safe), gpu = run("cuda", name, algorithm, data, safe);
 	double theta = apart(cpu.theta, gpu.theta, cpu.n) / 0.01, loss = apart(cpu.loss, gpu.loss, cpu.rows);
