@@ -48,12 +48,12 @@ json_t *json_repaired(const char *text, size_t n);
 void json_put(struct buf *, const json_t *);
 void json_put_text(struct buf *, const char *, size_t); /* a quoted string */
 void json_put_real(struct buf *, double);               /* null when not finite */
-/* The value, owned, of a number that was computed in floats: its text is the shortest that reads back
- * to the same float, at most 9 digits; null when that is not finite. */
+/* The value, owned, of a number that was computed in floats: its text is the shortest that reads
+ * back to the same float, at most 9 digits; null when that is not finite. */
 json_t *json_float(double);
 void json_write_line(struct zout *, const json_t *);
 
-/* The recorded options of these groups that have a value, as one flat object, numbers as numbers. */
+/* The recorded options of these groups that have a value, as one object, numbers as numbers. */
 json_t *json_settings(const struct opt_group *);
 
 /* Calls see() for every object of n inputs (0: of stdin), each of which is JSONL or one JSON

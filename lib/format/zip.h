@@ -9,8 +9,8 @@
 
 #include "../base/die.h"
 
-/* Finds the one member of a mapped file whose name is a folder's and `want` of want_n bytes: 1 and its
- * n bytes, in the map, its bounds and checksum checked; 0: there is none; -1 with a fault. */
+/* Finds the one member of a mapped file that is named FOLDER/`want` (want_n bytes): 1 and its n
+ * bytes, in the map, bounds and checksum checked; 0: there is none; -1 with a fault. */
 int zip_find(const void *map, size_t bytes, const char *want, size_t want_n, const uint8_t **data,
              size_t *n, struct fault *);
 

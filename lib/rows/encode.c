@@ -96,8 +96,8 @@ static void encode(struct row_work *w, const char *p, size_t n, int flags)
 	w->begun = 1;
 }
 
-/* The next special token's text in the joined text; *spelled: the row's own text has a part in it, so
- * that it must stay text. */
+/* The next special token's text in the joined text; *spelled: the row's own text has a part in it,
+ * so that it must stay text. */
 static int32_t next_special(const struct row_work *w, size_t *start, size_t *end, int *spelled)
 {
 	int32_t id = tokenizer_next_special(w->e->tok, w->text.p, w->text.n, start, end);

@@ -20,8 +20,8 @@ extern const struct opt tokenize_options[];
 void tokenize(char *const paths[], int n, const struct tokenize_opts *, const struct encode_opts *,
               const struct fate_opts *, const struct opt_group *recorded, const char *output);
 
-/* Tokens as text, in tokens_show.c.  Each appends a row to the buffer; the row's hash and number are
- * ignored. */
+/* Tokens as text, in tokens_show.c.  Each appends a row to the buffer; the row's hash and number
+ * are ignored. */
 
 /* {"id","tokens":[...],"train":[...]} */
 void show_tokens(struct buf *, const struct tokens_row *);
