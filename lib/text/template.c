@@ -81,7 +81,8 @@ static const struct form forms[] = {
 	{"merlinite", {"<|pretrain|>", "'<|assistant|>'"}, .again = "\n", .stop = "<|endoftext|>",
 	 .of = {{"<|system|>\n", "\n"}, {"<|user|>\n", "\n"}, {"<|assistant|>\n", "<|endoftext|>"}}},
 	{"phi3", {"<|user|>", "<|end|>"}, .again = "\n", .stop = "<|end|>",
-	 .of = {{"<|system|>\n", "<|end|>\n"}, {"<|user|>\n", "<|end|>\n"}, {"<|assistant|>\n", "<|end|>"}}},
+	 .of = {{"<|system|>\n", "<|end|>\n"}, {"<|user|>\n", "<|end|>\n"},
+	        {"<|assistant|>\n", "<|end|>"}}},
 	{NULL},
 };
 /* clang-format on */
