@@ -284,10 +284,18 @@ static int next_record(struct rows *r, struct row *row, struct fault *f)
 	return got < 0 ? -1 : 0;
 }
 
+/* Tokens where rows should be: safetensors begin with a header's length in 8 bytes, then JSON. */
+static int is_tokens(const struct row *row)
+{
+	return row->n > 8 && row->bytes[8] == '{' && !memcmp(row->bytes + 4, "\0\0\0\0", 4);
+}
+
 /* 1 and a row that can be parsed, 0 at the end, -1: dropped. */
 static int next_row(struct rows *r, struct row *row)
 {
 	while (next_line(r, row)) {
+		if (r->fresh && is_tokens(row))
+			die("%s: tokens, not rows", row->file);
 		if (r->fresh && !r->csv && csv_rows_is(row->bytes, row->text_n))
 			r->csv = csv_rows_open(NULL);
 		r->fresh = 0;

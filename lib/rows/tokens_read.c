@@ -36,6 +36,14 @@ static const char *have(struct tokens_source *s, size_t n)
 	return s->map ? s->map : s->b.p;
 }
 
+/* Where a blob should begin there is none: mostly these are rows, by mistake. */
+__attribute__((noreturn)) static void no_blob(struct tokens_source *s, const struct fault *f)
+{
+	if (*have(s, 8) == '{')
+		die("%s: rows, not tokens (seal-tokenize makes tokens of them)", zin_name(s->z));
+	die("%s: %s", zin_name(s->z), f->text);
+}
+
 /* The length of the next blob, all of which is there; 0 at the end. */
 static size_t next_blob(struct tokens_source *s)
 {
@@ -53,8 +61,9 @@ static size_t next_blob(struct tokens_source *s)
 		return 0;
 	if (got < 8)
 		die("%s: %zu stray bytes at the end", zin_name(s->z), got);
-	if (st_header_bytes(have(s, 8), &header, &f) ||
-	    st_parse_header(&st, have(s, 8 + header) + 8, header, &data, &f))
+	if (st_header_bytes(have(s, 8), &header, &f))
+		no_blob(s, &f);
+	if (st_parse_header(&st, have(s, 8 + header) + 8, header, &data, &f))
 		die("%s: %s", zin_name(s->z), f.text);
 	st_close(&st);
 	have(s, 8 + header + data);
