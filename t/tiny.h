@@ -114,6 +114,7 @@ TINY struct engine *tiny_engine(const char *path, struct compute_opts o, int lea
 	struct engine *e;
 	struct plan p;
 
+	notice_quiet(1);
 	if (least) {
 		o.memory = 1;
 		plan_make(&p, m, &d, &o);
