@@ -215,7 +215,7 @@ fuzz: $(FUZZERS)
 	@for f in $(FUZZERS); do sh t/fuzz/run.sh $$f $(FUZZ_SECONDS) || exit 1; done
 fuzzers: $(FUZZERS)
 build/fuzz/%: t/fuzz/%.c build/fuzz/libseal.a
-	$(call run,LINK,$@)clang $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+	$(call run,LINK,$@)clang $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $< build/fuzz/libseal.a $(LIBS)
 build/fuzz/libseal.a: $(SOURCES:%.c=build/fuzz/obj/%.o)
 	$(archive)
 build/fuzz/obj/%.o: %.c
