@@ -10,7 +10,9 @@ HOT static float largest(const float *z, long n)
 {
 	float m = -INFINITY;
 
+#ifndef __clang__ /* which cannot where there may be NaN, and warns */
 #pragma omp simd reduction(max : m)
+#endif
 	for (long j = 0; j < n; j++)
 		m = z[j] > m ? z[j] : m;
 	return m;

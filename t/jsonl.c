@@ -257,10 +257,10 @@ static void test_settings(void)
 		{"number", 0, OPT_TEXT, FIELD(number), "T", "", 0, 1},
 		{"none", 0, OPT_TEXT, FIELD(none), "T", "", 0, 1},
 		{"unrecorded", 0, OPT_COUNT, FIELD(count), "N", "", 0, 0},
-		{NULL}
+		{0}
 	};
 #undef FIELD
-	const struct opt_group groups[] = {{"Test", table, &set}, {NULL}};
+	const struct opt_group groups[] = {{"Test", table, &set}, {0}};
 	json_t *j = json_settings(groups);
 	struct buf b = {0};
 

@@ -134,7 +134,7 @@ static void alone(void)
 /* Replaces `from` by `to`, of equal length, wherever it is in a stream. */
 static void lie(const char *from, const char *to, size_t len, const char *what)
 {
-	struct tokens *t;
+	struct tokens *t = NULL;
 	struct fault f = {""};
 	size_t n, hits = 0;
 	char *p;
@@ -150,7 +150,8 @@ static void lie(const char *from, const char *to, size_t len, const char *what)
 		;
 	else
 		printf("# %zu hits, said: %s\n", hits, f.text);
-	tokens_close(t);
+	if (t)
+		tokens_close(t);
 	free(p);
 }
 
