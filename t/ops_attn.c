@@ -334,6 +334,9 @@ int main(void)
 	static const int middle_rows[] = {33, 70, -1};
 	static const int next[] = {1, 3, 40, -1}, cached[] = {70, 3, 161, -1};
 
+	/* The simulator of a GPU is slow: there long rows only where a kernel first meets them. */
+	const int *rows = on_cpu() ? long_rows : middle_rows;
+
 	open_device(0);
 	check("short rows", heads(3, 3, 16, 0, 0), short_rows, short_rows, 1);
 	check("grouped", heads(9, 3, 64, 0, 0), long_rows, long_rows, 1);
@@ -341,11 +344,11 @@ int main(void)
 	check("one key head for many", heads(7, 1, 8, 0, 0), long_rows, long_rows, 1);
 	check("more heads than a tile", heads(100, 1, 4, 0, 0), short_rows, short_rows, 1);
 	check("dim 256", heads(2, 1, 256, 0, 0), short_rows, short_rows, 1);
-	check("dim 80", heads(4, 4, 80, 0, 0), long_rows, long_rows, 1);
-	check("dim 96, gaps", heads(2, 2, 96, 8, 0), long_rows, long_rows, 1);
-	check("dim 128", heads(4, 1, 128, 0, 40), long_rows, long_rows, 1);
-	check("dim 160", heads(2, 1, 160, 0, 0), long_rows, long_rows, 1);
-	check("window", heads(4, 2, 32, 0, 10), long_rows, long_rows, 1);
+	check("dim 80", heads(4, 4, 80, 0, 0), rows, rows, 1);
+	check("dim 96, gaps", heads(2, 2, 96, 8, 0), rows, rows, 1);
+	check("dim 128", heads(4, 1, 128, 0, 40), rows, rows, 1);
+	check("dim 160", heads(2, 1, 160, 0, 0), rows, rows, 1);
+	check("window", heads(4, 2, 32, 0, 10), rows, rows, 1);
 	check("window 1", heads(2, 2, 16, 0, 1), short_rows, short_rows, 1);
 	check("one token", heads(2, 1, 16, 0, 0), one, one, 1);
 	check("empty rows", heads(2, 1, 16, 0, 0), with_empty, with_empty, 1);
@@ -354,9 +357,9 @@ int main(void)
 	check("cache, window", heads(6, 2, 20, 4, 50), next, cached, 1);
 	check("cache, dim 80", heads(3, 3, 80, 0, 0), next, cached, 1);
 	check("cache, dim 128", heads(8, 2, 128, 0, 100), next, cached, 1);
-	check("large scores", heads(2, 1, 32, 0, 0), long_rows, long_rows, 8);
-	check("cap", capped(heads(6, 2, 64, 0, 0), 3), long_rows, long_rows, 2);
-	check("cap, window", capped(heads(4, 2, 20, 3, 30), 1), long_rows, long_rows, 3);
+	check("large scores", heads(2, 1, 32, 0, 0), rows, rows, 8);
+	check("cap", capped(heads(6, 2, 64, 0, 0), 3), rows, rows, 2);
+	check("cap, window", capped(heads(4, 2, 20, 3, 30), 1), rows, rows, 3);
 	check("cap, cache", capped(heads(3, 3, 80, 0, 0), 50), next, cached, 4);
 	check("cap, dim 128", capped(heads(4, 2, 128, 0, 0), 2), short_rows, short_rows, 2);
 	check("cap, dim 256, window", capped(heads(4, 2, 256, 0, 20), 2), middle_rows, middle_rows, 2);
