@@ -109,7 +109,7 @@ static int text(struct pickle *k, struct bytes *b)
 static int text_is(struct pickle *k, const char *want)
 {
 	const uint8_t *at = k->p;
-	struct bytes b;
+	struct bytes b = {0};
 
 	if (text(k, &b))
 		return -1;
