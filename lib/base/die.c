@@ -8,6 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef SEAL_SAN
+#include <sanitizer/lsan_interface.h>
+
+/* What dies frees nothing, and often forgets where it was: that is no leak. */
+static int dying;
+int __lsan_is_turned_off(void) { return dying; }
+#define DYING (dying = 1)
+#else
+#define DYING ((void)0)
+#endif
+
 static const char *name = "seal";
 static int quiet;
 
@@ -48,6 +59,7 @@ void die(const char *fmt, ...)
 	va_start(ap, fmt);
 	say(fmt, ap);
 	va_end(ap);
+	DYING;
 	exit(1);
 }
 
@@ -59,6 +71,7 @@ void die_usage(const char *fmt, ...)
 	say(fmt, ap);
 	va_end(ap);
 	fprintf(stderr, "Try '%s --help'.\n", name);
+	DYING;
 	exit(2);
 }
 

@@ -45,10 +45,11 @@ struct bytes {
 
 static int unknown(const struct pickle *k, const uint8_t *at)
 {
-	return fault(k->fault,
-	             "data.pkl: byte %zu: not the one float32 vector that is looked for, "
-	             "and nothing else is read",
-	             (size_t)(at - k->start));
+	fault(k->fault,
+	      "data.pkl: byte %zu: not the one float32 vector that is looked for, "
+	      "and nothing else is read",
+	      (size_t)(at - k->start));
+	return -1;
 }
 
 static size_t left(const struct pickle *k) { return k->end - k->p; }

@@ -189,7 +189,7 @@ static int dialogue(struct turns *l, const json_t *text)
 {
 	const char *p = json_string_value(text), *end = p + json_string_length(text), *next;
 	enum role role = ROLE_USER, after = ROLE_USER;
-	size_t n;
+	size_t n = 0;
 
 	if (next_mark(p, end, &role, &n) != p || p == end)
 		return fault(l->fault, "the dialogue does not begin with \"\\n\\nHuman:\"");
