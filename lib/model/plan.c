@@ -86,6 +86,8 @@ static long largest_pass(const struct plan *p, const struct demand *d, int backw
 
 	if (d->slots && !backward)
 		return cache_tokens(d->slots, d->positions);
+	if (d->most[backward])
+		return pack_round(most(d->longest, least(p->pass, d->most[backward])));
 	return rows ? pack_round(most(d->longest, least(p->pass, rows * d->longest))) : 0;
 }
 

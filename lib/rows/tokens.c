@@ -9,6 +9,7 @@
 
 #include "../base/hash.h"
 #include "../base/memory.h"
+#include "../base/num.h"
 
 /* The values of a tensor where they are, or a copy where they are not aligned for their type; NULL
  * with a fault.  *n: how many it must hold; below 0: any number, to which *n is set. */
@@ -256,4 +257,20 @@ char *tokens_id(const struct tokens *t, long row, char *into, size_t size)
 	struct tokens_row r = tokens_row(t, row);
 
 	return row_id(&r, into, size);
+}
+
+long tokens_most(const struct tokens *t, long n)
+{
+	long *rows = xzalloc(t->longest + 1, sizeof *rows), most = 0; /* of each length */
+
+	for (long i = 0; i < t->rows; i++)
+		rows[tokens_length(t, i)]++;
+	for (long length = t->longest; length > 0 && n > 0; length--) {
+		long k = long_min(rows[length], n);
+
+		most += k * length;
+		n -= k;
+	}
+	free(rows);
+	return most;
 }

@@ -86,4 +86,7 @@ void tokens_write(struct tokens_writer *, const struct tokens_row *); /* its `at
 /* Writes the last blob, with seal.end, and frees the writer; input: hash of the rows' bytes. */
 void tokens_write_close(struct tokens_writer *, uint64_t input);
 
+/* The tokens of the n longest rows together. */
+long tokens_most(const struct tokens *, long n);
+
 #endif

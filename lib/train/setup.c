@@ -98,8 +98,22 @@ void setup_count(struct setup *s, const struct tokens *t)
 	s->demand.mapped += t->mapped;
 }
 
+/* The tokens of a batch, of whichever of the streams has the longest rows. */
+static void measure_batches(struct setup *s)
+{
+	struct tokens *const streams[] = {s->data, s->safe, s->valid};
+	struct demand *d = &s->demand;
+
+	for (int b = 0; b < 2; b++)
+		for (int i = 0; i < 3; i++)
+			if (streams[i])
+				d->most[b] =
+					long_max(d->most[b], tokens_most(streams[i], d->rows[b]));
+}
+
 void setup_begin(struct setup *s)
 {
+	measure_batches(s);
 	s->engine = engine_open(s->model, s->compute, &s->demand);
 	if (!s->theta)
 		return;
