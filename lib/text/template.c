@@ -83,7 +83,7 @@ static const struct form forms[] = {
 	{"phi3", {"<|user|>", "<|end|>"}, .again = "\n", .stop = "<|end|>",
 	 .of = {{"<|system|>\n", "<|end|>\n"}, {"<|user|>\n", "<|end|>\n"},
 	        {"<|assistant|>\n", "<|end|>"}}},
-	{NULL},
+	{0},
 };
 /* clang-format on */
 
