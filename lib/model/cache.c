@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../base/memory.h"
 #include "../base/die.h"
+#include "../base/memory.h"
 #include "engine_in.h"
 
 enum { FEED = 512 }; /* tokens of one call: prompts are fed a few slots at a time */

@@ -183,9 +183,6 @@ static int ropes(struct config *c, const struct metadata *m, struct fault *f)
 	return config_ropes(c, f);
 }
 
-/* A count of heads, or -1 for what is none. */
-static int heads(long n) { return n > 0 && n <= 1 << 24 ? (int)n : -1; }
-
 static void sizes(struct config *c, const struct metadata *m)
 {
 	const struct gguf_value *tokens = gguf_find(m->file, "tokenizer.ggml.tokens");
@@ -195,10 +192,10 @@ static void sizes(struct config *c, const struct metadata *m)
 	c->dim = whole(m, "embedding_length", 0);
 	c->layers = whole(m, "block_count", 0);
 	c->ffn = whole(m, "feed_forward_length", 0);
-	c->heads.q = heads(whole(m, "attention.head_count", 0));
-	c->heads.kv = heads(whole(m, "attention.head_count_kv", c->heads.q));
+	c->heads.q = config_count(whole(m, "attention.head_count", 0));
+	c->heads.kv = config_count(whole(m, "attention.head_count_kv", c->heads.q));
 	if (c->heads.q > 0)
-		c->heads.dim = heads(whole(m, "attention.key_length", c->dim / c->heads.q));
+		c->heads.dim = config_count(whole(m, "attention.key_length", c->dim / c->heads.q));
 	c->heads.window = window > 0 && window < WINDOW_NONE ? (int)window : 0;
 	c->context = whole(m, "context_length", 0);
 }

@@ -292,9 +292,6 @@ static int ropes(struct config *c, const json_t *j, struct fault *f)
 	return config_ropes(c, f);
 }
 
-/* A count of heads, or -1 for what is none. */
-static int heads(long n) { return n > 0 && n <= 1 << 24 ? (int)n : -1; }
-
 static int sizes(struct config *c, const json_t *j, struct fault *f)
 {
 	const struct family *m = c->family;
@@ -306,12 +303,12 @@ static int sizes(struct config *c, const json_t *j, struct fault *f)
 	c->layers = json_long(j, "num_hidden_layers", 0);
 	c->ffn = json_long(j, "intermediate_size", 0);
 	c->context = json_long(j, "max_position_embeddings", 0);
-	c->heads.q = heads(json_long(j, "num_attention_heads", m->heads));
-	c->heads.kv = heads(json_long(j, "num_key_value_heads", kv ? kv : c->heads.q));
+	c->heads.q = config_count(json_long(j, "num_attention_heads", m->heads));
+	c->heads.kv = config_count(json_long(j, "num_key_value_heads", kv ? kv : c->heads.q));
 	if (c->heads.q < 0)
 		return 0; /* config_settle says so */
 	dim = c->dim / c->heads.q;
-	c->heads.dim = heads(json_long(j, "head_dim", m->head_dim > 0 ? m->head_dim : dim));
+	c->heads.dim = config_count(json_long(j, "head_dim", m->head_dim > 0 ? m->head_dim : dim));
 	if (m->head_dim == HEAD_DIM_FIXED)
 		c->heads.kv = c->heads.q;
 	if (m->head_dim == HEAD_DIM_FIXED && c->heads.dim != dim)

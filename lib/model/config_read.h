@@ -24,6 +24,8 @@ int config_settle(struct config *, double rotary_share, const double number[NUMB
 void config_layers(struct config *, long full_every);
 /* Checks that positions can be computed with. */
 int config_ropes(const struct config *, struct fault *);
+/* A count of heads, or -1 for what is none. */
+static inline int config_count(long n) { return n > 0 && n <= 1 << 24 ? (int)n : -1; }
 /* Sets act from a name that config.json may have. */
 int config_act(struct config *, const char *name, struct fault *);
 /* The fault of a model_type or architecture that is not in the table. */

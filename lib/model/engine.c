@@ -5,8 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../base/memory.h"
 #include "../base/die.h"
+#include "../base/memory.h"
+#include "../base/num.h"
 #include "engine_in.h"
 
 /* Tables for so many positions. */
@@ -60,9 +61,9 @@ struct engine *engine_open(struct model *m, const struct compute_opts *o, const 
 	e->pass = p.pass;
 	work_open(&e->work, e->config);
 	open_arena(e, &p);
-	tokens = p.tokens[0] > p.tokens[1] ? p.tokens[0] : p.tokens[1];
+	tokens = long_max(p.tokens[0], p.tokens[1]);
 	open_pack(e, tokens + 2 * PACK_ROUND);
-	open_ropes(e, tokens > d->positions ? tokens : d->positions);
+	open_ropes(e, long_max(tokens, d->positions));
 	if (!d->theta || d->theta->site)
 		model_load(m);
 	return e;

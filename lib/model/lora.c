@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../base/memory.h"
 #include "../base/die.h"
+#include "../base/memory.h"
 #include "params.h"
 
 /* Does the list name this module, as PEFT matches target_modules: by the module's name or

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../base/memory.h"
 #include "../base/die.h"
+#include "../base/memory.h"
 #include "../base/rng.h"
 
 long params_add(struct params *a, struct slice s)

@@ -19,7 +19,7 @@ void pass_open(struct engine *e, const struct params *theta, long tokens, long k
 	                      .keys = keys,
 	                      .backward = backward};
 
-	s.kept = work_keeps(&s, e->arena.size);
+	s.kept = work_keeps(&e->work, &s, e->arena.size);
 	assert(s.kept && "a pass fits what was planned");
 	work_place(&e->work, &e->arena, &s);
 }

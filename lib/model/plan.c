@@ -7,14 +7,12 @@
 
 #include "../base/die.h"
 #include "../base/limits.h"
+#include "../base/num.h"
 #include "cache.h"
 #include "work.h"
 
 /* Resident memory of a program that has computed little: measured, see t/slow/plan.t. */
 enum { PROGRAM = 22000000 };
-
-static long least(long a, long b) { return a < b ? a : b; }
-static long most(long a, long b) { return a > b ? a : b; }
 
 static void sum_up(struct plan *p)
 {
@@ -51,7 +49,8 @@ static struct work_size size_of(const struct plan *p, const struct model *m, con
 
 /* The memory of a pass in which so many blocks keep their activations: that of whichever of the
  * two kinds takes more. */
-static void plan_passes(struct plan *p, const struct model *m, const struct demand *d, int kept)
+static void plan_passes(struct plan *p, struct work *w, const struct model *m,
+                        const struct demand *d, int kept)
 {
 	size_t by[ARENA_KINDS] = {0}, most = 0;
 
@@ -62,7 +61,7 @@ static void plan_passes(struct plan *p, const struct model *m, const struct dema
 
 		if (!s.tokens)
 			continue;
-		bytes = work_bytes(&s, its);
+		bytes = work_bytes(w, &s, its);
 		if (bytes > most) {
 			most = bytes;
 			memcpy(by, its, sizeof by);
@@ -79,43 +78,49 @@ static size_t of_pass(const struct plan *p)
 	return p->bytes[MEMORY_ACTIVATIONS] + p->bytes[MEMORY_LOGITS] + p->bytes[MEMORY_SCRATCH];
 }
 
-/* Rows of a batch are as long as the longest, at most. */
+/* Where it is not known what a batch has at most, its rows are as long as the longest. */
 static long largest_pass(const struct plan *p, const struct demand *d, int backward)
 {
-	long rows = d->rows[backward];
+	long batch = d->most[backward] ? d->most[backward] : d->rows[backward] * d->longest;
 
 	if (d->slots && !backward)
 		return cache_tokens(d->slots, d->positions);
-	if (d->most[backward])
-		return pack_round(most(d->longest, least(p->pass, d->most[backward])));
-	return rows ? pack_round(most(d->longest, least(p->pass, rows * d->longest))) : 0;
+	return batch ? pack_round(long_max(d->longest, long_min(p->pass, batch))) : 0;
+}
+
+/* What the options allow; on a device apart from the host no more than it has. */
+static size_t limit_of(struct dev *dev, size_t asked)
+{
+	size_t spare = dev->op->spare(dev);
+
+	if (!asked)
+		return spare;
+	return dev->apart ? size_min(asked, spare) : asked;
 }
 
 void plan_make(struct plan *p, const struct model *m, const struct demand *d,
                const struct compute_opts *o)
 {
-	size_t spare = m->dev->op->spare(m->dev), limit, others;
 	struct work_size s;
+	struct work w;
+	size_t limit;
 
 	memset(p, 0, sizeof *p);
 	p->layers = (int)m->config.layers;
-	p->limit = o->memory && (size_t)o->memory < spare ? (size_t)o->memory : spare;
-	if (o->memory && !m->dev->apart)
-		p->limit = o->memory;
+	p->limit = limit_of(m->dev, o->memory);
 	p->pass = o->pass ? o->pass : m->dev->pass_tokens;
 	for (int b = 0; b < 2; b++)
 		p->tokens[b] = largest_pass(p, d, b);
+	work_open(&w, &m->config);
 	plan_fixed(p, m, d);
-	plan_passes(p, m, d, 1);
+	plan_passes(p, &w, m, d, 1);
 	limit = p->limit + (m->dev->apart ? 0 : d->mapped);
-	if (p->total > limit) {
-		p->kept = 0;
-		return;
-	}
-	others = p->total - of_pass(p);
 	s = size_of(p, m, d, 1);
-	if (s.tokens)
-		plan_passes(p, m, d, work_keeps(&s, limit - others));
+	if (p->total > limit)
+		p->kept = 0;
+	else if (s.tokens)
+		plan_passes(p, &w, m, d, work_keeps(&w, &s, limit - p->total + of_pass(p)));
+	work_close(&w);
 }
 
 /* The longest pass with which it would fit: 0 if there is none. */
@@ -172,6 +177,6 @@ void plan_say(const struct plan *p, const struct model *m, const struct demand *
 		buf_fmt(&b, " %s", memory_text(p->bytes[k], text));
 	}
 	notice("memory %s of %s, in passes of at most %ld tokens: %s", memory_text(p->total, text),
-	       memory_text(p->limit, limit), most(p->tokens[0], p->tokens[1]), b.p);
+	       memory_text(p->limit, limit), long_max(p->tokens[0], p->tokens[1]), b.p);
 	buf_free(&b);
 }

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../base/memory.h"
 #include "../base/die.h"
+#include "../base/memory.h"
 #include "../format/gguf.h"
 #include "weights.h"
 

@@ -65,8 +65,8 @@ static void open_safetensors(struct weights *w, const char *path)
 		die("%s: %s", path, why.text);
 	if (used != f->bytes)
 		die("%s: %zu bytes after the last tensor", path, f->bytes - used);
-	zio_forget(f->map,
-	           f->bytes); /* the header brought pages after it, which the plan counts apart */
+	/* The header brought pages after it, which the plan counts apart. */
+	zio_forget(f->map, f->bytes);
 }
 
 /* The distinct files that model.safetensors.index.json names. */

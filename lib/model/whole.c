@@ -7,8 +7,8 @@
 #include <assert.h>
 #include <string.h>
 
-#include "../base/memory.h"
 #include "../base/die.h"
+#include "../base/memory.h"
 #include "params.h"
 #include "weights.h"
 

@@ -111,33 +111,30 @@ void work_place(struct work *w, struct arena *a, const struct work_size *s)
 	pack_place(&w->numbers, a, (s->keys > s->tokens ? s->keys : s->tokens) + PACK_ROUND);
 }
 
-size_t work_bytes(const struct work_size *s, size_t by[ARENA_KINDS])
+size_t work_bytes(struct work *w, const struct work_size *s, size_t by[ARENA_KINDS])
 {
 	struct arena a = {0};
-	struct work w;
 
-	work_open(&w, s->config);
-	work_place(&w, &a, s);
-	work_close(&w);
+	work_place(w, &a, s);
 	if (by)
 		memcpy(by, a.by, sizeof a.by);
 	return a.used;
 }
 
-int work_keeps(const struct work_size *size, size_t bytes)
+int work_keeps(struct work *w, const struct work_size *size, size_t bytes)
 {
 	struct work_size s = *size;
 	size_t one, each;
 	long more;
 
 	s.kept = 1;
-	one = work_bytes(&s, NULL);
-	s.kept = 2;
-	each = work_bytes(&s, NULL) - one;
+	one = work_bytes(w, &s, NULL);
 	if (bytes < one)
 		return 0;
 	if (!s.backward)
 		return 1;
+	s.kept = 2;
+	each = work_bytes(w, &s, NULL) - one;
 	more = (long)((bytes - one) / each);
 	return more < s.config->layers - 1 ? (int)(1 + more) : (int)s.config->layers;
 }

@@ -40,10 +40,10 @@ void work_open(struct work *, const struct config *);
 void work_close(struct work *);
 /* Lays it out in the arena, from its front. */
 void work_place(struct work *, struct arena *, const struct work_size *);
-/* The bytes that this takes; by: of each kind, or NULL. */
-size_t work_bytes(const struct work_size *, size_t by[ARENA_KINDS]);
+/* The bytes that this takes; by: of each kind, or NULL.  The layout of the work is lost. */
+size_t work_bytes(struct work *, const struct work_size *, size_t by[ARENA_KINDS]);
 /* How many blocks can keep their activations in so many bytes (kept is not read); 0: a pass does
- * not fit. */
-int work_keeps(const struct work_size *, size_t bytes);
+ * not fit.  The layout of the work is lost. */
+int work_keeps(struct work *, const struct work_size *, size_t bytes);
 
 #endif
