@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* mem.c - the CPU's memory, and the operations that only move, convert, scale or add rows. */
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "../lib/base/die.h"
 #include "../lib/base/limits.h"
