@@ -37,10 +37,19 @@ struct norm_group {
 	float mean, r;
 };
 
+/* Group k, whose statistics are still to be computed; and with those that were. */
+static struct norm_group group_at(const struct norm *m, long k)
+{
+	return (struct norm_group){.row = k / m->heads, .first = k % m->heads * m->stride};
+}
+
 static struct norm_group group_of(const struct norm *m, const float *stat, long groups, long k)
 {
-	return (struct norm_group){k / m->heads, k % m->heads * m->stride, stat[k],
-	                           stat[groups + k]};
+	struct norm_group g = group_at(m, k);
+
+	g.mean = stat[k];
+	g.r = stat[groups + k];
+	return g;
 }
 
 /* y = (or += where add) (x - mean) r (offset + gain) + bias; bias may be NULL */
@@ -96,7 +105,7 @@ void cpu_norm(struct dev *d, struct mat y, float *stat, struct mat x, struct mat
 	assert(!add || y.type == DT_F32);
 #pragma omp parallel for schedule(static) num_threads(threads_of(d))
 	for (long k = 0; k < groups; k++) {
-		struct norm_group g = group_of(&m, stat, groups, k);
+		struct norm_group g = group_at(&m, k);
 		float *buf = x.type == DT_F32 ? NULL : own_workspace(d, n);
 		const float *row = load(x, g.row, g.first, n, buf);
 
