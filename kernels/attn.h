@@ -118,7 +118,7 @@ static inline void fetch_keys(float *y, struct mat m, long j, long n, const stru
 	if (m.type == DT_BF16)
 		widen_rows(y, at(m, t->k + j, column), m.ld, n, t->dim, t->wide);
 	for (long r = 0; r < n && m.type == DT_F32; r++)
-		fetch(y + r * t->wide, m, t->k + j + r, t->head * t->h->kv_stride, t);
+		fetch(y + r * t->wide, m, t->k + j + r, column, t);
 }
 
 /* How many lanes a tile that starts at query i fills. */
