@@ -105,7 +105,7 @@ void cpu_act(struct dev *d, struct mat y, struct mat x, struct act act)
 			(y.type == DT_F32 ? act_f32
 			                  : act_bf16)(at(y, i, j), at(x, i, j),
 			                              act.gated ? at(x, i, y.cols + j) : NULL,
-			                              min_long(CPU_CHUNK, y.cols - j), act.f);
+			                              long_min(CPU_CHUNK, y.cols - j), act.f);
 		}
 }
 
@@ -162,7 +162,7 @@ void cpu_act_back(struct dev *d, struct mat dx, struct mat dy, struct mat x, str
 			struct act_back b = {.dgate = at(dx, i, j),
 			                     .dy = at(dy, i, j),
 			                     .gate = at(x, i, j),
-			                     .n = min_long(CPU_CHUNK, dy.cols - j)};
+			                     .n = long_min(CPU_CHUNK, dy.cols - j)};
 
 			assert(x.p);
 			if (act.gated) {

@@ -27,9 +27,9 @@ void cpu_sumsq(struct dev *d, float *sum, const float *x, long n)
 
 #pragma omp parallel for schedule(static) num_threads(threads_of(d))
 	for (long k = 0; k < PARTS; k++)
-		for (long j = k * size; j < min_long(n, (k + 1) * size); j += CPU_CHUNK)
+		for (long j = k * size; j < long_min(n, (k + 1) * size); j += CPU_CHUNK)
 			part[k] += squares(x + j,
-			                   min_long(CPU_CHUNK, min_long(n, (k + 1) * size) - j));
+			                   long_min(CPU_CHUNK, long_min(n, (k + 1) * size) - j));
 	for (int k = 0; k < PARTS; k++)
 		total += part[k];
 	*sum = total;
@@ -73,5 +73,5 @@ void cpu_adamw(struct dev *d, float *p, const float *g, float *m, float *v, long
 
 #pragma omp parallel for schedule(static) num_threads(threads_of(d))
 	for (long j = 0; j < n; j += CPU_CHUNK)
-		step(p + j, g + j, m + j, v + j, min_long(CPU_CHUNK, n - j), &s);
+		step(p + j, g + j, m + j, v + j, long_min(CPU_CHUNK, n - j), &s);
 }

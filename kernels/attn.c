@@ -168,12 +168,12 @@ static void attend(struct dev *d, struct mat o, float *lse, struct mat q, struct
                    struct mat v, long i, const struct attn_task *t)
 {
 	struct forward f = forward_room(d, t);
-	long past = min_long(t->queries, i + BLOCK * t->tile), end = last_key(t, past - 1);
+	long past = long_min(t->queries, i + BLOCK * t->tile), end = last_key(t, past - 1);
 
 	for (long a = i, b = 0; a < past; a += t->tile, b++)
 		start_tile(&f, q, b, a, t);
 	for (long j = first_key(t, i); j < end; j += ATTN_KEYS) {
-		long nk = min_long(ATTN_KEYS, end - j);
+		long nk = long_min(ATTN_KEYS, end - j);
 
 		if (t->pairs)
 			pair_rows_bf16((bf16_pair *)f.v, at(v, t->k + j, t->head * t->h->kv_stride),
@@ -194,7 +194,7 @@ static long most_queries(const struct spans *s)
 	long most = 0;
 
 	for (int r = 0; r < s->n; r++)
-		most = max_long(most, s->q[r + 1] - s->q[r]);
+		most = long_max(most, s->q[r + 1] - s->q[r]);
 	return most;
 }
 

@@ -31,7 +31,7 @@ struct attn_task {
 /* How many queries make a tile of about ATTN_TILE lanes. */
 static inline long queries_a_tile(const struct heads *h)
 {
-	return max_long(1, min_long(16, ATTN_TILE / (h->q / h->kv)));
+	return long_max(1, long_min(16, ATTN_TILE / (h->q / h->kv)));
 }
 
 static inline struct attn_task attn_task_of(const struct spans *s, const struct heads *h, long row,
@@ -50,7 +50,7 @@ static inline struct attn_task attn_task_of(const struct spans *s, const struct 
 	                      0,
 	                      0};
 
-	t.tile = min_long(t.tile, max_long(1, t.queries));
+	t.tile = long_min(t.tile, long_max(1, t.queries));
 	t.lanes = round_up(t.tile * t.group, TILE_LANES);
 	return t;
 }
@@ -71,12 +71,12 @@ static inline const bf16_pair *pairs_at(struct mat k, long j, const struct attn_
 /* Query i of a row sees the keys from first_key up to, but without, last_key. */
 static inline long last_key(const struct attn_task *t, long i)
 {
-	return max_long(0, i + 1 + t->keys - t->queries);
+	return long_max(0, i + 1 + t->keys - t->queries);
 }
 
 static inline long first_key(const struct attn_task *t, long i)
 {
-	return t->h->window ? max_long(0, last_key(t, i) - t->h->window) : 0;
+	return t->h->window ? long_max(0, last_key(t, i) - t->h->window) : 0;
 }
 
 /* y [wide] = dim columns of row i from column j on, then zeros. */
@@ -118,13 +118,13 @@ static inline void fetch_keys(float *y, struct mat m, long j, long n, const stru
 	if (m.type == DT_BF16)
 		widen_rows(y, at(m, t->k + j, column), m.ld, n, t->dim, t->wide);
 	for (long r = 0; r < n && m.type == DT_F32; r++)
-		fetch(y + r * t->wide, m, t->k + j + r, t->head * t->h->kv_stride, t);
+		fetch(y + r * t->wide, m, t->k + j + r, column, t);
 }
 
 /* How many lanes a tile that starts at query i fills. */
 static inline long filled(const struct attn_task *t, long i)
 {
-	return min_long(t->tile, t->queries - i) * t->group;
+	return long_min(t->tile, t->queries - i) * t->group;
 }
 
 /* The token and the query head of lane r of the tile at query i. */
@@ -191,9 +191,9 @@ struct attn_mask {
 static inline struct attn_mask attn_mask_of(const struct attn_task *t, const int32_t *query, long i,
                                             long j, long n)
 {
-	long last = last_key(t, i + min_long(t->tile, t->queries - i) - 1);
+	long last = last_key(t, i + long_min(t->tile, t->queries - i) - 1);
 
-	return (struct attn_mask){first_key(t, i) < j + n ? max_long(0, min_long(n, last - j)) : 0,
+	return (struct attn_mask){first_key(t, i) < j + n ? long_max(0, long_min(n, last - j)) : 0,
 	                          t->lanes, i + 1 + t->keys - t->queries - j, t->h->window, query};
 }
 
@@ -207,7 +207,7 @@ static inline void number_lanes(int32_t *query, const struct attn_task *t)
 /* Scores that are not seen become -INFINITY. */
 HOT static void hide(float *s, const struct attn_mask *w)
 {
-	for (long j = max_long(0, w->to); j < w->n; j++)
+	for (long j = long_max(0, w->to); j < w->n; j++)
 #pragma omp simd
 		for (long r = 0; r < w->lanes; r++)
 			s[j * w->lanes + r] = w->query[r] > (int32_t)(j - w->to)

@@ -192,7 +192,7 @@ static void back_row(struct dev *d, struct mat dq, struct mat dk, struct mat dv,
 	for (long i = 0; i < t->queries; i += t->tile)
 		start_back(&b, q, dout, o, lse, i, t);
 	for (long j = 0; j < t->keys; j += ATTN_KEYS) {
-		long nk = min_long(ATTN_KEYS, t->keys - j);
+		long nk = long_min(ATTN_KEYS, t->keys - j);
 
 		if (t->pairs)
 			pair_rows_bf16((bf16_pair *)b.k, at(k, t->k + j, column), k.ld, nk, t->dim,

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "../lib/base/memory.h"
-#include "../lib/base/die.h"
 #include "cpu.h"
 
 float *workspace(struct workspace *w, size_t n)

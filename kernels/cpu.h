@@ -13,6 +13,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "../lib/base/num.h"
 #include "ops.h"
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
@@ -55,8 +56,6 @@ float *workspace(struct workspace *, size_t n);
 /* The same, of the calling thread of a parallel loop of this device. */
 float *own_workspace(struct dev *, size_t n);
 
-static inline long min_long(long a, long b) { return a < b ? a : b; }
-static inline long max_long(long a, long b) { return a > b ? a : b; }
 static inline long round_up(long n, long to) { return (n + to - 1) / to * to; }
 
 /* Where element (i, j) lies. */
@@ -92,33 +91,10 @@ static inline void store(struct mat m, long i, long j, long n, const float *buf)
 		narrow(at(m, i, j), buf, n);
 }
 
-/* The float of these bits, and the bits of a float. */
-INLINE float float_of(uint32_t u)
-{
-	float f;
-	memcpy(&f, &u, 4);
-	return f;
-}
-INLINE uint32_t bits_of(float f)
-{
-	uint32_t u;
-	memcpy(&u, &f, 4);
-	return u;
-}
-
-/* Rounds to nearest even; NaN stays NaN. */
-INLINE uint16_t bf16_of(float x)
-{
-	uint32_t u = bits_of(x);
-
-	return (u & 0x7fffffff) > 0x7f800000 ? u >> 16 | 0x40 : (u + 0x7fff + (u >> 16 & 1)) >> 16;
-}
-
 /* Reads and writes element j of p, in loops where the type is a constant. */
 INLINE float element(const void *p, long j, enum dtype type)
 {
-	return type == DT_F32 ? ((const float *)p)[j]
-	                      : float_of((uint32_t)((const uint16_t *)p)[j] << 16);
+	return type == DT_F32 ? ((const float *)p)[j] : float_of_bf16(((const uint16_t *)p)[j]);
 }
 
 INLINE void set_element(void *p, long j, enum dtype type, float x)
@@ -126,7 +102,7 @@ INLINE void set_element(void *p, long j, enum dtype type, float x)
 	if (type == DT_F32)
 		((float *)p)[j] = x;
 	else
-		((uint16_t *)p)[j] = bf16_of(x);
+		((uint16_t *)p)[j] = bf16_of_float(x);
 }
 
 /* exp(x) to 2e-7 relative, in loops that become vectors; 0 below -87.3, infinite above 88.37
@@ -138,7 +114,7 @@ INLINE float exp_fast(float x)
 	float t = x * 1.44269504f + magic, n = t - magic;
 	float r = x - n * 0.693359375f + n * 2.12194440e-4f;
 	float p = 1.9875691500e-4f;
-	uint32_t e = (bits_of(t) - bits_of(magic) + 127) << 23;
+	uint32_t e = (bits_of_float(t) - bits_of_float(magic) + 127) << 23;
 
 	p = p * r + 1.3981999507e-3f;
 	p = p * r + 8.3334519073e-3f;
@@ -146,7 +122,7 @@ INLINE float exp_fast(float x)
 	p = p * r + 1.6666665459e-1f;
 	p = p * r + 5.0000001201e-1f;
 	p = p * r * r + r + 1;
-	p = p * float_of(e);
+	p = p * float_of_bits(e);
 	p = x > 88.37f ? INFINITY : p;
 	return x < -87.33f ? 0 : p;
 }

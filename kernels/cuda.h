@@ -73,12 +73,6 @@ template <typename T, int N> struct alignas(N * sizeof(T)) pack {
 	T x[N];
 };
 
-/* Whether every pointer to and every stride of T lets rows be read 16 bytes at a time. */
-static inline int aligned16(const void *p, long stride, size_t size)
-{
-	return (size_t)p % 16 == 0 && stride * size % 16 == 0;
-}
-
 /* Rows are cut into pieces of 8 columns, one a thread, the last of a row shorter.  Where
  * every whole piece of the operands starts at a multiple of 16 bytes (wide), it is read and
  * written 16 bytes at a time. */
@@ -87,7 +81,10 @@ static inline __host__ __device__ long pieces_of(long cols)
 {
 	return (cols + CUDA_PIECE - 1) / CUDA_PIECE;
 }
-static inline int is_wide(struct mat m) { return aligned16(m.p, m.ld, dtype_size(m.type)); }
+static inline int is_wide(struct mat m)
+{
+	return (uintptr_t)m.p % 16 == 0 && m.ld * dtype_size(m.type) % 16 == 0;
+}
 
 /* The piece that is this thread's, where a matrix has one thread for each: row *i, and column *j
  * where it starts; false beyond the last row. */

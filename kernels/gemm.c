@@ -303,7 +303,7 @@ static void put_back(struct dev *d, struct mat c, struct mat x, float beta)
 #pragma omp parallel for collapse(2) schedule(static) num_threads(threads_of(d))
 	for (long i = 0; i < c.rows; i++)
 		for (long j = 0; j < c.cols; j += CPU_CHUNK) {
-			long n = min_long(CPU_CHUNK, c.cols - j);
+			long n = long_min(CPU_CHUNK, c.cols - j);
 			float buf[CPU_CHUNK];
 
 			load(c, i, j, n, buf);
@@ -316,16 +316,16 @@ static void through_f32(struct dev *d, struct mat c, struct mat a, int ta, struc
                         float alpha, float beta)
 {
 	long k = ta ? a.rows : a.cols;
-	long side = max_long(64, min_long(1024, (1L << 22) / k)); /* of a piece of c */
+	long side = long_max(64, long_min(1024, (1L << 22) / k)); /* of a piece of c */
 	float *pa = workspace(&cpu_of(d)->whole, 2 * side * k + side * side);
 	float *pb = pa + side * k, *pc = pb + side * k;
 
 	for (long j = 0; j < c.cols; j += side) {
-		long n = min_long(side, c.cols - j);
+		long n = long_min(side, c.cols - j);
 		struct mat fb = as_f32(d, part(b, !tb, j, n), pb);
 
 		for (long i = 0; i < c.rows; i += side) {
-			long m = min_long(side, c.rows - i);
+			long m = long_min(side, c.rows - i);
 			struct mat fa = as_f32(d, part(a, ta, i, m), pa);
 			struct mat to = columns(row_range(c, i, m), j, n);
 			struct mat fc = to.type == DT_F32 ? to : mat_of(pc, DT_F32, m, n);
@@ -350,7 +350,7 @@ static void scale_all(struct mat c, float beta)
 {
 	for (long i = 0; i < c.rows; i++)
 		for (long j = 0; j < c.cols; j += CPU_CHUNK) {
-			long n = min_long(CPU_CHUNK, c.cols - j);
+			long n = long_min(CPU_CHUNK, c.cols - j);
 			float buf[CPU_CHUNK], *y = place(c, i, j, buf);
 
 			load(c, i, j, n, buf);

@@ -126,10 +126,10 @@ static void block(float *y, struct mat a, struct mat b, long first, long n)
 			const char *w[COLS];
 
 			for (long r = 0; r < COLS; r++)
-				w[r] = at(b, first + min_long(c + r, n - 1), j);
+				w[r] = at(b, first + long_min(c + r, n - 1), j);
 			(a.type == DT_F32 ? strip_f32 : strip_bf16)(y + c, at(a, 0, j), a.ld * size,
 			                                            w, COLS * b.ld * size, a.rows,
-			                                            min_long(PIECE, a.cols - j));
+			                                            long_min(PIECE, a.cols - j));
 		}
 }
 
@@ -148,7 +148,7 @@ int few_product(struct dev *d, struct mat c, struct mat a, struct mat b, float a
 #pragma omp parallel for schedule(static) num_threads(threads_of(d))
 	for (long j = 0; j < c.cols; j += BLOCK) {
 		float *x = own_workspace(d, GEMM_FEW * BLOCK), buf[BLOCK];
-		long n = min_long(BLOCK, c.cols - j);
+		long n = long_min(BLOCK, c.cols - j);
 
 		block(x, a, b, j, n);
 		for (long i = 0; i < c.rows; i++) {

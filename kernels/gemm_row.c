@@ -47,7 +47,7 @@ static void strip(struct mat c, struct mat x, struct mat b, long first, long n, 
 		const void *w[ABREAST];
 
 		for (long r = 0; r < ABREAST; r++)
-			w[r] = at(b, first + min_long(j + r, n - 1), 0);
+			w[r] = at(b, first + long_min(j + r, n - 1), 0);
 		(b.type == DT_F32 ? dots_f32 : dots_bf16)(s + j, x.p, w, x.cols);
 	}
 	if (beta != 0)
@@ -67,5 +67,5 @@ void row_product(struct dev *d, struct mat c, struct mat a, struct mat b, float 
 	}
 #pragma omp parallel for schedule(static) num_threads(threads_of(d))
 	for (long j = 0; j < c.cols; j += STRIP)
-		strip(c, x, b, j, min_long(STRIP, c.cols - j), alpha, beta);
+		strip(c, x, b, j, long_min(STRIP, c.cols - j), alpha, beta);
 }

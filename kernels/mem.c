@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* mem.c - the CPU's memory, and the operations that only move, convert, scale or add rows. */
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "../lib/base/die.h"
 #include "../lib/base/limits.h"
@@ -77,7 +75,7 @@ HOT void narrow(uint16_t *y, const float *x, long n)
 {
 #pragma omp simd
 	for (long j = 0; j < n; j++)
-		y[j] = bf16_of(x[j]);
+		y[j] = bf16_of_float(x[j]);
 }
 
 HOT void add_scaled(float *y, const float *x, long n, float scale)
@@ -110,7 +108,7 @@ void cpu_copy(struct dev *d, struct mat y, struct mat x)
 #pragma omp parallel for collapse(2) schedule(static) num_threads(threads_of(d))
 	for (long i = 0; i < y.rows; i++)
 		for (long j = 0; j < y.cols; j += CPU_CHUNK)
-			move(y, i, x, i, j, min_long(CPU_CHUNK, y.cols - j));
+			move(y, i, x, i, j, long_min(CPU_CHUNK, y.cols - j));
 }
 
 /* The same, multiplied by scale. */
@@ -127,7 +125,7 @@ void cpu_gather(struct dev *d, struct mat y, struct mat x, const int32_t *id, fl
 #pragma omp parallel for collapse(2) schedule(static) num_threads(threads_of(d))
 	for (long i = 0; i < y.rows; i++)
 		for (long j = 0; j < y.cols; j += CPU_CHUNK) {
-			long n = min_long(CPU_CHUNK, y.cols - j);
+			long n = long_min(CPU_CHUNK, y.cols - j);
 
 			if (scale == 1)
 				move(y, i, x, id[i], j, n);
@@ -141,7 +139,7 @@ void cpu_scatter(struct dev *d, struct mat y, struct mat x, const int32_t *id)
 #pragma omp parallel for collapse(2) schedule(static) num_threads(threads_of(d))
 	for (long i = 0; i < x.rows; i++)
 		for (long j = 0; j < x.cols; j += CPU_CHUNK)
-			move(y, id[i], x, i, j, min_long(CPU_CHUNK, x.cols - j));
+			move(y, id[i], x, i, j, long_min(CPU_CHUNK, x.cols - j));
 }
 
 /* Where sums run over rows, threads divide the columns among them, in stripes of so many: each sum
@@ -152,7 +150,7 @@ void cpu_scatter_add(struct dev *d, struct mat y, struct mat x, const int32_t *i
 {
 #pragma omp parallel for schedule(static) num_threads(threads_of(d))
 	for (long j = 0; j < x.cols; j += STRIPE) {
-		long n = min_long(STRIPE, x.cols - j);
+		long n = long_min(STRIPE, x.cols - j);
 		float buf[STRIPE];
 
 		for (long i = 0; i < x.rows; i++)
@@ -165,7 +163,7 @@ void cpu_bias(struct dev *d, struct mat y, struct mat b, float scale)
 #pragma omp parallel for collapse(2) schedule(static) num_threads(threads_of(d))
 	for (long i = 0; i < y.rows; i++)
 		for (long j = 0; j < y.cols; j += CPU_CHUNK) {
-			long n = min_long(CPU_CHUNK, y.cols - j);
+			long n = long_min(CPU_CHUNK, y.cols - j);
 			float buf[CPU_CHUNK], *o = place(y, i, j, buf);
 
 			load(y, i, j, n, buf);
@@ -178,7 +176,7 @@ void cpu_bias_back(struct dev *d, struct mat db, struct mat dy, float scale)
 {
 #pragma omp parallel for schedule(static) num_threads(threads_of(d))
 	for (long j = 0; j < dy.cols; j += STRIPE) {
-		long n = min_long(STRIPE, dy.cols - j);
+		long n = long_min(STRIPE, dy.cols - j);
 		float buf[STRIPE], sum[STRIPE] = {0};
 
 		for (long i = 0; i < dy.rows; i++)

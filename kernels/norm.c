@@ -37,10 +37,19 @@ struct norm_group {
 	float mean, r;
 };
 
+/* Group k, whose statistics are still to be computed; and with those that were. */
+static struct norm_group group_at(const struct norm *m, long k)
+{
+	return (struct norm_group){.row = k / m->heads, .first = k % m->heads * m->stride};
+}
+
 static struct norm_group group_of(const struct norm *m, const float *stat, long groups, long k)
 {
-	return (struct norm_group){k / m->heads, k % m->heads * m->stride, stat[k],
-	                           stat[groups + k]};
+	struct norm_group g = group_at(m, k);
+
+	g.mean = stat[k];
+	g.r = stat[groups + k];
+	return g;
 }
 
 /* y = (or += where add) (x - mean) r (offset + gain) + bias; bias may be NULL */
@@ -80,7 +89,7 @@ static void write_group(struct mat y, const float *x, struct mat gain, struct ma
                         const struct norm_group *g, float offset, int add)
 {
 	for (long j = 0; j < gain.cols; j += CPU_CHUNK) {
-		long n = min_long(CPU_CHUNK, gain.cols - j);
+		long n = long_min(CPU_CHUNK, gain.cols - j);
 		float buf[CPU_CHUNK], *o = place(y, g->row, g->first + j, buf);
 
 		apply(o, x + j, at(gain, 0, j), bias.p ? at(bias, 0, j) : NULL, n, g, offset, add);
@@ -96,7 +105,7 @@ void cpu_norm(struct dev *d, struct mat y, float *stat, struct mat x, struct mat
 	assert(!add || y.type == DT_F32);
 #pragma omp parallel for schedule(static) num_threads(threads_of(d))
 	for (long k = 0; k < groups; k++) {
-		struct norm_group g = group_of(&m, stat, groups, k);
+		struct norm_group g = group_at(&m, k);
 		float *buf = x.type == DT_F32 ? NULL : own_workspace(d, n);
 		const float *row = load(x, g.row, g.first, n, buf);
 
@@ -148,7 +157,7 @@ static void back_group(struct mat dx, struct mat dy, struct mat x, struct mat ga
 	const float *p = NULL, *g = NULL;
 
 	for (long j = 0; j < cols; j += CPU_CHUNK) {
-		long n = min_long(CPU_CHUNK, cols - j);
+		long n = long_min(CPU_CHUNK, cols - j);
 
 		g = load(dy, i, first + j, n, ybuf);
 		p = load(x, i, first + j, n, xbuf);
@@ -157,7 +166,7 @@ static void back_group(struct mat dx, struct mat dy, struct mat x, struct mat ga
 	s[0] = m->rms ? 0 : s[0] / cols;
 	s[1] /= cols;
 	for (long j = 0; j < cols; j += CPU_CHUNK) {
-		long n = min_long(CPU_CHUNK, cols - j);
+		long n = long_min(CPU_CHUNK, cols - j);
 		float *o = place(dx, i, first + j, buf);
 
 		if (cols > CPU_CHUNK) { /* else both are still in their buffers */
@@ -191,7 +200,7 @@ static void back_gain(struct dev *d, struct mat dgain, struct mat dbias, struct 
 
 #pragma omp parallel for schedule(static) num_threads(threads_of(d))
 	for (long j = 0; j < cols; j += STRIPE) {
-		long n = min_long(STRIPE, cols - j);
+		long n = long_min(STRIPE, cols - j);
 		float ybuf[STRIPE], xbuf[STRIPE], g[STRIPE] = {0}, b[STRIPE] = {0};
 
 		for (long k = 0; k < groups; k++) {

@@ -8,7 +8,7 @@ HOT static void pair_up(bf16_pair *y, const float *x0, const float *x1, long n)
 {
 #pragma omp simd
 	for (long j = 0; j < n; j++)
-		y[j] = bf16_of(x0[j]) | (uint32_t)bf16_of(x1[j]) << 16;
+		y[j] = bf16_of_float(x0[j]) | (uint32_t)bf16_of_float(x1[j]) << 16;
 }
 
 /* y[j] = the pair of x[j] and 0 */
@@ -16,7 +16,7 @@ HOT static void pair_last(bf16_pair *y, const float *x, long n)
 {
 #pragma omp simd
 	for (long j = 0; j < n; j++)
-		y[j] = bf16_of(x[j]);
+		y[j] = bf16_of_float(x[j]);
 }
 
 void pair_rows(bf16_pair *y, const float *x, long n, long wide)

@@ -51,7 +51,7 @@ static void gradient(struct mat dz, struct mat z, long i, long target, float shi
 	if (cap > 0)
 		weight *= cap_slope(*(const float *)at(z, i, target), 1 / cap);
 	for (long j = 0; j < z.cols; j += CPU_CHUNK) {
-		long n = min_long(CPU_CHUNK, z.cols - j);
+		long n = long_min(CPU_CHUNK, z.cols - j);
 		float buf[CPU_CHUNK], *o = place(dz, i, j, buf);
 
 		if (cap > 0)
@@ -71,7 +71,7 @@ static float xent_row(struct mat dz, struct mat z, long i, long target, float we
 	double total = 0;
 
 	for (long j = 0; j < z.cols; j += CPU_CHUNK)
-		total += sum_exp(row + j, min_long(CPU_CHUNK, z.cols - j), shift);
+		total += sum_exp(row + j, long_min(CPU_CHUNK, z.cols - j), shift);
 	loss = log(total) + shift - row[target];
 	if (dz.p)
 		gradient(dz, z, i, target, shift, weight / total, weight, cap);
@@ -108,5 +108,5 @@ void cpu_softcap(struct dev *d, struct mat x, float cap)
 #pragma omp parallel for collapse(2) schedule(static) num_threads(threads_of(d))
 	for (long i = 0; i < x.rows; i++)
 		for (long j = 0; j < x.cols; j += CPU_CHUNK)
-			cap_values(at(x, i, j), min_long(CPU_CHUNK, x.cols - j), cap);
+			cap_values(at(x, i, j), long_min(CPU_CHUNK, x.cols - j), cap);
 }

@@ -46,30 +46,26 @@ static void test_lookups(void)
 	json_decref(j);
 }
 
-static void there_and_back(const char *text, const char *want)
+/* What is written of the value that a parser reads, or the fault. */
+static void reads(json_t *(*parse)(const char *, size_t, struct fault *), const char *text, const char *want,
+                  const char *name)
 {
 	struct fault f = {""};
 	struct buf b = {0};
-	json_t *j = json_parse(text, strlen(text), &f);
-
-	if (j)
-		json_put(&b, j);
-	same(b.p ? b.p : f.text, want, text);
-	json_decref(j);
-	buf_free(&b);
-}
-
-static void python(const char *name, const char *text, const char *want)
-{
-	struct fault f = {""};
-	struct buf b = {0};
-	json_t *j = json_parse_python(text, strlen(text), &f);
+	json_t *j = parse(text, strlen(text), &f);
 
 	if (j)
 		json_put(&b, j);
 	same(b.p ? b.p : f.text, want, name);
 	json_decref(j);
 	buf_free(&b);
+}
+
+static void there_and_back(const char *text, const char *want) { reads(json_parse, text, want, text); }
+
+static void python(const char *name, const char *text, const char *want)
+{
+	reads(json_parse_python, text, want, name);
 }
 
 /* What Python's numbers become; an error where want says so. */

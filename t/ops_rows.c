@@ -388,6 +388,7 @@ static void check_adamw(long n, double clip, double decay)
 	agrees(up, wp, 2e-6, 1, name);
 	agrees(um, wm, 2e-6, 0.1, "its first moment");
 	agrees(uv, wv, 4e-6, 1e-6, "its second moment");
+	tidy();
 }
 
 int main(void)

@@ -64,7 +64,7 @@ int main(void)
 	for (int threads = 2; threads <= 3; threads++) {
 		struct results b = all(threads);
 
-		ok(1, on_cpu() ? "%d threads" : "order %d", threads);
+		printf(on_cpu() ? "# %d threads\n" : "# order %d\n", threads);
 		same_bytes(a.o, b.o, "attn");
 		same_bytes(a.dq, b.dq, "attn_back: dq");
 		same_bytes(a.dk, b.dk, "attn_back: dk");

@@ -4,19 +4,12 @@
 #include <stdlib.h>
 
 #include "../lib/base/memory.h"
-#include "../lib/base/die.h"
+#include "../lib/base/num.h"
 #include "../lib/base/rng.h"
 #include "../lib/rows/places.h"
 #include "tap.h"
 
 enum { N = 20000 };
-
-static int by_key(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
 
 /* Counts a wrong answer, and prints the first. */
 static void wrong(long *n, uint64_t key, const char *what)
@@ -57,7 +50,7 @@ static void one_by_one(struct rng *r, int shift, long n, const char *name)
 		if (at && key[*at - 1] != other)
 			wrong(&bad, other, "is found, which never came");
 	}
-	qsort(key, n, sizeof *key, by_key);
+	qsort(key, n, sizeof *key, u64_order);
 	for (long i = 1; i < n; i++)
 		unique += key[i] != key[i - 1];
 	ok(!bad && fresh == unique, "%s: %ld keys, %ld different", name, n, fresh);

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 
 #include "../base/memory.h"
-#include "../base/die.h"
 
 struct places {
 	uint64_t *key;

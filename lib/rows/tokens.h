@@ -56,7 +56,7 @@ struct tokens {
 struct tokens *tokens_read(char *const paths[], int n);
 /* The same a blob at a time: calls take with the tokens so far, of which only the rows from
  * `first` on are still there, until it returns 0 or all is read; at least once.  What is kept
- * is 15 bytes a row. */
+ * is 14 to 21 bytes a row (places.h). */
 void tokens_each(char *const paths[], int n,
                  int (*take)(void *ctx, const struct tokens *, long first), void *ctx);
 

@@ -11,7 +11,6 @@
 #include <string.h>
 #include <utf8proc.h>
 
-#include "../base/buf.h"
 #include "../base/memory.h"
 #include "../base/num.h"
 

@@ -8,7 +8,6 @@
 #include <stddef.h>
 
 #include "../base/buf.h"
-#include "../base/die.h"
 
 /* Appends what Python's str.lower() makes of a text in valid UTF-8. */
 void text_lower(const char *, size_t, struct buf *);
