@@ -15,7 +15,7 @@ int main(int argc, char **argv)
 
 	program_begin(argv);
 	dev_prepare(argv);
-	/* Measured (README, "What the scores find"): many small steps over all layers. */
+	/* Measured (RESULTS.md, "What the scores find"): many small steps over all layers. */
 	opts.train.batch = 4;
 	opts.train.rate = 1e-3;
 	opts.train.targets = "all-linear";

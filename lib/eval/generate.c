@@ -163,9 +163,12 @@ static json_t *answer_row(const struct row *r)
 	json_object_set_new(j, "instruction", json_stringn(text ? text : "", bytes));
 	json_object_set_new(j, "output", json_null());
 	json_object_set_new(j, "generator", json_string(opts.adapter ? opts.adapter : opts.model));
-	json_object_foreach(r->json, key,
-	                    v) if (!json_object_get(j, key) && strcmp(key, "messages") &&
-	                           strcmp(key, "conversations")) json_object_set(j, key, v);
+	json_object_foreach(r->json, key, v)
+	{
+		if (!json_object_get(j, key) && strcmp(key, "messages") &&
+		    strcmp(key, "conversations"))
+			json_object_set(j, key, v);
+	}
 	buf_free(&own);
 	return j;
 }

@@ -40,7 +40,6 @@ const struct opt select_options[] = {
 	{"dedupe", 0, OPT_FLAG, AT(dedupe), NULL, "drop later rows of one id, rather than fail", 0, 0},
 	{0},
 };
-
 /* clang-format on */
 
 struct selection {

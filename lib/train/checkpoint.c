@@ -198,7 +198,11 @@ static void check_settings(const char *path, const char *was, const json_t *now)
 		if (!w || !json_equal(v, w))
 			differs(path, key, w, v);
 	}
-	json_object_foreach(j, key, v) if (!json_object_get(now, key)) differs(path, key, v, NULL);
+	json_object_foreach(j, key, v)
+	{
+		if (!json_object_get(now, key))
+			differs(path, key, v, NULL);
+	}
 	json_decref(j);
 }
 
