@@ -183,7 +183,7 @@ TINY void tiny_nll(struct engine *e, const struct params *a, const struct batch 
 {
 	struct tiny_nlls n = {nll};
 
-	engine_visit(e, a, b, &(struct visit){.see = tiny_see, .ctx = &n, .all = all, .layer = -1});
+	engine_visit(e, a, b, &(struct visit){.see = tiny_see, .ctx = &n, .all = all});
 }
 
 /* A safetensors file, mapped. */

@@ -32,7 +32,7 @@ static struct shown shown(struct engine *e, const struct params *a, const struct
 {
 	struct shown s = {.dim = engine_model(e)->config.dim};
 
-	engine_visit(e, a, b, &(struct visit){.see = see, .ctx = &s, .all = 1, .layer = layer, .no_nll = no_nll});
+	engine_visit(e, a, b, &(struct visit){.see = see, .ctx = &s, .all = 1, .layer = &layer, .layers = 1, .no_nll = no_nll});
 	return s;
 }
 

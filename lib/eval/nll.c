@@ -53,7 +53,7 @@ static void write_row(void *out, const struct visited *v)
 
 static void run(char *const paths[], int n, struct zout *out)
 {
-	const struct visit visit = {.see = write_row, .ctx = out, .layer = -1};
+	const struct visit visit = {.see = write_row, .ctx = out};
 	struct progress *p;
 	struct order o;
 	struct batch b;

@@ -133,8 +133,7 @@ static void feed(struct cache *c, const int32_t *token, const int32_t *start, co
 	                                 .cache = c->layer,
 	                                 .only = to->at,
 	                                 .n = n,
-	                                 .blocks = e->config->layers,
-	                                 .tap = -1});
+	                                 .blocks = e->config->layers});
 	for (int i = 0; i < n; i += WORK_HEAD_ROWS) {
 		int rows = n - i < WORK_HEAD_ROWS ? n - i : WORK_HEAD_ROWS;
 		struct mat y = pass_logits(e, c->theta, row_range(x, i, rows));

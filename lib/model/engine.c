@@ -126,8 +126,9 @@ static void run(struct engine *e, const struct params *theta, int weighted, cons
 	struct way way = {.theta = theta,
 	                  .pass = &pass,
 	                  .n = host->trained,
-	                  .blocks = nll ? e->config->layers : v->layer,
-	                  .tap = states ? v->layer : -1,
+	                  .blocks = nll ? e->config->layers : v->layer[v->layers - 1],
+	                  .tap = states ? v->layer : NULL,
+	                  .taps = states ? v->layers : 0,
 	                  .taken = states};
 
 	if (!trained && !states)
@@ -155,25 +156,28 @@ static long spread(const struct tokens_row *r, int all, const float loss[], floa
 	return k;
 }
 
-/* The states of the pack's row k, of which some tokens may be another row's. */
-static void collect(const struct engine *e, int k, const float *states, float *into)
+/* The states of the pack's row k after each of so many layers; some of its tokens may be another
+ * row's. */
+static void collect(const struct engine *e, int k, int layers, const float *states, float *into)
 {
 	const struct pack *p = &e->pack;
 	long dim = e->config->dim;
 
-	for (long t = 0; t < p->len[k]; t++)
-		memcpy(into + t * dim, states + p->from[p->k[k] + t] * dim, dim * sizeof *into);
+	for (int l = 0; l < layers; l++, states += p->tokens * dim)
+		for (long t = 0; t < p->len[k]; t++, into += dim)
+			memcpy(into, states + p->from[p->k[k] + t] * dim, dim * sizeof *into);
 }
 
 void engine_visit(struct engine *e, const struct params *theta, const struct batch *b,
                   const struct visit *v)
 {
-	size_t width = e->config->dim * sizeof(float);
+	size_t width = v->layers * e->config->dim * sizeof(float);
 	float *nll = xalloc(e->pack.room * sizeof *nll);
-	float *states = v->layer < 0 ? NULL : xalloc(e->pack.room * width);
-	float *state = v->layer < 0 ? NULL : xalloc(e->pack.room * width);
+	float *states = v->layers ? xalloc(e->pack.room * width) : NULL;
+	float *state = v->layers ? xalloc(e->pack.room * width) : NULL;
 
-	assert(v->layer <= e->config->layers && (!v->no_nll || v->layer >= 0));
+	assert(!v->layers || v->layer[v->layers - 1] <= e->config->layers);
+	assert(!v->no_nll || v->layers);
 	for (int first = 0, n; first < b->n; first += n) {
 		const float *loss = e->pack.loss;
 
@@ -183,7 +187,7 @@ void engine_visit(struct engine *e, const struct params *theta, const struct bat
 			struct visited s = {.row = &b->row[i], .i = i, .state = state};
 
 			if (states)
-				collect(e, i - first, states, state);
+				collect(e, i - first, v->layers, states, state);
 			if (!v->no_nll) {
 				loss += spread(s.row, v->all, loss, nll);
 				s.nll = nll;

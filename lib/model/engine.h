@@ -33,18 +33,28 @@ void engine_grad(struct engine *, struct params *theta, const struct batch *, co
 /* What a visitor is shown of a row; pointers hold during the call. */
 struct visited {
 	const struct tokens_row *row;
-	int i;              /* its place in the batch */
-	const float *nll;   /* [n]: of every token; NaN where it is not predicted */
-	const float *state; /* [n x dim]: what goes into block `layer`; NULL if not asked for */
+	int i;            /* its place in the batch */
+	const float *nll; /* [n]: of every token; NaN where it is not predicted */
+	const float
+		*state; /* [layers x n x dim]: after each of the blocks asked for; NULL: none is */
 };
 
 struct visit {
 	void (*see)(void *ctx, const struct visited *);
 	void *ctx;
-	int all;    /* every token but a row's first is predicted, not only trained ones */
-	int layer;  /* states after so many blocks, before the final norm; -1: none are asked for */
-	int no_nll; /* without likelihoods: the blocks from `layer` on are not computed */
+	int all; /* every token but a row's first is predicted, not only trained ones */
+	const int *
+		layer; /* [layers], ascending: states after so many blocks, before the final norm */
+	int layers;
+	int no_nll; /* without likelihoods: the blocks behind the last layer are not computed */
 };
+
+/* The host's memory for the states after so many layers, of passes of so many tokens: of a pass
+ * and of its longest row. */
+static inline size_t engine_states_bytes(const struct config *c, long tokens, int layers)
+{
+	return 2 * sizeof(float) * layers * tokens * c->dim;
+}
 
 /* Shows the batch's rows, in order, one at a time. */
 void engine_visit(struct engine *, const struct params *theta, const struct batch *,

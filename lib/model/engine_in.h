@@ -28,9 +28,11 @@ struct way {
 	struct cache_layer *cache; /* [layers], or NULL */
 	const int32_t *only;       /* device, [n]: the rows that the last block gives; NULL: all */
 	long n;
-	long blocks;  /* how many are computed */
-	long tap;     /* the states after so many are copied to `taken`; -1: none */
-	float *taken; /* host, [tokens x dim] */
+	long blocks; /* how many are computed */
+	const int
+		*tap; /* [taps], ascending: the states after so many blocks are copied to `taken` */
+	int taps;
+	float *taken; /* host, [taps x tokens x dim] */
 };
 
 /* Lays out the work of a pass of so many tokens; keys: 0 where none shares tokens. */

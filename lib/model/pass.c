@@ -54,8 +54,10 @@ static struct block block_of(struct engine *e, const struct way *w, long i)
 
 static void tap(struct engine *e, const struct way *w, long after, struct mat x)
 {
-	if (after == w->tap)
-		e->dev->op->get(e->dev, w->taken, x.p, x.rows * x.cols * sizeof(float));
+	for (int k = 0; k < w->taps; k++)
+		if (after == w->tap[k])
+			e->dev->op->get(e->dev, w->taken + k * x.rows * x.cols, x.p,
+			                x.rows * x.cols * sizeof(float));
 }
 
 struct mat pass_blocks(struct engine *e, const struct way *w)

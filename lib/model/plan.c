@@ -9,6 +9,7 @@
 #include "../base/limits.h"
 #include "../base/num.h"
 #include "cache.h"
+#include "engine.h"
 #include "work.h"
 
 /* Resident memory of a program that has computed little: measured, see t/slow/plan.t. */
@@ -31,7 +32,7 @@ static void plan_fixed(struct plan *p, const struct model *m, const struct deman
 	p->bytes[MEMORY_CACHE] = cache_bytes(m, d->slots, d->positions);
 	if (m->dev->apart) /* what follows is the host's */
 		return;
-	p->bytes[MEMORY_ROWS] = d->bytes;
+	p->bytes[MEMORY_ROWS] = d->bytes + engine_states_bytes(&m->config, p->tokens[0], d->states);
 	p->bytes[MEMORY_PROGRAM] = PROGRAM;
 }
 

@@ -17,6 +17,7 @@ struct demand {
 	long rows[2];               /* of a batch at most, without and with gradients; 0: none */
 	long most[2];               /* tokens of such a batch at most; 0: rows * longest */
 	long slots, positions;      /* of a cache, for generation; 0: none */
+	int states;                 /* layers whose states a visitor is shown; 0: none */
 	size_t bytes;               /* host memory that the run holds beside */
 	size_t mapped;              /* of that, files' pages: the system can take them back */
 };
