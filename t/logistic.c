@@ -48,7 +48,7 @@ static void check(const json_t *c)
 	struct examples e = {.n = x.n};
 	int32_t *row = xalloc(x.n * sizeof *row);
 	char *is_bad = xalloc(x.n);
-	struct linear one, many;
+	struct logit one, many;
 
 	for (long i = 0; i < x.n; i++) {
 		row[i] = (int32_t)i;
@@ -61,13 +61,13 @@ static void check(const json_t *c)
 	for (long i = 0; i < x.n; i++) {
 		double want = json_number_value(json_array_get(value, i));
 
-		off = fmax(off, fabs(linear_value(&one, &x, i) - want) / fmax(1, fabs(want)));
+		off = fmax(off, fabs(logit_value(&one, &x, i) - want) / fmax(1, fabs(want)));
 	}
 	ok(off < 1e-6, "%s, C %g: the values are scikit-learn's (off by %.1e)", name, strength, off);
 	ok(!memcmp(one.w, many.w, x.d * sizeof *one.w) && one.b == many.b, "%s, C %g: three threads find the same bits", name,
 	   strength);
-	linear_free(&one);
-	linear_free(&many);
+	logit_free(&one);
+	logit_free(&many);
 	free(row);
 	free(is_bad);
 	free((void *)x.x);

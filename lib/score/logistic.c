@@ -198,14 +198,14 @@ static void minimise(struct fit *f, double *w)
 	free(g);
 }
 
-struct linear logistic_fit(const struct features *x, const struct examples *rows, double c,
-                           int threads)
+struct logit logistic_fit(const struct features *x, const struct examples *rows, double c,
+                          int threads)
 {
 	long d = x->d, n = rows->n, bad = 0;
 	struct fit f = {.x = x, .rows = rows, .c = c, .threads = threads};
-	struct linear l = {.d = d,
-	                   .w = xalloc(d * sizeof(double)),
-	                   .mean = xalloc(d * sizeof(double))};
+	struct logit l = {.d = d,
+	                  .w = xalloc(d * sizeof(double)),
+	                  .mean = xalloc(d * sizeof(double))};
 	double *w = lbfgs_malloc((int)padded(d));
 
 	for (long i = 0; i < n; i++)
@@ -229,12 +229,12 @@ struct linear logistic_fit(const struct features *x, const struct examples *rows
 	return l;
 }
 
-double linear_value(const struct linear *l, const struct features *x, long row)
+double logit_value(const struct logit *l, const struct features *x, long row)
 {
 	return dot(x, row, l->w, l->mean) + l->b;
 }
 
-void linear_free(struct linear *l)
+void logit_free(struct logit *l)
 {
 	free(l->w);
 	free(l->mean);

@@ -5,7 +5,7 @@
  *   y_i = 1 where row i is bad, else -1;   s_i = n / (2 n_class): both classes weigh the same
  *   z = (x - mean) / deviation, of the rows that are fitted; sparse features stay as they are
  *
- * The minimum is unique, and is found to 1e-6 by L-BFGS (libLBFGS).  Sums over rows are taken in one
+ *   z = (x - mean) / deviation, of the rows that are fitted; sparse features stay as they are
  * order, whatever the number of threads.
  */
 #ifndef SEAL_LOGISTIC_H
@@ -23,7 +23,7 @@ struct features {
 
 /* w'(x - mean) + b, of features as they are: above 0 where a row looks bad.  The mean is that of
  * the rows that were fitted; 0 for sparse features. */
-struct linear {
+struct logit {
 	long d;
 	double *w, *mean, b; /* [d]; owned */
 };
@@ -36,8 +36,8 @@ struct examples {
 };
 
 /* Fits; both classes must have rows.  The result is to be freed. */
-struct linear logistic_fit(const struct features *, const struct examples *, double c, int threads);
-double linear_value(const struct linear *, const struct features *, long row);
-void linear_free(struct linear *);
+struct logit logistic_fit(const struct features *, const struct examples *, double c, int threads);
+double logit_value(const struct logit *, const struct features *, long row);
+void logit_free(struct logit *);
 
 #endif
