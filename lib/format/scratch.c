@@ -2,8 +2,10 @@
 /* scratch.c - see scratch.h. */
 #include "scratch.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "../base/memory.h"
@@ -46,4 +48,19 @@ void scratch_read(FILE *f, void *p, size_t n)
 {
 	if (fread(p, 1, n, f) < n)
 		die("read a file in %s:", folder());
+}
+
+/* posix_fallocate, so that a full disk is an error here and no signal later. */
+void *scratch_map(size_t n)
+{
+	FILE *f = scratch_open();
+	void *p = MAP_FAILED;
+
+	errno = posix_fallocate(fileno(f), 0, (off_t)n);
+	if (!errno)
+		p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED, fileno(f), 0);
+	if (p == MAP_FAILED)
+		die("write a file in %s:", folder());
+	fclose(f);
+	return p;
 }

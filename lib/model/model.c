@@ -2,6 +2,7 @@
 /* model.c - see model.h. */
 #include "model.h"
 
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,11 @@ const struct opt compute_options[] = {
          "tokens that are computed on at a time, 0 for the device's own number", 0, 0},
 	{0},
 };
+
+int compute_threads(const struct compute_opts *o)
+{
+	return o->threads ? (int)o->threads : omp_get_max_threads();
+}
 
 static void open_device(struct model *m, const struct compute_opts *o)
 {

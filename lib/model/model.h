@@ -14,6 +14,8 @@ struct compute_opts {
 	const char *device, *dtype;
 	long threads, memory, pass; /* memory: bytes, 0 for most of what there is */
 };
+/* How many processor threads these mean. */
+int compute_threads(const struct compute_opts *);
 extern const struct opt compute_options[]; /* --device --dtype -j --max-memory --pass-tokens */
 #define COMPUTE_DEFAULTS                          \
 	{                                         \

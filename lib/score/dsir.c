@@ -184,7 +184,7 @@ static void run(struct score_run *run)
 	struct row_list rows = {0};
 	uint64_t hash;
 
-	r->threads = run->o->compute.threads > 0 ? run->o->compute.threads : omp_get_max_threads();
+	r->threads = compute_threads(&run->o->compute);
 	r->cache = xalloc(r->threads * sizeof *r->cache);
 	for (int i = 0; i < r->threads; i++)
 		r->cache[i] = gram_cache_open();

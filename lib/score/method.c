@@ -7,6 +7,7 @@
 /* clang-format off */
 const struct method *const methods[] = {
 	&method_bilevel,
+	&method_state,
 	&method_safe_loss,
 	&method_loss,
 	&method_random,

@@ -28,9 +28,11 @@ struct score_run {
 
 /* What a method needs, or-ed. */
 enum {
-	METHOD_MODEL = 1,  /* -m, and one token stream; without, the operands are rows */
-	METHOD_SAFE = 2,   /* --safe */
+	METHOD_MODEL = 1, /* -m, and one token stream; without, the operands are rows */
+	METHOD_SAFE = 2,  /* --safe */
+
 	METHOD_TRAINS = 4, /* it trains theta: --save-adapter, --checkpoint, ... have a meaning */
+	METHOD_DANGER = 8, /* it can use --danger */
 };
 
 struct method {
@@ -52,6 +54,7 @@ extern const struct method *const methods[];      /* ends with NULL */
 const struct method *method_of(const char *name); /* NULL: none */
 
 extern const struct method method_bilevel;
+extern const struct method method_state;
 extern const struct method method_safe_loss;
 extern const struct method method_loss;
 extern const struct method method_random;

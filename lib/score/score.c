@@ -20,9 +20,11 @@ static const struct opt io_options[] = {
 	{0},
 };
 
-enum { METHOD_OPTION = 1 }; /* --method's place below; fill_choices completes it */
+enum { METHOD_OPTION = 2 }; /* --method's place below; fill_choices completes it */
 static struct opt scoring_options[] = {
 	{"safe", 0, OPT_TEXT, AT(safe), "TOKENS", "token stream of the trusted rows", 0, 0},
+	{"danger", 0, OPT_TEXT, AT(danger), "TOKENS",
+		"token stream of rows that are known to be bad", 0, 0},
 	{"method", 0, OPT_CHOICE, AT(method), NULL, NULL, 0, 1},
 	{"score", 0, OPT_TEXT, AT(score), "FORMULA",
 		"the score: weight, loss, gain, gap, tempered, or a formula of columns", 0, 1},
@@ -73,6 +75,8 @@ static void check(const struct score_opts *o, const struct method *m, int operan
 		die_usage("--method %s needs -m MODEL", m->name);
 	if ((m->needs & METHOD_SAFE) && !o->safe)
 		die_usage("--method %s needs --safe", m->name);
+	if (!(m->needs & METHOD_DANGER) && o->danger)
+		die_usage("--method %s does not know bad rows: no --danger", m->name);
 	if (model && (o->fate.fates || o->fate.limit || strcmp(o->fate.on_error, "fail")))
 		die_usage("--fates, --on-error and --limit are for rows, not tokens");
 	if (model && operands > 1)

@@ -10,7 +10,7 @@
 #include "../train/train.h"
 
 struct score_opts {
-	const char *model, *safe;   /* files, or NULL */
+	const char *model, *safe, *danger; /* files, or NULL */
 	const char *method, *score; /* a method's name; a formula, NULL for the method's own */
 	const char *save;           /* a folder for theta, or NULL */
 	int force;                  /* to replace it */
@@ -26,7 +26,7 @@ struct score_opts {
 		.fate = FATE_DEFAULTS,                                                     \
 	}
 
-enum { SCORE_GROUPS = 16 };
+enum { SCORE_GROUPS = 24 };
 /* Sets the option groups of seal-score, all methods' among them, that fill these options, and
  * their end: group[SCORE_GROUPS] at most. */
 void score_groups(struct score_opts *, struct opt_group *group);

@@ -12,6 +12,8 @@
 #include "../model/save_hf.h"
 #include "../text/tokenizer.h"
 
+enum { STREAMS = 4 };
+
 static void set_theta(struct setup *s, struct params *theta)
 {
 	s->demand.theta = s->theta = theta;
@@ -101,11 +103,11 @@ void setup_count(struct setup *s, const struct tokens *t)
 /* The tokens of a batch, of whichever of the streams has the longest rows. */
 static void measure_batches(struct setup *s)
 {
-	struct tokens *const streams[] = {s->data, s->safe, s->valid};
+	struct tokens *const streams[] = {s->data, s->safe, s->danger, s->valid};
 	struct demand *d = &s->demand;
 
 	for (int b = 0; b < 2; b++)
-		for (int i = 0; i < 3; i++)
+		for (int i = 0; i < STREAMS; i++)
 			if (streams[i])
 				d->most[b] =
 					long_max(d->most[b], tokens_most(streams[i], d->rows[b]));
@@ -128,9 +130,9 @@ void setup_begin(struct setup *s)
 
 void setup_close(struct setup *s)
 {
-	struct tokens *const streams[] = {s->data, s->safe, s->valid};
+	struct tokens *const streams[] = {s->data, s->safe, s->danger, s->valid};
 
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < STREAMS; i++)
 		if (streams[i])
 			tokens_close(streams[i]);
 	params_close(s->theta);
