@@ -77,7 +77,7 @@ static void check(const struct score_opts *o, int chosen)
 	}
 	if (!given && !o->safe)
 		die_usage("--method state needs --safe, or --scorer");
-	if (given && (o->safe || suspect_opts.danger || state.layer || state.save))
+	if (given && (o->safe || o->danger || state.layer || state.save))
 		die_usage("--scorer is a fit: no --safe, --danger, --layer, --save-scorer");
 	if (state.explain && !given)
 		die_usage("--explain needs --scorer");
@@ -192,19 +192,18 @@ static void list_hashes(const struct tokens *t, uint64_t *hash)
 		hash[i] = tokens_row(t, i).hash;
 }
 
-static void check_danger(const struct setup *s)
+static void check_danger(const struct setup *s, const char *name)
 {
 	const struct tokens *bad = s->danger;
 
 	if (strcmp(bad->fingerprint, s->data->fingerprint))
-		die("%s was made with another tokenizer (%s) than the rows (%s)",
-		    suspect_opts.danger, bad->fingerprint, s->data->fingerprint);
+		die("%s was made with another tokenizer (%s) than the rows (%s)", name,
+		    bad->fingerprint, s->data->fingerprint);
 	if (strcmp(bad->template, s->data->template))
-		die("%s has the template \"%s\", the rows have \"%s\"", suspect_opts.danger,
-		    bad->template, s->data->template);
+		die("%s has the template \"%s\", the rows have \"%s\"", name, bad->template,
+		    s->data->template);
 	if (bad->rows < SUSPECT_FOLDS)
-		die("%s: %ld bad rows; at least %d are needed", suspect_opts.danger, bad->rows,
-		    SUSPECT_FOLDS);
+		die("%s: %ld bad rows; at least %d are needed", name, bad->rows, SUSPECT_FOLDS);
 }
 
 /* Opens all that is read, and takes memory for passes that show states of so many layers. */
@@ -219,9 +218,9 @@ static void begin(struct run *r, int layers)
 	s->data = setup_read(s, r->run->paths, r->run->n);
 	if (o->safe)
 		s->safe = setup_read(s, (char *const *)&o->safe, 1);
-	if (suspect_opts.danger) {
-		s->danger = setup_read(s, (char *const *)&suspect_opts.danger, 1);
-		check_danger(s);
+	if (o->danger) {
+		s->danger = setup_read(s, (char *const *)&o->danger, 1);
+		check_danger(s, o->danger);
 	}
 	s->demand.rows[0] = LOSS_BATCH;
 	s->demand.states = layers;
@@ -323,7 +322,7 @@ static void fit_and_score(struct score_run *run)
 	struct run r = {.run = run, .auroc = NAN};
 	struct setup *s = &r.setup;
 
-	begin(&r, suspect_opts.danger && !state.layer ? DEPTHS : 1);
+	begin(&r, run->o->danger && !state.layer ? DEPTHS : 1);
 	r.prompt = s->danger != NULL;
 	r.found.first = 1e-4;
 	r.found.c = suspect_opts.c ? suspect_opts.c : 1e-2;
@@ -471,7 +470,7 @@ static const struct opt_group groups[] = {{"Fits (--method state and words)", su
 const struct method method_state = {
 	.name = "state",
 	.what = "a fit to hidden states",
-	.needs = METHOD_MODEL,
+	.needs = METHOD_MODEL | METHOD_DANGER,
 	.score = "-state",
 	.options = groups,
 	.columns = filled,

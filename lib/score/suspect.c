@@ -23,7 +23,6 @@ static const struct suspect_opts defaults = DEFAULTS;
 
 /* clang-format off */
 const struct opt suspect_options[] = {
-	{"danger", 0, OPT_TEXT, AT(danger), "TOKENS", "token stream of rows that are known to be bad", 0, 0},
 	{"fit-c", 0, OPT_REAL, AT(c), "C", "inverse of the fit's penalty (0: chosen)", 0, 1},
 	{"rounds", 0, OPT_COUNT, AT(rounds), "N", "fits against the worst rows of the fit before", 0, 1},
 	{"share", 0, OPT_REAL, AT(share), "PERCENT", "how many rows are taken for bad in those", 0, 1},
