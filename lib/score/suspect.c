@@ -34,10 +34,8 @@ void suspect_check(int chosen)
 {
 	const struct suspect_opts *o = &suspect_opts, *d = &defaults;
 
-	if (!chosen &&
-	    (o->danger || o->c != d->c || o->rounds != d->rounds || o->share != d->share))
-		die_usage(
-			"--danger, --fit-c, --rounds and --share are for --method state or words");
+	if (!chosen && (o->c != d->c || o->rounds != d->rounds || o->share != d->share))
+		die_usage("--fit-c, --rounds and --share are for --method state or words");
 	if (o->share <= 0 || o->share > 50)
 		die_usage("--share: %g is not above 0 and at most 50", o->share);
 }
