@@ -31,7 +31,7 @@ struct fit {
 /* v'(x_i - mean); the mean of sparse features is not taken off */
 static double dot(const struct features *x, long i, const double *v, const double *mean)
 {
-	const float *row = x->x + i * x->d;
+	const float *row = x->x + i * x->ld;
 	double sum = 0;
 
 	for (long k = x->start ? x->start[i] : 0; x->start && k < x->start[i + 1]; k++)
@@ -47,7 +47,7 @@ static double dot(const struct features *x, long i, const double *v, const doubl
 /* sum += scale (x_i - mean) */
 static void add(const struct features *x, long i, double scale, double *sum, const double *mean)
 {
-	const float *row = x->x + i * x->d;
+	const float *row = x->x + i * x->ld;
 
 	for (long k = x->start ? x->start[i] : 0; x->start && k < x->start[i + 1]; k++)
 		sum[x->index[k]] += scale * x->x[k];
@@ -98,7 +98,7 @@ static void standardise(struct fit *f)
 
 			bounds(f, k, at);
 			for (long i = at[0]; i < at[1]; i++) {
-				const float *row = f->x->x + f->rows->row[i] * d;
+				const float *row = f->x->x + f->rows->row[i] * f->x->ld;
 
 				for (long j = 0; j < d; j++) {
 					double x = row[j] - f->mean[j];

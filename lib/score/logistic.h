@@ -16,7 +16,8 @@
 /* Numbers of n rows, d each: dense, or sparse where `start` is set. */
 struct features {
 	long n, d;
-	const float *x;       /* dense: [n x d]; sparse: the values of all rows */
+	long ld;              /* dense: floats from a row to the next, of which it uses d */
+	const float *x;       /* dense: [n x ld]; sparse: the values of all rows */
 	const int64_t *start; /* [n + 1]: where each row's values begin */
 	const int32_t *index; /* the column of each value */
 };

@@ -174,7 +174,7 @@ static void calibrate(struct suspects *s, const char *worst)
 		row[e.n] = (int32_t)i;
 		bad[e.n++] = i >= s->trusted;
 	}
-	l = logistic_fit(&(struct features){.n = s->x.n, .d = 1, .x = value}, &e, 1, 1);
+	l = logistic_fit(&(struct features){.n = s->x.n, .d = 1, .ld = 1, .x = value}, &e, 1, 1);
 	s->slope = l.w[0];
 	s->offset = l.b - l.w[0] * l.mean[0];
 	logit_free(&l);
