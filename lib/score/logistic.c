@@ -14,7 +14,7 @@
 
 /* Rows are summed up in so many parts, whose bounds do not depend on the number of threads, and
  * the parts in their order. */
-enum { PARTS = 64 };
+enum { PARTS = 32 };
 
 /* z = (x - mean) / deviation, so that w'z + b = v'(x - mean) + b with v = w / deviation.  The mean
  * is taken off every number before it is summed: it can be thousands of deviations. */

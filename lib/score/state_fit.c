@@ -15,6 +15,7 @@
 #include "../base/num.h"
 #include "../base/progress.h"
 #include "../format/scratch.h"
+#include "danger.h"
 #include "overlap.h"
 #include "state_in.h"
 #include "suspect.h"
@@ -135,20 +136,6 @@ static void list_hashes(const struct tokens *t, uint64_t *hash)
 		hash[i] = tokens_row(t, i).hash;
 }
 
-static void check_danger(const struct setup *s, const char *name)
-{
-	const struct tokens *bad = s->danger;
-
-	if (strcmp(bad->fingerprint, s->data->fingerprint))
-		die("%s was made with another tokenizer (%s) than the rows (%s)", name,
-		    bad->fingerprint, s->data->fingerprint);
-	if (strcmp(bad->template, s->data->template))
-		die("%s has the template \"%s\", the rows have \"%s\"", name, bad->template,
-		    s->data->template);
-	if (bad->rows < SUSPECT_FOLDS)
-		die("%s: %ld bad rows; at least %d are needed", name, bad->rows, SUSPECT_FOLDS);
-}
-
 /* Reads the known rows, and counts the memory of all. */
 static void read_known(struct fitting *f)
 {
@@ -158,13 +145,9 @@ static void read_known(struct fitting *f)
 	size_t bytes;
 
 	s->safe = setup_read(s, (char *const *)&o->safe, 1);
-	if (s->safe->rows < SUSPECT_FOLDS)
-		die("%s: %ld trusted rows; at least %d are needed", o->safe, s->safe->rows,
-		    SUSPECT_FOLDS);
-	if (o->danger) {
+	if (o->danger)
 		s->danger = setup_read(s, (char *const *)&o->danger, 1);
-		check_danger(s, o->danger);
-	}
+	danger_check(s->data, s->safe, o->safe, s->danger, o->danger);
 	p->trusted = s->safe->rows;
 	p->bad = s->danger ? s->danger->rows : 0;
 	p->x.n = p->trusted + p->bad + s->data->rows;
@@ -234,9 +217,6 @@ void state_fit(struct score_run *run)
 
 	state_begin(&f.r, run, run->o->danger && !state_opts.layer ? DEPTHS : 1);
 	read_known(&f);
-	if (s->data->rows < SUSPECT_FOLDS)
-		die("%ld rows; a fit needs at least %d (--scorer scores any)", s->data->rows,
-		    SUSPECT_FOLDS);
 	p->hash = f.hash;
 	p->seed = run->o->train.seed;
 	p->first = suspect_opts.c ? suspect_opts.c : first_strength;
