@@ -5,7 +5,7 @@
  *   y_i = 1 where row i is bad, else -1;   s_i = n / (2 n_class): both classes weigh the same
  *   z = (x - mean) / deviation, of the rows that are fitted; sparse features stay as they are
  *
- * The minimum is unique, and is found to 1e-6 by L-BFGS (libLBFGS).  Sums over rows are taken in
+ * The minimum is unique, and is found to 1e-6 by Newton's method.  Sums over rows are taken in
  * one order, whatever the number of threads.
  */
 #ifndef SEAL_LOGISTIC_H

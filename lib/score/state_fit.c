@@ -32,7 +32,7 @@ struct fitting {
 	struct state_run r;
 	struct suspects found;
 	struct states_cache *cache;
-	uint64_t *hash; /* of all rows: trusted, bad, untrusted */
+	uint64_t *hash; /* the keys of all rows: trusted, bad, untrusted */
 	float *x;       /* mapped: their features */
 	int layer;      /* that was chosen */
 	double auroc;   /* of the choice; NAN without one */
@@ -130,10 +130,13 @@ static void features(struct fitting *f)
 	states_fill(s, f->cache, f->r.setup.data, &rest, "rows");
 }
 
-static void list_hashes(const struct tokens *t, uint64_t *hash)
+static void list_keys(const struct tokens *t, uint64_t *hash)
 {
-	for (long i = 0; t && i < t->rows; i++)
-		hash[i] = tokens_row(t, i).hash;
+	for (long i = 0; t && i < t->rows; i++) {
+		struct tokens_row r = tokens_row(t, i);
+
+		hash[i] = tokens_row_key(&r);
+	}
 }
 
 /* Reads the known rows, and counts the memory of all. */
@@ -157,9 +160,9 @@ static void read_known(struct fitting *f)
 	s->demand.mapped += bytes;
 	s->demand.bytes += bytes + p->x.n * (sizeof *f->hash + sizeof *p->value);
 	f->hash = xalloc(p->x.n * sizeof *f->hash);
-	list_hashes(s->safe, f->hash);
-	list_hashes(s->danger, f->hash + p->trusted);
-	list_hashes(s->data, f->hash + known(f));
+	list_keys(s->safe, f->hash);
+	list_keys(s->danger, f->hash + p->trusted);
+	list_keys(s->data, f->hash + known(f));
 }
 
 /* The fit as a scorer; borrows its numbers. */

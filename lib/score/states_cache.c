@@ -37,14 +37,6 @@ struct states_cache {
 	long maps, maps_room;
 };
 
-static uint64_t row_key(const struct tokens_row *r)
-{
-	const uint64_t parts[] = {hash_bytes(r->token, r->n * sizeof *r->token),
-	                          hash_bytes(r->train, r->n)};
-
-	return hash_bytes(parts, sizeof parts);
-}
-
 static uint64_t layer_key(uint64_t row, int layer)
 {
 	const uint64_t parts[] = {row, (uint64_t)layer};
@@ -202,7 +194,7 @@ void states_fill(const struct states *s, struct states_cache *c, const struct to
 	for (long i = 0; c && i < t->rows; i++) {
 		struct tokens_row r = tokens_row(t, i);
 
-		key[i] = row_key(&r);
+		key[i] = tokens_row_key(&r);
 		had[i] = (char)look(c, s, key[i], i, x);
 		n -= had[i];
 	}

@@ -92,7 +92,7 @@ static void add_row(struct bags *b, const struct tokens_row *r)
 	}
 	for (long k = first; k < b->used; k++)
 		b->value[k] /= (float)sqrt(length);
-	b->hash[b->x.n] = r->hash;
+	b->hash[b->x.n] = tokens_row_key(r);
 	b->start[++b->x.n] = b->used;
 }
 
