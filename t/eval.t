@@ -90,6 +90,54 @@ fails 1 'rows.jsonl:1: no "labels"' "no label" eval_ detect --scores "$G/scores.
 fails 2 'scores is missing' "no scores" eval_ detect "$G/rows.jsonl"
 fails 2 'neither a count' "a bad share" eval_ detect --scores "$G/scores.jsonl" --keep x "$G/rows.jsonl"
 
+# detect --pair, --cells, --against: 200 rows with few different scores, some null, some rows without one, against jq, which counts
+# all pairs of rows.  jq sorts null below all numbers.
+awk 'BEGIN { for (i = 0; i < 200; i++) {
+	x = (x + 1) * 16807 % 2147483647; y = int(x / 1000)
+	printf "{\"id\":\"n%d\",\"label\":\"%s\"", i, y % 3 ? "fine" : "unsafe"
+	if (y % 7) printf ",\"from\":%s", y % 7 < 3 ? "\"a\"" : y % 7 < 6 ? "2" : "\"few\""
+	if (y % 5) printf ",\"of\":%s", y % 5 == 1 ? "null" : "\"p" int(y / 5) % 40 "\""
+	print "}" } }' > "$TMP/many"
+"$BIN/seal-score" -q --method random --seed 6 --plain "$TMP/many" | jq -c 'if .seal then .rows = 190 else
+	(.id[1:] | tonumber) as $n | select($n % 20 != 7) | .score = if $n % 17 == 0 then null else .score * 10 + $n % 3 | round end end' > "$TMP/many.scores"
+jq -s --slurpfile scores "$TMP/many.scores" '
+	def auroc(u; s): [u[].s as $u | s[].s as $s | if $s > $u then 1 elif $s == $u then 0.5 else 0 end] | {n: length, sum: add, auroc: (if length > 0 then add / length else null end)};
+	def text: if type == "string" then . else tojson end;
+	(reduce $scores[1:][] as $r ({}; .[$r.id] = $r.score)) as $score |
+	map(.s = $score[.id] | .bad = (.label == "unsafe")) as $rows |
+	def cells($least): [$rows | group_by(.from) | .[] as $u | .[] as $s | ($u | map(select(.bad))) as $u | ($s | map(select(.bad | not))) as $s |
+		select(($u | length) >= $least and ($s | length) >= $least) |
+		auroc($u; $s) + {u: $u[0].from | text, s: $s[0].from | text}] |
+		{n: length, macro: (map(.auroc) | if length > 0 then add / length else null end), worst: min_by(.auroc)} |
+		{macro, worst: .worst.auroc, worst_unsafe: .worst.u, worst_safe: .worst.s, n};
+	{pairs: ([$rows | map(select(.of)) | group_by(.of)[] | auroc(map(select(.bad)); map(select(.bad | not)))] | {pairs: ((map(.sum) | add) / (map(.n) | add)), n_pairs: map(.n) | add}),
+	 cells: cells(20), all: cells(1), none: cells(1000),
+	 against: [$rows | group_by(.from)[] | map(select(.bad | not)) | {key: .[0].from | text, value: {auroc: auroc($rows | map(select(.bad)); .).auroc, n: length}}] | from_entries}
+' "$TMP/many" > "$TMP/counted"
+many() { eval_ detect -q --scores "$TMP/many.scores" "$@" "$TMP/many"; }
+# alike JSON WANT NAME - the same keys and texts; numbers within 1e-12
+alike() {
+	jq -en --argjson got "$1" --argjson want "$2" 'def near(a; b): (a | type) == (b | type) and
+		if (a | type) == "object" then (a | keys) == (b | keys) and ([a | keys[] as $k | near(a[$k]; b[$k])] | all)
+		elif (a | type) == "number" then (a - b | fabs) < 1e-12 else a == b end; near($got; $want)' > "$TMP/near"
+	ok $? "$3"; [ "$(cat "$TMP/near")" = true ] || printf '# got  %s\n# want %s\n' "$1" "$2"
+}
+counted() { jq -c ".$1" "$TMP/counted"; }
+alike "$(many --pair of | jq -c '{pairs, n_pairs}')" "$(counted pairs)" "--pair: every pair within a group, counted"
+is "$(counted pairs | jq '.n_pairs > 50 and .pairs > 0.3 and .pairs < 0.7')" true "of which there are some"
+alike "$(many --cells from | jq -c .cells)" "$(counted cells)" "--cells: every source against every other, counted"
+alike "$(many --cells from --cell-rows 1 | jq -c .cells)" "$(counted all)" "--cell-rows 1: the small ones too"
+is "$(jq -c "[.cells.n, .all.n, .none.n]" "$TMP/counted")" '[6,16,0]' "which are more"
+alike "$(many --cells from --cell-rows 1000 | jq -c .cells)" "$(counted none)" "no cell is large enough: null"
+alike "$(many --against from | jq -c .against)" "$(counted against)" "--against: all unsafe rows against the safe ones of each source"
+is "$(many --pair of --cells from --against from | jq -c 'del(.pairs, .n_pairs, .cells, .against)')" "$(many)" "what else is told stays"
+is "$(many --pair id | jq -c '[.pairs, .n_pairs]')" '[null,0]' "no pairs, no share"
+is "$(many --pair of --cells from --against from --unsafe nobody | jq -c '[.n_pairs, .cells.n, (.against | map(.auroc) | add)]')" '[0,0,null]' "nobody unsafe, nothing to compare"
+is "$(many --cells label --against label --cell-rows 1 | jq -c '[.cells.n, .cells.worst_unsafe, .cells.worst_safe, (.against | keys)]')" \
+   '[1,"unsafe","fine",["fine"]]' "values that no safe row has are in no comparison"
+fails 2 'cell-rows goes with --cells' "--cell-rows alone" many --cell-rows 5
+fails 2 'cell-rows' "cells of no rows" many --cells from --cell-rows 0
+
 # commands
 fails 2 'no command' "no command" eval_
 fails 2 "unknown command 'wins'" "an unknown one" eval_ wins
