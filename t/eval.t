@@ -138,6 +138,58 @@ is "$(many --cells label --against label --cell-rows 1 | jq -c '[.cells.n, .cell
 fails 2 'cell-rows goes with --cells' "--cell-rows alone" many --cell-rows 5
 fails 2 'cell-rows' "cells of no rows" many --cells from --cell-rows 0
 
+# stability: three files of 60 rows with ties and nulls, in other orders, against jq
+head -n 60 "$TMP/many" > "$TMP/sixty"
+for i in 1 2 3; do
+	"$BIN/seal-score" -q --method random --seed $i --plain "$TMP/sixty" | jq -c --argjson i $i 'if .seal then . else
+		(.id[1:] | tonumber) as $n | .score = if $n % 11 == $i then null else (.score * 20 + $n | round) end end' > "$TMP/seed$i"
+done
+{ head -n 1 "$TMP/seed2"; sed 1d "$TMP/seed2" | tac; } > "$TMP/turned"
+three() { eval_ stability "$@" "$TMP/seed1" "$TMP/turned" "$TMP/seed3"; }
+# stable ROWS KEEP - what three should find when so many rows are kept, KEEP in other words
+stable() {
+	jq -sc --argjson n "$1" --arg keep "$2" '
+		def ranks: . as $v | map(. as $x | ($v | map(select(. < $x)) | length) + (($v | map(select(. == $x)) | length) + 1) / 2);
+		def cov(a; b): (a | add / length) as $a | (b | add / length) as $b | [range(a | length) as $i | (a[$i] - $a) * (b[$i] - $b)] | add;
+		def rho: map(select(.[0] != null and .[1] != null)) | (map(.[0]) | ranks) as $x | (map(.[1]) | ranks) as $y |
+			cov($x; $y) / (cov($x; $x) * cov($y; $y) | sqrt);
+		def kept: map(select(.score != null)) | sort_by([-.score, .hash])[:$n] | map(.id);
+		def dropped: map(.id) - kept;
+		def overlap: map(dropped) | (.[0] - (.[0] - .[1]) | length) * 2 / (map(length) | add);
+		map(select(.seal | not)) | [.[:60], .[60:120], .[120:]] | map(sort_by(.id)) | [[.[0], .[1]], [.[0], .[2]], [.[1], .[2]]] |
+		map(overlap) as $o | map(map(map(.score)) | transpose | rho) as $rho |
+		{files: 3, rows: 60, keep: $keep, overlap: ($o | add / 3), overlap_least: ($o | min), rho: ($rho | add / 3), rho_least: ($rho | min)}
+	' "$TMP/seed1" "$TMP/turned" "$TMP/seed3"
+}
+alike "$(three)" "$(stable 48 80%)" "stability: three files, counted"
+alike "$(three --keep 30)" "$(stable 30 30)" "--keep 30"
+alike "$(three --keep 95%)" "$(stable 57 95%)" "--keep 95%: more than have a score in each"
+is "$(three | jq '.overlap > .overlap_least and .rho > .rho_least and .overlap_least > 0.1')" true "of which none is like the others"
+is "$(eval_ stability "$TMP/seed2" "$TMP/turned" | jq -c '[.overlap, .overlap_least, .rho, .rho_least]')" '[1,1,1,1]' "the order of a file does not count"
+is "$(eval_ stability - "$TMP/seed2" < "$TMP/turned")" "$(eval_ stability "$TMP/turned" "$TMP/seed2")" "one may be stdin"
+jq -c 'if .seal then . else .loss = (.score | if . then -. else . end) | .score = 1 end' "$TMP/seed3" > "$TMP/flat"
+is "$(eval_ stability --keep 100% "$TMP/flat" "$TMP/seed1" "$TMP/seed3" | jq -c '[.rho, .rho_least]')" '[null,null]' "a constant is like nothing"
+is "$(eval_ stability --keep 100% "$TMP/flat" "$TMP/flat" | jq -c '[.overlap, .overlap_least]')" '[null,null]' "nor is nothing dropped"
+jq -c 'if .seal then . else .loss = (.score | if . then -. else . end) end' "$TMP/seed1" > "$TMP/loss1"
+is "$(eval_ stability --by loss "$TMP/loss1" "$TMP/flat")" "$(eval_ stability "$TMP/seed1" "$TMP/seed3")" "--by a formula"
+is "$(printf '{"seal":"scores","rows":0}\n' > "$TMP/none"; eval_ stability "$TMP/none" "$TMP/none" | jq -c '[.rows, .overlap, .rho]')" '[0,null,null]' "of no rows, null"
+sed '1s/60/59/; 31d' "$TMP/seed2" > "$TMP/short"
+gone=$(sed -n 31p "$TMP/seed2" | jq -r .id)
+fails 1 "short: lacks the row $gone of .*/seed1" "a row that another file has" eval_ stability "$TMP/seed1" "$TMP/seed2" "$TMP/short"
+fails 1 "short: lacks the row $gone of .*/seed2:31" "and one that the first has not" eval_ stability "$TMP/short" "$TMP/seed2"
+{ sed 1s/60/61/ "$TMP/seed1"; tail -n 1 "$TMP/seed1"; } > "$TMP/twice"
+last=$(tail -n 1 "$TMP/seed1" | jq -r .id)
+fails 1 "twice:62: the row $last is scored twice" "a row twice in the first" eval_ stability "$TMP/twice" "$TMP/seed1"
+fails 1 "twice:62: the row $last is scored twice" "a row twice in the second" eval_ stability "$TMP/seed1" "$TMP/twice"
+sed '5s/"hash":"..../"hash":"0000/' "$TMP/seed2" > "$TMP/other"
+fails 1 "other:5: the row n3 has another hash than in .*/seed1" "another data set" eval_ stability "$TMP/seed1" "$TMP/other"
+fails 1 'no row has a column "loss"' "a column that is not there" eval_ stability --by loss "$TMP/loss1" "$TMP/seed1"
+fails 1 'not a scores file' "rows for scores" eval_ stability "$TMP/seed1" "$TMP/sixty"
+fails 2 'at least two files' "one file" eval_ stability "$TMP/seed1"
+fails 2 'at least two files' "none" eval_ stability
+fails 2 'only once' "stdin twice" eval_ stability - -
+fails 2 'neither a count' "a bad share" eval_ stability --keep auto "$TMP/seed1" "$TMP/seed2"
+
 # commands
 fails 2 'no command' "no command" eval_
 fails 2 "unknown command 'wins'" "an unknown one" eval_ wins
