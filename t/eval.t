@@ -89,6 +89,7 @@ fails 1 'none of the rows' "another data set" eval_ detect --scores "$G/scores.j
 fails 1 'rows.jsonl:1: no "labels"' "no label" eval_ detect --scores "$G/scores.jsonl" --label-key labels "$G/rows.jsonl"
 fails 2 'scores is missing' "no scores" eval_ detect "$G/rows.jsonl"
 fails 2 'neither a count' "a bad share" eval_ detect --scores "$G/scores.jsonl" --keep x "$G/rows.jsonl"
+fails 2 'neither a count' "nor is auto, which is seal-select's, a share" eval_ detect --scores "$G/scores.jsonl" --keep auto "$G/rows.jsonl"
 
 # detect --pair, --cells, --against: 200 rows with few different scores, some null, some rows without one, against jq, which counts
 # all pairs of rows.  jq sorts null below all numbers.
