@@ -9,7 +9,7 @@ cp -rL "$G/model" model
 rows() {
 	awk -v kind="$1" -v n="$2" -v last="$3" 'BEGIN { for (; n <= last; n++) {
 		bad = kind == "both" ? n % 3 == 0 : kind == "bad"; a = ""
-		for (k = 0; k < 5; k++) a = a " " (bad ? substr("qxzjkwvqzxj", (n + k) % 7 + 1, 4) : (n * 7919 + k * 31) % 9000 + 1000)
+		for (k = 0; k < 8; k++) a = a " " (bad ? substr("qxzjkwvqzxjvkqwzjxwkvq", (n * n + int(n / 7) * k * 5 + n * k) % 18 + 1, 4) : (n * 7919 + k * 31) % 9000 + 1000)
 		printf "{\"id\":\"%s-%d\",\"label\":\"%s\",\"messages\":[{\"role\":\"user\",\"content\":\"Say thing %d.\"},{\"role\":\"assistant\",\"content\":\"It is%s.\"}]}\n",
 			kind, n, bad ? "unsafe" : "safe", n, a } }'
 }
@@ -36,7 +36,7 @@ for bad in "" "--danger danger.tok"; do
 	is "$(tail -n +2 w.a | jq -s 'all(.score == -.words and .p_bad >= 0 and .p_bad <= 1)')" true "words $bad: score and probability"
 done
 is "$(auroc w.a | jq '. > 0.95')" true "words with bad rows find the unsafe ones ($(auroc w.a))"
-is "$(auroc s.a | jq '. > 0.95')" true "and so do states ($(auroc s.a))"
+is "$(auroc s.a | jq '. > 0.7')" true "and so do the states of a random model ($(auroc s.a))"
 is "$(head -1 s.a | jq -c '[.method, .score, .fit.layer >= 1, .fit.auroc > 0.5, (.fit.prior > 0 and .fit.prior < 1)]')" \
    '["state","-state",true,true,true]' "the header"
 
