@@ -8,8 +8,8 @@ cp -rL "$G/model" model
 # rows KIND FIRST LAST - safe ones speak of numbers, bad ones of letters; every third is bad where both are asked for
 rows() {
 	awk -v kind="$1" -v n="$2" -v last="$3" 'BEGIN { for (; n <= last; n++) {
-		bad = kind == "both" ? n % 3 == 0 : kind == "bad"; a = ""
-		for (k = 0; k < 8; k++) a = a " " (bad ? substr("qxzjkwvqzxjvkqwzjxwkvq", (n * n + int(n / 7) * k * 5 + n * k) % 18 + 1, 4) : (n * 7919 + k * 31) % 9000 + 1000)
+		bad = kind == "both" ? n % 3 == 0 : kind == "bad"; a = ""; x = n
+		for (k = 0; k < 8; k++) { x = (x * 7919 + 31) % 9973; a = a " " (bad ? substr("qxzjkwvqzxjvkqwzjxwkvq", x % 18 + 1, 4) : x + 10000) }
 		printf "{\"id\":\"%s-%d\",\"label\":\"%s\",\"messages\":[{\"role\":\"user\",\"content\":\"Say thing %d.\"},{\"role\":\"assistant\",\"content\":\"It is%s.\"}]}\n",
 			kind, n, bad ? "unsafe" : "safe", n, a } }'
 }
