@@ -49,6 +49,7 @@ for f in train safe; do
 	head -40 "$T/../pipelines/demo/$f.jsonl" > $f.jsonl
 	zstd -q $f.jsonl
 done
+grep '"label":"unsafe"' "$T/../pipelines/demo/train.jsonl" | tail -6 > danger.jsonl
 head -4 train.jsonl > prompts.jsonl
 cp prompts.jsonl rows.jsonl
 "$BIN/seal-tokenize" -q -m model safe.jsonl -o safe.tok

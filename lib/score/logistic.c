@@ -152,8 +152,8 @@ static void curve_part(struct fit *f, int k, double b)
 	}
 }
 
-/* out = the penalty's and the rows' part of what belongs to w [d + 1], b being the last; returns the
- * sum of the losses. */
+/* out = the penalty's and the rows' part of what belongs to w [d + 1], b being the last; returns
+ * the sum of the losses. */
 static double pass(struct fit *f, const double *w, double *out,
                    void (*part)(struct fit *, int, double))
 {
@@ -223,8 +223,8 @@ static void solve(struct fit *f, struct newton *m, double near)
 	}
 }
 
-/* Takes the step, or as much of it as makes the objective less; close to the minimum, where the last
- * digits of the objective no longer tell, whatever makes the gradient less.  0: there is none. */
+/* Takes the step, or as much of it as makes the objective less; close to the minimum, where the
+ * last digits of the objective no longer tell, what makes the gradient less.  0: there is none. */
 static int take(struct fit *f, struct newton *m, double *value)
 {
 	double slope = product(m->p, m->g, m->n), size = length(m->g, m->n);
@@ -246,8 +246,8 @@ static int take(struct fit *f, struct newton *m, double *value)
 	return 0;
 }
 
-/* Newton's method from 0, with conjugate gradients (Nocedal and Wright 2006, algorithm 7.1), until the
- * gradient is nothing but rounding. */
+/* Newton's method from 0, with conjugate gradients (Nocedal and Wright 2006, algorithm 7.1), until
+ * the gradient is nothing but rounding. */
 static void minimise(struct fit *f, struct newton *m)
 {
 	double value = evaluate(f, m->w, m->g), first = length(m->g, m->n), near = 1;

@@ -169,15 +169,15 @@ static int look(const struct states_cache *c, const struct states *s, uint64_t k
 	return 1;
 }
 
-struct filling {
+struct states_sink {
 	const struct states *s;
 	long wide;
 	float **x;
 };
 
-static void put(void *filling, const struct pooled *p)
+static void put(void *sink, const struct pooled *p)
 {
-	struct filling *f = filling;
+	struct states_sink *f = sink;
 
 	for (int l = 0; l < f->s->layers; l++)
 		memcpy(f->x[l] + p->row->at * f->wide, p->x + l * f->wide, f->wide * sizeof *p->x);
@@ -186,7 +186,7 @@ static void put(void *filling, const struct pooled *p)
 void states_fill(const struct states *s, struct states_cache *c, const struct tokens *t, float *x[],
                  const char *what)
 {
-	struct filling f = {s, states_wide(&engine_model(s->engine)->config), x};
+	struct states_sink f = {s, states_wide(&engine_model(s->engine)->config), x};
 	uint64_t *key = xalloc(t->rows * sizeof *key);
 	char *had = xzalloc(t->rows, 1);
 	long n = t->rows;
