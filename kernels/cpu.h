@@ -16,12 +16,6 @@
 #include "../lib/base/num.h"
 #include "ops.h"
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
-	!defined(__SANITIZE_ADDRESS__)
-#define HOT __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define HOT
-#endif
 #define INLINE static inline __attribute__((always_inline))
 /* A function that is written for AVX-512 with bf16: it may run only where bf16_is_fast(). */
 #define WIDE        __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma")))

@@ -15,6 +15,15 @@
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && sizeof(size_t) == 8,
               "numbers of files are read and written in place");
 
+/* Before a function that loops over arrays: the compiler makes a version of it for each generation
+ * of vector instructions. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
+	!defined(__SANITIZE_ADDRESS__)
+#define HOT __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define HOT
+#endif
+
 static inline long long_min(long a, long b) { return a < b ? a : b; }
 static inline long long_max(long a, long b) { return a > b ? a : b; }
 static inline size_t size_min(size_t a, size_t b) { return a < b ? a : b; }

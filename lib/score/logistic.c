@@ -29,7 +29,7 @@ struct fit {
 };
 
 /* v'(x_i - mean); the mean of sparse features is not taken off */
-static double dot(const struct features *x, long i, const double *v, const double *mean)
+HOT static double dot(const struct features *x, long i, const double *v, const double *mean)
 {
 	const float *row = x->x + i * x->ld;
 	double sum = 0;
@@ -45,7 +45,7 @@ static double dot(const struct features *x, long i, const double *v, const doubl
 }
 
 /* sum += scale (x_i - mean) */
-static void add(const struct features *x, long i, double scale, double *sum, const double *mean)
+HOT static void add(const struct features *x, long i, double scale, double *sum, const double *mean)
 {
 	const float *row = x->x + i * x->ld;
 
@@ -252,7 +252,7 @@ static void minimise(struct fit *f, struct newton *m)
 {
 	double value = evaluate(f, m->w, m->g), first = length(m->g, m->n), near = 1;
 
-	for (int k = 0; k < 200 && near > 1e-11; k++) {
+	for (int k = 0; k < 200 && near > 1e-8; k++) {
 		solve(f, m, near);
 		if (!take(f, m, &value))
 			break;
