@@ -10,6 +10,7 @@
 #include "../base/num.h"
 #include "../format/safetensors.h"
 #include "../format/zio.h"
+#include "../model/config.h"
 
 void scorer_write(const struct scorer *s, const char *path, const json_t *settings)
 {
@@ -81,7 +82,7 @@ static int read_own(struct scorer *s, const json_t *own, struct fault *f)
 	s->prior = json_number(own, "prior", 0);
 	s->blocks = json_long(own, "blocks", 0);
 	s->layer = (int)long_min(json_long(own, "layer", 0), s->blocks + 1);
-	if (s->layer < 0 || s->blocks < 1 || s->layer > s->blocks)
+	if (s->layer < 0 || s->blocks < 1 || s->blocks > CONFIG_LAYERS || s->layer > s->blocks)
 		return fault(f, "\"layer\" and \"blocks\" make no sense");
 	if (s->prior <= 0 || s->prior >= 1)
 		return fault(f, "\"prior\" is not between 0 and 1");

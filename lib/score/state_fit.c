@@ -2,8 +2,8 @@
 /* state_fit.c - finds the fit of the method state, and scores the rows that it was found with.
  *
  * With bad rows, block and penalty are those by which trusted and bad rows are told apart best by
- * fits that have not seen them.  The untrusted rows have no say in that, and labels are nowhere read.
- * Features lie in a mapped temporary file.
+ * fits that have not seen them.  The untrusted rows have no say in that, and labels are read
+ * nowhere.  Features lie in a mapped temporary file.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -21,8 +21,8 @@
 #include "suspect.h"
 
 /* In fifteenths of the model's blocks: where the features are taken by default, and among which
- * layers bad rows choose.  These, the penalties and the defaults of suspect.c were chosen on trusted
- * and bad rows alone (RESULTS.md). */
+ * layers bad rows choose.  These, the penalties and the defaults of suspect.c were chosen on
+ * trusted and bad rows alone (RESULTS.md). */
 enum { DEFAULT_DEPTH = 8, DEPTHS = 5 };
 static const int depth[DEPTHS] = {5, 6, 7, 8, 9};
 static const double strengths[] = {1e-3, 1e-2, 1e-1};
@@ -79,8 +79,8 @@ static void fill_known(struct fitting *f, float *const x[])
 		states_fill(&f->r.states, f->cache, s->danger, bad, "bad rows");
 }
 
-/* Sets layer and C to those that tell trusted and bad rows apart best; of equal ones the first, that
- * is less depth and more penalty.  Features of layer l are in x[l]; returns which l. */
+/* Sets layer and C to those that tell trusted and bad rows apart best; of equal ones the first,
+ * that is less depth and more penalty.  Features of layer l are in x[l]; returns which l. */
 static int choose(struct fitting *f, float *const x[])
 {
 	struct suspects s = f->found;

@@ -70,7 +70,8 @@ static void read_file(struct states_cache *c, const char *name, int layer)
 	row = st_find(&st, "row");
 	x = st_find(&st, "x");
 	if (!row || !x || row->type != ST_U64 || row->rank != 1 || x->type != ST_F32 ||
-	    x->rank != 2 || x->shape[0] != row->shape[0] || x->shape[1] != c->wide)
+	    x->rank != 2 || x->shape[0] != row->shape[0] || x->shape[1] != c->wide ||
+	    (uintptr_t)row->data % 8 || (uintptr_t)x->data % 4)
 		die("%s: is no file of features, %ld numbers a row", path, c->wide);
 	for (long i = 0; i < row->shape[0]; i++)
 		enter(c, layer_key(((const uint64_t *)row->data)[i], layer),

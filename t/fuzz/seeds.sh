@@ -47,6 +47,7 @@ row) lines pipelines/demo/train.jsonl 20; lines t/gold/select/rows.jsonl 20; lin
 safetensors)
 	each t/broken/safetensors-* t/gold/tiny-*-grad.safetensors
 	for f in "$to"/seed-t-gold-*-grad.safetensors; do header "$f"; done ;;
+scorer) one t/fuzz/samples/scorer scorer; header "$to/seed-scorer" ;;
 scores) each t/gold/select/scores.jsonl; lines t/gold/select/scores.jsonl 20 ;;
 tokenizer_gguf) each t/gold/tok-*.gguf t/broken/gguf-* ;;
 tokenizer_json) each t/gold/tok-*/tokenizer.json; words ;;
