@@ -55,6 +55,7 @@ const struct method *method_of(const char *name); /* NULL: none */
 
 extern const struct method method_bilevel;
 extern const struct method method_state;
+extern const struct method method_contrast;
 extern const struct method method_safe_loss;
 extern const struct method method_loss;
 extern const struct method method_random;

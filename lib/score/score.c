@@ -83,8 +83,8 @@ static void check(const struct score_opts *o, const struct method *m, int operan
 		die_usage("one token stream, please (cat joins several)");
 	if (!(m->needs & METHOD_TRAINS) &&
 	    (o->save || t->full || t->checkpoint || t->resume || t->valid))
-		die_usage("--method %s does not train: no --save-adapter, --full, --checkpoint, "
-		          "--resume, --valid",
+		die_usage("--method %s does not train a theta that is kept: no --save-adapter, "
+		          "--full, --checkpoint, --resume, --valid",
 		          m->name);
 	for (int k = 0; methods[k]; k++)
 		if (methods[k]->check)

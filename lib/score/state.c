@@ -21,6 +21,7 @@
 #include "../format/scratch.h"
 #include "../train/losses.h"
 #include "../train/setup.h"
+#include "danger.h"
 #include "method.h"
 #include "overlap.h"
 #include "score.h"
@@ -192,20 +193,6 @@ static void list_hashes(const struct tokens *t, uint64_t *hash)
 		hash[i] = tokens_row(t, i).hash;
 }
 
-static void check_danger(const struct setup *s, const char *name)
-{
-	const struct tokens *bad = s->danger;
-
-	if (strcmp(bad->fingerprint, s->data->fingerprint))
-		die("%s was made with another tokenizer (%s) than the rows (%s)", name,
-		    bad->fingerprint, s->data->fingerprint);
-	if (strcmp(bad->template, s->data->template))
-		die("%s has the template \"%s\", the rows have \"%s\"", name, bad->template,
-		    s->data->template);
-	if (bad->rows < SUSPECT_FOLDS)
-		die("%s: %ld bad rows; at least %d are needed", name, bad->rows, SUSPECT_FOLDS);
-}
-
 /* Opens all that is read, and takes memory for passes that show states of so many layers. */
 static void begin(struct run *r, int layers)
 {
@@ -220,7 +207,7 @@ static void begin(struct run *r, int layers)
 		s->safe = setup_read(s, (char *const *)&o->safe, 1);
 	if (o->danger) {
 		s->danger = setup_read(s, (char *const *)&o->danger, 1);
-		check_danger(s, o->danger);
+		danger_check(s, o->danger);
 	}
 	s->demand.rows[0] = LOSS_BATCH;
 	s->demand.states = layers;
