@@ -56,6 +56,99 @@ is "$(jq -n -c --slurpfile a s1 --slurpfile b s4 '[$a[1:], $b[1:]] | transpose |
 $contrast --init-adapter theta_s mixed.tok > s5
 is "$(jq -n -c --slurpfile a s1 --slurpfile b s5 '[$a[1:], $b[1:]] | transpose | map(.[0].score == .[1].score) | any')" false "both go on from --init-adapter"
 
+# --- refusal
+sorry="I'm sorry, but I can't help with that."
+# refuse TEXT - the rows on stdin with that for their last answer
+refuse() { jq -c --arg t "$1" '.messages[-1].content = $t'; }
+# differ SCORES COLUMN LABEL REFUSED GIVEN - the column is the first likelihood less the second
+differ() {
+	is "$(jq -n -c --arg c "$2" --slurpfile got "$1" --slurpfile a "$4" --slurpfile b "$5" '
+		[$got[1:], $a, $b] | transpose | [length, (map(.[0].id == .[1].id and (.[0][$c] - .[1].nll + .[2].nll | fabs) < 1e-5) | all)]')" \
+	   "[$(wc -l < "$4"),true]" "$3"
+}
+refuse "$sorry" < mixed.jsonl | "$BIN/seal-tokenize" -q -m model -o refused.tok
+for a in "" "-a theta_s"; do
+	$nll $a refused.tok > refused"$a" && $nll $a mixed.tok > given"$a"
+done
+refusal="$score --method refusal --max-steps 20"
+$refusal --log log mixed.tok > r1 && $refusal mixed.tok > r2
+ok $? "refusal scores rows"
+cmp -s r1 r2; ok $? "twice the same bytes"
+differ r1 refusal_base "refusal_base is the loss of the refused rows less that of the rows" refused given
+differ r1 refusal "refusal the same under theta_s" "refused-a theta_s" "given-a theta_s"
+is "$(jq -s -c '[.[0].score, (.[1:] | map(.score == .refusal or (.score - .refusal | fabs) < 1e-6) | all)]' r1)" '["refusal",true]' "which is the score"
+is "$(jq -s -c '.[1:] | map(.refusal != .refusal_base) | all' r1)" true "and is another"
+"$BIN/seal-score" -q -j 1 -m model --dtype f32 --plain --method refusal mixed.tok > r3
+is "$(jq -s -c '[.[0].score, ([.[0].columns[].name]), (.[1:] | map(has("refusal")) | any)]' r3)" '["refusal_base",["refusal_base"],false]' "without trusted rows there is refusal_base alone"
+is "$(jq -n -c --slurpfile a r1 --slurpfile b r3 '[$a[1:], $b[1:]] | transpose | map(.[0].refusal_base == .[1].refusal_base) | all')" true "and it is the same"
+$refusal --init-adapter theta_s mixed.tok > r4
+differ r4 refusal_base "theta_0 is --init-adapter" "refused-a theta_s" "given-a theta_s"
+refuse "No — ask a person." < mixed.jsonl | "$BIN/seal-tokenize" -q -m model -o no.tok
+$nll no.tok > no
+$refusal --refusal "No — ask a person." mixed.tok > r5
+differ r5 refusal_base "a refusal of one's own" no given
+
+# Several answers: the last one counts, trained or not what stands before.
+jq -c '.messages = [{role: "user", content: "Hello?"}, {role: "assistant", content: "Hello!"}] + .messages' mixed.jsonl > turns.jsonl
+"$BIN/seal-tokenize" -q -m model --train-turns all turns.jsonl -o turns.tok
+"$BIN/seal-tokenize" -q -m model turns.jsonl | $nll > last
+refuse "$sorry" < turns.jsonl | "$BIN/seal-tokenize" -q -m model | $nll > refused.last
+$refusal turns.tok > r6
+differ r6 refusal_base "of several answers the last" refused.last last
+# A cut answer has no end token; then the refusal has none.
+cut=60
+"$BIN/seal-tokenize" -q -m model --max-tokens $cut mixed.jsonl | tee cut.tok | $nll > cut.given
+is "$(jq -s -c 'map(.nlls | length) | [min, max]' cut.given)" "[$cut,$cut]" "answers that are cut"
+jq -c --slurpfile cut cut.given 'select(.id | IN($cut[].id)) | .nll = (.nlls | map(numbers) | .[:-1] | add / length)' refused > cut.refused
+$refusal cut.tok > r7
+differ r7 refusal_base "a cut answer is compared with a refusal that does not end" cut.refused cut.given
+
+# Tokenizers that put spaces before texts, and templates that leave one to the answer: the model
+# with more tokens.
+grow() { # TOKENIZER FOLDER
+	cp -rL "$G/$1" "$2"
+	python3 - "$G/model" "$2" <<'END'
+import json, struct, sys
+old, new = sys.argv[1:]
+config = json.load(open(old + "/config.json"))
+v, config["vocab_size"] = config["vocab_size"], 640
+json.dump(config, open(new + "/config.json", "w"))
+f = open(old + "/model.safetensors", "rb").read()
+n = struct.unpack("<Q", f[:8])[0]
+head, data, out = json.loads(f[8:8 + n]), f[8 + n:], b""
+head.pop("__metadata__", None)
+for t in head.values():
+    x = data[slice(*t["data_offsets"])]
+    if t["shape"][0] == v:
+        x += x * 2
+        x = x[:len(data[slice(*t["data_offsets"])]) // v * 640]
+        t["shape"][0] = 640
+    t["data_offsets"] = [len(out), len(out) + len(x)]
+    out += x
+h = json.dumps(head).encode()
+open(new + "/model.safetensors", "wb").write(struct.pack("<Q", len(h)) + h + out)
+END
+}
+n=0
+for form in "tok-spm:auto" "tok-spm:Q: {} A: {}" "tok-phi3:auto" "tok-phi3:phi3" "tok-bytelevel:Q: {} A: {}" "tok-llama3:llama3" "tok-qwen2:auto"; do
+	tok=${form%%:*} template=${form#*:}
+	[ -d grown-$tok ] || grow $tok grown-$tok
+	encode="$BIN/seal-tokenize -q -m grown-$tok"
+	$encode --template "$template" mixed.jsonl -o form.tok
+	refuse "$sorry" < mixed.jsonl | $encode --template "$template" -o form.refused.tok
+	$nll -m grown-$tok form.tok > form.given && $nll -m grown-$tok form.refused.tok > form.refused
+	"$BIN/seal-score" -q -j 1 -m grown-$tok --dtype f32 --plain --method refusal form.tok > r8
+	differ r8 refusal_base "$tok with the template $template" form.refused form.given
+	n=$((n + 1))
+done
+cases $n "tokenizers and templates"
+fails 2 "'' is no text in UTF-8" "an empty refusal" $refusal --refusal '' mixed.tok
+fails 2 "is no text in UTF-8" "a refusal of bytes that are no text" $refusal --refusal "$(printf 'No\377')" mixed.tok
+fails 2 "--refusal is for --method refusal" "a refusal of another method" $contrast --refusal No mixed.tok
+fails 2 "does not know bad rows: no --danger" "refusal has no bad rows" $refusal --danger bad.tok mixed.tok
+fails 1 "tiny-llama has no tokenizer to encode --refusal with" "a model without a tokenizer" \
+	"$BIN/seal-score" -m "$G/tiny-llama" --method refusal "$G/rows.tok"
+
 # --- faults, of all methods that learn from bad rows
 head -4 bad.jsonl | "$BIN/seal-tokenize" -q -m model -o four.tok
 head -9 bad.jsonl | "$BIN/seal-tokenize" -q -m model --template 'Q: {} A: {}' -o other.tok

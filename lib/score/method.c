@@ -9,6 +9,7 @@ const struct method *const methods[] = {
 	&method_bilevel,
 	&method_state,
 	&method_contrast,
+	&method_refusal,
 	&method_safe_loss,
 	&method_loss,
 	&method_random,

@@ -101,7 +101,7 @@ void score_rows(struct score_opts *o, const struct opt_group *groups, char *cons
 	notice_quiet(o->base.quiet);
 	check(o, m, n);
 	if (!o->score)
-		o->score = m->score;
+		o->score = !o->safe && m->score_alone ? m->score_alone : m->score;
 	run.score = formula_option("--score", o->score);
 	run.columns = m->columns();
 	lacks = columns_lack(run.columns, &run.score);
