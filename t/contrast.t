@@ -149,12 +149,70 @@ fails 2 "does not know bad rows: no --danger" "refusal has no bad rows" $refusal
 fails 1 "tiny-llama has no tokenizer to encode --refusal with" "a model without a tokenizer" \
 	"$BIN/seal-score" -m "$G/tiny-llama" --method refusal "$G/rows.tok"
 
+# --- gradient
+gradient="$score --method gradient --danger bad.tok --max-steps 20"
+$gradient mixed.tok > g1 && $gradient mixed.tok > g2
+ok $? "gradient scores rows"
+cmp -s g1 g2; ok $? "twice the same bytes"
+is "$(auroc g1 score | jq '. > 0.6')" true "bad rows are low (area $(auroc g1 score))"
+"$BIN/seal-score" -q -j 1 -m model --dtype f32 --plain --method gradient --max-steps 20 --safe bad.tok --danger safe.tok mixed.tok > g3
+is "$(jq -n -c --slurpfile a g1 --slurpfile b g3 '[$a[1:], $b[1:]] | transpose | map((.[0].score + .[1].score | fabs) < 1e-4) | all')" true \
+   "trusted rows for bad ones: the scores change their sign"
+# Rows that theta_h was trained on, beside those of theta_s.
+$gradient bad.tok > g.bad 2> said && $gradient safe.tok > g.safe 2>> said
+is "$(jq -n --slurpfile a g.bad --slurpfile b g.safe '([$a[1:][].score] | add / length) < 0 and ([$b[1:][].score] | add / length) > 0')" true \
+   "rows that were trained on pull to their own side"
+is "$(grep -c "30 of 30" said)" 2 "which is said"
+# A step that is clipped far below Adam's epsilon is along the gradient: it moves the middle of
+# theta_s and theta_h by -g, whatever its length.
+cat > cosines.py <<'END'
+import json, math, struct, sys
+def tensors(path):
+    f = open(path + "/adapter_model.safetensors", "rb").read()
+    n = struct.unpack("<Q", f[:8])[0]
+    head = json.loads(f[8:8 + n])
+    head.pop("__metadata__", None)
+    return {k: struct.unpack("<%df" % ((b - a) // 4), f[8 + n + a:8 + n + b])
+            for k, t in head.items() for a, b in [t["data_offsets"]] if t["dtype"] == "F32"}
+def middle(a, b, path):
+    s, h = tensors(a), tensors(b)
+    name = path + "/adapter_model.safetensors"
+    f = open(name, "rb").read()
+    n = struct.unpack("<Q", f[:8])[0]
+    head = json.loads(f[8:8 + n])
+    out = bytearray(f)
+    for k in s:
+        at = 8 + n + head[k]["data_offsets"][0]
+        out[at:at + 4 * len(s[k])] = struct.pack("<%df" % len(s[k]), *[(x + y) / 2 for x, y in zip(s[k], h[k])])
+    open(name, "wb").write(out)
+def cosine(s, h, mid, after):
+    s, h, mid, after = map(tensors, (s, h, mid, after))
+    total = 0
+    for k in s:
+        d = [y - x for x, y in zip(s[k], h[k])]
+        g = [y - x for x, y in zip(after[k], mid[k])]
+        total += sum(x * y for x, y in zip(d, g)) / math.sqrt(sum(x * x for x in d) * sum(x * x for x in g))
+    print(total / len(s))
+{"middle": middle, "cosine": cosine}[sys.argv[1]](*sys.argv[2:])
+END
+cp -r theta_s mid && python3 cosines.py middle theta_s theta_h mid
+n=0
+for row in 1 2 21 40; do
+	sed -n ${row}p mixed.jsonl | "$BIN/seal-tokenize" -q -m model -o one.tok
+	"$BIN/seal-lora-train" -q -j 1 -m model --dtype f32 --init-adapter mid --clip 1e-12 --lr 1000 --max-steps 1 -o moved --force one.tok
+	want=$(python3 cosines.py cosine theta_s theta_h mid moved)
+	is "$(jq -n --argjson w "$want" --argjson row $row --slurpfile g g1 '$g[$row].gradient - $w | fabs < 1e-5')" true \
+	   "row $row has the mean cosine $want"
+	n=$((n + 1))
+done
+cases $n "gradients that a step shows"
+
 # --- faults, of all methods that learn from bad rows
 head -4 bad.jsonl | "$BIN/seal-tokenize" -q -m model -o four.tok
 head -9 bad.jsonl | "$BIN/seal-tokenize" -q -m model --template 'Q: {} A: {}' -o other.tok
 : > none.jsonl; "$BIN/seal-tokenize" -q -m model none.jsonl -o none.tok
 n=0
-for m in contrast; do
+for m in contrast gradient; do
 	s="$BIN/seal-score -m model --method $m --max-steps 2"
 	fails 2 "method $m needs --danger" "$m without bad rows" $s --safe safe.tok mixed.tok
 	fails 2 "method $m needs --safe" "$m without trusted rows" $s --danger bad.tok mixed.tok

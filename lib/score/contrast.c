@@ -26,9 +26,12 @@ enum { HEAD = 10, TENTH = 10 };
 /* clang-format off */
 enum { SAFE, DANGER, CONTRAST, CONTRAST_HEAD, CONTRAST_TAIL, COLUMNS };
 static const struct column contrast_columns[] = {
-	{"loss_safe", COLUMN_F32, "mean negative log-likelihood under theta_s, trained on the trusted rows"},
-	{"loss_danger", COLUMN_F32, "mean negative log-likelihood under theta_h, trained on the bad rows"},
-	{"contrast", COLUMN_F32, "mean of what an answer's token loses more under theta_h than under theta_s"},
+	{"loss_safe", COLUMN_F32,
+		"mean negative log-likelihood under theta_s, trained on the trusted rows"},
+	{"loss_danger", COLUMN_F32,
+		"mean negative log-likelihood under theta_h, trained on the bad rows"},
+	{"contrast", COLUMN_F32,
+		"mean of what an answer's token loses more under theta_h than under theta_s"},
 	{"contrast_head", COLUMN_F32, "the same of the first ten tokens"},
 	{"contrast_tail", COLUMN_F32, "the same of the lowest tenth of the tokens"},
 	{0},

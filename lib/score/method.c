@@ -10,6 +10,7 @@ const struct method *const methods[] = {
 	&method_state,
 	&method_contrast,
 	&method_refusal,
+	&method_gradient,
 	&method_safe_loss,
 	&method_loss,
 	&method_random,

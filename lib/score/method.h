@@ -58,6 +58,7 @@ extern const struct method method_bilevel;
 extern const struct method method_state;
 extern const struct method method_contrast;
 extern const struct method method_refusal;
+extern const struct method method_gradient;
 extern const struct method method_safe_loss;
 extern const struct method method_loss;
 extern const struct method method_random;

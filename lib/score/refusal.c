@@ -36,13 +36,16 @@ static struct refusal_opts {
 
 /* clang-format off */
 static const struct opt options[] = {
-	{"refusal", 0, OPT_TEXT, AT(text), "TEXT", "the refusal that is put in an answer's place", 0, 1},
+	{"refusal", 0, OPT_TEXT, AT(text), "TEXT",
+		"the refusal that is put in an answer's place", 0, 1},
 	{0},
 };
 
 static const struct column refusal_columns[] = {
-	{"refusal", COLUMN_F32, "what a refusal loses more than the answer, per token, under theta_s"},
-	{"refusal_base", COLUMN_F32, "what a refusal loses more than the answer, per token, under theta_0"},
+	{"refusal", COLUMN_F32,
+		"what a refusal loses more than the answer, per token, under theta_s"},
+	{"refusal_base", COLUMN_F32,
+		"what a refusal loses more than the answer, per token, under theta_0"},
 	{0},
 };
 /* clang-format on */
