@@ -49,6 +49,16 @@ is "$(jq -s -c '.[1:] | map((.score - .contrast_tail | fabs) < 1e-6) | all' s2)"
 $contrast --score 'loss_danger - loss_safe' mixed.tok > s3
 is "$(jq -n -c --slurpfile a s1 --slurpfile b s3 '[$a[1:], $b[1:]] | transpose | map((.[0].score - .[1].score | fabs) < 1e-5) | all')" true \
    "it is loss_danger - loss_safe"
+$contrast --tokens by-token mixed.tok | cmp -s - s1; ok $? "--tokens changes no score"
+is "$(jq -n -c --slurpfile got by-token --slurpfile s under_s --slurpfile h under_h '
+	[$got, $s, $h] | transpose | [length, (map(.[0].id == .[1].id and
+		([.[0].tokens, .[1].nlls, .[2].nlls] | transpose | map(if .[1] == null then .[0] == null else (.[0] - .[2] + .[1] | fabs) < 1e-5 end) | all)) | all)]')" \
+   '[40,true]' "and writes the contrast of every token"
+fails 1 "create no/such" "where it can be written" $contrast --tokens no/such mixed.tok
+fails 2 "tokens is for --method contrast" "tokens of another method" $score --method safe-loss --tokens x mixed.tok
+cp mixed.tok copy.tok
+fails 1 "copy.tok" "no input is overwritten" $contrast --tokens copy.tok copy.tok
+cmp -s mixed.tok copy.tok; ok $? "and stays as it was"
 # With the roles exchanged the sign is the other one.
 "$BIN/seal-score" -q -j 1 -m model --dtype f32 --plain --method contrast --max-steps 20 --safe bad.tok --danger safe.tok mixed.tok > s4
 is "$(jq -n -c --slurpfile a s1 --slurpfile b s4 '[$a[1:], $b[1:]] | transpose | map((.[0].score + .[1].score | fabs) < 1e-5) | all')" true \

@@ -23,7 +23,18 @@
 
 enum { HEAD = 10, TENTH = 10 };
 
+static struct contrast_opts {
+	const char *tokens;
+} opts;
+
+#define AT(field) offsetof(struct contrast_opts, field)
+
 /* clang-format off */
+static const struct opt options[] = {
+	{"tokens", 0, OPT_TEXT, AT(tokens), "FILE", "write the contrast of each token there", 0, 0},
+	{0},
+};
+
 enum { SAFE, DANGER, CONTRAST, CONTRAST_HEAD, CONTRAST_TAIL, COLUMNS };
 static const struct column contrast_columns[] = {
 	{"loss_safe", COLUMN_F32,
@@ -42,6 +53,8 @@ static const struct column *filled(void) { return contrast_columns; }
 
 static void check(const struct score_opts *o, int chosen)
 {
+	if (!chosen && opts.tokens)
+		die_usage("--tokens is for --method contrast");
 	if (!chosen)
 		return;
 	if (!o->danger)
@@ -52,9 +65,10 @@ static void check(const struct score_opts *o, int chosen)
 struct contrast {
 	struct two_thetas two;
 	struct scores_out *out;
-	float *safe; /* a batch's losses under theta_s, token after token */
-	long at;     /* where the next row's are */
-	double *c;   /* a row's contrasts */
+	struct zout *tokens; /* or NULL */
+	float *safe;         /* a batch's losses under theta_s, token after token */
+	long at;             /* where the next row's are */
+	double *c;           /* a row's contrasts */
 };
 
 static void see_safe(void *contrast, const struct visited *v)
@@ -82,6 +96,21 @@ static double mean(const double x[], long n)
 	return sum / n;
 }
 
+/* {"id","tokens"}: of every token of the row, null where it is not trained. */
+static void write_tokens(const struct contrast *k, const struct tokens_row *r)
+{
+	json_t *list = json_array(), *line = json_object();
+	const double *c = k->c;
+
+	for (long t = 0; t < r->n; t++)
+		json_array_append_new(list,
+		                      t && r->train[t] ? json_float((float)*c++) : json_null());
+	json_object_set_new(line, "id", json_repaired(r->id, r->id_n));
+	json_object_set_new(line, "tokens", list);
+	json_write_line(k->tokens, line);
+	json_decref(line);
+}
+
 /* The columns of a row whose losses under theta_s have been seen. */
 static void see_danger(void *contrast, const struct visited *v)
 {
@@ -106,6 +135,8 @@ static void see_danger(void *contrast, const struct visited *v)
 	value[CONTRAST_HEAD] = mean(k->c, long_min(n, HEAD));
 	if (!isfinite(value[CONTRAST]))
 		die("losses: not finite on row %s", row_id(r, id, sizeof id));
+	if (k->tokens)
+		write_tokens(k, r);
 	qsort(k->c, n, sizeof *k->c, ascending);
 	value[CONTRAST_TAIL] = mean(k->c, (n + TENTH - 1) / TENTH);
 	scores_add(k->out, r->id, r->id_n, r->hash, r->line, value);
@@ -128,6 +159,7 @@ static void run(struct score_run *run)
 	struct setup *s = &k.two.setup;
 	long most;
 
+	k.tokens = opts.tokens ? zout_open(opts.tokens, ZOUT_PLAIN) : NULL;
 	two_thetas_open(&k.two, run);
 	most = tokens_most(s->data, LOSS_BATCH);
 	s->demand.bytes += most * sizeof *k.safe + s->data->longest * sizeof *k.c;
@@ -138,16 +170,20 @@ static void run(struct score_run *run)
 	k.out = two_thetas_scores(&k.two);
 	two_thetas_each(&k.two, LOSS_BATCH, "rows", see, &k);
 	scores_finish(k.out);
+	zout_close(k.tokens);
 	free(k.safe);
 	free(k.c);
 	two_thetas_close(&k.two);
 }
+
+static const struct opt_group groups[] = {{"Tokens (--method contrast)", options, &opts}, {0}};
 
 const struct method method_contrast = {
 	.name = "contrast",
 	.what = "theta of bad rows against theta of safe rows",
 	.needs = METHOD_MODEL | METHOD_SAFE | METHOD_DANGER,
 	.score = "contrast",
+	.options = groups,
 	.columns = filled,
 	.check = check,
 	.run = run,
