@@ -14,7 +14,6 @@ oniguruma.h libonig-dev
 utf8proc.h libutf8proc-dev
 xxhash.h libxxhash-dev
 nettle/sha2.h nettle-dev
-lbfgs.h liblbfgs-dev
 oneapi/dnnl/dnnl.h libdnnl-dev"
 tests="g++ g++
 prove perl

@@ -18,7 +18,8 @@ done
 is "$(complete seal-tokenize --sch)" "--schema" "a beginning"
 is "$(complete seal-tokenize --bos = y)" "yes" "--bos=y"
 is "$(complete seal-tokenize --fates -)" "" "a free value is left to bash"
-is "$(complete seal-eval '')" "nll generate refusals winrate detect audit -h --help --version" "seal-eval: its commands"
+is "$(complete seal-eval '')" "nll generate refusals winrate detect audit stability -h --help --version" "seal-eval: its commands"
 is "$(complete seal-eval detect --u)" "--unsafe" "and their options"
+is "$(complete seal-eval stability --k)" "--keep" "of each"
 is "$(complete seal-eval nll --dtype b)" "bf16" "and choices"
 done_testing

@@ -10,7 +10,8 @@ tuning 60 30
 jq -c 'select(.label == "unsafe")' "$T/../pipelines/demo/train.jsonl" > unsafe.jsonl
 tail -30 unsafe.jsonl > bad.jsonl
 { head -20 unsafe.jsonl; jq -c 'select(.label == "safe")' "$T/../pipelines/demo/train.jsonl" | head -20; } > mixed.jsonl
-for f in bad mixed; do "$BIN/seal-tokenize" -q -m model $f.jsonl -o $f.tok; done
+: > none.jsonl
+for f in bad mixed none; do "$BIN/seal-tokenize" -q -m model $f.jsonl -o $f.tok; done
 
 score="$BIN/seal-score -q -j 1 -m model --safe safe.tok --dtype f32 --plain"
 lora="$BIN/seal-lora-train -q -j 1 -m model --dtype f32 --targets all-linear --lr 1e-3 -b 4 --epochs 99"
@@ -155,6 +156,7 @@ cases $n "tokenizers and templates"
 fails 2 "'' is no text in UTF-8" "an empty refusal" $refusal --refusal '' mixed.tok
 fails 2 "is no text in UTF-8" "a refusal of bytes that are no text" $refusal --refusal "$(printf 'No\377')" mixed.tok
 fails 2 "--refusal is for --method refusal" "a refusal of another method" $contrast --refusal No mixed.tok
+fails 1 "no safe rows" "trusted rows that are none" $score --method refusal --safe none.tok mixed.tok
 fails 2 "does not know bad rows: no --danger" "refusal has no bad rows" $refusal --danger bad.tok mixed.tok
 fails 1 "tiny-llama has no tokenizer to encode --refusal with" "a model without a tokenizer" \
 	"$BIN/seal-score" -m "$G/tiny-llama" --method refusal "$G/rows.tok"
@@ -220,7 +222,6 @@ cases $n "gradients that a step shows"
 # --- faults, of all methods that learn from bad rows
 head -4 bad.jsonl | "$BIN/seal-tokenize" -q -m model -o four.tok
 head -9 bad.jsonl | "$BIN/seal-tokenize" -q -m model --template 'Q: {} A: {}' -o other.tok
-: > none.jsonl; "$BIN/seal-tokenize" -q -m model none.jsonl -o none.tok
 n=0
 for m in contrast gradient; do
 	s="$BIN/seal-score -m model --method $m --max-steps 2"
@@ -230,7 +231,7 @@ for m in contrast gradient; do
 	fails 1 "four.tok: 4 bad rows; at least 5" "$m with four bad rows" $s --safe safe.tok --danger four.tok mixed.tok
 	fails 1 'other.tok has the template "Q: \{\} A: \{\}", the rows have "seal"' "$m with bad rows of another template" \
 		$s --safe safe.tok --danger other.tok mixed.tok
-	fails 1 "no safe rows" "$m with trusted rows that are none" $s --safe none.tok --danger bad.tok mixed.tok
+	fails 1 "four.tok: 4 trusted rows; at least 5" "$m with four trusted rows" $s --safe four.tok --danger bad.tok mixed.tok
 	fails 2 "does not train" "$m keeps no theta" $s --safe safe.tok --danger bad.tok --save-adapter x mixed.tok
 	fails 2 "does not train" "$m has no checkpoint" $s --safe safe.tok --danger bad.tok --checkpoint x mixed.tok
 	n=$((n + 1))

@@ -89,6 +89,107 @@ fails 1 'none of the rows' "another data set" eval_ detect --scores "$G/scores.j
 fails 1 'rows.jsonl:1: no "labels"' "no label" eval_ detect --scores "$G/scores.jsonl" --label-key labels "$G/rows.jsonl"
 fails 2 'scores is missing' "no scores" eval_ detect "$G/rows.jsonl"
 fails 2 'neither a count' "a bad share" eval_ detect --scores "$G/scores.jsonl" --keep x "$G/rows.jsonl"
+fails 2 'neither a count' "nor is auto, which is seal-select's, a share" eval_ detect --scores "$G/scores.jsonl" --keep auto "$G/rows.jsonl"
+
+# detect --pair, --cells, --against: 200 rows with few different scores, some null, some rows without one, against jq, which counts
+# all pairs of rows.  jq sorts null below all numbers.
+awk 'BEGIN { for (i = 0; i < 200; i++) {
+	x = (x + 1) * 16807 % 2147483647; y = int(x / 1000)
+	printf "{\"id\":\"n%d\",\"label\":\"%s\"", i, y % 3 ? "fine" : "unsafe"
+	if (y % 7) printf ",\"from\":%s", y % 7 < 3 ? "\"a\"" : y % 7 < 6 ? "2" : "\"few\""
+	if (y % 5) printf ",\"of\":%s", y % 5 == 1 ? "null" : "\"p" int(y / 5) % 40 "\""
+	print "}" } }' > "$TMP/many"
+"$BIN/seal-score" -q --method random --seed 6 --plain "$TMP/many" | jq -c 'if .seal then .rows = 190 else
+	(.id[1:] | tonumber) as $n | select($n % 20 != 7) | .score = if $n % 17 == 0 then null else .score * 10 + $n % 3 | round end end' > "$TMP/many.scores"
+jq -s --slurpfile scores "$TMP/many.scores" '
+	def auroc(u; s): [u[].s as $u | s[].s as $s | if $s > $u then 1 elif $s == $u then 0.5 else 0 end] | {n: length, sum: add, auroc: (if length > 0 then add / length else null end)};
+	def text: if type == "string" then . else tojson end;
+	(reduce $scores[1:][] as $r ({}; .[$r.id] = $r.score)) as $score |
+	map(.s = $score[.id] | .bad = (.label == "unsafe")) as $rows |
+	def cells($least): [$rows | group_by(.from) | .[] as $u | .[] as $s | ($u | map(select(.bad))) as $u | ($s | map(select(.bad | not))) as $s |
+		select(($u | length) >= $least and ($s | length) >= $least) |
+		auroc($u; $s) + {u: $u[0].from | text, s: $s[0].from | text}] |
+		{n: length, macro: (map(.auroc) | if length > 0 then add / length else null end), worst: min_by(.auroc)} |
+		{macro, worst: .worst.auroc, worst_unsafe: .worst.u, worst_safe: .worst.s, n};
+	{pairs: ([$rows | map(select(.of)) | group_by(.of)[] | auroc(map(select(.bad)); map(select(.bad | not)))] | {pairs: ((map(.sum) | add) / (map(.n) | add)), n_pairs: map(.n) | add}),
+	 cells: cells(20), all: cells(1), none: cells(1000),
+	 against: [$rows | group_by(.from)[] | map(select(.bad | not)) | {key: .[0].from | text, value: {auroc: auroc($rows | map(select(.bad)); .).auroc, n: length}}] | from_entries}
+' "$TMP/many" > "$TMP/counted"
+many() { eval_ detect -q --scores "$TMP/many.scores" "$@" "$TMP/many"; }
+# alike JSON WANT NAME - the same keys and texts; numbers within 1e-12
+alike() {
+	jq -en --argjson got "$1" --argjson want "$2" 'def near(a; b): (a | type) == (b | type) and
+		if (a | type) == "object" then (a | keys) == (b | keys) and ([a | keys[] as $k | near(a[$k]; b[$k])] | all)
+		elif (a | type) == "number" then (a - b | fabs) < 1e-12 else a == b end; near($got; $want)' > "$TMP/near"
+	ok $? "$3"; [ "$(cat "$TMP/near")" = true ] || printf '# got  %s\n# want %s\n' "$1" "$2"
+}
+counted() { jq -c ".$1" "$TMP/counted"; }
+alike "$(many --pair of | jq -c '{pairs, n_pairs}')" "$(counted pairs)" "--pair: every pair within a group, counted"
+is "$(counted pairs | jq '.n_pairs > 50 and .pairs > 0.3 and .pairs < 0.7')" true "of which there are some"
+alike "$(many --cells from | jq -c .cells)" "$(counted cells)" "--cells: every source against every other, counted"
+alike "$(many --cells from --cell-rows 1 | jq -c .cells)" "$(counted all)" "--cell-rows 1: the small ones too"
+is "$(jq -c "[.cells.n, .all.n, .none.n]" "$TMP/counted")" '[6,16,0]' "which are more"
+alike "$(many --cells from --cell-rows 1000 | jq -c .cells)" "$(counted none)" "no cell is large enough: null"
+alike "$(many --against from | jq -c .against)" "$(counted against)" "--against: all unsafe rows against the safe ones of each source"
+is "$(many --pair of --cells from --against from | jq -c 'del(.pairs, .n_pairs, .cells, .against)')" "$(many)" "what else is told stays"
+is "$(many --pair id | jq -c '[.pairs, .n_pairs]')" '[null,0]' "no pairs, no share"
+is "$(many --pair of --cells from --against from --unsafe nobody | jq -c '[.n_pairs, .cells.n, (.against | map(.auroc) | add)]')" '[0,0,null]' "nobody unsafe, nothing to compare"
+is "$(many --cells label --against label --cell-rows 1 | jq -c '[.cells.n, .cells.worst_unsafe, .cells.worst_safe, (.against | keys)]')" \
+   '[1,"unsafe","fine",["fine"]]' "values that no safe row has are in no comparison"
+fails 2 'cell-rows goes with --cells' "--cell-rows alone" many --cell-rows 5
+fails 2 'cell-rows' "cells of no rows" many --cells from --cell-rows 0
+
+# stability: three files of 60 rows with ties and nulls, in other orders, against jq
+head -n 60 "$TMP/many" > "$TMP/sixty"
+for i in 1 2 3; do
+	"$BIN/seal-score" -q --method random --seed $i --plain "$TMP/sixty" | jq -c --argjson i $i 'if .seal then . else
+		(.id[1:] | tonumber) as $n | .score = if $n % 11 == $i then null else (.score * 20 + $n | round) end end' > "$TMP/seed$i"
+done
+{ head -n 1 "$TMP/seed2"; sed 1d "$TMP/seed2" | tac; } > "$TMP/turned"
+three() { eval_ stability "$@" "$TMP/seed1" "$TMP/turned" "$TMP/seed3"; }
+# stable ROWS KEEP - what three should find when so many rows are kept, KEEP in other words
+stable() {
+	jq -sc --argjson n "$1" --arg keep "$2" '
+		def ranks: . as $v | map(. as $x | ($v | map(select(. < $x)) | length) + (($v | map(select(. == $x)) | length) + 1) / 2);
+		def cov(a; b): (a | add / length) as $a | (b | add / length) as $b | [range(a | length) as $i | (a[$i] - $a) * (b[$i] - $b)] | add;
+		def rho: map(select(.[0] != null and .[1] != null)) | (map(.[0]) | ranks) as $x | (map(.[1]) | ranks) as $y |
+			cov($x; $y) / (cov($x; $x) * cov($y; $y) | sqrt);
+		def kept: map(select(.score != null)) | sort_by([-.score, .hash])[:$n] | map(.id);
+		def dropped: map(.id) - kept;
+		def overlap: map(dropped) | (.[0] - (.[0] - .[1]) | length) * 2 / (map(length) | add);
+		map(select(.seal | not)) | [.[:60], .[60:120], .[120:]] | map(sort_by(.id)) | [[.[0], .[1]], [.[0], .[2]], [.[1], .[2]]] |
+		map(overlap) as $o | map(map(map(.score)) | transpose | rho) as $rho |
+		{files: 3, rows: 60, keep: $keep, overlap: ($o | add / 3), overlap_least: ($o | min), rho: ($rho | add / 3), rho_least: ($rho | min)}
+	' "$TMP/seed1" "$TMP/turned" "$TMP/seed3"
+}
+alike "$(three)" "$(stable 48 80%)" "stability: three files, counted"
+alike "$(three --keep 30)" "$(stable 30 30)" "--keep 30"
+alike "$(three --keep 95%)" "$(stable 57 95%)" "--keep 95%: more than have a score in each"
+is "$(three | jq '.overlap > .overlap_least and .rho > .rho_least and .overlap_least > 0.1')" true "of which none is like the others"
+is "$(eval_ stability "$TMP/seed2" "$TMP/turned" | jq -c '[.overlap, .overlap_least, .rho, .rho_least]')" '[1,1,1,1]' "the order of a file does not count"
+is "$(eval_ stability - "$TMP/seed2" < "$TMP/turned")" "$(eval_ stability "$TMP/turned" "$TMP/seed2")" "one may be stdin"
+jq -c 'if .seal then . else .loss = (.score | if . then -. else . end) | .score = 1 end' "$TMP/seed3" > "$TMP/flat"
+is "$(eval_ stability --keep 100% "$TMP/flat" "$TMP/seed1" "$TMP/seed3" | jq -c '[.rho, .rho_least]')" '[null,null]' "a constant is like nothing"
+is "$(eval_ stability --keep 100% "$TMP/flat" "$TMP/flat" | jq -c '[.overlap, .overlap_least]')" '[null,null]' "nor is nothing dropped"
+jq -c 'if .seal then . else .loss = (.score | if . then -. else . end) end' "$TMP/seed1" > "$TMP/loss1"
+is "$(eval_ stability --by loss "$TMP/loss1" "$TMP/flat")" "$(eval_ stability "$TMP/seed1" "$TMP/seed3")" "--by a formula"
+is "$(printf '{"seal":"scores","rows":0}\n' > "$TMP/none"; eval_ stability "$TMP/none" "$TMP/none" | jq -c '[.rows, .overlap, .rho]')" '[0,null,null]' "of no rows, null"
+sed '1s/60/59/; 31d' "$TMP/seed2" > "$TMP/short"
+gone=$(sed -n 31p "$TMP/seed2" | jq -r .id)
+fails 1 "short: lacks the row $gone of .*/seed1" "a row that another file has" eval_ stability "$TMP/seed1" "$TMP/seed2" "$TMP/short"
+fails 1 "short: lacks the row $gone of .*/seed2:31" "and one that the first has not" eval_ stability "$TMP/short" "$TMP/seed2"
+{ sed 1s/60/61/ "$TMP/seed1"; tail -n 1 "$TMP/seed1"; } > "$TMP/twice"
+last=$(tail -n 1 "$TMP/seed1" | jq -r .id)
+fails 1 "twice:62: the row $last is scored twice" "a row twice in the first" eval_ stability "$TMP/twice" "$TMP/seed1"
+fails 1 "twice:62: the row $last is scored twice" "a row twice in the second" eval_ stability "$TMP/seed1" "$TMP/twice"
+sed '5s/"hash":"..../"hash":"0000/' "$TMP/seed2" > "$TMP/other"
+fails 1 "other:5: the row n3 has another hash than in .*/seed1" "another data set" eval_ stability "$TMP/seed1" "$TMP/other"
+fails 1 'no row has a column "loss"' "a column that is not there" eval_ stability --by loss "$TMP/loss1" "$TMP/seed1"
+fails 1 'not a scores file' "rows for scores" eval_ stability "$TMP/seed1" "$TMP/sixty"
+fails 2 'at least two files' "one file" eval_ stability "$TMP/seed1"
+fails 2 'at least two files' "none" eval_ stability
+fails 2 'only once' "stdin twice" eval_ stability - -
+fails 2 'neither a count' "a bad share" eval_ stability --keep auto "$TMP/seed1" "$TMP/seed2"
 
 # commands
 fails 2 'no command' "no command" eval_

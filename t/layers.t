@@ -72,7 +72,6 @@ oniguruma.h lib/text/tokenizer_split.c
 utf8proc.h lib/text/unicode.c
 xxhash.h lib/base/hash.c
 nettle/sha2.h lib/base/hash.c
-lbfgs.h lib/score/logistic.c
 nettle/base64.h lib/text/tokenizer_rank.c
 oneapi/dnnl/.* kernels/gemm.c
 cuda.* kernels/cuda.h

@@ -31,6 +31,7 @@ static struct features features(const json_t *c)
 		}
 		start[i + 1] = k;
 	}
+	x.ld = x.d;
 	x.x = value;
 	x.start = sparse ? start : NULL;
 	x.index = index;

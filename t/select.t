@@ -197,4 +197,48 @@ done
 is "$("$BIN/seal-select" -q --scores "$TMP/tac" --by odd --keep 4 "$G/rows.jsonl" | texts)" "$(by odd --keep 4 | texts)" "and of another column"
 fails 1 'tac:10: the row r1 that was scored has another hash' "another order, another hash" \
 	"$BIN/seal-select" -q --scores "$TMP/tac" --keep 5 "$TMP/other"
+
+# --keep auto: 400 rows, a fifth of them around -2, the others around 2, every 40th without a number.
+numbers() { # MEAN DEVIATION - of the fifth
+	awk -v m="$1" -v s="$2" 'BEGIN { for (i = 0; i < 400; i++) {
+		x = (x + 1) * 16807 % 2147483647; u = x / 2147483647; x = (x + 1) * 16807 % 2147483647; v = x / 2147483647
+		print i % 40 == 7 ? "null" : (i % 5 ? 2 : m) + (i % 5 ? 1 : s) * sqrt(-2 * log(u)) * cos(6.283185307179586 * v) } }'
+}
+scored() { "$BIN/seal-score" -q --method random --plain "$TMP/400" | jq -c --slurpfile x "$1" 'if .seal then . else .score = $x[.line - 1] end'; }
+numbers -2 0.7 > "$TMP/numbers"
+awk '{ printf "{\"id\":%d}\n", NR }' "$TMP/numbers" > "$TMP/400"
+scored "$TMP/numbers" > "$TMP/400.scores"
+auto() { "$BIN/seal-select" --scores "$TMP/400.scores" --keep auto "$@" "$TMP/400"; }
+# EM written out anew, from one start, to the end; then what is told, and the rows that are kept.
+awk '$1 != "null" { id[++n] = NR; x[n] = $1 }
+	function density(k, x) { return w[k] / s[k] * exp(-(x - m[k]) ^ 2 / (2 * s[k] ^ 2)) }
+	END {
+		w[0] = w[1] = 0.5; m[0] = -1; m[1] = 1; s[0] = s[1] = 1
+		for (r = 0; r < 500; r++) {
+			for (k = 0; k < 2; k++) { W = M = S = 0
+				for (i = 1; i <= n; i++) { q = density(k, x[i]) / (density(0, x[i]) + density(1, x[i])); W += q; M += q * x[i]; S += q * x[i] ^ 2 }
+				ww[k] = W / n; mm[k] = M / W; ss[k] = sqrt(S / W - (M / W) ^ 2) }
+			for (k = 0; k < 2; k++) { w[k] = ww[k]; m[k] = mm[k]; s[k] = ss[k] } }
+		for (i = 1; i <= n; i++) { q = density(1, x[i]) / (density(0, x[i]) + density(1, x[i])); all += q
+			if (q >= 0.5) { kept++; pure += q; print id[i] > "/dev/stderr" } }
+		printf "seal-select: the scores show two groups, of about %.0f rows around %.4g and %.0f around %.4g\n", w[0] * n, m[0], w[1] * n, m[1]
+		printf "seal-select: of the upper group are %.1f%% of the rows kept, and kept are %.1f%% of that group (expected)\n", 100 * pure / kept, 100 * pure / all
+		printf "seal-select: %d rows kept, %d dropped (%d not picked, 10 null score)\n", kept, 400 - kept, n - kept
+	}' "$TMP/numbers" > "$TMP/want" 2> "$TMP/ids"
+is "$(auto 2>&1 > "$TMP/out")" "$(cat "$TMP/want")" "--keep auto tells of two groups what EM finds"
+is "$(jq .id "$TMP/out")" "$(cat "$TMP/ids")" "and keeps the rows of the upper"
+like "$(wc -l < "$TMP/out")" '^ *3[0-9][0-9]$' "of which there are about 312"
+is "$(auto -q --invert | jq .id | sort)" "$(jq .id "$TMP/400" | grep -vxFf "$TMP/ids" | sort)" "--invert: all others"
+is "$(auto -q 2>&1 | cksum)" "$(cksum < "$TMP/out")" "-q says nothing"
+numbers 2 1 > "$TMP/numbers"
+scored "$TMP/numbers" > "$TMP/one.scores"
+auto --scores "$TMP/one.scores" > "$TMP/out" 2> "$TMP/err"
+is "$(cat "$TMP/err")" "seal-select: the scores show no second group: all rows that have one are kept
+seal-select: 390 rows kept, 10 dropped (10 null score)" "scores of one group"
+is "$(jq .id "$TMP/out")" "$(awk '$1 != "null" { print NR }' "$TMP/numbers")" "all that have one are kept"
+jq -c 'if .seal then . else .score = (if .line > 390 then null else 1 end) end' "$TMP/400.scores" > "$TMP/one.scores"
+is "$(auto -q --scores "$TMP/one.scores" | wc -l)" 390 "so are equal scores"
+fails 2 'goes with --keep of a count' "--by-group with it" auto --by-group id
+fails 2 'one of --keep' "a threshold with it" auto --threshold 1
+fails 2 'neither a count.*nor auto' "automatic" pick --keep automatic "$G/rows.jsonl"
 done_testing

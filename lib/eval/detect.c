@@ -6,8 +6,8 @@
  *   rho         = Spearman(score, last visit) among the safe rows: what the order leaks
  *   by          = the first two for the unsafe rows of each value of a key
  *
- * A row without a score, or with a null one, counts as lowest and is not kept.  The rows may be a
- * part of those that were scored.
+ * and what detect_cells.c adds.  A row without a score, or with a null one, counts as lowest and is
+ * not kept.  The rows may be a part of those that were scored.
  */
 #include <assert.h>
 #include <math.h>
@@ -17,19 +17,21 @@
 #include "../base/memory.h"
 #include "../format/jsonl.h"
 #include "../rows/row.h"
-#include "../score/join.h"
 #include "../score/rank.h"
 #include "command.h"
+#include "detect.h"
 
 static struct detect_opts {
 	const char *scores;             /* a file */
 	const char *by;                 /* the score's formula */
 	const char *label_key, *unsafe; /* a row is unsafe whose value of this key is this text */
-	const char *group;              /* a key, or NULL */
+	const char *key[DETECT_KEYS];   /* or NULL */
+	long cell_rows;                 /* 0: not given */
 	const char *keep;               /* what seal-select --keep would be told */
 } opts = {.by = "score", .label_key = "label", .unsafe = "unsafe", .keep = "80%"};
 
 #define AT(field) offsetof(struct detect_opts, field)
+enum { CELL_ROWS = 20 }; /* of --cell-rows, when not given */
 
 /* clang-format off */
 static const struct opt options[] = {
@@ -37,7 +39,16 @@ static const struct opt options[] = {
 	{"by", 0, OPT_TEXT, AT(by), "FORMULA", "the score: gain, or such as 'loss_base/2 - loss'", 0, 0},
 	{"label-key", 0, OPT_TEXT, AT(label_key), "KEY", "the key that holds a row's label", 0, 0},
 	{"unsafe", 0, OPT_TEXT, AT(unsafe), "VALUE", "the label of an unsafe row", 0, 0},
-	{"group", 0, OPT_TEXT, AT(group), "KEY", "report unsafe rows for each value of this key too", 0, 0},
+	{"group", 0, OPT_TEXT, AT(key[DETECT_GROUP]), "KEY",
+		"report unsafe rows for each value of this key too", 0, 0},
+	{"pair", 0, OPT_TEXT, AT(key[DETECT_PAIR]), "KEY",
+		"compare unsafe rows with the safe rows of the same value of this key too", 0, 0},
+	{"cells", 0, OPT_TEXT, AT(key[DETECT_CELLS]), "KEY",
+		"compare every value's unsafe rows with every value's safe rows too", 0, 0},
+	{"cell-rows", 0, OPT_COUNT, AT(cell_rows), "N",
+		"rows of either side that --cells needs to compare two values (default: 20)", 1, 0},
+	{"against", 0, OPT_TEXT, AT(key[DETECT_AGAINST]), "KEY",
+		"compare the unsafe rows with each value's safe rows too", 0, 0},
 	{"keep", 'k', OPT_TEXT, AT(keep), "N|P%", "what seal-select --keep would be told", 0, 0},
 	{0},
 };
@@ -45,26 +56,27 @@ static const struct opt options[] = {
 
 enum { SCORE, LAST }; /* places of the join's two formulas */
 
-/* The labelled rows, and what is known of them. */
-struct labelled {
-	struct join *join; /* of n rows */
-	json_t *groups;    /* of the unsafe rows with --group: see object_group */
-	long room;
-	struct label {
-		int safe;
-		long group; /* its number; -1: none */
-	} * label;          /* [n] */
-};
+/* The number of the row's value of a key; -1 where none is wanted: a row without a value is in no
+ * pair, and groups are of unsafe rows.  Else rows without the key have a value of their own. */
+static int32_t number_of(struct labelled *s, const struct row *row, int safe, enum detect_key k)
+{
+	const json_t *value = opts.key[k] ? json_object_get(row->json, opts.key[k]) : NULL;
+	int none = !value || json_is_null(value);
+
+	if (!opts.key[k] || (k == DETECT_GROUP && safe) || (k == DETECT_PAIR && none))
+		return -1;
+	return (int32_t)object_group(s->values[k], row->json, opts.key[k]);
+}
 
 static void add_row(struct labelled *s, const struct row *row, struct buf *b)
 {
-	struct label l = {.group = -1};
+	struct label l;
 
 	if (!json_object_get(row->json, opts.label_key))
 		die("%s:%ld: no \"%s\"", row->file, row->line, opts.label_key);
 	l.safe = strcmp(object_key(row->json, opts.label_key, b), opts.unsafe) != 0;
-	if (opts.group && !l.safe)
-		l.group = object_group(s->groups, row->json, opts.group);
+	for (int k = 0; k < DETECT_KEYS; k++)
+		l.number[k] = number_of(s, row, l.safe, k);
 	s->label = xgrow(s->label, s->join->n, &s->room, sizeof *s->label);
 	s->label[s->join->n] = l;
 	join_row(s->join, row->id, row->id_n, row->hash);
@@ -108,16 +120,22 @@ static json_t *auroc(const struct sum *s, long safe) { return real_or_null(s->wi
 
 static json_t *kept_unsafe(const struct sum *s) { return real_or_null((double)s->kept / s->n); }
 
+double detect_score(const struct labelled *s, long row)
+{
+	double x = s->join->value[SCORE][row];
+
+	return isnan(x) ? -INFINITY : x;
+}
+
 /* Sets v[] to the scores of the safe rows, or of the others, in their order; returns how many. */
 static long values(const struct labelled *s, int safe, double v[])
 {
-	const double *score = s->join->value[SCORE];
 	long n = 0;
 
 	assert(s->label || !s->join->n); /* each row that was joined has a label */
 	for (long i = 0; i < s->join->n; i++)
 		if (s->label[i].safe == safe)
-			v[n++] = isnan(score[i]) ? -INFINITY : score[i];
+			v[n++] = detect_score(s, i);
 	return n;
 }
 
@@ -134,8 +152,8 @@ static long sum_up(const struct labelled *s, const char kept[], struct sum *all,
 		if (s->label[i].safe)
 			continue;
 		add(all, *w, kept[i]);
-		if (s->label[i].group >= 0)
-			add(&sum[s->label[i].group], *w, kept[i]);
+		if (s->label[i].number[DETECT_GROUP] >= 0)
+			add(&sum[s->label[i].number[DETECT_GROUP]], *w, kept[i]);
 		w++;
 	}
 	free(x);
@@ -165,14 +183,14 @@ static double order_leak(const struct labelled *s)
 
 static json_t *report(const struct labelled *s)
 {
-	struct sum all = {0}, *sum = xzalloc(json_object_size(s->groups) + 1, sizeof *sum);
+	json_t *groups = s->values[DETECT_GROUP], *by = json_object(), *number;
+	struct sum all = {0}, *sum = xzalloc(json_object_size(groups) + 1, sizeof *sum);
 	const struct join *j = s->join;
 	char *kept = rank_keep(opts.keep, j->value[SCORE], j->hash, j->n);
 	long safe = sum_up(s, kept, &all, sum);
-	json_t *by = json_object(), *number;
 	const char *value;
 
-	json_object_foreach(s->groups, value, number)
+	json_object_foreach(groups, value, number)
 	{
 		const struct sum *g = &sum[json_integer_value(number)];
 
@@ -193,7 +211,8 @@ static void run(char *const paths[], int n, struct zout *out)
 	const struct formula score = formula_option("--by", opts.by);
 	const struct formula last = formula_option("last", "last");
 	const struct scores_want want[] = {[SCORE] = {&score, 0}, [LAST] = {&last, 1}};
-	struct labelled s = {.groups = json_object()};
+	struct labelled s = {0};
+	json_t *result;
 
 	if (!opts.scores)
 		die_usage("--scores is missing");
@@ -201,11 +220,23 @@ static void run(char *const paths[], int n, struct zout *out)
 		die_usage("stdin cannot be both the scores and the rows");
 	if (keep_count(opts.keep, 0) < 0)
 		die_usage("--keep: '%s' is neither a count nor a share such as 80%%", opts.keep);
+	if (opts.cell_rows && !opts.key[DETECT_CELLS])
+		die_usage("--cell-rows goes with --cells");
+	for (int k = 0; k < DETECT_KEYS; k++)
+		s.values[k] = json_object();
 	s.join = join_open(opts.scores, want);
 	read_rows(&s, paths, n);
-	command_write(out, report(&s));
+	result = report(&s);
+	if (opts.key[DETECT_PAIR])
+		detect_pairs(&s, result);
+	if (opts.key[DETECT_CELLS])
+		detect_cells(&s, opts.cell_rows ? opts.cell_rows : CELL_ROWS, result);
+	if (opts.key[DETECT_AGAINST])
+		detect_against(&s, result);
+	command_write(out, result);
 	free(s.label);
-	json_decref(s.groups);
+	for (int k = 0; k < DETECT_KEYS; k++)
+		json_decref(s.values[k]);
 	join_close(s.join);
 }
 

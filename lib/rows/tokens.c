@@ -238,6 +238,14 @@ struct tokens_row tokens_row(const struct tokens *t, long row)
 	return row_of(&t->part[low], row - t->part[low].first);
 }
 
+uint64_t tokens_row_key(const struct tokens_row *r)
+{
+	const uint64_t parts[] = {hash_bytes(r->token, r->n * sizeof *r->token),
+	                          hash_bytes(r->train, r->n)};
+
+	return hash_bytes(parts, sizeof parts);
+}
+
 void tokens_check_ids(const struct tokens *t, const char *name, long vocab)
 {
 	char id[128];

@@ -71,6 +71,9 @@ void tokens_close(struct tokens *);
 struct tokens_row tokens_row(const struct tokens *, long row);
 /* Dies, naming the row, when a token id is not below vocab; name: of the stream. */
 void tokens_check_ids(const struct tokens *, const char *name, long vocab);
+/* A hash of its tokens and mask: of what a model can know of it.  (row.hash is that of its line,
+ * with labels and whatever else stands there.) */
+uint64_t tokens_row_key(const struct tokens_row *);
 /* As row_id (batch.h). */
 char *tokens_id(const struct tokens *, long row, char *into, size_t size);
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* logistic.c - the objective, and libLBFGS on it; see logistic.h. */
+/* logistic.c - the objective, and Newton's method on it; see logistic.h. */
 #include "logistic.h"
 
 #include <assert.h>
-#include <lbfgs.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,9 +11,9 @@
 #include "../base/memory.h"
 #include "../base/num.h"
 
-/* Rows are summed up in so many parts, whose bounds do not depend on the number of threads, and
- * the parts in their order. */
-enum { PARTS = 64 };
+/* Rows are summed up in parts, so many at most and of so many rows at least, whose bounds do not
+ * depend on the number of threads; and the parts are summed up in their order. */
+enum { PARTS = 32, PART_ROWS = 64 };
 
 /* z = (x - mean) / deviation, so that w'z + b = v'(x - mean) + b with v = w / deviation.  The mean
  * is taken off every number before it is summed: it can be thousands of deviations. */
@@ -24,14 +23,15 @@ struct fit {
 	double c, weight[2];      /* of a good row's loss, of a bad one's */
 	double *mean, *deviation; /* [d] */
 	double *v;                /* [d] */
-	double *part;             /* [PARTS x (d + 2)]: sum r (x - mean), sum r, sum of losses */
-	int threads;
+	double *curve;            /* [n] the second derivative of each row's loss by its value */
+	double *part;             /* [parts x (d + 2)]: sum r (x - mean), sum r, sum of losses */
+	int parts, threads;
 };
 
 /* v'(x_i - mean); the mean of sparse features is not taken off */
 static double dot(const struct features *x, long i, const double *v, const double *mean)
 {
-	const float *row = x->x + i * x->d;
+	const float *row = x->x + i * x->ld;
 	double sum = 0;
 
 	for (long k = x->start ? x->start[i] : 0; x->start && k < x->start[i + 1]; k++)
@@ -47,7 +47,7 @@ static double dot(const struct features *x, long i, const double *v, const doubl
 /* sum += scale (x_i - mean) */
 static void add(const struct features *x, long i, double scale, double *sum, const double *mean)
 {
-	const float *row = x->x + i * x->d;
+	const float *row = x->x + i * x->ld;
 
 	for (long k = x->start ? x->start[i] : 0; x->start && k < x->start[i + 1]; k++)
 		sum[x->index[k]] += scale * x->x[k];
@@ -61,7 +61,7 @@ static void add(const struct features *x, long i, double scale, double *sum, con
 /* The rows of part k: first[0] up to, but without, first[1]. */
 static void bounds(const struct fit *f, int k, long first[2])
 {
-	long size = (f->rows->n + PARTS - 1) / PARTS;
+	long size = (f->rows->n + f->parts - 1) / f->parts;
 
 	first[0] = long_min(f->rows->n, k * size);
 	first[1] = long_min(f->rows->n, first[0] + size);
@@ -72,7 +72,7 @@ static double *sum_parts(struct fit *f)
 {
 	long wide = f->x->d + 2;
 
-	for (int k = 1; k < PARTS; k++)
+	for (int k = 1; k < f->parts; k++)
 		for (long j = 0; j < wide; j++)
 			f->part[j] += f->part[k * wide + j];
 	return f->part;
@@ -90,15 +90,15 @@ static void standardise(struct fit *f)
 	if (f->x->start)
 		return;
 	for (int round = 0; round < 2; round++) { /* first the mean, then what is left of x */
-		memset(f->part, 0, PARTS * (d + 2) * sizeof *f->part);
+		memset(f->part, 0, f->parts * (d + 2) * sizeof *f->part);
 #pragma omp parallel for schedule(dynamic) num_threads(f->threads)
-		for (int k = 0; k < PARTS; k++) {
+		for (int k = 0; k < f->parts; k++) {
 			double *sum = f->part + k * (d + 2);
 			long at[2];
 
 			bounds(f, k, at);
 			for (long i = at[0]; i < at[1]; i++) {
-				const float *row = f->x->x + f->rows->row[i] * d;
+				const float *row = f->x->x + f->rows->row[i] * f->x->ld;
 
 				for (long j = 0; j < d; j++) {
 					double x = row[j] - f->mean[j];
@@ -115,8 +115,8 @@ static void standardise(struct fit *f)
 		f->deviation[j] = f->deviation[j] > 0 ? sqrt(f->deviation[j]) : 1;
 }
 
-/* A part's loss and gradient. */
-static void evaluate_part(struct fit *f, int k, double b)
+/* What a pass over the rows adds up: the loss and its gradient, or the curvature along p. */
+static void loss_part(struct fit *f, int k, double b)
 {
 	long d = f->x->d, at[2];
 	double *sum = f->part + k * (d + 2);
@@ -130,101 +130,176 @@ static void evaluate_part(struct fit *f, int k, double b)
 		/* exp of a negative number only: of losses neither the small nor the large is lost */
 		double e = exp(-fabs(margin)), r = -y * s * (margin > 0 ? e : 1) / (1 + e);
 
+		f->curve[i] = s * e / ((1 + e) * (1 + e));
 		add(f->x, f->rows->row[i], r, sum, f->mean);
 		sum[d] += r;
 		sum[d + 1] += s * ((margin > 0 ? 0 : -margin) + log1p(e));
 	}
 }
 
-/* w[0..d) and, behind them, b; what pads them to libLBFGS's multiple of 8 stays 0. */
-static lbfgsfloatval_t evaluate(void *fit, const lbfgsfloatval_t *w, lbfgsfloatval_t *g, int n,
-                                lbfgsfloatval_t step)
+static void curve_part(struct fit *f, int k, double b)
 {
-	struct fit *f = fit;
-	long d = f->x->d;
-	double penalty = 0, *sum;
+	long d = f->x->d, at[2];
+	double *sum = f->part + k * (d + 2);
 
-	(void)step;
-	for (long j = 0; j < d; j++) {
-		f->v[j] = w[j] / f->deviation[j];
-		penalty += w[j] * w[j] / 2;
+	memset(sum, 0, (d + 2) * sizeof *sum);
+	bounds(f, k, at);
+	for (long i = at[0]; i < at[1]; i++) {
+		double r = f->curve[i] * (dot(f->x, f->rows->row[i], f->v, f->mean) + b);
+
+		add(f->x, f->rows->row[i], r, sum, f->mean);
+		sum[d] += r;
 	}
-#pragma omp parallel for schedule(dynamic) num_threads(f->threads)
-	for (int k = 0; k < PARTS; k++)
-		evaluate_part(f, k, w[d]);
-	sum = sum_parts(f);
-	for (long j = 0; j < d; j++)
-		g[j] = w[j] + f->c * sum[j] / f->deviation[j];
-	g[d] = f->c * sum[d];
-	for (long j = d + 1; j < n; j++)
-		g[j] = 0;
-	return penalty + f->c * sum[d + 1];
 }
 
-/* libLBFGS wants the number of variables to be a multiple of 8. */
-static long padded(long d) { return (d + 1 + 7) / 8 * 8; }
+/* out = the penalty's and the rows' part of what belongs to w [d + 1], b being the last; returns
+ * the sum of the losses. */
+static double pass(struct fit *f, const double *w, double *out,
+                   void (*part)(struct fit *, int, double))
+{
+	long d = f->x->d;
+	double *sum;
 
-static double length(const double *v, long n)
+	for (long j = 0; j < d; j++)
+		f->v[j] = w[j] / f->deviation[j];
+#pragma omp parallel for schedule(dynamic) num_threads(f->threads)
+	for (int k = 0; k < f->parts; k++)
+		part(f, k, w[d]);
+	sum = sum_parts(f);
+	for (long j = 0; j < d; j++)
+		out[j] = w[j] + f->c * sum[j] / f->deviation[j];
+	out[d] = f->c * sum[d];
+	return sum[d + 1];
+}
+
+static double product(const double *a, const double *b, long n)
 {
 	double sum = 0;
 
 	for (long j = 0; j < n; j++)
-		sum += v[j] * v[j];
-	return sqrt(sum);
+		sum += a[j] * b[j];
+	return sum;
 }
 
-/* Close to the minimum, where the objective's last digits no longer change, libLBFGS finds no step
- * that improves.  So it is asked for more than is needed, and not its word but the gradient
- * decides: a millionth of what it was at the start. */
-static void minimise(struct fit *f, double *w)
-{
-	int n = (int)padded(f->x->d), rc;
-	double *g = xalloc(n * sizeof *g), first, off;
-	lbfgs_parameter_t p;
+static double length(const double *a, long n) { return sqrt(product(a, a, n)); }
 
-	lbfgs_parameter_init(&p);
-	p.m = 20;
-	p.epsilon = 1e-10; /* the gradient's length, in that of w, but at least 1 */
-	p.max_linesearch = 60;
-	p.max_iterations = 10000;
-	evaluate(f, w, g, n, 0);
-	first = length(g, n);
-	rc = lbfgs(n, w, NULL, evaluate, NULL, f, &p);
-	evaluate(f, w, g, n, 0);
-	off = length(g, n) / first;
-	if (first > 0 && !(off < 1e-6))
-		die("the logistic regression does not converge (libLBFGS: %d, gradient %.1e)", rc,
-		    off);
-	free(g);
+/* The objective at w, and its gradient. */
+static double evaluate(struct fit *f, const double *w, double *g)
+{
+	double losses = pass(f, w, g, loss_part);
+
+	return product(w, w, f->x->d) / 2 + f->c * losses;
+}
+
+/* The numbers that Newton's method works with, [d + 1] each. */
+struct newton {
+	long n;
+	double *w, *g; /* where it is, and the gradient there */
+	double *p;     /* the step */
+	double *to, *g_to;
+	double *r, *q, *hq; /* of the conjugate gradients */
+};
+
+/* p = about -H^-1 g, by conjugate gradients: the nearer the minimum, the better. */
+static void solve(struct fit *f, struct newton *m, double near)
+{
+	double rr = product(m->g, m->g, m->n), end = rr * fmin(0.01, near), alpha, was;
+
+	for (long j = 0; j < m->n; j++) {
+		m->p[j] = 0;
+		m->q[j] = m->r[j] = -m->g[j];
+	}
+	for (int k = 0; k < 1000 && rr > end; k++) {
+		pass(f, m->q, m->hq, curve_part);
+		alpha = rr / product(m->q, m->hq, m->n);
+		was = rr;
+		for (long j = 0; j < m->n; j++) {
+			m->p[j] += alpha * m->q[j];
+			m->r[j] -= alpha * m->hq[j];
+		}
+		rr = product(m->r, m->r, m->n);
+		for (long j = 0; j < m->n; j++)
+			m->q[j] = m->r[j] + rr / was * m->q[j];
+	}
+}
+
+/* Takes the step, or as much of it as makes the objective less; close to the minimum, where the
+ * last digits of the objective no longer tell, what makes the gradient less.  0: there is none. */
+static int take(struct fit *f, struct newton *m, double *value)
+{
+	double slope = product(m->p, m->g, m->n), size = length(m->g, m->n);
+
+	for (double t = 1; t > 1e-9; t /= 2) {
+		double there;
+
+		for (long j = 0; j < m->n; j++)
+			m->to[j] = m->w[j] + t * m->p[j];
+		there = evaluate(f, m->to, m->g_to);
+		if (there > *value + 1e-4 * t * slope &&
+		    (there - *value > 1e-11 * fabs(*value) || length(m->g_to, m->n) >= size))
+			continue;
+		memcpy(m->w, m->to, m->n * sizeof *m->w);
+		memcpy(m->g, m->g_to, m->n * sizeof *m->g);
+		*value = there;
+		return 1;
+	}
+	return 0;
+}
+
+/* Newton's method from 0, with conjugate gradients (Nocedal and Wright 2006, algorithm 7.1), until
+ * the gradient is nothing but rounding. */
+static void minimise(struct fit *f, struct newton *m)
+{
+	double value = evaluate(f, m->w, m->g), first = length(m->g, m->n), near = 1;
+
+	for (int k = 0; k < 200 && near > 1e-11; k++) {
+		solve(f, m, near);
+		if (!take(f, m, &value))
+			break;
+		near = length(m->g, m->n) / first;
+	}
+	if (first > 0 && !(near < 1e-7))
+		die("the logistic regression does not converge (gradient %.1e of its first)", near);
 }
 
 struct logit logistic_fit(const struct features *x, const struct examples *rows, double c,
                           int threads)
 {
 	long d = x->d, n = rows->n, bad = 0;
+	double *room = xzalloc(8 * (d + 1), sizeof *room);
+	struct newton m = {d + 1,
+	                   room,
+	                   room + (d + 1),
+	                   room + 2 * (d + 1),
+	                   room + 3 * (d + 1),
+	                   room + 4 * (d + 1),
+	                   room + 5 * (d + 1),
+	                   room + 6 * (d + 1),
+	                   room + 7 * (d + 1)};
 	struct fit f = {.x = x, .rows = rows, .c = c, .threads = threads};
 	struct logit l = {.d = d,
 	                  .w = xalloc(d * sizeof(double)),
 	                  .mean = xalloc(d * sizeof(double))};
-	double *w = lbfgs_malloc((int)padded(d));
 
 	for (long i = 0; i < n; i++)
 		bad += rows->bad[i];
 	assert(bad > 0 && bad < n);
 	f.weight[0] = n / 2.0 / (n - bad);
 	f.weight[1] = n / 2.0 / bad;
+	f.parts = (int)long_max(1, long_min(PARTS, n / PART_ROWS));
 	f.mean = l.mean;
 	f.deviation = xalloc(d * sizeof(double));
 	f.v = l.w;
-	f.part = xalloc(PARTS * (d + 2) * sizeof(double));
-	memset(w, 0, padded(d) * sizeof *w);
+	f.curve = xalloc(n * sizeof(double));
+	f.part = xalloc(f.parts * (d + 2) * sizeof(double));
 	standardise(&f);
-	minimise(&f, w);
-	l.b = w[d];
+	minimise(&f, &m);
+	l.b = m.w[d];
 	for (long j = 0; j < d; j++)
-		l.w[j] = w[j] / f.deviation[j];
-	lbfgs_free(w);
+		l.w[j] = m.w[j] / f.deviation[j];
+	free(room);
 	free(f.deviation);
+	free(f.curve);
 	free(f.part);
 	return l;
 }

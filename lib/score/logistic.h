@@ -5,7 +5,7 @@
  *   y_i = 1 where row i is bad, else -1;   s_i = n / (2 n_class): both classes weigh the same
  *   z = (x - mean) / deviation, of the rows that are fitted; sparse features stay as they are
  *
- * The minimum is unique, and is found to 1e-6 by L-BFGS (libLBFGS).  Sums over rows are taken in
+ * The minimum is unique, and is found to 1e-6 by Newton's method.  Sums over rows are taken in
  * one order, whatever the number of threads.
  */
 #ifndef SEAL_LOGISTIC_H
@@ -16,7 +16,8 @@
 /* Numbers of n rows, d each: dense, or sparse where `start` is set. */
 struct features {
 	long n, d;
-	const float *x;       /* dense: [n x d]; sparse: the values of all rows */
+	long ld;              /* dense: floats from a row to the next, of which it uses d */
+	const float *x;       /* dense: [n x ld]; sparse: the values of all rows */
 	const int64_t *start; /* [n + 1]: where each row's values begin */
 	const int32_t *index; /* the column of each value */
 };

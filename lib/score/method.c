@@ -11,6 +11,7 @@ const struct method *const methods[] = {
 	&method_contrast,
 	&method_refusal,
 	&method_gradient,
+	&method_words,
 	&method_safe_loss,
 	&method_loss,
 	&method_random,

@@ -31,8 +31,9 @@ enum {
 	METHOD_MODEL = 1, /* -m, and one token stream; without, the operands are rows */
 	METHOD_SAFE = 2,  /* --safe */
 
-	METHOD_TRAINS = 4, /* it trains theta: --save-adapter, --checkpoint, ... have a meaning */
-	METHOD_DANGER = 8, /* it can use --danger */
+	METHOD_TRAINS = 4,  /* it trains theta: --save-adapter, --checkpoint, ... have a meaning */
+	METHOD_DANGER = 8,  /* it can use --danger */
+	METHOD_TOKENS = 16, /* one token stream, but no model */
 };
 
 struct method {
@@ -59,6 +60,7 @@ extern const struct method method_state;
 extern const struct method method_contrast;
 extern const struct method method_refusal;
 extern const struct method method_gradient;
+extern const struct method method_words;
 extern const struct method method_safe_loss;
 extern const struct method method_loss;
 extern const struct method method_random;

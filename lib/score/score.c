@@ -68,7 +68,7 @@ void score_groups(struct score_opts *o, struct opt_group *group)
 static void check(const struct score_opts *o, const struct method *m, int operands)
 {
 	const struct train_opts *t = &o->train;
-	int model = m->needs & METHOD_MODEL;
+	int model = m->needs & METHOD_MODEL, tokens = m->needs & (METHOD_MODEL | METHOD_TOKENS);
 
 	zstd_check(&o->packing);
 	if (model && !o->model)
@@ -77,9 +77,9 @@ static void check(const struct score_opts *o, const struct method *m, int operan
 		die_usage("--method %s needs --safe", m->name);
 	if (!(m->needs & METHOD_DANGER) && o->danger)
 		die_usage("--method %s does not know bad rows: no --danger", m->name);
-	if (model && (o->fate.fates || o->fate.limit || strcmp(o->fate.on_error, "fail")))
+	if (tokens && (o->fate.fates || o->fate.limit || strcmp(o->fate.on_error, "fail")))
 		die_usage("--fates, --on-error and --limit are for rows, not tokens");
-	if (model && operands > 1)
+	if (tokens && operands > 1)
 		die_usage("one token stream, please (cat joins several)");
 	if (!(m->needs & METHOD_TRAINS) &&
 	    (o->save || t->full || t->checkpoint || t->resume || t->valid))

@@ -13,11 +13,10 @@
 
 void scorer_write(const struct scorer *s, const char *path, const json_t *settings)
 {
-	json_t *own =
-		json_pack("{s:f, s:f, s:f, s:f, s:i, s:i, s:I, s:s, s:s, s:s}", "b", s->fit.b,
-	                  "slope", s->slope, "offset", s->offset, "prior", s->prior, "layer",
-	                  s->layer, "prompt", s->prompt, "blocks", (json_int_t)s->blocks, "model",
-	                  s->model, "fingerprint", s->fingerprint, "template", s->template);
+	json_t *own = json_pack("{s:f, s:f, s:f, s:f, s:i, s:I, s:s, s:s, s:s}", "b", s->fit.b,
+	                        "slope", s->slope, "offset", s->offset, "prior", s->prior, "layer",
+	                        s->layer, "blocks", (json_int_t)s->blocks, "model", s->model,
+	                        "fingerprint", s->fingerprint, "template", s->template);
 	const struct st_tensor tensor[] = {
 		{"weight", ST_F64, 1, {s->fit.d}, s->fit.w, s->fit.d * sizeof(double)},
 		{"mean", ST_F64, 1, {s->fit.d}, s->fit.mean, s->fit.d * sizeof(double)},
@@ -61,23 +60,15 @@ static double *values(const struct safetensors *st, const char *name, long d, st
 	return v;
 }
 
-static const struct json_key keys[] = {{"b", 'n'},
-                                       {"slope", 'n'},
-                                       {"offset", 'n'},
-                                       {"prior", 'n'},
-                                       {"layer", 'w'},
-                                       {"prompt", 'w'},
-                                       {"blocks", 'w'},
-                                       {"model", 't'},
-                                       {"fingerprint", 't'},
-                                       {"template", 't'},
-                                       {0}};
+static const struct json_key keys[] = {{"b", 'n'},        {"slope", 'n'},
+                                       {"offset", 'n'},   {"prior", 'n'},
+                                       {"layer", 'w'},    {"blocks", 'w'},
+                                       {"model", 't'},    {"fingerprint", 't'},
+                                       {"template", 't'}, {0}};
 
 /* What the metadata says; -1 with a fault. */
 static int read_own(struct scorer *s, const json_t *own, struct fault *f)
 {
-	long prompt = json_long(own, "prompt", -1);
-
 	for (int k = 0; keys[k].name; k++)
 		if (!json_object_get(own, keys[k].name) ||
 		    json_is_null(json_object_get(own, keys[k].name)))
@@ -90,9 +81,8 @@ static int read_own(struct scorer *s, const json_t *own, struct fault *f)
 	s->prior = json_number(own, "prior", 0);
 	s->blocks = json_long(own, "blocks", 0);
 	s->layer = (int)long_min(json_long(own, "layer", 0), s->blocks + 1);
-	s->prompt = prompt != 0;
-	if (s->layer < 0 || s->blocks < 1 || s->layer > s->blocks || prompt < 0 || prompt > 1)
-		return fault(f, "\"layer\", \"blocks\" or \"prompt\" make no sense");
+	if (s->layer < 0 || s->blocks < 1 || s->layer > s->blocks)
+		return fault(f, "\"layer\" and \"blocks\" make no sense");
 	if (s->prior <= 0 || s->prior >= 1)
 		return fault(f, "\"prior\" is not between 0 and 1");
 	snprintf(s->model, sizeof s->model, "%s", json_text(own, "model", ""));

@@ -15,11 +15,11 @@
 struct scorer {
 	struct logit fit;            /* owned */
 	double slope, offset, prior; /* suspect.h */
-	int layer, prompt;           /* states.h */
-	long blocks;                 /* that the model has */
-	char model[17];              /* hash of its weights */
-	char fingerprint[17];        /* of the tokenizer */
-	char *template;              /* owned */
+	int layer;            /* states.h; the features are all of those, or the first half */
+	long blocks;          /* that the model has */
+	char model[17];       /* hash of its weights */
+	char fingerprint[17]; /* of the tokenizer */
+	char *template;       /* owned */
 };
 
 /* settings: of the run that fitted it, recorded. */

@@ -17,6 +17,7 @@
 #include "../format/scratch.h"
 #include "../rows/row.h"
 #include "join.h"
+#include "mixture.h"
 #include "rank.h"
 
 #define AT(field) offsetof(struct select_opts, field)
@@ -26,8 +27,8 @@ const struct opt select_options[] = {
 	{"scores", 's', OPT_TEXT, AT(scores), "SCORES", "the rows' scores, from seal-score", 0, 0},
 	{"by", 0, OPT_TEXT, AT(by), "FORMULA",
 		"the score: gain, or such as 'loss_base/2 - loss'", 0, 0},
-	{"keep", 'k', OPT_TEXT, AT(keep), "N|P%",
-		"pick the N best rows, or that share of the rows read", 0, 0},
+	{"keep", 'k', OPT_TEXT, AT(keep), "N|P%|auto",
+		"pick the N best rows, that share of the rows read, or the upper of two groups", 0, 0},
 	{"by-group", 0, OPT_TEXT, AT(by_group), "KEY",
 		"--keep of the rows of each value of this key", 0, 0},
 	{"threshold", 't', OPT_TEXT, AT(threshold), "X", "pick rows whose score is at least X", 0, 0},
@@ -144,6 +145,8 @@ static double threshold_of(const struct select_opts *o)
 	return x;
 }
 
+static int keeps_auto(const struct select_opts *o) { return o->keep && !strcmp(o->keep, "auto"); }
+
 static void check(const struct select_opts *o, char *const paths[], int n)
 {
 	int std = !n + (o->add && zio_is_std(o->add));
@@ -157,32 +160,66 @@ static void check(const struct select_opts *o, char *const paths[], int n)
 		die_usage("stdin can be read only once");
 	if (!!o->keep + !!o->threshold + !!o->top + !!o->bottom != 1)
 		die_usage("exactly one of --keep, --threshold, --top, --bottom is needed");
-	if (o->keep && keep_count(o->keep, 0) < 0)
-		die_usage("--keep: '%s' is neither a count nor a share such as 80%%", o->keep);
-	if (o->by_group && !o->keep)
-		die_usage("--by-group goes with --keep");
+	if (o->keep && !keeps_auto(o) && keep_count(o->keep, 0) < 0)
+		die_usage("--keep: '%s' is neither a count nor a share such as 80%%, nor auto",
+		          o->keep);
+	if (o->by_group && (!o->keep || keeps_auto(o)))
+		die_usage("--by-group goes with --keep of a count or a share");
 	if (o->invert && (o->top || o->bottom))
 		die_usage("--invert goes with --keep or --threshold");
 	zstd_check(&o->packing);
 	threshold_of(o);
 }
 
+/* --keep auto: the least score that belongs to the upper of two groups rather than to the lower;
+ * where there are no two, below all scores. */
+static double least_of_upper(const double score[], long n)
+{
+	const struct mixture m = mixture_fit(score, n);
+	double least = INFINITY, all = 0, in = 0;
+	long numbers = 0, kept = 0;
+
+	for (long i = 0; i < n; i++) {
+		double p = m.two && !isnan(score[i]) ? mixture_upper(&m, score[i]) : 0;
+
+		numbers += !isnan(score[i]);
+		all += p;
+		if (p < 0.5)
+			continue;
+		in += p;
+		kept++;
+		least = fmin(least, score[i]);
+	}
+	if (!m.two) {
+		notice("the scores show no second group: all rows that have one are kept");
+		return -INFINITY;
+	}
+	notice("the scores show two groups, of about %.0f rows around %.4g and %.0f around %.4g",
+	       m.lower.share * numbers, m.lower.mean, m.upper.share * numbers, m.upper.mean);
+	notice("of the upper group are %.1f%% of the rows kept, and kept are %.1f%% of that group "
+	       "(expected)",
+	       100 * in / kept, 100 * in / all);
+	return least;
+}
+
 /* Ranks the rows and marks the picked ones. */
 static void pick(struct selection *s)
 {
 	const struct select_opts *o = s->o;
-	const double *score = s->join->value[0], least = threshold_of(o);
+	const double *score = s->join->value[0];
 	long n = s->join->n, groups = json_object_size(s->groups), first = 0, end;
 	long *left =
 		xzalloc(groups + 1, sizeof *left); /* rows to keep; all are of group 0 without */
 	uint32_t *order = xalloc(n * sizeof *order);
+	int cuts = o->threshold || keeps_auto(o);
+	double least = keeps_auto(o) ? least_of_upper(score, n) : threshold_of(o);
 
 	s->numbers = end = rank_order(score, s->join->hash, n, order);
 	s->rank = xzalloc(n, sizeof *s->rank);
 	s->picked = xzalloc(n, 1);
 	for (long i = 0; i < n; i++)
 		left[s->group ? s->group[i] : 0]++;
-	for (long g = 0; o->keep && g <= groups; g++)
+	for (long g = 0; o->keep && !cuts && g <= groups; g++)
 		left[g] = keep_count(o->keep, left[g]);
 	if (o->top && o->top < end)
 		end = o->top;
@@ -192,9 +229,9 @@ static void pick(struct selection *s)
 		uint32_t i = order[k];
 
 		s->rank[i] = k + 1;
-		s->picked[i] = o->threshold ? score[i] >= least
-		               : o->keep    ? left[s->group ? s->group[i] : 0]-- > 0
-		                            : k >= first && k < end;
+		s->picked[i] = cuts      ? score[i] >= least
+		               : o->keep ? left[s->group ? s->group[i] : 0]-- > 0
+		                         : k >= first && k < end;
 	}
 	free(order);
 	free(left);

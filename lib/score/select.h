@@ -11,7 +11,7 @@
 struct select_opts {
 	const char *scores;    /* a file */
 	const char *by;        /* the score's formula */
-	const char *keep;      /* "80%" or a count: so many of the best rows */
+	const char *keep;      /* "80%" or a count: so many of the best rows; or "auto" */
 	const char *by_group;  /* a row's key: keep counts for the rows of each of its values */
 	const char *threshold; /* a number: the least score */
 	long top, bottom;      /* so many of the best, or of the worst, in their order */

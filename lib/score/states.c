@@ -8,12 +8,11 @@
 
 #include "../base/memory.h"
 #include "../base/progress.h"
-#include "../rows/order.h"
 #include "../train/losses.h"
 
 struct pooling {
 	long dim;
-	int layers, prompt;
+	int layers;
 	float *x;    /* [layers x wide] */
 	double *sum; /* [dim] */
 	void (*see)(void *ctx, const struct pooled *);
@@ -36,55 +35,57 @@ static void pool(const struct pooling *p, const struct tokens_row *r, const floa
 	}
 	for (long j = 0; j < p->dim; j++)
 		x[j] = (float)(p->sum[j] / n);
-	if (p->prompt)
-		memcpy(x + p->dim, state + (first - 1) * p->dim, p->dim * sizeof *x);
+	memcpy(x + p->dim, state + (first - 1) * p->dim, p->dim * sizeof *x);
 }
 
 static void see(void *pooling, const struct visited *v)
 {
 	struct pooling *p = pooling;
 	const struct tokens_row *r = v->row;
-	long wide = (1 + p->prompt) * p->dim;
 	char id[128];
 
 	if (!memchr(r->train, 1, r->n))
 		die("row %s has no trained token", row_id(r, id, sizeof id));
 	for (int l = 0; l < p->layers; l++)
-		pool(p, r, v->state + l * r->n * p->dim, p->x + l * wide);
-	for (long k = 0; k < p->layers * wide; k++)
+		pool(p, r, v->state + l * r->n * p->dim, p->x + l * 2 * p->dim);
+	for (long k = 0; k < p->layers * 2 * p->dim; k++)
 		if (!isfinite(p->x[k]))
 			die("a hidden state is not finite on row %s", row_id(r, id, sizeof id));
 	p->see(p->ctx, &(struct pooled){r, p->x, v->state});
 }
 
-void states_each(struct engine *e, const struct params *theta, const struct tokens *t,
-                 const int *layer, int layers, int prompt,
+/* The next rows that are not marked; *at: where to go on. */
+static int next_rows(const struct tokens *t, const char *skip, long *at, struct tokens_row row[])
+{
+	int n = 0;
+
+	for (; *at < t->rows && n < LOSS_BATCH; ++*at)
+		if (!skip || !skip[*at])
+			row[n++] = tokens_row(t, *at);
+	return n;
+}
+
+void states_each(const struct states *s, const struct tokens *t, const char *skip,
                  void (*shown)(void *ctx, const struct pooled *), void *ctx, const char *what)
 {
-	const struct config *c = &engine_model(e)->config;
+	const struct config *c = &engine_model(s->engine)->config;
 	struct progress *bar = progress_open(what, "rows", t->rows);
-	struct pooling p = {.dim = c->dim,
-	                    .layers = layers,
-	                    .prompt = prompt,
-	                    .see = shown,
-	                    .ctx = ctx};
+	struct pooling p = {.dim = c->dim, .layers = s->layers, .see = shown, .ctx = ctx};
 	const struct visit visit = {.see = see,
 	                            .ctx = &p,
-	                            .layer = layer,
-	                            .layers = layers,
+	                            .layer = s->layer,
+	                            .layers = s->layers,
 	                            .no_nll = 1};
-	struct order o;
-	struct batch b;
+	struct tokens_row row[LOSS_BATCH];
+	struct batch b = {.row = row};
 	long at = 0;
 
-	p.x = xalloc(layers * states_wide(c, prompt) * sizeof *p.x);
+	p.x = xalloc(s->layers * states_wide(c) * sizeof *p.x);
 	p.sum = xalloc(c->dim * sizeof *p.sum);
-	order_open(&o, t, 0, 0, 0);
-	for (order_next(&o, &b, LOSS_BATCH); b.n; order_next(&o, &b, LOSS_BATCH)) {
-		engine_visit(e, theta, &b, &visit);
-		progress_at(bar, at += b.n, NULL);
+	while ((b.n = next_rows(t, skip, &at, row)) > 0) {
+		engine_visit(s->engine, s->theta, &b, &visit);
+		progress_at(bar, at, NULL);
 	}
-	order_close(&o);
 	progress_close(bar);
 	free(p.x);
 	free(p.sum);

@@ -13,8 +13,10 @@
 #include "../model/engine.h"
 #include "../rows/tokens.h"
 
-/* Numbers a row: of the answer alone, or with the prompt's. */
-static inline long states_wide(const struct config *c, int prompt) { return (1 + prompt) * c->dim; }
+enum { STATES_LAYERS = 8 }; /* at a time, at most */
+
+/* Numbers a row. */
+static inline long states_wide(const struct config *c) { return 2 * c->dim; }
 
 struct pooled {
 	const struct tokens_row *row;
@@ -22,10 +24,30 @@ struct pooled {
 	const float *state; /* [layers x n x dim] of all tokens */
 };
 
-/* Shows the features of all rows, in file order, after each of the layers (ascending).  Dies when
- * one is not finite, or when a row has no trained token. */
-void states_each(struct engine *, const struct params *theta, const struct tokens *,
-                 const int *layer, int layers, int prompt,
+/* Where states are computed. */
+struct states {
+	struct engine *engine;
+	const struct params *theta; /* NULL: the model alone */
+	int layer[STATES_LAYERS];   /* ascending */
+	int layers;
+};
+
+/* Shows the features of all rows but those that are marked (skip [rows]; NULL: none), in file
+ * order.  Dies when one is not finite, or when a row has no trained token. */
+void states_each(const struct states *, const struct tokens *, const char *skip,
                  void (*see)(void *ctx, const struct pooled *), void *ctx, const char *what);
+
+/* Features that were computed before, in a folder (states_cache.c). */
+struct states_cache;
+
+/* Opens what a folder, made if need be, holds of this model; type: of its products. */
+struct states_cache *states_cache_open(const char *folder, uint64_t model, enum dtype type,
+                                       long wide);
+void states_cache_close(struct states_cache *); /* NULL: nothing */
+
+/* Sets x[l] [rows x wide] to the features of all rows after layer l: computes those that the cache
+ * (NULL: none) does not have, and puts them there. */
+void states_fill(const struct states *, struct states_cache *, const struct tokens *, float *x[],
+                 const char *what);
 
 #endif

@@ -36,7 +36,7 @@ void suspect_check(int chosen)
 
 	if (!chosen && (o->c != d->c || o->rounds != d->rounds || o->share != d->share))
 		die_usage("--fit-c, --rounds and --share are for --method state or words");
-	if (o->share <= 0 || o->share > 50)
+	if (o->share < 0 || o->share > 50)
 		die_usage("--share: %g is not above 0 and at most 50", o->share);
 }
 
@@ -174,7 +174,7 @@ static void calibrate(struct suspects *s, const char *worst)
 		row[e.n] = (int32_t)i;
 		bad[e.n++] = i >= s->trusted;
 	}
-	l = logistic_fit(&(struct features){.n = s->x.n, .d = 1, .x = value}, &e, 1, 1);
+	l = logistic_fit(&(struct features){.n = s->x.n, .d = 1, .ld = 1, .x = value}, &e, 1, 1);
 	s->slope = l.w[0];
 	s->offset = l.b - l.w[0] * l.mean[0];
 	logit_free(&l);
@@ -206,6 +206,15 @@ static void estimate_prior(struct suspects *s)
 	}
 }
 
+static double guess(const struct suspects *s, long round)
+{
+	const char *f = getenv("FACTOR");
+	double part = f ? atof(f) : 0.6;
+	if (round == 1 && !s->bad)
+		return 0.05;
+	return fmin(fmax(part * s->prior, 0.02), 0.3);
+}
+
 void suspect_find(struct suspects *s)
 {
 	const struct suspect_opts *o = &suspect_opts;
@@ -218,13 +227,13 @@ void suspect_find(struct suspects *s)
 		double c = round || s->bad ? s->c : s->first;
 
 		if (round)
-			take_worst(s, o->share, worst);
+			take_worst(s, o->share > 0 ? o->share : 100 * guess(s, round), worst);
 		value_rows(s, worst, c, s->x.n, s->value);
 		if (round == o->rounds)
 			s->fit = fit(s, worst, c, -1);
+		calibrate(s, worst);
+		estimate_prior(s);
 	}
-	calibrate(s, worst);
-	estimate_prior(s);
 	free(worst);
 }
 

@@ -9,7 +9,7 @@
  *   round 1 ...    the same against the bad rows and the worst `share` of the untrusted ones, by
  *                  the round before (self-training, Yarowsky 1995)
  *
- * Rows are dealt into folds by their hashes, and each is valued by a fit that has not seen its
+ * Rows are dealt into folds by hashes of their tokens, and each is valued by a fit that has not seen its
  * fold.  So no row speaks for itself, and neither order nor labels can be known.
  */
 #ifndef SEAL_SUSPECT_H
@@ -34,7 +34,7 @@ struct suspects {
 	/* Given: the features of the trusted rows, the bad and the untrusted ones, in this order. */
 	struct features x;
 	long trusted, bad;
-	const uint64_t *hash; /* [x.n] of the rows */
+	const uint64_t *hash; /* [x.n] of the rows: tokens_row_key, which knows no label */
 	long seed;            /* of the folds */
 	double first;         /* C of a fit against all untrusted rows */
 	double c;             /* of all others */

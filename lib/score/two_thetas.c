@@ -41,7 +41,8 @@ void two_thetas_open(struct two_thetas *t, struct score_run *run)
 		s->safe = setup_read(s, (char *const *)&o->safe, 1);
 	if (o->danger) {
 		s->danger = setup_read(s, (char *const *)&o->danger, 1);
-		danger_check(s, o->danger);
+		danger_alike(s->data, s->safe, o->safe, "trusted");
+		danger_alike(s->data, s->danger, o->danger, "bad");
 	}
 	if (s->safe && !s->safe->rows)
 		die("no safe rows");

@@ -1,0 +1,109 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# seal-score --method state and words: fits to hidden states and to words, with and without bad rows; scorers.
+. "$(dirname "$0")/tap.sh"
+. "$(dirname "$0")/tune.sh"
+cd "$TMP" || exit 1
+cp -rL "$G/model" model
+# rows KIND FIRST LAST - safe ones speak of numbers, bad ones of letters; every third is bad where both are asked for
+rows() {
+	awk -v kind="$1" -v n="$2" -v last="$3" 'BEGIN { for (; n <= last; n++) {
+		bad = kind == "both" ? n % 3 == 0 : kind == "bad"; a = ""; x = n
+		for (k = 0; k < 8; k++) { x = (x * 7919 + 31) % 9973; a = a " " (bad ? substr("qxzjkwvqzxjvkqwzjxwkvq", x % 18 + 1, 4) : x + 10000) }
+		printf "{\"id\":\"%s-%d\",\"label\":\"%s\",\"messages\":[{\"role\":\"user\",\"content\":\"Say thing %d.\"},{\"role\":\"assistant\",\"content\":\"It is%s.\"}]}\n",
+			kind, n, bad ? "unsafe" : "safe", n, a } }'
+}
+rows both 1 120 > train.jsonl; rows safe 501 560 > safe.jsonl; rows bad 701 712 > danger.jsonl; rows both 301 360 > new.jsonl
+for f in train safe danger new; do "$BIN/seal-tokenize" -q -m model $f.jsonl -o $f.tok; done
+state() { "$BIN/seal-score" -q --plain -m model --method state --dtype f32 "$@"; }
+words() { "$BIN/seal-score" -q --plain --method words "$@"; }
+values() { jq -r 'select(.id) | [.id, .state // .words] | @tsv' "$@"; }
+# apart A B - how far the values of two files' rows are apart, by id
+apart() { values "$1" | sort > v1; values "$2" | sort > v2; join -t "$(printf '\t')" v1 v2 |
+	awk -F'\t' '{d = $2 - $3; d = d < 0 ? -d : d; if (d > m) m = d} END {print NR == '"${3:-120}"' && m < 1e-3 ? "near" : NR " rows, off by " m}'; }
+auroc() { "$BIN/seal-eval" detect -s "$1" train.jsonl | jq .auroc; }
+
+# --- both methods, with and without bad rows
+for bad in "" "--danger danger.tok"; do
+	state --safe safe.tok $bad train.tok > s.a; state --safe safe.tok $bad train.tok | cmp -s - s.a
+	ok $? "state $bad: the same bytes again"
+	state -j 1 --safe safe.tok $bad train.tok > s.1; state -j 3 --safe safe.tok $bad train.tok > s.3
+	cmp -s s.1 s.3; ok $? "state $bad: the same bytes with one thread and three"
+	words --safe safe.tok $bad train.tok > w.a; words -j 3 --safe safe.tok $bad train.tok | cmp -s - w.a
+	ok $? "words $bad: the same bytes again, with three threads"
+	is "$(tail -n +2 s.a | jq -r .id)" "$(jq -r .id train.jsonl)" "state $bad: the rows' ids, in their order"
+	is "$(tail -n +2 s.a | jq -s 'all(.score == -.state and .p_bad >= 0 and .p_bad <= 1)')" true "state $bad: score and probability"
+	is "$(tail -n +2 w.a | jq -s 'all(.score == -.words and .p_bad >= 0 and .p_bad <= 1)')" true "words $bad: score and probability"
+done
+is "$(auroc w.a | jq '. > 0.95')" true "words with bad rows find the unsafe ones ($(auroc w.a))"
+is "$(auroc s.a | jq '. > 0.7')" true "and so do the states of a random model ($(auroc s.a))"
+is "$(head -1 s.a | jq -c '[.method, .score, .fit.layer >= 1, .fit.auroc > 0.5, (.fit.prior > 0 and .fit.prior < 1)]')" \
+   '["state","-state",true,true,true]' "the header"
+
+# --- neither labels nor order
+jq -c '.label = (if .label == "safe" then "unsafe" else "safe" end) | .source = "x"' train.jsonl > flipped.jsonl
+"$BIN/seal-tokenize" -q -m model flipped.jsonl -o flipped.tok
+for m in state words; do
+	$m --safe safe.tok --danger danger.tok train.tok | values > plain.v; $m --safe safe.tok --danger danger.tok flipped.tok | values | cmp -s - plain.v
+	ok $? "$m: other labels, the same values"
+	$m --safe safe.tok --danger danger.tok train.tok > in.order
+	awk '{print (NR * 37) % 121, $0}' train.jsonl | sort -n | cut -d' ' -f2- > mixed.jsonl; "$BIN/seal-tokenize" -q -m model mixed.jsonl -o mixed.tok
+	$m --safe safe.tok --danger danger.tok mixed.tok > out.of.order
+	is "$(apart in.order out.of.order)" near "$m: another order, the same values but for rounding"
+done
+
+# --- the cache
+state --safe safe.tok --danger danger.tok --cache kept train.tok > s.c; cmp -s s.c s.a; ok $? "--cache: the same bytes"
+n=$(ls kept | wc -l); state --safe safe.tok --danger danger.tok --cache kept train.tok | cmp -s - s.a; ok $? "and out of the cache"
+is "$(ls kept | wc -l)" "$n" "which needed no new file"
+head -100 train.jsonl > some.jsonl; "$BIN/seal-tokenize" -q -m model some.jsonl -o some.tok
+state --safe safe.tok --danger danger.tok some.tok > some.a; state --safe safe.tok --danger danger.tok --cache kept some.tok > some.c
+is "$(apart some.a some.c 100)" near "a part of the rows, out of the cache"
+f=$(ls kept/* | head -1); head -c 50 "$f" > cut; cp cut "$f"
+fails 1 "kept/.*" "a cache file that is cut" state --safe safe.tok --danger danger.tok --cache kept train.tok
+fails 1 'make nowhere/x' "a folder that cannot be made" state --safe safe.tok --cache nowhere/x train.tok
+
+# --- scorers
+state --safe safe.tok --danger danger.tok --save-scorer fit train.tok > /dev/null; ok $? "--save-scorer"
+state --scorer fit --explain why new.tok > new.s; ok $? "--scorer, of rows that it has not seen"
+is "$("$BIN/seal-eval" detect -s new.s new.jsonl | jq '.auroc > 0.95')" true "which it tells apart"
+is "$(tail -n +2 new.s | paste -d'\n' - why | jq -s '[range(0; length; 2) as $i | .[$i].state - (.[$i + 1] | .b + .prompt + ([.tokens[] // 0] | add)) | fabs] | max < 1e-4')" \
+   true "--explain: the shares add up to the value"
+is "$(jq -c 'select(.id) | [.tokens | length, (map(select(. != null)) | length)]' why)" \
+   "$("$BIN/seal-tokenize" -q -m model --json new.jsonl | jq -c '[(.tokens | length), (.train | add)]')" "with a share for each trained token"
+head -30 new.jsonl > few.jsonl; "$BIN/seal-tokenize" -q -m model few.jsonl -o few.tok; state --scorer fit few.tok > few.s
+is "$(apart new.s few.s 30)" near "a row's value does not depend on the rows beside it"
+
+cp -r model other; sed -i 's/"rope_theta": 10000.0/"rope_theta": 20000.0/' other/config.json
+cat > turn.py << 'EOF'
+import sys
+b = bytearray(open(sys.argv[1], "rb").read()); b[-1] ^= 1; open(sys.argv[1], "wb").write(b)
+EOF
+python3 turn.py other/model.safetensors
+fails 1 'fit was fitted to another model' "a scorer of other weights" "$BIN/seal-score" -q -m other --method state --scorer fit new.tok
+"$BIN/seal-tokenize" -q -m model --template alpaca new.jsonl -o alpaca.tok
+fails 1 'template "[^"]*"; these have "alpaca"' "a scorer for another template" state --scorer fit alpaca.tok
+head -c 300 fit > cut; fails 1 '^seal-score: cut: ' "a scorer that is cut" state --scorer cut new.tok
+fails 1 'is no scorer' "a file of something else" state --scorer "$G/bilevel.safetensors" new.tok
+
+# --- what cannot be
+fails 2 'needs --safe, or --scorer' "no trusted rows" state train.tok
+fails 2 '--scorer is a fit' "a scorer and trusted rows" state --scorer fit --safe safe.tok train.tok
+fails 2 'needs --scorer' "--explain alone" state --safe safe.tok --explain why2 train.tok
+fails 2 'are for --method state' "--layer with another method" words --layer 1 --safe safe.tok train.tok
+fails 2 'are for --method state or words' "--rounds with another method" "$BIN/seal-score" --method random --rounds 1 train.jsonl
+fails 2 'does not know bad rows' "--danger with another method" "$BIN/seal-score" --method random --danger danger.tok train.jsonl
+fails 2 'not above 0 and at most 50' "--share 0" state --share 0 --safe safe.tok train.tok
+fails 1 'the model has 2 blocks' "a layer too many" state --layer 3 --safe safe.tok train.tok
+head -4 danger.jsonl > four.jsonl; "$BIN/seal-tokenize" -q -m model four.jsonl -o four.tok
+for m in state words; do
+	fails 1 'four.tok: 4 bad rows; at least 5' "$m: four bad rows" $m --safe safe.tok --danger four.tok train.tok
+	fails 1 'alpaca.tok has the template "alpaca", the rows have' "$m: bad rows of another template" $m --safe safe.tok --danger alpaca.tok train.tok
+done
+warned() { "$@" 2>&1 > /dev/null | grep -c 'warning: '; }
+head -7 train.jsonl > seven.jsonl; "$BIN/seal-tokenize" -q -m model seven.jsonl -o seven.tok
+like "$(words --safe safe.tok --danger seven.tok train.tok 2>&1 > /dev/null)" '7 of 7 bad rows are also among the rows to be scored' "bad rows among the rows: a warning"
+like "$(words --safe seven.tok train.tok 2>&1 > /dev/null)" '7 of 120 rows to be scored are also trusted rows' "trusted rows among the rows: a warning"
+jq -c '.messages[1].content += " Good."' seven.jsonl > nearly.jsonl; "$BIN/seal-tokenize" -q -m model nearly.jsonl -o nearly.tok
+like "$(words --safe safe.tok --danger nearly.tok train.tok 2>&1 > /dev/null)" '[1-7] of 7 bad rows are nearly one of the rows' "nearly the same: a warning"
+done_testing
