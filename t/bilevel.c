@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "../lib/train/bilevel.h"
+#include "../lib/train/log.h"
 #include "tap.h"
 #include "tiny.h"
 
@@ -133,6 +134,7 @@ static void check(const struct reference *r, enum activation act, enum selector_
 	free(of);
 	check_visits(&b, name);
 	check_log(r, name);
+	log_end(log_file, 0); /* or the next one would go on in it */
 	params_close(setup.theta);
 	selector_close(b.omega);
 	json_decref(settings);

@@ -142,6 +142,11 @@ void params_get(const struct params *a, float *p)
 	a->dev->op->get(a->dev, p, a->p, a->n * sizeof *p);
 }
 
+void params_get_gradient(const struct params *a, float *g)
+{
+	a->dev->op->get(a->dev, g, a->g, a->n * sizeof *g);
+}
+
 struct mat params_values(const struct params *a, const struct slice *s)
 {
 	return mat_of(a->p + s->at, DT_F32, s->rows, s->cols);

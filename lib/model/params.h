@@ -86,6 +86,7 @@ void params_random(struct params *, uint64_t seed);
 /* Sets all values from, or to, host memory [n]. */
 void params_set(struct params *, const float *);
 void params_get(const struct params *, float *);
+void params_get_gradient(const struct params *, float *); /* of all values, to the host */
 /* A slice's values, and its gradient: F32 in device memory. */
 struct mat params_values(const struct params *, const struct slice *);
 struct mat params_gradient(const struct params *, const struct slice *);

@@ -6,7 +6,7 @@
 
 #include "../base/die.h"
 
-static void check(const struct tokens *data, const struct tokens *t, const char *name,
+void danger_alike(const struct tokens *data, const struct tokens *t, const char *name,
                   const char *what)
 {
 	if (strcmp(t->fingerprint, data->fingerprint))
@@ -22,9 +22,9 @@ static void check(const struct tokens *data, const struct tokens *t, const char 
 void danger_check(const struct tokens *data, const struct tokens *safe, const char *safe_name,
                   const struct tokens *danger, const char *danger_name)
 {
-	check(data, safe, safe_name, "trusted");
+	danger_alike(data, safe, safe_name, "trusted");
 	if (danger)
-		check(data, danger, danger_name, "bad");
+		danger_alike(data, danger, danger_name, "bad");
 	if (data->rows < DANGER_LEAST)
 		die("%ld rows to be scored; a fit needs at least %d", data->rows, DANGER_LEAST);
 }

@@ -11,5 +11,8 @@ enum { DANGER_LEAST = 5 }; /* rows of each kind, so that every fold has one */
  * template than the rows, or where there are too few of any kind. */
 void danger_check(const struct tokens *data, const struct tokens *safe, const char *safe_name,
                   const struct tokens *danger, const char *danger_name);
+/* The same of rows of one kind, which `what` names. */
+void danger_alike(const struct tokens *data, const struct tokens *, const char *name,
+                  const char *what);
 
 #endif

@@ -8,6 +8,9 @@
 const struct method *const methods[] = {
 	&method_bilevel,
 	&method_state,
+	&method_contrast,
+	&method_refusal,
+	&method_gradient,
 	&method_words,
 	&method_safe_loss,
 	&method_loss,

@@ -41,6 +41,7 @@ struct method {
 	const char *what;                /* a few words for -h */
 	int needs;                       /* METHOD_... */
 	const char *score;               /* the formula without --score */
+	const char *score_alone;         /* and without --safe; NULL: the same */
 	const struct opt_group *options; /* its own, which end with a NULL table; NULL: none */
 	/* Which columns it fills, as its options stand; static memory. */
 	const struct column *(*columns)(void);
@@ -56,6 +57,9 @@ const struct method *method_of(const char *name); /* NULL: none */
 
 extern const struct method method_bilevel;
 extern const struct method method_state;
+extern const struct method method_contrast;
+extern const struct method method_refusal;
+extern const struct method method_gradient;
 extern const struct method method_words;
 extern const struct method method_safe_loss;
 extern const struct method method_loss;

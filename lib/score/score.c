@@ -83,8 +83,8 @@ static void check(const struct score_opts *o, const struct method *m, int operan
 		die_usage("one token stream, please (cat joins several)");
 	if (!(m->needs & METHOD_TRAINS) &&
 	    (o->save || t->full || t->checkpoint || t->resume || t->valid))
-		die_usage("--method %s does not train: no --save-adapter, --full, --checkpoint, "
-		          "--resume, --valid",
+		die_usage("--method %s does not train a theta that is kept: no --save-adapter, "
+		          "--full, --checkpoint, --resume, --valid",
 		          m->name);
 	for (int k = 0; methods[k]; k++)
 		if (methods[k]->check)
@@ -101,7 +101,7 @@ void score_rows(struct score_opts *o, const struct opt_group *groups, char *cons
 	notice_quiet(o->base.quiet);
 	check(o, m, n);
 	if (!o->score)
-		o->score = m->score;
+		o->score = !o->safe && m->score_alone ? m->score_alone : m->score;
 	run.score = formula_option("--score", o->score);
 	run.columns = m->columns();
 	lacks = columns_lack(run.columns, &run.score);

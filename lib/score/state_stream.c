@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* state_stream.c - scores rows by a fit of the method state that was found before (--scorer), one by
- * one, and says what each token contributes (--explain).
+/* state_stream.c - scores rows by a fit of the method state that was found before (--scorer), one
+ * by one, and says what each token contributes (--explain).
  *
  * The features are means of states, and the value is linear in them; so it is a sum over tokens:
  *

@@ -53,6 +53,8 @@ void log_open(const char *path, long resume_step)
 	struct stat s;
 	long keep = 0;
 
+	if (file && path && !strcmp(path, name) && !resume_step)
+		return;
 	if (file)
 		fclose(file);
 	file = NULL;

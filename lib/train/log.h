@@ -12,7 +12,7 @@
  * and makes it die when it is an input.  What is in the file stays for now. */
 void log_claim(const char *path);
 /* Begins the log: empties the file; or, where the run goes on from a step (not 0), cuts it back to
- * that step. */
+ * that step.  A second training of the program goes on behind the first one's lines. */
 void log_open(const char *path, long resume_step);
 void log_line(const json_t *);
 /* The last line, {"event":"end","seconds","peak_bytes"}: what the whole program took since `began`.
