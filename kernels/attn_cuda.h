@@ -53,6 +53,7 @@ template <typename T, int ND> struct tile {
 struct cuda_heads {
 	int rows, tiles; /* rows of tokens; blocks for each and key head */
 	int heads, group, dim, window, vectors;
+	unsigned inverse; /* 2^32 / group, rounded up: see query_of */
 	long q_stride, kv_stride;
 	long q_ld, k_ld, v_ld, o_ld, dout_ld, dq_ld, dk_ld, dv_ld;
 	float scale, cap;
@@ -96,6 +97,7 @@ static inline __device__ int first_key(const struct cuda_task &t, const struct c
  * for keys), and how far rows and heads lie apart. */
 struct cuda_lanes {
 	int token, head, group;
+	unsigned inverse;
 	long ld, stride;
 };
 
@@ -103,47 +105,126 @@ static inline __device__ struct cuda_lanes lanes_of(const struct cuda_task &t,
                                                     const struct cuda_heads &s, long ld,
                                                     long stride)
 {
-	return {t.q, t.head * s.group, s.group, ld, stride};
+	return {t.q, t.head * s.group, s.group, s.inverse, ld, stride};
 }
 
 static inline __device__ struct cuda_lanes keys_of(const struct cuda_task &t,
                                                    const struct cuda_heads &s, long ld)
 {
-	return {t.k, t.head, 1, ld, s.kv_stride};
+	return {t.k, t.head, 1, 0, ld, s.kv_stride};
 }
 
-/* Where row r begins, in elements. */
+/* Where row r begins, in elements.  r / group is a product, which a row of less than 2^32 / group
+ * lanes allows: a division takes as long as the rest of this. */
 static inline __device__ long offset(const struct cuda_lanes &a, int r)
 {
-	int i = a.group == 1 ? r : r / a.group;
+	int i = a.group == 1 ? r : (int)__umulhi(r, a.inverse);
 
 	return (a.token + i) * a.ld + (a.head + r - i * a.group) * a.stride;
 }
 
-/* y [rows x ld] in shared memory = n rows of x from row `first` on, then rows of zeros. */
-template <typename T, int ND>
+/* Rows of a matrix on their way into a tile in shared memory: chunks of 16 bytes, N a thread of
+ * THREADS, from chunk `at` on of those that the tile has.  depart loads them, land stores them: a
+ * block waits once for all that is loaded in between, not once for each. */
+template <typename T, int ND, int N, int THREADS> struct flight {
+	enum { EACH = 16 / sizeof(T), CHUNKS = tile<T, ND>::wide / EACH, LD = tile<T, ND>::ld };
+	pack<T, EACH> x[N];
+};
+
+/* Of x's rows from row `first` on, n; what is not read 16 bytes at a time is left for land. */
+template <typename T, int ND, int N, int THREADS>
+static inline __device__ void depart(struct flight<T, ND, N, THREADS> &f, const T *x,
+                                     const struct cuda_lanes &a, int first, int n, int at,
+                                     const struct cuda_heads &s)
+{
+	typedef struct flight<T, ND, N, THREADS> F;
+
+#pragma unroll
+	for (int i = 0; i < N; i++) {
+		int c = at + i * THREADS + threadIdx.x, r = c / F::CHUNKS,
+		    j = c % F::CHUNKS * F::EACH;
+
+		if (r < n && s.vectors && j < s.dim) {
+			f.x[i] = *(const pack<T, F::EACH> *)(x + offset(a, first + r) + j);
+			continue;
+		}
+#pragma unroll
+		for (int e = 0; e < F::EACH; e++)
+			store(&f.x[i].x[e], 0);
+	}
+}
+
+/* y [rows x ld] = those n rows, then rows of zeros; columns from dim on are 0. */
+template <typename T, int ND, int N, int THREADS>
+static inline __device__ void land(T *y, const struct flight<T, ND, N, THREADS> &f, const T *x,
+                                   const struct cuda_lanes &a, int first, int n, int rows, int at,
+                                   const struct cuda_heads &s)
+{
+	typedef struct flight<T, ND, N, THREADS> F;
+
+#pragma unroll
+	for (int i = 0; i < N; i++) {
+		int c = at + i * THREADS + threadIdx.x, r = c / F::CHUNKS,
+		    j = c % F::CHUNKS * F::EACH;
+		T *to = y + r * F::LD + j;
+
+		if (r >= rows)
+			break;
+		*(pack<T, F::EACH> *)to = f.x[i];
+		if (!s.vectors && r < n)
+			for (int e = 0; e < F::EACH && j + e < s.dim; e++)
+				to[e] = x[offset(a, first + r) + j + e];
+	}
+}
+
+/* Both at once, some chunks at a time: for tiles that a block fills once. */
+template <typename T, int ND, int THREADS>
 static inline __device__ void fetch(T *y, const T *x, const struct cuda_lanes &a, int first, int n,
                                     int rows, const struct cuda_heads &s)
 {
-	enum { EACH = 16 / sizeof(T), CHUNKS = tile<T, ND>::wide / EACH, LD = tile<T, ND>::ld };
+	enum { N = 4 };
+	struct flight<T, ND, N, THREADS> f;
 
-#pragma unroll 4
-	for (int c = threadIdx.x; c < rows * CHUNKS; c += blockDim.x) {
-		int r = c / CHUNKS, j = c % CHUNKS * EACH;
-		T *to = y + r * LD + j;
-		pack<T, EACH> some;
+	for (int at = 0; at < rows * f.CHUNKS; at += N * THREADS) {
+		depart(f, x, a, first, n, at, s);
+		land(y, f, x, a, first, n, rows, at, s);
+	}
+}
 
-		if (r < n && s.vectors && j < s.dim) {
-			*(pack<T, EACH> *)to =
-				*(const pack<T, EACH> *)(x + offset(a, first + r) + j);
-			continue;
-		}
-		for (int e = 0; e < EACH; e++)
-			if (r < n && j + e < s.dim)
-				some.x[e] = x[offset(a, first + r) + j + e];
-			else
-				store(&some.x[e], 0);
-		*(pack<T, EACH> *)to = some;
+/* The two tiles of ROWS rows that a block meets in turn.  Where they take few registers, the next
+ * ones are loaded while the block computes with these, so that nobody waits for memory. */
+template <typename T, int ND, int ROWS, int THREADS> struct pair {
+	enum {
+		N = (ROWS * tile<T, ND>::wide * (int)sizeof(T) / 16 + THREADS - 1) / THREADS,
+		AHEAD = N <= 4,
+	};
+	struct flight<T, ND, AHEAD ? N : 1, THREADS> a, b;
+};
+
+template <typename T, int ND, int ROWS, int THREADS>
+static inline __device__ void depart(struct pair<T, ND, ROWS, THREADS> &p, const T *xa,
+                                     const struct cuda_lanes &la, const T *xb,
+                                     const struct cuda_lanes &lb, int first, int n,
+                                     const struct cuda_heads &s)
+{
+	if constexpr (pair<T, ND, ROWS, THREADS>::AHEAD) {
+		depart(p.a, xa, la, first, n, 0, s);
+		depart(p.b, xb, lb, first, n, 0, s);
+	}
+}
+
+template <typename T, int ND, int ROWS, int THREADS>
+static inline __device__ void land(T *ya, T *yb, const struct pair<T, ND, ROWS, THREADS> &p,
+                                   const T *xa, const struct cuda_lanes &la, const T *xb,
+                                   const struct cuda_lanes &lb, int first, int n,
+                                   const struct cuda_heads &s)
+{
+	if constexpr (pair<T, ND, ROWS, THREADS>::AHEAD) {
+		land(ya, p.a, xa, la, first, n, ROWS, 0, s);
+		land(yb, p.b, xb, lb, first, n, ROWS, 0, s);
+	} else {
+		fetch<T, ND, THREADS>(ya, xa, la, first, n, ROWS, s);
+		fetch<T, ND, THREADS>(yb, xb, lb, first, n, ROWS, s);
 	}
 }
 
@@ -226,11 +307,41 @@ template <> struct left_of<float> {
 	typedef left_f32 type;
 };
 
+/* load_shared is wmma::load_matrix_sync of a factor that lies in shared memory.  The compiler (nvcc
+ * 13.0) finds that out by itself for half, not for bf16, and then loads 4 bytes at a time and
+ * transposes in registers; so it is told.  (The simulator has the word alone.) */
+#ifdef CUDASIM
+#define LOAD_SHARED(use, letter, layout)                                            \
+	static inline __device__ void load_shared(                                  \
+		wmma::fragment<wmma::use, ATTN_EDGE, ATTN_EDGE, ATTN_EDGE, bf16,    \
+	                       wmma::layout##_major> &f,                            \
+		const bf16 *p, int ld)                                              \
+	{                                                                           \
+		wmma::load_matrix_sync(f, p, ld);                                   \
+	}
+#else
+#define LOAD_SHARED(use, letter, layout)                                            \
+	static inline __device__ void load_shared(                                  \
+		wmma::fragment<wmma::use, ATTN_EDGE, ATTN_EDGE, ATTN_EDGE, bf16,    \
+	                       wmma::layout##_major> &f,                            \
+		const bf16 *p, int ld)                                              \
+	{                                                                           \
+		unsigned *x = (unsigned *)f.x;                                      \
+                                                                                    \
+		static_assert(sizeof f == 16, "four registers");                    \
+		asm volatile("wmma.load." letter ".sync.aligned." #layout           \
+		             ".m16n16k16.shared.bf16 {%0, %1, %2, %3}, [%4], %5;"   \
+		             : "=r"(x[0]), "=r"(x[1]), "=r"(x[2]), "=r"(x[3])       \
+		             : "r"((unsigned)__cvta_generic_to_shared(p)), "r"(ld)  \
+		             : "memory");                                           \
+	}
+#endif
+LOAD_SHARED(matrix_a, "a", row)
+LOAD_SHARED(matrix_b, "b", row)
+LOAD_SHARED(matrix_b, "b", col)
+
 static inline __device__ void take(left_f32 &a, const float *p, int ld) { a = {p, ld}; }
-static inline __device__ void take(left_bf16 &a, const bf16 *p, int ld)
-{
-	wmma::load_matrix_sync(a, p, ld);
-}
+static inline __device__ void take(left_bf16 &a, const bf16 *p, int ld) { load_shared(a, p, ld); }
 
 /* c += a b, b [16 x 16] row-major at p */
 static inline __device__ void multiply(acc_f32 &c, const left_f32 &a, const float *p, int ld)
@@ -257,7 +368,7 @@ static inline __device__ void multiply(acc_bf16 &c, const left_bf16 &a, const bf
 {
 	wmma::fragment<wmma::matrix_b, ATTN_EDGE, ATTN_EDGE, ATTN_EDGE, bf16, wmma::row_major> b;
 
-	wmma::load_matrix_sync(b, p, ld);
+	load_shared(b, p, ld);
 	wmma::mma_sync(c, a, b, c);
 }
 
@@ -286,7 +397,7 @@ static inline __device__ void multiply_t(acc_bf16 &c, const left_bf16 &a, const 
 {
 	wmma::fragment<wmma::matrix_b, ATTN_EDGE, ATTN_EDGE, ATTN_EDGE, bf16, wmma::col_major> b;
 
-	wmma::load_matrix_sync(b, p, ld);
+	load_shared(b, p, ld);
 	wmma::mma_sync(c, a, b, c);
 }
 
@@ -342,6 +453,24 @@ static inline __device__ void put_all(T *y, const struct cuda_lanes &a, int firs
 	}
 }
 
+/* Writes a thread's half of a row of type T over the row's F32 in x [16 x ATTN_SCORE_LD]: of each
+ * 8 of the STEP columns the 4 from `half` on. */
+template <typename T, int STEP>
+static inline __device__ void put_half_row(float *x, int row, int half, const float *y)
+{
+	T *to = (T *)(x + row * ATTN_SCORE_LD) + half;
+
+#pragma unroll
+	for (int i = 0; i < STEP / 8; i++) {
+		pack<T, 4> some;
+
+#pragma unroll
+		for (int e = 0; e < 4; e++)
+			store(&some.x[e], y[4 * i + e]);
+		*(pack<T, 4> *)(to + 8 * i) = some;
+	}
+}
+
 /* c *= f, element by element */
 template <typename A> static inline __device__ void scale_by(A &c, const A &f)
 {
@@ -381,6 +510,7 @@ static inline struct cuda_heads cuda_heads_of(struct spans spans, struct heads h
 	z.rows = spans.n;
 	z.heads = h.q;
 	z.group = h.q / h.kv;
+	z.inverse = (1UL << 32) / z.group + 1;
 	z.dim = h.dim;
 	z.window = h.window;
 	z.q_stride = h.q_stride;
