@@ -110,7 +110,7 @@ static inline __device__ void finish(T *o, float *lse, typename acc_of<T>::type 
 }
 
 template <typename T, int ND>
-__global__ void __launch_bounds__(32 * tile<T, ND>::warps, 1)
+__global__ void __launch_bounds__(32 * tile<T, ND>::warps, tile<T, ND>::blocks)
 	attn_kernel(T *o, float *lse, const T *q, const T *k, const T *v,
                     const int32_t *first_query, const int32_t *first_row, const int32_t *length,
                     struct cuda_heads z)

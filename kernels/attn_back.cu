@@ -110,7 +110,7 @@ static inline __device__ void soften_back(A &s, A &dp, const A &lse, const A &su
 }
 
 template <typename T, int ND>
-__global__ void __launch_bounds__(32 * tile<T, ND>::back_warps, 1)
+__global__ void __launch_bounds__(32 * tile<T, ND>::back_warps, tile<T, ND>::dq_blocks)
 	attn_dq_kernel(T *dq, const T *dout, const T *q, const T *k, const T *v, const float *lse,
                        const float *sum, const int32_t *first_query, const int32_t *first_row,
                        const int32_t *length, struct cuda_heads z)
@@ -241,7 +241,7 @@ static inline __device__ int last_lane(const struct cuda_task &t, const struct c
 }
 
 template <typename T, int ND, int WHAT>
-__global__ void __launch_bounds__(32 * tile<T, ND>::back_warps, 1)
+__global__ void __launch_bounds__(32 * tile<T, ND>::back_warps, tile<T, ND>::keys_blocks)
 	attn_keys_kernel(T *dk, T *dv, const T *dout, const T *q, const T *k, const T *v,
                          const float *lse, const float *sum, const int32_t *first_query,
                          const int32_t *first_row, const int32_t *length, struct cuda_heads z)
