@@ -176,7 +176,7 @@ template <typename T> struct lanes {
 	float *lse, *sum;
 };
 
-/* Thread r loads lse of a block's lane r, thread STEP + r its sum; both are 0 beyond the last of n. */
+/* Thread r loads lse of a block's lane r, thread STEP + r its sum; both are 0 beyond the n-th. */
 template <int STEP>
 static inline __device__ float depart_sums(const float *lse, const float *sum,
                                            const struct cuda_lanes &a, int first, int n)
