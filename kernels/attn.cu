@@ -36,7 +36,6 @@ template <typename T, int STEP, typename A>
 static inline __device__ void soften(A &factor, float *s, struct attn_running &w, float scale,
                                      int j)
 {
-	enum { LD = ATTN_SCORE_LD * 4 / sizeof(T) };
 	int row = threadIdx.x % 32 / 2, half = threadIdx.x % 2 * 4;
 	float x[STEP / 2], top = w.high, sum = 0, shrink;
 
@@ -62,9 +61,7 @@ static inline __device__ void soften(A &factor, float *s, struct attn_running &w
 	w.sum = w.sum * shrink + sum;
 	w.high = top;
 	spread(factor, s, shrink);
-#pragma unroll
-	for (int i = 0; i < STEP / 2; i++)
-		store((T *)s + row * LD + i / 4 * 8 + half + i % 4, x[i]);
+	put_half_row<T, STEP>(s, row, half, x);
 	__syncwarp();
 }
 
@@ -113,13 +110,18 @@ static inline __device__ void finish(T *o, float *lse, typename acc_of<T>::type 
 }
 
 template <typename T, int ND>
-__global__ void __launch_bounds__(32 * tile<T, ND>::warps, 1)
+__global__ void __launch_bounds__(32 * tile<T, ND>::warps, tile<T, ND>::blocks)
 	attn_kernel(T *o, float *lse, const T *q, const T *k, const T *v,
                     const int32_t *first_query, const int32_t *first_row, const int32_t *length,
                     struct cuda_heads z)
 {
 	typedef tile<T, ND> size;
-	enum { LANES = ATTN_EDGE * size::warps, LD = size::ld, STEP = size::step };
+	enum {
+		LANES = ATTN_EDGE * size::warps,
+		THREADS = 32 * size::warps,
+		LD = size::ld,
+		STEP = size::step,
+	};
 	SHARED_DYNAMIC(T, qs);
 	T *ks = qs + LANES * LD, *vs = ks + STEP * LD;
 	struct cuda_task t = cuda_task_of(first_query, first_row, length, blockIdx.x / z.tiles, z);
@@ -130,19 +132,23 @@ __global__ void __launch_bounds__(32 * tile<T, ND>::warps, 1)
 	struct attn_running w = {-1e30f, 0, first_key(t, z, query), last_key(t, query)};
 	int from = first_key(t, z, mine / z.group);
 	int to = mine < past ? last_key(t, (min(mine + ATTN_EDGE, past) - 1) / z.group) : 0;
+	int j = first_key(t, z, first / z.group), end = last_key(t, (past - 1) / z.group);
+	struct cuda_lanes of_k = keys_of(t, z, z.k_ld), of_v = keys_of(t, z, z.v_ld);
+	struct pair<T, ND, STEP, THREADS> next;
 	typename acc_of<T>::type acc[ND];
 
 	if (first >= t.lanes)
 		return;
+	depart(next, k, of_k, v, of_v, j, end - j, z);
 	for (int d = 0; d < ND; d++)
 		clear(acc[d]);
-	fetch<T, ND>(qs, q, lanes_of(t, z, z.q_ld, z.q_stride), first, past - first, LANES, z);
-	for (int j = first_key(t, z, first / z.group), end = last_key(t, (past - 1) / z.group);
-	     j < end; j += STEP) {
+	fetch<T, ND, THREADS>(qs, q, lanes_of(t, z, z.q_ld, z.q_stride), first, past - first, LANES,
+	                      z);
+	for (; j < end; j += STEP) {
 		__syncthreads();
-		fetch<T, ND>(ks, k, keys_of(t, z, z.k_ld), j, min(STEP, end - j), STEP, z);
-		fetch<T, ND>(vs, v, keys_of(t, z, z.v_ld), j, min(STEP, end - j), STEP, z);
+		land(ks, vs, next, k, of_k, v, of_v, j, end - j, z);
 		__syncthreads();
+		depart(next, k, of_k, v, of_v, j + STEP, end - j - STEP, z);
 		if (j < to && j + STEP > from)
 			pass_keys<T, ND>(acc, w, qs + warp * ATTN_EDGE * LD, ks, vs, s, j, z);
 	}

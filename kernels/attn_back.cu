@@ -49,7 +49,6 @@ __global__ void attn_dot_kernel(float *sum, const T *dout, const T *o, long n, s
  * rest (which may be anything) is 0. */
 template <typename T, int STEP> static inline __device__ void narrow(float *x, int from, int to)
 {
-	enum { LD = ATTN_SCORE_LD * 4 / sizeof(T) };
 	int row = threadIdx.x % 32 / 2, half = threadIdx.x % 2 * 4;
 	float y[STEP / 2];
 
@@ -66,9 +65,7 @@ template <typename T, int STEP> static inline __device__ void narrow(float *x, i
 		}
 	}
 	__syncwarp();
-#pragma unroll
-	for (int i = 0; i < STEP / 2; i++)
-		store((T *)x + row * LD + i / 4 * 8 + half + i % 4, y[i]);
+	put_half_row<T, STEP>(x, row, half, y);
 	__syncwarp();
 }
 
@@ -113,13 +110,18 @@ static inline __device__ void soften_back(A &s, A &dp, const A &lse, const A &su
 }
 
 template <typename T, int ND>
-__global__ void __launch_bounds__(32 * tile<T, ND>::back_warps, 1)
+__global__ void __launch_bounds__(32 * tile<T, ND>::back_warps, tile<T, ND>::dq_blocks)
 	attn_dq_kernel(T *dq, const T *dout, const T *q, const T *k, const T *v, const float *lse,
                        const float *sum, const int32_t *first_query, const int32_t *first_row,
                        const int32_t *length, struct cuda_heads z)
 {
 	typedef tile<T, ND> size;
-	enum { LANES = ATTN_EDGE * size::back_warps, LD = size::ld, STEP = size::back_step };
+	enum {
+		LANES = ATTN_EDGE * size::back_warps,
+		THREADS = 32 * size::back_warps,
+		LD = size::ld,
+		STEP = size::back_step,
+	};
 	SHARED_DYNAMIC(T, qs);
 	T *gs = qs + LANES * LD, *ks = gs + LANES * LD, *vs = ks + STEP * LD;
 	struct cuda_task t = cuda_task_of(first_query, first_row, length, blockIdx.x / z.tiles, z);
@@ -133,21 +135,26 @@ __global__ void __launch_bounds__(32 * tile<T, ND>::back_warps, 1)
 	typename acc_of<T>::type acc[ND], s[size::back_step / ATTN_EDGE],
 		dp[size::back_step / ATTN_EDGE], l, d;
 	struct cuda_lanes rows = lanes_of(t, z, z.heads, 1);
+	int j = first_key(t, z, first / z.group), end = last_key(t, (past - 1) / z.group);
+	struct cuda_lanes of_k = keys_of(t, z, z.k_ld), of_v = keys_of(t, z, z.v_ld);
+	struct pair<T, ND, STEP, THREADS> next;
 
 	if (first >= t.lanes)
 		return;
+	depart(next, k, of_k, v, of_v, j, end - j, z);
 	spread(l, room, lse[offset(rows, lane)] * LOG2E);
 	spread(d, room, sum[offset(rows, lane)]);
 	for (int c = 0; c < ND; c++)
 		clear(acc[c]);
-	fetch<T, ND>(qs, q, lanes_of(t, z, z.q_ld, z.q_stride), first, past - first, LANES, z);
-	fetch<T, ND>(gs, dout, lanes_of(t, z, z.dout_ld, z.dim), first, past - first, LANES, z);
-	for (int j = first_key(t, z, first / z.group), end = last_key(t, (past - 1) / z.group);
-	     j < end; j += STEP) {
+	fetch<T, ND, THREADS>(qs, q, lanes_of(t, z, z.q_ld, z.q_stride), first, past - first, LANES,
+	                      z);
+	fetch<T, ND, THREADS>(gs, dout, lanes_of(t, z, z.dout_ld, z.dim), first, past - first,
+	                      LANES, z);
+	for (; j < end; j += STEP) {
 		__syncthreads();
-		fetch<T, ND>(ks, k, keys_of(t, z, z.k_ld), j, min(STEP, end - j), STEP, z);
-		fetch<T, ND>(vs, v, keys_of(t, z, z.v_ld), j, min(STEP, end - j), STEP, z);
+		land(ks, vs, next, k, of_k, v, of_v, j, end - j, z);
 		__syncthreads();
+		depart(next, k, of_k, v, of_v, j + STEP, end - j - STEP, z);
 		if (j >= to || j + STEP <= from)
 			continue;
 		scores<T, ND, size::back_step>(s, qs + warp * ATTN_EDGE * LD, ks);
@@ -169,23 +176,26 @@ template <typename T> struct lanes {
 	float *lse, *sum;
 };
 
-template <typename T, int ND>
-static inline __device__ void fetch_lanes(const struct lanes<T> &to, const T *q, const T *dout,
-                                          const float *lse, const float *sum,
-                                          const struct cuda_task &t, const struct cuda_heads &z,
-                                          int first, int n)
+/* Thread r loads lse of a block's lane r, thread STEP + r its sum; both are 0 beyond the n-th. */
+template <int STEP>
+static inline __device__ float depart_sums(const float *lse, const float *sum,
+                                           const struct cuda_lanes &a, int first, int n)
 {
-	enum { STEP = tile<T, ND>::back_step };
-	struct cuda_lanes rows = lanes_of(t, z, z.heads, 1);
+	int r = threadIdx.x % STEP, which = threadIdx.x / STEP;
 
-	fetch<T, ND>(to.q, q, lanes_of(t, z, z.q_ld, z.q_stride), first, n, STEP, z);
-	fetch<T, ND>(to.dout, dout, lanes_of(t, z, z.dout_ld, z.dim), first, n, STEP, z);
-	for (int c = threadIdx.x; c < ATTN_EDGE * STEP; c += blockDim.x) {
-		int r = c % STEP, at = c / STEP * ATTN_SCORE_LD + r;
+	if (r >= n || which > 1)
+		return 0;
+	return which ? sum[offset(a, first + r)] : lse[offset(a, first + r)] * LOG2E;
+}
 
-		to.lse[at] = r < n ? lse[offset(rows, first + r)] * LOG2E : 0;
-		to.sum[at] = r < n ? sum[offset(rows, first + r)] : 0;
-	}
+template <int STEP> static inline __device__ void land_sums(float *lse, float *sum, float x)
+{
+	int r = threadIdx.x % STEP, which = threadIdx.x / STEP;
+
+	if (which > 1)
+		return;
+	for (int i = 0; i < ATTN_EDGE; i++)
+		(which ? sum : lse)[i * ATTN_SCORE_LD + r] = x;
 }
 
 /* A warp's keys k and values v meet a block of lanes; its key r is seen by the lanes of these from
@@ -231,13 +241,19 @@ static inline __device__ int last_lane(const struct cuda_task &t, const struct c
 }
 
 template <typename T, int ND, int WHAT>
-__global__ void __launch_bounds__(32 * tile<T, ND>::back_warps, 1)
+__global__ void __launch_bounds__(32 * tile<T, ND>::back_warps, tile<T, ND>::keys_blocks)
 	attn_keys_kernel(T *dk, T *dv, const T *dout, const T *q, const T *k, const T *v,
                          const float *lse, const float *sum, const int32_t *first_query,
                          const int32_t *first_row, const int32_t *length, struct cuda_heads z)
 {
 	typedef tile<T, ND> size;
-	enum { KEYS = ATTN_EDGE * size::back_warps, LD = size::ld, STEP = size::back_step };
+	enum {
+		KEYS = ATTN_EDGE * size::back_warps,
+		THREADS = 32 * size::back_warps,
+		LD = size::ld,
+		STEP = size::back_step,
+	};
+	static_assert(THREADS >= 2 * STEP, "a thread for each lse and sum");
 	SHARED_DYNAMIC(T, ks);
 	T *vs = ks + KEYS * LD, *qs = vs + KEYS * LD, *gs = qs + STEP * LD;
 	float *rooms = (float *)(gs + STEP * LD);
@@ -252,20 +268,31 @@ __global__ void __launch_bounds__(32 * tile<T, ND>::back_warps, 1)
 	    hi = last_lane(t, z, key);
 	int from = first_lane(t, z, mine), to = mine < past ? last_lane(t, z, mine_past - 1) : 0;
 	float *room = rooms + (2 + warp) * ATTN_EDGE * ATTN_SCORE_LD;
+	int j = first_lane(t, z, first), end = last_lane(t, z, past - 1);
+	struct cuda_lanes of_q = lanes_of(t, z, z.q_ld, z.q_stride),
+			  of_dout = lanes_of(t, z, z.dout_ld, z.dim),
+			  of_sums = lanes_of(t, z, z.heads, 1);
+	struct pair<T, ND, STEP, THREADS> next;
 	typename acc_of<T>::type acc_k[ND], acc_v[ND];
+	float next_sum;
 
 	if (first >= t.keys)
 		return;
+	depart(next, q, of_q, dout, of_dout, j, end - j, z);
+	next_sum = depart_sums<STEP>(lse, sum, of_sums, j, end - j);
 	for (int c = 0; c < ND; c++) {
 		clear(acc_k[c]);
 		clear(acc_v[c]);
 	}
-	fetch<T, ND>(ks, k, keys_of(t, z, z.k_ld), first, past - first, KEYS, z);
-	fetch<T, ND>(vs, v, keys_of(t, z, z.v_ld), first, past - first, KEYS, z);
-	for (int j = first_lane(t, z, first), end = last_lane(t, z, past - 1); j < end; j += STEP) {
+	fetch<T, ND, THREADS>(ks, k, keys_of(t, z, z.k_ld), first, past - first, KEYS, z);
+	fetch<T, ND, THREADS>(vs, v, keys_of(t, z, z.v_ld), first, past - first, KEYS, z);
+	for (; j < end; j += STEP) {
 		__syncthreads();
-		fetch_lanes<T, ND>(block, q, dout, lse, sum, t, z, j, min(STEP, end - j));
+		land(qs, gs, next, q, of_q, dout, of_dout, j, end - j, z);
+		land_sums<STEP>(block.lse, block.sum, next_sum);
 		__syncthreads();
+		depart(next, q, of_q, dout, of_dout, j + STEP, end - j - STEP, z);
+		next_sum = depart_sums<STEP>(lse, sum, of_sums, j + STEP, end - j - STEP);
 		if (j < to && j + STEP > from)
 			meet_lanes<T, ND, WHAT>(acc_k, acc_v, ks + warp * ATTN_EDGE * LD,
 			                        vs + warp * ATTN_EDGE * LD, block, room, lo - j,

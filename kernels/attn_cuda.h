@@ -1,164 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* attn_cuda.h - what attention forwards and backwards share on a GPU; private to kernels/.
- *
- * The query heads of one key head are stacked: lane r of a row of tokens is its query
- * r / group under the group's head r % group.  So keys and values are read once for all of
- * them, generation with one query a row fills group lanes, and dk and dv are sums over the
- * lanes of one block.  (A lane is a row of a tile here; a warp's 32 are threads.)
+/* attn_cuda.h - the products that attention forwards and backwards share on a GPU.
  *
  * A warp owns 16 rows of a tile and multiplies 16 x 16 pieces: bf16 on tensor cores through
  * WMMA, f32 in plain registers with the same words.  Where a WMMA accumulator keeps an element
  * is not told, so what differs from row to row (or column to column) is spread to a 16 x 16
  * piece of F32 in shared memory and loaded as an accumulator; equal pieces agree element by
  * element.
- *
- * A head's dim is rounded up to 32, 64, 80, 96, 128 or 256 and filled with zeros.  Rows in shared
- * memory are 16 bytes longer than that, so that 16 bytes of each of eight rows lie in different
- * banks.  At 256 a block takes up to 72 KB of shared memory, of the 99 that sm_86 gives it.
  */
 #ifndef SEAL_ATTN_CUDA_H
 #define SEAL_ATTN_CUDA_H
 
 #include <mma.h>
 
-#include "cuda.h"
+#include "attn_tiles.h"
 
 namespace wmma = nvcuda::wmma;
-
-enum {
-	ATTN_EDGE = 16,     /* of a piece; rows of a warp */
-	ATTN_SCORE_LD = 40, /* of a warp's scores, [ATTN_EDGE x step] F32 */
-};
-
-#define LOG2E 1.44269504f
-
-/* The tile for heads of up to ATTN_EDGE * ND columns: `step` keys (or lanes) pass at a time; warps
- * a block, such that shared memory stays below 99 KB, the most that sm_86 gives a block. */
-template <typename T, int ND> struct tile {
-	enum {
-		F = sizeof(T) == 4,
-		wide = ATTN_EDGE * ND,
-		ld = wide + 16 / sizeof(T),
-		step = ND == 16 ? 16 : 32,
-		back_step = ND == 16 || (ND == 8 && !F) ? 16 : 32,
-		warps = F && ND == 16 ? 2 : 4,
-		back_warps = ND == 16       ? (F ? 1 : 2)
-		             : F && ND == 8 ? 2
-		                            : 4,
-		p_ld = ATTN_SCORE_LD * 4 / sizeof(T), /* of probabilities, in the scores' place */
-	};
-};
-
-/* The numbers of a call.  Pitches of the matrices are in elements. */
-struct cuda_heads {
-	int rows, tiles; /* rows of tokens; blocks for each and key head */
-	int heads, group, dim, window, vectors;
-	long q_stride, kv_stride;
-	long q_ld, k_ld, v_ld, o_ld, dout_ld, dq_ld, dk_ld, dv_ld;
-	float scale, cap;
-};
-
-/* What products (capped scores, where there is a cap) are multiplied by to be scores in units of
- * log 2. */
-static inline __device__ float unit_of(const struct cuda_heads &s)
-{
-	return (s.cap > 0 ? 1 : s.scale) * LOG2E;
-}
-
-/* The work on one row of tokens under one key head: where its queries and keys start, how many they
- * are, and how many lanes the queries make. */
-struct cuda_task {
-	int q, queries, k, keys, head, lanes;
-};
-
-static inline __device__ struct cuda_task cuda_task_of(const int32_t *q, const int32_t *k,
-                                                       const int32_t *len, int row,
-                                                       const struct cuda_heads &s)
-{
-	struct cuda_task t = {q[row], q[row + 1] - q[row], k[row], len[row], (int)blockIdx.y, 0};
-
-	t.lanes = t.queries * s.group;
-	return t;
-}
-
-/* Query i of a row sees the keys from first_key up to, but without, last_key. */
-static inline __device__ int last_key(const struct cuda_task &t, int i)
-{
-	return max(0, i + 1 + t.keys - t.queries);
-}
-
-static inline __device__ int first_key(const struct cuda_task &t, const struct cuda_heads &s, int i)
-{
-	return s.window ? max(0, last_key(t, i) - s.window) : 0;
-}
-
-/* Where the rows of a tile lie in a matrix: its first token and head, how many heads are stacked (1
- * for keys), and how far rows and heads lie apart. */
-struct cuda_lanes {
-	int token, head, group;
-	long ld, stride;
-};
-
-static inline __device__ struct cuda_lanes lanes_of(const struct cuda_task &t,
-                                                    const struct cuda_heads &s, long ld,
-                                                    long stride)
-{
-	return {t.q, t.head * s.group, s.group, ld, stride};
-}
-
-static inline __device__ struct cuda_lanes keys_of(const struct cuda_task &t,
-                                                   const struct cuda_heads &s, long ld)
-{
-	return {t.k, t.head, 1, ld, s.kv_stride};
-}
-
-/* Where row r begins, in elements. */
-static inline __device__ long offset(const struct cuda_lanes &a, int r)
-{
-	int i = a.group == 1 ? r : r / a.group;
-
-	return (a.token + i) * a.ld + (a.head + r - i * a.group) * a.stride;
-}
-
-/* y [rows x ld] in shared memory = n rows of x from row `first` on, then rows of zeros. */
-template <typename T, int ND>
-static inline __device__ void fetch(T *y, const T *x, const struct cuda_lanes &a, int first, int n,
-                                    int rows, const struct cuda_heads &s)
-{
-	enum { EACH = 16 / sizeof(T), CHUNKS = tile<T, ND>::wide / EACH, LD = tile<T, ND>::ld };
-
-#pragma unroll 4
-	for (int c = threadIdx.x; c < rows * CHUNKS; c += blockDim.x) {
-		int r = c / CHUNKS, j = c % CHUNKS * EACH;
-		T *to = y + r * LD + j;
-		pack<T, EACH> some;
-
-		if (r < n && s.vectors && j < s.dim) {
-			*(pack<T, EACH> *)to =
-				*(const pack<T, EACH> *)(x + offset(a, first + r) + j);
-			continue;
-		}
-		for (int e = 0; e < EACH; e++)
-			if (r < n && j + e < s.dim)
-				some.x[e] = x[offset(a, first + r) + j + e];
-			else
-				store(&some.x[e], 0);
-		*(pack<T, EACH> *)to = some;
-	}
-}
-
-/* Writes 16 columns from column j on of a warp's 16 rows, of which n exist, from x
- * [16 x ATTN_SCORE_LD]. */
-template <typename T>
-static inline __device__ void put(T *y, const struct cuda_lanes &a, int first, int n, int j,
-                                  const float *x, const struct cuda_heads &s)
-{
-	int r = threadIdx.x % 32 / 2, half = threadIdx.x % 2 * CUDA_PIECE;
-
-	if (r < n && j + half < s.dim)
-		store_piece(y + offset(a, first + r) + j + half, x + r * ATTN_SCORE_LD + half,
-		            s.dim - j - half, s.vectors);
-}
 
 /* An accumulator of a 16 x 16 piece.  In f32, thread t of a warp has 4 columns from 4 (t % 4) on of
  * the rows 2 (t / 4) and the next. */
@@ -226,11 +82,41 @@ template <> struct left_of<float> {
 	typedef left_f32 type;
 };
 
+/* load_shared is wmma::load_matrix_sync of a factor that lies in shared memory.  The compiler (nvcc
+ * 13.0) finds that out by itself for half, not for bf16, and then loads 4 bytes at a time and
+ * transposes in registers; so it is told.  (The simulator has the word alone.) */
+#ifdef CUDASIM
+#define LOAD_SHARED(use, letter, layout)                                             \
+	static inline __device__ void                                                \
+	load_shared(wmma::fragment<wmma::use, ATTN_EDGE, ATTN_EDGE, ATTN_EDGE, bf16, \
+	                           wmma::layout##_major> &f,                         \
+	            const bf16 *p, int ld)                                           \
+	{                                                                            \
+		wmma::load_matrix_sync(f, p, ld);                                    \
+	}
+#else
+#define LOAD_SHARED(use, letter, layout)                                             \
+	static inline __device__ void                                                \
+	load_shared(wmma::fragment<wmma::use, ATTN_EDGE, ATTN_EDGE, ATTN_EDGE, bf16, \
+	                           wmma::layout##_major> &f,                         \
+	            const bf16 *p, int ld)                                           \
+	{                                                                            \
+		unsigned *x = (unsigned *)f.x;                                       \
+                                                                                     \
+		static_assert(sizeof f == 16, "four registers");                     \
+		asm volatile("wmma.load." letter ".sync.aligned." #layout            \
+		             ".m16n16k16.shared.bf16 {%0, %1, %2, %3}, [%4], %5;"    \
+		             : "=r"(x[0]), "=r"(x[1]), "=r"(x[2]), "=r"(x[3])        \
+		             : "r"((unsigned)__cvta_generic_to_shared(p)), "r"(ld)   \
+		             : "memory");                                            \
+	}
+#endif
+LOAD_SHARED(matrix_a, "a", row)
+LOAD_SHARED(matrix_b, "b", row)
+LOAD_SHARED(matrix_b, "b", col)
+
 static inline __device__ void take(left_f32 &a, const float *p, int ld) { a = {p, ld}; }
-static inline __device__ void take(left_bf16 &a, const bf16 *p, int ld)
-{
-	wmma::load_matrix_sync(a, p, ld);
-}
+static inline __device__ void take(left_bf16 &a, const bf16 *p, int ld) { load_shared(a, p, ld); }
 
 /* c += a b, b [16 x 16] row-major at p */
 static inline __device__ void multiply(acc_f32 &c, const left_f32 &a, const float *p, int ld)
@@ -257,7 +143,7 @@ static inline __device__ void multiply(acc_bf16 &c, const left_bf16 &a, const bf
 {
 	wmma::fragment<wmma::matrix_b, ATTN_EDGE, ATTN_EDGE, ATTN_EDGE, bf16, wmma::row_major> b;
 
-	wmma::load_matrix_sync(b, p, ld);
+	load_shared(b, p, ld);
 	wmma::mma_sync(c, a, b, c);
 }
 
@@ -286,7 +172,7 @@ static inline __device__ void multiply_t(acc_bf16 &c, const left_bf16 &a, const 
 {
 	wmma::fragment<wmma::matrix_b, ATTN_EDGE, ATTN_EDGE, ATTN_EDGE, bf16, wmma::col_major> b;
 
-	wmma::load_matrix_sync(b, p, ld);
+	load_shared(b, p, ld);
 	wmma::mma_sync(c, a, b, c);
 }
 
@@ -342,6 +228,24 @@ static inline __device__ void put_all(T *y, const struct cuda_lanes &a, int firs
 	}
 }
 
+/* Writes a thread's half of a row of type T over the row's F32 in x [16 x ATTN_SCORE_LD]: of each
+ * 8 of the STEP columns the 4 from `half` on. */
+template <typename T, int STEP>
+static inline __device__ void put_half_row(float *x, int row, int half, const float *y)
+{
+	T *to = (T *)(x + row * ATTN_SCORE_LD) + half;
+
+#pragma unroll
+	for (int i = 0; i < STEP / 8; i++) {
+		pack<T, 4> some;
+
+#pragma unroll
+		for (int e = 0; e < 4; e++)
+			store(&some.x[e], y[4 * i + e]);
+		*(pack<T, 4> *)(to + 8 * i) = some;
+	}
+}
+
 /* c *= f, element by element */
 template <typename A> static inline __device__ void scale_by(A &c, const A &f)
 {
@@ -381,6 +285,7 @@ static inline struct cuda_heads cuda_heads_of(struct spans spans, struct heads h
 	z.rows = spans.n;
 	z.heads = h.q;
 	z.group = h.q / h.kv;
+	z.inverse = (1UL << 32) / z.group + 1;
 	z.dim = h.dim;
 	z.window = h.window;
 	z.q_stride = h.q_stride;

@@ -221,7 +221,9 @@ extern "C" struct dev *cuda_open(const char *name, int threads, const char **why
 	d->self = c;
 	d->fast_bf16 = 1;
 	d->apart = 1;
-	d->pass_tokens = 2560;
+	/* On an H100 passes of 8192 are 1.1 to 1.5 times as fast as of 2560; a card with less
+	 * memory would have to compute activations again for them, which costs more. */
+	d->pass_tokens = is.totalGlobalMem >= (size_t)64 << 30 ? 8192 : 2560;
 	CUDA_OK(cudaStreamCreateWithFlags(&c->stream, cudaStreamNonBlocking));
 	c->stage_bytes = STAGE_BYTES;
 	for (int i = 0; i < 2; i++) {

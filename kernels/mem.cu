@@ -210,19 +210,54 @@ void cuda_scatter(struct dev *d, struct mat y, struct mat x, const int32_t *id)
 	move(d, y, id, x, NULL, 1, x.rows);
 }
 
-/* next[i] = the next place of id[i] after i, -1: none; first[i]: there is none before */
+/* Whether id[i] is x, for a place i of n; there is nothing beyond the ends. */
+static inline __device__ bool is_at(const int32_t *id, int i, int n, int32_t x)
+{
+	return i >= 0 && i < n && id[i] == x;
+}
+
+/* The place of x in id nearest to `from`, that included, in direction `way` (1 or -1), or -1.  A
+ * warp looks at EACH times 32 places at once; with one after another, all ids would take a
+ * hundred times as long as the sum that they are for. */
+static inline __device__ int nearest(const int32_t *id, int from, int way, int n, int32_t x)
+{
+	enum { EACH = 4 };
+	int me = threadIdx.x % 32;
+
+	for (int at = from; at >= 0 && at < n; at += way * 32 * EACH) {
+		bool here[EACH], any = false;
+
+#pragma unroll
+		for (int k = 0; k < EACH; k++) {
+			here[k] = is_at(id, at + way * (32 * k + me), n, x);
+			any |= here[k];
+		}
+		if (!__ballot_sync(0xffffffffu, any))
+			continue;
+		for (int k = 0; k < EACH; k++) {
+			unsigned found = __ballot_sync(0xffffffffu, here[k]);
+
+			if (found)
+				return at + way * (32 * k + __ffs(found) - 1);
+		}
+	}
+	return -1;
+}
+
+/* next[i] = the next place of id[i] after i, -1: none; first[i]: there is none before.  A warp a
+ * place. */
 static __global__ void chain(int32_t *next, int32_t *first, const int32_t *id, int n)
 {
-	int i = blockIdx.x * blockDim.x + threadIdx.x, j;
+	int i = (int)(((long)blockIdx.x * blockDim.x + threadIdx.x) / 32), after, before;
 
 	if (i >= n)
 		return;
-	for (j = i + 1; j < n && id[j] != id[i]; j++)
-		;
-	next[i] = j < n ? j : -1;
-	for (j = i - 1; j >= 0 && id[j] != id[i]; j--)
-		;
-	first[i] = j < 0;
+	after = nearest(id, i + 1, 1, n, id[i]);
+	before = nearest(id, i - 1, -1, n, id[i]);
+	if (threadIdx.x % 32 == 0) {
+		next[i] = after;
+		first[i] = before < 0;
+	}
 }
 
 /* The thread of an id's first place adds its rows in turn, so that the order is fixed. */
@@ -257,7 +292,7 @@ void cuda_scatter_add(struct dev *d, struct mat y, struct mat x, const int32_t *
 		return;
 	next = (int32_t *)cuda_work(d, 2 * x.rows * sizeof *next);
 	first = next + x.rows;
-	LAUNCH(chain, blocks_of(x.rows), CUDA_BLOCK, 0, stream, next, first, id, (int)x.rows);
+	LAUNCH(chain, blocks_of(32 * x.rows), CUDA_BLOCK, 0, stream, next, first, id, (int)x.rows);
 	if (x.type == DT_F32)
 		LAUNCH(add_rows<float>, blocks, CUDA_BLOCK, 0, stream, (float *)y.p, y.ld,
 		       (const float *)x.p, x.ld, id, next, first, scale, x.rows, x.cols, wide);

@@ -87,7 +87,7 @@ is "$(awk 'FNR==1{n=0; name=""} /^[a-zA-Z_].*\)$/ || /^[ \t]+.*\)$/ && prev ~ /^
 # What the documents name is there: files, targets of make, functions.  A diff's own new files are not.
 named() { grep -v '^[-+]' "$1" | grep -oE "$2" | sort -u; }
 bad= n=0
-for doc in *.md lib/README.md t/README.md t/bench/TRIED.md; do
+for doc in *.md lib/README.md t/README.md t/bench/*.md; do
 	for path in $(named "$doc" '\b(lib|kernels|t|man|pipelines|bin)/[A-Za-z0-9_./*-]*[A-Za-z0-9_*/]'); do
 		n=$((n + 1))
 		case $path in t/NAME) continue ;; t/*.t) set -- "$path" "${path%.t}.c" ;; t/*) set -- "$path" "$path.c" "$path.t" ;; *) set -- "$path" ;; esac

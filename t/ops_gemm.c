@@ -39,8 +39,10 @@ static void one(long m, long n, long k, int ta, int tb, enum dtype type, enum dt
 	         ta ? "t" : "n", tb ? "t" : "n", type_name(type), type_name(ctype), alpha, beta, gap);
 	op->gemm(dev, dc, da, ta, db, tb, alpha, beta);
 	op->gemm(dev, dc2, da, ta, db, tb, alpha, beta);
-	/* sums of k products of size 1 wander by sqrt(k) roundings */
-	agrees(dc, want, 4e-6, fabs(alpha) * sqrt(k) + fabs(beta), name);
+	/* Sums of k products of size 1 wander by sqrt(k) roundings.  Tensor cores cut off instead of
+	 * rounding: their errors all go one way, and grow with k. */
+	double cut = type == DT_BF16 && dev->apart ? 1 + k / 500. : 1;
+	agrees(dc, want, 4e-6, fabs(alpha) * sqrt(k) * cut + fabs(beta), name);
 	struct mat x = download(dc), y = download(dc2);
 	if (memcmp(x.p, y.p, mat_bytes(x)))
 		ok(0, "%s: the same bits twice", name);

@@ -207,6 +207,8 @@ int main(void)
 			check_rows(to, from, 7, 20, 100, 22.6f, 1);
 			check_rows(to, from, 30, 30, 1030, 1, 0);
 			check_rows(to, from, 9, 10, 1030, -0.3f, 0);
+			check_rows(to, from, 300, 400, 12, 1, 1);
+			check_rows(to, from, 1000, 1500, 9, 1, 0);   /* the same id near and far */
 			check_rows(to, from, 1, 1, 1, 1, 0);
 			check_rows(to, from, 0, 1, 1, 1, 0);
 		}
