@@ -93,7 +93,7 @@ fails 2 'needs --scorer' "--explain alone" state --safe safe.tok --explain why2 
 fails 2 'are for --method state' "--layer with another method" words --layer 1 --safe safe.tok train.tok
 fails 2 'are for --method state or words' "--rounds with another method" "$BIN/seal-score" --method random --rounds 1 train.jsonl
 fails 2 'does not know bad rows' "--danger with another method" "$BIN/seal-score" --method random --danger danger.tok train.jsonl
-fails 2 'not above 0 and at most 50' "--share 0" state --share 0 --safe safe.tok train.tok
+fails 2 'is over 50' "--share 60" state --share 60 --safe safe.tok train.tok
 fails 1 'the model has 2 blocks' "a layer too many" state --layer 3 --safe safe.tok train.tok
 head -4 danger.jsonl > four.jsonl; "$BIN/seal-tokenize" -q -m model four.jsonl -o four.tok
 for m in state words; do

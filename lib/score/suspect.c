@@ -12,9 +12,9 @@
 #include "../base/num.h"
 #include "rank.h"
 
-#define DEFAULTS                         \
-	{                                \
-		.rounds = 2, .share = 10 \
+#define DEFAULTS            \
+	{                   \
+		.rounds = 2 \
 	}
 struct suspect_opts suspect_opts = DEFAULTS;
 static const struct suspect_opts defaults = DEFAULTS;
@@ -25,7 +25,7 @@ static const struct suspect_opts defaults = DEFAULTS;
 const struct opt suspect_options[] = {
 	{"fit-c", 0, OPT_REAL, AT(c), "C", "inverse of the fit's penalty (0: chosen)", 0, 1},
 	{"rounds", 0, OPT_COUNT, AT(rounds), "N", "fits against the worst rows of the fit before", 0, 1},
-	{"share", 0, OPT_REAL, AT(share), "PERCENT", "how many rows are taken for bad in those", 0, 1},
+	{"share", 0, OPT_REAL, AT(share), "PERCENT", "how many rows are taken for bad in those (0: chosen)", 0, 1},
 	{0},
 };
 /* clang-format on */
@@ -36,8 +36,8 @@ void suspect_check(int chosen)
 
 	if (!chosen && (o->c != d->c || o->rounds != d->rounds || o->share != d->share))
 		die_usage("--fit-c, --rounds and --share are for --method state or words");
-	if (o->share < 0 || o->share > 50)
-		die_usage("--share: %g is not above 0 and at most 50", o->share);
+	if (o->share > 50)
+		die_usage("--share: %g is over 50", o->share);
 }
 
 struct dealt {
@@ -138,11 +138,20 @@ double suspect_auroc(const struct suspects *s, double c)
 	return auroc;
 }
 
-/* Marks the worst untrusted rows, so many per cent of them, at least one. */
-static void take_worst(const struct suspects *s, double share, char *worst)
+/* The share of the untrusted rows that the next round counts as bad: with bad rows to go by, what
+ * it is estimated to be. */
+static double share(const struct suspects *s)
+{
+	if (suspect_opts.share > 0)
+		return suspect_opts.share / 100;
+	return s->bad ? fmin(fmax(s->prior, 0.02), 0.3) : 0.1;
+}
+
+/* Marks the worst untrusted rows. */
+static void take_worst(const struct suspects *s, char *worst)
 {
 	long known = s->trusted + s->bad, n = s->x.n - known;
-	long take = long_max(SUSPECT_FOLDS, (long)(share / 100 * n + 0.5));
+	long take = long_max(SUSPECT_FOLDS, (long)(share(s) * n + 0.5));
 	double *good = xalloc(n * sizeof *good);
 	uint32_t *order = xalloc(n * sizeof *order);
 
@@ -206,15 +215,6 @@ static void estimate_prior(struct suspects *s)
 	}
 }
 
-static double guess(const struct suspects *s, long round)
-{
-	const char *f = getenv("FACTOR");
-	double part = f ? atof(f) : 0.6;
-	if (round == 1 && !s->bad)
-		return 0.05;
-	return fmin(fmax(part * s->prior, 0.02), 0.3);
-}
-
 void suspect_find(struct suspects *s)
 {
 	const struct suspect_opts *o = &suspect_opts;
@@ -227,7 +227,7 @@ void suspect_find(struct suspects *s)
 		double c = round || s->bad ? s->c : s->first;
 
 		if (round)
-			take_worst(s, o->share > 0 ? o->share : 100 * guess(s, round), worst);
+			take_worst(s, worst);
 		value_rows(s, worst, c, s->x.n, s->value);
 		if (round == o->rounds)
 			s->fit = fit(s, worst, c, -1);

@@ -9,8 +9,8 @@
  *   round 1 ...    the same against the bad rows and the worst `share` of the untrusted ones, by
  *                  the round before (self-training, Yarowsky 1995)
  *
- * Rows are dealt into folds by hashes of their tokens, and each is valued by a fit that has not seen its
- * fold.  So no row speaks for itself, and neither order nor labels can be known.
+ * Rows are dealt into folds by hashes of their tokens, and each is valued by a fit that has not
+ * seen its fold.  So no row speaks for itself, and neither order nor labels can be known.
  */
 #ifndef SEAL_SUSPECT_H
 #define SEAL_SUSPECT_H

@@ -33,8 +33,8 @@ struct two_thetas {
 
 /* Dies (usage) of options that make no sense together. */
 void two_thetas_check(const struct score_opts *);
-/* Opens the model, reads the rows, which must be alike (danger.h) where some are bad, and lays out the thetas for which there are rows; what the
- * trainings and the passes take is in the demand. */
+/* Opens the model, reads the rows, which must be alike (danger.h) where some are bad, and lays out
+ * the thetas for which there are rows; what the trainings and the passes take is in the demand. */
 void two_thetas_open(struct two_thetas *, struct score_run *);
 /* Takes the memory; both thetas have their first values. */
 void two_thetas_begin(struct two_thetas *);

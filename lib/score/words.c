@@ -5,8 +5,8 @@
  *   x_b = log(1 + c_b), scaled to length 1 a row
  *
  * c_b counts the trained tokens, and pairs of neighbours among them, whose hash falls in bucket b
- * of 2^15 (the hashing trick: Weinberger et al. 2009).  The fit is that of the method state: the same
- * rounds over the same folds (suspect.h).
+ * of 2^15 (the hashing trick: Weinberger et al. 2009).  The fit is that of the method state: the
+ * same rounds over the same folds (suspect.h).
  */
 #include <math.h>
 #include <stdlib.h>

@@ -37,8 +37,8 @@ void setup_open(struct setup *, const char *path, const char *adapter, const str
  * all of the model's weights.  rank, alpha and targets of the options, which are borrowed, are
  * set to theta's own. */
 void setup_theta(struct setup *, struct train_opts *);
-/* Reads the streams of n files (0: of stdin) as one, for the caller to put in data, safe,
- * danger or valid, and counts its memory.  Dies when the tokens are not of the model's tokenizer, where the
+/* Reads the streams of n files (0: of stdin) as one, for the caller to put in data, safe, danger or
+ * valid, and counts its memory.  Dies when the tokens are not of the model's tokenizer, where the
  * model has one, or when the model has no such token; warns of rows that are longer than the
  * model's context, and of another template than that of `data`. */
 struct tokens *setup_read(struct setup *, char *const paths[], int n);
