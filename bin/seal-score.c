@@ -9,7 +9,7 @@ int main(int argc, char **argv)
 	struct opt_group groups[SCORE_GROUPS];
 	const struct opt_program program =
 		{"seal-score",
-	         "Score every row: learn how far it serves the safe rows. Writes seal-scores(5).",
+	         "Score every row: how far it is from harm. Writes seal-scores(5).",
 	         "[TOKENS | ROWS...]", groups};
 	int k;
 

@@ -18,9 +18,9 @@ MAKEFLAGS += --no-builtin-rules
 
 here := $(dir $(lastword $(MAKEFILE_LIST)))
 export PATH := $(abspath $(here)/../bin):$(PATH)
-DATA ?= $(or $(wildcard $(here)/../../shared/data/redmix2),$(error DATA= names no folder))
+DATA := $(or $(DATA),$(wildcard $(here)/../../shared/data/redmix2),$(error DATA= names no folder))
 OUT ?= build/bench-scores
-MODEL ?= $(shell sh $(here)/fetch-model.sh)
+MODEL := $(or $(MODEL),$(shell sh $(here)/fetch-model.sh))
 MIXES ?= pairs-2k paper-4k
 TRUSTED ?= safe-2k safe-benign-2k
 SEEDS ?= 1 2 3
@@ -73,6 +73,9 @@ $(foreach s,$(SEEDS),$(foreach b,$(BAD) $(SOURCES:%=no-%),$(eval $(call danger,$
 
 # Scores of a run; what it took is kept beside them.
 timed = start=$$(date +%s.%N); $1; echo "$$(date +%s.%N) $$start" | awk '{print $$1 - $$2}' > $@.seconds
+# The base model's loss knows neither trusted rows nor a seed.
+$(OUT)/%.loss: $(OUT)/%.rows.$(firstword $(SEEDS)).tok
+	$(call timed,seal-score -q --plain --method loss -m '$(MODEL)' $< > $@)
 define run
 $(OUT)/$1.$2.$3.random.0.scores: $(OUT)/$1.rows.$3.jsonl
 	$$(call timed,seal-score -q --plain --method random --seed $3 $$< > $$@)
@@ -81,8 +84,8 @@ $(OUT)/$1.$2.$3.length.0.scores: $(OUT)/$1.rows.$3.jsonl $(OUT)/$1.$2.$3.random.
 	  (head -1 $$(word 2,$$^); jq -cR 'split("\t") | (.[0] | fromjson) + {score: (.[1] | -tonumber)}') > $$@)
 $(OUT)/$1.$2.$3.dsir.0.scores: $(OUT)/$1.rows.$3.jsonl $(OUT)/$2.trusted.$3.jsonl
 	$$(call timed,seal-score -q --plain --method dsir --target $$(word 2,$$^) $$< > $$@)
-$(OUT)/$1.$2.$3.loss.0.scores: $(OUT)/$1.rows.$3.tok
-	$$(call timed,seal-score -q --plain --method loss -m '$(MODEL)' $$< > $$@)
+$(OUT)/$1.$2.$3.loss.0.scores: $(OUT)/$1.loss
+	cp $$< $$@; cp $$<.seconds $$@.seconds
 $(OUT)/$1.$2.$3.state.0.scores: $(OUT)/$1.rows.$3.tok $(OUT)/$2.trusted.$3.tok
 	$$(call timed,seal-score -q --plain --method state -m '$(MODEL)' --seed $3 --cache $(OUT)/cache --safe $$(word 2,$$^) $$< > $$@)
 $(OUT)/$1.$2.$3.words.0.scores: $(OUT)/$1.rows.$3.tok $(OUT)/$2.trusted.$3.tok

@@ -30,7 +30,7 @@ measure() {
 
 for seed in $SEEDS; do
 	for a in 1 2; do
-		[ -s "$OUT/alg$a.$seed.jsonl" ] || seal-score -m "$MODEL" --safe "$OUT/safe.tok" --seed "$seed" \
+		[ -s "$OUT/alg$a.$seed.jsonl" ] || seal-score -m "$MODEL" --method bilevel --safe "$OUT/safe.tok" --seed "$seed" \
 			--algorithm $a --plain -o "$OUT/alg$a.$seed.jsonl" --log "$OUT/alg$a.$seed.log" "$@" "$OUT/train.tok"
 	done
 	[ -s "$OUT/dsir.$seed.jsonl" ] ||

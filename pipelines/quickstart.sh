@@ -74,7 +74,9 @@ ask base "the base model" --method loss
 ask safe "safe-loss" --method safe-loss
 ask alg2 "bilevel Algorithm 2" --method bilevel --algorithm 2
 ask alg1 "bilevel Algorithm 1" --method bilevel --algorithm 1
+ask state "hidden states" --method state
 detect random score "random"
+detect state score "hidden states (state)"
 detect base loss "loss of the base model"
 for score in loss gain tempered; do detect safe $score "safe-loss, $score"; done
 for score in weight gain tempered; do detect alg2 $score "bilevel Algorithm 2, $score"; done
@@ -103,13 +105,14 @@ tune() {
 		 refusals: $refusals[0].rate}' >> "$OUT/tuned.jsonl"
 }
 
-for which in random.score "$SEAL_SCORE"; do
+for which in random.score state.score "$SEAL_SCORE"; do
 	seal-select --keep 80% --scores "$OUT/${which%%.*}.jsonl" --by "${which#*.}" \
 		-o "$OUT/kept.$which.jsonl" "$OUT/train.jsonl"
 done
 tune base "the base model" ""
 tune all "all rows" "$OUT/train.jsonl"
 tune random "random 80 %" "$OUT/kept.random.score.jsonl"
+tune state "state 80 %" "$OUT/kept.state.score.jsonl"
 tune seal "SEAL 80 % ($SEAL_SCORE)" "$OUT/kept.$SEAL_SCORE.jsonl"
 
 jq -n --arg model "${MODEL##*/}" --arg train "${TRAIN##*/}" --arg selected_by "$SEAL_SCORE" \

@@ -22,7 +22,7 @@ cat > safe.jsonl <<'END'
 END
 for f in train safe; do "$BIN/seal-tokenize" -q -m model $f.jsonl -o $f.tok; done
 lora="$sim/seal-lora-train -j 1 -m model -b 2 --force"
-score="$sim/seal-score -q -j 1 -m model -b 2 --lr 1e-2 --plain --safe safe.tok"
+score="$sim/seal-score -q -j 1 -m model --method bilevel -b 2 --lr 1e-2 --plain --safe safe.tok"
 
 # near FILE FILE SHARE KEYS - as many lines, and each of these numbers at most this share apart
 near() {

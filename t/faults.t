@@ -40,7 +40,7 @@ is "$(ls -A | grep -c seal-)" 0 "no temporary file is left"
 fails 2 'name of an output is empty' "an empty output" $tok rows.jsonl -o ''
 fails 2 'is empty' "an empty folder name" $lora -o '' rows.tok
 fails 1 'create nowhere/x' "a folder in a missing one" $lora -o nowhere/x none.tok
-fails 1 'create nowhere/x' "a saved adapter in a missing one" "$BIN/seal-score" -m model --safe none.tok --save-adapter nowhere/x none.tok
+fails 1 'create nowhere/x' "a saved adapter in a missing one" "$BIN/seal-score" -m model --method bilevel --safe none.tok --save-adapter nowhere/x none.tok
 fails 1 'create nowhere/x' "checkpoints in a missing one" $lora -o x --checkpoint nowhere/x none.tok
 fails 1 'open rows.jsonl/' "checkpoints in a file" $lora -o x --checkpoint rows.jsonl/ none.tok
 $lora -o adapter --max-steps 1 rows.tok && ln -s adapter link
@@ -80,7 +80,7 @@ is "$("$BIN/seal-select" -q --scores null.scores --keep 1 --annotate null.jsonl 
 # --- what goes on, but not silently; what does not go on
 "$BIN/seal-tokenize" -q -m model --template none rows.jsonl -o none.tok
 like "$($score rows.tok --safe none.tok 2>&1 > odd.scores)" 'none.tok has the template "none", the rows have "seal"' "safe rows in another template"
-fails 1 'weight of row .* is not finite' "weights beyond numbers" "$BIN/seal-score" -q -j 1 -m model --safe rows.tok --selector-lr 1e300 rows.tok
+fails 1 'weight of row .* is not finite' "weights beyond numbers" "$BIN/seal-score" -q -j 1 -m model --method bilevel --safe rows.tok --selector-lr 1e300 rows.tok
 
 # --- an adapter with a rank from nowhere
 cp -r adapter wild && sed -i 's/"r": [0-9]*/"r": 4611686018427387904/' wild/adapter_config.json

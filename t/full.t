@@ -6,7 +6,7 @@ cd "$TMP" || exit 1
 . "$T/tune.sh"
 tuning 60 30
 full="$BIN/seal-lora-train -q -j 1 -m model --full --lr 1e-3 -b 8"
-score="$BIN/seal-score -q -j 1 -m model --safe safe.tok --full --lr 1e-3 -b 8 --plain"
+score="$BIN/seal-score -q -j 1 -m model --method bilevel --safe safe.tok --full --lr 1e-3 -b 8 --plain"
 header() { tail -c +9 "$1/model.safetensors" | head -c "$(od -An -tu8 -N8 "$1/model.safetensors")"; }
 mean() { "$BIN/seal-eval" nll -q -j 1 "$@" | jq -s 'map(.nll) | add / length'; }
 
@@ -69,7 +69,7 @@ rm -rf tuned
 resumed "seal-lora-train --full" 9 tuned $full -o tuned --epochs 5 train.tok
 resumed "seal-score --full" 15 theta2 $score --algorithm 1 --epochs 5 --save-adapter theta2 train.tok
 fails 1 "rank was null, and is 16 now" "a checkpoint of other weights" \
-	"$BIN/seal-score" -q -m model --safe safe.tok -b 8 --lr 1e-3 --epochs 5 --algorithm 1 --checkpoint ck --resume train.tok
+	"$BIN/seal-score" -q -m model --method bilevel --safe safe.tok -b 8 --lr 1e-3 --epochs 5 --algorithm 1 --checkpoint ck --resume train.tok
 
 # Merging.
 "$BIN/seal-lora-train" -q -m model -o lora -b 2 --merge merged --lora-gguf lora.gguf --lr 1e-2 --dtype f32 train.tok > said

@@ -29,6 +29,6 @@ killed() {
 	rm -rf whole.kept
 }
 killed seal-lora-train tuned "$BIN/seal-lora-train" -q -j 1 -m model --lr 1e-3 -b 8 -o tuned --force train.tok
-killed seal-score theta "$BIN/seal-score" -q -j 1 -m model --safe safe.tok --lr 1e-3 -b 8 --plain --algorithm 1 \
+killed seal-score theta "$BIN/seal-score" -q -j 1 -m model --method bilevel --safe safe.tok --lr 1e-3 -b 8 --plain --algorithm 1 \
 	--selector-optim adam --force --save-adapter theta train.tok
 done_testing

@@ -15,7 +15,7 @@ done
 for paper in llama3 merlinite pythia; do
 	out=$(make -n -f "$P/paper/Makefile" OUT="$TMP/paper" PAPER=$paper MODEL=m \
 		TRAIN="$D/train.jsonl" SAFE="$D/safe.jsonl" PROMPTS="$D/prompts.jsonl" 2>&1)
-	like "$out" 'seal-score -m m --safe .* --selector-lr [45]e-3 .* --gamma-step 0.0[23] --epochs [23]' "paper: $paper"
+	like "$out" 'seal-score -m m --method bilevel --safe .* --selector-lr [45]e-3 .* --gamma-step 0.0[23] --epochs [23]' "paper: $paper"
 done
 like "$(make -n -f "$P/paper/Makefile" 2>&1)" 'TRAIN= is not given' "paper: no rows"
 like "$(make -n -f "$P/paper/Makefile" PAPER=none 2>&1)" 'PAPER=none: llama3' "paper: no such setting"
@@ -50,11 +50,11 @@ else
 	ok $rc "$what"
 	[ $rc -eq 0 ] || tail -n 5 "$TMP/err" | sed 's/^/# /'
 	R=$TMP/out/result.json
-	is "$(jq -c '[.rows, (.scores | length), (.tuned | length)]' "$R")" '[40,11,4]' "result.json has all methods and models"
-	is "$(jq '[.scores[] | .auroc, .kept_unsafe | numbers] | length' "$R")" 22 "every score has its AUROC and share"
-	is "$(jq '[.scores[] | .seconds, .peak_bytes | numbers] | length' "$R")" 22 "every run has its cost"
-	is "$(jq -c '.tuned | map(.rows)' "$R")" '[0,40,32,32]' "80 % of the rows are kept"
-	is "$(jq '[.tuned[] | .nll_safe, .nll_utility, .refusals | numbers] | length' "$R")" 12 "every model has its figures"
+	is "$(jq -c '[.rows, (.scores | length), (.tuned | length)]' "$R")" '[40,12,5]' "result.json has all methods and models"
+	is "$(jq '[.scores[] | .auroc, .kept_unsafe | numbers] | length' "$R")" 24 "every score has its AUROC and share"
+	is "$(jq '[.scores[] | .seconds, .peak_bytes | numbers] | length' "$R")" 24 "every run has its cost"
+	is "$(jq -c '.tuned | map(.rows)' "$R")" '[0,40,32,32,32]' "80 % of the rows are kept"
+	is "$(jq '[.tuned[] | .nll_safe, .nll_utility, .refusals | numbers] | length' "$R")" 15 "every model has its figures"
 	like "$(head -c 4 "$TMP/out/scores.png" | tail -c 3)" PNG "scores.png is a picture"
 	like "$(cat "$TMP/table")" 'bilevel Algorithm 1, gap +[01]\.[0-9]{3}' "the table shows them"
 	"$BIN/seal-score" -q -m "$small" --safe "$TMP/out/safe.tok" --seed 1 --method bilevel --algorithm 1 \

@@ -6,7 +6,7 @@ cd "$TMP" || exit 1
 . "$T/tune.sh"
 tuning 24 12 --plain
 lora="$BIN/seal-lora-train -j 1 -m model -b 4"
-score="$BIN/seal-score -j 1 -m model --safe safe.tok -b 8 --plain --algorithm 1"
+score="$BIN/seal-score -j 1 -m model --method bilevel --safe safe.tok -b 8 --plain --algorithm 1"
 
 # What the plan says, in bytes: total, activations.
 planned() { sed -n 's/.*: memory \([0-9.]*\) MB of .*/\1/p' "$1"; }
@@ -68,7 +68,7 @@ is "$(jq -c 'select(.step) | [.step, .tokens, (.norm > 0)]' log)" "[1,8192,true]
 like "$(cat err)" "passes of at most 8192 tokens" "in one pass"
 
 # Threads: with as many, the same bytes; with others, the same but for rounding.
-many() { "$BIN/seal-score" -q -m model --safe safe.tok -b 8 --lr 1e-3 --plain --algorithm 1 --save-adapter "$2" --force -j "$1" train.tok; }
+many() { "$BIN/seal-score" -q -m model --method bilevel --safe safe.tok -b 8 --lr 1e-3 --plain --algorithm 1 --save-adapter "$2" --force -j "$1" train.tok; }
 for j in 1 2 3; do many $j a$j > s$j; many $j b$j > r$j; cmp -s s$j r$j && diff -r a$j b$j > /dev/null
 	ok $? "-j $j twice: the same bytes"; done
 apart() { jq -n --slurpfile a s1 --slurpfile b "$1" '[range(1; $a | length) as $i | $a[$i], $b[$i] |

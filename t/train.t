@@ -7,7 +7,7 @@ cd "$TMP" || exit 1
 tuning 60 30
 
 lora="$BIN/seal-lora-train -q -j 1 -m model --lr 1e-3 -b 8"
-score="$BIN/seal-score -q -j 1 -m model --safe safe.tok --lr 1e-3 -b 8 --plain"
+score="$BIN/seal-score -q -j 1 -m model --method bilevel --safe safe.tok --lr 1e-3 -b 8 --plain"
 
 steps="--epochs 5"    # of 8 steps each
 
@@ -139,13 +139,13 @@ cp -r model nan && printf '\377\377\377\377' |
 fails 1 "step 1: the loss is not finite on row" "a loss that is no number" $lora -m nan -o x train.tok
 fails 1 "base losses: not finite on row" "nor when scoring" $score -m nan --method loss train.tok
 : > none.jsonl; "$BIN/seal-tokenize" -q -m model none.jsonl -o none.tok
-fails 1 "no safe rows" "safe rows that are none" "$BIN/seal-score" -m model --safe none.tok train.tok
+fails 1 "no safe rows" "safe rows that are none" "$BIN/seal-score" -m model --method bilevel --safe none.tok train.tok
 fails 1 "no rows to validate" "validation rows that are none" $lora -o x --valid none.tok train.tok
 fails 1 "no linear layer" "no target" $lora -o x --targets "" train.tok
-fails 2 "has no column loss_hat" "gap of Algorithm 2" "$BIN/seal-score" -m model --safe train.tok --score gap train.tok
+fails 2 "has no column loss_hat" "gap of Algorithm 2" "$BIN/seal-score" -m model --method bilevel --safe train.tok --score gap train.tok
 fails 2 "has no column weight" "a weight that nobody learns" "$BIN/seal-score" -m model --method loss --score weight train.tok
 fails 2 "'loss loss': column 6: an operator is missing" "no formula" "$BIN/seal-score" -m model --method loss --score 'loss loss' train.tok
-fails 2 "needs --safe" "bilevel without safe rows" "$BIN/seal-score" -m model train.tok
+fails 2 "needs --safe" "bilevel without safe rows" "$BIN/seal-score" -m model --method bilevel train.tok
 fails 2 "does not train" "a checkpoint of no training" $score --method loss --checkpoint ck2 train.tok
 fails 2 "scales the pairs by nothing" "an alpha of 0" $lora -o x --lora-alpha 0 train.tok
 fails 2 "resume needs" "nothing to resume from" $lora -o x --resume train.tok

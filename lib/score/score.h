@@ -20,10 +20,10 @@ struct score_opts {
 	struct compute_opts compute;
 	struct fate_opts fate;
 };
-#define SCORE_DEFAULTS                                                                     \
-	{                                                                                  \
-		.method = "bilevel", .train = TRAIN_DEFAULTS, .compute = COMPUTE_DEFAULTS, \
-		.fate = FATE_DEFAULTS,                                                     \
+#define SCORE_DEFAULTS                                                                   \
+	{                                                                                \
+		.method = "state", .train = TRAIN_DEFAULTS, .compute = COMPUTE_DEFAULTS, \
+		.fate = FATE_DEFAULTS,                                                   \
 	}
 
 enum { SCORE_GROUPS = 24 };

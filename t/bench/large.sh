@@ -20,7 +20,7 @@ done
 swapped() { awk '/^pswpin|^pswpout/ {n += $2} END {print n}' /proc/vmstat; }
 before=$(swapped)
 rm -f "$out/log"
-"$tools/took" "$out/took" "$top/bin/seal-score" -q -m "$model" --safe "$out/safe-mixed.512.tok" --algorithm 2 --gamma 0.3 -b 1 \
+"$tools/took" "$out/took" "$top/bin/seal-score" -q -m "$model" --method bilevel --safe "$out/safe-mixed.512.tok" --algorithm 2 --gamma 0.3 -b 1 \
 	--max-steps 2 --targets q_proj,v_proj --dtype bf16 -j "$THREADS" --log "$out/log" --plain -o "$out/scores.jsonl" "$out/train-10k.512.tok"
 echo "== Llama-3-8B's shape, $LAYERS layers, bf16, selector, batch 1, rows of 512 tokens, $THREADS threads"
 jq -s -r --slurpfile t "$out/took" 'map(select(.step)) | (.[1].seconds - .[0].seconds) as $s | [.[0].seconds, $s,

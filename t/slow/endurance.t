@@ -49,7 +49,7 @@ killed() {
 }
 killed seal-lora-train 12 tuned "$BIN/seal-lora-train" -q -j 1 -m model --lr 1e-3 -b 8 -o tuned --force --epochs 100 \
 	--schedule cosine --warmup 9 train.tok
-killed seal-score 8 theta "$BIN/seal-score" -q -j 1 -m model --safe safe.tok --lr 1e-3 -b 8 --plain --algorithm 1 \
+killed seal-score 8 theta "$BIN/seal-score" -q -j 1 -m model --method bilevel --safe safe.tok --lr 1e-3 -b 8 --plain --algorithm 1 \
 	--selector-optim adam --epochs 60 --gamma-step 0.005 --force --save-adapter theta train.tok
 
 # --force: at no moment is there neither the old folder nor the new one.

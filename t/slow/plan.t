@@ -26,7 +26,7 @@ on() { # NAME MODEL, with train.tok, safe.tok
 	held "$name: f32" "$BIN/seal-lora-train" -m "$m" -b 16 --dtype f32 --max-steps 2 -o f32 --force train.tok
 	held "$name: short passes" "$BIN/seal-lora-train" -m "$m" -b 16 --pass-tokens 512 --max-steps 2 -o short --force train.tok
 	held "$name: likelihoods" "$BIN/seal-eval" nll -m "$m" train.tok
-	held "$name: scores, Algorithm 1" "$BIN/seal-score" -m "$m" --algorithm 1 --max-steps 2 --safe safe.tok -o scores train.tok
+	held "$name: scores, Algorithm 1" "$BIN/seal-score" -m "$m" --method bilevel --algorithm 1 --max-steps 2 --safe safe.tok -o scores train.tok
 }
 
 if [ "${SAN:-}" ]; then skip "the plan and the peak" "sanitizers take memory of their own"
