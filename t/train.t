@@ -133,6 +133,15 @@ fails 2 "needed" "no output named" "$BIN/seal-lora-train" -m model train.tok
 fails 1 "another tokenizer" "a token stream of another tokenizer" $lora -o x "$G/rows.tok"
 fails 1 "cut short|ends" "a cut stream" sh -c "head -c 3000 train.tok | '$BIN/seal-lora-train' -m model -o x"
 fails 1 "no linear layer" "an unknown target" $lora -o x --targets nonsense train.tok
+# omega begins at the scores of another run, and with a rate of 0 it stays there.
+jq -c 'if .id then .score = (.line % 7 - 3) / 2 else . end' s1 > begin
+$score --activation sigmoid --init-scores begin --selector-lr 0 train.tok > s3
+is "$(jq -s '[.[1:][] | .weight - 2 / (1 + ((-(.line % 7 - 3) / 2) | exp)) | fabs] | max < 1e-6' s3)" true "--init-scores: where omega begins"
+$score --activation sigmoid --init-scores begin train.tok > s4; ! cmp -s s3 s4; ok $? "from where it learns on"
+{ head -1 begin | jq -c ".rows = 19"; sed -n 2,20p begin; } > few
+fails 1 "the row .* has no score" "scores of some rows" $score --init-scores few train.tok
+fails 2 "are for --method bilevel" "another method's" $score --method safe-loss --init-scores begin train.tok
+
 fails 1 "gradient is not finite" "a gradient that is no number" $lora -o x --lr 1e30 --clip 0 --epochs 20 train.tok
 cp -r model nan && printf '\377\377\377\377' |
 	dd of=nan/model.safetensors bs=1 seek=$(($(wc -c < nan/model.safetensors) - 4)) conv=notrunc 2> /dev/null

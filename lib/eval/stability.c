@@ -11,12 +11,10 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "../base/hash.h"
 #include "../base/memory.h"
 #include "../format/jsonl.h"
-#include "../rows/places.h"
 #include "../score/rank.h"
-#include "../score/scores.h"
+#include "../score/several.h"
 #include "command.h"
 
 static struct stability_opts {
@@ -33,75 +31,6 @@ static const struct opt options[] = {
 	{0},
 };
 /* clang-format on */
-
-/* The rows, in the order of the first file, which decides which they are. */
-struct rescored {
-	const char *first; /* that file's name */
-	long n, room;
-	struct known {
-		char *id;
-		uint64_t hash;
-		int files; /* how many files have scored it so far */
-	} * row;           /* [n] */
-	struct places *at; /* by the id's hash: its place in row, plus 1 */
-};
-
-/* One file's view of them. */
-struct rescoring {
-	int number; /* of the file, from 0 */
-	char *name;
-	double *score; /* [n]; NaN: null */
-	long room;
-	char *kept; /* [n] */
-};
-
-/* The place of a row that a file scores: the first file's rows are new, those of the others are
- * looked up. */
-static long place_of(struct rescored *all, const struct rescoring *f, const struct scored *s)
-{
-	uint32_t *at = places_find(all->at, hash_bytes(s->id.p, s->id.n));
-	struct known *row;
-
-	if (!*at && f->number)
-		die("%s: lacks the row %s of %s:%ld", all->first, s->id.p, f->name, s->line);
-	if (!*at) {
-		*at = all->n + 1;
-		all->row = xgrow(all->row, all->n, &all->room, sizeof *all->row);
-		all->row[all->n++] = (struct known){xstrdup(s->id.p), s->hash, 0};
-	}
-	row = &all->row[*at - 1];
-	if (row->files > f->number)
-		die("%s:%ld: the row %s is scored twice", f->name, s->line, s->id.p);
-	if (row->hash != s->hash)
-		die("%s:%ld: the row %s has another hash than in %s: another data set", f->name,
-		    s->line, s->id.p, all->first);
-	row->files++;
-	return *at - 1;
-}
-
-static void read_file(struct rescored *all, struct rescoring *f, const char *path)
-{
-	const struct formula score = formula_option("--by", opts.by);
-	const struct scores_want want[SCORES_FORMULAS] = {{&score, 0}};
-	struct scores *scores = scores_open(path, want);
-	struct scored *s;
-
-	f->name = xstrdup(scores_name(scores));
-	if (!f->number)
-		all->first = f->name;
-	f->room = all->n;
-	f->score = xalloc(f->room * sizeof *f->score);
-	while (scores_next(scores, &s)) {
-		long i = place_of(all, f, s);
-
-		f->score = xgrow(f->score, i, &f->room, sizeof *f->score);
-		f->score[i] = s->value[0];
-	}
-	scores_close(scores);
-	for (long i = 0; i < all->n; i++)
-		if (all->row[i].files == f->number)
-			die("%s: lacks the row %s of %s", f->name, all->row[i].id, all->first);
-}
 
 /* The mean of numbers and the least of them; NaN where one of them is. */
 struct spread {
@@ -143,17 +72,17 @@ static double rho(const double a[], const double b[], long n)
 	return r;
 }
 
-static json_t *report(const struct rescored *all, const struct rescoring f[], int files)
+static json_t *report(const struct several *s, char *const kept[])
 {
 	struct spread same = {0}, rhos = {0};
 
-	for (int a = 0; a < files; a++)
-		for (int b = a + 1; b < files; b++) {
-			add(&same, overlap(f[a].kept, f[b].kept, all->n));
-			add(&rhos, rho(f[a].score, f[b].score, all->n));
+	for (int a = 0; a < s->files; a++)
+		for (int b = a + 1; b < s->files; b++) {
+			add(&same, overlap(kept[a], kept[b], s->n));
+			add(&rhos, rho(s->score[a], s->score[b], s->n));
 		}
-	return json_pack("{s:i, s:I, s:s, s:o, s:o, s:o, s:o}", "files", files, "rows",
-	                 (json_int_t)all->n, "keep", opts.keep, "overlap",
+	return json_pack("{s:i, s:I, s:s, s:o, s:o, s:o, s:o}", "files", s->files, "rows",
+	                 (json_int_t)s->n, "keep", opts.keep, "overlap",
 	                 real_or_null(same.sum / same.n), "overlap_least", real_or_null(same.least),
 	                 "rho", real_or_null(rhos.sum / rhos.n), "rho_least",
 	                 real_or_null(rhos.least));
@@ -173,40 +102,27 @@ static void check(char *const paths[], int n)
 		die_usage("--keep: '%s' is neither a count nor a share such as 80%%", opts.keep);
 }
 
-/* Marks the rows that each file would keep. */
-static void keep(const struct rescored *all, struct rescoring f[], int files)
-{
-	uint64_t *hash = xalloc(all->n * sizeof *hash);
-
-	for (long i = 0; i < all->n; i++)
-		hash[i] = all->row[i].hash;
-	for (int k = 0; k < files; k++)
-		f[k].kept = rank_keep(opts.keep, f[k].score, hash, all->n);
-	free(hash);
-}
-
 static void run(char *const paths[], int n, struct zout *out)
 {
-	struct rescored all = {.at = places_new()};
-	struct rescoring *f = xzalloc(n, sizeof *f);
+	const struct formula score = formula_option("--by", opts.by);
+	struct several s;
+	uint64_t *hash;
+	char **kept;
 
 	check(paths, n);
-	for (int k = 0; k < n; k++) {
-		f[k].number = k;
-		read_file(&all, &f[k], paths[k]);
-	}
-	keep(&all, f, n);
-	command_write(out, report(&all, f, n));
-	for (int k = 0; k < n; k++) {
-		free(f[k].name);
-		free(f[k].score);
-		free(f[k].kept);
-	}
-	free(f);
-	for (long i = 0; i < all.n; i++)
-		free(all.row[i].id);
-	free(all.row);
-	places_free(all.at);
+	several_read(&s, paths, n, &score);
+	hash = xalloc(s.n * sizeof *hash);
+	kept = xalloc(n * sizeof *kept);
+	for (long i = 0; i < s.n; i++)
+		hash[i] = s.row[i].hash;
+	for (int k = 0; k < n; k++)
+		kept[k] = rank_keep(opts.keep, s.score[k], hash, s.n);
+	command_write(out, report(&s, kept));
+	for (int k = 0; k < n; k++)
+		free(kept[k]);
+	free(kept);
+	free(hash);
+	several_close(&s);
 }
 
 static const struct opt_group groups[] = {{"Stability", options, &opts}, {0}};

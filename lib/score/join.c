@@ -116,10 +116,11 @@ void join_close(struct join *j)
 	free(j);
 }
 
-float *score_weights(const char *path, const struct tokens *d)
+/* A column of all rows of the tokens. */
+static float *values(const char *path, const char *column, const struct tokens *d)
 {
-	const struct formula weight = formula_option("weight", "weight");
-	struct join *j = join_open(path, (struct scores_want[SCORES_FORMULAS]){{&weight, 0}});
+	const struct formula f = formula_option(column, column);
+	struct join *j = join_open(path, (struct scores_want[SCORES_FORMULAS]){{&f, 0}});
 	float *w = xalloc(d->rows * sizeof *w);
 	char id[128];
 
@@ -134,11 +135,15 @@ float *score_weights(const char *path, const struct tokens *d)
 		if (!j->scored[i])
 			die("%s: the row %s has no score", j->name, id);
 		if (isnan(j->value[0][i]))
-			die("%s: the weight of row %s is null", j->name, id);
+			die("%s: the %s of row %s is null", j->name, column, id);
 		w[i] = (float)j->value[0][i];
 		if (!isfinite(w[i]))
-			die("%s: the weight of row %s is too large", j->name, id);
+			die("%s: the %s of row %s is too large", j->name, column, id);
 	}
 	join_close(j);
 	return w;
 }
+
+float *score_weights(const char *path, const struct tokens *d) { return values(path, "weight", d); }
+
+float *score_values(const char *path, const struct tokens *d) { return values(path, "score", d); }

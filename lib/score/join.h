@@ -41,5 +41,7 @@ void join_close(struct join *);
 /* The column "weight" of every row of the tokens, [rows], owned; the file may have more rows.
  * Dies naming the first row that has none, or when the scores are of another data set. */
 float *score_weights(const char *path, const struct tokens *);
+/* The same of the column "score". */
+float *score_values(const char *path, const struct tokens *);
 
 #endif

@@ -16,6 +16,7 @@ const struct method *const methods[] = {
 	&method_loss,
 	&method_random,
 	&method_dsir,
+	&method_combine,
 	&method_import,
 	NULL,
 };

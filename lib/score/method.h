@@ -65,6 +65,7 @@ extern const struct method method_safe_loss;
 extern const struct method method_loss;
 extern const struct method method_random;
 extern const struct method method_dsir;
+extern const struct method method_combine;
 extern const struct method method_import;
 
 #endif

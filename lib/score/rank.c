@@ -87,8 +87,7 @@ static int rising(const void *a, const void *b)
 	return (p->x > q->x) - (p->x < q->x);
 }
 
-/* [n], owned: the rank of each x[i]. */
-static double *ranks(const double x[], long n)
+double *rank_all(const double x[], long n)
 {
 	struct value *v = xalloc(n * sizeof *v);
 	double *rank = xalloc(n * sizeof *rank);
@@ -112,8 +111,8 @@ void rank_wins(const double x[], long n, const double y[], long m, double win[])
 
 	memcpy(both, x, n * sizeof *both);
 	memcpy(both + n, y, m * sizeof *both);
-	all = ranks(both, n + m);
-	own = ranks(y, m);
+	all = rank_all(both, n + m);
+	own = rank_all(y, m);
 	for (long j = 0; j < m; j++)
 		win[j] = n - (all[n + j] - own[j]);
 	free(both);
@@ -123,7 +122,7 @@ void rank_wins(const double x[], long n, const double y[], long m, double win[])
 
 double spearman(const double x[], const double y[], long n)
 {
-	double *rx = ranks(x, n), *ry = ranks(y, n), mean = (n + 1) / 2.0;
+	double *rx = rank_all(x, n), *ry = rank_all(y, n), mean = (n + 1) / 2.0;
 	double xx = 0, yy = 0, xy = 0;
 
 	for (long i = 0; i < n; i++) {

@@ -15,6 +15,8 @@ char *rank_keep(const char *keep, const double score[], const uint64_t hash[], l
 /* Sets win[j], j < m, to how many of x[0..n-1] exceed y[j], ties counting half.  Their sum over
  * n m is the area under the ROC curve: the chance that some x exceeds some y. */
 void rank_wins(const double x[], long n, const double y[], long m, double win[]);
+/* [n], owned: the rank of each x[i], from 1, the least; equal ones share their mean rank. */
+double *rank_all(const double x[], long n);
 /* Spearman's rank correlation of x and y, ties at their mean rank; NaN for n < 2. */
 double spearman(const double x[], const double y[], long n);
 

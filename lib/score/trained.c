@@ -11,11 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/hash.h"
 #include "../base/memory.h"
 #include "../base/progress.h"
 #include "../rows/order.h"
 #include "../train/bilevel.h"
 #include "../train/losses.h"
+#include "join.h"
 #include "method.h"
 #include "score.h"
 
@@ -27,6 +29,7 @@
 static struct seal_opts {
 	long algorithm; /* of the paper: 1 or 2 */
 	const char *activation, *optim;
+	const char *init;         /* a scores file that omega starts from, or NULL */
 	double rate;              /* of omega */
 	double gamma, gamma_step; /* in epoch 0, and its growth an epoch */
 } seal = SEAL_DEFAULTS;
@@ -41,6 +44,7 @@ static const struct opt seal_options[] = {
 	{"selector-optim", 0, OPT_CHOICE, AT(optim), "sgd|adam",
 		"the paper's plain step, or the authors' Adam", 0, 1},
 	{"selector-lr", 0, OPT_REAL, AT(rate), "X", "learning rate of omega", 0, 1},
+	{"init-scores", 0, OPT_TEXT, AT(init), "SCORES", "omega starts at these scores, not at 0", 0, 0},
 	{"gamma", 0, OPT_REAL, AT(gamma), "X",
 		"penalty of the weighted rows in the first epoch, in [0,1)", 0, 1},
 	{"gamma-step", 0, OPT_REAL, AT(gamma_step), "X", "its growth an epoch", 0, 1},
@@ -76,14 +80,14 @@ static int seal_asked(void)
 
 	return seal.algorithm != d->algorithm || strcmp(seal.activation, d->activation) ||
 	       strcmp(seal.optim, d->optim) || seal.rate != d->rate || seal.gamma != d->gamma ||
-	       seal.gamma_step != d->gamma_step;
+	       seal.gamma_step != d->gamma_step || seal.init;
 }
 
 static void check_bilevel(const struct score_opts *o, int chosen)
 {
 	if (!chosen && seal_asked())
-		die_usage("--algorithm, --activation, --selector-optim, --selector-lr, --gamma and "
-		          "--gamma-step are for --method bilevel");
+		die_usage("--algorithm, --activation, --selector-optim, --selector-lr, "
+		          "--init-scores, --gamma and --gamma-step are for --method bilevel");
 	if (seal.algorithm > 2)
 		die_usage("--algorithm: '%ld' is not one of 1|2", seal.algorithm);
 	if (seal.gamma >= 1)
@@ -109,6 +113,7 @@ struct asked {
 	struct score_run *run;
 	struct train_opts opts; /* of this theta: a copy, since --init-adapter changes them */
 	struct setup setup;
+	float *start; /* omega's first values, or NULL */
 	float *weight, *base, *loss, *loss_hat;
 	int32_t *visits, *last;
 };
@@ -150,6 +155,12 @@ static void begin(struct asked *a)
 	demand(a);
 	setup_begin(s);
 	s->settings = setup_settings(s, a->run->groups);
+	if (a->bilevel && seal.init) {
+		a->start = score_values(seal.init, s->data);
+		json_object_set_new(s->settings, "init-scores",
+		                    json_hash(hash_bytes(a->start,
+		                                         s->data->rows * sizeof *a->start)));
+	}
 	if (s->safe) {
 		json_object_set_new(s->settings, "safe", json_hash(s->safe->input));
 		if (!s->safe->rows)
@@ -190,6 +201,8 @@ static void train(struct asked *a)
 		b.last[i] = -1;
 	if (a->bilevel)
 		b.omega = selector_open(n, activation(), optim(), seal.rate);
+	if (a->start)
+		memcpy(b.omega->omega, a->start, n * sizeof *a->start);
 	if (a->hat)
 		b.hat = params_clone(a->setup.theta);
 	bilevel_run(&b);
@@ -247,6 +260,7 @@ static void run(struct score_run *run)
 		setup_save(s, run->o->save);
 	notice("%ld rows scored by %s in %.1f s, peak memory %.0f MB", s->data->rows, run->o->score,
 	       seconds_now() - run->began, peak_memory() / 1e6);
+	free(a.start);
 	free(a.weight);
 	free(a.base);
 	free(a.loss);
