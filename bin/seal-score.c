@@ -8,8 +8,7 @@ int main(int argc, char **argv)
 	struct score_opts opts = SCORE_DEFAULTS;
 	struct opt_group groups[SCORE_GROUPS];
 	const struct opt_program program =
-		{"seal-score",
-	         "Score every row: how far it is from harm. Writes seal-scores(5).",
+		{"seal-score", "Score every row: how far it is from harm. Writes seal-scores(5).",
 	         "[TOKENS | ROWS...]", groups};
 	int k;
 
