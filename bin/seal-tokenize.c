@@ -16,6 +16,7 @@ static const struct opt_group groups[] = {
 	{"Rows", schema_options, &encode.schema},
 	{"Template", template_options, &encode},
 	{"Length and training", length_options, &encode},
+	{"Masking", mask_options, &opts.mask},
 	{"Broken rows", fate_options, &fate},
 	{0},
 };

@@ -3,6 +3,7 @@
 # bench-scores-table.sh OUT - the results of bench-scores.mk as tables in Markdown: means over the seeds, and the range
 # of the first column
 set -eu
+PATH=$(cd "$(dirname "$0")/../bin" && pwd):$PATH
 out=$1
 cat "$out"/*.json | jq -rs '
 	def mean: map(select(. != null)) | if length == 0 then null else add / length end;

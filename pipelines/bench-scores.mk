@@ -45,8 +45,8 @@ trained: $(trained) table
 lists:
 	@printf '%s\n' $(results) $(trained)
 
-# shuffled SEED - the lines of stdin in an order that the seed decides
-shuffled = awk -v seed=$1 'BEGIN { srand(seed) } { printf "%.9f\t%s\n", rand(), $$0 }' | sort -n | cut -f2-
+# shuffled SEED,FILE - its lines in an order that the seed decides
+shuffled = awk -v seed=$1 'BEGIN { srand(seed) } { printf "%.9f\t%s\n", rand(), $$0 }' $2 | sort -n | cut -f2-
 # What a run's key MIX.TRUSTED.SEED.METHOD.BAD says.
 part = $(word $1,$(subst ., ,$(notdir $2)))
 tokenize = seal-tokenize -q -m '$(MODEL)' --max-tokens 1024 -o $@ $<
@@ -57,7 +57,7 @@ $(OUT):
 	$(tokenize)
 define inputs
 $(OUT)/$1.rows.$2.jsonl: $(DATA)/$1.jsonl | $(OUT)
-	$$(call shuffled,$2) < $$< > $$@
+	$$(call shuffled,$2,$$<) > $$@
 endef
 $(foreach m,$(MIXES) $(TRUSTED) danger-100,$(foreach s,$(SEEDS),$(eval $(call inputs,$m,$s))))
 define trusted

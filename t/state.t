@@ -71,6 +71,21 @@ is "$(tail -n +2 new.s | paste -d'\n' - why | jq -s '[range(0; length; 2) as $i 
    true "--explain: the shares add up to the value"
 is "$(jq -c 'select(.id) | [.tokens | length, (map(select(. != null)) | length)]' why)" \
    "$("$BIN/seal-tokenize" -q -m model --json new.jsonl | jq -c '[(.tokens | length), (.train | add)]')" "with a share for each trained token"
+# --- tokens that are read but not trained
+"$BIN/seal-tokenize" -q -m model --json new.jsonl > before
+"$BIN/seal-tokenize" -q -m model --json --mask-tokens why --mask-above 0.01 new.jsonl > after
+is "$(paste -d'\n' before after why | jq -cs '[range(0; length; 3) as $i | [.[$i], .[$i + 1], .[$i + 2]] | . as [$b, $a, $w] |
+	($a.train == [range(0; $b.train | length) | if $w.tokens[.] != null and $w.tokens[.] > 0.01 then 0 else $b.train[.] end])] | all')" true "--mask-above"
+is "$(jq -s 'map(.train | add) | add' before)" "$("$BIN/seal-tokenize" -q -m model --json --mask-tokens why --mask-below -1e9 new.jsonl | jq -s 'map(.train | add) | add')" "--mask-below a bound that nothing is under"
+tail -20 new.jsonl > last.jsonl; "$BIN/seal-tokenize" -q -m model --json --mask-tokens why --mask-above 0.01 last.jsonl > masked; tail -20 after | cmp -s - masked
+ok $? "some of the rows"
+"$BIN/seal-tokenize" -q -m model --json --mask-tokens why --mask-above -1e9 --fates fates new.jsonl > none; is "$(jq -r .reason fates | sort | uniq -c | tr -s ' ')" " 60 all masked" "rows of which nothing is left are dropped"
+head -5 why > some; fails 1 'some: has no numbers for the row' "a row without numbers" "$BIN/seal-tokenize" -q -m model --mask-tokens some --mask-above 0 -o x.tok new.jsonl
+fails 1 'other options, or another tokenizer' "numbers of other tokens" "$BIN/seal-tokenize" -q -m model --template alpaca --mask-tokens why --mask-above 0 -o x.tok new.jsonl
+fails 1 'why.bad:1: ' "no JSON" sh -c 'echo "{" > why.bad; "$0" -q -m model --mask-tokens why.bad --mask-above 0 -o x.tok new.jsonl' "$BIN/seal-tokenize"
+fails 2 'goes with' "numbers without a bound" "$BIN/seal-tokenize" -q -m model --mask-tokens why -o x.tok new.jsonl
+fails 2 "'much' is not a number" "a bound that is none" "$BIN/seal-tokenize" -q -m model --mask-tokens why --mask-above much -o x.tok new.jsonl
+[ ! -e x.tok ]; ok $? "and no output"
 head -30 new.jsonl > few.jsonl; "$BIN/seal-tokenize" -q -m model few.jsonl -o few.tok; state --scorer fit few.tok > few.s
 is "$(apart new.s few.s 30)" near "a row's value does not depend on the rows beside it"
 

@@ -42,6 +42,7 @@ struct run {
 	struct tokenizer *tok;
 	struct fates *fates;
 	struct zout *out;
+	struct mask *mask;            /* NULL: none */
 	struct tokens_writer *writer; /* NULL where no token stream is written */
 	int colour;
 	struct buf text; /* of the row at hand */
@@ -54,6 +55,8 @@ static void check_usage(const struct tokenize_opts *o, const struct encode_opts 
 		die_usage("needs -m MODEL or -t TOKENIZER, one of them");
 	if (o->show && o->json)
 		die_usage("--show and --json exclude each other");
+	if (o->decode && o->mask.path)
+		die_usage("--mask-tokens is for rows, not for --decode");
 	zstd_check(&o->packing);
 	schema_check(&encode->schema, 1);
 }
@@ -106,10 +109,16 @@ struct encoding {
 
 static void settle(struct run *r, const struct row *row, const struct encoding *e, long most)
 {
+	uint8_t *train = (uint8_t *)e->train.p;
 	char reason[64];
 
 	if (row->dropped) {
 		row_tell_dropped(row, r->fates);
+		return;
+	}
+	if (r->mask && (e->how == ENCODED || e->how == ENCODED_CUT) &&
+	    !mask_row(r->mask, row->id, train, e->ids.n)) {
+		fate_dropped(r->fates, row->id, row->line, "all masked");
 		return;
 	}
 	switch (e->how) {
@@ -126,7 +135,7 @@ static void settle(struct run *r, const struct row *row, const struct encoding *
 	case ENCODED: fate_kept(r->fates, row->id, row->line); break;
 	}
 	write_row(r, &(struct tokens_row){.token = e->ids.p,
-	                                  .train = (const uint8_t *)e->train.p,
+	                                  .train = train,
 	                                  .n = e->ids.n,
 	                                  .id = row->id,
 	                                  .id_n = (long)strlen(row->id),
@@ -227,6 +236,7 @@ void tokenize(char *const paths[], int n, const struct tokenize_opts *o,
 	r.fates = fates_open(fate_opts);
 	r.out = zout_open(output, zstd | (tokens ? ZOUT_BINARY : 0));
 	r.colour = !output && !zstd && isatty(1);
+	r.mask = mask_open(&o->mask);
 	r.tok = tokenizer_open(o->model ? o->model : o->tokenizer);
 	if (o->decode)
 		tokens_each(paths, n, decode_rows, &r);
@@ -235,5 +245,6 @@ void tokenize(char *const paths[], int n, const struct tokenize_opts *o,
 	zout_close(r.out);
 	fates_close(r.fates, 0);
 	tokenizer_close(r.tok);
+	mask_close(r.mask);
 	buf_free(&r.text);
 }

@@ -5,12 +5,14 @@
 
 #include "batch.h"
 #include "encode.h"
+#include "mask.h"
 
 struct tokenize_opts {
 	const char *model, *tokenizer; /* one of them is given */
 	int dedupe, decode, show, json;
 	struct zstd_opts packing; /* of zstd_options; tokens are compressed by default */
 	long threads;             /* 0: one a core */
+	struct mask_opts mask;
 };
 extern const struct opt tokenize_options[];
 
