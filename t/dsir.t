@@ -33,6 +33,15 @@ sed 's/^{/{"prompt":"of another schema","completion":"","chosen":"too",/' "$ROWS
 is "$(dsir --schema messages --target "$TARGET" mixed | tail -n +2 | jq .score)" "$(tail -n +2 scores | jq .score)" "--schema"
 fails 1 'bad row' "which the rows must have" dsir --schema orca --target "$TARGET" "$ROWS"
 
+# --- --against: the same as the scores of those rows' own kind, since only shares count
+dsir --target "$TARGET" --against "$ROWS" "$ROWS" | tail -n +2 | jq .score > against; tail -n +2 scores | jq .score | cmp -s - against
+ok $? "--against the rows themselves changes nothing"
+cp against against.all; head -5 "$ROWS" > part; dsir --target "$TARGET" --against "$ROWS" part | tail -n +2 | jq .score > against; tail -n +2 scores | jq .score | head -5 | cmp -s - against
+ok $? "a row's score depends on the target and those rows alone"
+dsir --target "$ROWS" --against "$TARGET" "$ROWS" | tail -n +2 | jq .score | paste - against.all | awk '{d = $1 + $2; if (d * d > 1e-18) bad++} END {print NR, bad + 0}' > turned
+is "$(cat turned)" "34 0" "target and --against exchanged: the same with another sign"
+fails 1 'no words' "--against rows without words" dsir --target "$TARGET" --against /dev/null "$ROWS"
+
 # --- Gumbel noise: the mean of -log(-log(u)) is 0.5772, its deviation 1.2825
 dsir --gumbel --seed 1 --target "$TARGET" many > g1; dsir --gumbel --seed 1 -j 3 --target "$TARGET" many | cmp -s - g1
 ok $? "--gumbel with one seed gives the same bytes"

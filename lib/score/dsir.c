@@ -3,7 +3,7 @@
  * Selection for Language Models via Importance Resampling", section 3).
  *
  *   p_target(b), p_raw(b)   the share of bucket b among all n-grams of the target's rows, and of
- *                           the rows that are scored
+ *                           the rows that are scored, or of those of --against
  *   score(row) = sum over its n-grams of log(p_target(b) + 1e-8) - log(p_raw(b) + 1e-8)
  *
  * With Gumbel noise added to the scores, the k best rows are a sample without replacement, each
@@ -16,6 +16,7 @@
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "../base/memory.h"
 #include "../base/rng.h"
@@ -32,7 +33,7 @@ enum {
 };
 
 static struct dsir_opts {
-	const char *target;
+	const char *target, *against;
 	struct schema_opts schema;
 	int gumbel;
 } dsir;
@@ -42,6 +43,7 @@ static struct dsir_opts {
 /* clang-format off */
 static const struct opt options[] = {
 	{"target", 0, OPT_TEXT, AT(target), "ROWS", "rows of the kind that is wanted", 0, 0},
+	{"against", 0, OPT_TEXT, AT(against), "ROWS", "rows of the kind that is not wanted, in place of those that are scored", 0, 0},
 	{"gumbel", 0, OPT_FLAG, AT(gumbel), NULL, "add noise, so that the best k are a random sample", 0, 1},
 	{0},
 };
@@ -60,9 +62,10 @@ static void check(const struct score_opts *o, int chosen)
 		die_usage("--method dsir needs --target ROWS");
 	if (chosen)
 		schema_check(s, 1);
-	else if (dsir.target || dsir.gumbel || s->schema || s->text || s->prompt_key ||
-	         s->answer_key)
-		die_usage("--target, --gumbel, --schema, --text, --prompt-key and --answer-key are "
+	else if (dsir.target || dsir.against || dsir.gumbel || s->schema || s->text ||
+	         s->prompt_key || s->answer_key)
+		die_usage("--target, --against, --gumbel, --schema, --text, --prompt-key and "
+		          "--answer-key are "
 		          "for --method dsir");
 }
 
@@ -173,6 +176,22 @@ static double score(void *reader, long i)
 	return dsir.gumbel ? sum + rng_gumbel(&r->rng) : sum;
 }
 
+/* Counts the rows of --against in place of those that are scored. */
+static void read_against(struct dsir_reader *r, const struct fate_opts *opts, struct counts *raw,
+                         json_t *header)
+{
+	FILE *scratch = r->scratch;
+	uint64_t hash;
+
+	r->scratch = NULL;
+	memset(raw, 0, sizeof *raw);
+	hash = read_rows(r, (char **)&dsir.against, 1, opts, raw, NULL);
+	r->scratch = scratch;
+	if (!raw->total)
+		die("%s: no words", dsir.against);
+	json_object_set_new(header, "against", json_hash(hash));
+}
+
 static void run(struct score_run *run)
 {
 	const struct fate_opts *opts = &run->o->fate;
@@ -195,6 +214,8 @@ static void run(struct score_run *run)
 		die("%s: no words", dsir.target);
 	if (rows.n && !raw->total)
 		die("no words in the rows");
+	if (dsir.against)
+		read_against(r, &target_opts, raw, run->header);
 	json_object_set_new(settings, "seed", json_integer(seed));
 	json_object_set_new(run->header, "settings", settings);
 	json_object_set_new(run->header, "target", json_hash(hash));
