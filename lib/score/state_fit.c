@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* state_fit.c - finds the fit of the method state, and scores the rows that it was found with.
  *
- * With bad rows, block and penalty are those by which trusted and bad rows are told apart best by
- * fits that have not seen them.  The untrusted rows have no say in that, and labels are read
- * nowhere.  Features lie in a mapped temporary file.
+ * With bad rows, block and penalty are the default ones unless others tell trusted and bad rows
+ * apart better, by fits that have not seen them.  The untrusted rows have no say in that, and labels
+ * are read nowhere.  Features lie in a mapped temporary file.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -26,7 +26,7 @@
 enum { DEFAULT_DEPTH = 8, DEPTHS = 5 };
 static const int depth[DEPTHS] = {5, 6, 7, 8, 9};
 static const double strengths[] = {1e-3, 1e-2, 1e-1};
-static const double first_strength = 1e-4, strength = 1e-2; /* without bad rows */
+static const double strength = 1e-2, first_strength = 1e-4; /* usually; trusted against all */
 
 struct fitting {
 	struct state_run r;
@@ -50,6 +50,11 @@ static int layer_at(long blocks, int fifteenths)
 	return (int)long_max(1, (blocks * fifteenths + 7) / 15);
 }
 
+static int default_layer(const struct fitting *f)
+{
+	return layer_at(f->r.setup.model->config.layers, DEFAULT_DEPTH);
+}
+
 /* The layers that there are to choose from; how many. */
 static int candidates(const struct fitting *f, int layer[DEPTHS])
 {
@@ -59,7 +64,7 @@ static int candidates(const struct fitting *f, int layer[DEPTHS])
 	if (state_opts.layer)
 		layer[n++] = (int)state_opts.layer;
 	else if (!f->found.bad)
-		layer[n++] = layer_at(blocks, DEFAULT_DEPTH);
+		layer[n++] = default_layer(f);
 	for (int k = 0; f->found.bad && !state_opts.layer && k < DEPTHS; k++)
 		if (!n || layer_at(blocks, depth[k]) > layer[n - 1])
 			layer[n++] = layer_at(blocks, depth[k]);
@@ -79,29 +84,36 @@ static void fill_known(struct fitting *f, float *const x[])
 		states_fill(&f->r.states, f->cache, s->danger, bad, "bad rows");
 }
 
-/* Sets layer and C to those that tell trusted and bad rows apart best; of equal ones the first,
- * that is less depth and more penalty.  Features of layer l are in x[l]; returns which l. */
+/* Sets C, and returns the place of a layer: the default ones, or of those that tell trusted and bad
+ * rows apart better by more than chance the best.  Features of layer l are in x[l]. */
 static int choose(struct fitting *f, float *const x[])
 {
 	struct suspects s = f->found;
-	int best = 0;
+	double *usual = xalloc(s.bad * sizeof *usual), *other = xalloc(s.bad * sizeof *other);
+	int usually = 0, best;
 
+	while (f->r.states.layer[usually] < default_layer(f) && usually + 1 < f->r.states.layers)
+		usually++;
+	best = usually;
 	s.x.n = known(f);
+	s.x.x = x[usually];
 	suspect_deal(&s);
-	f->auroc = -1;
+	f->auroc = suspect_auroc(&s, f->found.c, usual);
 	for (int l = 0; l < f->r.states.layers; l++)
 		for (size_t k = 0; k < sizeof strengths / sizeof *strengths; k++) {
 			double c = suspect_opts.c ? suspect_opts.c : strengths[k], auroc;
 
 			s.x.x = x[l];
-			auroc = k && suspect_opts.c ? -1 : suspect_auroc(&s, c);
-			if (auroc <= f->auroc)
+			auroc = k && suspect_opts.c ? -1 : suspect_auroc(&s, c, other);
+			if (auroc <= f->auroc || !suspect_better(other, usual, s.bad))
 				continue;
 			f->auroc = auroc;
 			f->found.c = c;
 			best = l;
 		}
 	free(s.fold);
+	free(usual);
+	free(other);
 	return best;
 }
 

@@ -115,27 +115,31 @@ static void value_rows(const struct suspects *s, const char *worst, double c, lo
 	}
 }
 
-/* The area under the ROC curve of n good rows' values and m bad ones'. */
-static double area(const double *good, long n, const double *bad, long m)
-{
-	double *win = xalloc(n * sizeof *win), sum = 0;
-
-	rank_wins(bad, m, good, n, win);
-	for (long i = 0; i < n; i++)
-		sum += win[i];
-	free(win);
-	return sum / n / m;
-}
-
-double suspect_auroc(const struct suspects *s, double c)
+double suspect_auroc(const struct suspects *s, double c, double below[])
 {
 	long known = s->trusted + s->bad;
-	double *value = xalloc(known * sizeof *value), auroc;
+	double *value = xalloc(known * sizeof *value), sum = 0;
 
 	value_rows(s, NULL, c, known, value);
-	auroc = area(value, s->trusted, value + s->trusted, s->bad);
+	/* rank_wins counts who is above; so both are turned. */
+	for (long i = 0; i < known; i++)
+		value[i] = -value[i];
+	rank_wins(value, s->trusted, value + s->trusted, s->bad, below);
+	for (long j = 0; j < s->bad; j++)
+		sum += below[j] /= s->trusted;
 	free(value);
-	return auroc;
+	return sum / s->bad;
+}
+
+int suspect_better(const double below[], const double than[], long bad)
+{
+	double mean = 0, square = 0;
+
+	for (long j = 0; j < bad; j++)
+		mean += (below[j] - than[j]) / bad;
+	for (long j = 0; j < bad; j++)
+		square += pow(below[j] - than[j] - mean, 2);
+	return mean > sqrt(square / (bad - 1) / bad);
 }
 
 /* The share of the untrusted rows that the next round counts as bad: with bad rows to go by, what

@@ -50,8 +50,12 @@ struct suspects {
 /* Deals the rows of each kind into folds of equal size, whatever their order. */
 void suspect_deal(struct suspects *);
 /* How well the bad rows are told from the trusted ones, by fits that have not seen them, with this
- * C: the area under the ROC curve. */
-double suspect_auroc(const struct suspects *, double c);
+ * C: sets below[bad] to the share of the trusted rows that each is worse than.  Their mean, which
+ * is returned, is the area under the ROC curve. */
+double suspect_auroc(const struct suspects *, double c, double below[]);
+/* Whether one such choice is better than another by more than the standard error of the difference,
+ * as it varies over the bad rows (DeLong, DeLong and Clarke-Pearson 1988). */
+int suspect_better(const double below[], const double than[], long bad);
 /* Finds all the rest.  Needs trusted and untrusted rows, and no bad ones or at least
  * SUSPECT_FOLDS. */
 void suspect_find(struct suspects *);

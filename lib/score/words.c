@@ -112,20 +112,22 @@ static void add_rows(struct bags *b, const struct tokens *t)
 static double choose(const struct suspects *all)
 {
 	struct suspects s = *all;
-	double best = -1, c = strength;
+	double best = -1, c = strength, *below;
 
 	if (suspect_opts.c || !all->bad)
 		return suspect_opts.c ? suspect_opts.c : strength;
 	s.x.n = s.trusted + s.bad;
+	below = xalloc(s.bad * sizeof *below);
 	suspect_deal(&s);
 	for (size_t k = 0; k < sizeof strengths / sizeof *strengths; k++) {
-		double auroc = suspect_auroc(&s, strengths[k]);
+		double auroc = suspect_auroc(&s, strengths[k], below);
 
 		if (auroc > best)
 			c = strengths[k];
 		best = fmax(best, auroc);
 	}
 	free(s.fold);
+	free(below);
 	return c;
 }
 
