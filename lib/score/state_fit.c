@@ -2,8 +2,8 @@
 /* state_fit.c - finds the fit of the method state, and scores the rows that it was found with.
  *
  * With bad rows, block and penalty are the default ones unless others tell trusted and bad rows
- * apart better, by fits that have not seen them.  The untrusted rows have no say in that, and labels
- * are read nowhere.  Features lie in a mapped temporary file.
+ * apart better, by fits that have not seen them.  The untrusted rows have no say in that, and
+ * labels are read nowhere.  Features lie in a mapped temporary file.
  */
 #include <math.h>
 #include <stdlib.h>
