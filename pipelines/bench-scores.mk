@@ -2,6 +2,7 @@
 # bench-scores.mk - how well every score finds unsafe rows, on rows whose labels it never sees.
 #
 #   make -f pipelines/bench-scores.mk [table]      all runs that are missing, then the table in Markdown
+#   make -f pipelines/bench-scores.mk trained      the methods that train too, an hour more
 #   make -f pipelines/bench-scores.mk lists        what would be run
 #
 #   DATA=     the folder of redmix2 (pairs-2k.jsonl, paper-4k.jsonl, safe-2k.jsonl, ..., danger-100.jsonl)
@@ -15,6 +16,7 @@ SHELL := /bin/bash -o pipefail
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .SECONDARY:
+.PHONY: table trained lists
 
 here := $(dir $(lastword $(MAKEFILE_LIST)))
 export PATH := $(abspath $(here)/../bin):$(PATH)
@@ -25,10 +27,12 @@ MIXES ?= pairs-2k paper-4k
 TRUSTED ?= safe-2k safe-benign-2k
 SEEDS ?= 1 2 3
 BAD ?= 5 10 30 100
-# Without bad rows; with them; and those that train, which take most of the time.
+# Without bad rows, and with them.
 METHODS ?= random length loss dsir words state
 BAD_METHODS ?= words state
-TRAINED ?= safe-loss bilevel contrast
+# Those that train, METHOD.BAD, take most of the time: the target `trained` runs them on the first rows alone, with the
+# first seed.  bilevel-state starts from state's scores, log odds, with sigmoid weights; state-part is what it starts from.
+TRAINED ?= safe-loss.0 bilevel.0 contrast.100 state-part.100 bilevel-state.100 refusal.0 gradient.100
 # Sources of unsafe rows that are left out of the bad ones, and found alone.
 SOURCES ?= safeunlearning pku-saferlhf jailbreakbench beavertails purebad gptfuzz
 N_TRAINED ?= 800
@@ -37,11 +41,12 @@ mix_seed := $(foreach m,$(MIXES),$(foreach t,$(TRUSTED),$(foreach s,$(SEEDS),$m.
 results := $(foreach k,$(mix_seed),$(METHODS:%=$(OUT)/$k.%.0.json)) \
            $(foreach k,$(mix_seed),$(foreach b,$(BAD),$(BAD_METHODS:%=$(OUT)/$k.%.$b.json))) \
            $(foreach s,$(SEEDS),$(foreach x,$(SOURCES),$(BAD_METHODS:%=$(OUT)/pairs-2k.safe-2k.$s.%.no-$x.json)))
-trained := $(foreach s,$(SEEDS),$(TRAINED:%=$(OUT)/pairs-2k.safe-2k.$s.%.0.json))
+trained := $(TRAINED:%=$(OUT)/pairs-2k.safe-2k.$(firstword $(SEEDS)).%.json)
 
 table: $(results)
 	@sh $(here)/bench-scores-table.sh $(OUT)
-trained: $(trained) table
+trained: $(trained) $(results)
+	@sh $(here)/bench-scores-table.sh $(OUT)
 lists:
 	@printf '%s\n' $(results) $(trained)
 
@@ -100,11 +105,34 @@ endef
 $(foreach m,$(MIXES),$(foreach t,$(TRUSTED),$(foreach s,$(SEEDS),$(eval $(call run,$m,$t,$s)))))
 $(foreach m,$(MIXES),$(foreach t,$(TRUSTED),$(foreach s,$(SEEDS),$(foreach b,$(BAD) $(SOURCES:%=no-%),$(eval $(call run_bad,$m,$t,$s,$b))))))
 
+# The first rows, for methods that train.
+$(OUT)/%.part.jsonl: $(OUT)/%.jsonl
+	head -$(N_TRAINED) $< > $@
+ask = $(call timed,seal-score -q --plain -m '$(MODEL)' --seed $1 --safe $(word 2,$^) $2 $< > $@)
+define run_part
+$(OUT)/$1.$2.$3.safe-loss.0.scores: $(OUT)/$1.rows.$3.part.tok $(OUT)/$2.trusted.$3.tok
+	$$(call ask,$3,--method safe-loss)
+$(OUT)/$1.$2.$3.bilevel.0.scores: $(OUT)/$1.rows.$3.part.tok $(OUT)/$2.trusted.$3.tok
+	$$(call ask,$3,--method bilevel)
+$(OUT)/$1.$2.$3.refusal.0.scores: $(OUT)/$1.rows.$3.part.tok $(OUT)/$2.trusted.$3.tok
+	$$(call ask,$3,--method refusal)
+$(OUT)/$1.$2.$3.contrast.100.scores: $(OUT)/$1.rows.$3.part.tok $(OUT)/$2.trusted.$3.tok $(OUT)/danger.$3.100.tok
+	$$(call ask,$3,--method contrast --danger $$(word 3,$$^))
+$(OUT)/$1.$2.$3.gradient.100.scores: $(OUT)/$1.rows.$3.part.tok $(OUT)/$2.trusted.$3.tok $(OUT)/danger.$3.100.tok
+	$$(call ask,$3,--method gradient --danger $$(word 3,$$^))
+$(OUT)/$1.$2.$3.state-part.100.scores: $(OUT)/$1.rows.$3.part.tok $(OUT)/$2.trusted.$3.tok $(OUT)/danger.$3.100.tok
+	$$(call ask,$3,--method state --danger $$(word 3,$$^) --cache $(OUT)/cache)
+$(OUT)/$1.$2.$3.bilevel-state.100.scores: $(OUT)/$1.rows.$3.part.tok $(OUT)/$2.trusted.$3.tok $(OUT)/$1.$2.$3.state-part.100.scores
+	$$(call ask,$3,--method bilevel --activation sigmoid --init-scores $$(word 3,$$^))
+endef
+$(foreach m,$(MIXES),$(foreach t,$(TRUSTED),$(foreach s,$(SEEDS),$(eval $(call run_part,$m,$t,$s)))))
+
 # What a run found.  Labels are read here, and nowhere above.  A source that was left out is found alone.
 # (grep, not jq: the bytes of a row are its identity.)
 only = $(if $(filter no-%,$(call part,5,$@)),'"label": ?"safe"|"source": ?"$(patsubst no-%,%,$(call part,5,$@))"','')
+whose = $(OUT)/$(call part,1,$@).rows.$(call part,3,$@)$(if $(filter $(call part,4,$@).$(call part,5,$@),$(TRAINED)),.part).jsonl
 %.json: %.scores
-	grep -E $(only) $(OUT)/$(call part,1,$@).rows.$(call part,3,$@).jsonl > $@.rows
+	grep -E $(only) $(whose) > $@.rows
 	for keep in 80% 75%; do seal-eval detect -q -s $< --keep $$keep --pair pair --cells source --against kind --group source $@.rows; done | \
 	  jq -cs --arg key $(basename $(notdir $@)) --arg seconds "$$(cat $<.seconds)" \
 	    '.[0] + {kept75: .[1].kept_unsafe, key: $$key, seconds: ($$seconds | tonumber)}' > $@
