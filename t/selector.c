@@ -148,6 +148,41 @@ static void check_large(void)
 	selector_close(s);
 }
 
+/* Logits that are linear in features: a step moves them as a step of a does, found by differences. */
+static void check_shared(enum activation a)
+{
+	enum { D = 3 };
+	double omega[N], rate = 0.5, h = 1e-6, step[D], off = 0;
+	struct selector *s = scattered(a, SELECTOR_SGD, rate, omega);
+	float x[N * D];
+	struct rng r = rng_new(9, 0);
+
+	for (long i = 0; i < N * D; i++)
+		x[i] = (float)(2 * rng_unit(&r) - 1);
+	for (int k = 0; k < D; k++) {
+		double up[N], down[N];
+
+		step[k] = 0;
+		for (long i = 0; i < N; i++) {
+			up[i] = omega[i] + h * x[i * D + k];
+			down[i] = omega[i] - h * x[i * D + k];
+		}
+		for (int j = 0; j < BATCH; j++)
+			step[k] -= rate * gap[j] * (weight_of(a, up, rows[j]) - weight_of(a, down, rows[j])) / (2 * h);
+	}
+	selector_share(s, x, D);
+	selector_step(s, rows, gap, BATCH);
+	for (long i = 0; i < N; i++) {
+		double want = omega[i];
+
+		for (int k = 0; k < D; k++)
+			want += step[k] * x[i * D + k];
+		off = fmax(off, fabs(s->omega[i] - want));
+	}
+	ok(off < 1e-6, "%s, shared: omega moves as a does (off by %.1e)", a == ACTIVATION_SOFTMAX ? "softmax" : "sigmoid", off);
+	selector_close(s);
+}
+
 /* Losses of one distribution for all rows, visited in a shuffled order: the
  * rank correlation of the final weight with the position of the last visit. */
 static double leak(enum activation a, enum selector_optim o, double rate, int epochs)
@@ -192,6 +227,7 @@ int main(void)
 	check_start();
 	for (int a = ACTIVATION_SOFTMAX; a <= ACTIVATION_SIGMOID; a++) {
 		check_sgd(a);
+		check_shared(a);
 		check_adam(a, 1);
 		check_adam(a, 200);
 	}

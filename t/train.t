@@ -138,6 +138,11 @@ jq -c 'if .id then .score = (.line % 7 - 3) / 2 else . end' s1 > begin
 $score --activation sigmoid --init-scores begin --selector-lr 0 train.tok > s3
 is "$(jq -s '[.[1:][] | .weight - 2 / (1 + ((-(.line % 7 - 3) / 2) | exp)) | fabs] | max < 1e-6' s3)" true "--init-scores: where omega begins"
 $score --activation sigmoid --init-scores begin train.tok > s4; ! cmp -s s3 s4; ok $? "from where it learns on"
+for act in softmax sigmoid; do
+	$score --activation $act --selector-states train.tok > s5; $score --activation $act --selector-states train.tok | cmp -s - s5; ok $? "--selector-states, $act: twice the same bytes"
+done
+$score --activation sigmoid train.tok > s6; ! cmp -s s5 s6; ok $? "which are not those of free logits"
+fails 2 "goes with --selector-optim sgd" "--selector-states with Adam" $score --selector-states --selector-optim adam train.tok
 { head -1 begin | jq -c ".rows = 19"; sed -n 2,20p begin; } > few
 fails 1 "the row .* has no score" "scores of some rows" $score --init-scores few train.tok
 fails 2 "are for --method bilevel" "another method's" $score --method safe-loss --init-scores begin train.tok

@@ -20,10 +20,10 @@
 #include "state_in.h"
 #include "suspect.h"
 
-/* In fifteenths of the model's blocks: where the features are taken by default, and among which
- * layers bad rows choose.  These, the penalties and the defaults of suspect.c were chosen on
- * trusted and bad rows alone (RESULTS.md). */
-enum { DEFAULT_DEPTH = 8, DEPTHS = 5 };
+/* In fifteenths of the model's blocks: the layers among which bad rows choose.  These, the
+ * penalties and the defaults of suspect.c were chosen on trusted and bad rows alone
+ * (RESULTS.md). */
+enum { DEPTHS = 5 };
 static const int depth[DEPTHS] = {5, 6, 7, 8, 9};
 static const double strengths[] = {1e-3, 1e-2, 1e-1};
 static const double strength = 1e-2, first_strength = 1e-4; /* usually; trusted against all */
@@ -45,20 +45,15 @@ static size_t mapped(const struct fitting *f, long rows)
 	return rows * f->found.x.ld * sizeof(float);
 }
 
-static int layer_at(long blocks, int fifteenths)
-{
-	return (int)long_max(1, (blocks * fifteenths + 7) / 15);
-}
-
 static int default_layer(const struct fitting *f)
 {
-	return layer_at(f->r.setup.model->config.layers, DEFAULT_DEPTH);
+	return states_layer(&f->r.setup.model->config, STATES_USUALLY);
 }
 
 /* The layers that there are to choose from; how many. */
 static int candidates(const struct fitting *f, int layer[DEPTHS])
 {
-	long blocks = f->r.setup.model->config.layers;
+	const struct config *c = &f->r.setup.model->config;
 	int n = 0;
 
 	if (state_opts.layer)
@@ -66,8 +61,8 @@ static int candidates(const struct fitting *f, int layer[DEPTHS])
 	else if (!f->found.bad)
 		layer[n++] = default_layer(f);
 	for (int k = 0; f->found.bad && !state_opts.layer && k < DEPTHS; k++)
-		if (!n || layer_at(blocks, depth[k]) > layer[n - 1])
-			layer[n++] = layer_at(blocks, depth[k]);
+		if (!n || states_layer(c, depth[k]) > layer[n - 1])
+			layer[n++] = states_layer(c, depth[k]);
 	return n;
 }
 

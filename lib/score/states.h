@@ -18,6 +18,14 @@ enum { STATES_LAYERS = 8 }; /* at a time, at most */
 /* Numbers a row. */
 static inline long states_wide(const struct config *c) { return 2 * c->dim; }
 
+/* The layer at so many fifteenths of a model's blocks, and the usual one: chosen on trusted and bad
+ * rows alone (RESULTS.md). */
+enum { STATES_USUALLY = 8 };
+static inline int states_layer(const struct config *c, int fifteenths)
+{
+	return (int)((c->layers * fifteenths + 7) / 15 > 1 ? (c->layers * fifteenths + 7) / 15 : 1);
+}
+
 struct pooled {
 	const struct tokens_row *row;
 	const float *x;     /* [layers x wide] */

@@ -10,16 +10,19 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "../base/hash.h"
 #include "../base/memory.h"
 #include "../base/progress.h"
+#include "../format/scratch.h"
 #include "../rows/order.h"
 #include "../train/bilevel.h"
 #include "../train/losses.h"
 #include "join.h"
 #include "method.h"
 #include "score.h"
+#include "states.h"
 
 #define SEAL_DEFAULTS                                                                 \
 	{                                                                             \
@@ -30,6 +33,7 @@ static struct seal_opts {
 	long algorithm; /* of the paper: 1 or 2 */
 	const char *activation, *optim;
 	const char *init;         /* a scores file that omega starts from, or NULL */
+	int share;                /* omega is linear in the rows' hidden states */
 	double rate;              /* of omega */
 	double gamma, gamma_step; /* in epoch 0, and its growth an epoch */
 } seal = SEAL_DEFAULTS;
@@ -45,6 +49,7 @@ static const struct opt seal_options[] = {
 		"the paper's plain step, or the authors' Adam", 0, 1},
 	{"selector-lr", 0, OPT_REAL, AT(rate), "X", "learning rate of omega", 0, 1},
 	{"init-scores", 0, OPT_TEXT, AT(init), "SCORES", "omega starts at these scores, not at 0", 0, 0},
+	{"selector-states", 0, OPT_FLAG, AT(share), NULL, "omega is linear in the rows' hidden states", 0, 1},
 	{"gamma", 0, OPT_REAL, AT(gamma), "X",
 		"penalty of the weighted rows in the first epoch, in [0,1)", 0, 1},
 	{"gamma-step", 0, OPT_REAL, AT(gamma_step), "X", "its growth an epoch", 0, 1},
@@ -80,16 +85,20 @@ static int seal_asked(void)
 
 	return seal.algorithm != d->algorithm || strcmp(seal.activation, d->activation) ||
 	       strcmp(seal.optim, d->optim) || seal.rate != d->rate || seal.gamma != d->gamma ||
-	       seal.gamma_step != d->gamma_step || seal.init;
+	       seal.gamma_step != d->gamma_step || seal.init || seal.share;
 }
 
 static void check_bilevel(const struct score_opts *o, int chosen)
 {
 	if (!chosen && seal_asked())
 		die_usage("--algorithm, --activation, --selector-optim, --selector-lr, "
-		          "--init-scores, --gamma and --gamma-step are for --method bilevel");
+		          "--init-scores, --selector-states, --gamma and --gamma-step are for "
+		          "--method "
+		          "bilevel");
 	if (seal.algorithm > 2)
 		die_usage("--algorithm: '%ld' is not one of 1|2", seal.algorithm);
+	if (seal.share && strcmp(seal.optim, "sgd"))
+		die_usage("--selector-states goes with --selector-optim sgd");
 	if (seal.gamma >= 1)
 		die_usage("--gamma: must be below 1");
 	if (chosen && seal.gamma + (o->train.epochs - 1) * seal.gamma_step >= 1)
@@ -114,9 +123,41 @@ struct asked {
 	struct train_opts opts; /* of this theta: a copy, since --init-adapter changes them */
 	struct setup setup;
 	float *start; /* omega's first values, or NULL */
+	float *x;     /* mapped: [rows x wide] standardised states, or NULL */
 	float *weight, *base, *loss, *loss_hat;
 	int32_t *visits, *last;
 };
+
+static size_t states_bytes(const struct asked *a)
+{
+	return a->setup.data->rows * states_wide(&a->setup.model->config) * sizeof(float);
+}
+
+/* The states of all rows under the model alone, each number with mean 0 and deviation 1 over the
+ * rows, and a row scaled so that x'x is about 1: a step moves a row's own omega about as far as if
+ * it were free. */
+static void share_states(struct asked *a)
+{
+	struct setup *s = &a->setup;
+	long n = s->data->rows, d = states_wide(&s->model->config);
+	struct states from = {.engine = s->engine,
+	                      .layer = {states_layer(&s->model->config, STATES_USUALLY)},
+	                      .layers = 1};
+
+	a->x = scratch_map(states_bytes(a));
+	states_fill(&from, NULL, s->data, &a->x, "states");
+	for (long k = 0; k < d; k++) {
+		double mean = 0, square = 0, scale;
+
+		for (long i = 0; i < n; i++)
+			mean += a->x[i * d + k] / n;
+		for (long i = 0; i < n; i++)
+			square += pow(a->x[i * d + k] - mean, 2) / n;
+		scale = square > 0 ? 1 / sqrt(square * d) : 0;
+		for (long i = 0; i < n; i++)
+			a->x[i * d + k] = (float)((a->x[i * d + k] - mean) * scale);
+	}
+}
 
 /* The batches of the run, and its memory for each row while theta is trained, when it holds most:
  * the base loss, a place in the order, two counts, omega. */
@@ -135,6 +176,11 @@ static void demand(struct asked *a)
 	}
 	if (a->bilevel)
 		a_row += selector_bytes(optim());
+	if (a->bilevel && seal.share) {
+		d->states = 1;
+		d->mapped += states_bytes(a);
+		d->bytes += states_bytes(a);
+	}
 	d->bytes += a->setup.data->rows * a_row;
 }
 
@@ -155,6 +201,8 @@ static void begin(struct asked *a)
 	demand(a);
 	setup_begin(s);
 	s->settings = setup_settings(s, a->run->groups);
+	if (a->bilevel && seal.share && s->data->rows)
+		share_states(a);
 	if (a->bilevel && seal.init) {
 		a->start = score_values(seal.init, s->data);
 		json_object_set_new(s->settings, "init-scores",
@@ -201,6 +249,8 @@ static void train(struct asked *a)
 		b.last[i] = -1;
 	if (a->bilevel)
 		b.omega = selector_open(n, activation(), optim(), seal.rate);
+	if (a->x)
+		selector_share(b.omega, a->x, states_wide(&a->setup.model->config));
 	if (a->start)
 		memcpy(b.omega->omega, a->start, n * sizeof *a->start);
 	if (a->hat)
@@ -260,6 +310,8 @@ static void run(struct score_run *run)
 		setup_save(s, run->o->save);
 	notice("%ld rows scored by %s in %.1f s, peak memory %.0f MB", s->data->rows, run->o->score,
 	       seconds_now() - run->began, peak_memory() / 1e6);
+	if (a.x)
+		munmap(a.x, states_bytes(&a));
 	free(a.start);
 	free(a.weight);
 	free(a.base);

@@ -10,6 +10,7 @@
  */
 #include "selector.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -34,6 +35,14 @@ struct selector *selector_open(long n, enum activation a, enum selector_optim o,
 	return s;
 }
 
+void selector_share(struct selector *s, const float *x, long d)
+{
+	assert(s->optim == SELECTOR_SGD);
+	s->x = x;
+	s->d = d;
+	s->a = xzalloc(d, sizeof *s->a);
+}
+
 size_t selector_bytes(enum selector_optim o)
 {
 	const struct selector *s = NULL;
@@ -48,6 +57,7 @@ void selector_close(struct selector *s)
 	free(s->g);
 	free(s->m);
 	free(s->v);
+	free(s->a);
 	free(s);
 }
 
@@ -119,12 +129,34 @@ static void adam(struct selector *s, int n)
 	}
 }
 
+/* omega <- omega - rate X X'g */
+static void step_shared(struct selector *s)
+{
+	for (long k = 0; k < s->d; k++)
+		s->a[k] = 0;
+	for (long i = 0; i < s->n; i++)
+		for (long k = 0; k < s->d && s->g[i] != 0; k++)
+			s->a[k] += s->g[i] * s->x[i * s->d + k];
+#pragma omp parallel for schedule(static)
+	for (long i = 0; i < s->n; i++) {
+		double sum = 0;
+
+		for (long k = 0; k < s->d; k++)
+			sum += s->a[k] * s->x[i * s->d + k];
+		s->omega[i] -= (float)(s->rate * sum);
+	}
+}
+
 void selector_step(struct selector *s, const long row[], const float gap[], int n)
 {
 	gradient(s, row, gap, n);
 	s->t++;
 	if (s->optim == SELECTOR_ADAM) {
 		adam(s, n);
+		return;
+	}
+	if (s->x) {
+		step_shared(s);
 		return;
 	}
 	for (long i = 0; i < s->n; i++)
