@@ -31,8 +31,9 @@ BAD ?= 5 10 30 100
 METHODS ?= random length loss dsir words state
 BAD_METHODS ?= words state
 # Those that train, METHOD.BAD, take most of the time: the target `trained` runs them on the first rows alone, with the
-# first seed.  bilevel-state starts from state's scores, log odds, with sigmoid weights; state-part is what it starts from.
-TRAINED ?= safe-loss.0 bilevel.0 contrast.100 state-part.100 bilevel-state.100 refusal.0 gradient.100
+# first seed.  bilevel-state starts from state's scores, log odds, with sigmoid weights; state-part is what it starts from;
+# in bilevel-shared omega is linear in the states.
+TRAINED ?= safe-loss.0 bilevel.0 contrast.100 state-part.100 bilevel-state.100 bilevel-shared.0 refusal.0 gradient.100
 # Sources of unsafe rows that are left out of the bad ones, and found alone.
 SOURCES ?= safeunlearning pku-saferlhf jailbreakbench beavertails purebad gptfuzz
 N_TRAINED ?= 800
@@ -114,6 +115,8 @@ $(OUT)/$1.$2.$3.safe-loss.0.scores: $(OUT)/$1.rows.$3.part.tok $(OUT)/$2.trusted
 	$$(call ask,$3,--method safe-loss)
 $(OUT)/$1.$2.$3.bilevel.0.scores: $(OUT)/$1.rows.$3.part.tok $(OUT)/$2.trusted.$3.tok
 	$$(call ask,$3,--method bilevel)
+$(OUT)/$1.$2.$3.bilevel-shared.0.scores: $(OUT)/$1.rows.$3.part.tok $(OUT)/$2.trusted.$3.tok
+	$$(call ask,$3,--method bilevel --activation sigmoid --selector-states)
 $(OUT)/$1.$2.$3.refusal.0.scores: $(OUT)/$1.rows.$3.part.tok $(OUT)/$2.trusted.$3.tok
 	$$(call ask,$3,--method refusal)
 $(OUT)/$1.$2.$3.contrast.100.scores: $(OUT)/$1.rows.$3.part.tok $(OUT)/$2.trusted.$3.tok $(OUT)/danger.$3.100.tok
