@@ -102,6 +102,14 @@ head -c 300 fit > cut; fails 1 '^seal-score: cut: ' "a scorer that is cut" state
 fails 1 'is no scorer' "a file of something else" state --scorer "$G/bilevel.safetensors" new.tok
 
 # --- what cannot be
+cp -r model nan; cat > spoil.py << 'EOF'
+import json, struct, sys
+b = bytearray(open(sys.argv[1], "rb").read()); n = struct.unpack("<Q", b[:8])[0]
+at = 8 + n + json.loads(b[8:8 + n])["model.layers.0.mlp.down_proj.weight"]["data_offsets"][0]
+b[at:at + 4] = b"\xff\xff\xff\x7f"; open(sys.argv[1], "wb").write(b)
+EOF
+python3 spoil.py nan/model.safetensors
+fails 1 'a hidden state is not finite on row safe-501' "a feature that is no number: the row is named" "$BIN/seal-score" -q -m nan --method state --dtype f32 --safe safe.tok train.tok
 fails 2 'needs --safe, or --scorer' "no trusted rows" state train.tok
 fails 2 '--scorer is a fit' "a scorer and trusted rows" state --scorer fit --safe safe.tok train.tok
 fails 2 'needs --scorer' "--explain alone" state --safe safe.tok --explain why2 train.tok
