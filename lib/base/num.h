@@ -39,6 +39,13 @@ static inline int u64_order(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+static inline int double_order(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
 static inline float float_of_bits(uint32_t bits)
 {
 	float x;

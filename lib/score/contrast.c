@@ -80,13 +80,6 @@ static void see_safe(void *contrast, const struct visited *v)
 			k->safe[k->at++] = v->nll[t];
 }
 
-static int ascending(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 static double mean(const double x[], long n)
 {
 	double sum = 0;
@@ -137,7 +130,7 @@ static void see_danger(void *contrast, const struct visited *v)
 		die("losses: not finite on row %s", row_id(r, id, sizeof id));
 	if (k->tokens)
 		write_tokens(k, r);
-	qsort(k->c, n, sizeof *k->c, ascending);
+	qsort(k->c, n, sizeof *k->c, double_order);
 	value[CONTRAST_TAIL] = mean(k->c, (n + TENTH - 1) / TENTH);
 	scores_add(k->out, r->id, r->id_n, r->hash, r->line, value);
 }

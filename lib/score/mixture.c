@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "../base/memory.h"
+#include "../base/num.h"
 
 enum { ROUNDS = 500 };
 static const double least_deviation = 0.01, /* of all numbers' */
@@ -118,19 +119,12 @@ static double fit_two(struct mixture *m, const double x[], long n, long k)
 	return now > -INFINITY && are_groups(m, x, n) ? now : -INFINITY;
 }
 
-static int rising(const void *a, const void *b)
-{
-	const double *p = a, *q = b;
-
-	return (*p > *q) - (*p < *q);
-}
-
 /* Sorts the numbers and brings them to mean 0 and deviation 1; returns what they had. */
 static struct normal standardise(double x[], long n)
 {
 	struct normal all = {.share = 1};
 
-	qsort(x, n, sizeof *x, rising);
+	qsort(x, n, sizeof *x, double_order);
 	for (long i = 0; i < n; i++)
 		all.mean += x[i] / n;
 	for (long i = 0; i < n; i++)

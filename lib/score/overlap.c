@@ -8,6 +8,7 @@
 #include "../base/die.h"
 #include "../base/hash.h"
 #include "../base/memory.h"
+#include "../base/num.h"
 
 /* Of two rows 80 % alike about 26 of 32 least hashes are equal. */
 enum { RUN = 3, SKETCH = 32, NEAR = 26 };
@@ -24,9 +25,14 @@ static uint32_t variant(uint64_t hash, int k)
 	return (uint32_t)(hash >> 32 ^ hash >> 13);
 }
 
+static uint64_t whole(const struct tokens_row *r)
+{
+	return hash_bytes(r->token, r->n * sizeof *r->token);
+}
+
 static struct sketch sketch_of(const struct tokens_row *r)
 {
-	struct sketch s = {.whole = hash_bytes(r->token, r->n * sizeof *r->token)};
+	struct sketch s = {.whole = whole(r)};
 
 	memset(s.least, 0xff, sizeof s.least);
 	for (long t = 0; t + RUN <= r->n; t++) {
@@ -50,13 +56,6 @@ static int near(const struct sketch *a, const struct sketch *b)
 	return same >= NEAR;
 }
 
-static int by_value(const void *a, const void *b)
-{
-	const uint64_t *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
 /* The hashes of all rows' tokens, ascending; owned. */
 static uint64_t *wholes(const struct tokens *t)
 {
@@ -65,9 +64,9 @@ static uint64_t *wholes(const struct tokens *t)
 	for (long i = 0; i < t->rows; i++) {
 		struct tokens_row r = tokens_row(t, i);
 
-		hash[i] = hash_bytes(r.token, r.n * sizeof *r.token);
+		hash[i] = whole(&r);
 	}
-	qsort(hash, t->rows, sizeof *hash, by_value);
+	qsort(hash, t->rows, sizeof *hash, u64_order);
 	return hash;
 }
 
@@ -78,9 +77,9 @@ long overlap_equal(const struct tokens *a, const struct tokens *b)
 
 	for (long i = 0; i < b->rows; i++) {
 		struct tokens_row r = tokens_row(b, i);
-		uint64_t h = hash_bytes(r.token, r.n * sizeof *r.token);
+		uint64_t h = whole(&r);
 
-		n += bsearch(&h, hash, a->rows, sizeof *hash, by_value) != NULL;
+		n += bsearch(&h, hash, a->rows, sizeof *hash, u64_order) != NULL;
 	}
 	free(hash);
 	return n;

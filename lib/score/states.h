@@ -10,6 +10,7 @@
 #ifndef SEAL_STATES_H
 #define SEAL_STATES_H
 
+#include "../base/num.h"
 #include "../model/engine.h"
 #include "../rows/tokens.h"
 
@@ -23,7 +24,7 @@ static inline long states_wide(const struct config *c) { return 2 * c->dim; }
 enum { STATES_USUALLY = 8 };
 static inline int states_layer(const struct config *c, int fifteenths)
 {
-	return (int)((c->layers * fifteenths + 7) / 15 > 1 ? (c->layers * fifteenths + 7) / 15 : 1);
+	return (int)long_max(1, (c->layers * fifteenths + 7) / 15);
 }
 
 struct pooled {

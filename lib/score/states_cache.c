@@ -7,7 +7,7 @@
  *   x   F32 [n, wide]  its features after LAYER blocks
  *
  * Whoever computes features of rows that no file has adds a file.  A file that is no such file is
- * an error; one of another model, type or width has another name, and is passed over.
+ * an error; one of another model or type has another name, and is passed over.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -83,18 +83,24 @@ static void read_file(struct states_cache *c, const char *name, int layer)
 	free(path);
 }
 
+/* Reads the files in the order of their names: a row that two of them have is then always that of
+ * the same one. */
 static void read_folder(struct states_cache *c)
 {
-	DIR *d = opendir(c->folder);
-	size_t n = strlen(c->prefix);
-	struct dirent *e;
+	size_t prefix = strlen(c->prefix);
+	struct dirent **e;
+	int n = scandir(c->folder, &e, NULL, alphasort);
 
-	if (!d)
+	if (n < 0)
 		die("open %s:", c->folder);
-	while ((e = readdir(d)))
-		if (!strncmp(e->d_name, c->prefix, n) && strstr(e->d_name, ".states"))
-			read_file(c, e->d_name, atoi(e->d_name + n));
-	closedir(d);
+	for (int i = 0; i < n; i++) {
+		const char *name = e[i]->d_name;
+
+		if (!strncmp(name, c->prefix, prefix) && strstr(name, ".states"))
+			read_file(c, name, atoi(name + prefix));
+		free(e[i]);
+	}
+	free(e);
 }
 
 struct states_cache *states_cache_open(const char *folder, uint64_t model, enum dtype type,
