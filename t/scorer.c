@@ -17,17 +17,20 @@ static const char own[] = "{\"b\":0.1,\"slope\":2,\"offset\":-1,\"prior\":0.25,\
 static void test_round_trip(void)
 {
 	char path[] = "scorer-XXXXXX";
-	struct scorer a = {.fit = {3, (double *)w, (double *)mean, 0.1}, .slope = 2, .offset = -1, .prior = 0.25,
+	struct scorer a = {.fit = {3, (double *)w, (double *)mean, 0.1}, .odds = {2, -1, 0.25},
 	                   .layer = 3, .blocks = 6, .model = "0123456789abcdef", .fingerprint = "fedcba9876543210",
 	                   .template = (char *)"chatml"}, b;
 	json_t *settings = json_pack("{s:i}", "seed", 1);
+	struct zout *out;
 
 	close(mkstemp(path));
-	scorer_write(&a, path, settings);
+	out = zout_open(path, ZOUT_BINARY);
+	scorer_write(&a, out, settings);
+	zout_close(out);
 	scorer_read(&b, path);
 	ok(b.fit.d == 3 && !memcmp(b.fit.w, w, sizeof w) && !memcmp(b.fit.mean, mean, sizeof mean) && b.fit.b == 0.1,
 	   "the fit to the bit");
-	ok(b.slope == 2 && b.offset == -1 && b.prior == 0.25 && b.layer == 3 && b.blocks == 6, "its numbers");
+	ok(b.odds.slope == 2 && b.odds.offset == -1 && b.odds.prior == 0.25 && b.layer == 3 && b.blocks == 6, "its numbers");
 	ok(!strcmp(b.model, a.model) && !strcmp(b.fingerprint, a.fingerprint) && !strcmp(b.template, "chatml"), "its names");
 	scorer_free(&b);
 	json_decref(settings);
@@ -84,10 +87,12 @@ static void test_broken(void)
 
 static void test_probability(void)
 {
-	near(suspect_probability(2, -1, 0.5, 0.5), 0.5, 1e-15, "at even odds the log odds decide alone");
-	near(suspect_probability(2, -1, 0.25, 0.5), 0.25, 1e-15, "where they are silent the share does");
-	near(suspect_probability(2, -1, 0.25, 1.5), 1 / (1 + 3 * exp(-2)), 1e-15, "together by Bayes");
-	ok(suspect_probability(1, 0, 0.5, 1e9) == 1 && suspect_probability(1, 0, 0.5, -1e9) == 0, "the ends are 1 and 0");
+	const struct odds even = {2, -1, 0.5}, rare = {2, -1, 0.25}, plain = {1, 0, 0.5};
+
+	near(suspect_probability(&even, 0.5), 0.5, 1e-15, "at even odds the log odds decide alone");
+	near(suspect_probability(&rare, 0.5), 0.25, 1e-15, "where they are silent the share does");
+	near(suspect_probability(&rare, 1.5), 1 / (1 + 3 * exp(-2)), 1e-15, "together by Bayes");
+	ok(suspect_probability(&plain, 1e9) == 1 && suspect_probability(&plain, -1e9) == 0, "the ends are 1 and 0");
 }
 
 int main(void)

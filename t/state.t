@@ -110,6 +110,8 @@ b[at:at + 4] = b"\xff\xff\xff\x7f"; open(sys.argv[1], "wb").write(b)
 EOF
 python3 spoil.py nan/model.safetensors
 fails 1 'a hidden state is not finite on row safe-501' "a feature that is no number: the row is named" "$BIN/seal-score" -q -m nan --method state --dtype f32 --safe safe.tok train.tok
+fails 1 'create nowhere/fit' "a scorer in a missing folder: told before the work" state --safe safe.tok --save-scorer nowhere/fit no-such.tok
+fails 1 'create nowhere/why' "shares in one" state --scorer fit --explain nowhere/why no-such.tok
 fails 2 'needs --safe, or --scorer' "no trusted rows" state train.tok
 fails 2 '--scorer is a fit' "a scorer and trusted rows" state --scorer fit --safe safe.tok train.tok
 fails 2 'needs --scorer' "--explain alone" state --safe safe.tok --explain why2 train.tok
@@ -123,7 +125,6 @@ for m in state words; do
 	fails 1 'four.tok: 4 bad rows; at least 5' "$m: four bad rows" $m --safe safe.tok --danger four.tok train.tok
 	fails 1 'alpaca.tok has the template "alpaca", the rows have' "$m: bad rows of another template" $m --safe safe.tok --danger alpaca.tok train.tok
 done
-warned() { "$@" 2>&1 > /dev/null | grep -c 'warning: '; }
 head -7 train.jsonl > seven.jsonl; "$BIN/seal-tokenize" -q -m model seven.jsonl -o seven.tok
 like "$(words --safe safe.tok --danger seven.tok train.tok 2>&1 > /dev/null)" '7 of 7 bad rows are also among the rows to be scored' "bad rows among the rows: a warning"
 like "$(words --safe seven.tok train.tok 2>&1 > /dev/null)" '7 of 120 rows to be scored are also trusted rows' "trusted rows among the rows: a warning"

@@ -12,12 +12,13 @@
 #include "../format/zio.h"
 #include "../model/config.h"
 
-void scorer_write(const struct scorer *s, const char *path, const json_t *settings)
+void scorer_write(const struct scorer *s, struct zout *to, const json_t *settings)
 {
-	json_t *own = json_pack("{s:f, s:f, s:f, s:f, s:i, s:I, s:s, s:s, s:s}", "b", s->fit.b,
-	                        "slope", s->slope, "offset", s->offset, "prior", s->prior, "layer",
-	                        s->layer, "blocks", (json_int_t)s->blocks, "model", s->model,
-	                        "fingerprint", s->fingerprint, "template", s->template);
+	json_t *own =
+		json_pack("{s:f, s:f, s:f, s:f, s:i, s:I, s:s, s:s, s:s}", "b", s->fit.b, "slope",
+	                  s->odds.slope, "offset", s->odds.offset, "prior", s->odds.prior, "layer",
+	                  s->layer, "blocks", (json_int_t)s->blocks, "model", s->model,
+	                  "fingerprint", s->fingerprint, "template", s->template);
 	const struct st_tensor tensor[] = {
 		{"weight", ST_F64, 1, {s->fit.d}, s->fit.w, s->fit.d * sizeof(double)},
 		{"mean", ST_F64, 1, {s->fit.d}, s->fit.mean, s->fit.d * sizeof(double)},
@@ -33,7 +34,7 @@ void scorer_write(const struct scorer *s, const char *path, const json_t *settin
 	meta[1] = (struct st_meta){"seal.scorer", text.p};
 	meta[2] = (struct st_meta){"seal.settings", made.p};
 	st_write(&out, tensor, 2, meta, 3, 0);
-	zio_save(path, out.p, out.n);
+	zout_write(to, out.p, out.n);
 	buf_free(&text);
 	buf_free(&made);
 	buf_free(&out);
@@ -77,14 +78,14 @@ static int read_own(struct scorer *s, const json_t *own, struct fault *f)
 	if (json_check(own, keys, f))
 		return -1;
 	s->fit.b = json_number(own, "b", 0);
-	s->slope = json_number(own, "slope", 0);
-	s->offset = json_number(own, "offset", 0);
-	s->prior = json_number(own, "prior", 0);
+	s->odds.slope = json_number(own, "slope", 0);
+	s->odds.offset = json_number(own, "offset", 0);
+	s->odds.prior = json_number(own, "prior", 0);
 	s->blocks = json_long(own, "blocks", 0);
 	s->layer = (int)long_min(json_long(own, "layer", 0), s->blocks + 1);
 	if (s->layer < 0 || s->blocks < 1 || s->blocks > CONFIG_LAYERS || s->layer > s->blocks)
 		return fault(f, "\"layer\" and \"blocks\" make no sense");
-	if (s->prior <= 0 || s->prior >= 1)
+	if (s->odds.prior <= 0 || s->odds.prior >= 1)
 		return fault(f, "\"prior\" is not between 0 and 1");
 	snprintf(s->model, sizeof s->model, "%s", json_text(own, "model", ""));
 	snprintf(s->fingerprint, sizeof s->fingerprint, "%s", json_text(own, "fingerprint", ""));

@@ -10,11 +10,12 @@
 #define SEAL_SCORER_H
 
 #include "../format/jsonl.h"
-#include "logistic.h"
+#include "../format/zio.h"
+#include "suspect.h"
 
 struct scorer {
-	struct logit fit;            /* owned */
-	double slope, offset, prior; /* suspect.h */
+	struct logit fit; /* owned */
+	struct odds odds;
 	int layer;            /* states.h; the features are all of those, or the first half */
 	long blocks;          /* that the model has */
 	char model[17];       /* hash of its weights */
@@ -23,7 +24,7 @@ struct scorer {
 };
 
 /* settings: of the run that fitted it, recorded. */
-void scorer_write(const struct scorer *, const char *path, const json_t *settings);
+void scorer_write(const struct scorer *, struct zout *, const json_t *settings);
 /* Dies on what is no such file. */
 void scorer_read(struct scorer *, const char *path);
 /* The parser under it: -1 with a fault, and nothing to free. */

@@ -6,8 +6,6 @@
  * trusted rows, bad rows if there are any, and the rows themselves; state_stream.c scores rows by a
  * fit that was found before (--scorer).
  */
-#include <string.h>
-
 #include "state_in.h"
 #include "suspect.h"
 
@@ -19,15 +17,17 @@ struct state_opts state_opts;
 static const struct opt options[] = {
 	{"layer", 0, OPT_COUNT, AT(layer), "N", "states after N blocks (0: chosen)", 0, 1},
 	{"cache", 0, OPT_TEXT, AT(cache), "DIR", "keep states there, and use those that are there", 0, 0},
-	{"save-scorer", 0, OPT_TEXT, AT(save), "FILE", "write the fit there, for rows still to come", 0, 0},
+	{"save-scorer", 0, OPT_TEXT, AT(save), "FILE",
+		"write the fit there, for rows still to come", 0, 0},
 	{"scorer", 0, OPT_TEXT, AT(scorer), "FILE", "score by that fit, as rows stream through", 0, 0},
-	{"explain", 0, OPT_TEXT, AT(explain), "FILE", "with --scorer: write each token's share there", 0, 0},
+	{"explain", 0, OPT_TEXT, AT(explain), "FILE",
+		"with --scorer: write each token's share there", 0, 0},
 	{0},
 };
 
 static const struct column state_columns[] = {
 	{"state", COLUMN_F64, "how bad the row looks by its hidden states: 0 is as bad as good"},
-	{"p_bad", COLUMN_F64, "the probability that the row is bad, calibrated, with the share of bad rows as estimated"},
+	{"p_bad", COLUMN_F64, suspect_p_bad},
 	{0},
 };
 /* clang-format on */
@@ -38,7 +38,7 @@ static void check(const struct score_opts *o, int chosen)
 {
 	const struct state_opts *s = &state_opts;
 
-	suspect_check(chosen || !strcmp(o->method, "words"));
+	suspect_check(method_of(o->method)->needs & METHOD_FITS);
 	if (!chosen) {
 		if (s->layer || s->cache || s->save || s->scorer || s->explain)
 			die_usage("--layer, --cache, --save-scorer, --scorer and --explain are "
@@ -78,20 +78,8 @@ void state_record(struct state_run *r, int layer)
 
 	s->settings = setup_settings(s, r->run->groups);
 	json_object_set_new(s->settings, "layer", json_integer(layer));
-	if (s->safe)
-		json_object_set_new(s->settings, "safe", json_hash(s->safe->input));
-	if (s->danger)
-		json_object_set_new(s->settings, "danger", json_hash(s->danger->input));
 	json_object_set(r->run->header, "settings", s->settings);
 	json_object_set(r->run->header, "history", s->data->history);
-}
-
-void state_write(struct scores_out *out, const struct tokens_row *r, const struct scorer *s,
-                 double value)
-{
-	const double v[] = {value, suspect_probability(s->slope, s->offset, s->prior, value)};
-
-	scores_add(out, r->id, r->id_n, r->hash, r->line, v);
 }
 
 static void run(struct score_run *run) { (state_opts.scorer ? state_stream : state_fit)(run); }
@@ -104,7 +92,7 @@ static const struct opt_group groups[] = {{"Fits (--method state and words)", su
 const struct method method_state = {
 	.name = "state",
 	.what = "a fit to hidden states",
-	.needs = METHOD_MODEL | METHOD_DANGER,
+	.needs = METHOD_MODEL | METHOD_DANGER | METHOD_FITS,
 	.score = "-state",
 	.options = groups,
 	.columns = filled,

@@ -23,19 +23,20 @@
 /* In fifteenths of the model's blocks: the layers among which bad rows choose.  These, the
  * penalties and the defaults of suspect.c were chosen on trusted and bad rows alone
  * (RESULTS.md). */
-enum { DEPTHS = 5 };
+enum { DEPTHS = 5, STRENGTHS = 3 };
 static const int depth[DEPTHS] = {5, 6, 7, 8, 9};
-static const double strengths[] = {1e-3, 1e-2, 1e-1};
+static const double strengths[STRENGTHS] = {1e-3, 1e-2, 1e-1};
 static const double strength = 1e-2, first_strength = 1e-4; /* usually; trusted against all */
 
 struct fitting {
 	struct state_run r;
 	struct suspects found;
 	struct states_cache *cache;
-	uint64_t *hash; /* the keys of all rows: trusted, bad, untrusted */
-	float *x;       /* mapped: their features */
-	int layer;      /* that was chosen */
-	double auroc;   /* of the choice; NAN without one */
+	uint64_t *hash;    /* the keys of all rows: trusted, bad, untrusted */
+	float *x;          /* mapped: their features */
+	struct zout *save; /* of --save-scorer; NULL: none */
+	int layer;         /* that was chosen */
+	double auroc;      /* of the choice; NAN without one */
 };
 
 static long known(const struct fitting *f) { return f->found.trusted + f->found.bad; }
@@ -56,11 +57,11 @@ static int candidates(const struct fitting *f, int layer[DEPTHS])
 	const struct config *c = &f->r.setup.model->config;
 	int n = 0;
 
-	if (state_opts.layer)
-		layer[n++] = (int)state_opts.layer;
-	else if (!f->found.bad)
-		layer[n++] = default_layer(f);
-	for (int k = 0; f->found.bad && !state_opts.layer && k < DEPTHS; k++)
+	if (state_opts.layer || !f->found.bad) {
+		*layer = state_opts.layer ? (int)state_opts.layer : default_layer(f);
+		return 1;
+	}
+	for (int k = 0; k < DEPTHS; k++)
 		if (!n || states_layer(c, depth[k]) > layer[n - 1])
 			layer[n++] = states_layer(c, depth[k]);
 	return n;
@@ -83,27 +84,30 @@ static void fill_known(struct fitting *f, float *const x[])
  * rows apart better by more than chance the best.  Features of layer l are in x[l]. */
 static int choose(struct fitting *f, float *const x[])
 {
+	const double *c = suspect_opts.c ? &suspect_opts.c : strengths, usual_c = f->found.c;
+	int strengths_n = suspect_opts.c ? 1 : STRENGTHS, usual_l = 0, best;
 	struct suspects s = f->found;
 	double *usual = xalloc(s.bad * sizeof *usual), *other = xalloc(s.bad * sizeof *other);
-	int usually = 0, best;
 
-	while (f->r.states.layer[usually] < default_layer(f) && usually + 1 < f->r.states.layers)
-		usually++;
-	best = usually;
+	while (f->r.states.layer[usual_l] < default_layer(f) && usual_l + 1 < f->r.states.layers)
+		usual_l++;
+	best = usual_l;
 	s.x.n = known(f);
-	s.x.x = x[usually];
+	s.x.x = x[usual_l];
 	suspect_deal(&s);
-	f->auroc = suspect_auroc(&s, f->found.c, usual);
+	f->auroc = suspect_auroc(&s, usual_c, usual);
 	for (int l = 0; l < f->r.states.layers; l++)
-		for (size_t k = 0; k < sizeof strengths / sizeof *strengths; k++) {
-			double c = suspect_opts.c ? suspect_opts.c : strengths[k], auroc;
+		for (int k = 0; k < strengths_n; k++) {
+			double auroc;
 
+			if (l == usual_l && c[k] == usual_c)
+				continue;
 			s.x.x = x[l];
-			auroc = k && suspect_opts.c ? -1 : suspect_auroc(&s, c, other);
+			auroc = suspect_auroc(&s, c[k], other);
 			if (auroc <= f->auroc || !suspect_better(other, usual, s.bad))
 				continue;
 			f->auroc = auroc;
-			f->found.c = c;
+			f->found.c = c[k];
 			best = l;
 		}
 	free(s.fold);
@@ -177,9 +181,7 @@ static struct scorer scorer_of(const struct fitting *f)
 {
 	const struct setup *s = &f->r.setup;
 	struct scorer c = {.fit = f->found.fit,
-	                   .slope = f->found.slope,
-	                   .offset = f->found.offset,
-	                   .prior = f->found.prior,
+	                   .odds = f->found.odds,
 	                   .layer = f->layer,
 	                   .blocks = s->model->config.layers,
 	                   .template = s->data->template};
@@ -195,8 +197,8 @@ static json_t *described(const struct fitting *f)
 	const struct suspects *p = &f->found;
 
 	return json_pack("{s:i, s:f, s:o, s:f, s:f, s:f}", "layer", f->layer, "c", p->c, "auroc",
-	                 real_or_null(f->auroc), "slope", p->slope, "offset", p->offset, "prior",
-	                 p->prior);
+	                 real_or_null(f->auroc), "slope", p->odds.slope, "offset", p->odds.offset,
+	                 "prior", p->odds.prior);
 }
 
 static void write_rows(struct fitting *f)
@@ -212,11 +214,12 @@ static void write_rows(struct fitting *f)
 	for (long i = 0; i < data->rows; i++) {
 		struct tokens_row row = tokens_row(data, i);
 
-		state_write(out, &row, &s, f->found.value[known(f) + i]);
+		suspect_write(out, &row, &s.odds, f->found.value[known(f) + i]);
 	}
 	scores_finish(out);
-	if (state_opts.save)
-		scorer_write(&s, state_opts.save, f->r.setup.settings);
+	if (f->save)
+		scorer_write(&s, f->save, f->r.setup.settings);
+	zout_close(f->save);
 }
 
 void state_fit(struct score_run *run)
@@ -225,6 +228,8 @@ void state_fit(struct score_run *run)
 	struct setup *s = &f.r.setup;
 	struct suspects *p = &f.found;
 
+	if (state_opts.save)
+		f.save = zout_open(state_opts.save, ZOUT_BINARY);
 	state_begin(&f.r, run, run->o->danger && !state_opts.layer ? DEPTHS : 1);
 	read_known(&f);
 	p->hash = f.hash;
@@ -247,7 +252,7 @@ void state_fit(struct score_run *run)
 	write_rows(&f);
 	notice("%ld rows scored by their states after %d of %ld blocks, of which about %.0f %% "
 	       "look bad; %.1f s, peak memory %.0f MB",
-	       s->data->rows, f.layer, s->model->config.layers, 100 * p->prior,
+	       s->data->rows, f.layer, s->model->config.layers, 100 * p->odds.prior,
 	       seconds_now() - run->began, peak_memory() / 1e6);
 	munmap(f.x, mapped(&f, p->x.n));
 	states_cache_close(f.cache);

@@ -27,9 +27,6 @@ struct state_run {
 void state_begin(struct state_run *, struct score_run *, int layers);
 /* What the header records; kept in setup.settings. */
 void state_record(struct state_run *, int layer);
-/* Writes a row of this value. */
-void state_write(struct scores_out *, const struct tokens_row *, const struct scorer *,
-                 double value);
 
 void state_fit(struct score_run *);    /* state_fit.c */
 void state_stream(struct score_run *); /* state_stream.c */

@@ -71,7 +71,7 @@ static void see(void *stream, const struct pooled *p)
 	                             .x = p->x};
 	double value = logit_value(&s->scorer->fit, &row, 0);
 
-	state_write(s->out, p->row, s->scorer, value);
+	suspect_write(s->out, p->row, &s->scorer->odds, value);
 	if (s->explain)
 		explain(s, p, value);
 }
@@ -106,6 +106,7 @@ void state_stream(struct score_run *run)
 	struct stream to = {.scorer = &c};
 
 	scorer_read(&c, state_opts.scorer);
+	to.explain = state_opts.explain ? zout_open(state_opts.explain, ZOUT_PLAIN) : NULL;
 	state_begin(&r, run, 1);
 	check_scorer(&c, s, state_opts.scorer);
 	setup_begin(s);
@@ -113,7 +114,6 @@ void state_stream(struct score_run *run)
 	state_record(&r, c.layer);
 	to.dim = s->model->config.dim;
 	to.out = scores_create(run->out, run->header, run->columns, &run->score, s->data->rows);
-	to.explain = state_opts.explain ? zout_open(state_opts.explain, ZOUT_PLAIN) : NULL;
 	states_each(&r.states, s->data, NULL, see, &to, "rows");
 	scores_finish(to.out);
 	zout_close(to.explain);

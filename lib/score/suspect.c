@@ -148,7 +148,7 @@ static double share(const struct suspects *s)
 {
 	if (suspect_opts.share > 0)
 		return suspect_opts.share / 100;
-	return s->bad ? fmin(fmax(s->prior, 0.02), 0.3) : 0.1;
+	return s->bad ? fmin(fmax(s->odds.prior, 0.02), 0.3) : 0.1;
 }
 
 /* Marks the worst untrusted rows. */
@@ -188,17 +188,28 @@ static void calibrate(struct suspects *s, const char *worst)
 		bad[e.n++] = i >= s->trusted;
 	}
 	l = logistic_fit(&(struct features){.n = s->x.n, .d = 1, .ld = 1, .x = value}, &e, 1, 1);
-	s->slope = l.w[0];
-	s->offset = l.b - l.w[0] * l.mean[0];
+	s->odds.slope = l.w[0];
+	s->odds.offset = l.b - l.w[0] * l.mean[0];
 	logit_free(&l);
 	free(value);
 	free(row);
 	free(bad);
 }
 
-double suspect_probability(double slope, double offset, double prior, double value)
+double suspect_probability(const struct odds *o, double value)
 {
-	return 1 / (1 + (1 - prior) / prior * exp(-(slope * value + offset)));
+	return 1 / (1 + (1 - o->prior) / o->prior * exp(-(o->slope * value + o->offset)));
+}
+
+const char suspect_p_bad[] =
+	"the probability that the row is bad, calibrated, with the share of bad rows as estimated";
+
+void suspect_write(struct scores_out *out, const struct tokens_row *r, const struct odds *o,
+                   double value)
+{
+	const double v[] = {value, suspect_probability(o, value)};
+
+	scores_add(out, r->id, r->id_n, r->hash, r->line, v);
 }
 
 /* The prior under which the untrusted rows' probabilities have it as their mean: expectation and
@@ -208,14 +219,13 @@ static void estimate_prior(struct suspects *s)
 {
 	long known = s->trusted + s->bad, n = s->x.n - known;
 
-	s->prior = 0.5;
+	s->odds.prior = 0.5;
 	for (int round = 0; round < 200; round++) {
 		double sum = 0;
 
 		for (long i = 0; i < n; i++)
-			sum += suspect_probability(s->slope, s->offset, s->prior,
-			                           s->value[known + i]);
-		s->prior = fmin(fmax(sum / n, 1e-6), 1 - 1e-6);
+			sum += suspect_probability(&s->odds, s->value[known + i]);
+		s->odds.prior = fmin(fmax(sum / n, 1e-6), 1 - 1e-6);
 	}
 }
 

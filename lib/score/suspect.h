@@ -16,9 +16,17 @@
 #define SEAL_SUSPECT_H
 
 #include "../base/opt.h"
+#include "../rows/batch.h"
 #include "logistic.h"
+#include "scores.h"
 
 enum { SUSPECT_FOLDS = 5 };
+
+/* What a value means: the log odds that a row is bad are slope value + offset, were bad rows as many
+ * as good; prior is the share of bad rows. */
+struct odds {
+	double slope, offset, prior;
+};
 
 /* The options of the methods that work so: state and words. */
 extern struct suspect_opts {
@@ -40,11 +48,10 @@ struct suspects {
 	double c;             /* of all others */
 	int threads;
 	/* Found: */
-	char *fold;           /* [x.n]; owned */
-	double *value;        /* [x.n] above 0 where a row looks bad; owned */
-	struct logit fit;     /* of all rows that the last round fitted, for rows never seen */
-	double slope, offset; /* log odds = slope value + offset, were bad rows as many as good */
-	double prior;         /* the share of the untrusted rows that is bad, as estimated */
+	char *fold;       /* [x.n]; owned */
+	double *value;    /* [x.n] above 0 where a row looks bad; owned */
+	struct logit fit; /* of all rows that the last round fitted, for rows never seen */
+	struct odds odds; /* of the untrusted rows, prior as estimated */
 };
 
 /* Deals the rows of each kind into folds of equal size, whatever their order. */
@@ -61,7 +68,11 @@ int suspect_better(const double below[], const double than[], long bad);
 void suspect_find(struct suspects *);
 void suspect_free(struct suspects *);
 
-/* The probability that a row is bad, of which so many are. */
-double suspect_probability(double slope, double offset, double prior, double value);
+/* The probability that a row of this value is bad. */
+double suspect_probability(const struct odds *, double value);
+/* Writes a row with the columns that all such methods have: the value, and "p_bad". */
+void suspect_write(struct scores_out *, const struct tokens_row *, const struct odds *,
+                   double value);
+extern const char suspect_p_bad[]; /* what that column means */
 
 #endif

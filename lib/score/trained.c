@@ -209,11 +209,8 @@ static void begin(struct asked *a)
 		                    json_hash(hash_bytes(a->start,
 		                                         s->data->rows * sizeof *a->start)));
 	}
-	if (s->safe) {
-		json_object_set_new(s->settings, "safe", json_hash(s->safe->input));
-		if (!s->safe->rows)
-			die("no safe rows");
-	}
+	if (s->safe && !s->safe->rows)
+		die("no safe rows");
 }
 
 /* The loss of every row under theta, owned. */

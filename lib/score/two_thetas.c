@@ -68,10 +68,6 @@ static json_t *settings(const struct two_thetas *t)
 	json_object_del(j, "epochs");
 	if (trains(t))
 		json_object_set_new(j, "max-steps", json_integer(t->opts.max_steps));
-	if (s->safe)
-		json_object_set_new(j, "safe", json_hash(s->safe->input));
-	if (s->danger)
-		json_object_set_new(j, "danger", json_hash(s->danger->input));
 	return j;
 }
 

@@ -29,9 +29,7 @@ static const double strength = 10; /* without bad rows */
 
 static const struct column words_columns[] = {
 	{"words", COLUMN_F64, "how bad the row looks by its words: 0 is as bad as good"},
-	{"p_bad", COLUMN_F64,
-         "the probability that the row is bad, calibrated, with the share of bad rows as "
-         "estimated"},
+	{"p_bad", COLUMN_F64, suspect_p_bad},
 	{0},
 };
 
@@ -138,10 +136,8 @@ static void write_rows(struct score_run *run, const struct tokens *data, const s
 
 	for (long i = 0; i < data->rows; i++) {
 		struct tokens_row r = tokens_row(data, i);
-		double x = s->value[s->trusted + s->bad + i];
-		const double v[] = {x, suspect_probability(s->slope, s->offset, s->prior, x)};
 
-		scores_add(out, r.id, r.id_n, r.hash, r.line, v);
+		suspect_write(out, &r, &s->odds, s->value[s->trusted + s->bad + i]);
 	}
 	scores_finish(out);
 }
@@ -188,7 +184,7 @@ static void run(struct score_run *run)
 	record(run, data, safe, danger, s.c);
 	write_rows(run, data, &s);
 	notice("%ld rows scored by their words, of which about %.0f %% look bad; %.1f s",
-	       data->rows, 100 * s.prior, seconds_now() - run->began);
+	       data->rows, 100 * s.odds.prior, seconds_now() - run->began);
 	suspect_free(&s);
 	tokens_close(data);
 	tokens_close(safe);
@@ -204,7 +200,7 @@ static void run(struct score_run *run)
 const struct method method_words = {
 	.name = "words",
 	.what = "a fit to words",
-	.needs = METHOD_TOKENS | METHOD_DANGER,
+	.needs = METHOD_TOKENS | METHOD_DANGER | METHOD_FITS,
 	.score = "-words",
 	.columns = filled,
 	.check = check,

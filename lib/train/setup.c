@@ -164,6 +164,10 @@ json_t *setup_settings(const struct setup *s, const struct opt_group *groups)
 	json_object_set_new(out, "data", json_hash(s->data->input));
 	if (s->adapter)
 		json_object_set_new(out, "init", json_hash(values_hash(s->theta)));
+	if (s->safe)
+		json_object_set_new(out, "safe", json_hash(s->safe->input));
+	if (s->danger)
+		json_object_set_new(out, "danger", json_hash(s->danger->input));
 	if (s->opts && s->opts->full) {
 		json_object_del(out, "rank");
 		json_object_del(out, "lora-alpha");

@@ -50,7 +50,7 @@ void setup_begin(struct setup *);
 void setup_close(struct setup *);
 
 /* The recorded options of these groups, and what else decides the result: the compute type, the
- * length of a pass, hashes of the model and of the rows, the tokenizer, the template, and with an
+ * length of a pass, hashes of the model and of all rows, the tokenizer, the template, and with an
  * adapter a hash of theta's values now.  Owned. */
 json_t *setup_settings(const struct setup *, const struct opt_group *);
 /* Writes theta to a folder, with the settings: a PEFT adapter, or with --full the whole model. */
