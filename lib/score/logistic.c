@@ -22,7 +22,7 @@ struct fit {
 	const struct examples *rows;
 	double c, weight[2];      /* of a good row's loss, of a bad one's */
 	double *mean, *deviation; /* [d] */
-	double *v;                /* [d] */
+	double *v, b;             /* [d] and b, where it is evaluated */
 	double *curve;            /* [n] the second derivative of each row's loss by its value */
 	double *part;             /* [parts x (d + 2)]: sum r (x - mean), sum r, sum of losses */
 	int parts, threads;
@@ -34,10 +34,11 @@ HOT static double dot(const struct features *x, long i, const double *v, const d
 	const float *row = x->x + i * x->ld;
 	double sum = 0;
 
-	for (long k = x->start ? x->start[i] : 0; x->start && k < x->start[i + 1]; k++)
-		sum += x->x[k] * v[x->index[k]];
-	if (x->start)
+	if (x->start) {
+		for (long k = x->start[i]; k < x->start[i + 1]; k++)
+			sum += x->x[k] * v[x->index[k]];
 		return sum;
+	}
 #pragma omp simd reduction(+ : sum)
 	for (long j = 0; j < x->d; j++)
 		sum += (row[j] - mean[j]) * v[j];
@@ -49,123 +50,101 @@ HOT static void add(const struct features *x, long i, double scale, double *sum,
 {
 	const float *row = x->x + i * x->ld;
 
-	for (long k = x->start ? x->start[i] : 0; x->start && k < x->start[i + 1]; k++)
-		sum[x->index[k]] += scale * x->x[k];
-	if (x->start)
+	if (x->start) {
+		for (long k = x->start[i]; k < x->start[i + 1]; k++)
+			sum[x->index[k]] += scale * x->x[k];
 		return;
+	}
 #pragma omp simd
 	for (long j = 0; j < x->d; j++)
 		sum[j] += scale * (row[j] - mean[j]);
 }
 
-/* The rows of part k: first[0] up to, but without, first[1]. */
-static void bounds(const struct fit *f, int k, long first[2])
+/* Adds up over the examples what one_row adds to sum [d + 2] for each. */
+static const double *over_rows(struct fit *f, void (*one_row)(struct fit *, long, double *sum))
 {
-	long size = (f->rows->n + f->parts - 1) / f->parts;
+	long wide = f->x->d + 2, n = f->rows->n, size = (n + f->parts - 1) / f->parts;
 
-	first[0] = long_min(f->rows->n, k * size);
-	first[1] = long_min(f->rows->n, first[0] + size);
-}
-
-/* Adds the parts up, each n numbers wide, into the first. */
-static double *sum_parts(struct fit *f)
-{
-	long wide = f->x->d + 2;
-
+	memset(f->part, 0, f->parts * wide * sizeof *f->part);
+#pragma omp parallel for schedule(dynamic) num_threads(f->threads)
+	for (int k = 0; k < f->parts; k++)
+		for (long i = k * size; i < long_min(n, (k + 1) * size); i++)
+			one_row(f, i, f->part + k * wide);
 	for (int k = 1; k < f->parts; k++)
 		for (long j = 0; j < wide; j++)
 			f->part[j] += f->part[k * wide + j];
 	return f->part;
 }
 
+static void add_numbers(struct fit *f, long i, double *sum)
+{
+	add(f->x, f->rows->row[i], 1, sum, f->mean);
+}
+
+static void add_squares(struct fit *f, long i, double *sum)
+{
+	const float *row = f->x->x + f->rows->row[i] * f->x->ld;
+
+	for (long j = 0; j < f->x->d; j++)
+		sum[j] += (row[j] - f->mean[j]) * (row[j] - f->mean[j]);
+}
+
 /* Mean and deviation of the rows that are fitted; a feature that is constant has deviation 1. */
 static void standardise(struct fit *f)
 {
-	long d = f->x->d, n = f->rows->n;
+	const double *sum;
 
-	for (long j = 0; j < d; j++) {
+	for (long j = 0; j < f->x->d; j++) {
 		f->mean[j] = 0;
 		f->deviation[j] = 1;
 	}
 	if (f->x->start)
 		return;
-	for (int round = 0; round < 2; round++) { /* first the mean, then what is left of x */
-		memset(f->part, 0, f->parts * (d + 2) * sizeof *f->part);
-#pragma omp parallel for schedule(dynamic) num_threads(f->threads)
-		for (int k = 0; k < f->parts; k++) {
-			double *sum = f->part + k * (d + 2);
-			long at[2];
-
-			bounds(f, k, at);
-			for (long i = at[0]; i < at[1]; i++) {
-				const float *row = f->x->x + f->rows->row[i] * f->x->ld;
-
-				for (long j = 0; j < d; j++) {
-					double x = row[j] - f->mean[j];
-
-					sum[j] += round ? x * x : x;
-				}
-			}
-		}
-		sum_parts(f);
-		for (long j = 0; j < d; j++)
-			(round ? f->deviation : f->mean)[j] = f->part[j] / n;
-	}
-	for (long j = 0; j < d; j++)
-		f->deviation[j] = f->deviation[j] > 0 ? sqrt(f->deviation[j]) : 1;
+	sum = over_rows(f, add_numbers); /* the mean is still 0 */
+	for (long j = 0; j < f->x->d; j++)
+		f->mean[j] = sum[j] / f->rows->n;
+	sum = over_rows(f, add_squares);
+	for (long j = 0; j < f->x->d; j++)
+		f->deviation[j] = sum[j] > 0 ? sqrt(sum[j] / f->rows->n) : 1;
 }
 
-/* What a pass over the rows adds up: the loss and its gradient, or the curvature along p. */
-static void loss_part(struct fit *f, int k, double b)
+/* The loss of a row and its gradient, at w; and its curvature, kept. */
+static void add_loss(struct fit *f, long i, double *sum)
 {
-	long d = f->x->d, at[2];
-	double *sum = f->part + k * (d + 2);
+	long d = f->x->d;
+	int bad = f->rows->bad[i];
+	double s = f->weight[bad], y = bad ? 1 : -1;
+	double margin = y * (dot(f->x, f->rows->row[i], f->v, f->mean) + f->b);
+	/* exp of a negative number only: of losses neither the small nor the large is lost */
+	double e = exp(-fabs(margin)), r = -y * s * (margin > 0 ? e : 1) / (1 + e);
 
-	memset(sum, 0, (d + 2) * sizeof *sum);
-	bounds(f, k, at);
-	for (long i = at[0]; i < at[1]; i++) {
-		int bad = f->rows->bad[i];
-		double s = f->weight[bad], y = bad ? 1 : -1;
-		double margin = y * (dot(f->x, f->rows->row[i], f->v, f->mean) + b);
-		/* exp of a negative number only: of losses neither the small nor the large is lost */
-		double e = exp(-fabs(margin)), r = -y * s * (margin > 0 ? e : 1) / (1 + e);
-
-		f->curve[i] = s * e / ((1 + e) * (1 + e));
-		add(f->x, f->rows->row[i], r, sum, f->mean);
-		sum[d] += r;
-		sum[d + 1] += s * ((margin > 0 ? 0 : -margin) + log1p(e));
-	}
+	f->curve[i] = s * e / ((1 + e) * (1 + e));
+	add(f->x, f->rows->row[i], r, sum, f->mean);
+	sum[d] += r;
+	sum[d + 1] += s * ((margin > 0 ? 0 : -margin) + log1p(e));
 }
 
-static void curve_part(struct fit *f, int k, double b)
+/* The curvature of a row along w. */
+static void add_curve(struct fit *f, long i, double *sum)
 {
-	long d = f->x->d, at[2];
-	double *sum = f->part + k * (d + 2);
+	double r = f->curve[i] * (dot(f->x, f->rows->row[i], f->v, f->mean) + f->b);
 
-	memset(sum, 0, (d + 2) * sizeof *sum);
-	bounds(f, k, at);
-	for (long i = at[0]; i < at[1]; i++) {
-		double r = f->curve[i] * (dot(f->x, f->rows->row[i], f->v, f->mean) + b);
-
-		add(f->x, f->rows->row[i], r, sum, f->mean);
-		sum[d] += r;
-	}
+	add(f->x, f->rows->row[i], r, sum, f->mean);
+	sum[f->x->d] += r;
 }
 
 /* out = the penalty's and the rows' part of what belongs to w [d + 1], b being the last; returns
  * the sum of the losses. */
 static double pass(struct fit *f, const double *w, double *out,
-                   void (*part)(struct fit *, int, double))
+                   void (*one_row)(struct fit *, long, double *))
 {
 	long d = f->x->d;
-	double *sum;
+	const double *sum;
 
 	for (long j = 0; j < d; j++)
 		f->v[j] = w[j] / f->deviation[j];
-#pragma omp parallel for schedule(dynamic) num_threads(f->threads)
-	for (int k = 0; k < f->parts; k++)
-		part(f, k, w[d]);
-	sum = sum_parts(f);
+	f->b = w[d];
+	sum = over_rows(f, one_row);
 	for (long j = 0; j < d; j++)
 		out[j] = w[j] + f->c * sum[j] / f->deviation[j];
 	out[d] = f->c * sum[d];
@@ -186,7 +165,7 @@ static double length(const double *a, long n) { return sqrt(product(a, a, n)); }
 /* The objective at w, and its gradient. */
 static double evaluate(struct fit *f, const double *w, double *g)
 {
-	double losses = pass(f, w, g, loss_part);
+	double losses = pass(f, w, g, add_loss);
 
 	return product(w, w, f->x->d) / 2 + f->c * losses;
 }
@@ -210,7 +189,7 @@ static void solve(struct fit *f, struct newton *m, double near)
 		m->q[j] = m->r[j] = -m->g[j];
 	}
 	for (int k = 0; k < 1000 && rr > end; k++) {
-		pass(f, m->q, m->hq, curve_part);
+		pass(f, m->q, m->hq, add_curve);
 		alpha = rr / product(m->q, m->hq, m->n);
 		was = rr;
 		for (long j = 0; j < m->n; j++) {

@@ -28,8 +28,8 @@ struct score_run {
 
 /* What a method needs, or-ed. */
 enum {
-	METHOD_MODEL = 1, /* -m, and one token stream; without, the operands are rows */
-	METHOD_SAFE = 2,  /* --safe */
+	METHOD_MODEL = 1,   /* -m, and one token stream; without, the operands are rows */
+	METHOD_SAFE = 2,    /* --safe */
 	METHOD_TRAINS = 4,  /* it trains theta: --save-adapter, --checkpoint, ... have a meaning */
 	METHOD_DANGER = 8,  /* it can use --danger */
 	METHOD_TOKENS = 16, /* one token stream, but no model */

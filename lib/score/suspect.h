@@ -22,8 +22,8 @@
 
 enum { SUSPECT_FOLDS = 5 };
 
-/* What a value means: the log odds that a row is bad are slope value + offset, were bad rows as many
- * as good; prior is the share of bad rows. */
+/* What a value means: the log odds that a row is bad are slope value + offset, were bad rows as
+ * many as good; prior is the share of bad rows. */
 struct odds {
 	double slope, offset, prior;
 };

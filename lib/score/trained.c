@@ -140,23 +140,27 @@ static void share_states(struct asked *a)
 {
 	struct setup *s = &a->setup;
 	long n = s->data->rows, d = states_wide(&s->model->config);
+	double *mean = xzalloc(d, sizeof *mean), *square = xzalloc(d, sizeof *square);
 	struct states from = {.engine = s->engine,
 	                      .layer = {states_layer(&s->model->config, STATES_USUALLY)},
 	                      .layers = 1};
 
 	a->x = scratch_map(states_bytes(a));
 	states_fill(&from, NULL, s->data, &a->x, "states");
-	for (long k = 0; k < d; k++) {
-		double mean = 0, square = 0, scale;
+	for (long i = 0; i < n; i++)
+		for (long k = 0; k < d; k++)
+			mean[k] += a->x[i * d + k] / n;
+	for (long i = 0; i < n; i++)
+		for (long k = 0; k < d; k++)
+			square[k] += pow(a->x[i * d + k] - mean[k], 2) / n;
+	for (long i = 0; i < n; i++)
+		for (long k = 0; k < d; k++) {
+			double scale = square[k] > 0 ? 1 / sqrt(square[k] * d) : 0;
 
-		for (long i = 0; i < n; i++)
-			mean += a->x[i * d + k] / n;
-		for (long i = 0; i < n; i++)
-			square += pow(a->x[i * d + k] - mean, 2) / n;
-		scale = square > 0 ? 1 / sqrt(square * d) : 0;
-		for (long i = 0; i < n; i++)
-			a->x[i * d + k] = (float)((a->x[i * d + k] - mean) * scale);
-	}
+			a->x[i * d + k] = (float)((a->x[i * d + k] - mean[k]) * scale);
+		}
+	free(mean);
+	free(square);
 }
 
 /* The batches of the run, and its memory for each row while theta is trained, when it holds most:

@@ -135,8 +135,9 @@ static void step_shared(struct selector *s)
 	for (long k = 0; k < s->d; k++)
 		s->a[k] = 0;
 	for (long i = 0; i < s->n; i++)
-		for (long k = 0; k < s->d && s->g[i] != 0; k++)
-			s->a[k] += s->g[i] * s->x[i * s->d + k];
+		if (s->g[i] != 0) /* with sigmoid those of the batch alone */
+			for (long k = 0; k < s->d; k++)
+				s->a[k] += s->g[i] * s->x[i * s->d + k];
 #pragma omp parallel for schedule(static)
 	for (long i = 0; i < s->n; i++) {
 		double sum = 0;
