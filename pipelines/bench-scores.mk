@@ -2,7 +2,7 @@
 # bench-scores.mk - how well every score finds unsafe rows, on rows whose labels it never sees.
 #
 #   make -f pipelines/bench-scores.mk [table]      all runs that are missing, then the table in Markdown
-#   make -f pipelines/bench-scores.mk trained      the methods that train too, an hour more
+#   make -f pipelines/bench-scores.mk trained      the methods that train too
 #   make -f pipelines/bench-scores.mk lists        what would be run
 #
 #   DATA=     the folder of redmix2 (pairs-2k.jsonl, paper-4k.jsonl, safe-2k.jsonl, ..., danger-100.jsonl)

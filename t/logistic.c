@@ -13,7 +13,8 @@
 static struct features features(const json_t *c)
 {
 	const json_t *rows = json_object_get(c, "x");
-	struct features x = {.n = (long)json_array_size(rows), .d = json_integer_value(json_object_get(c, "d"))};
+	struct features x = {.n = (long)json_array_size(rows),
+	                     .d = json_integer_value(json_object_get(c, "d"))};
 	int sparse = json_integer_value(json_object_get(c, "sparse")) != 0;
 	float *value = xalloc(x.n * x.d * sizeof *value);
 	int32_t *index = xalloc(x.n * x.d * sizeof *index);
@@ -64,9 +65,10 @@ static void check(const json_t *c)
 
 		off = fmax(off, fabs(logit_value(&one, &x, i) - want) / fmax(1, fabs(want)));
 	}
-	ok(off < 1e-6, "%s, C %g: the values are scikit-learn's (off by %.1e)", name, strength, off);
-	ok(!memcmp(one.w, many.w, x.d * sizeof *one.w) && one.b == many.b, "%s, C %g: three threads find the same bits", name,
-	   strength);
+	ok(off < 1e-6, "%s, C %g: the values are scikit-learn's (off by %.1e)", name, strength,
+	   off);
+	ok(!memcmp(one.w, many.w, x.d * sizeof *one.w) && one.b == many.b,
+	   "%s, C %g: three threads find the same bits", name, strength);
 	logit_free(&one);
 	logit_free(&many);
 	free(row);
@@ -81,8 +83,7 @@ int main(void)
 	json_t *all = json_read_file("t/gold/logistic.json"), *c;
 	size_t i;
 
-	json_array_foreach(all, i, c)
-		check(c);
+	json_array_foreach(all, i, c) check(c);
 	cases((long)json_array_size(all), "fits");
 	json_decref(all);
 	return tap_done();

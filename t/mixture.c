@@ -30,7 +30,8 @@ static void draw(struct rng *r, const struct mixture *m, double x[], long n)
 /* The formulas of the header, as they stand there. */
 static double part(const struct normal *g, double x)
 {
-	return g->share * exp(-pow(x - g->mean, 2) / (2 * pow(g->deviation, 2))) / (g->deviation * sqrt(2 * M_PI));
+	return g->share * exp(-pow(x - g->mean, 2) / (2 * pow(g->deviation, 2))) /
+	       (g->deviation * sqrt(2 * M_PI));
 }
 
 static double likelihood(const struct mixture *m, const double x[], long n)
@@ -122,12 +123,19 @@ static void recovered(struct rng *r, const struct known *k)
 	draw(r, &k->m, x, N);
 	m = mixture_fit(x, N);
 	ok(m.two, "%s: two groups", k->name);
-	ok(fabs(m.lower.share - k->m.lower.share) < 0.03 && fabs(m.lower.share + m.upper.share - 1) < 1e-9, "%s: their shares", k->name);
-	ok(fabs(m.lower.mean - k->m.lower.mean) < 0.15 * unit && fabs(m.upper.mean - k->m.upper.mean) < 0.15 * unit, "%s: their means", k->name);
-	ok(fabs(m.lower.deviation / k->m.lower.deviation - 1) < 0.15 && fabs(m.upper.deviation / k->m.upper.deviation - 1) < 0.15,
+	ok(fabs(m.lower.share - k->m.lower.share) < 0.03 &&
+	           fabs(m.lower.share + m.upper.share - 1) < 1e-9,
+	   "%s: their shares", k->name);
+	ok(fabs(m.lower.mean - k->m.lower.mean) < 0.15 * unit &&
+	           fabs(m.upper.mean - k->m.upper.mean) < 0.15 * unit,
+	   "%s: their means", k->name);
+	ok(fabs(m.lower.deviation / k->m.lower.deviation - 1) < 0.15 &&
+	           fabs(m.upper.deviation / k->m.upper.deviation - 1) < 0.15,
 	   "%s: their deviations", k->name);
-	ok(slack(&m, x, N) < 1e-3, "%s: no parameter can be bettered (%.1e)", k->name, slack(&m, x, N));
-	near(m.gain, bic_of_one(x, N) + 2 * likelihood(&m, x, N) - 5 * log(N), 1e-7, "the gain is that of the two BICs");
+	ok(slack(&m, x, N) < 1e-3, "%s: no parameter can be bettered (%.1e)", k->name,
+	   slack(&m, x, N));
+	near(m.gain, bic_of_one(x, N) + 2 * likelihood(&m, x, N) - 5 * log(N), 1e-7,
+	     "the gain is that of the two BICs");
 	probabilities(&m, k->name);
 }
 
@@ -146,12 +154,15 @@ static void measures(struct rng *r)
 	for (long i = 0; i < N; i++)
 		turned[i] = 1000 * x[i] + 5;
 	b = mixture_fit(turned, N);
-	ok(fabs(b.upper.mean - (1000 * a.upper.mean + 5)) < 1e-6 && fabs(b.lower.deviation - 1000 * a.lower.deviation) < 1e-6 &&
-	   fabs(b.gain - a.gain) < 1e-6, "another measure: the same groups");
+	ok(fabs(b.upper.mean - (1000 * a.upper.mean + 5)) < 1e-6 &&
+	           fabs(b.lower.deviation - 1000 * a.lower.deviation) < 1e-6 &&
+	           fabs(b.gain - a.gain) < 1e-6,
+	   "another measure: the same groups");
 	for (long i = 0; i < N; i++)
 		turned[i] = -x[i];
 	b = mixture_fit(turned, N);
-	ok(fabs(b.upper.mean + a.lower.mean) < 1e-3 && fabs(b.upper.share - a.lower.share) < 1e-3, "the other direction: the other way round");
+	ok(fabs(b.upper.mean + a.lower.mean) < 1e-3 && fabs(b.upper.share - a.lower.share) < 1e-3,
+	   "the other direction: the other way round");
 	turned[0] = NAN;
 	turned[1] = INFINITY;
 	turned[2] = -INFINITY;
@@ -186,8 +197,10 @@ static void no_two(struct rng *r)
 	one(x, N, "a number far above");
 	x[1] = -1000;
 	one(x, N, "and one far below");
-	for (int i = 0; i < N; i++) /* Student's t with 3 degrees of freedom: a normal by a random scale */
-		x[i] = normal(r) / sqrt((pow(normal(r), 2) + pow(normal(r), 2) + pow(normal(r), 2)) / 3);
+	for (int i = 0; i < N;
+	     i++) /* Student's t with 3 degrees of freedom: a normal by a random scale */
+		x[i] = normal(r) /
+		       sqrt((pow(normal(r), 2) + pow(normal(r), 2) + pow(normal(r), 2)) / 3);
 	one(x, N, "heavy tails");
 	for (int i = 0; i < N; i++)
 		x[i] = i % 2 * 100 + rng_unit(r);

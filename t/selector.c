@@ -148,7 +148,8 @@ static void check_large(void)
 	selector_close(s);
 }
 
-/* Logits that are linear in features: a step moves them as a step of a does, found by differences. */
+/* Logits that are linear in features: a step moves them as a step of a does, found by
+ * differences. */
 static void check_shared(enum activation a)
 {
 	enum { D = 3 };
@@ -179,7 +180,8 @@ static void check_shared(enum activation a)
 			want += step[k] * x[i * D + k];
 		off = fmax(off, fabs(s->omega[i] - want));
 	}
-	ok(off < 1e-6, "%s, shared: omega moves as a does (off by %.1e)", a == ACTIVATION_SOFTMAX ? "softmax" : "sigmoid", off);
+	ok(off < 1e-6, "%s, shared: omega moves as a does (off by %.1e)",
+	   a == ACTIVATION_SOFTMAX ? "softmax" : "sigmoid", off);
 	selector_close(s);
 }
 

@@ -43,8 +43,10 @@ static struct dsir_opts {
 /* clang-format off */
 static const struct opt options[] = {
 	{"target", 0, OPT_TEXT, AT(target), "ROWS", "rows of the kind that is wanted", 0, 0},
-	{"against", 0, OPT_TEXT, AT(against), "ROWS", "rows of the kind that is not wanted, in place of those that are scored", 0, 0},
-	{"gumbel", 0, OPT_FLAG, AT(gumbel), NULL, "add noise, so that the best k are a random sample", 0, 1},
+	{"against", 0, OPT_TEXT, AT(against), "ROWS",
+		"rows of the kind that is not wanted, in place of those that are scored", 0, 0},
+	{"gumbel", 0, OPT_FLAG, AT(gumbel), NULL,
+		"add noise, so that the best k are a random sample", 0, 1},
 	{0},
 };
 /* clang-format on */

@@ -24,8 +24,10 @@ static const struct suspect_opts defaults = DEFAULTS;
 /* clang-format off */
 const struct opt suspect_options[] = {
 	{"fit-c", 0, OPT_REAL, AT(c), "C", "inverse of the fit's penalty (0: chosen)", 0, 1},
-	{"rounds", 0, OPT_COUNT, AT(rounds), "N", "fits against the worst rows of the fit before", 0, 1},
-	{"share", 0, OPT_REAL, AT(share), "PERCENT", "how many rows are taken for bad in those (0: chosen)", 0, 1},
+	{"rounds", 0, OPT_COUNT, AT(rounds), "N",
+		"fits against the worst rows of the fit before", 0, 1},
+	{"share", 0, OPT_REAL, AT(share), "PERCENT",
+		"how many rows are taken for bad in those (0: chosen)", 0, 1},
 	{0},
 };
 /* clang-format on */
