@@ -38,11 +38,13 @@ TRAINED ?= safe-loss.0 bilevel.0 contrast.100 state-part.100 bilevel-state.100 b
 SOURCES ?= safeunlearning pku-saferlhf jailbreakbench beavertails purebad gptfuzz
 N_TRAINED ?= 800
 
+# What is run on one mix alone.
+first := $(firstword $(MIXES)).$(firstword $(TRUSTED))
 mix_seed := $(foreach m,$(MIXES),$(foreach t,$(TRUSTED),$(foreach s,$(SEEDS),$m.$t.$s)))
 results := $(foreach k,$(mix_seed),$(METHODS:%=$(OUT)/$k.%.0.json)) \
            $(foreach k,$(mix_seed),$(foreach b,$(BAD),$(BAD_METHODS:%=$(OUT)/$k.%.$b.json))) \
-           $(foreach s,$(SEEDS),$(foreach x,$(SOURCES),$(BAD_METHODS:%=$(OUT)/pairs-2k.safe-2k.$s.%.no-$x.json)))
-trained := $(TRAINED:%=$(OUT)/pairs-2k.safe-2k.$(firstword $(SEEDS)).%.json)
+           $(foreach s,$(SEEDS),$(foreach x,$(SOURCES),$(BAD_METHODS:%=$(OUT)/$(first).$s.%.no-$x.json)))
+trained := $(TRAINED:%=$(OUT)/$(first).$(firstword $(SEEDS)).%.json)
 
 table: $(results)
 	@sh $(here)/bench-scores-table.sh $(OUT)
@@ -75,7 +77,7 @@ define danger
 $(OUT)/danger.$1.$2.jsonl: $(OUT)/danger-100.rows.$1.jsonl
 	$$(if $$(filter no-%,$2),grep -Ev '"source": ?"$(2:no-%=%)"' $$<,head -$2 $$<) > $$@
 endef
-$(foreach s,$(SEEDS),$(foreach b,$(BAD) $(SOURCES:%=no-%),$(eval $(call danger,$s,$b))))
+$(foreach s,$(SEEDS),$(foreach b,$(sort $(BAD) 100) $(SOURCES:%=no-%),$(eval $(call danger,$s,$b))))
 
 # Scores of a run; what it took is kept beside them.
 timed = start=$$(date +%s.%N); $1; echo "$$(date +%s.%N) $$start" | awk '{print $$1 - $$2}' > $@.seconds

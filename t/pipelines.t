@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # The pipelines parse, the demonstration rows are what they claim, and the
-# quickstart runs from end to end (on stories260K, which takes seconds).
+# quickstart and the benchmark of scores run from end to end, on small models.
 . "$(dirname "$0")/tap.sh"
 P=$T/../pipelines
 D=$P/demo
@@ -62,4 +62,28 @@ else
 	is "$("$BIN/seal-eval" detect --scores "$TMP/gap.jsonl" --group source "$TMP/out/train.jsonl")" "$(cat "$TMP/out/alg1.gap.detect")" \
 		"a score computed from the columns is the one that seal-score writes"
 fi
+# The benchmark of scores, on the demonstration rows and the tests' smallest model: every method, to the table.
+bench=$TMP/bench
+mkdir -p "$bench/data"
+jq -c '.kind = (if .label == "unsafe" then "harmful-unsafe" elif .id[-1:] < "5" then "harmful-safe" else "borderline-safe" end) |
+	.pair = .id[-2:]' "$D/train.jsonl" | head -80 > "$bench/data/mix.jsonl"
+cp "$D/safe.jsonl" "$bench/data/trusted.jsonl"
+jq -c 'select(.label == "unsafe")' "$D/train.jsonl" | tail -20 > "$bench/data/danger-100.jsonl"
+scores() { # MAKE'S WORDS...
+	MAKEFLAGS= MAKELEVEL= make -s -f "$P/bench-scores.mk" DATA="$bench/data" MODEL="$T/gold/model" OUT="$bench/out" MIXES=mix TRUSTED=trusted SEEDS="1 2" \
+		BAD="5 10" SOURCES= TRAINED="safe-loss.0 bilevel.0 contrast.100 state-part.100 bilevel-state.100 bilevel-shared.0 refusal.0 gradient.100" \
+		N_TRAINED=30 "$@"
+}
+scores trained > "$TMP/table" 2> "$TMP/err"
+rc=$?
+ok $rc "bench-scores"
+[ $rc -eq 0 ] || tail -n 5 "$TMP/err" | sed 's/^/# /'
+is "$(grep -c '^| [a-z].* [01]\.[0-9]* (' "$TMP/table")" 10 "a line for each method and number of bad rows, over both seeds"
+is "$(sed -n 's/^| \([a-z-]*\)\(, [0-9]* bad\)* |.*/\1/p' "$TMP/table" | sort -u | grep -vxe score -e --- | tr '\n' ' ')" \
+	"bilevel bilevel-shared bilevel-state contrast dsir gradient length loss random refusal safe-loss state state-part words " "every method is in the table"
+is "$(cat "$bench"/out/*.json | jq -s '[length, (map(select((.auroc | type) == "number" and .n > 0)) | length)]' -c)" "[28,28]" "each has found something out"
+cmp -s "$bench/out/mix.rows.1.jsonl" "$bench/out/mix.rows.2.jsonl"; is $? 1 "seeds are other orders"
+before=$(ls -l --full-time "$bench/out"); scores table > "$TMP/again" 2>&1
+is "$(ls -l --full-time "$bench/out")" "$before" "what is there is not made again"
+is "$(cmp "$TMP/again" "$TMP/table" 2>&1)" "" "and the table is the same"
 done_testing
