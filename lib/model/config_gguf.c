@@ -116,7 +116,8 @@ static int factors(struct rope *r, double *into, const struct gguf *g, const cha
 	const struct gguf_tensor *t = gguf_tensor(g, name);
 	float by[ROPE_PAIRS];
 
-	if (!t || t->rank != 1 || t->shape[0] != r->pairs || dtype_block(t->type) != 1)
+	if (!t || t->rank != 1 || t->shape[0] != r->pairs || t->type == DT_TYPES ||
+	    dtype_block(t->type) != 1)
 		return fault(f, "%s is not a vector of %d factors", name, r->pairs);
 	dtype_decode(t->type, t->data, r->pairs, by);
 	for (int j = 0; j < r->pairs; j++)

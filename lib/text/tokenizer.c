@@ -94,9 +94,9 @@ int tokenizer_prepare(struct tokenizer *t, struct fault *f)
 struct tokenizer *tokenizer_parse(const void *bytes, size_t n, struct fault *f)
 {
 	struct tokenizer *t = tokenizer_new();
-	int rc = gguf_is(bytes, n)             ? tokenizer_gguf(t, bytes, n, f)
-	         : tokenizer_rank_is(bytes, n) ? tokenizer_rank(t, bytes, n, f)
-	                                       : tokenizer_json(t, bytes, n, f);
+	int rc = tokenizer_rank_is(bytes, n)               ? tokenizer_rank(t, bytes, n, f)
+	         : gguf_is(bytes, n) || gguf_old(bytes, n) ? tokenizer_gguf(t, bytes, n, f)
+	                                                   : tokenizer_json(t, bytes, n, f);
 
 	if (!rc && !tokenizer_prepare(t, f))
 		return t;

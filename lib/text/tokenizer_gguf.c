@@ -285,7 +285,7 @@ int tokenizer_gguf(struct tokenizer *t, const void *map, size_t n, struct fault 
 
 	if (gguf_parse(&g, map, n, f))
 		return -1;
-	rc = load(t, &g, f);
+	rc = gguf_first(&g, f) || load(t, &g, f) ? -1 : 0;
 	gguf_close(&g);
 	return rc;
 }
