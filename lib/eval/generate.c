@@ -61,7 +61,7 @@ struct generation {
 	long vocab, context; /* of the model */
 	struct tokenizer *tokenizer;
 	struct encoder *encoder;
-	int32_t eos, stop;     /* ids that end an answer; -1: there is none */
+	int32_t stop;          /* ends an answer as the tokenizer's ends do; -1: there is none */
 	struct answer *answer; /* [opts.batch], of which n are taken */
 	int n;
 	long beyond; /* rows whose answer went past the model's context */
@@ -75,7 +75,7 @@ static void advance(struct generation *g, const int fed[], int n, float *logits)
 		int32_t id = sample_token(logits + i * g->vocab, g->vocab, a->ids.p, a->ids.n,
 		                          &opts, &a->rng);
 
-		if (id == g->eos || id == g->stop) {
+		if (id == g->stop || tokenizer_ends(g->tokenizer, id)) {
 			a->done = 1;
 			continue;
 		}
@@ -235,7 +235,6 @@ static void begin(struct generation *g)
 	g->vocab = s->model->config.vocab;
 	g->context = s->model->config.context;
 	stop = template_stop(encoder_template(g->encoder));
-	g->eos = tokenizer_eos(g->tokenizer);
 	g->stop = stop ? tokenizer_id(g->tokenizer, stop) : -1;
 	g->answer = xalloc(opts.batch * sizeof *g->answer);
 }

@@ -28,7 +28,7 @@ struct tokenizer *tokenizer_new(void)
 {
 	struct tokenizer *t = xzalloc(1, sizeof *t);
 
-	t->unk = t->bos = t->eos = -1;
+	t->unk = t->bos = t->eos = t->eot = t->eom = -1;
 	return t;
 }
 
@@ -91,7 +91,7 @@ int tokenizer_prepare(struct tokenizer *t, struct fault *f)
 	return 0;
 }
 
-struct tokenizer *tokenizer_parse(const void *bytes, size_t n, struct fault *f)
+static struct tokenizer *parse(const void *bytes, size_t n, struct fault *f)
 {
 	struct tokenizer *t = tokenizer_new();
 	int rc = tokenizer_rank_is(bytes, n)               ? tokenizer_rank(t, bytes, n, f)
@@ -104,7 +104,18 @@ struct tokenizer *tokenizer_parse(const void *bytes, size_t n, struct fault *f)
 	return NULL;
 }
 
-struct tokenizer *tokenizer_open(const char *path)
+struct tokenizer *tokenizer_parse(const void *bytes, size_t n, struct fault *f)
+{
+	struct tokenizer *t = parse(bytes, n, f);
+
+	if (!t || !*t->cannot.text)
+		return t;
+	*f = t->cannot;
+	tokenizer_close(t);
+	return NULL;
+}
+
+struct tokenizer *tokenizer_open_vocabulary(const char *path)
 {
 	struct tokenizer *t;
 	struct fault f;
@@ -117,13 +128,22 @@ struct tokenizer *tokenizer_open(const char *path)
 		die("open %s:", path);
 	file = S_ISDIR(st.st_mode) ? xprintf("%s/tokenizer.json", path) : xstrdup(path);
 	map = zio_map(file, &n);
-	t = tokenizer_parse(map, n, &f);
+	t = parse(map, n, &f);
 	if (!t)
 		die("%s: %s", file, f.text);
 	if (!gguf_is(map, n))
 		tokenizer_folder(t, file);
 	zio_unmap(map, n);
 	free(file);
+	return t;
+}
+
+struct tokenizer *tokenizer_open(const char *path)
+{
+	struct tokenizer *t = tokenizer_open_vocabulary(path);
+
+	if (*t->cannot.text)
+		die("%s: %s", path, t->cannot.text);
 	return t;
 }
 
@@ -264,6 +284,13 @@ int32_t tokenizer_eos(const struct tokenizer *t) { return t->eos; }
 int tokenizer_adds_bos(const struct tokenizer *t) { return t->adds_bos && t->bos >= 0; }
 int32_t tokenizer_size(const struct tokenizer *t) { return t->vocab.n; }
 const char *tokenizer_chat(const struct tokenizer *t) { return t->chat; }
+
+int tokenizer_ends(const struct tokenizer *t, int32_t id)
+{
+	const struct added_token *a = added_of(t, id);
+
+	return id >= 0 && (id == t->eos || id == t->eot || id == t->eom || (a && a->ends));
+}
 
 int tokenizer_special(const struct tokenizer *t, int32_t id)
 {
