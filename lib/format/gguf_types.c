@@ -4,9 +4,9 @@
 
 #include <string.h>
 
-/* All types of tensors, by ggml's numbers.  Those that dtype.c decodes have their sizes there; others
- * have them here, so that a file that holds some can be read but for these; without a size are
- * types that were given up. */
+/* All types of tensors, by ggml's numbers.  Those that dtype.c decodes have their sizes there;
+ * others have them here, so that a file that holds some can be read but for these; without a size
+ * are types that were given up. */
 /* clang-format off */
 static const struct {
 	const char *name;

@@ -47,8 +47,8 @@ static int is_filler(int type, struct view s, long id)
 	return type == TYPE_UNUSED && s.n == n && !memcmp(s.p, name, n);
 }
 
-/* Tokens with which an answer ends for llama.cpp, and that are control tokens where a file takes them
- * for words. */
+/* Tokens with which an answer ends for llama.cpp, and that are control tokens where a file takes
+ * them for words. */
 static int is_end(struct view s)
 {
 	static const char *const end[] = {
@@ -196,8 +196,8 @@ static int scored_merges(struct tokenizer *t, const struct gguf *g, struct fault
 	return rc;
 }
 
-/* The words by the name of their tokenizer; SmolLM takes digits apart before.  OLMo and MPT have that
- * of GPT-NeoX, so Pythia's files bear their names. */
+/* The words by the name of their tokenizer; SmolLM takes digits apart before.  OLMo and MPT have
+ * that of GPT-NeoX, so Pythia's files bear their names. */
 static const struct pre {
 	const char *name, *words;
 	int nfc, digits, ignore_merges, adds_bos;
@@ -214,8 +214,8 @@ static const struct pre {
 	{0},
 };
 
-/* A file without the name, as they were written until May 2024, may have any words: llama.cpp warns
- * that its own are likely to be wrong. */
+/* A file without the name, as they were written until May 2024, may have any words: llama.cpp
+ * warns that its own are likely to be wrong. */
 static void load_words(struct tokenizer *t, const struct gguf *g, struct fault *f)
 {
 	static const char key[] = "tokenizer.ggml.pre";
@@ -288,7 +288,7 @@ static int load_llama(struct tokenizer *t, const struct gguf *g, struct fault *f
 	return 0;
 }
 
-/* An id of the metadata, which leaves *id where it has none; -1 says that there is no such token. */
+/* An id of the metadata, where it has one; -1 says that there is no such token. */
 static int id_of(const struct tokenizer *t, const struct gguf *g, const char *key, int32_t *id,
                  struct fault *f)
 {
