@@ -281,6 +281,16 @@ static void check_begin(const char *pre, int add_bos, int begins)
 	tokenizer_close(t);
 }
 
+static int is_end(const struct tokenizer *t, int32_t id)
+{
+	int n, found = 0;
+	const int32_t *end = tokenizer_ends(t, &n);
+
+	while (n)
+		found |= end[--n] == id;
+	return found;
+}
+
 /* What texts begin with, and answers end with. */
 static void ends(void)
 {
@@ -308,9 +318,9 @@ static void ends(void)
 	end = tokenizer_id(t, "<|im_end|>");
 	tokenizer_encode(t, "a<|im_end|>", 11, TOKENIZE_CONTROL, 0, &ids);
 	ok(end > 0 && ids.n == 2 && ids.p[1] == end && tokenizer_special(t, end), "and it is a control token");
-	ok(tokenizer_ends(t, end), "that ends answers");
-	ok(tokenizer_ends(t, 0) && tokenizer_ends(t, 7), "as the end token does, and that of a turn");
-	ok(!tokenizer_ends(t, 1) && !tokenizer_ends(t, 8) && !tokenizer_ends(t, -1), "and others do not");
+	ok(is_end(t, end), "that ends answers");
+	ok(is_end(t, 0) && is_end(t, 7), "as the end token does, and that of a turn");
+	ok(!is_end(t, 1) && !is_end(t, 8) && !is_end(t, -1), "and others do not");
 	ids_free(&ids);
 	tokenizer_close(t);
 }

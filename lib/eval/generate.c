@@ -61,11 +61,19 @@ struct generation {
 	long vocab, context; /* of the model */
 	struct tokenizer *tokenizer;
 	struct encoder *encoder;
-	int32_t stop;          /* ends an answer as the tokenizer's ends do; -1: there is none */
+	struct ids ends;       /* that end an answer */
 	struct answer *answer; /* [opts.batch], of which n are taken */
 	int n;
 	long beyond; /* rows whose answer went past the model's context */
 };
+
+static int is_end(const struct generation *g, int32_t id)
+{
+	for (long i = 0; i < g->ends.n; i++)
+		if (g->ends.p[i] == id)
+			return 1;
+	return 0;
+}
 
 /* One token more for each of the n answers fed[i]; logits: [n x vocab]. */
 static void advance(struct generation *g, const int fed[], int n, float *logits)
@@ -75,7 +83,7 @@ static void advance(struct generation *g, const int fed[], int n, float *logits)
 		int32_t id = sample_token(logits + i * g->vocab, g->vocab, a->ids.p, a->ids.n,
 		                          &opts, &a->rng);
 
-		if (id == g->stop || tokenizer_ends(g->tokenizer, id)) {
+		if (is_end(g, id)) {
 			a->done = 1;
 			continue;
 		}
@@ -224,6 +232,8 @@ static void begin(struct generation *g)
 {
 	struct setup *s = &g->setup;
 	const char *stop;
+	const int32_t *id;
+	int n;
 
 	setup_open(s, opts.model, opts.adapter, &opts.compute);
 	g->tokenizer = tokenizer_open(opts.model);
@@ -235,7 +245,10 @@ static void begin(struct generation *g)
 	g->vocab = s->model->config.vocab;
 	g->context = s->model->config.context;
 	stop = template_stop(encoder_template(g->encoder));
-	g->stop = stop ? tokenizer_id(g->tokenizer, stop) : -1;
+	id = tokenizer_ends(g->tokenizer, &n);
+	for (int i = 0; i < n; i++)
+		ids_add(&g->ends, id[i]);
+	ids_add(&g->ends, stop ? tokenizer_id(g->tokenizer, stop) : -1);
 	g->answer = xalloc(opts.batch * sizeof *g->answer);
 }
 
@@ -274,6 +287,7 @@ static void run(char *const paths[], int n, struct zout *out)
 	begin(&g);
 	answer_rows(&g, paths, n, out);
 	free(g.answer);
+	ids_free(&g.ends);
 	encoder_close(g.encoder);
 	tokenizer_close(g.tokenizer);
 	setup_close(&g.setup);

@@ -28,7 +28,7 @@ struct tokenizer *tokenizer_new(void)
 {
 	struct tokenizer *t = xzalloc(1, sizeof *t);
 
-	t->unk = t->bos = t->eos = t->eot = t->eom = -1;
+	t->unk = t->bos = t->eos = -1;
 	return t;
 }
 
@@ -86,6 +86,8 @@ int tokenizer_prepare(struct tokenizer *t, struct fault *f)
 		t->bos = -1;
 	if (t->eos >= t->vocab.n)
 		t->eos = -1;
+	if (t->eos >= 0)
+		ids_add(&t->ends, t->eos);
 	added_prepare(t);
 	bpe_prepare(t);
 	return 0;
@@ -200,6 +202,7 @@ void tokenizer_close(struct tokenizer *t)
 	free(t->raw.node);
 	free(t->norm_trie.node);
 	free(t->special.node);
+	ids_free(&t->ends);
 	free(t->bpe.character);
 	free(t->bpe.whole);
 	free(t);
@@ -285,11 +288,10 @@ int tokenizer_adds_bos(const struct tokenizer *t) { return t->adds_bos && t->bos
 int32_t tokenizer_size(const struct tokenizer *t) { return t->vocab.n; }
 const char *tokenizer_chat(const struct tokenizer *t) { return t->chat; }
 
-int tokenizer_ends(const struct tokenizer *t, int32_t id)
+const int32_t *tokenizer_ends(const struct tokenizer *t, int *n)
 {
-	const struct added_token *a = added_of(t, id);
-
-	return id >= 0 && (id == t->eos || id == t->eot || id == t->eom || (a && a->ends));
+	*n = (int)t->ends.n;
+	return t->ends.p;
 }
 
 int tokenizer_special(const struct tokenizer *t, int32_t id)

@@ -51,8 +51,8 @@ void tokenizer_decode(const struct tokenizer *, const int32_t *id, long n, int s
 
 int32_t tokenizer_bos(const struct tokenizer *); /* -1: none */
 int32_t tokenizer_eos(const struct tokenizer *); /* -1: none */
-/* Whether an answer ends with this token: the end token, or, in GGUF, one of a turn or message. */
-int tokenizer_ends(const struct tokenizer *, int32_t id);
+/* The tokens that end an answer: eos, and those that GGUF's metadata has besides; *n of them. */
+const int32_t *tokenizer_ends(const struct tokenizer *, int *n);
 int tokenizer_adds_bos(const struct tokenizer *); /* as the post-processor (or GGUF) says */
 int32_t tokenizer_id(const struct tokenizer *, const char *token); /* of a token's exact text; -1 */
 int32_t tokenizer_size(const struct tokenizer *);                  /* 1 + the largest id */

@@ -75,8 +75,9 @@ static int load_token(struct tokenizer *t, int32_t id, struct view text, int typ
 		tokenizer_add(t, (struct added_token){.text = (char *)text.p,
 		                                      .n = text.n,
 		                                      .id = id,
-		                                      .special = special,
-		                                      .ends = end});
+		                                      .special = special});
+	if (end)
+		ids_add(&t->ends, id);
 	return 0;
 }
 
@@ -308,6 +309,17 @@ static int id_of(const struct tokenizer *t, const struct gguf *g, const char *ke
 	return 0;
 }
 
+static int add_end(struct tokenizer *t, const struct gguf *g, const char *key, struct fault *f)
+{
+	int32_t id = -1;
+
+	if (id_of(t, g, key, &id, f))
+		return -1;
+	if (id >= 0)
+		ids_add(&t->ends, id);
+	return 0;
+}
+
 /* What begins and ends texts.  llama.cpp takes token 11 where a BPE vocabulary does not say, which
  * is right for Falcon alone. */
 static int ends(struct tokenizer *t, const struct gguf *g, struct fault *f)
@@ -317,8 +329,8 @@ static int ends(struct tokenizer *t, const struct gguf *g, struct fault *f)
 
 	t->adds_bos = gguf_int(g, "tokenizer.ggml.add_bos_token", t->adds_bos) != 0;
 	if (id_of(t, g, bos, &t->bos, f) || id_of(t, g, eos, &t->eos, f) ||
-	    id_of(t, g, "tokenizer.ggml.eot_token_id", &t->eot, f) ||
-	    id_of(t, g, "tokenizer.ggml.eom_token_id", &t->eom, f) ||
+	    add_end(t, g, "tokenizer.ggml.eot_token_id", f) ||
+	    add_end(t, g, "tokenizer.ggml.eom_token_id", f) ||
 	    (t->marks && id_of(t, g, "tokenizer.ggml.unknown_token_id", &t->unk, f)))
 		return -1;
 	if (*t->cannot.text)

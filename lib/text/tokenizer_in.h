@@ -98,7 +98,6 @@ struct added_token {
 	int lstrip, rstrip; /* it takes the white space before it, or behind it, along */
 	int single_word;    /* not inside a word */
 	int normalized;     /* looked for in normalised text */
-	int ends;           /* an answer ends with it */
 };
 
 /* Finds the longest of many texts that begin at a place. */
@@ -146,9 +145,9 @@ struct tokenizer {
 	struct merges merges;
 	int byte_level, byte_fallback, ignore_merges, fuse_unk;
 	int32_t unk, bos, eos; /* or -1 */
-	int32_t eot, eom;      /* that end a turn, a message; or -1 */
 	struct fault cannot;   /* why nothing can be encoded, though the vocabulary is known */
 	int adds_bos;
+	struct ids ends; /* that end an answer besides eos */
 	char *chat;
 	int marks;  /* the decoder makes spaces of space marks */
 	int strips; /* the decoder drops a space that begins the text */

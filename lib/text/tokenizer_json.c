@@ -271,7 +271,7 @@ static int load_added(struct tokenizer *t, const json_t *list, const json_t *voc
 		                                      json_flag(o, "lstrip", 0),
 		                                      json_flag(o, "rstrip", 0),
 		                                      json_flag(o, "single_word", 0),
-		                                      json_flag(o, "normalized", !special), 0});
+		                                      json_flag(o, "normalized", !special)});
 	}
 	return 0;
 }
