@@ -93,6 +93,7 @@ static const struct odd {
 	int bos, eos, eot;   /* -1: the key is missing */
 	int add_bos, add_eos;
 	int no_types;
+	const char *text;    /* this key has a text */
 	const char *normal;  /* this token's type says that it is a word */
 } usual = {.bos = 0, .eos = 0, .eot = -1, .add_bos = -1, .add_eos = -1};
 
@@ -109,11 +110,13 @@ static struct buf gguf_of(const json_t *j, const char *arch, const struct odd *o
 	put_int(&b, 3, 4);
 	put_int(&b, 0, 8);
 	put_int(&b, 4 + !!odd->pre + (odd->bos >= 0) + (odd->eos >= 0) + (odd->eot >= 0) + (odd->add_bos >= 0) +
-	            (odd->add_eos >= 0) + !odd->no_types, 8);
+	            (odd->add_eos >= 0) + !!odd->text + !odd->no_types, 8);
 	put_pair(&b, "general.architecture", arch);
 	put_pair(&b, "tokenizer.ggml.model", "gpt2");
 	if (odd->pre)
 		put_pair(&b, "tokenizer.ggml.pre", odd->pre);
+	if (odd->text)
+		put_pair(&b, odd->text, "yes");
 	if (odd->bos >= 0)
 		put_number(&b, "tokenizer.ggml.bos_token_id", INT, odd->bos);
 	if (odd->eos >= 0)
@@ -260,6 +263,12 @@ static void refusals(void)
 	odd.pre = "smollm";
 	odd.add_eos = 1;
 	refused(chatml, odd, "tokenizer.ggml.add_eos_token: a token behind every text is not supported");
+	odd.text = "tokenizer.ggml.add_bos_token";
+	refused(chatml, odd, "tokenizer.ggml.add_bos_token is neither true nor false");
+	odd.text = "tokenizer.ggml.add_space_prefix";
+	refused(chatml, odd, "tokenizer.ggml.add_space_prefix is neither true nor false");
+	odd.text = "tokenizer.ggml.eom_token_id";
+	refused(chatml, odd, "tokenizer.ggml.eom_token_id is none of the 507 tokens");
 	odd = usual;
 	odd.pre = "smollm";
 	odd.no_types = 1;

@@ -16,6 +16,8 @@
 #include "../base/num.h"
 #include "../format/gguf.h"
 
+static const char space_prefix[] = "tokenizer.ggml.add_space_prefix";
+
 enum { TYPE_NORMAL = 1, TYPE_UNKNOWN, TYPE_CONTROL, TYPE_USER, TYPE_UNUSED, TYPE_BYTE };
 
 static const struct gguf_value *array(const struct gguf *g, const char *key, enum gguf_kind of)
@@ -28,6 +30,18 @@ static const struct gguf_value *array(const struct gguf *g, const char *key, enu
 static int text_is(const struct gguf_value *v, const char *s)
 {
 	return v && v->kind == GGUF_TEXT && v->n == strlen(s) && !memcmp(v->text, s, v->n);
+}
+
+/* Sets *flag where the file has the key. */
+static int flag_of(const struct gguf *g, const char *key, int *flag, struct fault *f)
+{
+	const struct gguf_value *v = gguf_find(g, key);
+
+	if (v && v->kind != GGUF_BOOL && v->kind != GGUF_INT)
+		return fault(f, "%s is neither true nor false", key);
+	if (v)
+		*flag = v->i != 0;
+	return 0;
 }
 
 static int not_supported(const char *key, const struct gguf_value *v, struct fault *f)
@@ -217,7 +231,7 @@ static const struct pre {
 
 /* A file without the name, as they were written until May 2024, may have any words: llama.cpp
  * warns that its own are likely to be wrong. */
-static void load_words(struct tokenizer *t, const struct gguf *g, struct fault *f)
+static void load_words(struct tokenizer *t, const struct gguf *g, int prefix, struct fault *f)
 {
 	static const char key[] = "tokenizer.ggml.pre";
 	const struct gguf_value *name = gguf_find(g, key);
@@ -245,15 +259,19 @@ static void load_words(struct tokenizer *t, const struct gguf *g, struct fault *
 		t->norm[t->norms++] = (struct norm_step){.kind = NORM_FORM, .form = UNICODE_NFC};
 	if (pre->digits)
 		tokenizer_step(t, PRE_SPLIT, DIGIT, NULL, f);
-	if (gguf_int(g, "tokenizer.ggml.add_space_prefix", 0))
+	if (prefix)
 		tokenizer_step(t, PRE_PREFIX, NULL, " ", f);
 	tokenizer_step(t, PRE_SPLIT, pre->words, NULL, f);
 }
 
 static int load_gpt2(struct tokenizer *t, const struct gguf *g, struct fault *f)
 {
+	int prefix = 0;
+
+	if (flag_of(g, space_prefix, &prefix, f))
+		return -1;
 	t->byte_level = 1;
-	load_words(t, g, f);
+	load_words(t, g, prefix, f);
 	return load_tokens(t, g, f) || listed_merges(t, g, f) ? -1 : 0;
 }
 
@@ -271,7 +289,11 @@ static void phi3_rules(struct tokenizer *t)
 
 static int load_llama(struct tokenizer *t, const struct gguf *g, struct fault *f)
 {
-	if (gguf_int(g, "tokenizer.ggml.add_space_prefix", 1))
+	int prefix = 1;
+
+	if (flag_of(g, space_prefix, &prefix, f))
+		return -1;
+	if (prefix)
 		t->norm[t->norms++] =
 			(struct norm_step){NORM_PREPEND, NULL, xstrdup(SPACE_MARK), 0};
 	t->norm[t->norms++] =
@@ -327,8 +349,11 @@ static int ends(struct tokenizer *t, const struct gguf *g, struct fault *f)
 	static const char bos[] = "tokenizer.ggml.bos_token_id",
 			  eos[] = "tokenizer.ggml.eos_token_id";
 
-	t->adds_bos = gguf_int(g, "tokenizer.ggml.add_bos_token", t->adds_bos) != 0;
-	if (id_of(t, g, bos, &t->bos, f) || id_of(t, g, eos, &t->eos, f) ||
+	int adds_eos = 0;
+
+	if (flag_of(g, "tokenizer.ggml.add_bos_token", &t->adds_bos, f) ||
+	    flag_of(g, "tokenizer.ggml.add_eos_token", &adds_eos, f) ||
+	    id_of(t, g, bos, &t->bos, f) || id_of(t, g, eos, &t->eos, f) ||
 	    add_end(t, g, "tokenizer.ggml.eot_token_id", f) ||
 	    add_end(t, g, "tokenizer.ggml.eom_token_id", f) ||
 	    (t->marks && id_of(t, g, "tokenizer.ggml.unknown_token_id", &t->unk, f)))
@@ -339,7 +364,7 @@ static int ends(struct tokenizer *t, const struct gguf *g, struct fault *f)
 		fault(&t->cannot, "%s is missing, and texts begin with that token", bos);
 	else if (t->eos < 0)
 		fault(&t->cannot, "%s is missing", eos);
-	else if (gguf_int(g, "tokenizer.ggml.add_eos_token", 0))
+	else if (adds_eos)
 		fault(&t->cannot, "tokenizer.ggml.add_eos_token: a token behind every text is not "
 		                  "supported");
 	return 0;
