@@ -274,6 +274,10 @@ static int load(struct tokenizer *t, const struct gguf *g, struct fault *f)
 	if (t->marks)
 		t->unk = id_of(t, g, "tokenizer.ggml.unknown_token_id", 0);
 	t->adds_bos = gguf_int(g, "tokenizer.ggml.add_bos_token", t->adds_bos) != 0;
+	t->adds_eos = gguf_int(g, "tokenizer.ggml.add_eos_token", 0) != 0;
+	/* -1, of a key that is not there, is no token's. */
+	ids_add(&t->ends, id_of(t, g, "tokenizer.ggml.eot_token_id", -1));
+	ids_add(&t->ends, id_of(t, g, "tokenizer.ggml.eom_token_id", -1));
 	t->chat = gguf_text(g, "tokenizer.chat_template");
 	return 0;
 }
