@@ -10,7 +10,7 @@
 #include "../lib/format/jsonl.h"
 #include "tap.h"
 
-enum { FILLERS = 27, INT = 5, TEXT = 8, ARRAY = 9 };     /* GGUF's types */
+enum { FILLERS = 27, INT = 5, BOOL = 7, TEXT = 8, ARRAY = 9 }; /* GGUF's types */
 enum { NORMAL = 1, CONTROL = 3, USER = 4, UNUSED = 5 };  /* of tokens */
 
 static void put_int(struct buf *b, uint64_t v, int bytes) { buf_add(b, &v, bytes); }
@@ -81,8 +81,8 @@ static void put_merges(struct buf *b, const json_t *merges)
 	}
 }
 
-/* pre NULL: the key is missing, as in old files */
-static struct buf gguf_of(const json_t *j, const char *arch, const char *pre)
+/* pre NULL: the key is missing, as in old files.  bos: the token before a text, NULL: none. */
+static struct buf gguf_of(const json_t *j, const char *arch, const char *pre, const int32_t *bos)
 {
 	enum { MOST = 200000 };
 	const char **text = xzalloc(MOST, sizeof *text);
@@ -93,11 +93,17 @@ static struct buf gguf_of(const json_t *j, const char *arch, const char *pre)
 	buf_str(&b, "GGUF");
 	put_int(&b, 3, 4);
 	put_int(&b, 0, 8);
-	put_int(&b, pre ? 6 : 5, 8);
+	put_int(&b, 5 + (pre ? 1 : 0) + (bos ? 2 : 0), 8);
 	put_pair(&b, "general.architecture", arch);
 	put_pair(&b, "tokenizer.ggml.model", "gpt2");
 	if (pre)
 		put_pair(&b, "tokenizer.ggml.pre", pre);
+	if (bos) {
+		put_key(&b, "tokenizer.ggml.bos_token_id", INT);
+		put_int(&b, *bos, 4);
+		put_key(&b, "tokenizer.ggml.add_bos_token", BOOL);
+		put_int(&b, 1, 1);
+	}
 	put_array(&b, "tokenizer.ggml.tokens", TEXT, n);
 	for (long i = 0; i < n; i++) {
 		char *filler = xprintf("[PAD%ld]", i);
@@ -139,8 +145,10 @@ static void compare(const struct tokenizer *a, const struct tokenizer *g, const 
 static void check(const char *path, const char *arch, const char *pre, const json_t *strings)
 {
 	json_t *j = json_read_file(path);
-	struct buf b = gguf_of(j, arch, pre);
 	struct tokenizer *a = tokenizer_open(path), *g;
+	int before;
+	const int32_t *bos = tokenizer_before(a, &before);
+	struct buf b = gguf_of(j, arch, pre, before ? bos : NULL);
 	struct fault f = {""};
 	char *name = xprintf("%s as %s of %s", path, pre ? pre : "nothing", arch);
 
@@ -158,7 +166,7 @@ static void check(const char *path, const char *arch, const char *pre, const jso
 static void refused(const char *pre)
 {
 	json_t *j = json_read_file("t/gold/tok-neox/tokenizer.json");
-	struct buf b = gguf_of(j, "gptneox", pre);
+	struct buf b = gguf_of(j, "gptneox", pre, NULL);
 	struct fault f = {""};
 	char *want = xprintf("tokenizer.ggml.pre \"%s\" is not supported", pre);
 
