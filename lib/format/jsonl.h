@@ -22,7 +22,7 @@ json_t *json_parse_twice(const char *text, size_t n, struct fault *);
  * double become JSON_NOT_FINITE, which no lookup returns and json_check refuses; a NUL character
  * in a text or a key becomes JSON_NUL, which is no character, and json_check refuses it too. */
 json_t *json_parse_python(const char *text, size_t n, struct fault *);
-#define JSON_NUL "\xef\xb7\x90" /* U+FDD0 */
+#define JSON_NUL        "\xef\xb7\x90" /* U+FDD0 */
 #define JSON_NOT_FINITE __DBL_MAX__
 /* A file of others (a model's config.json, say), read so; dies; owned. */
 json_t *json_read_file(const char *path);

@@ -91,6 +91,8 @@ static int around_prepare(struct tokenizer *t, struct fault *f)
 		t->bos = -1;
 	if (t->eos >= t->vocab.n)
 		t->eos = -1;
+	if (t->eos >= 0)
+		ids_add(&t->ends, t->eos);
 	if (t->adds_bos)
 		put_around(&t->before, t->bos);
 	if (t->adds_eos)
@@ -369,13 +371,10 @@ const char *tokenizer_doubt(const struct tokenizer *t)
 	return NULL;
 }
 
-int tokenizer_ends(const struct tokenizer *t, int32_t id)
+const int32_t *tokenizer_ends(const struct tokenizer *t, int *n)
 {
-	int ends = id == t->eos;
-
-	for (long i = 0; i < t->ends.n; i++)
-		ends |= id == t->ends.p[i];
-	return ends;
+	*n = (int)t->ends.n;
+	return t->ends.p;
 }
 
 int tokenizer_special(const struct tokenizer *t, int32_t id)

@@ -55,8 +55,8 @@ const int32_t *tokenizer_before(const struct tokenizer *, int *n);
 int tokenizer_adds_eos(const struct tokenizer *);
 /* What its files do not agree on in this, or NULL. */
 const char *tokenizer_doubt(const struct tokenizer *);
-/* Is it a token that ends an answer?  The files of the model may know more. */
-int tokenizer_ends(const struct tokenizer *, int32_t id);
+/* The tokens that end an answer: eos, and those that GGUF's metadata has besides; *n of them. */
+const int32_t *tokenizer_ends(const struct tokenizer *, int *n);
 int32_t tokenizer_id(const struct tokenizer *, const char *token); /* of a token's exact text; -1 */
 int32_t tokenizer_size(const struct tokenizer *);                  /* 1 + the largest id */
 int tokenizer_special(const struct tokenizer *, int32_t id);

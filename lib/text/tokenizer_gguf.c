@@ -256,6 +256,14 @@ static int32_t id_of(const struct tokenizer *t, const struct gguf *g, const char
 	return id < 0 || id >= t->vocab.n ? -1 : id;
 }
 
+static void add_end(struct tokenizer *t, const struct gguf *g, const char *key)
+{
+	int32_t id = id_of(t, g, key, -1);
+
+	if (id >= 0)
+		ids_add(&t->ends, id);
+}
+
 static int load(struct tokenizer *t, const struct gguf *g, struct fault *f)
 {
 	const struct gguf_value *model = gguf_find(g, "tokenizer.ggml.model");
@@ -275,9 +283,8 @@ static int load(struct tokenizer *t, const struct gguf *g, struct fault *f)
 		t->unk = id_of(t, g, "tokenizer.ggml.unknown_token_id", 0);
 	t->adds_bos = gguf_int(g, "tokenizer.ggml.add_bos_token", t->adds_bos) != 0;
 	t->adds_eos = gguf_int(g, "tokenizer.ggml.add_eos_token", 0) != 0;
-	/* -1, of a key that is not there, is no token's. */
-	ids_add(&t->ends, id_of(t, g, "tokenizer.ggml.eot_token_id", -1));
-	ids_add(&t->ends, id_of(t, g, "tokenizer.ggml.eom_token_id", -1));
+	add_end(t, g, "tokenizer.ggml.eot_token_id");
+	add_end(t, g, "tokenizer.ggml.eom_token_id");
 	t->chat = gguf_text(g, "tokenizer.chat_template");
 	return 0;
 }
