@@ -6,6 +6,7 @@
  */
 #include "encode.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -162,6 +163,15 @@ static void mark(const struct row_work *w, struct buf *train, int value)
 	fill(train, value, w->ids->n - train->n);
 }
 
+/* Said once: rows are encoded by several threads. */
+static void warn_no_end(void)
+{
+	static atomic_flag said = ATOMIC_FLAG_INIT;
+
+	if (!atomic_flag_test_and_set(&said))
+		warn("the tokenizer has no end token, so nothing closes an answer");
+}
+
 static void encode_pieces(struct row_work *w, const struct piece piece[], int n, struct buf *train)
 {
 	int32_t end = tokenizer_eos(w->e->tok);
@@ -175,6 +185,8 @@ static void encode_pieces(struct row_work *w, const struct piece piece[], int n,
 		flush(w);
 		if (piece[i].kind == PIECE_END && end >= 0)
 			ids_add(w->ids, end);
+		else if (piece[i].kind == PIECE_END)
+			warn_no_end();
 		mark(w, train, piece[i].train);
 	}
 }

@@ -34,7 +34,8 @@ struct beside {
 	json_t *config; /* what tokenizer_config.json and special_tokens_map.json say together */
 	json_t *named;  /* name -> token, in the order in which they are added */
 	const json_t *extra; /* the list of 4., or NULL */
-	int silent;          /* neither of the two files is there */
+	const char *files;   /* those two, for messages */
+	int silent;          /* neither is there */
 };
 
 /* Reads a token: an object with its text and properties, or the text alone, which is special. */
@@ -122,12 +123,12 @@ static void add_here(const struct beside *b, const json_t *o, int named, const c
 	struct fault why;
 
 	if (!json_is_object(o) && !json_is_string(o))
-		die("%s: the token \"%s\" is neither text nor an object", b->folder, key);
+		die("%s%s: \"%s\" is not a token", b->folder, b->files, key);
 	if (read_token(&a, o, &why))
-		die("%s: the token \"%s\" %s", b->folder, key, why.text);
+		die("%s%s: the token \"%s\" %s", b->folder, b->files, key, why.text);
 	a.special |= named;
 	if (add(b->t, b->ids, a, &why))
-		die("%s: the token \"%s\": %s", b->folder, key, why.text);
+		die("%s%s: the token \"%s\": %s", b->folder, b->files, key, why.text);
 }
 
 /* The object in the file of this name, owned; NULL when there is none. */
@@ -369,6 +370,8 @@ int tokenizer_beside(struct tokenizer *t, json_t *ids, const char *path)
 	b.config = read_file(&b, "tokenizer_config.json");
 	map = read_file(&b, "special_tokens_map.json");
 	b.silent = !b.config && !map;
+	b.files =
+		map ? "tokenizer_config.json or special_tokens_map.json" : "tokenizer_config.json";
 	if (json_check(b.config, key, &why))
 		die("%stokenizer_config.json: %s", b.folder, why.text);
 	b.config = b.config ? b.config : json_object();
