@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* generate_ends.c - the tokens that end an answer.
  *
- * The tokenizer has its end token, and GGUF's metadata more; a folder's generation_config.json has
- * eos_token_id, an id or a list, and where that is silent config.json has it: of the whole model, or
- * of its text_config.  As transformers does, answers end at each of these.
+ * The tokenizer has its end token, and GGUF's metadata more; a folder's generation_config.json
+ * has eos_token_id, an id or a list, and where that is silent config.json has it: of the whole
+ * model, or of its text_config.  As transformers does, answers end at each of these.
  */
 #include <stdlib.h>
 #include <sys/stat.h>

@@ -3,7 +3,7 @@
  * those that only the files beside it know.
  *
  * transformers 5 adds a token that is not there yet with the next free id, whatever id a file
- * gives it, and gives one that is there the properties that are named last.  It takes them from
+ * gives it.  It takes them from
  *
  *   1. added_tokens of tokenizer.json;
  *   2. added_tokens_decoder of tokenizer_config.json, or else added_tokens.json, by the ids there;
@@ -11,8 +11,9 @@
  *      extra_special_tokens that is an object;
  *   4. extra_special_tokens that is a list, or else additional_special_tokens.
  *
- * special_tokens_map.json is older: its keys replace those of tokenizer_config.json, but only
- * where that has no added_tokens_decoder.
+ * in this order.  What says a token again says its properties anew, but that 3. and 4. leave those
+ * of 1. and 2. alone; a token with a name is special.  special_tokens_map.json is older: its keys replace those of
+ * tokenizer_config.json, but only where that has no added_tokens_decoder.
  */
 #include "tokenizer_in.h"
 
@@ -29,11 +30,13 @@ enum { NAMES = sizeof names / sizeof *names };
 
 struct beside {
 	struct tokenizer *t;
-	json_t *ids;    /* of all tokens by their texts, as tokenizer.json spells them */
-	char *folder;   /* with its slash */
-	json_t *config; /* what tokenizer_config.json and special_tokens_map.json say together */
-	json_t *named;  /* name -> token, in the order in which they are added */
+	json_t *ids;         /* of all tokens by their texts, as tokenizer.json spells them */
+	char *folder;        /* with its slash */
+	json_t *map;         /* special_tokens_map.json, or NULL */
+	json_t *config;      /* what tokenizer_config.json and the map say together */
+	json_t *named;       /* name -> token, in the order in which they are added */
 	const json_t *extra; /* the list of 4., or NULL */
+	long placed;         /* tokens that were added by 1. and 2. */
 	const char *files;   /* those two, for messages */
 	int silent;          /* neither is there */
 };
@@ -116,17 +119,27 @@ int tokenizer_json_added(struct tokenizer *t, const json_t *list, json_t *ids, s
 	return 0;
 }
 
+enum from { FROM_IDS, FROM_NAME, FROM_LIST };
+
 /* Adds a token of the files beside, which the key names. */
-static void add_here(const struct beside *b, const json_t *o, int named, const char *key)
+static void add_here(const struct beside *b, const json_t *o, enum from from, const char *key)
 {
-	struct added_token a;
+	struct added_token a, *old = NULL;
 	struct fault why;
+	const json_t *id;
 
 	if (!json_is_object(o) && !json_is_string(o))
 		die("%s%s: \"%s\" is not a token", b->folder, b->files, key);
 	if (read_token(&a, o, &why))
 		die("%s%s: the token \"%s\" %s", b->folder, b->files, key, why.text);
-	a.special |= named;
+	id = json_object_get(b->ids, a.text);
+	if (id && from != FROM_IDS)
+		old = added_as(b->t, (int32_t)json_integer_value(id));
+	if (old && old - b->t->added < b->placed) {
+		old->special |= from == FROM_NAME;
+		return;
+	}
+	a.special |= from == FROM_NAME;
 	if (add(b->t, b->ids, a, &why))
 		die("%s%s: the token \"%s\": %s", b->folder, b->files, key, why.text);
 }
@@ -175,12 +188,12 @@ static void take_own(const struct beside *b, json_t *own, int objects)
 }
 
 /* Puts the keys of special_tokens_map.json in the place of those of tokenizer_config.json. */
-static void merge_map(const struct beside *b, json_t *map)
+static void merge_map(const struct beside *b)
 {
 	const char *key;
 	json_t *v;
 
-	json_object_foreach(map, key, v)
+	json_object_foreach(b->map, key, v)
 	{
 		json_t *have = json_object_get(b->config, key);
 
@@ -196,7 +209,7 @@ static void merge_map(const struct beside *b, json_t *map)
 static int has_tokens(const json_t *v) { return json_array_size(v) || json_object_size(v); }
 
 /* Sets the tokens with names, and the list. */
-static void read_names(struct beside *b, json_t *map)
+static void read_names(struct beside *b)
 {
 	json_t *config = b->config, *own = json_object(), *from_map = json_object(), *v;
 	json_t *more = json_object_get(config, "additional_special_tokens");
@@ -207,11 +220,7 @@ static void read_names(struct beside *b, json_t *map)
 	}
 	take_own(b, own, 0);
 	if (!json_is_object(json_object_get(config, "added_tokens_decoder")))
-		merge_map(b, map);
-	/* A map that alone names a token is heard, even where transformers has none then. */
-	for (int i = 0; i < 2; i++)
-		if (!json_object_get(config, names[i]) && json_object_get(map, names[i]))
-			json_object_set(config, names[i], json_object_get(map, names[i]));
+		merge_map(b);
 	take_own(b, from_map, 1);
 	b->named = json_object();
 	for (int i = 0; i < NAMES; i++)
@@ -244,7 +253,7 @@ static void add_placed(const struct beside *b, struct placed *p, long n, const c
 	if (n)
 		qsort(p, n, sizeof *p, by_place);
 	for (long i = 0; i < n; i++) {
-		add_here(b, p[i].token, 0, key);
+		add_here(b, p[i].token, FROM_IDS, key);
 		json_decref(p[i].token);
 	}
 	free(p);
@@ -268,22 +277,21 @@ static void add_decoder(const struct beside *b, json_t *decoder)
 	add_placed(b, p, n, "added_tokens_decoder");
 }
 
-/* Is this text a token with a name, or one of the list? */
+/* Is this text a token with one of the usual names, or one of the list?  Objects of
+ * tokenizer_config.json, which have a __type, are passed over when transformers asks that. */
 static int is_special(const struct beside *b, const char *text)
 {
-	const char *key;
-	json_t *v;
+	json_t *list = json_object_get(b->config, "extra_special_tokens"), *v;
 	size_t i;
 
-	json_object_foreach(b->named, key, v)
-	{
-		const char *own =
-			json_is_string(v) ? json_string_value(v) : json_text(v, "content", "");
-
-		if (!strcmp(own, text))
+	for (int k = 0; k < NAMES; k++) {
+		v = json_object_get(b->named, names[k]);
+		if (!json_object_get(v, "__type") &&
+		    !strcmp(json_is_string(v) ? json_string_value(v) : json_text(v, "content", ""),
+		            text))
 			return 1;
 	}
-	json_array_foreach(b->extra, i, v)
+	json_array_foreach(list, i, v)
 	{
 		if (json_is_string(v) && !strcmp(json_string_value(v), text))
 			return 1;
@@ -291,7 +299,18 @@ static int is_special(const struct beside *b, const char *text)
 	return 0;
 }
 
-/* added_tokens.json: text -> id.  One whose id tokenizer.json gives to another is passed over. */
+/* Does tokenizer.json, which counts as well, give this id to another token, or this token a later
+ * place in the order? */
+static int is_later(const struct beside *b, const char *text, long id)
+{
+	for (long i = 0; i < b->t->n_added; i++)
+		if (b->t->added[i].id == id ||
+		    (b->t->added[i].id > id && !strcmp(b->t->added[i].text, text)))
+			return 1;
+	return 0;
+}
+
+/* added_tokens.json: text -> id. */
 static void add_older(const struct beside *b)
 {
 	json_t *file = read_file(b, "added_tokens.json"), *v;
@@ -305,8 +324,7 @@ static void add_older(const struct beside *b)
 
 		if (!json_is_integer(v))
 			die("%sadded_tokens.json: \"%s\" has no id", b->folder, key);
-		if (json_integer_value(v) < b->t->next &&
-		    added_as(b->t, (int32_t)json_integer_value(v)))
+		if (is_later(b, key, json_integer_value(v)))
 			continue;
 		p[n++] = (struct placed){json_integer_value(v),
 		                         json_pack("{s:s, s:b, s:b}", "content", key, "special",
@@ -316,7 +334,7 @@ static void add_older(const struct beside *b)
 	json_decref(file);
 }
 
-static void add_all(const struct beside *b)
+static void add_all(struct beside *b)
 {
 	json_t *decoder = json_object_get(b->config, "added_tokens_decoder"), *v;
 	const char *key;
@@ -326,12 +344,14 @@ static void add_all(const struct beside *b)
 		add_decoder(b, decoder);
 	else
 		add_older(b);
-	json_object_foreach(b->named, key, v) add_here(b, v, 1, key);
-	json_array_foreach(b->extra, i, v) { add_here(b, v, 0, "extra_special_tokens"); }
+	b->placed = b->t->n_added;
+	json_object_foreach(b->named, key, v) add_here(b, v, FROM_NAME, key);
+	json_array_foreach(b->extra, i, v) { add_here(b, v, FROM_LIST, "extra_special_tokens"); }
 }
 
-/* The id of the token of this name: -1 where it is null, or has no text.  Where no file names it,
- * some classes of transformers have one. */
+/* The id of the token of this name: -1 where it is null, or has no text.  A map is heard that alone
+ * names it, even where transformers passes it over.  Where no file names it, some classes of
+ * transformers have one. */
 static int32_t id_of_name(const struct beside *b, int name)
 {
 	static const struct {
@@ -345,7 +365,8 @@ static int32_t id_of_name(const struct beside *b, int name)
 		{"GemmaTokenizer", {"<bos>", "<eos>"}},
 	};
 	const char *class = json_text(b->config, "tokenizer_class", "");
-	const json_t *v = json_object_get(b->config, names[name]), *id;
+	const json_t *own = json_object_get(b->config, names[name]), *id;
+	const json_t *v = own ? own : json_object_get(b->map, names[name]);
 	const char *text = json_is_string(v) ? json_string_value(v) : json_text(v, "content", NULL);
 	size_t n = strlen(class);
 
@@ -363,19 +384,18 @@ int tokenizer_beside(struct tokenizer *t, json_t *ids, const char *path)
 	static const struct json_key key[] = {{"add_bos_token", 'f'}, {0}};
 	const char *slash = strrchr(path, '/');
 	struct beside b = {.t = t, .ids = ids};
-	json_t *map;
 	struct fault why;
 
 	b.folder = xprintf("%.*s", slash ? (int)(slash - path + 1) : 0, path);
 	b.config = read_file(&b, "tokenizer_config.json");
-	map = read_file(&b, "special_tokens_map.json");
-	b.silent = !b.config && !map;
-	b.files =
-		map ? "tokenizer_config.json or special_tokens_map.json" : "tokenizer_config.json";
+	b.map = read_file(&b, "special_tokens_map.json");
+	b.silent = !b.config && !b.map;
+	b.files = b.map ? "tokenizer_config.json or special_tokens_map.json"
+	                : "tokenizer_config.json";
 	if (json_check(b.config, key, &why))
 		die("%stokenizer_config.json: %s", b.folder, why.text);
 	b.config = b.config ? b.config : json_object();
-	read_names(&b, map);
+	read_names(&b);
 	add_all(&b);
 	if (json_object_get(b.config, "add_bos_token"))
 		t->says_bos = json_flag(b.config, "add_bos_token", -1);
@@ -383,7 +403,7 @@ int tokenizer_beside(struct tokenizer *t, json_t *ids, const char *path)
 	t->eos = id_of_name(&b, 1);
 	json_decref(b.named);
 	json_decref(b.config);
-	json_decref(map);
+	json_decref(b.map);
 	free(b.folder);
 	return b.silent;
 }
