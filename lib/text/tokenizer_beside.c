@@ -12,8 +12,8 @@
  *   4. extra_special_tokens that is a list, or else additional_special_tokens.
  *
  * in this order.  What says a token again says its properties anew, but that 3. and 4. leave those
- * of 1. and 2. alone; a token with a name is special.  special_tokens_map.json is older: its keys replace those of
- * tokenizer_config.json, but only where that has no added_tokens_decoder.
+ * of 1. and 2. alone; a token with a name is special.  special_tokens_map.json is older: its keys
+ * replace those of tokenizer_config.json, but only where that has no added_tokens_decoder.
  */
 #include "tokenizer_in.h"
 
@@ -37,8 +37,8 @@ struct beside {
 	json_t *named;       /* name -> token, in the order in which they are added */
 	const json_t *extra; /* the list of 4., or NULL */
 	long placed;         /* tokens that were added by 1. and 2. */
-	const char *files;   /* those two, for messages */
-	int silent;          /* neither is there */
+	const char *files;   /* which of both there are, for messages */
+	int silent;          /* none */
 };
 
 /* Reads a token: an object with its text and properties, or the text alone, which is special. */
@@ -345,7 +345,11 @@ static void add_all(struct beside *b)
 	else
 		add_older(b);
 	b->placed = b->t->n_added;
-	json_object_foreach(b->named, key, v) add_here(b, v, FROM_NAME, key);
+	json_object_foreach(b->named, key, v)
+	{
+		if (json_is_string(v) || json_is_object(v) || is_name(key))
+			add_here(b, v, FROM_NAME, key);
+	}
 	json_array_foreach(b->extra, i, v) { add_here(b, v, FROM_LIST, "extra_special_tokens"); }
 }
 
