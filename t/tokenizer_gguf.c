@@ -170,11 +170,18 @@ static void check(const char *path, const char *arch, const char *pre, const jso
 {
 	json_t *j = json_read_file(path);
 	struct odd odd = usual;
-	struct buf b = (odd.pre = pre, gguf_of(j, arch, &odd));
 	struct tokenizer *a = tokenizer_open(path), *g;
+	int before;
+	const int32_t *bos = tokenizer_before(a, &before);
+	struct buf b;
 	struct fault f = {""};
 	char *name = xprintf("%s as %s of %s", path, pre, arch);
 
+	odd.pre = pre;
+	odd.add_bos = before > 0;
+	if (before)
+		odd.bos = *bos;
+	b = gguf_of(j, arch, &odd);
 	g = tokenizer_parse(b.p, b.n, &f);
 	if (ok(!!g, "%s is read%s%s", name, *f.text ? ": " : "", f.text)) {
 		compare(a, g, strings, name);
@@ -261,8 +268,6 @@ static void refusals(void)
 	refused(chatml, odd, "tokenizer.ggml.bos_token_id is missing, and texts begin with that token");
 	odd = usual;
 	odd.pre = "smollm";
-	odd.add_eos = 1;
-	refused(chatml, odd, "tokenizer.ggml.add_eos_token: a token behind every text is not supported");
 	odd.text = "tokenizer.ggml.add_bos_token";
 	refused(chatml, odd, "tokenizer.ggml.add_bos_token is neither true nor false");
 	odd.text = "tokenizer.ggml.add_space_prefix";
@@ -280,13 +285,15 @@ static void check_begin(const char *pre, int add_bos, int begins)
 	struct odd odd = usual;
 	struct fault f = {""};
 	struct tokenizer *t;
+	int n;
 
 	odd.pre = pre;
 	odd.add_bos = add_bos;
 	t = odd_file("t/gold/tok-bytelevel/tokenizer.json", &odd, &f);
 	if (!ok(!!t, "%s with add_bos_token %d is read%s", pre, add_bos, f.text))
 		return;
-	ok(tokenizer_adds_bos(t) == begins, "... and texts begin with a token: %d", begins);
+	tokenizer_before(t, &n);
+	ok(n == begins, "... and texts begin with a token: %d", begins);
 	tokenizer_close(t);
 }
 
@@ -320,6 +327,7 @@ static void ends(void)
 	check_begin("gpt-2", 1, 1);
 	odd.pre = "smollm";
 	odd.eot = 7;
+	odd.add_eos = 1;
 	odd.normal = "<|im_end|>";
 	t = odd_file("t/gold/tok-bytelevel/tokenizer.json", &odd, &f);
 	if (!ok(!!t, "a file whose <|im_end|> is a word is read%s", f.text))
@@ -328,6 +336,7 @@ static void ends(void)
 	tokenizer_encode(t, "a<|im_end|>", 11, TOKENIZE_CONTROL, 0, &ids);
 	ok(end > 0 && ids.n == 2 && ids.p[1] == end && tokenizer_special(t, end), "and it is a control token");
 	ok(is_end(t, end), "that ends answers");
+	ok(tokenizer_adds_eos(t), "a text ends where the file says so");
 	ok(is_end(t, 0) && is_end(t, 7), "as the end token does, and that of a turn");
 	ok(!is_end(t, 1) && !is_end(t, 8) && !is_end(t, -1), "and others do not");
 	ids_free(&ids);

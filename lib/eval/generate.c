@@ -232,8 +232,6 @@ static void begin(struct generation *g)
 {
 	struct setup *s = &g->setup;
 	const char *stop;
-	const int32_t *id;
-	int n;
 
 	setup_open(s, opts.model, opts.adapter, &opts.compute);
 	g->tokenizer = tokenizer_open(opts.model);
@@ -245,9 +243,7 @@ static void begin(struct generation *g)
 	g->vocab = s->model->config.vocab;
 	g->context = s->model->config.context;
 	stop = template_stop(encoder_template(g->encoder));
-	id = tokenizer_ends(g->tokenizer, &n);
-	for (int i = 0; i < n; i++)
-		ids_add(&g->ends, id[i]);
+	generate_ends(&g->ends, g->tokenizer, opts.model);
 	ids_add(&g->ends, stop ? tokenizer_id(g->tokenizer, stop) : -1);
 	g->answer = xalloc(opts.batch * sizeof *g->answer);
 }
