@@ -195,7 +195,7 @@ EOF
 nll w > got; nll "$G/tiny-neox" > neox; cmp -s got neox; ok $? "and so are causal masks, of whatever type"
 L=$L0
 sed 's/qwen3/qwen2/g' "$G/tiny-qwen3.gguf" > w.gguf
-fails 1 'w.gguf: 4 tensors that the family qwen2, as it is configured, does not use: blk.0.attn_[qk]_norm.weight, ...' "the same of GGUF" \
+fails 1 'w.gguf: 4 tensors that the family qwen2, as it is configured, does not use: blk.0.attn_[qk]_norm.weight of type F32, ...' "the same of GGUF" \
 	"$BIN/seal-eval" nll -q -j 1 -m w.gguf "$G/rows.tok"
 
 # --- quantised weights

@@ -320,7 +320,9 @@ void weights_check_used(const struct weights *w, const struct net *net, const st
 			see(w, c, &n, w->file[i].st.tensor[k].name, &first, &count);
 	json_decref(n.used);
 	if (count)
-		die("%s: %ld tensor%s that the family %s, as it is configured, does not use: %s%s",
+		die("%s: %ld tensor%s that the family %s, as it is configured, does not use: "
+		    "%s%s%s%s",
 		    w->path, count, count > 1 ? "s" : "", c->family->name, first,
-		    count > 1 ? ", ..." : "");
+		    w->is_gguf ? " of type " : "",
+		    w->is_gguf ? gguf_tensor(&w->gguf, first)->kind : "", count > 1 ? ", ..." : "");
 }
