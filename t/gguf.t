@@ -63,6 +63,14 @@ fails 1 'nopre.gguf: tokenizer.ggml.pre is missing, .*seal-tokenize -t.*gguf-new
 is "$("$BIN/seal-tokenize" -q -t "$TMP/nopre.gguf" --decode "$TMP/rows.tok")" \
 	"$("$BIN/seal-tokenize" -q -t "$G/tok-qwen2.gguf" --decode "$TMP/rows.tok")" "... but tokens are decoded"
 
+"$BIN/seal-tokenize" -q -t "$G/tok-llama3.gguf" --template none "$TMP/rows" > "$TMP/l3.tok"
+LC_ALL=C sed 's/tokenizer\.ggml\.pre/tokenizer.ggml.prx/; s/tokenizer\.ggml\.add_bos_token/tokenizer.ggml.add_xxx_token/' \
+	"$G/tok-llama3.gguf" > "$TMP/nopre3.gguf"
+is "$("$BIN/seal-tokenize" -q -t "$TMP/nopre3.gguf" --decode "$TMP/l3.tok")" \
+	"$("$BIN/seal-tokenize" -q -t "$G/tok-llama3.gguf" --decode "$TMP/l3.tok")" "... also where texts begin with a token"
+fails 1 'the tokens are of another tokenizer' "... but not those of another vocabulary" \
+	"$BIN/seal-tokenize" -q -t "$TMP/nopre3.gguf" --decode "$TMP/rows.tok"
+
 # Texts begin as the kind of words has it, where no key says so.
 LC_ALL=C sed 's/tokenizer\.ggml\.add_bos_token/tokenizer.ggml.add_xxx_token/' "$G/tok-llama3.gguf" > "$TMP/bos.gguf"
 first() { "$BIN/seal-tokenize" -q -t "$1" --template "$2" --json "$TMP/rows" | jq '.tokens[0]'; }

@@ -210,7 +210,7 @@ static int decode_rows(void *run, const struct tokens *t, long first)
 
 	if (!r->decoded) {
 		tokenizer_fingerprint(r->tok, (int32_t)vocabulary(r->opts->model), fingerprint);
-		if (strcmp(fingerprint, t->fingerprint))
+		if (!tokenizer_made(r->tok, (int32_t)vocabulary(r->opts->model), t->fingerprint))
 			die("the tokens are of another tokenizer (fingerprint %s, this one has %s)",
 			    t->fingerprint, fingerprint);
 	}

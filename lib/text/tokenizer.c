@@ -436,3 +436,19 @@ void tokenizer_fingerprint(const struct tokenizer *t, int32_t vocab, char hex[17
 	hash_free(h);
 	buf_free(&b);
 }
+
+int tokenizer_made(const struct tokenizer *t, int32_t vocab, const char *fingerprint)
+{
+	struct tokenizer other = *t;
+	char hex[17];
+
+	tokenizer_fingerprint(t, vocab, hex);
+	if (!strcmp(hex, fingerprint))
+		return 1;
+	if (!t->maybe_bos || t->bos < 0)
+		return 0;
+	other.before.n = 0;
+	put_around(&other.before, t->bos);
+	tokenizer_fingerprint(&other, vocab, hex);
+	return !strcmp(hex, fingerprint);
+}

@@ -71,5 +71,8 @@ const char *tokenizer_chat(const struct tokenizer *); /* Jinja chat template or 
  * has), and of the tokens that go before and behind a text; the same whether one tokenizer comes
  * from JSON or GGUF. */
 void tokenizer_fingerprint(const struct tokenizer *, int32_t vocab, char hex[17]);
+/* Whether tokens with this fingerprint can be of this tokenizer: one that cannot encode may not
+ * know whether its texts begin with the start token. */
+int tokenizer_made(const struct tokenizer *, int32_t vocab, const char *fingerprint);
 
 #endif

@@ -251,8 +251,10 @@ static void load_words(struct tokenizer *t, const struct gguf *g, int prefix, st
 		      "(seal-tokenize -t)",
 		      key, name->kind == GGUF_TEXT ? (int)size_min(name->n, 80) : 0,
 		      name->kind == GGUF_TEXT ? name->text : "");
-	if (!pre->name)
+	if (!pre->name) {
+		t->maybe_bos = !gguf_find(g, "tokenizer.ggml.add_bos_token");
 		return;
+	}
 	t->ignore_merges = pre->ignore_merges;
 	t->adds_bos = pre->adds_bos;
 	if (pre->nfc)
