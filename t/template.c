@@ -6,17 +6,21 @@
 #include "../lib/rows/schema.h"
 #include "../lib/text/template.h"
 
-static struct piece piece[PIECES_MOST];
+static struct pieces made;
+static struct fault f;
 
 /* The pieces' text; [] around what is trained, {} around control, $ for the end. */
 static const char *shown(const struct template *t, const struct turn turn[], int n, int all)
 {
 	static struct buf b;
-	int pieces = template_pieces(t, turn, n, all, piece);
+	const struct piece *piece;
 
 	b.n = 0;
 	buf_str(&b, "");
-	for (int i = 0; i < pieces; i++) {
+	if (template_pieces(t, &(struct dialogue){.turn = (struct turn *)turn, .n = n}, all, &made, &f))
+		return f.text;
+	piece = made.piece;
+	for (int i = 0; i < made.n; i++) {
 		if (piece[i].train)
 			buf_str(&b, "[");
 		if (piece[i].kind == PIECE_CONTROL)
@@ -31,7 +35,6 @@ static const char *shown(const struct template *t, const struct turn turn[], int
 
 static struct template *open_or_say(const char *name, const char *chat, const char *system)
 {
-	struct fault f;
 	struct template *t = template_open(name, chat, system, &f);
 
 	if (!t)
@@ -50,14 +53,14 @@ static void check(const char *name, const char *system, const struct turn turn[]
 	}
 }
 
-#define U(s) {ROLE_USER, s, sizeof s - 1}
-#define A(s) {ROLE_ASSISTANT, s, sizeof s - 1}
-#define S(s) {ROLE_SYSTEM, s, sizeof s - 1}
+#define U(s) {.role = ROLE_USER, .text = s, .n = sizeof s - 1}
+#define A(s) {.role = ROLE_ASSISTANT, .text = s, .n = sizeof s - 1}
+#define S(s) {.role = ROLE_SYSTEM, .text = s, .n = sizeof s - 1}
 
 static void boundaries(void)
 {
 	struct turn one[] = {U("hi"), A("yo")}, two[] = {U("a"), A("b"), U("c"), A("d")};
-	struct turn with[] = {S("sys"), U("a"), A("b")}, space[] = {U("hi "), A("yo")}, text[] = {{ROLE_TEXT, "T", 1}};
+	struct turn with[] = {S("sys"), U("a"), A("b")}, space[] = {U("hi "), A("yo")}, text[] = {{.role = ROLE_TEXT, .text = "T", .n = 1}};
 	struct turn first[] = {A("yo")};
 
 	check("seal", NULL, one, 2, 0, "{Human: }hi{\nAssistant:}[ ][yo][$]");
@@ -111,7 +114,6 @@ static void names(void)
 		{"merlinite", "'<|pretrain|>' + '<|assistant|>'"},
 		{"phi3", "'<|user|>\\n' + message['content'] + '<|end|>\\n'"},
 	};
-	struct fault f;
 	struct template *t;
 
 	for (int i = 0; i < 4; i++)
@@ -141,12 +143,16 @@ static const char *tail(const char *name)
 	return !strcmp(name, "phi3") ? "\n<|endoftext|>" : strstr("chatml chatml-plain qwen2.5", name) ? "\n" : "";
 }
 
-static void joined(struct buf *b, const struct template *t, const struct turn turn[], int n)
+static void joined(struct buf *b, const struct template *t, const struct dialogue *d)
 {
-	n = template_pieces(t, turn, n, 0, piece);
+	const struct piece *piece;
+
 	b->n = 0;
 	buf_str(b, "");
-	for (int k = 0; k < n; k++) {
+	if (template_pieces(t, d, 0, &made, &f))
+		return;
+	piece = made.piece;
+	for (int k = 0; k < made.n; k++) {
 		buf_add(b, piece[k].text, piece[k].n);
 		buf_str(b, piece[k].kind == PIECE_END ? "</s>" : "");
 	}
@@ -156,18 +162,16 @@ static void joined(struct buf *b, const struct template *t, const struct turn tu
 static int gold_row(const char *name, json_t *row, int need, const char *want)
 {
 	struct template *t = open_or_say(name, NULL, NULL);
-	struct buf own = {0}, got = {0};
-	struct turn turn[TURNS_MOST];
-	struct fault f;
-	int n;
+	struct buf got = {0};
+	struct dialogue d = {0};
 
-	if (!ok(t && !schema_turns(&(struct schema_opts){0}, row, need, turn, &n, &own, &f), "%s opens, the row too", name))
+	if (!ok(t && !schema_turns(&(struct schema_opts){0}, row, need, &d, &f), "%s opens, the row too", name))
 		return 0;
-	joined(&got, t, turn, n);
+	joined(&got, t, &d);
 	buf_str(&got, need ? tail(name) : "");
 	same(got.p, want, need ? "the text of transformers" : "with add_generation_prompt");
 	template_close(t);
-	buf_free(&own);
+	dialogue_free(&d);
 	buf_free(&got);
 	return 1;
 }
@@ -196,5 +200,6 @@ int main(void)
 	boundaries();
 	names();
 	gold();
+	pieces_free(&made);
 	return tap_done();
 }

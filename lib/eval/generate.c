@@ -149,16 +149,14 @@ static void write_group(struct generation *g, struct zout *out)
 /* {"id","instruction","output": null,"generator", the row's other keys}, owned. */
 static json_t *answer_row(const struct row *r)
 {
-	struct turn turn[TURNS_MOST];
-	struct buf own = {0};
+	struct dialogue d = {0};
 	struct fault why;
 	size_t bytes = 0;
 	const char *key, *text = NULL;
 	json_t *j = json_object(), *v;
-	int n = 0;
 
-	if (!schema_turns(&opts.encode.schema, r->json, 0, turn, &n, &own, &why))
-		text = schema_instruction(turn, n, &bytes);
+	if (!schema_turns(&opts.encode.schema, r->json, 0, &d, &why))
+		text = schema_instruction(&d, &bytes);
 	json_object_set_new(j, "id", json_string(r->id));
 	json_object_set_new(j, "instruction", json_stringn(text ? text : "", bytes));
 	json_object_set_new(j, "output", json_null());
@@ -169,7 +167,7 @@ static json_t *answer_row(const struct row *r)
 		    strcmp(key, "conversations"))
 			json_object_set(j, key, v);
 	}
-	buf_free(&own);
+	dialogue_free(&d);
 	return j;
 }
 

@@ -198,34 +198,43 @@ static enum encoded limit(const struct encoder *e, int prompt, struct ids *ids, 
 	return cut ? ENCODED_CUT : ENCODED;
 }
 
-enum encoded encode_row(const struct encoder *e, const json_t *row, int prompt, struct ids *ids,
-                        struct buf *train, struct fault *f)
+/* The dialogue's ids and mask; -1 with a fault where the template cannot write it. */
+static int encode_dialogue(struct row_work *w, const struct dialogue *d, int prompt,
+                           struct buf *train, struct fault *f)
 {
-	struct turn turn[TURNS_MOST];
-	struct piece piece[PIECES_MOST];
-	struct buf own = {0};
-	struct row_work w = {.e = e, .ids = ids};
-	int turns, said;
+	const struct encoder *e = w->e;
+	struct pieces pieces = {0};
+	int rc = template_pieces(e->template, d, !strcmp(e->opts->train_turns, "all"), &pieces, f);
 
-	ids->n = train->n = 0;
-	said = schema_turns(&e->opts->schema, row, !prompt, turn, &turns, &own, f);
-	if (said == SCHEMA_OK) {
+	if (!rc) {
 		if (e->bos >= 0)
-			ids_add(ids, e->bos);
-		mark(&w, train, 0);
+			ids_add(w->ids, e->bos);
+		mark(w, train, 0);
 		/* One more than fits tells that a row is too long; one for a second BOS. */
-		w.most = e->opts->max_tokens ? e->opts->max_tokens + 2 : 0;
-		encode_pieces(&w, piece,
-		              template_pieces(e->template, turn, turns,
-		                              !strcmp(e->opts->train_turns, "all"), piece),
-		              train);
-		drop_second_bos(e, ids, train);
+		w->most = e->opts->max_tokens ? e->opts->max_tokens + 2 : 0;
+		encode_pieces(w, pieces.piece, pieces.n, train);
+		drop_second_bos(e, w->ids, train);
 		if (train->n)
 			train->p[0] = 0; /* nothing stands before it to predict it from */
 		if (prompt)
 			memset(train->p, 0, train->n);
 	}
-	buf_free(&own);
+	pieces_free(&pieces);
+	return rc;
+}
+
+enum encoded encode_row(const struct encoder *e, const json_t *row, int prompt, struct ids *ids,
+                        struct buf *train, struct fault *f)
+{
+	struct dialogue d = {0};
+	struct row_work w = {.e = e, .ids = ids};
+	int said;
+
+	ids->n = train->n = 0;
+	said = schema_turns(&e->opts->schema, row, !prompt, &d, f);
+	if (said == SCHEMA_OK && encode_dialogue(&w, &d, prompt, train, f))
+		said = SCHEMA_BAD;
+	dialogue_free(&d);
 	buf_free(&w.text);
 	buf_free(&w.kind);
 	return said == SCHEMA_OK      ? limit(e, prompt, ids, train, f)

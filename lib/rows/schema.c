@@ -50,20 +50,10 @@ static const char human[] = "\n\nHuman:", assistant[] = "\n\nAssistant:";
 
 /* The turns of a row as they are read. */
 struct turns {
-	struct turn *turn; /* [TURNS_MOST] */
-	int n;
+	struct dialogue *d;
 	int need_answer;
-	struct buf *own; /* text that no value of the row holds as it is */
 	struct fault *fault;
 };
-
-static int add(struct turns *l, enum role role, const char *text, size_t n)
-{
-	if (l->n == TURNS_MOST)
-		return fault(l->fault, "more than %d turns", TURNS_MOST);
-	l->turn[l->n++] = (struct turn){role, text, n};
-	return 0;
-}
 
 /* object[key] as text; where: "" or "messages[2]: ". */
 static const json_t *text_at(const json_t *object, const char *key, const char *where,
@@ -82,7 +72,10 @@ static int add_key(struct turns *l, enum role role, const json_t *row, const cha
 {
 	const json_t *v = text_at(row, key, "", l->fault);
 
-	return v ? add(l, role, json_string_value(v), json_string_length(v)) : -1;
+	if (!v)
+		return -1;
+	dialogue_add(l->d, role, json_string_value(v), json_string_length(v));
+	return 0;
 }
 
 /* There is a value other than null. */
@@ -96,35 +89,38 @@ static int has(const json_t *row, const char *key)
 /* What the model is asked to work on stands behind the instruction. */
 static int append_input(struct turns *l, struct turn *user, const json_t *row, const char *key)
 {
-	const json_t *input = text_at(row, key, "", l->fault);
-	size_t at = l->own->n;
+	const json_t *input = text_at(row, key, "", l->fault), *joined;
+	struct buf b = {0};
 
 	if (!input)
 		return -1;
 	if (!json_string_length(input))
 		return 0;
-	buf_add(l->own, user->text, user->n);
-	buf_str(l->own, "\n");
-	buf_add(l->own, json_string_value(input), json_string_length(input));
-	user->text = l->own->p + at;
-	user->n = l->own->n - at;
+	buf_add(&b, user->text, user->n);
+	buf_str(&b, "\n");
+	buf_add(&b, json_string_value(input), json_string_length(input));
+	joined = dialogue_own(l->d, json_stringn(b.p, b.n));
+	buf_free(&b);
+	user->text = json_string_value(joined);
+	user->n = json_string_length(joined);
 	return 0;
 }
 
 /* A text under each key.  An empty system prompt is none. */
 static int texts(struct turns *l, const struct schema *s, const json_t *row)
 {
-	struct turn *user;
+	struct dialogue *d = l->d;
+	int user;
 
 	if (has(row, s->system) && add_key(l, ROLE_SYSTEM, row, s->system))
 		return -1;
-	if (l->n && !l->turn[0].n)
-		l->n = 0;
-	user = &l->turn[l->n];
+	if (d->n && !d->turn[0].n)
+		d->n = 0;
+	user = d->n;
 	if (add_key(l, ROLE_USER, row, s->prompt) ||
 	    (l->need_answer && add_key(l, ROLE_ASSISTANT, row, s->answer)))
 		return -1;
-	return has(row, s->input) ? append_input(l, user, row, s->input) : 0;
+	return has(row, s->input) ? append_input(l, &d->turn[user], row, s->input) : 0;
 }
 
 static int role_of(const char *name, enum role *role)
@@ -161,8 +157,7 @@ static int array(struct turns *l, const struct schema *s, const json_t *row)
 		if (role_of(json_string_value(role), &r))
 			return fault(l->fault, "%sunknown role \"%.60s\"", where,
 			             json_string_value(role));
-		if (add(l, r, json_string_value(text), json_string_length(text)))
-			return -1;
+		dialogue_add(l->d, r, json_string_value(text), json_string_length(text));
 	}
 	return 0;
 }
@@ -197,8 +192,7 @@ static int dialogue(struct turns *l, const json_t *text)
 		p += n;
 		p += p < end && *p == ' ';
 		next = next_mark(p, end, &after, &n);
-		if (add(l, role, p, next - p))
-			return -1;
+		dialogue_add(l->d, role, p, next - p);
 	}
 	return 0;
 }
@@ -207,6 +201,7 @@ static int hh(struct turns *l, const struct schema *s, const json_t *row)
 {
 	const char *key = json_object_get(row, s->prompt) ? s->prompt : s->answer;
 	const json_t *text = text_at(row, key, "", l->fault);
+	const struct turn *last;
 
 	if (!text)
 		return -1;
@@ -216,7 +211,8 @@ static int hh(struct turns *l, const struct schema *s, const json_t *row)
 		return -1;
 	if (key == s->answer)
 		return 0;
-	l->n -= l->turn[l->n - 1].role == ROLE_ASSISTANT && !l->turn[l->n - 1].n;
+	last = &l->d->turn[l->d->n - 1];
+	l->d->n -= last->role == ROLE_ASSISTANT && !last->n;
 	return l->need_answer ? add_key(l, ROLE_ASSISTANT, row, s->answer) : 0;
 }
 
@@ -265,14 +261,14 @@ static int is_empty(const struct turn *t)
 }
 
 int schema_turns(const struct schema_opts *o, const json_t *row, int need_answer,
-                 struct turn turn[TURNS_MOST], int *n, struct buf *own, struct fault *f)
+                 struct dialogue *d, struct fault *f)
 {
-	struct turns l = {turn, 0, need_answer, own, f};
+	struct turns l = {d, need_answer, f};
 	struct turn *last;
 
 	if (read_turns(&l, o, row))
 		return SCHEMA_BAD;
-	last = l.n ? &turn[l.n - 1] : NULL;
+	last = d->n ? &d->turn[d->n - 1] : NULL;
 	if (!last)
 		return fault(f, "no turns");
 	if (need_answer && last->role != ROLE_TEXT && last->role != ROLE_ASSISTANT)
@@ -282,19 +278,18 @@ int schema_turns(const struct schema_opts *o, const json_t *row, int need_answer
 		return SCHEMA_EMPTY;
 	}
 	if (!need_answer && last->role == ROLE_ASSISTANT)
-		l.n--;
-	if (!l.n || (!need_answer && turn[l.n - 1].role == ROLE_SYSTEM))
+		d->n--;
+	if (!d->n || (!need_answer && d->turn[d->n - 1].role == ROLE_SYSTEM))
 		return fault(f, "no prompt");
-	*n = l.n;
 	return 0;
 }
 
-const char *schema_instruction(const struct turn turn[], int n, size_t *bytes)
+const char *schema_instruction(const struct dialogue *d, size_t *bytes)
 {
-	for (int i = n - 1; i >= 0; i--)
-		if (turn[i].role == ROLE_USER || turn[i].role == ROLE_TEXT) {
-			*bytes = turn[i].n;
-			return turn[i].text;
+	for (int i = d->n - 1; i >= 0; i--)
+		if (d->turn[i].role == ROLE_USER || d->turn[i].role == ROLE_TEXT) {
+			*bytes = d->turn[i].n;
+			return d->turn[i].text;
 		}
 	*bytes = 0;
 	return "";

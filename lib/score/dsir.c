@@ -84,8 +84,8 @@ struct dsir_reader {
 	size_t at[CHUNK + 1]; /* where each begins */
 	struct grams grams[CHUNK];
 	FILE *scratch; /* of each row a long, how many n-grams it has, and these; NULL: only count */
-	struct buf own;
-	struct turn turn[TURNS_MOST];
+	struct dialogue row;
+	struct buf own; /* the n-grams of a row, read back */
 	/* For scoring. */
 	double ratio[DSIR_BUCKETS]; /* log(p_target + 1e-8) - log(p_raw + 1e-8) */
 	struct rng rng;
@@ -94,15 +94,13 @@ struct dsir_reader {
 /* Appends the row's text; -1 with a fault. */
 static int add_text(struct dsir_reader *r, const json_t *row, struct fault *f)
 {
-	int n;
-
-	r->own.n = 0;
-	if (schema_turns(&dsir.schema, row, 1, r->turn, &n, &r->own, f))
+	dialogue_clear(&r->row);
+	if (schema_turns(&dsir.schema, row, 1, &r->row, f))
 		return -1;
-	for (int i = 0; i < n; i++) {
+	for (int i = 0; i < r->row.n; i++) {
 		if (i)
 			buf_add(&r->text, "\n", 1);
-		buf_add(&r->text, r->turn[i].text, r->turn[i].n);
+		buf_add(&r->text, r->row.turn[i].text, r->row.turn[i].n);
 	}
 	r->at[++r->n] = r->text.n;
 	return 0;
@@ -236,7 +234,7 @@ static void run(struct score_run *run)
 		free(r->grams[i].p);
 	fclose(r->scratch);
 	buf_free(&r->text);
-	buf_free(&r->own);
+	dialogue_free(&r->row);
 	free(r);
 }
 

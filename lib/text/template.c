@@ -178,15 +178,19 @@ void template_close(struct template *t)
 const char *template_name(const struct template *t) { return t->name; }
 const char *template_stop(const struct template *t) { return t->form.stop; }
 
-struct pieces {
-	struct piece *piece;
-	int n;
-};
+void pieces_free(struct pieces *l)
+{
+	free(l->piece);
+	buf_free(&l->text);
+	*l = (struct pieces){0};
+}
 
 static void add(struct pieces *l, enum piece_kind kind, const char *text, size_t n, int train)
 {
-	if (n || kind == PIECE_END)
-		l->piece[l->n++] = (struct piece){kind, text, n, train};
+	if (!n && kind != PIECE_END)
+		return;
+	l->piece = xgrow(l->piece, l->n, &l->cap, sizeof *l->piece);
+	l->piece[l->n++] = (struct piece){kind, text, n, train};
 }
 
 static void control(struct pieces *l, const char *text, int train)
@@ -235,11 +239,12 @@ static void user_turn(const struct template *t, struct pieces *l, const struct t
 {
 	const struct form *f = &t->form;
 	int strip = f->flags & USER_STRIPPED, inside;
+	struct turn system = {.text = t->system, .n = t->system ? strlen(t->system) : 0};
 
 	control(l, f->of[ROLE_USER].open, 0);
 	inside = l->n;
 	if (f->flags & INSIDE && !from && t->system && turn[0].role != ROLE_SYSTEM)
-		system_turn(f, l, (struct turn){ROLE_SYSTEM, t->system, strlen(t->system)});
+		system_turn(f, l, system);
 	for (int i = from; f->flags & INSIDE && i < to; i++)
 		if (turn[i].role == ROLE_SYSTEM)
 			system_turn(f, l, turn[i]);
@@ -266,12 +271,13 @@ static void dialogue(const struct template *t, struct pieces *l, const struct tu
 {
 	const struct form *f = &t->form;
 	int last = n - 1, placed = 0; /* system turns before `placed` stand inside a user's */
+	struct turn system = {.text = t->system, .n = t->system ? strlen(t->system) : 0};
 
 	while (last > 0 && turn[last].role != ROLE_USER)
 		last--;
 	control(l, f->start, 0);
 	if (t->system && turn[0].role != ROLE_SYSTEM && !(f->flags & INSIDE))
-		system_turn(f, l, (struct turn){ROLE_SYSTEM, t->system, strlen(t->system)});
+		system_turn(f, l, system);
 	for (int i = 0; i < n; i++) {
 		enum role role = turn[i].role, before = i ? turn[i - 1].role : ROLE_SYSTEM;
 		int waits =
@@ -290,7 +296,7 @@ static void dialogue(const struct template *t, struct pieces *l, const struct tu
 			placed = all ? i + 1 : placed;
 		}
 		if (role == ROLE_ASSISTANT)
-			answer(f, l, turn[i], i >= first_trained);
+			answer(f, l, turn[i], i >= first_trained && !turn[i].untrained);
 	}
 	if (turn[n - 1].role != ROLE_ASSISTANT) {
 		control(l, f->of[ROLE_ASSISTANT].open, 0);
@@ -298,14 +304,25 @@ static void dialogue(const struct template *t, struct pieces *l, const struct tu
 	}
 }
 
-int template_pieces(const struct template *t, const struct turn turn[], int n, int train_all,
-                    struct piece piece[PIECES_MOST])
+/* What only a model's own chat template can write. */
+static int beyond_form(const struct dialogue *d, struct fault *f)
 {
-	struct pieces l = {piece, 0};
+	for (int i = 0; i < d->n; i++)
+		if (d->turn[i].role == ROLE_TOOL)
+			return fault(f, "this template does not write turns of the role tool");
+	return d->tools ? fault(f, "this template does not write \"tools\"") : 0;
+}
 
-	if (turn[0].role == ROLE_TEXT)
-		text(&l, turn[0], 1, 0, 0);
+int template_pieces(const struct template *t, const struct dialogue *d, int train_all,
+                    struct pieces *l, struct fault *f)
+{
+	l->n = 0;
+	l->text.n = 0;
+	if (beyond_form(d, f))
+		return -1;
+	if (d->turn[0].role == ROLE_TEXT)
+		text(l, d->turn[0], 1, 0, 0);
 	else
-		dialogue(t, &l, turn, n, train_all ? 0 : n - 1);
-	return l.n;
+		dialogue(t, l, d->turn, d->n, train_all ? 0 : d->n - 1);
+	return 0;
 }

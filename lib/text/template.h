@@ -10,24 +10,11 @@
 
 #include <stddef.h>
 
+#include "../base/buf.h"
 #include "../base/die.h"
+#include "dialogue.h"
 
 struct template;
-
-enum role {
-	ROLE_SYSTEM,
-	ROLE_USER,
-	ROLE_ASSISTANT,
-	ROLE_TEXT, /* bare text of no dialogue (--text); it stands alone */
-};
-
-struct turn {
-	enum role role;
-	const char *text;
-	size_t n;
-};
-
-enum { TURNS_MOST = 512 }; /* of a row */
 
 enum piece_kind {
 	PIECE_CONTROL, /* from the template: control tokens are recognised */
@@ -43,7 +30,14 @@ struct piece {
 	int train;
 };
 
-enum { PIECES_MOST = 8 * TURNS_MOST + 8 };
+/* All zero is empty; it may be filled again and again, and is freed with pieces_free. */
+struct pieces {
+	struct piece *piece; /* [n] */
+	int n;
+	long cap;
+	struct buf text; /* that a chat template wrote */
+};
+void pieces_free(struct pieces *);
 
 /* name: auto, a template's name, or a FORMAT.
  * chat: the model's own chat template (Jinja, from tokenizer_config.json or GGUF), or NULL.  By
@@ -55,14 +49,15 @@ struct template *template_open(const char *name, const char *chat, const char *s
 void template_close(struct template *);
 const char *template_name(const struct template *); /* what is recorded: a name or the FORMAT */
 
-/* Sets the pieces of these turns and returns how many.
- * train_all: every turn of the assistant is trained, else the last alone.  What ends an answer
+/* Sets the pieces of a dialogue; -1 with a fault where the template cannot write it.
+ * train_all: every turn of the assistant is trained, else the last alone; but none that the row
+ * calls untrained.  What ends an answer
  * (<|im_end|>, PIECE_END) is trained with it, a newline behind that is not.
  * Where the last turn is the user's, the pieces end where an answer begins (generation).  A
  * space that ends the text before an answer moves to the answer.  ROLE_TEXT makes one trained
- * piece.  The pieces' text is borrowed from turns and template. */
-int template_pieces(const struct template *, const struct turn turn[], int n, int train_all,
-                    struct piece piece[PIECES_MOST]);
+ * piece.  The pieces' text is borrowed from dialogue and template. */
+int template_pieces(const struct template *, const struct dialogue *, int train_all,
+                    struct pieces *, struct fault *);
 
 /* The text at which generation stops besides the tokenizer's end token
  * ("<|im_end|>", a control token), or NULL. */

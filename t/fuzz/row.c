@@ -3,28 +3,27 @@
 #include <string.h>
 
 #include "../../lib/rows/schema.h"
+#include "../../lib/text/template.h"
 
 static void pieces(const struct schema_opts *o, const json_t *row, int need)
 {
 	static const char *const names[] = {"chatml", "seal", "none", " {}  {} ", "llama2", "llama3", "mistral-v3", "phi3"};
-	static struct turn turn[TURNS_MOST];
-	static struct piece piece[PIECES_MOST];
-	struct buf own = {0};
+	struct dialogue d = {0};
+	struct pieces made = {0};
 	struct fault f;
 	size_t bytes;
-	int n;
 
-	if (!schema_turns(o, row, need, turn, &n, &own, &f)) {
-		schema_instruction(turn, n, &bytes);
+	if (!schema_turns(o, row, need, &d, &f)) {
+		schema_instruction(&d, &bytes);
 		for (int i = 0; i < 8; i++) {
 			struct template *t = template_open(names[i], NULL, NULL, &f);
 
-			if (template_pieces(t, turn, n, i % 2, piece) > PIECES_MOST)
-				__builtin_trap();
+			template_pieces(t, &d, i % 2, &made, &f);
 			template_close(t);
 		}
 	}
-	buf_free(&own);
+	dialogue_free(&d);
+	pieces_free(&made);
 }
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
