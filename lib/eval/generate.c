@@ -212,7 +212,7 @@ static void check_template(const struct model *m, const struct encoder *e)
 	const char *trained = opts.adapter ? of_adapter : model_template(m);
 	const char *now = template_name(encoder_template(e));
 
-	if (trained && strcmp(trained, now) && !strcmp(opts.encode.template, "auto"))
+	if (trained && strcmp(trained, now) && !strcmp(opts.encode.template.name, "auto"))
 		die("%s was trained with the template %s, not %s (--template insists on one)",
 		    opts.adapter ? opts.adapter : opts.model, trained, now);
 	free(of_adapter);
@@ -221,7 +221,6 @@ static void check_template(const struct model *m, const struct encoder *e)
 static void begin(struct generation *g)
 {
 	struct setup *s = &g->setup;
-	const char *stop;
 
 	setup_open(s, opts.model, opts.adapter, &opts.compute);
 	g->tokenizer = tokenizer_open(opts.model);
@@ -232,9 +231,8 @@ static void begin(struct generation *g)
 	setup_begin(s);
 	g->vocab = s->model->config.vocab;
 	g->context = s->model->config.context;
-	stop = template_stop(encoder_template(g->encoder));
 	g->eos = tokenizer_eos(g->tokenizer);
-	g->stop = stop ? tokenizer_id(g->tokenizer, stop) : -1;
+	g->stop = template_stop(encoder_template(g->encoder));
 	g->answer = xalloc(opts.batch * sizeof *g->answer);
 }
 

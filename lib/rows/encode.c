@@ -14,10 +14,12 @@
 #define AT(field) offsetof(struct encode_opts, field)
 
 const struct opt template_options[] = {
-	{"template", 0, OPT_TEXT, AT(template), "NAME",
-         "auto, none, seal, a model's such as llama3, or a format with two {}", 0, 1},
-	{"system", 0, OPT_TEXT, AT(system), "TEXT",
+	{"template", 0, OPT_TEXT, AT(template.name), "NAME",
+         "auto, none, seal, llama2 ..., FILE.jinja, or a format with two {}", 0, 1},
+	{"system", 0, OPT_TEXT, AT(template.system), "TEXT",
          "system prompt of rows that have none, instead of the template's", 0, 1},
+	{"date", 0, OPT_TEXT, AT(template.date), "YYYY-MM-DD",
+         "today, for chat templates that write it", 0, 1},
 	{"bos", 0, OPT_CHOICE, AT(bos), "auto|yes|no",
          "begin rows with the tokenizer's start token", 0, 1},
 	{"allow-special", 0, OPT_FLAG, AT(allow_special), NULL,
@@ -40,14 +42,15 @@ struct encoder {
 	int32_t bos; /* that rows begin with, or -1 */
 };
 
-static int32_t choose_bos(const struct tokenizer *tok, const char *bos)
+static int32_t choose_bos(const struct encoder *e)
 {
-	int yes = !strcmp(bos, "yes");
+	int yes = !strcmp(e->opts->bos, "yes");
 
-	if (yes && tokenizer_bos(tok) < 0)
+	if (yes && tokenizer_bos(e->tok) < 0)
 		die("--bos yes: the tokenizer has no start token");
-	yes |= !strcmp(bos, "auto") && tokenizer_adds_bos(tok);
-	return yes ? tokenizer_bos(tok) : -1;
+	yes |= !strcmp(e->opts->bos, "auto") && tokenizer_adds_bos(e->tok) &&
+	       !template_is_chat(e->template);
+	return yes ? tokenizer_bos(e->tok) : -1;
 }
 
 struct encoder *encoder_open(const struct tokenizer *tok, const struct encode_opts *opts)
@@ -58,10 +61,10 @@ struct encoder *encoder_open(const struct tokenizer *tok, const struct encode_op
 	schema_check(&opts->schema, 0);
 	e->tok = tok;
 	e->opts = opts;
-	e->template = template_open(opts->template, tokenizer_chat(tok), opts->system, &f);
+	e->template = template_open(&opts->template, tok, &f);
 	if (!e->template)
 		die_usage("%s", f.text);
-	e->bos = choose_bos(tok, opts->bos);
+	e->bos = choose_bos(e);
 	return e;
 }
 

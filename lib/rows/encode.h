@@ -12,19 +12,19 @@
 
 struct encode_opts {
 	struct schema_opts schema;
-	const char *template, *system; /* as template_open has them */
-	const char *bos;               /* auto|yes|no */
-	long max_tokens;               /* 0: any number */
-	const char *overlong;          /* cut|drop */
-	const char *train_turns;       /* last|all */
-	int allow_special;             /* special tokens that a row's text spells are tokens */
+	struct template_opts template;
+	const char *bos;         /* auto|yes|no */
+	long max_tokens;         /* 0: any number */
+	const char *overlong;    /* cut|drop */
+	const char *train_turns; /* last|all */
+	int allow_special;       /* special tokens that a row's text spells are tokens */
 };
-extern const struct opt template_options[]; /* --template --system --bos --allow-special */
+extern const struct opt template_options[]; /* --template --system --date --bos ... */
 extern const struct opt length_options[];   /* --max-tokens --overlong --train-turns */
-#define ENCODE_DEFAULTS                                                                   \
-	{                                                                                 \
-		.template = "auto", .bos = "auto", .max_tokens = 2048, .overlong = "cut", \
-		.train_turns = "last"                                                     \
+#define ENCODE_DEFAULTS                                                                        \
+	{                                                                                      \
+		.template.name = "auto", .bos = "auto", .max_tokens = 2048, .overlong = "cut", \
+		.train_turns = "last"                                                          \
 	}
 
 struct encoder;

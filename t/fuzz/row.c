@@ -5,9 +5,21 @@
 #include "../../lib/rows/schema.h"
 #include "../../lib/text/template.h"
 
+/* Two special tokens, and no words. */
+static const struct tokenizer *tiny(void)
+{
+	static const char json[] = "{\"model\":{\"vocab\":{\"a\":0},\"merges\":[]},\"added_tokens\":["
+	                           "{\"content\":\"<|im_start|>\",\"special\":true},{\"content\":\"<|im_end|>\",\"special\":true}]}";
+	static struct tokenizer *tok;
+	struct fault f;
+
+	return tok ? tok : (tok = tokenizer_parse(json, sizeof json - 1, &f));
+}
+
 static void pieces(const struct schema_opts *o, const json_t *row, int need)
 {
-	static const char *const names[] = {"chatml", "seal", "none", " {}  {} ", "llama2", "llama3", "mistral-v3", "phi3"};
+	static const char *const names[] = {"alpaca", "seal", "none", " {}  {} ", "llama2", "merlinite",
+	                                    "t/gold/chat/chatml.jinja", "t/gold/chat/bars.jinja"};
 	struct dialogue d = {0};
 	struct pieces made = {0};
 	struct fault f;
@@ -16,7 +28,8 @@ static void pieces(const struct schema_opts *o, const json_t *row, int need)
 	if (!schema_turns(o, row, need, &d, &f)) {
 		schema_instruction(&d, &bytes);
 		for (int i = 0; i < 8; i++) {
-			struct template *t = template_open(names[i], NULL, NULL, &f);
+			struct template_opts o = {.name = names[i]};
+			struct template *t = template_open(&o, tiny(), &f);
 
 			template_pieces(t, &d, i % 2, &made, &f);
 			template_close(t);
