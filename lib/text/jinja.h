@@ -27,7 +27,7 @@ int jinja_uses(const struct jinja *, const char *name);
 
 /* What a byte of the output is. */
 enum {
-	JINJA_DATA = 1,      /* it comes from the row; else from the template or its own variables */
+	JINJA_DATA = 1, /* it comes from the row; else from the template or its own variables */
 	JINJA_GENERATED = 2, /* it stands in a {% generation %} block */
 };
 
