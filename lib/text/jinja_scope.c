@@ -206,7 +206,7 @@ static struct jscope *scope_new(struct jresolver *v, struct jscope *parent, stru
 	struct jscope *s = jalloc(v->run, sizeof *s);
 
 	s->parent = parent;
-	s->function = f ? f : parent->function;
+	s->function = f || !parent ? f : parent->function;
 	return s;
 }
 
