@@ -205,7 +205,7 @@ static void chats(void)
 	chat(bars, TWO, NULL, 1, 1, "{<|user|>}a{<|end|>\n<|assistant|>}[b][{<|end|>}]{\n<|user|>}c{<|end|>\n<|assistant|>}[d][{<|end|>}]");
 	chat(plain, ONE, NULL, 1, 0, "{USER: }hi{\nASSISTANT:}[{ }][yo][{\n}]");
 	chat(plain, ONE, NULL, 0, 0, "{USER: }hi{\nASSISTANT:}");
-	chat(parts, ONE, NULL, 1, 0, "the chat template refuses the row: line 1: 'str object' has no attribute 'text'");
+	chat(parts, ONE, NULL, 1, 0, "{user:}hi{<|end|>assistant:}[yo][{<|end|>}]");
 	chat(parts, ROW("{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"h\"},{\"type\":\"text\",\"text\":\"i\"}]},"
 	                "{\"role\":\"assistant\",\"content\":[{\"type\":\"text\",\"text\":\"yo\"}]}"), NULL, 1, 0,
 	     "{user:}hi{<|end|>assistant:}[yo][{<|end|>}]");
@@ -288,7 +288,6 @@ static void names(void)
 		wrong(NULL, &(struct template_opts){.name = bad[i]}, "unknown template");
 	for (int i = 0; i < 5; i++)
 		wrong(chatml, &(struct template_opts){.name = "auto", .date = dates[i]}, "is no date");
-	wrong("{% wish %}", &own, "wish");
 }
 
 /* The row's pieces joined are the text that transformers makes of it. */

@@ -69,6 +69,18 @@ if [ -d "$SEAL_DATA/tokenizers" ]; then
 	  "$(jq -c .by.llama2.ids gold.jsonl)" "llama2: ids of transformers"
 else skip "llama2: ids of transformers" "no $SEAL_DATA"; fi
 
+# --- chat templates that are not read
+mkdir chats && cp "$TOK/tokenizer.json" chats
+echo '{% wish %}' > chats/chat_template.jinja
+fails 1 "the chat template: line 1: .*wish" "a chat template of unknown words" sh -c "echo '$pair' | '$BIN/seal-tokenize' -t chats"
+rm chats/chat_template.jinja
+echo '{"chat_template":[{"name":"one","template":"x"},{"name":"tool_use","template":"y"}]}' > chats/tokenizer_config.json
+fails 1 "none named default" "chat templates without a default" sh -c "echo '$pair' | '$BIN/seal-tokenize' -t chats"
+mkdir chats/additional_chat_templates && cp "$T/gold/chat/chatml.jinja" chats/additional_chat_templates/default.jinja
+is "$(show "$pair" -t chats | tail -n 1)" "«yo<|im_end|>»" "a file of a chat template wins over tokenizer_config.json"
+fails 2 "is no date like" "a date that is none" tok -t chats --date 2023-02-29
+fails 1 "No such file" "a template's file that is not there" tok --template none.jinja
+
 # --- length
 is "$(both '{"prompt":"hi","completion":"abcd"}' --template none --max-tokens 3 2> err)" "259 100 101 / 011" "a cut answer has no end token"
 is "$(cat err)" "seal-tokenize: 1 rows kept (1 cut to 3 tokens), 0 dropped" "and is a fate"

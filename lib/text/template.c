@@ -96,6 +96,7 @@ struct template *template_open(const struct template_opts *o, const struct token
 		t->chat = chat_open(all, o, tok, f);
 	else
 		t->form = form_open(name, o->system, f);
+	json_decref(all);
 	if (t->chat || t->form)
 		return t;
 	template_close(t);

@@ -68,6 +68,21 @@ static int is_text(const json_t *v, const char *want)
 	return json_is_string(v) && !strcasecmp(json_string_value(v), want);
 }
 
+/* A turn's content: its parts where the template asks for parts, its text else; NULL: as it is. */
+static json_t *content_of(const struct chat *c, const struct turn *t)
+{
+	const json_t *own = json_object_get(t->message, "content");
+	json_t *text = json_stringn(t->text, t->n);
+
+	if (c->parts && !json_is_array(own) && (own || !t->message))
+		return json_pack("[{s:s, s:o}]", "type", "text", "text", text);
+	if (!t->message || json_object_get(t->message, "value") ||
+	    (json_is_array(own) && !c->parts))
+		return text;
+	json_decref(text);
+	return NULL;
+}
+
 /* A turn as transformers' users write it.  Roles have one spelling; a developer's turn is called
  * so where the template knows the word. */
 static json_t *message_of(const struct chat *c, const struct turn *t)
@@ -75,13 +90,13 @@ static json_t *message_of(const struct chat *c, const struct turn *t)
 	static const char *const roles[] = {"system", "user", "assistant", "tool"};
 	static const char *const not_for_templates[] = {"weight", "train", "from", "value"};
 	json_t *m = t->message ? json_copy((json_t *)t->message) : json_object();
-	json_t *content = json_object_get(m, "content");
+	json_t *content = content_of(c, t);
 	const char *role = roles[t->role];
 
 	if (is_text(json_object_get(m, "role"), "developer") && jinja_uses(c->plain, "developer"))
 		role = "developer";
-	if (!t->message || json_object_get(m, "value") || (json_is_array(content) && !c->parts))
-		json_object_set_new(m, "content", json_stringn(t->text, t->n));
+	if (content)
+		json_object_set_new(m, "content", content);
 	json_object_set_new(m, "role", json_string(role));
 	for (int i = 0; i < 4; i++)
 		json_object_del(m, not_for_templates[i]);
@@ -213,6 +228,8 @@ static int train_answer(const struct work *w, int k, int blocks, char *train, si
 	}
 	if (answer_end(w, k, from, &to))
 		return -1;
+	if (w->d->turn[k].n && data_end(t, from, to) == from)
+		return fault(w->f, "the chat template does not write the answer's text");
 	if (blocks) {
 		for (size_t i = from; i < to; i++)
 			train[i] |= (t->mark.p[i] & JINJA_GENERATED) != 0;
@@ -385,59 +402,54 @@ static struct tm *day(const char *date)
 	return NULL;
 }
 
-/* Compiles the template of this name; NULL with a fault. */
-static struct jinja *compile(const json_t *sources, const char *name, struct fault *f)
+/* Compiles the template of this name; dies. */
+static struct jinja *compile(const json_t *sources, const char *name)
 {
 	const json_t *source = json_object_get(sources, name);
 	struct jinja *j;
 	struct fault why;
 
-	if (!source) {
-		fault(f,
-		      "the model has chat templates, but none named %s; give one with "
-		      "--template FILE.jinja",
-		      name);
-		return NULL;
-	}
+	if (!source)
+		die("the model has chat templates, but none named %s (give one with --template "
+		    "FILE.jinja)",
+		    name);
 	j = jinja_open(json_string_value(source), json_string_length(source), &why);
 	if (!j)
-		fault(f, "the model's chat template: %s (another can be given with --template)",
-		      why.text);
+		die("the chat template: %s (another can be given with --template)", why.text);
 	return j;
 }
 
-struct chat *chat_open(json_t *sources, const struct template_opts *o, const struct tokenizer *tok,
-                       struct fault *f)
+struct chat *chat_open(const json_t *sources, const struct template_opts *o,
+                       const struct tokenizer *tok, struct fault *f)
 {
-	struct chat *c = xzalloc(1, sizeof *c);
-	int ok;
+	struct tm *now = o->date ? day(o->date) : NULL;
+	struct chat *c;
 
+	if (o->date && !now) {
+		fault(f, "--date: '%.40s' is no date like 2024-07-26", o->date);
+		return NULL;
+	}
+	c = xzalloc(1, sizeof *c);
 	c->tok = tok;
+	c->now = now;
 	c->stop = -1;
 	c->system = o->system ? xstrdup(o->system) : NULL;
 	for (int i = 0; i < 2; i++) {
 		c->vars[i] = json_copy((json_t *)tokenizer_variables(tok));
 		json_object_set_new(c->vars[i], "add_generation_prompt", json_boolean(i));
 	}
-	c->plain = compile(sources, "default", f);
-	ok = c->plain != NULL;
-	if (ok && json_object_get(sources, "tool_use"))
-		ok = (c->with_tools = compile(sources, "tool_use", f)) != NULL;
-	if (ok && o->date && !(c->now = day(o->date)))
-		ok = !fault(f, "'%.40s' is no date like 2024-07-26", o->date);
-	json_decref(sources);
-	if (ok) {
-		probe(c);
-		return c;
-	}
-	chat_close(c);
-	return NULL;
+	c->plain = compile(sources, "default");
+	if (json_object_get(sources, "tool_use"))
+		c->with_tools = compile(sources, "tool_use");
+	probe(c);
+	return c;
 }
 
 void chat_close(struct chat *c)
 {
 	jinja_close(c->plain);
-	jinja_close(c->with_tools);
+	if (c->with_tools)
+		jinja_close(c->with_tools);
 	json_decref(c->vars[0]);
 	json_decref(c->vars[1]);
 	free(c->system);

@@ -24,9 +24,10 @@ int form_pieces(const struct form *, const struct dialogue *, int train_all, str
 
 /* template_chat.c */
 struct chat;
-/* sources: an object of Jinja texts, by name, of which one is "default"; it is kept. */
-struct chat *chat_open(json_t *sources, const struct template_opts *, const struct tokenizer *,
-                       struct fault *);
+/* sources: Jinja texts by name, of which "default" counts, and "tool_use" for rows with tools.
+ * Dies where they cannot be compiled; NULL with a fault where the date is none. */
+struct chat *chat_open(const json_t *sources, const struct template_opts *,
+                       const struct tokenizer *, struct fault *);
 void chat_close(struct chat *);
 int32_t chat_stop(const struct chat *); /* a special token, or -1 */
 int chat_pieces(const struct chat *, const struct dialogue *, int train_all, struct pieces *,

@@ -41,10 +41,18 @@ def conversation(r):
     return turns
 
 
+def in_parts(turns):
+    return [t | {"content": [{"type": "text", "text": t["content"]}]} for t in turns]
+
+
 def peer(tok, turns, **more):
-    """The text, or None where the template refuses the row."""
+    """The text, or None where the template refuses the row.  Some templates want content in parts."""
     try:
-        return tok.apply_chat_template(turns, tokenize=False, **more)
+        probe = tok.apply_chat_template([{"role": "user", "content": "probe"}], tokenize=False)
+    except Exception:
+        probe = ""
+    try:
+        return tok.apply_chat_template(turns if "probe" in probe else in_parts(turns), tokenize=False, **more)
     except Exception:
         return None
 
@@ -61,7 +69,7 @@ def run(seal, folder, rows):
     return {o["id"]: o for o in map(json.loads, made.stdout.decode().splitlines())}, ""
 
 
-def check(tok, turns, o):
+def check(name, tok, turns, o):
     """None where both agree, else what differs."""
     whole, before = peer(tok, turns), peer(tok, turns[:-1], add_generation_prompt=True)
     if o is None:
@@ -77,8 +85,8 @@ def check(tok, turns, o):
     if turns[-1]["content"].strip()[-1] not in o["text"] or len(tail) > 40:
         return f"left off {tail!r}"
     if "{% generation" in tok.chat_template.replace("{%-", "{%"):
-        ids = tok.apply_chat_template(turns, tokenize=True, return_dict=True, return_assistant_tokens_mask=True)
-        masked = "".join(tok.decode([t]) for t, m in zip(ids["input_ids"], ids["assistant_masks"]) if m)
+        ids = tok.apply_chat_template(in_parts(turns) if "idefics" in name or "llava" in name else turns, tokenize=True, return_dict=True, return_assistant_tokens_mask=True)
+        masked = tok.decode([t for t, m in zip(ids["input_ids"], ids["assistant_masks"]) if m])
         if o["train"] and not masked.endswith(o["text"][o["train"][-1][0]:o["train"][-1][1]]):
             return f"trained {o['text'][o['train'][-1][0]:]!r}, not the end of {masked!r}"
         return None
@@ -108,7 +116,7 @@ def main():
                 all_rows += len(rows)
                 continue
             for i, turns in enumerate(rows):
-                wrong = check(tok, turns, out.get(str(i)))
+                wrong = check(name, tok, turns, out.get(str(i)))
                 all_rows += 1
                 agree += wrong is None
                 if wrong:
