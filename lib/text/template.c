@@ -310,6 +310,10 @@ static int beyond_form(const struct dialogue *d, struct fault *f)
 	for (int i = 0; i < d->n; i++)
 		if (d->turn[i].role == ROLE_TOOL)
 			return fault(f, "this template does not write turns of the role tool");
+	for (int i = 0; i < d->n; i++)
+		if (turn_calls(&d->turn[i]))
+			return fault(f, "this template does not write calls of tools "
+			                "(\"tool_calls\", \"function_call\")");
 	return d->tools ? fault(f, "this template does not write \"tools\"") : 0;
 }
 
