@@ -77,6 +77,16 @@ const json_t *schema_text(const json_t *object, const char *key, const char *whe
 	return json_is_string(v) ? v : NULL;
 }
 
+int schema_objects(const json_t *list, const char *key, const char *where, struct fault *f)
+{
+	if (!json_is_array(list))
+		return fault(f, "%s\"%s\" is not an array", where, key);
+	for (size_t i = 0; i < json_array_size(list); i++)
+		if (!json_is_object(json_array_get(list, i)))
+			return fault(f, "%s%s[%zu] is not an object", where, key, i);
+	return 0;
+}
+
 void schema_add(struct turns *l, enum role role, const json_t *text)
 {
 	dialogue_add(l->d, role, json_string_value(text), json_string_length(text));

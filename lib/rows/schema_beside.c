@@ -16,24 +16,6 @@ static json_t *wrapped(json_t *f)
 	return json_pack("{s:s, s:O}", "type", "function", "function", f);
 }
 
-/* A list of objects, or NULL with a fault. */
-static const json_t *objects(const json_t *list, const char *key, struct fault *f)
-{
-	const json_t *v;
-	size_t i;
-
-	if (!json_is_array(list)) {
-		fault(f, "\"%s\" is not an array", key);
-		return NULL;
-	}
-	json_array_foreach(list, i, v) if (!json_is_object(v))
-	{
-		fault(f, "%s[%zu] is not an object", key, i);
-		return NULL;
-	}
-	return list;
-}
-
 /* The list under a key; a list that a text spells is made.  *list NULL: there is none, or an
  * empty one. */
 static int list_at(struct turns *l, const json_t *row, const char *key, const json_t **list)
@@ -54,7 +36,7 @@ static int list_at(struct turns *l, const json_t *row, const char *key, const js
 			             key, why.text);
 		v = dialogue_own(l->d, made);
 	}
-	if (!(v = objects(v, key, l->fault)))
+	if (schema_objects(v, key, "", l->fault))
 		return -1;
 	*list = json_array_size(v) ? v : NULL;
 	return 0;
@@ -64,20 +46,19 @@ static int tools(struct turns *l, const json_t *row)
 {
 	const json_t *functions;
 	struct dialogue *d = l->d;
-	json_t *made, *v;
-	size_t i;
+	json_t *made;
 
 	if (list_at(l, row, "tools", &d->tools) || list_at(l, row, "functions", &functions))
 		return -1;
 	if (functions && d->tools)
 		return fault(l->fault, "both \"tools\" and \"functions\"");
-	functions = functions                                       ? functions
-	            : json_is_string(json_object_get(row, "tools")) ? d->tools
-	                                                            : NULL;
+	if (json_is_string(json_object_get(row, "tools")))
+		functions = d->tools;
 	if (!functions)
 		return 0;
 	made = json_array();
-	json_array_foreach(functions, i, v) json_array_append_new(made, wrapped(v));
+	for (size_t i = 0; i < json_array_size(functions); i++)
+		json_array_append_new(made, wrapped(json_array_get(functions, i)));
 	d->tools = dialogue_own(d, made);
 	return 0;
 }

@@ -23,6 +23,8 @@ int schema_has(const json_t *row, const char *key);
 const char *schema_first(const json_t *row, const char *const keys[]);
 /* object[key] where that is text, else NULL with a fault. */
 const json_t *schema_text(const json_t *object, const char *key, const char *where, struct fault *);
+/* A list of objects it is, or a fault that names the key. */
+int schema_objects(const json_t *list, const char *key, const char *where, struct fault *);
 void schema_add(struct turns *, enum role, const json_t *text);
 
 /* Turns as objects: a list of them under a key, or one. */

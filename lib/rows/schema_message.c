@@ -156,14 +156,11 @@ static json_t *calls_in(const json_t *text, const char *where, struct fault *f)
  * with what it calls; *calls: it calls something. */
 static int calls_of(struct turns *l, const json_t **message, const char *where, int *calls)
 {
-	const json_t *m = *message, *list = json_object_get(m, "tool_calls"), *v;
+	const json_t *m = *message, *list = json_object_get(m, "tool_calls");
 	json_t *call, *made;
-	size_t i;
 
-	if (list && !json_is_null(list) && !json_is_array(list))
-		return fault(l->fault, "%s\"tool_calls\" is not an array", where);
-	json_array_foreach(list, i, v) if (!json_is_object(v)) return fault(
-		l->fault, "%stool_calls[%zu] is not an object", where, i);
+	if (schema_has(m, "tool_calls") && schema_objects(list, "tool_calls", where, l->fault))
+		return -1;
 	*calls = json_array_size(list) > 0;
 	if (!schema_has(m, "function_call"))
 		return 0;

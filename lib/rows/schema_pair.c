@@ -113,7 +113,7 @@ static int agree(struct turns *l, const json_t *row, const char *const keys[], c
 	for (; *keys; keys++) {
 		const char *other = json_string_value(json_object_get(row, *keys));
 
-		if (other && !strstr(taken, other) && !strstr(other, taken))
+		if (other && !strstr(taken, other) && (!*taken || !strstr(other, taken)))
 			return fault(l->fault,
 			             "\"%s\" and \"%s\" say different things, and only one is used "
 			             "(--schema names it)",

@@ -314,6 +314,8 @@ static int beyond_form(const struct dialogue *d, struct fault *f)
 		if (turn_calls(&d->turn[i]))
 			return fault(f, "this template does not write calls of tools "
 			                "(\"tool_calls\", \"function_call\")");
+	if (d->documents)
+		return fault(f, "this template does not write \"documents\"");
 	return d->tools ? fault(f, "this template does not write \"tools\"") : 0;
 }
 
