@@ -6,8 +6,9 @@
 #ifndef SEAL_DIALOGUE_H
 #define SEAL_DIALOGUE_H
 
-#include <jansson.h>
 #include <stddef.h>
+
+#include "../format/jsonl.h"
 
 enum role {
 	ROLE_SYSTEM,
