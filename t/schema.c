@@ -242,6 +242,7 @@ static void training(void)
 	TRAIN(ROW(U "," SAID("\"weight\":0,\"train\":true"), ""), "! messages[1]: \"train\" contradicts another key");
 	TRAIN(ROW(U "," SAID("\"train_detail\":[{\"begin_offset\":0,\"end_offset\":1,\"train\":true}]"), ""),
 	      "! messages[1]: \"train_detail\": parts of a turn cannot be trained");
+	TRAIN(ROW(U "," SAID("\"train_detail\":[]"), ""), "u:q|a:r");
 	TRAIN(ROW(U "," SAID("\"loss_scale\":2"), ""), "! messages[1]: \"loss_scale\": parts of a turn cannot be trained");
 }
 

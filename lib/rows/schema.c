@@ -59,6 +59,14 @@ int schema_has(const json_t *row, const char *key)
 	return v && !json_is_null(v);
 }
 
+int schema_holds(const json_t *row, const char *key)
+{
+	const json_t *v = json_object_get(row, key);
+
+	return schema_has(row, key) && !(json_is_string(v) && !json_string_length(v)) &&
+	       !(json_is_array(v) && !json_array_size(v));
+}
+
 const char *schema_first(const json_t *row, const char *const keys[])
 {
 	while (*keys && !schema_has(row, *keys))

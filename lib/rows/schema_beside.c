@@ -24,7 +24,7 @@ static int list_at(struct turns *l, const json_t *row, const char *key, const js
 	struct fault why;
 
 	*list = NULL;
-	if (!schema_has(row, key) || (json_is_string(v) && !json_string_length(v)))
+	if (!schema_holds(row, key))
 		return 0;
 	if (json_is_string(v)) {
 		json_t *made = json_parse(json_string_value(v), json_string_length(v), &why);
@@ -63,20 +63,13 @@ static int tools(struct turns *l, const json_t *row)
 	return 0;
 }
 
-/* Nothing, or a list of nothing. */
-static int is_nothing(const json_t *v)
-{
-	return !v || json_is_null(v) || (json_is_string(v) && !json_string_length(v)) ||
-	       (json_is_array(v) && !json_array_size(v));
-}
-
 int schema_beside(struct turns *l, const json_t *row)
 {
 	static const char *const seen[] = {"images", "image", "videos", "audios"};
 	const json_t *variables = json_object_get(row, "chat_template_kwargs");
 
 	for (int i = 0; i < 4; i++)
-		if (!is_nothing(json_object_get(row, seen[i])))
+		if (schema_holds(row, seen[i]))
 			return fault(l->fault, "\"%s\": only text is read", seen[i]);
 	if (variables && !json_is_null(variables) && !json_is_object(variables))
 		return fault(l->fault, "\"chat_template_kwargs\" is not an object");

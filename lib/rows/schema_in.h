@@ -19,6 +19,8 @@ struct turns {
 
 /* The row has the key, with a value other than null. */
 int schema_has(const json_t *row, const char *key);
+/* ... and other than an empty text and an empty list. */
+int schema_holds(const json_t *row, const char *key);
 /* The first of these keys (a list that ends with NULL) that the row has, or NULL. */
 const char *schema_first(const json_t *row, const char *const keys[]);
 /* object[key] where that is text, else NULL with a fault. */

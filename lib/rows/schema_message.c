@@ -180,8 +180,7 @@ static int calls_of(struct turns *l, const json_t **message, const char *where, 
 static int training_of(struct turns *l, const json_t *m, const char *where, int *said)
 {
 	static const char *const keys[] = {"weight", "train", "training", "loss"};
-	static const char *const parts[] = {"train_detail", "training_detail", "loss_scale", NULL};
-	const char *unread = schema_first(m, parts);
+	static const char *const parts[] = {"train_detail", "training_detail", "loss_scale"};
 
 	*said = json_is_true(json_object_get(m, "masked")) ? 0 : -1;
 	for (int i = 0; i < 4; i++) {
@@ -197,9 +196,10 @@ static int training_of(struct turns *l, const json_t *m, const char *where, int 
 			return fault(l->fault, "%s\"%s\" contradicts another key", where, keys[i]);
 		*said = x == 1;
 	}
-	if (unread)
-		return fault(l->fault, "%s\"%s\": parts of a turn cannot be trained", where,
-		             unread);
+	for (int i = 0; i < 3; i++)
+		if (schema_holds(m, parts[i]))
+			return fault(l->fault, "%s\"%s\": parts of a turn cannot be trained", where,
+			             parts[i]);
 	return 0;
 }
 

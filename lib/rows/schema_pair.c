@@ -57,7 +57,7 @@ static int history(struct turns *l, const json_t *row)
 	const json_t *all = json_object_get(row, "history"), *v;
 	size_t i;
 
-	if (!schema_has(row, "history") || (json_is_string(all) && !json_string_length(all)))
+	if (!schema_holds(row, "history"))
 		return 0;
 	if (!json_is_array(all))
 		return fault(l->fault, "\"history\" is not an array");
