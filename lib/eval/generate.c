@@ -164,7 +164,7 @@ static json_t *answer_row(const struct row *r)
 	json_object_foreach(r->json, key, v)
 	{
 		if (!json_object_get(j, key) && strcmp(key, "messages") &&
-		    strcmp(key, "conversations"))
+		    strcmp(key, "conversations") && strcmp(key, "conversation"))
 			json_object_set(j, key, v);
 	}
 	dialogue_free(&d);

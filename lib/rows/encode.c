@@ -237,6 +237,8 @@ enum encoded encode_row(const struct encoder *e, const json_t *row, int prompt, 
 	said = schema_turns(&e->opts->schema, row, !prompt, &d, f);
 	if (said == SCHEMA_OK && encode_dialogue(&w, &d, prompt, train, f))
 		said = SCHEMA_BAD;
+	if (said == SCHEMA_OK)
+		fault(f, "%s", d.left_out ? d.left_out : "");
 	dialogue_free(&d);
 	buf_free(&w.text);
 	buf_free(&w.kind);

@@ -34,7 +34,8 @@ struct encoder *encoder_open(const struct tokenizer *, const struct encode_opts 
 const struct template *encoder_template(const struct encoder *);
 void encoder_close(struct encoder *);
 
-/* What became of a row; a fault goes with the last three. */
+/* What became of a row.  The fault says what is wrong with the last three, and of the first two
+ * what of the row was left out, or nothing. */
 enum encoded {
 	ENCODED,
 	ENCODED_CUT,      /* it was longer than allowed */

@@ -110,7 +110,8 @@ struct encoding {
 static void settle(struct run *r, const struct row *row, const struct encoding *e, long most)
 {
 	uint8_t *train = (uint8_t *)e->train.p;
-	char reason[64];
+	char reason[sizeof e->why.text + 64];
+	const char *left = e->why.text;
 
 	if (row->dropped) {
 		row_tell_dropped(row, r->fates);
@@ -129,10 +130,11 @@ static void settle(struct run *r, const struct row *row, const struct encoding *
 		return;
 	case ENCODED_TOO_LONG: fate_dropped(r->fates, row->id, row->line, e->why.text); return;
 	case ENCODED_CUT:
-		snprintf(reason, sizeof reason, "cut to %ld tokens", most);
+		snprintf(reason, sizeof reason, "%s%scut to %ld tokens", left,
+		         *left ? " left out, " : "", most);
 		fate_truncated(r->fates, row->id, row->line, reason);
 		break;
-	case ENCODED: fate_kept(r->fates, row->id, row->line); break;
+	case ENCODED: fate_whole(r->fates, row->id, row->line, left); break;
 	}
 	write_row(r, &(struct tokens_row){.token = e->ids.p,
 	                                  .train = train,

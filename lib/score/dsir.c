@@ -9,7 +9,7 @@
  * With Gumbel noise added to the scores, the k best rows are a sample without replacement, each
  * drawn in proportion to exp(score): what DSIR calls importance resampling.
  *
- * A row's text is its turns joined by newlines.  Rows are read one by one, hashed many at once, and
+ * A row's text is its turns joined by newlines, calls of tools as JSON.  Rows are read one by one, hashed many at once, and
  * counted in their order.  Until all are counted, their n-grams lie in a scratch file, two bytes
  * each.
  */
@@ -101,6 +101,8 @@ static int add_text(struct dsir_reader *r, const json_t *row, struct fault *f)
 		if (i)
 			buf_add(&r->text, "\n", 1);
 		buf_add(&r->text, r->row.turn[i].text, r->row.turn[i].n);
+		if (turn_calls(&r->row.turn[i]))
+			json_put(&r->text, turn_calls(&r->row.turn[i]));
 	}
 	r->at[++r->n] = r->text.n;
 	return 0;
@@ -146,7 +148,7 @@ static uint64_t read_rows(struct dsir_reader *r, char *const paths[], int n,
 			fate_broken(fates, row.file, row.id, row.line, "bad row", &f);
 			continue;
 		}
-		fate_kept(fates, row.id, row.line);
+		fate_whole(fates, row.id, row.line, r->row.left_out ? r->row.left_out : "");
 		if (list)
 			row_list_add(list, row.id, row.hash, row.line);
 		if (r->n == CHUNK)

@@ -6,6 +6,13 @@
 
 #include "../base/memory.h"
 
+const json_t *turn_calls(const struct turn *t)
+{
+	const json_t *calls = json_object_get(t->message, "tool_calls");
+
+	return json_array_size(calls) ? calls : NULL;
+}
+
 void dialogue_add(struct dialogue *d, enum role role, const char *text, size_t n)
 {
 	d->turn = xgrow(d->turn, d->n, &d->cap, sizeof *d->turn);

@@ -40,6 +40,9 @@ struct dialogue {
 	json_t *made;                    /* an array of values that were made for this dialogue */
 };
 
+/* The calls of tools that the turn makes, an array with something in it, or NULL. */
+const json_t *turn_calls(const struct turn *);
+
 void dialogue_add(struct dialogue *, enum role, const char *text, size_t n);
 /* The value becomes the dialogue's: it is freed with it. */
 json_t *dialogue_own(struct dialogue *, json_t *);

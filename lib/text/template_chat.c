@@ -305,8 +305,7 @@ static int all_written(const struct work *w)
 	if (w->d->documents && !jinja_uses(w->jinja, "documents"))
 		return fault(w->f, "the chat template does not write \"documents\"");
 	for (int i = 0; i < w->d->n; i++)
-		if (has_names(w, json_object_get(w->d->turn[i].message, "tool_calls"),
-		              "tool_calls"))
+		if (has_names(w, turn_calls(&w->d->turn[i]), "tool_calls"))
 			return -1;
 	for (int i = 0; last->role == ROLE_ASSISTANT && !last->untrained && i < 3; i++)
 		if (!has_text(w, json_text(last->message, thoughts[i], "")))

@@ -198,8 +198,9 @@ static int beyond_form(const struct dialogue *d, struct fault *f)
 	for (int i = 0; i < d->n; i++) {
 		if (d->turn[i].role == ROLE_TOOL)
 			return fault(f, "this template does not write turns of the role tool");
-		if (json_array_size(json_object_get(d->turn[i].message, "tool_calls")))
-			return fault(f, "this template does not write \"tool_calls\"");
+		if (turn_calls(&d->turn[i]))
+			return fault(f, "this template does not write calls of tools "
+			                "(\"tool_calls\", \"function_call\")");
 	}
 	if (d->documents)
 		return fault(f, "this template does not write \"documents\"");
