@@ -246,7 +246,9 @@ static void besides(void)
 	     "{<|end|>assistant:}[yo][{<|end|>}]");
 	chat(tools, ROW(CALLS), NULL, 1, 1, "{user:}hi{<|end|>assistant:}[{<call>}][f][{(}][x][{)<|end|>}]{tool:}42"
 	     "{<|end|>assistant:}[yo][{<|end|>}]");
-	chat(bars, row, NULL, 1, 0, "the chat template does not write \"tools\"");
+	chat(bars, row, NULL, 1, 0, "the chat template refuses the row: line 1: can only concatenate str (not \"NoneType\") to str");
+	chat(bars, "{\"tools\":[{\"function\":{\"name\":\"f\"}}],\"messages\":[" TURN("user", "hi") "," TURN("assistant", "yo") "]}", NULL, 1, 0,
+	     "the chat template does not write \"tools\"");
 	chat(chatml, thinking, NULL, 1, 0, "the chat template does not write \"reasoning_content\"");
 	chat(chatml, thinking, NULL, 0, 0, "{<|im_start|>user\n}hi{<|im_end|>\n<|im_start|>assistant\n}");
 	chat(dated, ONE, NULL, 0, 0, "{no day}");
