@@ -38,7 +38,7 @@ struct chat {
 };
 
 /* A dialogue on its way through the template. */
-struct work {
+struct writing {
 	const struct chat *c;
 	const struct jinja *jinja;
 	const struct dialogue *d;
@@ -50,7 +50,7 @@ struct work {
 };
 
 /* Writes the first n messages. */
-static int write(const struct work *w, int n, int prompt, struct jinja_text *out)
+static int write(const struct writing *w, int n, int prompt, struct jinja_text *out)
 {
 	json_t *some = json_array();
 	struct fault why;
@@ -105,10 +105,10 @@ static json_t *message_of(const struct chat *c, const struct turn *t)
 
 static json_t *or_null(const json_t *v) { return v ? json_incref((json_t *)v) : json_null(); }
 
-static void work_begin(struct work *w, const struct chat *c, const struct dialogue *d,
-                       struct fault *f)
+static void writing_begin(struct writing *w, const struct chat *c, const struct dialogue *d,
+                          struct fault *f)
 {
-	*w = (struct work){.c = c, .d = d, .f = f, .messages = json_array()};
+	*w = (struct writing){.c = c, .d = d, .f = f, .messages = json_array()};
 	w->jinja = d->tools && c->with_tools ? c->with_tools : c->plain;
 	w->given = c->system && d->turn[0].role != ROLE_SYSTEM;
 	if (w->given)
@@ -117,11 +117,12 @@ static void work_begin(struct work *w, const struct chat *c, const struct dialog
 	for (int i = 0; i < d->n; i++)
 		json_array_append_new(w->messages, message_of(c, &d->turn[i]));
 	w->data = d->variables ? json_copy((json_t *)d->variables) : json_object();
+	json_object_del(w->data, "add_generation_prompt"); /* what is asked for is not the row's */
 	json_object_set_new(w->data, "tools", or_null(d->tools));
 	json_object_set_new(w->data, "documents", or_null(d->documents));
 }
 
-static void work_end(struct work *w)
+static void writing_end(struct writing *w)
 {
 	json_decref(w->messages);
 	json_decref(w->data);
@@ -146,7 +147,7 @@ static size_t data_end(const struct jinja_text *t, size_t from, size_t to)
 }
 
 /* Where in [from, to) of the whole text an answer's end mark ends; 0: there is none. */
-static size_t mark_end(const struct work *w, size_t from, size_t to)
+static size_t mark_end(const struct writing *w, size_t from, size_t to)
 {
 	size_t start = from, end, last = 0;
 	int32_t id;
@@ -159,7 +160,7 @@ static size_t mark_end(const struct work *w, size_t from, size_t to)
 	return last;
 }
 
-static int not_alike(const struct work *w)
+static int not_alike(const struct writing *w)
 {
 	return fault(w->f, "the chat template writes a dialogue up to an answer otherwise than "
 	                   "the same text in the whole dialogue (some drop earlier thinking, for "
@@ -167,7 +168,7 @@ static int not_alike(const struct work *w)
 }
 
 /* Where the answer of turn k begins in the whole text; -1 with a fault. */
-static int answer_start(const struct work *w, int k, size_t *start)
+static int answer_start(const struct writing *w, int k, size_t *start)
 {
 	struct jinja_text before = {0};
 	int rc = write(w, w->given + k, 1, &before);
@@ -180,7 +181,7 @@ static int answer_start(const struct work *w, int k, size_t *start)
 }
 
 /* How far the text up to the answer of turn k agrees with the whole. */
-static int answer_end(const struct work *w, int k, size_t start, size_t *end)
+static int answer_end(const struct writing *w, int k, size_t start, size_t *end)
 {
 	struct jinja_text behind = {0};
 	size_t data;
@@ -215,7 +216,7 @@ static size_t last_block(const struct jinja_text *t)
 }
 
 /* Sets the bytes of turn k's answer in train[], and how far the row goes. */
-static int train_answer(const struct work *w, int k, int blocks, char *train, size_t *row_end)
+static int train_answer(const struct writing *w, int k, int blocks, char *train, size_t *row_end)
 {
 	const struct jinja_text *t = &w->whole;
 	int last = k == w->d->n - 1;
@@ -246,7 +247,7 @@ static int train_answer(const struct work *w, int k, int blocks, char *train, si
 }
 
 /* Sets train[], a byte for each of the text, and the row's length. */
-static int train_answers(const struct work *w, int all, char *train, size_t *row_end)
+static int train_answers(const struct writing *w, int all, char *train, size_t *row_end)
 {
 	const struct jinja_text *t = &w->whole;
 	const struct dialogue *d = w->d;
@@ -267,7 +268,7 @@ static int train_answers(const struct work *w, int all, char *train, size_t *row
 }
 
 /* The text is in the whole; white space at its ends does not matter. */
-static int has_text(const struct work *w, const char *text)
+static int has_text(const struct writing *w, const char *text)
 {
 	const struct buf *b = &w->whole.text;
 	size_t n;
@@ -280,7 +281,7 @@ static int has_text(const struct work *w, const char *text)
 }
 
 /* Tools and calls of tools have their names in the text. */
-static int has_names(const struct work *w, const json_t *list, const char *key)
+static int has_names(const struct writing *w, const json_t *list, const char *key)
 {
 	const json_t *o, *function;
 	size_t i;
@@ -295,7 +296,7 @@ static int has_names(const struct work *w, const json_t *list, const char *key)
 }
 
 /* A template may not know what a row says besides text: then nothing tells the model of it. */
-static int all_written(const struct work *w)
+static int all_written(const struct writing *w)
 {
 	static const char *const thoughts[] = {"reasoning_content", "reasoning", "thinking"};
 	const struct turn *last = &w->d->turn[w->d->n - 1];
@@ -334,11 +335,11 @@ int chat_pieces(const struct chat *c, const struct dialogue *d, int train_all, s
                 struct fault *f)
 {
 	int prompt = d->turn[d->n - 1].role != ROLE_ASSISTANT, rc;
-	struct work w;
+	struct writing w;
 	char *train;
 	size_t n;
 
-	work_begin(&w, c, d, f);
+	writing_begin(&w, c, d, f);
 	rc = write(&w, w.given + d->n, prompt, &w.whole);
 	n = w.whole.text.n;
 	train = xzalloc(n + 1, 1);
@@ -351,7 +352,7 @@ int chat_pieces(const struct chat *c, const struct dialogue *d, int train_all, s
 	if (!rc && prompt)
 		pieces_move_space(l, 0);
 	free(train);
-	work_end(&w);
+	writing_end(&w);
 	return rc;
 }
 
@@ -363,11 +364,11 @@ static void probe(struct chat *c)
 	                      {.role = ROLE_ASSISTANT, .text = word, .n = sizeof word - 1}};
 	struct dialogue d = {.turn = turn, .n = 2};
 	struct fault why;
-	struct work w;
+	struct writing w;
 	size_t start = 0, end;
 
 	for (c->parts = 0; c->parts < 2; c->parts++) {
-		work_begin(&w, c, &d, &why);
+		writing_begin(&w, c, &d, &why);
 		for (int i = 0; c->parts && i < 2; i++)
 			json_object_set_new(json_array_get(w.messages, w.given + i), "content",
 			                    json_pack("[{s:s, s:s}]", "type", "text", "text",
@@ -376,10 +377,10 @@ static void probe(struct chat *c)
 			start = data_end(&w.whole, 0, w.whole.text.n);
 			c->stop = tokenizer_next_special(c->tok, w.whole.text.p, w.whole.text.n,
 			                                 &start, &end);
-			work_end(&w);
+			writing_end(&w);
 			return;
 		}
-		work_end(&w);
+		writing_end(&w);
 	}
 	c->parts = 0;
 }
