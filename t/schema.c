@@ -334,6 +334,8 @@ static void contradictions(void)
 	TRAIN("{\"instruction\":\"i\",\"output\":\"o\",\"prompt\":\"p\",\"completion\":\"c\"}",
 	      "! \"instruction\" and \"prompt\" say different things, and only one is used (--schema names it)");
 	same(turns(&(struct schema_opts){.schema = "alpaca"}, both, 1), "u:i|a:o", "--schema alpaca settles it");
+	same(turns(&(struct schema_opts){.schema = "alpaca"}, "{\"instruction\":\"i\",\"input\":\"x\",\"output\":\"o\",\"response\":\"c\"}", 1),
+	     "u:i\nx|a:o", "with its input");
 	same(turns(&(struct schema_opts){.schema = "prompt"}, both, 1), "u:p|a:c", "--schema prompt does");
 	TRAIN("{\"instruction\":\"i\",\"output\":\"o\",\"response\":\"c\"}",
 	      "! \"output\" and \"response\" say different things, and only one is used (--schema names it)");

@@ -133,7 +133,7 @@ static int turns(struct turns *l, const json_t *row, const char *key)
 	if (schema_messages(l, list, key))
 		return -1;
 	if (d->n && d->turn[d->n - 1].role != ROLE_ASSISTANT && schema_has(row, "chosen"))
-		return schema_answer(l, row, &(struct pair){key, "chosen", 0, 0});
+		return schema_answer(l, row, &(struct pair){.prompt = key, .answer = "chosen"});
 	return 0;
 }
 
@@ -153,6 +153,7 @@ static int recognised(struct turns *l, const char *name, const json_t *row)
 	answer = pair.hh || schema_has(row, s->answer) ? NULL : schema_first(row, answers);
 	pair.answer = answer ? answer : s->answer;
 	pair.prompt = pair.hh ? schema_first(row, prompts) : key;
+	pair.input = pair.prompt && !strcmp(pair.prompt, "instruction");
 	return schema_pair(l, row, &pair);
 }
 

@@ -38,6 +38,7 @@ json_t *schema_call(const json_t *call, const char *where, struct fault *);
 /* A prompt under one key, its answer under another. */
 struct pair {
 	const char *prompt, *answer; /* keys; prompt NULL: the answer is the whole dialogue */
+	int input;                   /* "input" or "context" stands behind a prompt that is text */
 	int hh;                      /* a text that begins with "\n\nHuman:" is a dialogue */
 	int recognised;              /* so that no other key may say something else */
 };

@@ -137,8 +137,7 @@ static int prompt(struct turns *l, const json_t *row, const struct pair *p)
 		d->n -= d->turn[d->n - 1].role == ROLE_ASSISTANT && !d->turn[d->n - 1].n;
 		return 0;
 	}
-	if ((p->hh || p->recognised) && !strcmp(p->prompt, "instruction") &&
-	    find_input(l, row, &input))
+	if (p->input && find_input(l, row, &input))
 		return -1;
 	v = with_input(l, v, input);
 	schema_add(l, ROLE_USER, v);
