@@ -39,11 +39,12 @@ static const struct schema {
 	const char *answer; /* NULL: the key holds turns */
 } schemas[] = {
 	{"messages", {"messages"}, NULL},
-	{"sharegpt", {"conversations", "conversation"}, NULL},
+	{"sharegpt", {"conversations"}, NULL},
 	{"hh", {"chosen"}, "chosen"},
 	{"alpaca", {"instruction"}, "output"},
 	{"prompt", {"prompt", "query"}, "completion"},
 	{"orca", {"question"}, "response"},
+	{"sharegpt", {"conversation"}, NULL},
 	{0},
 };
 
@@ -103,11 +104,17 @@ void schema_add(struct turns *l, enum role role, const json_t *text)
 /* NULL: no schema is named, and the row has no schema's key. */
 static const struct schema *schema_of(const char *name, const json_t *row)
 {
-	for (const struct schema *s = schemas; s->name; s++)
-		if (name ? !strcmp(s->name, name) : schema_first(row, s->key) != NULL)
+	const struct schema *named = NULL;
+
+	for (const struct schema *s = schemas; s->name; s++) {
+		if (name && strcmp(s->name, name))
+			continue;
+		if (schema_first(row, s->key))
 			return s;
-	assert(!name); /* the options offer no other */
-	return NULL;
+		named = name && !named ? s : named;
+	}
+	assert(!name == !named); /* the options offer no other */
+	return named;
 }
 
 static int unknown(const json_t *row, struct fault *f)

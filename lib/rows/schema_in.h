@@ -13,6 +13,7 @@ struct turns {
 	struct dialogue *d;
 	int need_answer;
 	struct fault *fault;
+	const json_t *asked; /* the prompt, where that is a text and not the answer's beginning */
 	json_t *calls; /* of the last turn, where that was made of calls alone (function_call) */
 	int calls_at;  /* the number of that turn */
 };
