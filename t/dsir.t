@@ -29,6 +29,12 @@ jq -c '{q: .messages[0].content, a: .messages[1].content}' "$TARGET" > pair.targ
 is "$(dsir --prompt-key q --answer-key a --target pair.target pair | tail -n +2 | jq .score)" \
    "$(tail -n +2 scores | jq .score)" "--prompt-key, --answer-key"
 
+jq -c '.messages[].content |= [{type: "text", text: .}]' "$ROWS" > parts
+is "$(dsir --target "$TARGET" parts | tail -n +2 | jq .score)" "$(tail -n +2 scores | jq .score)" "content in parts"
+jq -c '.messages += [{role: "user", content: "And then?"}]' "$ROWS" > ends
+is "$(dsir --target "$TARGET" ends 2> err | tail -n +2 | jq .score)" "$(tail -n +2 scores | jq .score)" "a last turn of the user is left out"
+like "$(cat err)" "34 rows kept \\(34 last turn of the user left out\\), 0 dropped" "which is told"
+
 sed 's/^{/{"prompt":"of another schema","completion":"","chosen":"too",/' "$ROWS" > mixed
 is "$(dsir --schema messages --target "$TARGET" mixed | tail -n +2 | jq .score)" "$(tail -n +2 scores | jq .score)" "--schema"
 fails 1 'bad row' "which the rows must have" dsir --schema orca --target "$TARGET" "$ROWS"

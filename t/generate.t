@@ -26,6 +26,14 @@ gen "$T/../pipelines/demo/train.jsonl" --limit 20 > many; is "$(wc -l < many)" 2
 fails 1 "no prompt" "a row without a prompt" sh -c "echo '{\"messages\":[{\"role\":\"assistant\",\"content\":\"x\"}]}' | '$BIN/seal-eval' generate -m model"
 printf 'goal,kind\n"Say ""hi"".",a\nStop.,b\n' > p.csv
 is "$(gen --prompt-key goal p.csv | jq -c '[.instruction, .kind]' | tr '\n' ' ')" '["Say \"hi\".","a"] ["Stop.","b"] ' "prompts from CSV"
+cat > shapes.jsonl <<'E'
+{"messages":[{"role":"user","content":[{"type":"text","text":"Say "},{"type":"text","text":"hi."}]},{"role":"assistant","content":"x"}]}
+{"conversation":[{"from":"Human","content":"Say hi."}]}
+{"prompt":[{"role":"user","content":"Say hi."}],"chosen":[{"role":"assistant","content":"x"}]}
+{"prompt":"Say hi.","chosen":[{"role":"user","content":"Say hi."},{"role":"assistant","content":"x"}]}
+{"query":"Say hi.","history":[]}
+E
+is "$(gen shapes.jsonl | jq -c '[.instruction, .output, has("conversation")]' | uniq -c | awk '{print $1}')" 5 "a prompt in five shapes has one answer"
 printf 'Say hi.\n' | gen --columns goal --text goal > one; is "$(jq -r .instruction one)" "Say hi." "and from a column without a header"
 
 head -20 "$T/../pipelines/demo/train.jsonl" > t.jsonl

@@ -332,8 +332,12 @@ static void contradictions(void)
 	const char *both = "{\"instruction\":\"i\",\"output\":\"o\",\"prompt\":\"p\",\"completion\":\"c\"}";
 
 	TRAIN("{\"instruction\":\"i\",\"output\":\"o\",\"prompt\":\"p\",\"completion\":\"c\"}",
+	      "! \"output\" and \"completion\" say different things, and only one is used (--schema names it)");
+	TRAIN("{\"instruction\":\"i\",\"output\":\"o\",\"prompt\":\"p\"}",
 	      "! \"instruction\" and \"prompt\" say different things, and only one is used (--schema names it)");
 	same(turns(&(struct schema_opts){.schema = "alpaca"}, both, 1), "u:i|a:o", "--schema alpaca settles it");
+	same(turns(&(struct schema_opts){.schema = "alpaca"}, "{\"instruction\":\"i\",\"input\":\"x\",\"output\":\"o\",\"response\":\"c\"}", 1),
+	     "u:i\nx|a:o", "with its input");
 	same(turns(&(struct schema_opts){.schema = "prompt"}, both, 1), "u:p|a:c", "--schema prompt does");
 	TRAIN("{\"instruction\":\"i\",\"output\":\"o\",\"response\":\"c\"}",
 	      "! \"output\" and \"response\" say different things, and only one is used (--schema names it)");
@@ -342,6 +346,17 @@ static void contradictions(void)
 	TRAIN("{\"prompt\":\"Solve: q\",\"question\":\"q\",\"completion\":\"r\"}", "u:Solve: q|a:r");
 	TRAIN("{\"question\":\"q\",\"context\":\"c\",\"answer\":\"r\"}",
 	      "! \"question\" and \"context\" say different things, and only one is used (--schema names it)");
+	TRAIN("{\"question\":\"q\",\"choices\":[\"x\",\"y\"],\"answer\":\"x\"}",
+	      "! \"question\" and \"choices\" say different things, and only one is used (--schema names it)");
+	TRAIN("{\"question\":\"x or y?\",\"choices\":{\"text\":[\"x\",\"y\"],\"n\":[1,2]},\"answer\":\"x\"}", "u:x or y?|a:x");
+	TRAIN("{\"question\":\"q\",\"passage\":\"p\",\"answer\":\"r\"}",
+	      "! \"question\" and \"passage\" say different things, and only one is used (--schema names it)");
+	TRAIN("{\"prompt\":\"\",\"instruction\":\"i\",\"chosen\":\"c\"}",
+	      "! \"prompt\" and \"instruction\" say different things, and only one is used (--schema names it)");
+	TRAIN("{\"prompt\":\"x\",\"question\":\"y\",\"chosen\":[" U "," A "]}", "u:q|a:r");
+	TRAIN("{\"chosen\":[" U "," A "],\"conversation\":[{\"input\":\"x\",\"output\":\"y\"}]}", "u:q|a:r");
+	same(turns(&(struct schema_opts){.schema = "sharegpt"}, "{\"chosen\":[],\"conversation\":[" U "," A "]}", 1), "u:q|a:r",
+	     "--schema sharegpt takes either key");
 	PROMPT("{\"prompt\":\"p\",\"question\":\"q\"}",
 	       "! \"prompt\" and \"question\" say different things, and only one is used (--schema names it)");
 }

@@ -39,11 +39,12 @@ static const struct schema {
 	const char *answer; /* NULL: the key holds turns */
 } schemas[] = {
 	{"messages", {"messages"}, NULL},
-	{"sharegpt", {"conversations", "conversation"}, NULL},
+	{"sharegpt", {"conversations"}, NULL},
 	{"hh", {"chosen"}, "chosen"},
 	{"alpaca", {"instruction"}, "output"},
 	{"prompt", {"prompt", "query"}, "completion"},
 	{"orca", {"question"}, "response"},
+	{"sharegpt", {"conversation"}, NULL},
 	{0},
 };
 
@@ -103,11 +104,17 @@ void schema_add(struct turns *l, enum role role, const json_t *text)
 /* NULL: no schema is named, and the row has no schema's key. */
 static const struct schema *schema_of(const char *name, const json_t *row)
 {
-	for (const struct schema *s = schemas; s->name; s++)
-		if (name ? !strcmp(s->name, name) : schema_first(row, s->key) != NULL)
+	const struct schema *named = NULL;
+
+	for (const struct schema *s = schemas; s->name; s++) {
+		if (name && strcmp(s->name, name))
+			continue;
+		if (schema_first(row, s->key))
 			return s;
-	assert(!name); /* the options offer no other */
-	return NULL;
+		named = name && !named ? s : named;
+	}
+	assert(!name == !named); /* the options offer no other */
+	return named;
 }
 
 static int unknown(const json_t *row, struct fault *f)
@@ -133,7 +140,7 @@ static int turns(struct turns *l, const json_t *row, const char *key)
 	if (schema_messages(l, list, key))
 		return -1;
 	if (d->n && d->turn[d->n - 1].role != ROLE_ASSISTANT && schema_has(row, "chosen"))
-		return schema_answer(l, row, &(struct pair){key, "chosen", 0, 0});
+		return schema_answer(l, row, &(struct pair){.prompt = key, .answer = "chosen"});
 	return 0;
 }
 
@@ -153,6 +160,7 @@ static int recognised(struct turns *l, const char *name, const json_t *row)
 	answer = pair.hh || schema_has(row, s->answer) ? NULL : schema_first(row, answers);
 	pair.answer = answer ? answer : s->answer;
 	pair.prompt = pair.hh ? schema_first(row, prompts) : key;
+	pair.input = pair.prompt && !strcmp(pair.prompt, "instruction");
 	return schema_pair(l, row, &pair);
 }
 

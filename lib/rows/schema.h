@@ -28,8 +28,9 @@ enum {
 
 /* Fills the dialogue, which is empty (all zero, or cleared), with the row's turns and what
  * stands beside them; it borrows from the row.
- * need_answer 1: the last turn is the assistant's, and not empty.  0 (generation): the row may
- * end with a user's turn, and an assistant's turn that ends it is left out. */
+ * need_answer 1: the last turn is the assistant's, and says or calls something; what the row has
+ * behind it is left out, and named (left_out).  0 (generation): the row may end with a user's or a
+ * tool's turn; the assistant's turns that end it are not among the dialogue's. */
 int schema_turns(const struct schema_opts *, const json_t *row, int need_answer, struct dialogue *,
                  struct fault *);
 

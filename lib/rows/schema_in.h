@@ -13,6 +13,7 @@ struct turns {
 	struct dialogue *d;
 	int need_answer;
 	struct fault *fault;
+	const json_t *asked; /* the prompt, where that is a text and not the answer's beginning */
 	json_t *calls; /* of the last turn, where that was made of calls alone (function_call) */
 	int calls_at;  /* the number of that turn */
 };
@@ -38,6 +39,7 @@ json_t *schema_call(const json_t *call, const char *where, struct fault *);
 /* A prompt under one key, its answer under another. */
 struct pair {
 	const char *prompt, *answer; /* keys; prompt NULL: the answer is the whole dialogue */
+	int input;                   /* "input" or "context" stands behind a prompt that is text */
 	int hh;                      /* a text that begins with "\n\nHuman:" is a dialogue */
 	int recognised;              /* so that no other key may say something else */
 };

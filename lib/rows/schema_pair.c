@@ -7,8 +7,9 @@
 static const char human[] = "\n\nHuman:", assistant[] = "\n\nAssistant:";
 
 /* Keys that hold a prompt or a part of it, and such that hold an answer. */
-static const char *const asking[] = {"prompt", "instruction", "query", "question",
-                                     "input",  "context",     NULL};
+static const char *const asking[] = {"prompt",  "instruction", "query",   "question",
+                                     "input",   "context",     "article", "passage",
+                                     "choices", "options",     NULL};
 static const char *const answering[] = {"completion", "response", "output", NULL};
 
 /* The first "\n\nHuman:" or "\n\nAssistant:" at or after p, or end, where a NUL is. */
@@ -104,16 +105,37 @@ static const json_t *with_input(struct turns *l, const json_t *text, const json_
 	return text;
 }
 
-/* What other keys that mean the same hold is a part of the text, or holds it. */
+/* All text in the value stands in this text. */
+static int within(const json_t *v, const char *text)
+{
+	const char *key;
+	json_t *of;
+	size_t i;
+
+	if (json_is_string(v))
+		return strstr(text, json_string_value(v)) != NULL;
+	for (i = 0; i < json_array_size(v); i++)
+		if (!within(json_array_get(v, i), text))
+			return 0;
+	json_object_foreach((json_t *)v, key, of)
+	{
+		if (!within(of, text))
+			return 0;
+	}
+	return 1;
+}
+
+/* What other keys that mean the same hold is a part of the text that is taken, or holds it. */
 static int agree(struct turns *l, const json_t *row, const char *const keys[], const char *key,
                  const json_t *text)
 {
 	const char *taken = json_string_value(text);
 
 	for (; *keys; keys++) {
-		const char *other = json_string_value(json_object_get(row, *keys));
+		const json_t *other = json_object_get(row, *keys);
+		const char *whole = json_string_value(other);
 
-		if (other && !strstr(taken, other) && (!*taken || !strstr(other, taken)))
+		if (!within(other, taken) && !(whole && *taken && strstr(whole, taken)))
 			return fault(l->fault,
 			             "\"%s\" and \"%s\" say different things, and only one is used "
 			             "(--schema names it)",
@@ -137,12 +159,11 @@ static int prompt(struct turns *l, const json_t *row, const struct pair *p)
 		d->n -= d->turn[d->n - 1].role == ROLE_ASSISTANT && !d->turn[d->n - 1].n;
 		return 0;
 	}
-	if ((p->hh || p->recognised) && !strcmp(p->prompt, "instruction") &&
-	    find_input(l, row, &input))
+	if (p->input && find_input(l, row, &input))
 		return -1;
-	v = with_input(l, v, input);
-	schema_add(l, ROLE_USER, v);
-	return p->recognised ? agree(l, row, asking, p->prompt, v) : 0;
+	l->asked = with_input(l, v, input);
+	schema_add(l, ROLE_USER, l->asked);
+	return 0;
 }
 
 static int same_turns(const struct turn a[], const struct turn b[], int n)
@@ -166,6 +187,7 @@ static int whole(struct turns *l, int n, const char *key)
 	if (text || (d->n - n >= n && same_turns(d->turn, d->turn + n, n))) {
 		memmove(d->turn, d->turn + n, (d->n - n) * sizeof *d->turn);
 		d->n -= n;
+		l->asked = NULL;
 		return 0;
 	}
 	if (d->turn[n].role == ROLE_SYSTEM || d->turn[n - 1].role == ROLE_USER)
@@ -182,6 +204,7 @@ int schema_answer(struct turns *l, const json_t *row, const struct pair *p)
 
 	if (p->hh && (is_dialogue(v) || (!p->prompt && json_is_string(v)))) {
 		d->n = 0;
+		l->asked = NULL;
 		return dialogue(l, v);
 	}
 	if (json_is_array(v) || json_is_object(v)) {
@@ -205,7 +228,8 @@ int schema_answer(struct turns *l, const json_t *row, const struct pair *p)
 
 int schema_pair(struct turns *l, const json_t *row, const struct pair *p)
 {
-	if (history(l, row) || (p->prompt && prompt(l, row, p)))
+	if (history(l, row) || (p->prompt && prompt(l, row, p)) ||
+	    (p->answer && schema_answer(l, row, p)))
 		return -1;
-	return p->answer ? schema_answer(l, row, p) : 0;
+	return p->recognised && l->asked ? agree(l, row, asking, p->prompt, l->asked) : 0;
 }

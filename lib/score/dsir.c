@@ -9,9 +9,9 @@
  * With Gumbel noise added to the scores, the k best rows are a sample without replacement, each
  * drawn in proportion to exp(score): what DSIR calls importance resampling.
  *
- * A row's text is its turns joined by newlines, calls of tools as JSON.  Rows are read one by one, hashed many at once, and
- * counted in their order.  Until all are counted, their n-grams lie in a scratch file, two bytes
- * each.
+ * A row's text is its turns joined by newlines, calls of tools as JSON.  Rows are read one by one,
+ * hashed many at once, and counted in their order.  Until all are counted, their n-grams lie in a
+ * scratch file, two bytes each.
  */
 #include <math.h>
 #include <omp.h>
