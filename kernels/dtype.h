@@ -18,9 +18,14 @@ enum dtype {
 	DT_Q5_0,
 	DT_Q5_1,
 	DT_Q8_0,
+	DT_Q2_K,
+	DT_Q3_K,
 	DT_Q4_K,
 	DT_Q5_K,
 	DT_Q6_K,
+	DT_IQ4_NL,
+	DT_IQ4_XS,
+	DT_MXFP4,
 	DT_TYPES
 };
 

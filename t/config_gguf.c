@@ -18,8 +18,8 @@ static void put_text(struct buf *b, const char *s, size_t n)
 	buf_add(b, s, n);
 }
 
-/* "key=value": true and false are flags, [ a list of one number, 5 a number, 5.0 a real one,
- * others text. */
+/* "key=value": true and false are flags, [1,2 a list of numbers, 5 a number, 5.0 a real one, others
+ * text. */
 static void put_value(struct buf *b, const char *arch, const char *word, size_t n)
 {
 	size_t k = strcspn(word, "=");
@@ -33,10 +33,15 @@ static void put_value(struct buf *b, const char *arch, const char *word, size_t 
 		put_int(b, 7, 4);
 		put_int(b, *v == 't', 1);
 	} else if (*v == '[') {
+		uint64_t items = 1;
+
+		for (size_t i = k + 1; i < n; i++)
+			items += word[i] == ',';
 		put_int(b, 9, 4);
 		put_int(b, 4, 4);
-		put_int(b, 1, 8);
-		put_int(b, 2, 4);
+		put_int(b, items, 8);
+		for (; items; items--, v += strcspn(v, ", "))
+			put_int(b, (uint64_t)atol(++v), 4);
 	} else if ((*v < '0' || *v > '9') && *v != '-') {
 		put_int(b, 8, 4);
 		put_text(b, v, n - k - 1);
@@ -49,15 +54,34 @@ static void put_value(struct buf *b, const char *arch, const char *word, size_t 
 	}
 }
 
-/* A GGUF file of these values, words of key=value. */
+/* Takes the words of `most` whose keys are not in `more`, and those of more. */
+static char *join(const char *most, const char *more)
+{
+	struct buf b = {0};
+
+	for (const char *w = most; *w; w += strcspn(w, " "), w += *w == ' ') {
+		char *key = xprintf(" %.*s", (int)strcspn(w, "=") + 1, w), *words = xprintf(" %s", more);
+
+		if (!strstr(words, key))
+			buf_add(&b, w, strcspn(w, " ") + 1);
+		free(words);
+		free(key);
+	}
+	buf_str(&b, more);
+	buf_add(&b, "", 1);
+	return b.p;
+}
+
+/* A GGUF file of these values, words of key=value; /key is not the architecture's. */
 static int take_gguf(struct config *c, const char *arch, const char *more, struct fault *why)
 {
 	static const char sizes[] =
 		"vocab_size=96 embedding_length=32 block_count=2 feed_forward_length=48 "
-		"attention.head_count=4 attention.head_count_kv=2 context_length=96 ";
+		"attention.head_count=4 attention.head_count_kv=2 context_length=96 "
+		"attention.layer_norm_rms_epsilon=0.00001 ";
 	struct buf b = {0};
 	struct gguf g;
-	char *words = xprintf("%s%s", sizes, more);
+	char *words = join(sizes, more);
 	uint64_t n = 1;
 	int r;
 
@@ -69,7 +93,7 @@ static int take_gguf(struct config *c, const char *arch, const char *more, struc
 	put_int(&b, 8, 4);
 	put_text(&b, arch, strlen(arch));
 	for (const char *w = words; *w; w += strcspn(w, " "), w += *w == ' ', n++)
-		put_value(&b, arch, w, strcspn(w, " "));
+		put_value(&b, strchr("/", *w) ? "" : arch, w + (*w == '/'), strcspn(w, " ") - (*w == '/'));
 	memcpy((char *)b.p + 16, &n, sizeof n);
 	if (gguf_parse(&g, b.p, b.n, why))
 		die("%s", why->text);
@@ -102,7 +126,15 @@ static struct config taken_gguf(const char *arch, const char *more)
 static void refusals(void)
 {
 	refused_gguf("llama", "attention.key_length=[",
-	             "llama.attention.key_length is not a number");
+	             "llama.attention.key_length is an array, not a number");
+	refused_gguf("llama", "block_count=[2,2", "llama.block_count is an array, not a number");
+	refused_gguf("llama", "attention.head_count=[4", "head_count is an array of 1 numbers for 2 layers");
+	refused_gguf("llama", "attention.head_count=[4,4,4", "head_count is an array of 3 numbers for 2 layers");
+	refused_gguf("llama", "attention.head_count=[4,8",
+	             "llama.attention.head_count is an array of numbers that differ from layer to layer");
+	refused_gguf("llama", "attention.head_count_kv=[2,0", "llama.attention.head_count_kv is an array of numbers");
+	refused_gguf("llama", "feed_forward_length=[48,64", "llama.feed_forward_length is an array of numbers");
+	refused_gguf("llama", "feed_forward_length=x", "llama.feed_forward_length is not a number");
 	refused_gguf("llama", "rope.freq_base=x", "llama.rope.freq_base is not a number");
 	refused_gguf("llama", "attention.key_length=-1", "llama.attention.head_count is missing");
 	refused_gguf("llama", "expert_count=8", "llama.expert_count: mixtures of experts");
@@ -119,21 +151,102 @@ static void refusals(void)
 	refused_gguf("gemma3", "attention.causal=false",
 	             "gemma3.attention.causal: attention to later tokens");
 	refused_gguf("gemma2", "attention.sliding_window_pattern=[",
-	             "sliding_window_pattern is not a number");
+	             "sliding_window_pattern is an array, not a number");
 	refused_gguf("gemma3", "attention.sliding_window=8 attention.sliding_window_pattern=-1",
 	             "sliding_window_pattern -1");
 	refused_gguf("llama", "attention.value_length=16",
 	             "llama.attention.value_length other than key_length");
-	refused_gguf("qwen3", "rope.scaling.type=yarn rope.scaling.factor=4.0",
-	             "rope scaling \"yarn\" is not supported");
 	refused_gguf("qwen3moe", "", "\"qwen3moe\" is not a model family");
 	refused_gguf("gemma-embedding", "", "\"gemma-embedding\" is not a model family");
+}
+
+/* Files of other things than models of language. */
+static void others(void)
+{
+	refused_gguf("llama", "/general.type=adapter /adapter.type=lora", "is an adapter, not a model");
+	refused_gguf("qwen2", "/adapter.type=lora", "is an adapter, not a model");
+	refused_gguf("clip", "/general.type=mmproj", "is the part of a model that reads images (mmproj)");
+	refused_gguf("clip", "", "is the part of a model that reads images (mmproj)");
+	refused_gguf("llama", "/general.type=imatrix", "general.type \"imatrix\" is not a model");
+	taken_gguf("llama", "/general.type=model");
+	refused_gguf("bert", "", "general.architecture \"bert\" is not a model family");
+	refused_gguf("mamba", "", "general.architecture \"mamba\" is not a model family");
+	refused_gguf("t5", "", "general.architecture \"t5\" is not a model family");
+	refused_gguf("qwen3", "pooling_type=3", "qwen3.pooling_type 3 is not supported");
+	taken_gguf("qwen3", "pooling_type=0");
+	refused_gguf("qwen3", "classifier.output_labels=[1", "qwen3.classifier.output_labels: a classifier");
+	refused_gguf("llama", "attention.clamp_kqv=8.0", "llama.attention.clamp_kqv 8 is not supported");
+	refused_gguf("llama", "logit_scale=16.0", "llama.logit_scale 16 is not supported");
+	taken_gguf("llama", "logit_scale=1.0");
+	refused_gguf("llama", "attention.scale=0.5", "llama.attention.scale 0.5 is not supported");
+	refused_gguf("llama", "attn_logit_softcapping=50.0", "llama.attn_logit_softcapping 50 is not supported");
+	refused_gguf("llama", "final_logit_softcapping=x", "llama.final_logit_softcapping is not a number");
+}
+
+static void rates(const char *arch, const char *more, double second, double third, double amplitude)
+{
+	struct config c = taken_gguf(arch, more);
+
+	near(c.rope[0].rate[0][1], second, 1e-7 * second, "rate 1");
+	near(c.rope[0].rate[0][2], third, 1e-7 * third, "rate 2");
+	near(c.rope[0].amplitude, amplitude, 1e-6, "amplitude");
+}
+
+/* Scaled rotary positions.  Yarn's values are those of transformers 5.24. */
+static void scaled(void)
+{
+	static const char yarn[] = "rope.scaling.type=yarn rope.scaling.factor=4.0 "
+	                           "rope.scaling.original_context_length=64 ";
+	static const int at[] = {20, 30, 36, 63};
+	static const double rate[] = {0.0133352149, 0.00106436096, 0.000179841154, 3.10234441e-07};
+	struct config c;
+
+	rates("llama", "", .1, .01, 1);
+	rates("llama", "rope.scaling.factor=4.0", .025, .0025, 1);
+	rates("llama", "rope.scale_linear=4.0", .025, .0025, 1);
+	rates("llama", "rope.scale_linear=2.0 rope.scaling.factor=4.0", .025, .0025, 1);
+	rates("llama", "rope.scaling.type=linear", .1, .01, 1);
+	rates("llama", "rope.scaling.factor=0.0", .1, .01, 1);
+	rates("llama", "rope.scaling.type=none rope.scaling.factor=4.0", .1, .01, 1);
+	rates("llama", "rope.scaling.attn_factor=1.5", .1, .01, 1.5);
+	rates("qwen2", yarn, .0625, .0025, 1.138629436);
+	rates("llama", "rope.scaling.type=yarn rope.scaling.factor=4.0 context_length=64", .0625, .0025, 1.138629436);
+	rates("llama", "rope.scaling.type=yarn", .1, .01, 1);
+	c = taken_gguf("qwen3", "rope.scaling.type=yarn rope.scaling.factor=4.0 attention.key_length=128 rope.freq_base=1000000.0 "
+	               "rope.scaling.original_context_length=32768 context_length=131072 rope.scaling.attn_factor=0.5 "
+	               "rope.scaling.yarn_beta_fast=32.0 rope.scaling.yarn_beta_slow=1.0");
+	for (int i = 0; i < 4; i++)
+		near(c.rope[0].rate[0][at[i]], rate[i], 1e-6 * rate[i], "qwen3's yarn");
+	near(c.rope[0].amplitude, .569314718, 1e-6, "half its amplitude");
+	c = taken_gguf("gemma3", "attention.key_length=8 attention.sliding_window=8 rope.freq_base=10000.0 rope.freq_base_swa=81.0 "
+	               "rope.scaling.type=yarn rope.scaling.factor=4.0 rope.scaling.original_context_length=64");
+	near(c.rope[1].rate[0][2], 1 / 9., 1e-12, "gemma3's local layers are not scaled by yarn either");
+	near(c.rope[1].amplitude, 1, 0, "nor their amplitude");
+	near(c.rope[0].rate[0][1], .0625, 1e-8, "but the others");
+	refused_gguf("llama", "rope.scaling.type=longrope", "rope_factors_long.weight is missing");
+	refused_gguf("llama", "rope.scaling.type=dynamic",
+	             "llama.rope.scaling.type \"dynamic\" is not supported (none, linear, yarn, longrope)");
+	refused_gguf("llama", "rope.scaling.type=4", "llama.rope.scaling.type is not text");
+	refused_gguf("llama", "rope.scaling.factor=-2.0", "linear rope scaling by -2");
+	refused_gguf("llama", "rope.scaling.type=yarn rope.scaling.factor=-2.0", "yarn with factor -2");
+	refused_gguf("llama", "rope.scaling.type=yarn rope.scaling.factor=2.0 context_length=0", "original context length 0");
+	refused_gguf("llama", "rope.scaling.type=yarn rope.scaling.factor=2.0 rope.scaling.original_context_length=1 rope.freq_base=2.0",
+	             "yarn with an original context length of 1");
+	refused_gguf("llama", "rope.scaling.attn_factor=0.0", "llama.rope.scaling.attn_factor 0");
+	refused_gguf("llama", "rope.scaling.yarn_log_multiplier=0.1", "llama.rope.scaling.yarn_log_multiplier 0.1 is not");
+	refused_gguf("llama", "rope.scaling.yarn_beta_fast=8.0", "llama.rope.scaling.yarn_beta_fast 8 is not");
+	refused_gguf("llama", "rope.scaling.alpha=1000.0", "llama.rope.scaling.alpha 1000 is not");
 }
 
 /* What llama.cpp takes where a file does not say. */
 static void defaults(void)
 {
-	struct config c = taken_gguf("gemma2", "attention.key_length=8");
+	struct config c = taken_gguf("llama", "attention.head_count=[4,4 attention.head_count_kv=[1,1 feed_forward_length=[40,40");
+
+	near(10000 * c.heads.q + 100 * c.heads.kv + c.ffn, 40140, 0, "lists of equal numbers");
+	c = taken_gguf("llama", "attention.head_count=[2,2 attention.head_count_kv=1");
+	near(10 * c.heads.q + c.heads.kv, 21, 0, "a list and a number");
+	c = taken_gguf("gemma2", "attention.key_length=8");
 
 	near(c.heads.window, 4096, 0, "gemma2's window");
 	near(10 * c.local[0] + c.local[1], 10, 0, "of every other layer");
@@ -177,6 +290,8 @@ int main(void)
 {
 	die_name("config_gguf.t");
 	refusals();
+	others();
+	scaled();
 	defaults();
 	return tap_done();
 }

@@ -152,13 +152,14 @@ static void test_whole(int version)
 static void test_decoders(void)
 {
 	static const enum dtype types[] = {DT_F32, DT_F16, DT_BF16, DT_Q4_0, DT_Q4_1, DT_Q5_0,
-		DT_Q5_1, DT_Q8_0, DT_Q4_K, DT_Q5_K, DT_Q6_K};
+		DT_Q5_1, DT_Q8_0, DT_Q2_K, DT_Q3_K, DT_Q4_K, DT_Q5_K, DT_Q6_K, DT_IQ4_NL, DT_IQ4_XS, DT_MXFP4};
 	size_t bytes, used;
 	const void *map = zio_map("t/gold/gguf_quants.safetensors", &bytes);
 	struct safetensors st;
 	struct fault f;
 
 	ok(!st_parse(&st, map, bytes, &used, &f) && used == bytes, "gold values");
+	ok(sizeof types / sizeof *types == DT_TYPES, "every type");
 	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
 		const char *name = dtype_name(types[i]);
 		char blocks[32], values[32];
@@ -183,6 +184,60 @@ static void test_decoders(void)
 	zio_unmap(map, bytes);
 }
 
+/* A file of one tensor, [values], without its data. */
+static int parse_type(struct gguf *g, int type, long values, size_t data, struct fault *f)
+{
+	struct buf b = {0};
+	int rc;
+
+	buf_str(&b, "GGUF");
+	put(&b, 3, 4);
+	put(&b, 1, 8);
+	put(&b, 0, 8);
+	put_tensor(&b, "t", 1, values, type, 0);
+	while (b.n % 32)
+		put(&b, 0, 1);
+	for (size_t i = 0; i < data; i++)
+		put(&b, 0, 1);
+	rc = gguf_parse(g, b.p, b.n, f);
+	buf_free(&b);
+	return rc;
+}
+
+/* Names and sizes of all types, of those also that cannot be decoded. */
+static void test_types(void)
+{
+	size_t bytes, used;
+	const void *map = zio_map("t/gold/gguf_quants.safetensors", &bytes);
+	struct safetensors st;
+	struct fault f;
+	const struct st_tensor *types;
+	const char *name;
+	long decoded = 0;
+
+	ok(!st_parse(&st, map, bytes, &used, &f), "gold types");
+	types = st_find(&st, "types");
+	name = st_meta(&st, "types");
+	for (long i = 0; i < types->shape[0]; i++, name += strcspn(name, " ") + 1) {
+		int size[3], n = (int)strcspn(name, " ");
+		struct gguf g;
+		int large, wide;
+
+		memcpy(size, (const char *)types->data + i * sizeof size, sizeof size);
+		large = parse_type(&g, size[0], size[1], size[2] - 1, &f);
+		wide = size[1] == 1 || parse_type(&g, size[0], size[1] + 1, size[2] + 1, &f);
+		if (!ok(!parse_type(&g, size[0], size[1], size[2], &f) && large && wide,
+		        "%.*s has blocks of %d values, %d bytes", n, name, size[1], size[2]))
+			continue;
+		ok(strlen(g.tensor[0].kind) == (size_t)n && !memcmp(g.tensor[0].kind, name, n), "... and its name");
+		decoded += g.tensor[0].type != DT_TYPES;
+		gguf_close(&g);
+	}
+	ok(decoded == DT_TYPES, "%ld can be decoded", decoded);
+	st_close(&st);
+	zio_unmap(map, bytes);
+}
+
 static void broken(const char *name, const char *want)
 {
 	char *path = xprintf("t/broken/gguf-%s.gguf", name);
@@ -201,7 +256,13 @@ static void broken(const char *name, const char *want)
 static void test_broken(void)
 {
 	broken("magic", "no GGUF file");
-	broken("version", "GGUF version 1, not 2 or 3");
+	broken("old-magic", "\"GGML\" is the mark of a format that llama.cpp had before GGUF, which is not supported: "
+	       "convert the model anew");
+	broken("older-magic", "\"tjgg\" is the mark of a format that llama.cpp had before GGUF, which is not supported: "
+	       "convert the model anew");
+	broken("big-endian", "a big-endian GGUF file is not supported: gguf-convert-endian makes it little-endian");
+	broken("version", "GGUF version 1, not 2 or 3: convert the model anew");
+	broken("version-0", "GGUF version 0, not 2 or 3: convert the model anew");
 	broken("cut-header", "cut short at byte 9");
 	broken("values-count", "cut short: 1152921504606846976 values and 0 tensors in 128 bytes");
 	broken("tensors-count", "cut short: 0 values and 1152921504606846976 tensors in 128 bytes");
@@ -215,7 +276,9 @@ static void test_broken(void)
 	broken("key-control", "a control character in a name, at byte 33");
 	broken("alignment", "general.alignment is 24, no power of 2");
 	broken("tensor-twice", "t is there twice");
-	broken("tensor-type", "tensor t: type 10 is not supported");
+	broken("tensor-type", "tensor t: type 99 is not known");
+	broken("tensor-type-old", "tensor t: type Q4_0_4_4, which ggml gave up, is not supported: convert the model anew");
+	broken("tensor-type-cut", "tensor t: cut short, its 66 bytes at 64 end beyond the file");
 	broken("tensor-rank", "tensor t: 5 dimensions");
 	broken("tensor-rows", "tensor t: rows of 33 are no multiple of Q4_0's 32");
 	broken("tensor-overflow", "tensor t: the shape overflows");
@@ -229,6 +292,7 @@ int main(void)
 	test_whole(2);
 	test_whole(3);
 	test_decoders();
+	test_types();
 	test_broken();
 	return tap_done();
 }

@@ -10,7 +10,7 @@
 #include "../lib/format/jsonl.h"
 #include "tap.h"
 
-enum { FILLERS = 27, INT = 5, TEXT = 8, ARRAY = 9 };     /* GGUF's types */
+enum { FILLERS = 27, INT = 5, BOOL = 7, TEXT = 8, ARRAY = 9 }; /* GGUF's types */
 enum { NORMAL = 1, CONTROL = 3, USER = 4, UNUSED = 5 };  /* of tokens */
 
 static void put_int(struct buf *b, uint64_t v, int bytes) { buf_add(b, &v, bytes); }
@@ -81,8 +81,24 @@ static void put_merges(struct buf *b, const json_t *merges)
 	}
 }
 
-/* pre NULL: the key is missing, as in old files */
-static struct buf gguf_of(const json_t *j, const char *arch, const char *pre)
+static void put_number(struct buf *b, const char *key, int type, uint64_t v)
+{
+	put_key(b, key, type);
+	put_int(b, v, type == BOOL ? 1 : 4);
+}
+
+/* What of a file's metadata is not as converters write it. */
+static const struct odd {
+	const char *pre;     /* NULL: the key is missing, as in old files */
+	int bos, eos, eot;   /* -1: the key is missing */
+	int add_bos, add_eos;
+	int no_types;
+	const char *text;    /* this key has a text */
+	const char *normal;  /* this token's type says that it is a word */
+} usual = {.bos = 0, .eos = 0, .eot = -1, .add_bos = -1, .add_eos = -1};
+
+/* The file, of model `arch`, of a tokenizer.json. */
+static struct buf gguf_of(const json_t *j, const char *arch, const struct odd *odd)
 {
 	enum { MOST = 200000 };
 	const char **text = xzalloc(MOST, sizeof *text);
@@ -93,11 +109,24 @@ static struct buf gguf_of(const json_t *j, const char *arch, const char *pre)
 	buf_str(&b, "GGUF");
 	put_int(&b, 3, 4);
 	put_int(&b, 0, 8);
-	put_int(&b, pre ? 6 : 5, 8);
+	put_int(&b, 4 + !!odd->pre + (odd->bos >= 0) + (odd->eos >= 0) + (odd->eot >= 0) + (odd->add_bos >= 0) +
+	            (odd->add_eos >= 0) + !!odd->text + !odd->no_types, 8);
 	put_pair(&b, "general.architecture", arch);
 	put_pair(&b, "tokenizer.ggml.model", "gpt2");
-	if (pre)
-		put_pair(&b, "tokenizer.ggml.pre", pre);
+	if (odd->pre)
+		put_pair(&b, "tokenizer.ggml.pre", odd->pre);
+	if (odd->text)
+		put_pair(&b, odd->text, "yes");
+	if (odd->bos >= 0)
+		put_number(&b, "tokenizer.ggml.bos_token_id", INT, odd->bos);
+	if (odd->eos >= 0)
+		put_number(&b, "tokenizer.ggml.eos_token_id", INT, odd->eos);
+	if (odd->eot >= 0)
+		put_number(&b, "tokenizer.ggml.eot_token_id", INT, odd->eot);
+	if (odd->add_bos >= 0)
+		put_number(&b, "tokenizer.ggml.add_bos_token", BOOL, odd->add_bos);
+	if (odd->add_eos >= 0)
+		put_number(&b, "tokenizer.ggml.add_eos_token", BOOL, odd->add_eos);
 	put_array(&b, "tokenizer.ggml.tokens", TEXT, n);
 	for (long i = 0; i < n; i++) {
 		char *filler = xprintf("[PAD%ld]", i);
@@ -105,9 +134,10 @@ static struct buf gguf_of(const json_t *j, const char *arch, const char *pre)
 		put_text(&b, text[i] ? text[i] : filler);
 		free(filler);
 	}
-	put_array(&b, "tokenizer.ggml.token_type", INT, n);
-	for (long i = 0; i < n; i++)
-		put_int(&b, text[i] ? type[i] : UNUSED, 4);
+	if (!odd->no_types)
+		put_array(&b, "tokenizer.ggml.token_type", INT, n);
+	for (long i = 0; i < n && !odd->no_types; i++)
+		put_int(&b, !text[i] ? UNUSED : odd->normal && !strcmp(text[i], odd->normal) ? NORMAL : type[i], 4);
 	put_merges(&b, json_object_get(json_object_get(j, "model"), "merges"));
 	free(text);
 	free(type);
@@ -139,10 +169,11 @@ static void compare(const struct tokenizer *a, const struct tokenizer *g, const 
 static void check(const char *path, const char *arch, const char *pre, const json_t *strings)
 {
 	json_t *j = json_read_file(path);
-	struct buf b = gguf_of(j, arch, pre);
+	struct odd odd = usual;
+	struct buf b = (odd.pre = pre, gguf_of(j, arch, &odd));
 	struct tokenizer *a = tokenizer_open(path), *g;
 	struct fault f = {""};
-	char *name = xprintf("%s as %s of %s", path, pre ? pre : "nothing", arch);
+	char *name = xprintf("%s as %s of %s", path, pre, arch);
 
 	g = tokenizer_parse(b.p, b.n, &f);
 	if (ok(!!g, "%s is read%s%s", name, *f.text ? ": " : "", f.text)) {
@@ -155,24 +186,158 @@ static void check(const char *path, const char *arch, const char *pre, const jso
 	free(name);
 }
 
-static void refused(const char *pre)
+static struct tokenizer *odd_file(const char *path, const struct odd *odd, struct fault *f)
 {
-	json_t *j = json_read_file("t/gold/tok-neox/tokenizer.json");
-	struct buf b = gguf_of(j, "gptneox", pre);
-	struct fault f = {""};
-	char *want = xprintf("tokenizer.ggml.pre \"%s\" is not supported", pre);
+	json_t *j = json_read_file(path);
+	struct buf b = gguf_of(j, "llama", odd);
+	struct tokenizer *t = tokenizer_parse(b.p, b.n, f);
 
-	ok(!tokenizer_parse(b.p, b.n, &f), "\"%s\" is refused", pre);
-	same(f.text, want, "... by name");
 	json_decref(j);
 	buf_free(&b);
-	free(want);
+	return t;
+}
+
+static void refused(const char *path, struct odd odd, const char *want)
+{
+	struct fault f = {""};
+
+	ok(!odd_file(path, &odd, &f), "%s is refused", path);
+	same(f.text, want, "... and told why");
+}
+
+/* Of a file whose words are not known the vocabulary is. */
+static void vocabulary_alone(const char *path, struct odd odd)
+{
+	json_t *j = json_read_file(path);
+	struct buf b = gguf_of(j, "llama", &odd);
+	char name[] = "tokenizer_gguf.XXXXXX", x[17], y[17];
+	int fd = mkstemp(name);
+	struct tokenizer *t, *u = tokenizer_open(path);
+
+	if (fd < 0 || write(fd, b.p, b.n) != (ssize_t)b.n || close(fd))
+		die("%s:", name);
+	t = tokenizer_open_vocabulary(name);
+	tokenizer_fingerprint(t, tokenizer_size(t), x);
+	tokenizer_fingerprint(u, tokenizer_size(t), y);
+	same(x, y, "the vocabulary of what cannot encode");
+	unlink(name);
+	tokenizer_close(t);
+	tokenizer_close(u);
+	json_decref(j);
+	buf_free(&b);
+}
+
+#define NO_PRE \
+	"tokenizer.ggml.pre is missing, without which words are not known: encode with the model's tokenizer.json " \
+	"(seal-tokenize -t), or convert the model anew, or use gguf-new-metadata --pre-tokenizer"
+
+static void refusals(void)
+{
+	static const char neox[] = "t/gold/tok-neox/tokenizer.json", chatml[] = "t/gold/tok-bytelevel/tokenizer.json";
+	struct odd odd = usual;
+
+	refused(neox, odd, NO_PRE);
+	vocabulary_alone(neox, odd);
+	odd.pre = "default";
+	refused(neox, odd, "tokenizer.ggml.pre \"default\" is not supported: encode with the model's tokenizer.json "
+	        "(seal-tokenize -t)");
+	odd.pre = "deepseek-llm";
+	refused(neox, odd, "tokenizer.ggml.pre \"deepseek-llm\" is not supported: encode with the model's tokenizer.json "
+	        "(seal-tokenize -t)");
+	vocabulary_alone(neox, odd);
+	odd = usual;
+	odd.pre = "olmo";
+	odd.eos = -1;
+	refused(neox, odd, "tokenizer.ggml.eos_token_id is missing");
+	vocabulary_alone(neox, odd);
+	odd.eos = 1 << 20;
+	refused(chatml, odd, "tokenizer.ggml.eos_token_id is none of the 507 tokens");
+	odd = usual;
+	odd.pre = "llama-bpe";
+	odd.bos = -1;
+	refused(chatml, odd, "tokenizer.ggml.bos_token_id is missing, and texts begin with that token");
+	odd.pre = "smollm";
+	odd.add_bos = 1;
+	refused(chatml, odd, "tokenizer.ggml.bos_token_id is missing, and texts begin with that token");
+	odd = usual;
+	odd.pre = "smollm";
+	odd.add_eos = 1;
+	refused(chatml, odd, "tokenizer.ggml.add_eos_token: a token behind every text is not supported");
+	odd.text = "tokenizer.ggml.add_bos_token";
+	refused(chatml, odd, "tokenizer.ggml.add_bos_token is neither true nor false");
+	odd.text = "tokenizer.ggml.add_space_prefix";
+	refused(chatml, odd, "tokenizer.ggml.add_space_prefix is neither true nor false");
+	odd.text = "tokenizer.ggml.eom_token_id";
+	refused(chatml, odd, "tokenizer.ggml.eom_token_id is none of the 507 tokens");
+	odd = usual;
+	odd.pre = "smollm";
+	odd.no_types = 1;
+	refused(chatml, odd, "tokenizer.ggml.token_type is missing, or not as long as the tokens");
+}
+
+static void check_begin(const char *pre, int add_bos, int begins)
+{
+	struct odd odd = usual;
+	struct fault f = {""};
+	struct tokenizer *t;
+
+	odd.pre = pre;
+	odd.add_bos = add_bos;
+	t = odd_file("t/gold/tok-bytelevel/tokenizer.json", &odd, &f);
+	if (!ok(!!t, "%s with add_bos_token %d is read%s", pre, add_bos, f.text))
+		return;
+	ok(tokenizer_adds_bos(t) == begins, "... and texts begin with a token: %d", begins);
+	tokenizer_close(t);
+}
+
+static int is_end(const struct tokenizer *t, int32_t id)
+{
+	int n, found = 0;
+	const int32_t *end = tokenizer_ends(t, &n);
+
+	while (n)
+		found |= end[--n] == id;
+	return found;
+}
+
+/* What texts begin with, and answers end with. */
+static void ends(void)
+{
+	struct odd odd = usual;
+	struct fault f = {""};
+	struct tokenizer *t;
+	struct ids ids = {0};
+	int32_t end;
+
+	check_begin("llama-bpe", -1, 1);
+	check_begin("llama3", -1, 1);
+	check_begin("llama-v3", -1, 1);
+	check_begin("llama-bpe", 0, 0);
+	check_begin("smollm", -1, 0);
+	check_begin("gpt-2", -1, 0);
+	check_begin("qwen2", -1, 0);
+	check_begin("olmo", -1, 0);
+	check_begin("gpt-2", 1, 1);
+	odd.pre = "smollm";
+	odd.eot = 7;
+	odd.normal = "<|im_end|>";
+	t = odd_file("t/gold/tok-bytelevel/tokenizer.json", &odd, &f);
+	if (!ok(!!t, "a file whose <|im_end|> is a word is read%s", f.text))
+		return;
+	end = tokenizer_id(t, "<|im_end|>");
+	tokenizer_encode(t, "a<|im_end|>", 11, TOKENIZE_CONTROL, 0, &ids);
+	ok(end > 0 && ids.n == 2 && ids.p[1] == end && tokenizer_special(t, end), "and it is a control token");
+	ok(is_end(t, end), "that ends answers");
+	ok(is_end(t, 0) && is_end(t, 7), "as the end token does, and that of a turn");
+	ok(!is_end(t, 1) && !is_end(t, 8) && !is_end(t, -1), "and others do not");
+	ids_free(&ids);
+	tokenizer_close(t);
 }
 
 int main(void)
 {
 	static const struct { const char *file, *arch, *pre; } real[] = {
-		{"pythia", "gptneox", "olmo"}, {"pythia", "gptneox", "mpt"}, {"pythia", "gptneox", NULL},
+		{"pythia", "gptneox", "olmo"}, {"pythia", "gptneox", "mpt"},
 		{"gpt2", "gpt2", "gpt-2"}, {"smollm", "llama", "smollm"},
 	};
 	const char *data = getenv("SEAL_DATA") && *getenv("SEAL_DATA") ? getenv("SEAL_DATA") : "../shared/data";
@@ -183,12 +348,11 @@ int main(void)
 	die_name("tokenizer_gguf.t");
 	check("t/gold/tok-neox/tokenizer.json", "gptneox", "olmo", strings);
 	check("t/gold/tok-neox/tokenizer.json", "gptneox", "mpt", strings);
-	check("t/gold/tok-neox/tokenizer.json", "gptneox", NULL, strings);
 	check("t/gold/tok-bytelevel/tokenizer.json", "llama", "smollm", strings);
 	check("t/gold/tok-qwen2/tokenizer.json", "qwen2", "qwen2", strings);
 	check("t/gold/tok-llama3/tokenizer.json", "llama", "llama-bpe", strings);
-	refused("default");
-	refused("deepseek-llm");
+	refusals();
+	ends();
 	for (size_t i = 0; i < sizeof real / sizeof *real; i++) {
 		char *path = xprintf("%s/tokenizers/%s/tokenizer.json", data, real[i].file);
 

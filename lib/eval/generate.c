@@ -61,11 +61,19 @@ struct generation {
 	long vocab, context; /* of the model */
 	struct tokenizer *tokenizer;
 	struct encoder *encoder;
-	int32_t eos, stop;     /* ids that end an answer; -1: there is none */
+	struct ids ends;       /* that end an answer */
 	struct answer *answer; /* [opts.batch], of which n are taken */
 	int n;
 	long beyond; /* rows whose answer went past the model's context */
 };
+
+static int is_end(const struct generation *g, int32_t id)
+{
+	for (long i = 0; i < g->ends.n; i++)
+		if (g->ends.p[i] == id)
+			return 1;
+	return 0;
+}
 
 /* One token more for each of the n answers fed[i]; logits: [n x vocab]. */
 static void advance(struct generation *g, const int fed[], int n, float *logits)
@@ -75,7 +83,7 @@ static void advance(struct generation *g, const int fed[], int n, float *logits)
 		int32_t id = sample_token(logits + i * g->vocab, g->vocab, a->ids.p, a->ids.n,
 		                          &opts, &a->rng);
 
-		if (id == g->eos || id == g->stop) {
+		if (is_end(g, id)) {
 			a->done = 1;
 			continue;
 		}
@@ -221,6 +229,8 @@ static void check_template(const struct model *m, const struct encoder *e)
 static void begin(struct generation *g)
 {
 	struct setup *s = &g->setup;
+	const int32_t *id;
+	int n;
 
 	setup_open(s, opts.model, opts.adapter, &opts.compute);
 	g->tokenizer = tokenizer_open(opts.model);
@@ -231,8 +241,10 @@ static void begin(struct generation *g)
 	setup_begin(s);
 	g->vocab = s->model->config.vocab;
 	g->context = s->model->config.context;
-	g->eos = tokenizer_eos(g->tokenizer);
-	g->stop = template_stop(encoder_template(g->encoder));
+	id = tokenizer_ends(g->tokenizer, &n);
+	for (int i = 0; i < n; i++)
+		ids_add(&g->ends, id[i]);
+	ids_add(&g->ends, template_stop(encoder_template(g->encoder)));
 	g->answer = xalloc(opts.batch * sizeof *g->answer);
 }
 
@@ -271,6 +283,7 @@ static void run(char *const paths[], int n, struct zout *out)
 	begin(&g);
 	answer_rows(&g, paths, n, out);
 	free(g.answer);
+	ids_free(&g.ends);
 	encoder_close(g.encoder);
 	tokenizer_close(g.tokenizer);
 	setup_close(&g.setup);

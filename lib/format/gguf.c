@@ -8,7 +8,7 @@
  *
  * A text is its length, a u64, and its bytes.
  */
-#include "gguf.h"
+#include "gguf_in.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -30,22 +30,6 @@ static const struct {
 	[BOOL] = {GGUF_BOOL, 1}, [TEXT] = {GGUF_TEXT, 8}, [ARRAY] = {GGUF_ARRAY, 12},
 };
 /* clang-format on */
-
-static const unsigned char numbers[DT_TYPES] = {
-	[DT_F32] = 0,   [DT_F16] = 1,   [DT_Q4_0] = 2,  [DT_Q4_1] = 3,
-	[DT_Q5_0] = 6,  [DT_Q5_1] = 7,  [DT_Q8_0] = 8,  [DT_Q4_K] = 12,
-	[DT_Q5_K] = 13, [DT_Q6_K] = 14, [DT_BF16] = 30,
-};
-
-/* The type of a number, DT_TYPES when it is none that can be decoded. */
-static enum dtype type_of(uint64_t number)
-{
-	enum dtype t = 0;
-
-	while (t < DT_TYPES && numbers[t] != number)
-		t++;
-	return t;
-}
 
 enum { VALUE_LEAST = 8 + 4 + 1, TENSOR_LEAST = 8 + 4 + 4 + 8 };
 
@@ -200,17 +184,8 @@ static int take_tensor(struct reader *r, struct gguf_tensor *t)
 	}
 	if (take_uint(r, 4, &type) || take_uint(r, 8, &offset))
 		return -1;
-	t->type = type_of(type);
-	if (t->type == DT_TYPES)
-		return fault(r->f, "tensor %.80s: type %u is not supported", t->name,
-		             (unsigned)type);
-	if (t->shape[0] % dtype_block(t->type))
-		return fault(r->f, "tensor %.80s: rows of %ld are no multiple of %s's %ld", t->name,
-		             t->shape[0], dtype_name(t->type), dtype_block(t->type));
-	if (__builtin_mul_overflow(n / dtype_block(t->type), dtype_block_bytes(t->type), &t->bytes))
-		return fault(r->f, "tensor %.80s: the shape overflows", t->name);
 	t->data = (const char *)(uintptr_t)offset;
-	return 0;
+	return gguf_type(t, type, n, r->f);
 }
 
 static int place_tensors(struct gguf *g, struct reader *r)
@@ -268,8 +243,12 @@ static int parse(struct gguf *g, struct reader *r)
 	r->at = 4;
 	if (take_uint(r, 4, &version) || take_uint(r, 8, &tensors) || take_uint(r, 8, &values))
 		return -1;
+	if (version && !(version & 0xffff))
+		return fault(r->f, "a big-endian GGUF file is not supported: "
+		                   "gguf-convert-endian makes it little-endian");
 	if (version < 2 || version > 3)
-		return fault(r->f, "GGUF version %u, not 2 or 3", (unsigned)version);
+		return fault(r->f, "GGUF version %u, not 2 or 3: convert the model anew",
+		             (unsigned)version);
 	if (values > (r->n - r->at) / VALUE_LEAST || tensors > (r->n - r->at) / TENSOR_LEAST)
 		return fault(r->f, "cut short: %llu values and %llu tensors in %zu bytes",
 		             (unsigned long long)values, (unsigned long long)tensors, r->n);
@@ -291,11 +270,28 @@ static int parse(struct gguf *g, struct reader *r)
 
 int gguf_is(const void *p, size_t bytes) { return bytes >= 4 && !memcmp(p, "GGUF", 4); }
 
+/* The marks were written as numbers, hence backwards. */
+int gguf_old(const void *p, size_t bytes)
+{
+	static const char mark[][5] = {"lmgg", "fmgg", "tjgg", "algg", "ggml",
+	                               "ggmf", "ggjt", "ggla", "GGML"};
+
+	for (size_t i = 0; i < sizeof mark / sizeof *mark; i++)
+		if (bytes >= 4 && !memcmp(p, mark[i], 4))
+			return 1;
+	return 0;
+}
+
 int gguf_parse(struct gguf *g, const void *map, size_t bytes, struct fault *f)
 {
 	struct reader r = {map, 0, bytes, f};
 
 	*g = (struct gguf){.map = map, .bytes = bytes};
+	if (gguf_old(map, bytes))
+		return fault(f,
+		             "\"%.4s\" is the mark of a format that llama.cpp had before GGUF, "
+		             "which is not supported: convert the model anew",
+		             (const char *)map);
 	if (!gguf_is(map, bytes))
 		return fault(f, "no GGUF file");
 	if (!parse(g, &r))
@@ -315,6 +311,44 @@ void gguf_close(struct gguf *g)
 	free(g->value);
 	free(g->tensor);
 	*g = (struct gguf){0};
+}
+
+int gguf_part(const struct gguf *g, long *no, long *of, struct fault *f)
+{
+	*no = gguf_int(g, "split.no", 0);
+	*of = gguf_int(g, "split.count", 1);
+	if (!*of)
+		*of = 1;
+	if (*of < 1 || *of > UINT16_MAX || *no < 0 || *no >= *of)
+		return fault(f, "split.no %ld of split.count %ld", *no, *of);
+	return 0;
+}
+
+int gguf_first(const struct gguf *g, struct fault *f)
+{
+	long no, of;
+
+	if (gguf_part(g, &no, &of, f))
+		return -1;
+	return no ? fault(f,
+	                  "is part %ld of %ld: give the first, whose name ends in "
+	                  "-00001-of-%05ld.gguf",
+	                  no + 1, of, of)
+	          : 0;
+}
+
+int gguf_join(struct gguf *g, struct gguf *part, struct fault *f)
+{
+	const char *twice;
+
+	g->tensor = xrealloc(g->tensor, (g->tensors + part->tensors) * sizeof *g->tensor);
+	if (part->tensors)
+		memcpy(g->tensor + g->tensors, part->tensor, part->tensors * sizeof *g->tensor);
+	g->tensors += part->tensors;
+	part->tensors = 0;
+	gguf_close(part);
+	twice = repeated(g->tensor, g->tensors, sizeof *g->tensor);
+	return twice ? fault(f, "%.80s is in two parts", twice) : 0;
 }
 
 const struct gguf_value *gguf_find(const struct gguf *g, const char *key)
@@ -421,7 +455,7 @@ void gguf_write(struct buf *out, const struct gguf_pair *pair, int pairs,
 		put(out, t[i].rank, 4);
 		for (int k = 0; k < t[i].rank; k++)
 			put(out, t[i].shape[k], 8);
-		put(out, numbers[t[i].type], 4);
+		put(out, gguf_number(t[i].type), 4);
 		put(out, at, 8);
 		at += size_round_up(t[i].bytes, ALIGN);
 	}

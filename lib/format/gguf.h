@@ -12,7 +12,8 @@
 
 struct gguf_tensor {
 	const char *name; /* owned by the struct gguf */
-	enum dtype type;
+	enum dtype type;  /* DT_TYPES: none that can be decoded */
+	const char *kind; /* its name */
 	int rank;
 	long shape[4];    /* in ggml's order: shape[0] counts the columns */
 	const void *data; /* borrowed from the map */
@@ -55,10 +56,18 @@ struct gguf_pair {
 void gguf_write(struct buf *out, const struct gguf_pair *, int pairs, const struct gguf_tensor *,
                 int n);
 
-int gguf_is(const void *p, size_t bytes); /* starts with the magic */
+int gguf_is(const void *p, size_t bytes);  /* starts with the magic */
+int gguf_old(const void *p, size_t bytes); /* with that of a format before GGUF */
 /* Parses a mapped file, which must outlive the result; -1 with a fault, and nothing to close. */
 int gguf_parse(struct gguf *, const void *map, size_t bytes, struct fault *);
 void gguf_close(struct gguf *); /* does not unmap the file */
+
+/* Large models are split into several files; the first has the metadata, each some tensors.  Which
+ * part a file is, from 0, and of how many; 0 of 1: the whole. */
+int gguf_part(const struct gguf *, long *no, long *of, struct fault *);
+int gguf_first(const struct gguf *, struct fault *); /* -1: it is another part than the first */
+/* Adds the tensors of another part, which is closed by it. */
+int gguf_join(struct gguf *, struct gguf *part, struct fault *);
 
 /* Lookups: NULL, or `otherwise`, when there is no such key or it is of another kind. */
 const struct gguf_value *gguf_find(const struct gguf *, const char *key);

@@ -24,8 +24,38 @@ int rope_linear(struct rope *r, double factor, struct fault *f)
 {
 	if (!(factor > 0) || !isfinite(factor))
 		return fault(f, "linear rope scaling by %g", factor);
-	for (int j = 0; j < r->pairs; j++)
+	for (int j = 0; j < r->pairs; j++) {
 		r->rate[0][j] /= factor;
+		r->rate[1][j] /= factor;
+	}
+	return 0;
+}
+
+/* The pair, of so many, that turns `turns` times over the original context. */
+static double pair_of(double turns, int pairs, double theta, double original)
+{
+	return pairs * log(original / (turns * 2 * M_PI)) / log(theta);
+}
+
+int rope_yarn(struct rope *r, double theta, double factor, double original, struct fault *f)
+{
+	double low, high;
+
+	if (!(factor > 0) || !isfinite(factor) || !(original >= 1) || !(theta > 1) || r->original)
+		return fault(f,
+		             "yarn with factor %g, original context length %g and rotary base "
+		             "%g%s",
+		             factor, original, theta, r->original ? ", beside longrope" : "");
+	low = fmax(0, floor(pair_of(32, r->pairs, theta, original)));
+	high = fmin(2 * r->pairs - 1, ceil(pair_of(1, r->pairs, theta, original)));
+	if (!(high >= low))
+		return fault(f, "yarn with an original context length of %g", original);
+	for (int j = 0; j < r->pairs; j++) {
+		double share = fmin(1, fmax(0, (j - low) / fmax(.001, high - low)));
+
+		r->rate[0][j] *= share / factor + 1 - share;
+	}
+	r->amplitude = (float)(factor > 1 ? 1 + .1 * log(factor) : 1);
 	return 0;
 }
 

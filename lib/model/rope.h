@@ -27,6 +27,10 @@ int rope_linear(struct rope *, double factor, struct fault *);
  * context, divided by the factor where less than `low` do, a mixture in between. */
 int rope_llama3(struct rope *, double factor, double low, double high, double original,
                 struct fault *);
+/* YaRN (Peng et al. 2023), with its paper's bounds: a rate, of those that came of theta, is kept
+ * where more than 32 of its waves fit into the original context, divided by the factor where less
+ * than one does, a mixture in between; the amplitude becomes 1 + log(factor) / 10. */
+int rope_yarn(struct rope *, double theta, double factor, double original, struct fault *);
 /* Sets into[j], one of the rope's own rates, to rate[0][j] / by; `name` is for the fault. */
 int rope_divide(struct rope *, double *into, int j, double by, const char *name, struct fault *);
 /* LongRoPE (Ding et al. 2024), whose two lists of factors divided the rates already: rows

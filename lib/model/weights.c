@@ -118,11 +118,72 @@ static void open_folder(struct weights *w, const char *folder, struct config *c)
 	free(index);
 }
 
+/* Part no, from 0, of the GGUF file that was opened. */
+static void open_part(struct weights *w, const char *path, long no, long of)
+{
+	struct fault why;
+	struct gguf part;
+	struct stat st;
+	struct file *f;
+	long at, n;
+
+	if (stat(path, &st))
+		die("%s is part 1 of %ld, and part %ld is not beside it: open %s:", w->path, of,
+		    no + 1, path);
+	f = map_file(w, path);
+	if (gguf_parse(&part, f->map, f->bytes, &why) || gguf_part(&part, &at, &n, &why))
+		die("%s: %s", path, why.text);
+	if (at != no || n != of)
+		die("%s is part %ld of %ld, not %ld of %ld", path, at + 1, n, no + 1, of);
+	if (gguf_join(&w->gguf, &part, &why))
+		die("%s: %s", w->path, why.text);
+}
+
+/* The other parts of a model in several files, by llama.cpp's rule for their names. */
+static void open_parts(struct weights *w, long of)
+{
+	char *end = xprintf("-00001-of-%05ld.gguf", of);
+	size_t n = strlen(w->path), stem = n < strlen(end) ? 0 : n - strlen(end);
+	long tensors;
+
+	if (strcmp(w->path + stem, end) != 0)
+		die("%s is part 1 of %ld, and its name does not end in %s, by which the others are "
+		    "found",
+		    w->path, of, end);
+	for (long i = 1; i < of; i++) {
+		char *path = xprintf("%.*s-%05ld-of-%05ld.gguf", (int)stem, w->path, i + 1, of);
+
+		open_part(w, path, i, of);
+		free(path);
+	}
+	tensors = gguf_int(&w->gguf, "split.tensors.count", w->gguf.tensors);
+	if (tensors != w->gguf.tensors)
+		die("%s: its %ld parts hold %ld tensors, not the %ld of split.tensors.count",
+		    w->path, of, w->gguf.tensors, tensors);
+	free(end);
+}
+
+static void open_gguf(struct weights *w, const char *path, struct config *c)
+{
+	struct file *f = map_file(w, path);
+	struct fault why;
+	long no, of;
+
+	if (!gguf_is(f->map, f->bytes) && !gguf_old(f->map, f->bytes))
+		die("%s: neither a model folder nor a GGUF file", path);
+	if (gguf_parse(&w->gguf, f->map, f->bytes, &why) || gguf_first(&w->gguf, &why) ||
+	    gguf_part(&w->gguf, &no, &of, &why))
+		die("%s: %s", path, why.text);
+	w->is_gguf = 1;
+	if (of > 1)
+		open_parts(w, of);
+	if (config_gguf(c, &w->gguf, &why))
+		die("%s: %s", path, why.text);
+}
+
 struct weights *weights_open(const char *path, struct config *c)
 {
 	struct weights *w = xzalloc(1, sizeof *w);
-	struct fault why;
-	struct file *f;
 	struct stat st;
 
 	w->path = xstrdup(path);
@@ -132,12 +193,7 @@ struct weights *weights_open(const char *path, struct config *c)
 		open_folder(w, path, c);
 		return w;
 	}
-	f = map_file(w, path);
-	if (!gguf_is(f->map, f->bytes))
-		die("%s: neither a model folder nor a GGUF file", path);
-	if (gguf_parse(&w->gguf, f->map, f->bytes, &why) || config_gguf(c, &w->gguf, &why))
-		die("%s: %s", path, why.text);
-	w->is_gguf = 1;
+	open_gguf(w, path, c);
 	return w;
 }
 
@@ -176,6 +232,9 @@ static int find(const struct weights *w, const struct tensor_role *n, struct sou
 
 		if (!t)
 			return 0;
+		if (t->type == DT_TYPES)
+			die("%s: %s is of type %s, which is not supported", w->path, t->name,
+			    t->kind);
 		*s = (struct source){.data = t->data, .type = t->type, .rank = t->rank};
 		for (int i = 0; i < t->rank && i < 4; i++)
 			s->shape[i] = t->shape[t->rank - 1 - i];

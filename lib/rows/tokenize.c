@@ -242,6 +242,7 @@ void tokenize(char *const paths[], int n, const struct tokenize_opts *o,
 {
 	struct run r = {.opts = o, .fate_opts = fate_opts};
 	int tokens = !o->show && !o->json && !o->decode, zstd = zstd_flag(&o->packing, tokens);
+	const char *name = o->model ? o->model : o->tokenizer;
 
 	check_usage(o, encode_opts);
 	if (o->threads)
@@ -251,7 +252,7 @@ void tokenize(char *const paths[], int n, const struct tokenize_opts *o,
 	r.out = zout_open(output, zstd | (tokens ? ZOUT_BINARY : 0));
 	r.colour = !output && !zstd && isatty(1);
 	r.mask = mask_open(&o->mask);
-	r.tok = tokenizer_open(o->model ? o->model : o->tokenizer);
+	r.tok = o->decode ? tokenizer_open_vocabulary(name) : tokenizer_open(name);
 	if (o->decode)
 		tokens_each(paths, n, decode_rows, &r);
 	else

@@ -87,17 +87,19 @@ int tokenizer_prepare(struct tokenizer *t, struct fault *f)
 		t->bos = -1;
 	if (t->eos >= t->vocab.n)
 		t->eos = -1;
+	if (t->eos >= 0)
+		ids_add(&t->ends, t->eos);
 	added_prepare(t);
 	bpe_prepare(t);
 	return 0;
 }
 
-struct tokenizer *tokenizer_parse(const void *bytes, size_t n, struct fault *f)
+static struct tokenizer *parse(const void *bytes, size_t n, struct fault *f)
 {
 	struct tokenizer *t = tokenizer_new();
-	int rc = gguf_is(bytes, n)             ? tokenizer_gguf(t, bytes, n, f)
-	         : tokenizer_rank_is(bytes, n) ? tokenizer_rank(t, bytes, n, f)
-	                                       : tokenizer_json(t, bytes, n, f);
+	int rc = tokenizer_rank_is(bytes, n)               ? tokenizer_rank(t, bytes, n, f)
+	         : gguf_is(bytes, n) || gguf_old(bytes, n) ? tokenizer_gguf(t, bytes, n, f)
+	                                                   : tokenizer_json(t, bytes, n, f);
 
 	if (!rc && !tokenizer_prepare(t, f)) {
 		chat_name_ends(t);
@@ -107,7 +109,18 @@ struct tokenizer *tokenizer_parse(const void *bytes, size_t n, struct fault *f)
 	return NULL;
 }
 
-struct tokenizer *tokenizer_open(const char *path)
+struct tokenizer *tokenizer_parse(const void *bytes, size_t n, struct fault *f)
+{
+	struct tokenizer *t = parse(bytes, n, f);
+
+	if (!t || !*t->cannot.text)
+		return t;
+	*f = t->cannot;
+	tokenizer_close(t);
+	return NULL;
+}
+
+struct tokenizer *tokenizer_open_vocabulary(const char *path)
 {
 	struct tokenizer *t;
 	struct fault f;
@@ -120,13 +133,22 @@ struct tokenizer *tokenizer_open(const char *path)
 		die("open %s:", path);
 	file = S_ISDIR(st.st_mode) ? xprintf("%s/tokenizer.json", path) : xstrdup(path);
 	map = zio_map(file, &n);
-	t = tokenizer_parse(map, n, &f);
+	t = parse(map, n, &f);
 	if (!t)
 		die("%s: %s", file, f.text);
 	if (!gguf_is(map, n))
 		tokenizer_folder(t, file);
 	zio_unmap(map, n);
 	free(file);
+	return t;
+}
+
+struct tokenizer *tokenizer_open(const char *path)
+{
+	struct tokenizer *t = tokenizer_open_vocabulary(path);
+
+	if (*t->cannot.text)
+		die("%s: %s", path, t->cannot.text);
 	return t;
 }
 
@@ -184,6 +206,7 @@ void tokenizer_close(struct tokenizer *t)
 	free(t->raw.node);
 	free(t->norm_trie.node);
 	free(t->special.node);
+	ids_free(&t->ends);
 	free(t->bpe.character);
 	free(t->bpe.whole);
 	free(t);
@@ -269,6 +292,12 @@ int tokenizer_adds_bos(const struct tokenizer *t) { return t->adds_bos && t->bos
 int32_t tokenizer_size(const struct tokenizer *t) { return t->vocab.n; }
 const json_t *tokenizer_chat(const struct tokenizer *t) { return t->chat; }
 const json_t *tokenizer_variables(const struct tokenizer *t) { return t->variables; }
+
+const int32_t *tokenizer_ends(const struct tokenizer *t, int *n)
+{
+	*n = (int)t->ends.n;
+	return t->ends.p;
+}
 
 int tokenizer_special(const struct tokenizer *t, int32_t id)
 {

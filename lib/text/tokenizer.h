@@ -20,6 +20,8 @@ struct tokenizer;
 struct tokenizer *tokenizer_open(const char *path); /* dies */
 /* The same from the bytes of a file; NULL with a fault. */
 struct tokenizer *tokenizer_parse(const void *bytes, size_t n, struct fault *);
+/* For all but encoding: opens GGUF vocabularies too whose words are not known. */
+struct tokenizer *tokenizer_open_vocabulary(const char *path);
 /* Whether there is a tokenizer to open in this folder or GGUF file: some models come without. */
 int tokenizer_exists(const char *path);
 void tokenizer_close(struct tokenizer *);
@@ -48,8 +50,10 @@ void tokenizer_encode(const struct tokenizer *, const char *text, size_t n, int 
 void tokenizer_decode(const struct tokenizer *, const int32_t *id, long n, int special, int first,
                       struct buf *);
 
-int32_t tokenizer_bos(const struct tokenizer *);  /* -1: none */
-int32_t tokenizer_eos(const struct tokenizer *);  /* -1: none */
+int32_t tokenizer_bos(const struct tokenizer *); /* -1: none */
+int32_t tokenizer_eos(const struct tokenizer *); /* -1: none */
+/* The tokens that end an answer: eos, and those that GGUF's metadata has besides; *n of them. */
+const int32_t *tokenizer_ends(const struct tokenizer *, int *n);
 int tokenizer_adds_bos(const struct tokenizer *); /* as the post-processor (or GGUF) says */
 int32_t tokenizer_id(const struct tokenizer *, const char *token); /* of a token's exact text; -1 */
 int32_t tokenizer_size(const struct tokenizer *);                  /* 1 + the largest id */

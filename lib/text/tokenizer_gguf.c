@@ -16,6 +16,8 @@
 #include "../base/num.h"
 #include "../format/gguf.h"
 
+static const char space_prefix[] = "tokenizer.ggml.add_space_prefix";
+
 enum { TYPE_NORMAL = 1, TYPE_UNKNOWN, TYPE_CONTROL, TYPE_USER, TYPE_UNUSED, TYPE_BYTE };
 
 static const struct gguf_value *array(const struct gguf *g, const char *key, enum gguf_kind of)
@@ -28,6 +30,18 @@ static const struct gguf_value *array(const struct gguf *g, const char *key, enu
 static int text_is(const struct gguf_value *v, const char *s)
 {
 	return v && v->kind == GGUF_TEXT && v->n == strlen(s) && !memcmp(v->text, s, v->n);
+}
+
+/* Sets *flag where the file has the key. */
+static int flag_of(const struct gguf *g, const char *key, int *flag, struct fault *f)
+{
+	const struct gguf_value *v = gguf_find(g, key);
+
+	if (v && v->kind != GGUF_BOOL && v->kind != GGUF_INT)
+		return fault(f, "%s is neither true nor false", key);
+	if (v)
+		*flag = v->i != 0;
+	return 0;
 }
 
 static int not_supported(const char *key, const struct gguf_value *v, struct fault *f)
@@ -47,6 +61,40 @@ static int is_filler(int type, struct view s, long id)
 	return type == TYPE_UNUSED && s.n == n && !memcmp(s.p, name, n);
 }
 
+/* Tokens with which an answer ends for llama.cpp, and that are control tokens where a file takes
+ * them for words. */
+static int is_end(struct view s)
+{
+	static const char *const end[] = {
+		"<|endoftext|>", "<|end_of_text|>", "<|im_end|>",    "<|end|>",
+		"<|eot_id|>",    "<|eom_id|>",      "<end_of_turn>", "<EOT>",
+	};
+
+	for (size_t i = 0; i < sizeof end / sizeof *end; i++)
+		if (s.n == strlen(end[i]) && !memcmp(s.p, end[i], s.n))
+			return 1;
+	return 0;
+}
+
+static int load_token(struct tokenizer *t, int32_t id, struct view text, int type, struct fault *f)
+{
+	int end = is_end(text);
+	int special = type == TYPE_CONTROL || type == TYPE_UNKNOWN || (end && type == TYPE_NORMAL);
+
+	if (is_filler(type, text, id))
+		return vocab_set(&t->vocab, id, "", 0, TOKEN_NONE, f);
+	if (tokenizer_token(t, id, text, f))
+		return -1;
+	if ((special || type == TYPE_USER) && text.n && !memchr(text.p, 0, text.n))
+		tokenizer_add(t, (struct added_token){.text = (char *)text.p,
+		                                      .n = text.n,
+		                                      .id = id,
+		                                      .special = special});
+	if (end)
+		ids_add(&t->ends, id);
+	return 0;
+}
+
 static int load_tokens(struct tokenizer *t, const struct gguf *g, struct fault *f)
 {
 	const struct gguf_value *tokens = array(g, "tokenizer.ggml.tokens", GGUF_TEXT);
@@ -55,24 +103,14 @@ static int load_tokens(struct tokenizer *t, const struct gguf *g, struct fault *
 
 	if (!tokens || tokens->count > TOKENS_MOST)
 		return fault(f, "no tokenizer.ggml.tokens, or too many");
-	if (types && types->count != tokens->count)
-		return fault(f, "tokenizer.ggml.token_type is not as long as the tokens");
+	if (!types || types->count != tokens->count)
+		return fault(f, "tokenizer.ggml.token_type is missing, or not as long as the "
+		                "tokens");
 	for (long i = 0; !rc && i < tokens->count; i++) {
-		int type = types ? (int)gguf_item(types, i) : TYPE_NORMAL;
-		int is_added = type == TYPE_CONTROL || type == TYPE_USER || type == TYPE_UNKNOWN;
 		struct view text;
 
 		text.p = gguf_item_text(tokens, i, &text.n);
-		if (is_filler(type, text, i)) {
-			rc = vocab_set(&t->vocab, i, "", 0, TOKEN_NONE, f);
-			continue;
-		}
-		rc = tokenizer_token(t, i, text, f);
-		if (!rc && is_added && text.n && !memchr(text.p, 0, text.n))
-			tokenizer_add(t, (struct added_token){.text = (char *)text.p,
-			                                      .n = text.n,
-			                                      .id = i,
-			                                      .special = type != TYPE_USER});
+		rc = load_token(t, (int32_t)i, text, (int)gguf_item(types, i), f);
 	}
 	vocab_index(&t->vocab);
 	return rc;
@@ -173,47 +211,68 @@ static int scored_merges(struct tokenizer *t, const struct gguf *g, struct fault
 	return rc;
 }
 
-/* The words by the name of their tokenizer, without one GPT-2's; SmolLM takes digits apart before.
- * OLMo and MPT have that of GPT-NeoX, so Pythia's files bear their names. */
-static int load_words(struct tokenizer *t, const struct gguf *g, struct fault *f)
+/* The words by the name of their tokenizer; SmolLM takes digits apart before.  OLMo and MPT have
+ * that of GPT-NeoX, so Pythia's files bear their names. */
+static const struct pre {
+	const char *name, *words;
+	int nfc, digits, ignore_merges, adds_bos;
+} pres[] = {
+	{"gpt-2", GPT2_WORDS, 0, 0, 0, 0},
+	{"phi-2", GPT2_WORDS, 0, 0, 0, 0},
+	{"olmo", GPT2_WORDS, .nfc = 1},
+	{"mpt", GPT2_WORDS, .nfc = 1},
+	{"smollm", GPT2_WORDS, .digits = 1},
+	{"llama-bpe", LLAMA3_WORDS, .ignore_merges = 1, .adds_bos = 1},
+	{"llama3", LLAMA3_WORDS, .ignore_merges = 1, .adds_bos = 1},
+	{"llama-v3", LLAMA3_WORDS, .ignore_merges = 1, .adds_bos = 1},
+	{"qwen2", QWEN2_WORDS, .nfc = 1},
+	{0},
+};
+
+/* A file without the name, as they were written until May 2024, may have any words: llama.cpp
+ * warns that its own are likely to be wrong. */
+static void load_words(struct tokenizer *t, const struct gguf *g, int prefix, struct fault *f)
 {
-	static const struct pre {
-		const char *name, *words;
-		int nfc, digits, ignore_merges;
-	} pres[] = {
-		{"gpt-2", GPT2_WORDS, 0, 0, 0},
-		{"phi-2", GPT2_WORDS, 0, 0, 0},
-		{"olmo", GPT2_WORDS, .nfc = 1},
-		{"mpt", GPT2_WORDS, .nfc = 1},
-		{"smollm", GPT2_WORDS, .digits = 1},
-		{"llama-bpe", LLAMA3_WORDS, .ignore_merges = 1},
-		{"llama3", LLAMA3_WORDS, .ignore_merges = 1},
-		{"llama-v3", LLAMA3_WORDS, .ignore_merges = 1},
-		{"qwen2", QWEN2_WORDS, .nfc = 1},
-		{0},
-	};
-	const struct gguf_value *name = gguf_find(g, "tokenizer.ggml.pre");
+	static const char key[] = "tokenizer.ggml.pre";
+	const struct gguf_value *name = gguf_find(g, key);
 	const struct pre *pre = pres;
 
-	while (pre->name && name && !text_is(name, pre->name))
+	while (pre->name && !text_is(name, pre->name))
 		pre++;
+	if (!name)
+		fault(&t->cannot,
+		      "%s is missing, without which words are not known: encode with the model's "
+		      "tokenizer.json (seal-tokenize -t), or convert the model anew, or use "
+		      "gguf-new-metadata --pre-tokenizer",
+		      key);
+	else if (!pre->name)
+		fault(&t->cannot,
+		      "%s \"%.*s\" is not supported: encode with the model's tokenizer.json "
+		      "(seal-tokenize -t)",
+		      key, name->kind == GGUF_TEXT ? (int)size_min(name->n, 80) : 0,
+		      name->kind == GGUF_TEXT ? name->text : "");
 	if (!pre->name)
-		return not_supported("tokenizer.ggml.pre", name, f);
-	t->byte_level = 1;
+		return;
 	t->ignore_merges = pre->ignore_merges;
-	if (pre->nfc || (pre == pres && text_is(gguf_find(g, "general.architecture"), "gptneox")))
+	t->adds_bos = pre->adds_bos;
+	if (pre->nfc)
 		t->norm[t->norms++] = (struct norm_step){.kind = NORM_FORM, .form = UNICODE_NFC};
 	if (pre->digits)
 		tokenizer_step(t, PRE_SPLIT, DIGIT, NULL, f);
-	if (gguf_int(g, "tokenizer.ggml.add_space_prefix", 0))
+	if (prefix)
 		tokenizer_step(t, PRE_PREFIX, NULL, " ", f);
 	tokenizer_step(t, PRE_SPLIT, pre->words, NULL, f);
-	return 0;
 }
 
 static int load_gpt2(struct tokenizer *t, const struct gguf *g, struct fault *f)
 {
-	return load_words(t, g, f) || load_tokens(t, g, f) || listed_merges(t, g, f) ? -1 : 0;
+	int prefix = 0;
+
+	if (flag_of(g, space_prefix, &prefix, f))
+		return -1;
+	t->byte_level = 1;
+	load_words(t, g, prefix, f);
+	return load_tokens(t, g, f) || listed_merges(t, g, f) ? -1 : 0;
 }
 
 /* Phi-3's control tokens take the white space behind them; no key says so. */
@@ -230,13 +289,18 @@ static void phi3_rules(struct tokenizer *t)
 
 static int load_llama(struct tokenizer *t, const struct gguf *g, struct fault *f)
 {
-	if (gguf_int(g, "tokenizer.ggml.add_space_prefix", 1))
+	int prefix = 1;
+
+	if (flag_of(g, space_prefix, &prefix, f))
+		return -1;
+	if (prefix)
 		t->norm[t->norms++] =
 			(struct norm_step){NORM_PREPEND, NULL, xstrdup(SPACE_MARK), 0};
 	t->norm[t->norms++] =
 		(struct norm_step){NORM_REPLACE, xstrdup(" "), xstrdup(SPACE_MARK), 0};
 	t->strips = t->norms == 2;
 	t->marks = t->byte_fallback = t->fuse_unk = 1;
+	t->unk = 0;
 	t->bos = 1;
 	t->eos = 2;
 	t->adds_bos = 1;
@@ -247,13 +311,63 @@ static int load_llama(struct tokenizer *t, const struct gguf *g, struct fault *f
 	return 0;
 }
 
-/* An id of the metadata: it must be one of the tokens', or say none. */
-static int32_t id_of(const struct tokenizer *t, const struct gguf *g, const char *key,
-                     int32_t otherwise)
+/* An id of the metadata, where it has one; -1 says that there is no such token. */
+static int id_of(const struct tokenizer *t, const struct gguf *g, const char *key, int32_t *id,
+                 struct fault *f)
 {
-	long id = gguf_int(g, key, otherwise);
+	const struct gguf_value *v = gguf_find(g, key);
 
-	return id < 0 || id >= t->vocab.n ? -1 : id;
+	if (*id >= t->vocab.n)
+		*id = -1;
+	if (!v)
+		return 0;
+	if (v->kind == GGUF_INT && (v->i == -1 || v->i == UINT32_MAX)) {
+		*id = -1;
+		return 0;
+	}
+	if (v->kind != GGUF_INT || v->i < 0 || v->i >= t->vocab.n)
+		return fault(f, "%s is none of the %d tokens", key, t->vocab.n);
+	*id = (int32_t)v->i;
+	return 0;
+}
+
+static int add_end(struct tokenizer *t, const struct gguf *g, const char *key, struct fault *f)
+{
+	int32_t id = -1;
+
+	if (id_of(t, g, key, &id, f))
+		return -1;
+	if (id >= 0)
+		ids_add(&t->ends, id);
+	return 0;
+}
+
+/* What begins and ends texts.  llama.cpp takes token 11 where a BPE vocabulary does not say, which
+ * is right for Falcon alone. */
+static int ends(struct tokenizer *t, const struct gguf *g, struct fault *f)
+{
+	static const char bos[] = "tokenizer.ggml.bos_token_id",
+			  eos[] = "tokenizer.ggml.eos_token_id";
+
+	int adds_eos = 0;
+
+	if (flag_of(g, "tokenizer.ggml.add_bos_token", &t->adds_bos, f) ||
+	    flag_of(g, "tokenizer.ggml.add_eos_token", &adds_eos, f) ||
+	    id_of(t, g, bos, &t->bos, f) || id_of(t, g, eos, &t->eos, f) ||
+	    add_end(t, g, "tokenizer.ggml.eot_token_id", f) ||
+	    add_end(t, g, "tokenizer.ggml.eom_token_id", f) ||
+	    (t->marks && id_of(t, g, "tokenizer.ggml.unknown_token_id", &t->unk, f)))
+		return -1;
+	if (*t->cannot.text)
+		return 0;
+	if (t->adds_bos && t->bos < 0)
+		fault(&t->cannot, "%s is missing, and texts begin with that token", bos);
+	else if (t->eos < 0)
+		fault(&t->cannot, "%s is missing", eos);
+	else if (adds_eos)
+		fault(&t->cannot, "tokenizer.ggml.add_eos_token: a token behind every text is not "
+		                  "supported");
+	return 0;
 }
 
 static int load(struct tokenizer *t, const struct gguf *g, struct fault *f)
@@ -267,13 +381,8 @@ static int load(struct tokenizer *t, const struct gguf *g, struct fault *f)
 		rc = load_llama(t, g, f);
 	else
 		return not_supported("tokenizer.ggml.model", model, f);
-	if (rc)
+	if (rc || ends(t, g, f))
 		return -1;
-	t->bos = id_of(t, g, "tokenizer.ggml.bos_token_id", t->bos);
-	t->eos = id_of(t, g, "tokenizer.ggml.eos_token_id", t->eos);
-	if (t->marks)
-		t->unk = id_of(t, g, "tokenizer.ggml.unknown_token_id", 0);
-	t->adds_bos = gguf_int(g, "tokenizer.ggml.add_bos_token", t->adds_bos) != 0;
 	chat_gguf(t, g);
 	return 0;
 }
@@ -285,7 +394,7 @@ int tokenizer_gguf(struct tokenizer *t, const void *map, size_t n, struct fault 
 
 	if (gguf_parse(&g, map, n, f))
 		return -1;
-	rc = load(t, &g, f);
+	rc = gguf_first(&g, f) || load(t, &g, f) ? -1 : 0;
 	gguf_close(&g);
 	return rc;
 }

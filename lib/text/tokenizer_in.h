@@ -145,7 +145,9 @@ struct tokenizer {
 	struct merges merges;
 	int byte_level, byte_fallback, ignore_merges, fuse_unk;
 	int32_t unk, bos, eos; /* or -1 */
+	struct fault cannot;   /* why nothing can be encoded, though the vocabulary is known */
 	int adds_bos;
+	struct ids ends;          /* that end an answer besides eos */
 	json_t *chat, *variables; /* tokenizer_chat.c; chat: or NULL */
 	int marks;                /* the decoder makes spaces of space marks */
 	int strips;               /* the decoder drops a space that begins the text */

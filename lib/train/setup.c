@@ -70,7 +70,7 @@ static void check_fingerprint(const struct setup *s, const struct tokens *t, con
 
 	if (!tokenizer_exists(s->path))
 		return;
-	own = tokenizer_open(s->path);
+	own = tokenizer_open_vocabulary(s->path);
 	tokenizer_fingerprint(own, (int32_t)s->model->config.vocab, hex);
 	if (strcmp(hex, t->fingerprint))
 		die("%s was made with another tokenizer (%s) than the model's (%s)", name,

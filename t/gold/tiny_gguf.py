@@ -89,10 +89,11 @@ def add_scales(out, config, arch):
         out.add_logit_scale(config["logits_scaling"])
 
 
-def write(name, arch):
+def write(name, arch, parts_of=0):
+    """parts_of: not 0, so many tensors a file, as parts-NAME-0000?-of-0000?.gguf."""
     with open(os.path.join(path(name), "config.json")) as f:
         config = json.load(f)
-    out = gguf.GGUFWriter(path(name + ".gguf"), arch)
+    out = gguf.GGUFWriter(path(("parts-" if parts_of else "") + name + ".gguf"), arch, split_max_tensors=parts_of)
     head = config["hidden_size"] // config["num_attention_heads"]
     out.add_vocab_size(config["vocab_size"])
     out.add_context_length(config["max_position_embeddings"])
@@ -144,3 +145,4 @@ write("tiny-olmo2", "olmo2")
 write("tiny-gemma2", "gemma2")
 write("tiny-gemma3", "gemma3")
 write("tiny-granite", "granite")
+write("tiny-llama3", "llama", parts_of=5)
