@@ -90,8 +90,12 @@ static void test_python(void)
 	         "{\"NaN\":\"NaN, -Infinity\",\"b\":\"x\\\"NaN\\\\\",\"c\":\"99999999999999999999\"}"},
 		{"a byte order mark", "\xef\xbb\xbf{\"a\":1}", "{\"a\":1}"},
 		{"two byte order marks", "\xef\xbb\xbf\xef\xbb\xbf{}", "column 1: invalid token near '\xef\xbb\xbf'"},
-		{"NUL in a key", "{\"a\\u0000\":1}", "column 10: NUL byte in object key not supported near '\"a\\u0000\"'"},
-		{"NUL in a text", "{\"a\":\"\\u0000\"}", "column 13: a NUL character"},
+		{"NUL in a key", "{\"a\\u0000b\":1}", "{\"a" JSON_NUL "b\":1}"},
+		{"NUL in a text", "{\"a\":\"\\u0000\"}", "{\"a\":\"" JSON_NUL "\"}"},
+		{"no NUL, but its escape in text", "[\"\\\\u0000\",\"\\\\\\u0000\"]",
+	         "[\"\\\\u0000\",\"\\\\" JSON_NUL "\"]"},
+		{"a string cut within an escape", "[\"\\u00", "column 6: invalid escape near '\"\\u00'"},
+		{"of two equal keys the last", "{\"a\":1,\"b\":2,\"a\":3}", "{\"a\":3,\"b\":2}"},
 		{"NaN as a key", "{NaN:1}", "column 24: string or '}' expected"},
 		{"-NaN", "[-NaN]", "column 2: invalid token near '-'"},
 		{"nan", "[nan]", "column 4: invalid token near 'nan'"},
@@ -127,6 +131,7 @@ static void test_check(void)
 		const char *text, *want;
 	} bad[] = {
 		{"{\"text\":NaN}", "\"text\" is not text"},
+		{"{\"text\":\"a\\u0000\"}", "\"text\" is not text without a NUL character"},
 		{"{\"number\":NaN}", "\"number\" is not a finite number"},
 		{"{\"number\":-Infinity}", "\"number\" is not a finite number"},
 		{"{\"number\":1e999}", "\"number\" is not a finite number"},

@@ -51,8 +51,11 @@ is "$(both '{"prompt":"im_start|>","completion":"x"}' --template '<|{}<|im_end|>
   "... and together with the template"
 
 # --- the start token
-mkdir bos && cp "$TOK/tokenizer.json" bos
-echo '{"bos_token":"<|im_start|>","eos_token":"<|endoftext|>","add_bos_token":true}' > bos/tokenizer_config.json
+mkdir bos no-bos
+jq '.post_processor = {"type":"TemplateProcessing","pair":[],"special_tokens":{"<|im_start|>":{"id":"<|im_start|>","ids":[1],"tokens":["<|im_start|>"]}},
+    "single":[{"SpecialToken":{"id":"<|im_start|>","type_id":0}},{"Sequence":{"id":"A","type_id":0}}]}' "$TOK/tokenizer.json" > bos/tokenizer.json
+echo '{"bos_token":"<|im_start|>","eos_token":"<|endoftext|>","add_bos_token":true}' | tee bos/tokenizer_config.json > no-bos/tokenizer_config.json
+cp "$TOK/tokenizer.json" no-bos
 is "$(both "$pair" --template none -t bos)" "1 259 124 114 0 / 00111" "--bos auto, where the tokenizer adds one"
 is "$(both "$pair" --template none -t bos --bos no)" "259 124 114 0 / 0111" "--bos no"
 is "$(both '{"t":"hi"}' -t bos --text t)" "1 259 / 01" "--text after a start token"

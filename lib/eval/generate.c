@@ -229,8 +229,6 @@ static void check_template(const struct model *m, const struct encoder *e)
 static void begin(struct generation *g)
 {
 	struct setup *s = &g->setup;
-	const int32_t *id;
-	int n;
 
 	setup_open(s, opts.model, opts.adapter, &opts.compute);
 	g->tokenizer = tokenizer_open(opts.model);
@@ -241,9 +239,7 @@ static void begin(struct generation *g)
 	setup_begin(s);
 	g->vocab = s->model->config.vocab;
 	g->context = s->model->config.context;
-	id = tokenizer_ends(g->tokenizer, &n);
-	for (int i = 0; i < n; i++)
-		ids_add(&g->ends, id[i]);
+	generate_ends(&g->ends, g->tokenizer, opts.model);
 	ids_add(&g->ends, template_stop(encoder_template(g->encoder)));
 	g->answer = xalloc(opts.batch * sizeof *g->answer);
 }

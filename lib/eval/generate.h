@@ -23,4 +23,7 @@ struct generate_opts {
 int32_t sample_token(float *logits, long vocab, const int32_t *seen, long n,
                      const struct generate_opts *, struct rng *);
 
+/* Appends the tokens at which answers of this model, a folder or a GGUF file, end. */
+void generate_ends(struct ids *, const struct tokenizer *, const char *model);
+
 #endif

@@ -10,10 +10,10 @@
 #include "../base/hash.h"
 #include "../base/utf8.h"
 
-json_t *json_parse(const char *text, size_t n, struct fault *f)
+static json_t *parse(const char *text, size_t n, size_t flags, struct fault *f)
 {
 	json_error_t e;
-	json_t *j = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e);
+	json_t *j = json_loadb(text, n, flags | JSON_DECODE_ANY, &e);
 
 	if (j)
 		return j;
@@ -24,6 +24,16 @@ json_t *json_parse(const char *text, size_t n, struct fault *f)
 	else
 		fault(f, "column %d: %s", e.column, e.text);
 	return NULL;
+}
+
+json_t *json_parse(const char *text, size_t n, struct fault *f)
+{
+	return parse(text, n, JSON_REJECT_DUPLICATES, f);
+}
+
+json_t *json_parse_twice(const char *text, size_t n, struct fault *f)
+{
+	return parse(text, n, 0, f);
 }
 
 const char *json_text(const json_t *o, const char *key, const char *otherwise)
@@ -66,7 +76,10 @@ static const char *not_as(const json_t *v, char is)
 	if (json_is_real(v) && isnan(json_double(v)) && (is == 'n' || is == 'w'))
 		return "a finite number";
 	switch (is) {
-	case 't': return json_is_string(v) ? NULL : "text";
+	case 't':
+		if (json_is_string(v) && strstr(json_string_value(v), JSON_NUL))
+			return "text without a NUL character";
+		return json_is_string(v) ? NULL : "text";
 	case 'n': return json_is_number(v) ? NULL : "a number";
 	case 'w':
 		if (json_is_real(v) && fabs(json_real_value(v)) >= 0x1p63)

@@ -15,10 +15,14 @@
 /* An owned value, or NULL with the fault set ("column 17: ...").  Duplicate
  * keys, bad UTF-8, NUL bytes and nesting deeper than jansson's limit are faults. */
 json_t *json_parse(const char *text, size_t n, struct fault *);
-/* As json_parse, of what Python's json module may have written.  A byte order mark is skipped;
- * a whole number beyond 64 bits becomes a real; NaN, infinities and numbers beyond a double
- * become JSON_NOT_FINITE, which no lookup returns and json_check refuses. */
+/* The same where a key may stand twice: the last counts. */
+json_t *json_parse_twice(const char *text, size_t n, struct fault *);
+/* As json_parse_twice, of what Python's json module may have written.  A byte order mark is
+ * skipped; a whole number beyond 64 bits becomes a real; NaN, infinities and numbers beyond a
+ * double become JSON_NOT_FINITE, which no lookup returns and json_check refuses; a NUL character
+ * in a text or a key becomes JSON_NUL, which is no character, and json_check refuses it too. */
 json_t *json_parse_python(const char *text, size_t n, struct fault *);
+#define JSON_NUL        "\xef\xb7\x90" /* U+FDD0 */
 #define JSON_NOT_FINITE __DBL_MAX__
 /* A file of others (a model's config.json, say), read so; dies; owned. */
 json_t *json_read_file(const char *path);

@@ -8,14 +8,16 @@
  *
  *   a whole number beyond 64 bits                   by the same number as a real
  *   what is not finite, or rounds to infinity       by the largest double, JSON_NOT_FINITE
+ *   a NUL character in a text or a key, \u0000      by one that is none, JSON_NUL
  *
- * and json_check refuses both, by the name of the key, where a key is used.
+ * and json_check refuses them, by the name of the key, where a key is used.
  */
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "foreign.h"
 #include "jsonl.h"
 
 /* Replaces the word that begins at b->p + from and ends the buffer, if it is such a number.  What a
@@ -41,15 +43,26 @@ static void replace(struct buf *b, size_t from)
 	}
 }
 
-/* The length of the string that begins at s, with both quotes; n where it is not closed. */
-static size_t string_length(const char *s, size_t n)
+/* Appends the string that begins at s, with both quotes, and returns its length; n where it is not
+ * closed. */
+static size_t put_string(struct buf *b, const char *s, size_t n)
 {
-	for (size_t i = 1; i < n; i++)
-		if (s[i] == '\\')
-			i++;
-		else if (s[i] == '"')
-			return i + 1;
-	return n;
+	size_t from = 0, i;
+
+	for (i = 1; i < n && s[i] != '"'; i++) {
+		if (s[i] != '\\')
+			continue;
+		i++;
+		if (i + 5 > n || memcmp(s + i, "u0000", 5))
+			continue;
+		buf_add(b, s + from, i - 1 - from);
+		buf_str(b, JSON_NUL);
+		from = i + 5;
+		i += 4;
+	}
+	i = i < n ? i + 1 : n;
+	buf_add(b, s + from, i - from);
+	return i;
 }
 
 static int is_word(char c) { return isalnum((unsigned char)c) || c == '+' || c == '-' || c == '.'; }
@@ -64,8 +77,7 @@ json_t *json_parse_python(const char *text, size_t n, struct fault *f)
 	while (i < n) {
 		from = i;
 		if (text[i] == '"') {
-			i += string_length(text + i, n - i);
-			buf_add(&b, text + from, i - from);
+			i += put_string(&b, text + i, n - i);
 		} else if (is_word(text[i])) {
 			while (i < n && is_word(text[i]))
 				i++;
@@ -75,7 +87,7 @@ json_t *json_parse_python(const char *text, size_t n, struct fault *f)
 			buf_add(&b, text + i++, 1);
 		}
 	}
-	j = json_parse(b.p, b.n, f);
+	j = json_parse_twice(b.p, b.n, f);
 	buf_free(&b);
 	return j;
 }
@@ -95,7 +107,7 @@ json_t *json_read_file(const char *path)
 	} while (got);
 	j = json_parse_python(b.p, b.n, &why);
 	if (!j)
-		die("%s: %s", zin_name(z), why.text);
+		foreign_die(zin_name(z), b.p, b.n, &why);
 	zin_close(z);
 	buf_free(&b);
 	return j;

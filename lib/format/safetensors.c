@@ -59,6 +59,9 @@ static int read_type(struct st_tensor *t, const json_t *v, struct fault *f)
 		return fault(f, "tensor %.80s: no dtype", t->name);
 	while (type < ST_TYPES && strcmp(types[type].name, name))
 		type++;
+	if (type == ST_TYPES && (!strncmp(name, "F8", 2) || !strncmp(name, "F4", 2)))
+		return fault(f, "tensor %.80s: dtype %.20s: quantised weights are not read",
+		             t->name, name);
 	if (type == ST_TYPES)
 		return fault(f, "tensor %.80s: unknown dtype %.20s", t->name, name);
 	t->type = type;

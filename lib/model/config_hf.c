@@ -344,6 +344,23 @@ static int text(struct config *c, const json_t *j, struct fault *f)
 	return ropes(c, j, f);
 }
 
+/* Weights that were made smaller are stored in a form of their own. */
+static int check_quantised(const json_t *j, struct fault *f)
+{
+	static const char *const key[] = {"quantization_config", "compression_config"};
+
+	for (int i = 0; i < 2; i++) {
+		const json_t *q = json_object_get(j, key[i]);
+
+		if (json_object_size(q))
+			return fault(f,
+			             "%s: quantised weights (%.40s) are not read: give a folder of "
+			             "F32, F16 or BF16, or a GGUF file",
+			             key[i], json_text(q, "quant_method", "no quant_method"));
+	}
+	return 0;
+}
+
 int config_hf(struct config *c, const json_t *j, struct fault *f)
 {
 	static const struct json_key outer[] = {{"model_type", 't'},
@@ -355,7 +372,7 @@ int config_hf(struct config *c, const json_t *j, struct fault *f)
 	memset(c, 0, sizeof *c);
 	if (!json_is_object(j))
 		return fault(f, "is not an object");
-	if (json_check(j, outer, f))
+	if (json_check(j, outer, f) || check_quantised(j, f))
 		return -1;
 	while (m->name && strcmp(m->name, type))
 		m++;
@@ -366,6 +383,8 @@ int config_hf(struct config *c, const json_t *j, struct fault *f)
 	c->tied = json_flag(j, "tie_word_embeddings", m->tied);
 	if (!m->text)
 		return text(c, j, f);
+	if (check_quantised(json_object_get(j, m->text), f))
+		return -1;
 	return json_is_object(json_object_get(j, m->text))
 	               ? text(c, json_object_get(j, m->text), f)
 	               : fault(f, "\"%s\" is not an object", m->text);

@@ -62,6 +62,7 @@ struct model *model_open(const char *path, const struct compute_opts *o)
 		m->config.head = "lm_head";
 	check_tied(m);
 	net_open(&m->net, &m->config);
+	weights_check_used(m->weights, &m->net, &m->config);
 	return m;
 }
 

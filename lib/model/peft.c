@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* peft.c - see peft.h. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "../base/memory.h"
 #include "../base/opt.h"
 #include "../format/folder.h"
+#include "../format/foreign.h"
 #include "../format/jsonl.h"
 #include "../format/zio.h"
 #include "peft.h"
@@ -159,13 +162,23 @@ struct tensors {
 
 static struct tensors open_tensors(const char *dir)
 {
+	static const struct foreign instead[] = {
+		{"adapter_model.bin", "it is not read; PeftModel.from_pretrained and "
+	                              "save_pretrained of PEFT write safetensors"},
+		{"adapter_model.*", "it is not read"},
+		{"*.gguf", "an adapter of llama.cpp's format is not read"},
+		{"*.safetensors", "only a file of that name is read"},
+		{NULL, NULL},
+	};
 	struct tensors t = {.path = xprintf("%s/adapter_model.safetensors", dir)};
 	struct fault why;
 	size_t used;
 
+	if (access(t.path, F_OK) && errno == ENOENT)
+		foreign_missing(dir, "adapter_model.safetensors", instead);
 	t.map = zio_map(t.path, &t.bytes);
 	if (st_parse(&t.st, t.map, t.bytes, &used, &why))
-		die("%s: %s", t.path, why.text);
+		foreign_die(t.path, t.map, t.bytes, &why);
 	return t;
 }
 

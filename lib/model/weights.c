@@ -10,192 +10,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "../base/hash.h"
 #include "../base/memory.h"
 #include "../format/zio.h"
-#include "config_read.h"
+#include "weights_in.h"
 
 enum { CHUNK = 1 << 20 }; /* values converted at a time */
-
-struct file {
-	char *path;
-	const void *map;
-	size_t bytes;
-	struct safetensors st;
-};
-
-struct weights {
-	char *path;
-	struct file *file;
-	int files;
-	int is_gguf;
-	struct gguf gguf;
-	void **held;
-	const void **adopted;
-	long n_held, n_adopted;
-};
 
 struct source {
 	const char *data;
 	enum dtype type;
 	long rank, shape[4];
 };
-
-static struct file *map_file(struct weights *w, const char *path)
-{
-	struct file *f;
-
-	w->file = xrealloc(w->file, (w->files + 1) * sizeof *w->file);
-	f = &w->file[w->files++];
-	memset(f, 0, sizeof *f);
-	f->path = xstrdup(path);
-	f->map = zio_map(path, &f->bytes);
-	return f;
-}
-
-static void open_safetensors(struct weights *w, const char *path)
-{
-	struct file *f = map_file(w, path);
-	struct fault why;
-	size_t used;
-
-	if (st_parse(&f->st, f->map, f->bytes, &used, &why))
-		die("%s: %s", path, why.text);
-	if (used != f->bytes)
-		die("%s: %zu bytes after the last tensor", path, f->bytes - used);
-	/* The header brought pages after it, which the plan counts apart. */
-	zio_forget(f->map, f->bytes);
-}
-
-/* The distinct files that model.safetensors.index.json names. */
-static void open_shards(struct weights *w, const char *folder, const char *index)
-{
-	json_t *j = json_read_file(index), *map = json_object_get(j, "weight_map"), *v;
-	const char *key;
-
-	if (!json_is_object(map))
-		die("%s: no \"weight_map\"", index);
-	json_object_foreach(map, key, v)
-	{
-		const char *name = json_string_value(v);
-		char *path;
-		int seen = 0;
-
-		if (!name || strchr(name, '/'))
-			die("%s: \"%s\" names no file of the folder", index, key);
-		path = xprintf("%s/%s", folder, name);
-		for (int i = 0; i < w->files; i++)
-			seen |= !strcmp(w->file[i].path, path);
-		if (!seen)
-			open_safetensors(w, path);
-		free(path);
-	}
-	json_decref(j);
-}
-
-static void open_folder(struct weights *w, const char *folder, struct config *c)
-{
-	char *config = xprintf("%s/config.json", folder),
-	     *one = xprintf("%s/model.safetensors", folder);
-	char *index = xprintf("%s/model.safetensors.index.json", folder);
-	json_t *j = json_read_file(config);
-	struct fault why;
-	struct stat st;
-
-	if (config_hf(c, j, &why))
-		die("%s: %s", config, why.text);
-	json_decref(j);
-	if (!stat(one, &st))
-		open_safetensors(w, one);
-	else if (!stat(index, &st))
-		open_shards(w, folder, index);
-	else
-		die("%s: holds neither model.safetensors nor model.safetensors.index.json", folder);
-	free(config);
-	free(one);
-	free(index);
-}
-
-/* Part no, from 0, of the GGUF file that was opened. */
-static void open_part(struct weights *w, const char *path, long no, long of)
-{
-	struct fault why;
-	struct gguf part;
-	struct stat st;
-	struct file *f;
-	long at, n;
-
-	if (stat(path, &st))
-		die("%s is part 1 of %ld, and part %ld is not beside it: open %s:", w->path, of,
-		    no + 1, path);
-	f = map_file(w, path);
-	if (gguf_parse(&part, f->map, f->bytes, &why) || gguf_part(&part, &at, &n, &why))
-		die("%s: %s", path, why.text);
-	if (at != no || n != of)
-		die("%s is part %ld of %ld, not %ld of %ld", path, at + 1, n, no + 1, of);
-	if (gguf_join(&w->gguf, &part, &why))
-		die("%s: %s", w->path, why.text);
-}
-
-/* The other parts of a model in several files, by llama.cpp's rule for their names. */
-static void open_parts(struct weights *w, long of)
-{
-	char *end = xprintf("-00001-of-%05ld.gguf", of);
-	size_t n = strlen(w->path), stem = n < strlen(end) ? 0 : n - strlen(end);
-	long tensors;
-
-	if (strcmp(w->path + stem, end) != 0)
-		die("%s is part 1 of %ld, and its name does not end in %s, by which the others are "
-		    "found",
-		    w->path, of, end);
-	for (long i = 1; i < of; i++) {
-		char *path = xprintf("%.*s-%05ld-of-%05ld.gguf", (int)stem, w->path, i + 1, of);
-
-		open_part(w, path, i, of);
-		free(path);
-	}
-	tensors = gguf_int(&w->gguf, "split.tensors.count", w->gguf.tensors);
-	if (tensors != w->gguf.tensors)
-		die("%s: its %ld parts hold %ld tensors, not the %ld of split.tensors.count",
-		    w->path, of, w->gguf.tensors, tensors);
-	free(end);
-}
-
-static void open_gguf(struct weights *w, const char *path, struct config *c)
-{
-	struct file *f = map_file(w, path);
-	struct fault why;
-	long no, of;
-
-	if (!gguf_is(f->map, f->bytes) && !gguf_old(f->map, f->bytes))
-		die("%s: neither a model folder nor a GGUF file", path);
-	if (gguf_parse(&w->gguf, f->map, f->bytes, &why) || gguf_first(&w->gguf, &why) ||
-	    gguf_part(&w->gguf, &no, &of, &why))
-		die("%s: %s", path, why.text);
-	w->is_gguf = 1;
-	if (of > 1)
-		open_parts(w, of);
-	if (config_gguf(c, &w->gguf, &why))
-		die("%s: %s", path, why.text);
-}
-
-struct weights *weights_open(const char *path, struct config *c)
-{
-	struct weights *w = xzalloc(1, sizeof *w);
-	struct stat st;
-
-	w->path = xstrdup(path);
-	if (stat(path, &st))
-		die("open %s:", path);
-	if (S_ISDIR(st.st_mode)) {
-		open_folder(w, path, c);
-		return w;
-	}
-	open_gguf(w, path, c);
-	return w;
-}
 
 void weights_close(struct weights *w, struct dev *d)
 {
@@ -211,6 +38,7 @@ void weights_close(struct weights *w, struct dev *d)
 		zio_unmap(w->file[i].map, w->file[i].bytes);
 		free(w->file[i].path);
 	}
+	json_decref(w->index);
 	free(w->file);
 	free(w->held);
 	free(w->adopted);
@@ -243,7 +71,7 @@ static int find(const struct weights *w, const struct tensor_role *n, struct sou
 	for (int i = 0; i < w->files; i++) {
 		const struct st_tensor *t = st_find(&w->file[i].st, n->hf);
 
-		if (!t)
+		if (!t || (w->index && json_long(w->index, n->hf, -1) != i))
 			continue;
 		*s = (struct source){.data = t->data, .rank = t->rank};
 		if (!plain_type(t->type, &s->type))

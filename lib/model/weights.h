@@ -11,6 +11,9 @@ struct weights;
 
 /* Dies with the file's name.  Sets the config. */
 struct weights *weights_open(const char *path, struct config *);
+/* Dies, naming one, when the files hold tensors that play no role in this network and are not
+ * known to be harmless: they would be left out of what the model computes. */
+void weights_check_used(const struct weights *, const struct net *, const struct config *);
 void weights_close(struct weights *, struct dev *);
 
 /* Is there a tensor of this Hugging Face name, without ".weight"? (Some releases

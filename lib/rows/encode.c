@@ -6,6 +6,7 @@
  */
 #include "encode.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,18 +40,27 @@ struct encoder {
 	const struct tokenizer *tok;
 	const struct encode_opts *opts;
 	struct template *template;
-	int32_t bos; /* that rows begin with, or -1 */
+	struct ids before; /* that rows begin with */
 };
 
-static int32_t choose_bos(const struct encoder *e)
+/* The tokens that rows begin with.  A chat template writes them itself, but not before bare text. */
+static void choose_before(struct encoder *e)
 {
-	int yes = !strcmp(e->opts->bos, "yes");
+	int n, yes = !strcmp(e->opts->bos, "yes"), no = !strcmp(e->opts->bos, "no");
+	const int32_t *id = tokenizer_before(e->tok, &n);
 
-	if (yes && tokenizer_bos(e->tok) < 0)
+	if (yes && !n && tokenizer_bos(e->tok) < 0)
 		die("--bos yes: the tokenizer has no start token");
-	yes |= !strcmp(e->opts->bos, "auto") && tokenizer_adds_bos(e->tok) &&
-	       !template_is_chat(e->template);
-	return yes ? tokenizer_bos(e->tok) : -1;
+	if (no || (!yes && template_is_chat(e->template) && !e->opts->schema.text))
+		return;
+	if (!yes && tokenizer_doubt(e->tok))
+		warn("%s; transformers 5 goes by the latter, earlier ones by the former (--bos yes "
+		     "or no decides)",
+		     tokenizer_doubt(e->tok));
+	if (yes && !n)
+		ids_add(&e->before, tokenizer_bos(e->tok));
+	for (int i = 0; i < n; i++)
+		ids_add(&e->before, id[i]);
 }
 
 struct encoder *encoder_open(const struct tokenizer *tok, const struct encode_opts *opts)
@@ -64,7 +74,7 @@ struct encoder *encoder_open(const struct tokenizer *tok, const struct encode_op
 	e->template = template_open(&opts->template, tok, &f);
 	if (!e->template)
 		die_usage("%s", f.text);
-	e->bos = choose_bos(e);
+	choose_before(e);
 	return e;
 }
 
@@ -73,6 +83,7 @@ const struct template *encoder_template(const struct encoder *e) { return e->tem
 void encoder_close(struct encoder *e)
 {
 	template_close(e->template);
+	ids_free(&e->before);
 	free(e);
 }
 
@@ -156,6 +167,15 @@ static void mark(const struct row_work *w, struct buf *train, int value)
 	fill(train, value, w->ids->n - train->n);
 }
 
+/* Said once: rows are encoded by several threads. */
+static void warn_no_end(void)
+{
+	static atomic_flag said = ATOMIC_FLAG_INIT;
+
+	if (!atomic_flag_test_and_set(&said))
+		warn("the tokenizer has no end token, so nothing closes an answer");
+}
+
 static void encode_pieces(struct row_work *w, const struct piece piece[], int n, struct buf *train)
 {
 	int32_t end = tokenizer_eos(w->e->tok);
@@ -169,17 +189,37 @@ static void encode_pieces(struct row_work *w, const struct piece piece[], int n,
 		flush(w);
 		if (piece[i].kind == PIECE_END && end >= 0)
 			ids_add(w->ids, end);
+		else if (piece[i].kind == PIECE_END)
+			warn_no_end();
 		mark(w, train, piece[i].train);
 	}
 }
 
-/* A template that spells the start token, and a tokenizer that adds it: one is enough. */
+/* A template that spells the start tokens, and a tokenizer that adds them: once is enough. */
 static void drop_second_bos(const struct encoder *e, struct ids *ids, struct buf *train)
 {
-	if (e->bos < 0 || strcmp(e->opts->bos, "auto") || ids->n < 2 || ids->p[1] != e->bos)
+	long n = e->before.n;
+
+	if (!n || strcmp(e->opts->bos, "auto") || ids->n < 2 * n ||
+	    memcmp(ids->p + n, e->before.p, n * sizeof *ids->p))
 		return;
-	memmove(ids->p, ids->p + 1, --ids->n * sizeof *ids->p);
-	memmove(train->p, train->p + 1, --train->n);
+	ids->n -= n;
+	train->n -= n;
+	memmove(ids->p, ids->p + n, ids->n * sizeof *ids->p);
+	memmove(train->p, train->p + n, train->n);
+}
+
+/* Bare text has no template that ends it, so what the tokenizer does to a text counts. */
+static void close_text(const struct encoder *e, const struct turn *turn, struct ids *ids,
+                       struct buf *train)
+{
+	int32_t end = tokenizer_eos(e->tok);
+
+	if (turn->role != ROLE_TEXT || !tokenizer_adds_eos(e->tok) ||
+	    (ids->n && ids->p[ids->n - 1] == end))
+		return;
+	ids_add(ids, end);
+	fill(train, 1, 1);
 }
 
 static enum encoded limit(const struct encoder *e, int prompt, struct ids *ids, struct buf *train,
@@ -210,12 +250,14 @@ static int encode_dialogue(struct row_work *w, const struct dialogue *d, int pro
 	int rc = template_pieces(e->template, d, !strcmp(e->opts->train_turns, "all"), &pieces, f);
 
 	if (!rc) {
-		if (e->bos >= 0)
-			ids_add(w->ids, e->bos);
+		for (long i = 0; i < e->before.n; i++)
+			ids_add(w->ids, e->before.p[i]);
 		mark(w, train, 0);
-		/* One more than fits tells that a row is too long; one for a second BOS. */
-		w->most = e->opts->max_tokens ? e->opts->max_tokens + 2 : 0;
+		/* One more than fits tells that a row is too long, besides a second BOS. */
+		w->most = e->opts->max_tokens ? e->opts->max_tokens + 1 + e->before.n : 0;
 		encode_pieces(w, pieces.piece, pieces.n, train);
+		if (!prompt)
+			close_text(e, d->turn, w->ids, train);
 		drop_second_bos(e, w->ids, train);
 		if (train->n)
 			train->p[0] = 0; /* nothing stands before it to predict it from */

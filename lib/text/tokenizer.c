@@ -9,6 +9,8 @@
 
 #include "../base/hash.h"
 #include "../base/memory.h"
+#include "../base/num.h"
+#include "../format/foreign.h"
 #include "../format/gguf.h"
 #include "../format/zio.h"
 
@@ -28,7 +30,7 @@ struct tokenizer *tokenizer_new(void)
 {
 	struct tokenizer *t = xzalloc(1, sizeof *t);
 
-	t->unk = t->bos = t->eos = -1;
+	t->unk = t->bos = t->eos = t->says_bos = -1;
 	t->variables = json_object();
 	return t;
 }
@@ -73,6 +75,38 @@ static int by_id(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static void put_around(struct around *a, int32_t id)
+{
+	if (!a->n && id >= 0)
+		a->id[a->n++] = id;
+}
+
+/* What the flags say, as the lists say it.  A row ends with the end token, and nothing else can
+ * stand behind it. */
+static int around_prepare(struct tokenizer *t, struct fault *f)
+{
+	const struct around *a = &t->behind;
+	struct view s;
+
+	if (t->bos >= t->vocab.n)
+		t->bos = -1;
+	if (t->eos >= t->vocab.n)
+		t->eos = -1;
+	if (t->eos >= 0)
+		ids_add(&t->ends, t->eos);
+	if (t->adds_bos)
+		put_around(&t->before, t->bos);
+	if (t->adds_eos)
+		put_around(&t->behind, t->eos);
+	if (!a->n || (a->n == 1 && a->id[0] == t->eos))
+		return 0;
+	s = vocab_text(&t->vocab, a->id[a->id[0] == t->eos && a->n > 1]);
+	return fault(f,
+	             "post_processor: puts \"%.*s\" behind a text, which is not its end token: "
+	             "not supported",
+	             (int)size_min(s.n, 80), s.p);
+}
+
 int tokenizer_prepare(struct tokenizer *t, struct fault *f)
 {
 	for (int i = 0; i < t->pres; i++)
@@ -83,23 +117,17 @@ int tokenizer_prepare(struct tokenizer *t, struct fault *f)
 	for (long i = 1; i < t->n_added; i++)
 		if (t->added[i].id == t->added[i - 1].id)
 			return fault(f, "added_tokens: id %d twice", t->added[i].id);
-	if (t->bos >= t->vocab.n)
-		t->bos = -1;
-	if (t->eos >= t->vocab.n)
-		t->eos = -1;
-	if (t->eos >= 0)
-		ids_add(&t->ends, t->eos);
 	added_prepare(t);
 	bpe_prepare(t);
-	return 0;
+	return around_prepare(t, f);
 }
 
-static struct tokenizer *parse(const void *bytes, size_t n, struct fault *f)
+static struct tokenizer *parse(const void *bytes, size_t n, const char *path, struct fault *f)
 {
 	struct tokenizer *t = tokenizer_new();
 	int rc = tokenizer_rank_is(bytes, n)               ? tokenizer_rank(t, bytes, n, f)
 	         : gguf_is(bytes, n) || gguf_old(bytes, n) ? tokenizer_gguf(t, bytes, n, f)
-	                                                   : tokenizer_json(t, bytes, n, f);
+	                                                   : tokenizer_json(t, bytes, n, path, f);
 
 	if (!rc && !tokenizer_prepare(t, f)) {
 		chat_name_ends(t);
@@ -111,13 +139,64 @@ static struct tokenizer *parse(const void *bytes, size_t n, struct fault *f)
 
 struct tokenizer *tokenizer_parse(const void *bytes, size_t n, struct fault *f)
 {
-	struct tokenizer *t = parse(bytes, n, f);
+	struct tokenizer *t = parse(bytes, n, NULL, f);
 
 	if (!t || !*t->cannot.text)
 		return t;
 	*f = t->cannot;
 	tokenizer_close(t);
 	return NULL;
+}
+
+/* The file of a model's tokenizer, owned: itself, or tokenizer.json of a folder, or else
+ * tokenizer.model, if it is a rank file; NULL when there is none. */
+static char *tokenizer_file(const char *path)
+{
+	char *json = xprintf("%s/tokenizer.json", path), *ranks;
+	struct stat st;
+	const void *map;
+	size_t n;
+	int is_ranks;
+
+	if (!stat(json, &st))
+		return json;
+	free(json);
+	ranks = xprintf("%s/tokenizer.model", path);
+	if (!stat(ranks, &st) && st.st_size) {
+		map = zio_map(ranks, &n);
+		is_ranks = tokenizer_rank_is(map, n);
+		zio_unmap(map, n);
+		if (is_ranks)
+			return ranks;
+	}
+	free(ranks);
+	return NULL;
+}
+
+#define SAVE_IT \
+	"AutoTokenizer.from_pretrained and save_pretrained of transformers write tokenizer.json"
+
+static char *file_of_folder(const char *path)
+{
+	static const struct foreign instead[] = {
+		{"*.model", "a SentencePiece model is not read; " SAVE_IT},
+		{"tekken.json", "a tokenizer of Mistral's own format is not read; " SAVE_IT},
+		{"vocab.json", "it is not read; " SAVE_IT},
+		{"*.tiktoken", "it is not read; " SAVE_IT},
+		{"vocab.txt", "a WordPiece vocabulary is not read"},
+		{NULL, NULL},
+	};
+	char *file = tokenizer_file(path);
+
+	if (!file)
+		foreign_missing(path, "tokenizer.json", instead);
+	return file;
+}
+
+/* A SentencePiece model, as protobuf has it: a message of field 1 whose field 1 is a text. */
+static int is_sentencepiece(const char *p, size_t n)
+{
+	return n > 4 && p[0] == '\n' && p[2] == '\n' && p[3] < p[1] && p[3] > 0;
 }
 
 struct tokenizer *tokenizer_open_vocabulary(const char *path)
@@ -131,11 +210,13 @@ struct tokenizer *tokenizer_open_vocabulary(const char *path)
 
 	if (stat(path, &st))
 		die("open %s:", path);
-	file = S_ISDIR(st.st_mode) ? xprintf("%s/tokenizer.json", path) : xstrdup(path);
+	file = S_ISDIR(st.st_mode) ? file_of_folder(path) : xstrdup(path);
 	map = zio_map(file, &n);
-	t = parse(map, n, &f);
+	t = parse(map, n, file, &f);
+	if (!t && is_sentencepiece(map, n))
+		die("%s: a SentencePiece model is not read; " SAVE_IT, file);
 	if (!t)
-		die("%s: %s", file, f.text);
+		foreign_die(file, map, n, &f);
 	if (!gguf_is(map, n))
 		tokenizer_folder(t, file);
 	zio_unmap(map, n);
@@ -180,8 +261,8 @@ int tokenizer_exists(const char *path)
 		return 0;
 	if (!S_ISDIR(st.st_mode))
 		return gguf_has_tokenizer(path);
-	file = xprintf("%s/tokenizer.json", path);
-	exists = !stat(file, &st);
+	file = tokenizer_file(path);
+	exists = file != NULL;
 	free(file);
 	return exists;
 }
@@ -288,10 +369,27 @@ void tokenizer_decode(const struct tokenizer *t, const int32_t *id, long n, int 
 
 int32_t tokenizer_bos(const struct tokenizer *t) { return t->bos; }
 int32_t tokenizer_eos(const struct tokenizer *t) { return t->eos; }
-int tokenizer_adds_bos(const struct tokenizer *t) { return t->adds_bos && t->bos >= 0; }
+int tokenizer_adds_eos(const struct tokenizer *t) { return t->behind.n > 0; }
 int32_t tokenizer_size(const struct tokenizer *t) { return t->vocab.n; }
 const json_t *tokenizer_chat(const struct tokenizer *t) { return t->chat; }
 const json_t *tokenizer_variables(const struct tokenizer *t) { return t->variables; }
+
+const int32_t *tokenizer_before(const struct tokenizer *t, int *n)
+{
+	*n = t->before.n;
+	return t->before.id;
+}
+
+const char *tokenizer_doubt(const struct tokenizer *t)
+{
+	if (t->says_bos == 1 && !t->before.n && t->bos >= 0)
+		return "tokenizer_config.json has add_bos_token true, but tokenizer.json's "
+		       "post_processor puts no token before a text";
+	if (!t->says_bos && t->before.n)
+		return "tokenizer_config.json has add_bos_token false, but tokenizer.json's "
+		       "post_processor puts a token before a text";
+	return NULL;
+}
 
 const int32_t *tokenizer_ends(const struct tokenizer *t, int *n)
 {
@@ -314,6 +412,12 @@ int32_t tokenizer_id(const struct tokenizer *t, const char *token)
 	return vocab_find(&t->vocab, token, strlen(token));
 }
 
+static void hash_around(struct hash *h, const struct around *a)
+{
+	hash_add(h, &a->n, sizeof a->n);
+	hash_add(h, a->id, a->n * sizeof *a->id);
+}
+
 void tokenizer_fingerprint(const struct tokenizer *t, int32_t vocab, char hex[17])
 {
 	struct hash *h = hash_new();
@@ -328,6 +432,10 @@ void tokenizer_fingerprint(const struct tokenizer *t, int32_t vocab, char hex[17
 		n = none ? UINT32_MAX : b.n;
 		hash_add(h, &n, sizeof n);
 		hash_add(h, b.p ? b.p : "", b.n);
+	}
+	if (t->before.n || t->behind.n) {
+		hash_around(h, &t->before);
+		hash_around(h, &t->behind);
 	}
 	hash_hex(hash_value(h), hex);
 	hash_free(h);

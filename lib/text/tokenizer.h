@@ -52,9 +52,14 @@ void tokenizer_decode(const struct tokenizer *, const int32_t *id, long n, int s
 
 int32_t tokenizer_bos(const struct tokenizer *); /* -1: none */
 int32_t tokenizer_eos(const struct tokenizer *); /* -1: none */
+/* The tokens that go before a text, as the post-processor (or GGUF) says: *n of them. */
+const int32_t *tokenizer_before(const struct tokenizer *, int *n);
+/* Does the end token go behind a text?  (Another one is refused.) */
+int tokenizer_adds_eos(const struct tokenizer *);
+/* What its files do not agree on in this, or NULL. */
+const char *tokenizer_doubt(const struct tokenizer *);
 /* The tokens that end an answer: eos, and those that GGUF's metadata has besides; *n of them. */
 const int32_t *tokenizer_ends(const struct tokenizer *, int *n);
-int tokenizer_adds_bos(const struct tokenizer *); /* as the post-processor (or GGUF) says */
 int32_t tokenizer_id(const struct tokenizer *, const char *token); /* of a token's exact text; -1 */
 int32_t tokenizer_size(const struct tokenizer *);                  /* 1 + the largest id */
 int tokenizer_special(const struct tokenizer *, int32_t id);
@@ -67,7 +72,8 @@ const json_t *tokenizer_chat(const struct tokenizer *);
 const json_t *tokenizer_variables(const struct tokenizer *);
 
 /* 16 hex digits: a hash of the bytes of every id below `vocab` (0: of all that the tokenizer
- * has), the same whether one tokenizer comes from JSON or GGUF. */
+ * has), and of the tokens that go before and behind a text; the same whether one tokenizer comes
+ * from JSON or GGUF. */
 void tokenizer_fingerprint(const struct tokenizer *, int32_t vocab, char hex[17]);
 
 #endif

@@ -78,26 +78,37 @@ static void read_config(struct tokenizer *t, const json_t *config)
 }
 
 /* A token is a text, or an object with its "content". */
-static void read_variables(struct tokenizer *t, const json_t *config)
+static void read_variables(struct tokenizer *t, const json_t *named)
 {
-	static const char *const names[] = {"unk_token", "sep_token", "pad_token", "cls_token",
-	                                    "mask_token"};
+	const char *key;
+	json_t *v;
 
-	for (int i = 0; i < 5; i++) {
-		json_t *v = json_object_get(config, names[i]);
+	json_object_foreach((json_t *)named, key, v)
+	{
+		size_t n = strlen(key);
 
 		v = json_is_object(v) ? json_object_get(v, "content") : v;
-		if (json_is_string(v))
-			json_object_set(t->variables, names[i], v);
+		if (json_is_string(v) && n > 6 && !strcmp(key + n - 6, "_token"))
+			json_object_set(t->variables, key, v);
 	}
 }
 
-void chat_folder(struct tokenizer *t, const char *folder, const json_t *config)
+void tokenizer_folder(struct tokenizer *t, const char *path)
 {
+	const char *slash = strrchr(path, '/');
+	char *folder = xprintf("%.*s", slash ? (int)(slash - path + 1) : 0, path);
+	char *file = xprintf("%stokenizer_config.json", folder);
+	json_t *config = access(file, F_OK) ? NULL : json_read_file(file);
+
 	read_files(t, folder);
 	if (!t->chat)
 		read_config(t, config);
 	read_variables(t, config);
+	read_variables(t, json_object_get(config, "extra_special_tokens"));
+	chat_name_ends(t);
+	json_decref(config);
+	free(file);
+	free(folder);
 }
 
 void chat_gguf(struct tokenizer *t, const struct gguf *g)

@@ -349,10 +349,8 @@ static int ends(struct tokenizer *t, const struct gguf *g, struct fault *f)
 	static const char bos[] = "tokenizer.ggml.bos_token_id",
 			  eos[] = "tokenizer.ggml.eos_token_id";
 
-	int adds_eos = 0;
-
 	if (flag_of(g, "tokenizer.ggml.add_bos_token", &t->adds_bos, f) ||
-	    flag_of(g, "tokenizer.ggml.add_eos_token", &adds_eos, f) ||
+	    flag_of(g, "tokenizer.ggml.add_eos_token", &t->adds_eos, f) ||
 	    id_of(t, g, bos, &t->bos, f) || id_of(t, g, eos, &t->eos, f) ||
 	    add_end(t, g, "tokenizer.ggml.eot_token_id", f) ||
 	    add_end(t, g, "tokenizer.ggml.eom_token_id", f) ||
@@ -364,9 +362,6 @@ static int ends(struct tokenizer *t, const struct gguf *g, struct fault *f)
 		fault(&t->cannot, "%s is missing, and texts begin with that token", bos);
 	else if (t->eos < 0)
 		fault(&t->cannot, "%s is missing", eos);
-	else if (adds_eos)
-		fault(&t->cannot, "tokenizer.ggml.add_eos_token: a token behind every text is not "
-		                  "supported");
 	return 0;
 }
 

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "../base/buf.h"
+#include "../format/jsonl.h"
 #include "tokenizer.h"
 #include "unicode.h"
 
@@ -29,7 +30,7 @@ struct view {
 	size_t n;
 };
 
-enum { STEPS_MOST = 16, TOKENS_MOST = 1 << 21, SPACE_MARK_BYTES = 3 };
+enum { STEPS_MOST = 16, TOKENS_MOST = 1 << 21, SPACE_MARK_BYTES = 3, AROUND_MOST = 16 };
 #define SPACE_MARK "\xe2\x96\x81" /* U+2581, SentencePiece's space */
 /* GPT-2's words: contractions, letters, numbers, other signs, white space. */
 #define GPT2_WORDS \
@@ -100,6 +101,12 @@ struct added_token {
 	int normalized;     /* looked for in normalised text */
 };
 
+/* Tokens that are put before a text, or behind it. */
+struct around {
+	int32_t id[AROUND_MOST];
+	int n;
+};
+
 /* Finds the longest of many texts that begin at a place. */
 struct trie {
 	struct node {
@@ -146,8 +153,12 @@ struct tokenizer {
 	int byte_level, byte_fallback, ignore_merges, fuse_unk;
 	int32_t unk, bos, eos; /* or -1 */
 	struct fault cannot;   /* why nothing can be encoded, though the vocabulary is known */
-	int adds_bos;
+	int adds_bos;          /* GGUF and rank files: the same as bos in `before` */
+	int adds_eos;          /* the same as eos in `behind` */
+	struct around before, behind;
 	struct ids ends;          /* that end an answer besides eos */
+	int says_bos;             /* add_bos_token of tokenizer_config.json, or -1 */
+	int32_t next;             /* the id of the next token that is added */
 	json_t *chat, *variables; /* tokenizer_chat.c; chat: or NULL */
 	int marks;                /* the decoder makes spaces of space marks */
 	int strips;               /* the decoder drops a space that begins the text */
@@ -182,12 +193,20 @@ struct job {
 /* Loaders of foreign data: -1 with a fault.  What they allocated by then belongs to the
  * tokenizer, and tokenizer_close frees it. */
 struct tokenizer *tokenizer_new(void);
-int tokenizer_json(struct tokenizer *, const char *text, size_t n, struct fault *);
+/* path: of the file; NULL where there is nothing beside it. */
+int tokenizer_json(struct tokenizer *, const char *text, size_t n, const char *path,
+                   struct fault *);
 int tokenizer_gguf(struct tokenizer *, const void *map, size_t n, struct fault *);
 int tokenizer_rank_is(const void *bytes, size_t n);
 int tokenizer_rank(struct tokenizer *, const void *bytes, size_t n, struct fault *);
-/* Reads what lies beside the tokenizer.json at path; dies. */
+/* Reads the chat templates that lie beside the tokenizer.json at path, and the names of tokens that
+ * they are given; dies. */
 void tokenizer_folder(struct tokenizer *, const char *path);
+/* Adds the tokens of tokenizer.json's added_tokens.  ids: of all tokens by text; is added to. */
+int tokenizer_json_added(struct tokenizer *, const json_t *list, json_t *ids, struct fault *);
+/* Adds the tokens of the files beside the tokenizer.json at path, and sets bos and eos; dies.
+ * 1: no file there can say what bos and eos are. */
+int tokenizer_beside(struct tokenizer *, json_t *ids, const char *path);
 /* Once all is loaded. */
 int tokenizer_prepare(struct tokenizer *, struct fault *);
 
@@ -203,8 +222,6 @@ int merge_add(struct tokenizer *, uint32_t rank, struct view left, struct view r
 void merge_add_ids(struct tokenizer *, uint32_t rank, int32_t left, int32_t right, int32_t made);
 
 /* tokenizer_chat.c */
-/* What tokenizer_config.json (NULL: there is none) and the files beside it say; dies. */
-void chat_folder(struct tokenizer *, const char *folder, const json_t *config);
 /* What GGUF says. */
 struct gguf;
 void chat_gguf(struct tokenizer *, const struct gguf *);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* tokenizer_json.c - tokenizer.json of Hugging Face's `tokenizers`, and what
- * transformers keeps beside it.  A part that we do not know is a fault that
- * names it: ids that are nearly right are wrong. */
+/* tokenizer_json.c - tokenizer.json of Hugging Face's `tokenizers`, and the chat
+ * template beside it.  A part that we do not know is a fault that names it: ids
+ * that are nearly right are wrong. */
 #include "tokenizer_in.h"
 
 #include <stdlib.h>
@@ -196,27 +196,48 @@ static int decoder(struct tokenizer *t, const json_t *o, struct fault *f)
 	return 0;
 }
 
-/* A template that begins with a special token is a beginning of text. */
+/* The special tokens of a template before and behind its text, {"Sequence":{"id":"A"}}. */
+static int post_template(struct tokenizer *t, const json_t *o, struct fault *f)
+{
+	struct around *to = &t->before;
+	const json_t *tokens = json_object_get(o, "special_tokens"), *name, *v;
+	int texts = 0;
+	size_t i, k;
+	json_t *item;
+
+	if (t->before.n || t->behind.n)
+		return fault(f, "post_processor: two templates are not supported");
+	json_array_foreach(json_object_get(o, "single"), i, item)
+	{
+		if (json_object_get(item, "Sequence")) {
+			texts++;
+			to = &t->behind;
+			continue;
+		}
+		name = json_object_get(json_object_get(item, "SpecialToken"), "id");
+		v = json_object_get(json_object_get(tokens, json_string_value(name)), "ids");
+		if (!json_array_size(v) || to->n + json_array_size(v) > AROUND_MOST)
+			return fault(f, "post_processor: unknown token \"%.80s\", or too many",
+			             json_is_string(name) ? json_string_value(name) : "");
+		for (k = 0; k < json_array_size(v); k++) {
+			const json_t *id = json_array_get(v, k);
+
+			if (!json_is_integer(id) || json_integer_value(id) < 0 ||
+			    json_integer_value(id) >= t->vocab.n)
+				return fault(f, "post_processor: unknown token \"%.80s\"",
+				             json_string_value(name));
+			to->id[to->n++] = (int32_t)json_integer_value(id);
+		}
+	}
+	return texts == 1 ? 0 : fault(f, "post_processor: a template without one text");
+}
+
 static int post_processor(struct tokenizer *t, const json_t *o, struct fault *f)
 {
-	const json_t *first, *token, *id;
-
 	if (is_type(o, "ByteLevel"))
 		return 0;
-	if (!is_type(o, "TemplateProcessing"))
-		return unknown(o, "post_processor", f);
-	first = json_object_get(json_array_get(json_object_get(o, "single"), 0), "SpecialToken");
-	if (!first)
-		return 0;
-	token = json_object_get(json_object_get(o, "special_tokens"), json_text(first, "id", ""));
-	id = json_array_get(json_object_get(token, "ids"), 0);
-	if (!json_is_integer(id) || json_integer_value(id) < 0 ||
-	    json_integer_value(id) >= t->vocab.n)
-		return fault(f, "post_processor: unknown token \"%.80s\"",
-		             json_text(first, "id", ""));
-	t->bos = json_integer_value(id);
-	t->adds_bos = 1;
-	return 0;
+	return is_type(o, "TemplateProcessing") ? post_template(t, o, f)
+	                                        : unknown(o, "post_processor", f);
 }
 
 static int load_vocab(struct tokenizer *t, json_t *vocab, struct fault *f)
@@ -229,49 +250,11 @@ static int load_vocab(struct tokenizer *t, json_t *vocab, struct fault *f)
 		if (!json_is_integer(id) || json_integer_value(id) < 0 ||
 		    json_integer_value(id) >= TOKENS_MOST)
 			return fault(f, "vocab: \"%.80s\" has no proper id", key);
+		if (strstr(key, JSON_NUL))
+			return fault(f, "vocab: a NUL character in token %ld",
+			             (long)json_integer_value(id));
 		if (tokenizer_token(t, json_integer_value(id), (struct view){key, strlen(key)}, f))
 			return -1;
-	}
-	return 0;
-}
-
-/* A token that the vocabulary does not have gets the next id, whatever "id"
- * says: so do Hugging Face's tokenizers. */
-static int load_added(struct tokenizer *t, const json_t *list, const json_t *vocab, struct fault *f)
-{
-	/* clang-format off */
-	static const struct json_key key[] = {
-		{"content", 't'}, {"special", 'f'}, {"lstrip", 'f'}, {"rstrip", 'f'},
-		{"single_word", 'f'}, {"normalized", 'f'}, {0},
-	};
-	/* clang-format on */
-	long next = json_object_size(vocab);
-	int special;
-	size_t i;
-	json_t *o;
-
-	json_array_foreach(list, i, o)
-	{
-		const char *text = json_text(o, "content", NULL);
-		const json_t *known = text ? json_object_get(vocab, text) : NULL;
-		long id = known ? json_integer_value(known) : next;
-
-		if (json_check(o, key, f))
-			return -1;
-		if (!text)
-			return fault(f, "added_tokens: item %zu has no content", i + 1);
-		if (!*text)
-			continue;
-		if (!known && vocab_set(&t->vocab, id, text, strlen(text), TOKEN_PLAIN, f))
-			return -1;
-		if (id >= next)
-			next = id + 1;
-		special = json_flag(o, "special", 0);
-		tokenizer_add(t, (struct added_token){(char *)text, strlen(text), id, special,
-		                                      json_flag(o, "lstrip", 0),
-		                                      json_flag(o, "rstrip", 0),
-		                                      json_flag(o, "single_word", 0),
-		                                      json_flag(o, "normalized", !special)});
 	}
 	return 0;
 }
@@ -302,7 +285,9 @@ static int load_merges(struct tokenizer *t, const json_t *list, struct fault *f)
 	return 0;
 }
 
-static int load_model(struct tokenizer *t, const json_t *root, struct fault *f)
+/* *silent: no file says which tokens begin and end a text. */
+static int load_model(struct tokenizer *t, const json_t *root, const char *path, int *silent,
+                      struct fault *f)
 {
 	/* clang-format off */
 	static const struct json_key key[] = {
@@ -330,20 +315,23 @@ static int load_model(struct tokenizer *t, const json_t *root, struct fault *f)
 	t->fuse_unk = json_flag(m, "fuse_unk", 0);
 	t->ignore_merges = json_flag(m, "ignore_merges", 0);
 	if (load_vocab(t, vocab, f) ||
-	    load_added(t, json_object_get(root, "added_tokens"), vocab, f))
+	    tokenizer_json_added(t, json_object_get(root, "added_tokens"), vocab, f))
 		return -1;
+	*silent = !path || tokenizer_beside(t, vocab, path);
 	vocab_index(&t->vocab);
 	if (unk && (t->unk = vocab_find(&t->vocab, unk, strlen(unk))) < 0)
 		return fault(f, "model: unk_token \"%.80s\" is not in the vocabulary", unk);
 	return load_merges(t, json_object_get(m, "merges"), f);
 }
 
-/* Tokens by which texts are begun and ended where no file says it. */
+/* Tokens by which texts are begun and ended where no file can say it. */
 static void guess_ends(struct tokenizer *t)
 {
 	static const char *const bos[] = {"<s>", "<|begin_of_text|>", "<|endoftext|>"};
 	static const char *const eos[] = {"</s>", "<|end_of_text|>", "<|endoftext|>"};
 
+	if (t->before.n)
+		t->bos = t->before.id[0];
 	for (int i = 0; i < 3; i++) {
 		if (t->bos < 0)
 			t->bos = tokenizer_id(t, bos[i]);
@@ -352,54 +340,21 @@ static void guess_ends(struct tokenizer *t)
 	}
 }
 
-int tokenizer_json(struct tokenizer *t, const char *text, size_t n, struct fault *f)
+int tokenizer_json(struct tokenizer *t, const char *text, size_t n, const char *path,
+                   struct fault *f)
 {
 	json_t *root = json_parse_python(text, n, f);
-	int rc;
+	int rc, silent = 0;
 
 	if (!root)
 		return -1;
 	rc = each(t, json_object_get(root, "normalizer"), "normalizers", normalizer, f) ||
 	     each(t, json_object_get(root, "pre_tokenizer"), "pretokenizers", pre_tokenizer, f) ||
 	     each(t, json_object_get(root, "decoder"), "decoders", decoder, f) ||
-	     load_model(t, root, f) ||
+	     load_model(t, root, path, &silent, f) ||
 	     each(t, json_object_get(root, "post_processor"), "processors", post_processor, f);
-	if (!rc)
+	if (!rc && silent)
 		guess_ends(t);
 	json_decref(root);
 	return rc ? -1 : 0;
-}
-
-/* A token of tokenizer_config.json: its text, or an object with it. */
-static void set_token(const struct tokenizer *t, const json_t *config, const char *path,
-                      const char *key, int32_t *id)
-{
-	const json_t *o = json_object_get(config, key);
-	const char *text = json_is_object(o) ? json_text(o, "content", NULL) : json_string_value(o);
-
-	if (json_is_number(o))
-		die("%s: \"%s\" is not a token", path, key);
-	if (text && tokenizer_id(t, text) >= 0)
-		*id = tokenizer_id(t, text);
-}
-
-void tokenizer_folder(struct tokenizer *t, const char *path)
-{
-	static const struct json_key key[] = {{"add_bos_token", 'f'}, {0}};
-	const char *slash = strrchr(path, '/');
-	char *folder = xprintf("%.*s", slash ? (int)(slash - path + 1) : 0, path);
-	char *file = xprintf("%stokenizer_config.json", folder);
-	json_t *o = access(file, F_OK) ? NULL : json_read_file(file);
-	struct fault why;
-
-	if (json_check(o, key, &why))
-		die("%s: %s", file, why.text);
-	set_token(t, o, file, "bos_token", &t->bos);
-	set_token(t, o, file, "eos_token", &t->eos);
-	t->adds_bos = json_flag(o, "add_bos_token", t->adds_bos);
-	chat_folder(t, folder, o);
-	chat_name_ends(t);
-	json_decref(o);
-	free(file);
-	free(folder);
 }

@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t n)
 	struct fault f;
 	int own = 0;
 
-	if (!tokenizer_json(t, (const char *)bytes, n, &f) && !tokenizer_prepare(t, &f)) {
+	if (!tokenizer_json(t, (const char *)bytes, n, NULL, &f) && !tokenizer_prepare(t, &f)) {
 		for (int i = 0; i < t->pres; i++)
 			own |= t->pre[i].kind == PRE_SPLIT && !t->pre[i].literal &&
 			       strcmp(t->pre[i].from, GPT2_WORDS) && strcmp(t->pre[i].from, DIGIT) &&
