@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "jinja_in.h"
+#include "jinja_tree_in.h"
 #include "unicode.h"
 
 enum { BRACKETS_MOST = 200 };
