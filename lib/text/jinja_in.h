@@ -367,7 +367,7 @@ struct jvalue jtojson(struct jrun *, struct jvalue, const struct jvalue arg[ARGS
 const struct jtext *jpercent(struct jrun *, const struct jtext *, struct jvalue args);
 struct jvalue jformat(struct jrun *, struct jvalue, const struct jargs *);
 struct jvalue jstrftime(struct jrun *, const struct jvalue arg[ARGS_MOST]);
-int jparse_real(const struct jtext *, double *);
+int jparse_real(struct jrun *, const struct jtext *, double *);
 int jparse_int(struct jrun *, const char *, size_t, int base, long *);
 
 #endif

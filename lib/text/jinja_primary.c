@@ -244,10 +244,10 @@ static struct jnode *subscript(struct jparser *p, struct jnode *of)
 		jlist_end(&tail, subscribed(p));
 	}
 	jnext(p);
-	if (items && !items->next && items->kind == J_SLICE)
+	if (items && !items->next && items->kind == J_SLICE && !items->a)
 		return jnode(p, J_SLICE, line, of, items->b, NULL);
 	for (n = items; n; n = n->next)
-		if (n->kind == J_SLICE)
+		if (n->kind == J_SLICE && !n->a)
 			jfail(p->run, "a slice among several items is not known");
 	if (!items || items->next)
 		items = jnode(p, J_TUPLE, line, items, NULL, NULL);
@@ -317,22 +317,33 @@ struct jnode *jparse_postfix(struct jparser *p, struct jnode *n)
 	}
 }
 
+/* Jinja lets names of filters and tests have dots; we know none that does. */
+static struct jtoken dotted(struct jparser *p)
+{
+	struct jtoken t = *expect_name(p);
+
+	while (jskip_op(p, '.'))
+		t.n = (size_t)(expect_name(p)->p - t.p) + p->at[-1].n;
+	p->run->line = t.line;
+	return t;
+}
+
 /* The filters from a | on; begun: from a name on. */
 struct jnode *jparse_filters(struct jparser *p, struct jnode *of, int begun)
 {
 	while (begun || jis_op(p, '|')) {
-		const struct jtoken *t;
+		struct jtoken t;
 		struct jnode *n;
 
 		if (!begun)
 			jnext(p);
 		begun = 0;
-		t = expect_name(p);
-		n = jnode(p, J_FILTER, t->line, of, jis_op(p, '(') ? arguments(p) : NULL, NULL);
-		n->filter = jfilter_find(t->p, t->n);
-		p->run->line = t->line;
+		t = dotted(p);
+		n = jnode(p, J_FILTER, t.line, of, jis_op(p, '(') ? arguments(p) : NULL, NULL);
+		n->filter = jfilter_find(t.p, t.n);
+		p->run->line = t.line;
 		if (!n->filter)
-			jfail(p->run, "no filter is called '%.*s'", (int)t->n, t->p);
+			jfail(p->run, "the filter '%.*s' is not known", (int)t.n, t.p);
 		of = n;
 	}
 	return of;
@@ -340,13 +351,13 @@ struct jnode *jparse_filters(struct jparser *p, struct jnode *of, int begun)
 
 struct jnode *jparse_test(struct jparser *p, struct jnode *of)
 {
-	const struct jtoken *t;
+	struct jtoken t;
 	struct jnode *n, *args = NULL;
 	int not ;
 
 	jnext(p);
 	not = jskip(p, "not");
-	t = expect_name(p);
+	t = dotted(p);
 	if (jis_op(p, '(')) {
 		args = arguments(p);
 	} else if ((p->at->kind == TOK_NAME && !jis(p, "else") && !jis(p, "or") &&
@@ -357,10 +368,10 @@ struct jnode *jparse_test(struct jparser *p, struct jnode *of)
 			jfail(p->run, "tests with 'is' cannot be chained");
 		args = jparse_postfix(p, jparse_primary(p, 0));
 	}
-	n = jnode(p, J_TEST, t->line, of, args, NULL);
-	n->test = jtest_find(t->p, t->n);
-	p->run->line = t->line;
+	n = jnode(p, J_TEST, t.line, of, args, NULL);
+	n->test = jtest_find(t.p, t.n);
+	p->run->line = t.line;
 	if (!n->test)
-		jfail(p->run, "no test is called '%.*s'", (int)t->n, t->p);
-	return not ? jnode(p, J_NOT, t->line, n, NULL, NULL) : n;
+		jfail(p->run, "the test '%.*s' is not known", (int)t.n, t.p);
+	return not ? jnode(p, J_NOT, t.line, n, NULL, NULL) : n;
 }
