@@ -44,8 +44,10 @@ static int is_told(const json_t *c, const char *error)
 	       strstr(error, "has no element");
 }
 
-/* 1: as Jinja; 0: not; -1: refused, by name, where Jinja is not. */
-static int holds(const json_t *c, const json_t *trusted, const json_t *data, const struct tm *now, struct jinja_text *out)
+/* 1: as Jinja; 0: not; -1: refused, by name, where Jinja renders.  strict: messages that a user reads
+ * are the same as well. */
+static int holds(const json_t *c, const json_t *trusted, const json_t *data, const struct tm *now, int strict,
+                 struct jinja_text *out)
 {
 	const json_t *template = json_object_get(c, "template"), *text = json_object_get(c, "text");
 	const char *error = json_text(c, "error", NULL), *got;
@@ -53,10 +55,11 @@ static int holds(const json_t *c, const json_t *trusted, const json_t *data, con
 
 	got = rendered(json_string_value(template), json_string_length(template), trusted, data, now, out, &f);
 	if (!got == !text && (got ? out->text.n == json_string_length(text) && !memcmp(got, json_string_value(text), out->text.n)
-	                          : !is_told(c, error) || says(f.text, error)))
+	                          : !strict || !is_told(c, error) || says(f.text, error)))
 		return 1;
 	if (!got && text && strstr(f.text, "not known")) {
-		printf("# refused: %s: %s\n", json_string_value(template), f.text);
+		if (strict)
+			printf("# refused: %s: %s\n", json_string_value(template), f.text);
 		return -1;
 	}
 	printf("# %s\n# want %s\n# got  %s\n", json_string_value(template), text ? json_string_value(text) : error,
@@ -72,7 +75,7 @@ static void gold(const char *path, int strict)
 	size_t i;
 
 	json_array_foreach(json_object_get(j, "cases"), i, c) {
-		int got = holds(c, json_object_get(j, "trusted"), json_object_get(j, "data"), &day, &out);
+		int got = holds(c, json_object_get(j, "trusted"), json_object_get(j, "data"), &day, strict, &out);
 
 		n++;
 		refused += got < 0;
@@ -343,7 +346,7 @@ static int published(const char *folder, json_t *row, struct jinja_text *out)
 	json_object_set_new(row, "template", json_stringn(text, n));
 	strptime(json_text(row, "now", "2024-07-04"), "%Y-%m-%d", &now);
 	json_object_set_new(row, "raised", json_true()); /* an error's message has to be the same */
-	right = holds(row, trusted, data, &now, out) == 1;
+	right = holds(row, trusted, data, &now, 1, out) == 1;
 	json_decref(trusted);
 	json_decref(data);
 	zio_unmap(text, n);

@@ -232,22 +232,19 @@ static struct jvalue f_indent(struct jrun *r, struct jvalue v, args_of a)
 	return jtextual(jbuilt(&b));
 }
 
+/* Words are of what a regular expression's \w finds: letters, numbers, underscores. */
 static struct jvalue f_wordcount(struct jrun *r, struct jvalue v, args_of a)
 {
 	const struct jtext *t = soft(r, v);
+	int inside = 0, word;
 	long n = 0;
 	int32_t c;
 
 	(void)a;
-	for (size_t at = 0, inside = 0; at < t->n;) {
-		size_t bytes = (size_t)utf8_first(t->p + at, t->n - at, &c), word;
-
-		if (c >= 0x80 && strchr("MS", *unicode_category(c)))
-			jfail(r, "whether U+%04X is of a word is not known", (unsigned)c);
-		word = strchr("LN", *unicode_category(c)) || c == '_';
+	for (size_t at = 0; at < t->n; inside = word) {
+		at += utf8_first(t->p + at, t->n - at, &c);
+		word = c == '_' || strchr("LN", *unicode_category(c)) != NULL;
 		n += word && !inside;
-		inside = word;
-		at += bytes;
 	}
 	return jint(n);
 }

@@ -60,7 +60,7 @@ void jmention(struct jparser *p, const char *s, size_t n, int load)
 
 static void check_target(struct jparser *p, const struct jnode *n)
 {
-	const struct jname *name = &p->t->name[n->name];
+	const struct jname *name;
 
 	if (n->kind == J_TUPLE) {
 		for (const struct jnode *i = n->a; i; i = i->next)
@@ -69,6 +69,7 @@ static void check_target(struct jparser *p, const struct jnode *n)
 	}
 	if (n->kind != J_NAME && n->kind != J_NSREF)
 		jfail(p->run, "something is assigned to what is no name");
+	name = &p->t->name[n->name];
 	if (n->kind == J_NAME && p->all_loops && name->n == 4 && !memcmp(name->p, "loop", 4))
 		jfail(p->run, "in a loop nothing can be assigned to 'loop'");
 }
