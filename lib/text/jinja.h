@@ -18,7 +18,7 @@
 /* A compiled template.  It is constant: several threads may render it at once. */
 struct jinja;
 
-/* NULL with a fault, "line 3: no filter is called 'foo'". */
+/* NULL with a fault, "line 3: the filter 'foo' is not known". */
 struct jinja *jinja_open(const char *source, size_t n, struct fault *);
 void jinja_close(struct jinja *);
 /* Whether the template names this variable or function that it does not define itself

@@ -2,7 +2,7 @@
 /* jinja_call.c - arguments, macros, and the functions that a template finds. */
 #include <limits.h>
 
-#include "jinja_in.h"
+#include "jinja_tree_in.h"
 
 static void add_named(struct jrun *r, struct jargs *a, const struct jtext *name, struct jvalue v)
 {

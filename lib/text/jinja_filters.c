@@ -141,7 +141,7 @@ static struct jvalue f_int(struct jrun *r, struct jvalue v, args_of a)
 		return otherwise;
 	if (base >= 0 && jparse_int(r, v.text->p, v.text->n, (int)base, &n))
 		return jint(n);
-	return jparse_real(v.text, &real) && whole_of(r, real, &n) ? jint(n) : otherwise;
+	return jparse_real(r, v.text, &real) && whole_of(r, real, &n) ? jint(n) : otherwise;
 }
 
 static struct jvalue f_float(struct jrun *r, struct jvalue v, args_of a)
@@ -152,7 +152,7 @@ static struct jvalue f_float(struct jrun *r, struct jvalue v, args_of a)
 		jundefined_fail(r, v);
 	if (jis_number(v))
 		return jreal(jto_real(v));
-	if (v.type == T_TEXT && jparse_real(v.text, &real))
+	if (v.type == T_TEXT && jparse_real(r, v.text, &real))
 		return jreal(real);
 	return a[0].type == T_MISSING ? jreal(0) : a[0];
 }
@@ -193,7 +193,7 @@ static struct jvalue f_round(struct jrun *r, struct jvalue v, args_of a)
 			jfail(r, "round: a negative precision is not known here");
 		unit = jtext_is(method, "ceil") ? ceil(jto_real(v) * unit)
 		                                : floor(jto_real(v) * unit);
-		return jreal(unit / pow(10, (double)digits));
+		return jreal((unit ? unit : 0) / pow(10, (double)digits)); /* no -0.0 */
 	}
 	if (v.type != T_REAL)
 		return round_whole(r, v.whole, digits);
@@ -232,22 +232,19 @@ static struct jvalue f_indent(struct jrun *r, struct jvalue v, args_of a)
 	return jtextual(jbuilt(&b));
 }
 
+/* Words are of what a regular expression's \w finds: letters, numbers, underscores. */
 static struct jvalue f_wordcount(struct jrun *r, struct jvalue v, args_of a)
 {
 	const struct jtext *t = soft(r, v);
+	int inside = 0, word;
 	long n = 0;
 	int32_t c;
 
 	(void)a;
-	for (size_t at = 0, inside = 0; at < t->n;) {
-		size_t bytes = (size_t)utf8_first(t->p + at, t->n - at, &c), word;
-
-		if (c >= 0x80 && strchr("MS", *unicode_category(c)))
-			jfail(r, "whether U+%04X is of a word is not known", (unsigned)c);
-		word = strchr("LN", *unicode_category(c)) || c == '_';
+	for (size_t at = 0; at < t->n; inside = word) {
+		at += utf8_first(t->p + at, t->n - at, &c);
+		word = c == '_' || strchr("LN", *unicode_category(c)) != NULL;
 		n += word && !inside;
-		inside = word;
-		at += bytes;
 	}
 	return jint(n);
 }
@@ -260,13 +257,13 @@ static struct jvalue f_truncate(struct jrun *r, struct jvalue v, args_of a)
 	long leeway = given(a[3]) ? jindex(r, a[3], "truncate") : 5, n;
 	struct jbuild b = jbuild(r);
 
-	if (v.type != T_TEXT || v.text->safe)
-		jfail(r, "truncate takes a text, not '%s'", jtype_name(v));
 	if (length < jchars(r, end) || leeway < 0)
 		jfail(r, "expected length >= %ld, got %ld", jchars(r, end), length);
-	n = jchars(r, v.text);
-	if (n - leeway <= length)
+	n = jlength(v, r);
+	if (n >= 0 && n - leeway <= length)
 		return v;
+	if (v.type != T_TEXT || v.text->safe)
+		jfail(r, "truncate takes a text, not '%s'", jtype_name(v));
 	cut = jtext_part(r, v.text, 0, jbyte_of(r, v.text, length - jchars(r, end)));
 	if (words)
 		cut = jsplit_last(r, cut, jtext_str(r, " "), 1)->item[0].text;

@@ -10,7 +10,7 @@
 
 /* A text without the white space around it and the underscores between its digits, in `into`;
  * 0: it is too long, or has what no number has. */
-static int number_text(const struct jtext *t, char *into, size_t room)
+static int number_text(struct jrun *r, const struct jtext *t, char *into, size_t room)
 {
 	size_t from = 0, to = t->n, k = 0;
 	int32_t c;
@@ -32,6 +32,10 @@ static int number_text(const struct jtext *t, char *into, size_t room)
 	for (size_t i = from; i < to; i++) {
 		char s = t->p[i];
 
+		if (s & 0x80 && utf8_first(t->p + i, to - i, &c) > 1 &&
+		    !strcmp(unicode_category(c), "Nd"))
+			jfail(r, "the digit U+%04X in a number is not known", (unsigned)c);
+
 		if (s == '_' && i > from && i + 1 < to && t->p[i - 1] >= '0' &&
 		    t->p[i - 1] <= '9' && t->p[i + 1] >= '0' && t->p[i + 1] <= '9')
 			continue;
@@ -44,13 +48,13 @@ static int number_text(const struct jtext *t, char *into, size_t room)
 }
 
 /* Python's float(). */
-int jparse_real(const struct jtext *t, double *v)
+int jparse_real(struct jrun *r, const struct jtext *t, double *v)
 {
 	static const char *const words[] = {"inf", "infinity", "nan"};
 	char text[512], *end;
 	const char *p;
 
-	if (!number_text(t, text, sizeof text))
+	if (!number_text(r, t, text, sizeof text))
 		return 0;
 	p = text + (*text == '+' || *text == '-');
 	for (int i = 0; i < 3; i++)
@@ -71,7 +75,7 @@ int jparse_int(struct jrun *r, const char *s, size_t n, int base, long *v)
 	char text[512], *end, *p;
 	int prefix, kind;
 
-	if (!number_text(&t, text, sizeof text))
+	if (!number_text(r, &t, text, sizeof text))
 		return 0;
 	p = text + (*text == '+' || *text == '-');
 	kind = *p == '0' ? p[1] | 32 : 0;
@@ -248,7 +252,8 @@ const struct jtext *jpercent(struct jrun *r, const struct jtext *t, struct jvalu
 	}
 	jput_part(&b, t, plain, t->n);
 	if (args.type == T_TUPLE ? used < args.list->n
-	                         : !used && !named && args.type != T_DICT && args.type != T_LIST)
+	                         : !used && !named && args.type != T_DICT && args.type != T_LIST &&
+	                                   args.type != T_RANGE && args.type != T_UNDEFINED)
 		jfail(r, "not all arguments converted during string formatting");
 	return jbuilt(&b);
 }

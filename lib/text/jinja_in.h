@@ -181,115 +181,9 @@ struct jmethod_kind {
 	struct jvalue (*raw)(struct jrun *, struct jvalue, const struct jargs *);
 };
 
-/* ---- the tree ---- */
-
-enum jkind {
-	/* expressions                 a            b            c          */
-	J_CONST,   /*                                                      value */
-	J_NAME,    /*                                                      name; up, slot */
-	J_NSREF,   /*                                                      name; value: attribute */
-	J_TUPLE,   /*                 items */
-	J_LIST,    /*                 items */
-	J_DICT,    /*                 keys and values in turn */
-	J_ATTR,    /*                 of                                   value: attribute */
-	J_ITEM,    /*                 of           index */
-	J_SLICE,   /*                 of           start, stop, step */
-	J_CALL,    /*                 function     arguments */
-	J_FILTER,  /*                 of or NULL   arguments               filter */
-	J_TEST,    /*                 of           arguments               test */
-	J_KEYWORD, /* an argument:    expression                           value: its name */
-	J_STAR,    /* an argument:    expression                           op: how many stars */
-	J_COND,    /*                 test         then         else or NULL */
-	J_AND,     /*                 left         right */
-	J_OR,      /*                 left         right */
-	J_NOT,     /*                 of */
-	J_UNARY,   /*                 of                                   op: '-' '+' */
-	J_BINARY,  /*                 left         right                   op */
-	J_CONCAT,  /*                 items */
-	J_COMPARE, /*                 first        operands */
-	J_OPERAND, /*                 of                                   op */
-	/* statements */
-	J_TEXT,      /*                                                      value */
-	J_PRINT,     /*                 expressions */
-	J_SET,       /*                 target       expression */
-	J_SETBLOCK,  /*                 target       filters      body */
-	J_IF,        /*                 test         body         elifs      d: else */
-	J_FOR,       /*                 target       over         body       d: else, e: test */
-	J_MACRO,     /*                 parameters   defaults     body       name */
-	J_CALLING,   /*                 parameters   defaults     body       d: call */
-	J_GENERATE,  /*                                           body       */
-	J_FILTERING, /*                             filters      body */
-	J_WITH,      /*                 targets      values       body */
-	J_BREAK,
-	J_CONTINUE,
-};
-
-enum { OP_POW = 256, OP_FLOOR, OP_EQ, OP_NE, OP_LT, OP_LE, OP_GT, OP_GE, OP_IN, OP_NOT_IN };
-
-struct jnode {
-	enum jkind kind;
-	int line, height, op;
-	struct jnode *next; /* in a list */
-	struct jnode *a, *b, *c, *d, *e;
-	struct jnode *again; /* J_FOR: the target, with places of the test's own */
-	struct jvalue value;
-	int name, up, slot;
-	const struct jfilter *filter;
-	const struct jtest *test;
-	const struct jscope *scope, *else_scope, *test_scope;
-	/* J_MACRO, J_CALLING, J_GENERATE: the frame's size, and where these are kept, or -1 */
-	int slots, caller, kwargs, varargs;
-	unsigned specials; /* SPECIAL_*: which of these the body names */
-};
-enum { SPECIAL_CALLER = 1, SPECIAL_KWARGS = 2, SPECIAL_VARARGS = 4 };
-
-/* Where a name of a scope begins (jinja_scope.c). */
-struct jsymbol {
-	int name, slot;
-	enum jload {
-		LOAD_NOT, /* the scope has it, but it is set by who enters */
-		LOAD_RESOLVE,
-		LOAD_ALIAS,
-		LOAD_UNDEFINED
-	} load;
-	int up, from; /* LOAD_ALIAS */
-	int stored;
-};
-
-struct jscope {
-	struct jscope *parent;
-	struct jfunction *function;
-	struct jsymbol *symbol;
-	long n, room;
-};
-
-/* What has a frame of its own: the template, a macro, the body of a call. */
-struct jfunction {
-	int level, slots;
-};
-
 struct jframe {
 	struct jframe *up; /* the frame of the function around this one */
 	struct jvalue slot[];
-};
-
-struct jtoken {
-	enum {
-		TOK_END,
-		TOK_DATA,
-		TOK_BLOCK_BEGIN,
-		TOK_BLOCK_END,
-		TOK_PRINT_BEGIN,
-		TOK_PRINT_END,
-		TOK_NAME,
-		TOK_STRING,
-		TOK_NUMBER,
-		TOK_OP,
-	} kind;
-	int line, op; /* op: a character or OP_* */
-	const char *p;
-	size_t n;
-	struct jvalue value; /* TOK_NUMBER, TOK_STRING */
 };
 
 struct jinja {
@@ -337,39 +231,6 @@ void jspend(struct jrun *, long steps);
 void jdeeper(struct jrun *); /* its opposite is run->depth-- */
 long jadd(struct jrun *, long, long);
 long jmul(struct jrun *, long, long);
-
-/* ---- jinja_lex.c, jinja_parse.c, jinja_expr.c, jinja_scope.c ---- */
-struct jtoken *jlex(struct jrun *, const char *, size_t);
-
-struct jparser {
-	struct jrun *run;
-	struct jinja *t;
-	const struct jtoken *at;
-	int loops; /* around this place, in this function */
-	int all_loops;
-	struct jopen { /* macros around this place */
-		struct jopen *up;
-		unsigned found, gone;
-	} * open;
-};
-int jname(struct jparser *, const char *, size_t);
-struct jnode *jnode(struct jparser *, enum jkind, int line, struct jnode *a, struct jnode *b,
-                    struct jnode *c);
-int jis(const struct jparser *, const char *name); /* the token is this name */
-int jis_op(const struct jparser *, int op);
-int jskip(struct jparser *, const char *name);
-int jskip_op(struct jparser *, int op);
-void jexpect_op(struct jparser *, int op);
-const char *jshow(struct jrun *, const struct jtoken *);
-struct jnode *jparse_expression(struct jparser *, int conditional);
-struct jnode *jparse_target(struct jparser *, const char *end, int spaces);
-enum { TUPLE_PLAIN, TUPLE_BARE_TEST = 1, TUPLE_NAMES = 2, TUPLE_PARENS = 4, TUPLE_SPACES = 8 };
-struct jnode *jparse_tuple(struct jparser *, int how, const char *end);
-struct jnode *jparse_filters(struct jparser *, struct jnode *of, int begun);
-struct jnode *jparse_statements(struct jparser *, const char *const end[]);
-void jlist_end(struct jnode ***tail, struct jnode *);
-void jmention(struct jparser *, const char *, size_t, int load);
-void jscope_template(struct jrun *, struct jinja *);
 
 /* ---- jinja_eval.c ---- */
 struct jvalue jeval(struct jrun *, const struct jnode *, struct jframe *);
@@ -429,6 +290,8 @@ struct jlist *jlist_of(struct jrun *, struct jvalue); /* all of it, as a new lis
 long jlength(struct jvalue, struct jrun *);           /* -1: it has none */
 
 /* ---- jinja_ops.c ---- */
+/* Operators; those of one character are that. */
+enum { OP_POW = 256, OP_FLOOR, OP_EQ, OP_NE, OP_LT, OP_LE, OP_GT, OP_GE, OP_IN, OP_NOT_IN };
 struct jvalue jbinary(struct jrun *, int op, struct jvalue, struct jvalue);
 struct jvalue junary(struct jrun *, int op, struct jvalue);
 int jcompare(struct jrun *, int op, struct jvalue, struct jvalue);
@@ -504,7 +367,7 @@ struct jvalue jtojson(struct jrun *, struct jvalue, const struct jvalue arg[ARGS
 const struct jtext *jpercent(struct jrun *, const struct jtext *, struct jvalue args);
 struct jvalue jformat(struct jrun *, struct jvalue, const struct jargs *);
 struct jvalue jstrftime(struct jrun *, const struct jvalue arg[ARGS_MOST]);
-int jparse_real(const struct jtext *, double *);
+int jparse_real(struct jrun *, const struct jtext *, double *);
 int jparse_int(struct jrun *, const char *, size_t, int base, long *);
 
 #endif

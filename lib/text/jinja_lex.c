@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "jinja_in.h"
+#include "jinja_tree_in.h"
 #include "unicode.h"
 
 enum { BRACKETS_MOST = 200 };
@@ -332,7 +332,9 @@ static void operator(struct jlexer *x)
 	} two[] = {{"**", OP_POW}, {"//", OP_FLOOR}, {"==", OP_EQ},
 	           {"!=", OP_NE},  {"<=", OP_LE},    {">=", OP_GE}};
 	char c = x->s[x->at];
+	int32_t code;
 
+	utf8_first(x->s + x->at, x->n - x->at, &code);
 	for (size_t i = 0; i < sizeof two / sizeof *two; i++)
 		if (begins(x, x->at, two[i].text)) {
 			add(x, TOK_OP, x->s + x->at, 2)->op = two[i].op;
@@ -340,7 +342,7 @@ static void operator(struct jlexer *x)
 			return;
 		}
 	if (!c || !strchr("+-*/%~<>=.:|,;()[]{}", c))
-		jfail(x->run, "a character that Jinja does not know: '%c'", c);
+		jfail(x->run, "the character U+%04X is not known here", (unsigned)code);
 	bracket(x, c);
 	add(x, TOK_OP, x->s + x->at, 1)->op = c == '<' ? OP_LT : c == '>' ? OP_GT : c;
 	advance(x, x->at + 1);

@@ -34,6 +34,13 @@ static int changes(struct jvalue of, const struct jtext *name)
 	return 0;
 }
 
+/* Every object of Python has some __names__, of which we have no list. */
+static void refuse_inner(struct jrun *r, const struct jtext *name)
+{
+	if (name->n > 4 && !memcmp(name->p, "__", 2) && !memcmp(name->p + name->n - 2, "__", 2))
+		jfail(r, "the attribute '%.*s' is not known", (int)name->n, name->p);
+}
+
 /* Python's getattr(), where the type has such an attribute. */
 static int attribute(struct jrun *r, struct jvalue of, const struct jtext *name, struct jvalue *v)
 {
@@ -48,8 +55,7 @@ static int attribute(struct jrun *r, struct jvalue of, const struct jtext *name,
 			*v = *got;
 		return got != NULL;
 	}
-	if (name->n > 4 && !memcmp(name->p, "__", 2) && !memcmp(name->p + name->n - 2, "__", 2))
-		jfail(r, "the attribute '%.*s' is not known", (int)name->n, name->p);
+	refuse_inner(r, name);
 	if (changes(of, name)) {
 		*v = unsafe(r, of, name);
 		return 1;
@@ -119,8 +125,10 @@ struct jvalue jget_attr(struct jrun *r, struct jvalue of, struct jvalue name)
 {
 	struct jvalue v;
 
-	if (of.type == T_UNDEFINED)
+	if (of.type == T_UNDEFINED) {
+		refuse_inner(r, name.text);
 		jundefined_fail(r, of);
+	}
 	if (attribute(r, of, name.text, &v) || item(r, of, name, &v))
 		return v;
 	return jundefined_attr(r, of, name);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* jinja_loop.c - {% for %}, and the variable `loop` in it. */
-#include "jinja_in.h"
+#include "jinja_tree_in.h"
 
 static int next_that_passes(struct jrun *r, struct jiter *i, struct jvalue *v)
 {

@@ -4,6 +4,8 @@
  * The table has all attributes that Python's types have, since an attribute goes before an item;
  * those without a function are known by name and refused when they are called.
  */
+#include <stdio.h>
+
 #include "jinja_in.h"
 
 typedef const struct jvalue args_of[ARGS_MOST];
@@ -411,30 +413,33 @@ static const struct jmethod_kind methods[] = {
 	{0},
 };
 
-/* Attributes of these types that Python has and a template has no use for. */
+/* Attributes that Python has and templates have no use for: "type: names". */
 static int is_unknown(struct jvalue v, const struct jtext *name)
 {
-	static const char *const number[] = {"real",       "imag",
-	                                     "numerator",  "denominator",
-	                                     "conjugate",  "bit_length",
-	                                     "bit_count",  "to_bytes",
-	                                     "from_bytes", "as_integer_ratio",
-	                                     "is_integer", "hex",
-	                                     "fromhex"};
-	static const char *const other[] = {"start",     "stop",    "step",         "count",
-	                                    "index",     "mapping", "isdisjoint",   "name",
-	                                    "arguments", "caller",  "catch_kwargs", "send",
-	                                    "throw",     "close",   "items",        "pos",
-	                                    "sep",       "used",    "current"};
+	static const struct {
+		enum jtype of;
+		const char *names;
+	} others[] = {
+		{T_INT, " real imag numerator denominator conjugate bit_length bit_count to_bytes "
+	                "from_bytes as_integer_ratio is_integer "},
+		{T_BOOL, " real imag numerator denominator conjugate bit_length bit_count to_bytes "
+	                 "from_bytes as_integer_ratio is_integer "},
+		{T_REAL, " real imag conjugate is_integer hex fromhex as_integer_ratio "},
+		{T_RANGE, " start stop step count index "},
+		{T_VIEW, " mapping isdisjoint "},
+		{T_MACRO, " name arguments catch_kwargs catch_varargs caller explicit_caller "},
+		{T_ITER,
+	         " send throw close gi_frame gi_code gi_running gi_yieldfrom gi_suspended "},
+		{T_CYCLER, " items pos "},
+		{T_JOINER, " sep used "},
+	};
+	char word[32];
 
-	for (size_t i = 0; jis_number(v) && i < sizeof number / sizeof *number; i++)
-		if (jtext_is(name, number[i]))
-			return 1;
-	if (v.type != T_RANGE && v.type != T_VIEW && v.type != T_MACRO && v.type != T_ITER &&
-	    v.type != T_CYCLER && v.type != T_JOINER)
+	if (name->n > sizeof word - 3 || memchr(name->p, ' ', name->n))
 		return 0;
-	for (size_t i = 0; i < sizeof other / sizeof *other; i++)
-		if (jtext_is(name, other[i]))
+	snprintf(word, sizeof word, " %.*s ", (int)name->n, name->p);
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		if (others[i].of == v.type && strstr(others[i].names, word))
 			return 1;
 	return 0;
 }

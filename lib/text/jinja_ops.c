@@ -3,7 +3,7 @@
 #include <limits.h>
 #include <math.h>
 
-#include "jinja_in.h"
+#include "jinja_tree_in.h"
 
 int jis_number(struct jvalue v) { return v.type == T_BOOL || v.type == T_INT || v.type == T_REAL; }
 double jto_real(struct jvalue v) { return v.type == T_REAL ? v.real : (double)v.whole; }

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "../base/memory.h"
-#include "jinja_in.h"
+#include "jinja_tree_in.h"
 
 enum { COMPILE_MEMORY = 256 << 20, COMPILE_STEPS = 50000000, COMPILE_DEPTH = 400 };
 
@@ -58,16 +58,9 @@ void jmention(struct jparser *p, const char *s, size_t n, int load)
 	}
 }
 
-static void next(struct jparser *p)
-{
-	p->run->line = p->at->line;
-	if (p->at->kind != TOK_END)
-		p->at++;
-}
-
 static void check_target(struct jparser *p, const struct jnode *n)
 {
-	const struct jname *name = &p->t->name[n->name];
+	const struct jname *name;
 
 	if (n->kind == J_TUPLE) {
 		for (const struct jnode *i = n->a; i; i = i->next)
@@ -76,6 +69,7 @@ static void check_target(struct jparser *p, const struct jnode *n)
 	}
 	if (n->kind != J_NAME && n->kind != J_NSREF)
 		jfail(p->run, "something is assigned to what is no name");
+	name = &p->t->name[n->name];
 	if (n->kind == J_NAME && p->all_loops && name->n == 4 && !memcmp(name->p, "loop", 4))
 		jfail(p->run, "in a loop nothing can be assigned to 'loop'");
 }
@@ -110,7 +104,7 @@ static struct jnode *one_name(struct jparser *p)
 	if (jis(p, "true") || jis(p, "false") || jis(p, "none") || jis(p, "True") ||
 	    jis(p, "False") || jis(p, "None"))
 		jfail(p->run, "something is assigned to %s", jshow(p->run, p->at));
-	next(p);
+	jnext(p);
 	return n;
 }
 
@@ -119,7 +113,7 @@ static void block_end(struct jparser *p)
 	p->run->line = p->at->line;
 	if (p->at->kind != TOK_BLOCK_END)
 		jfail(p->run, "expected the end of the tag, got %s", jshow(p->run, p->at));
-	next(p);
+	jnext(p);
 }
 
 /* `(a, b=1)`: names into *args, and into *defaults those of the last of them. */
@@ -151,7 +145,7 @@ static struct jnode *function_body(struct jparser *p, struct jnode *n, const cha
 	p->open = &open;
 	p->loops = 0;
 	n->c = jparse_statements(p, ends);
-	next(p);
+	jnext(p);
 	p->open = open.up;
 	p->loops = loops;
 	n->specials = open.found;
@@ -195,7 +189,7 @@ static struct jnode *parse_set(struct jparser *p, int line)
 	n = jnode(p, J_SETBLOCK, line, target, NULL, NULL);
 	n->b = jparse_filters(p, NULL, 0);
 	n->c = jparse_statements(p, end);
-	next(p);
+	jnext(p);
 	return n;
 }
 
@@ -206,7 +200,7 @@ static struct jnode *parse_filter(struct jparser *p, int line)
 
 	n->b = jparse_filters(p, NULL, 1);
 	n->c = jparse_statements(p, end);
-	next(p);
+	jnext(p);
 	return n;
 }
 
@@ -231,9 +225,9 @@ static struct jnode *parse_if(struct jparser *p, int line)
 	}
 	if (jskip(p, "else")) {
 		first->d = jparse_statements(p, end);
-		next(p);
+		jnext(p);
 	} else {
-		next(p);
+		jnext(p);
 	}
 	return first;
 }
@@ -257,7 +251,7 @@ static struct jnode *parse_for(struct jparser *p, int line)
 	p->loops--;
 	if (jskip(p, "else"))
 		n->d = jparse_statements(p, end);
-	next(p);
+	jnext(p);
 	p->all_loops--;
 	return n;
 }
@@ -277,7 +271,7 @@ static struct jnode *parse_with(struct jparser *p, int line)
 		jlist_end(&values, jparse_expression(p, 1));
 	}
 	n->c = jparse_statements(p, end);
-	next(p);
+	jnext(p);
 	return n;
 }
 
@@ -368,17 +362,17 @@ static struct jnode *subparse(struct jparser *p, const char *const end[])
 		p->run->line = t->line;
 		if (t->kind == TOK_DATA) {
 			jlist_end(&tail, literal(p, t));
-			next(p);
+			jnext(p);
 		} else if (t->kind == TOK_PRINT_BEGIN) {
-			next(p);
+			jnext(p);
 			jlist_end(&tail, jnode(p, J_PRINT, t->line,
 			                       jparse_tuple(p, TUPLE_PLAIN, NULL), NULL, NULL));
 			if (p->at->kind != TOK_PRINT_END)
 				jfail(p->run, "expected the end of the expression, got %s",
 				      jshow(p->run, p->at));
-			next(p);
+			jnext(p);
 		} else if (t->kind == TOK_BLOCK_BEGIN) {
-			next(p);
+			jnext(p);
 			if (ends_here(p, end))
 				return list;
 			jlist_end(&tail, statement(p));

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "jinja_in.h"
+#include "jinja_tree_in.h"
 #include "unicode.h"
 
 /* The shortest digits that read back to the same number, as repr(float) writes them: without an

@@ -15,7 +15,7 @@
  *
  * A macro and the like have frames of their own, and see those around them: (up, slot).
  */
-#include "jinja_in.h"
+#include "jinja_tree_in.h"
 
 struct jresolver {
 	struct jrun *run;
@@ -206,7 +206,7 @@ static struct jscope *scope_new(struct jresolver *v, struct jscope *parent, stru
 	struct jscope *s = jalloc(v->run, sizeof *s);
 
 	s->parent = parent;
-	s->function = f || !parent ? f : parent->function;
+	s->function = f;
 	return s;
 }
 
@@ -252,8 +252,8 @@ static struct jnode *copied(struct jresolver *v, const struct jnode *n)
 
 static void place_for(struct jresolver *v, struct jscope *s, struct jnode *n)
 {
-	struct jscope *body = scope_new(v, s, NULL), *other = scope_new(v, s, NULL),
-		      *test = scope_new(v, s, NULL);
+	struct jscope *body = scope_new(v, s, s->function), *other = scope_new(v, s, s->function),
+		      *test = scope_new(v, s, s->function);
 	static const char loop[] = "loop";
 	struct jparser p = {.run = v->run, .t = v->t};
 
@@ -313,7 +313,7 @@ static void place_function(struct jresolver *v, struct jscope *s, struct jnode *
 /* A block with a scope, but no frame: set, filter, with. */
 static void place_block(struct jresolver *v, struct jscope *s, struct jnode *n)
 {
-	struct jscope *body = scope_new(v, s, NULL);
+	struct jscope *body = scope_new(v, s, s->function);
 
 	if (n->kind == J_WITH)
 		for (const struct jnode *a = n->a; a; a = a->next)

@@ -76,7 +76,8 @@ static struct jvalue f_map(struct jrun *r, struct jvalue v, const struct jargs *
 			jfail(r, "map requires a filter argument");
 		s.filter = jfilter_find(a->v->text->p, a->v->text->n);
 		if (!s.filter)
-			jfail(r, "no filter is called '%.*s'", (int)a->v->text->n, a->v->text->p);
+			jfail(r, "the filter '%.*s' is not known", (int)a->v->text->n,
+			      a->v->text->p);
 		s.args.n--;
 		s.args.v++;
 	}
@@ -111,7 +112,7 @@ static struct jvalue select_from(struct jrun *r, struct jvalue v, const struct j
 	if (s.args.n) {
 		if (s.args.v->type != T_TEXT ||
 		    !(s.test = jtest_find(s.args.v->text->p, s.args.v->text->n)))
-			jfail(r, "no test is called '%.*s'",
+			jfail(r, "the test '%.*s' is not known",
 			      s.args.v->type == T_TEXT ? (int)s.args.v->text->n : 1,
 			      s.args.v->type == T_TEXT ? s.args.v->text->p : "?");
 		s.args.n--;
@@ -260,7 +261,7 @@ static struct jvalue f_last(struct jrun *r, struct jvalue v, args_of a)
 	struct jlist *l;
 
 	(void)a;
-	if (v.type == T_ITER || v.type == T_UNDEFINED)
+	if (v.type == T_ITER)
 		jfail(r, "'%s' object is not reversible", jtype_name(v));
 	if (v.type == T_TEXT)
 		return v.text->n ? jget_item(r, v, jint(-1))
@@ -283,9 +284,17 @@ static struct jvalue f_reverse(struct jrun *r, struct jvalue v, args_of a)
 		l->item[i] = l->item[k];
 		l->item[k] = item;
 	}
-	if (v.type == T_ITER || v.type == T_UNDEFINED)
+	if (v.type == T_ITER)
 		return jlisted(l);
 	return (struct jvalue){T_ITER, .iter = jiter_of(r, jlisted(l))};
+}
+
+static int next_attribute(struct jrun *r, struct jiter *i, struct jvalue *v)
+{
+	if (!pull(r, i, v, 0))
+		return 0;
+	*v = jget_path(r, *v, i->how->path, none);
+	return 1;
 }
 
 static struct jvalue f_join(struct jrun *r, struct jvalue v, args_of a)
@@ -293,7 +302,7 @@ static struct jvalue f_join(struct jrun *r, struct jvalue v, args_of a)
 	const struct jtext *by = a[0].type == T_MISSING ? jtext_str(r, "") : jstr(r, a[0]);
 	struct jstep s = {.path = a[1]};
 
-	return jtextual(jjoin(r, by, given(a[1]) ? generator(r, v, &s, next_mapped) : v, 1));
+	return jtextual(jjoin(r, by, given(a[1]) ? generator(r, v, &s, next_attribute) : v, 1));
 }
 
 static struct jvalue f_sum(struct jrun *r, struct jvalue v, args_of a)
@@ -393,7 +402,7 @@ static struct jvalue f_dictsort(struct jrun *r, struct jvalue v, args_of a)
 	    !(a[1].type == T_TEXT && jtext_is(a[1].text, "key")))
 		jfail(r, "You can only sort by either \"key\" or \"value\"");
 	if (v.type != T_DICT)
-		jfail(r, "'%s object' has no attribute 'items'", jtype_name(v));
+		jfail(r, "'%s' object has no attribute 'items'", jtype_name(v));
 	for (long i = 0; i < v.dict->n; i++) {
 		const struct jpair *p = &v.dict->pair[i];
 

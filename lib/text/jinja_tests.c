@@ -41,9 +41,37 @@ TEST(t_ge, jcompare(r, OP_GE, v, a[0]))
 TEST(t_odd, jequal(r, jbinary(r, '%', v, jint(2)), jint(1)))
 TEST(t_even, jequal(r, jbinary(r, '%', v, jint(2)), jint(0)))
 TEST(t_divisible, jequal(r, jbinary(r, '%', v, a[0]), jint(0)))
-TEST(t_filter, v.type == T_TEXT && jfilter_find(v.text->p, v.text->n) != NULL)
-TEST(t_test, v.type == T_TEXT && jtest_find(v.text->p, v.text->n) != NULL)
 /* clang-format on */
+
+/* Whether there is a filter or test of this name. */
+static const struct jtext *name_of(struct jrun *r, struct jvalue v)
+{
+	if (v.type == T_LIST || v.type == T_DICT)
+		jfail(r, "unhashable type: '%s'", jtype_name(v));
+	return v.type == T_TEXT ? v.text : jtext_str(r, "");
+}
+
+static int t_filter(struct jrun *r, struct jvalue v, args_of a)
+{
+	const struct jtext *name = name_of(r, v);
+	static const char *const others[] = {"center",   "filesizeformat", "groupby",   "pprint",
+	                                     "random",   "striptags",      "urlencode", "urlize",
+	                                     "wordwrap", "xmlattr"};
+
+	(void)a;
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		if (jtext_is(name, others[i]))
+			jfail(r, "the filter '%s' is not known", others[i]);
+	return jfilter_find(name->p, name->n) != NULL;
+}
+
+static int t_test(struct jrun *r, struct jvalue v, args_of a)
+{
+	const struct jtext *name = name_of(r, v);
+
+	(void)a;
+	return jtest_find(name->p, name->n) != NULL;
+}
 
 /* Python's `is`, where what it says does not hang on how Python keeps its objects. */
 static int t_sameas(struct jrun *r, struct jvalue v, args_of a)

@@ -276,7 +276,7 @@ static int next_character(struct jrun *r, struct jiter *i, struct jvalue *v)
 	if (i->byte >= t->n)
 		return 0;
 	bytes = utf8_first(t->p + i->byte, t->n - i->byte, &c);
-	*v = jtextual(jtext_part(r, t, i->byte, i->byte + bytes));
+	*v = jtextual(jtext_safe(r, jtext_part(r, t, i->byte, i->byte + bytes), 0));
 	i->byte += bytes;
 	return 1;
 }

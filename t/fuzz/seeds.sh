@@ -49,6 +49,13 @@ safetensors)
 	for f in "$to"/seed-t-gold-*-grad.safetensors; do header "$f"; done ;;
 scorer) one t/fuzz/samples/scorer scorer; header "$to/seed-scorer" ;;
 scores) each t/gold/select/scores.jsonl; lines t/gold/select/scores.jsonl 20 ;;
+jinja)
+	i=0
+	jq -r '.cases[].template | @base64' t/gold/jinja.json | while read -r line; do
+		i=$((i + 1))
+		echo "$line" | base64 -d > "$to/seed-$i"
+	done
+	for f in "$data"/templates/*.jinja; do [ ! -e "$f" ] || one "$f" "$(basename "$f")"; done ;;
 tokenizer_gguf) each t/gold/tok-*.gguf t/broken/gguf-* ;;
 tokenizer_json) each t/gold/tok-*/tokenizer.json; words ;;
 tokenizer_rank) each t/gold/tok-llama3/tokenizer.model; tail -n 20 t/gold/tok-llama3/tokenizer.model > "$to/seed-tail" ;;
