@@ -8,6 +8,8 @@ set -eu
 # header or command, package
 build="gcc gcc
 zstd.h libzstd-dev
+zlib.h zlib1g-dev
+lzma.h liblzma-dev
 csv.h libcsv-dev
 jansson.h libjansson-dev
 oniguruma.h libonig-dev

@@ -70,11 +70,12 @@ static const json_t *text_at(const json_t *object, const char *key, const char *
                              struct fault *f)
 {
 	const json_t *v = json_object_get(object, key);
+	const char *why = json_why_unread(v);
 
 	if (!v)
 		fault(f, "%s\"%.60s\" is missing", where, key);
 	else if (!json_is_string(v))
-		fault(f, "%s\"%.60s\" is not text", where, key);
+		fault(f, "%s\"%.60s\" %s", where, key, why ? why : "is not text");
 	return json_is_string(v) ? v : NULL;
 }
 

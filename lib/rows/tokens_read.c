@@ -86,7 +86,7 @@ static void read_mapped(struct tokens *t, struct tokens_source *s)
 	t->map = xrealloc(t->map, (t->maps + 1) * sizeof *t->map);
 	t->map[t->maps].p = s->map;
 	t->map[t->maps++].bytes = s->left;
-	while (s->left && !zio_is_zstd(s->map, s->left)) {
+	while (s->left && !zio_is_packed(s->map, s->left)) {
 		size_t n = next_blob(s);
 
 		add_blob(t, s, s->map, n);
