@@ -20,6 +20,7 @@ oneapi/dnnl/dnnl.h libdnnl-dev"
 tests="g++ g++
 prove perl
 zstd zstd
+xz xz-utils
 jq jq
 mandoc mandoc
 python3 python3"

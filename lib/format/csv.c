@@ -46,7 +46,9 @@ char csv_separator(const char *p, size_t n, struct fault *f)
 
 		quoted ^= p[i] == '"';
 		if (first >= 0 && k != first) {
-			fault(f, "fields may be separated by %s or %s; a line sep=%c before it says so",
+			fault(f,
+			      "fields may be separated by %s or %s; a line sep=%c before it says "
+			      "so",
 			      names[first], names[k], k == 2 ? all[first] : all[k]);
 			return 0;
 		}

@@ -2,8 +2,8 @@
 /* csv.h - CSV (RFC 4180) through libcsv: fed with lines, it gives records.
  *
  * Fields are separated by commas, or by another character; a field in double quotes may hold
- * commas, line ends and doubled quotes.  Spaces belong to fields.  A quote within a field that does not begin with
- * one is a fault, and so is text behind a closing quote.
+ * commas, line ends and doubled quotes.  Spaces belong to fields.  A quote within a field that does
+ * not begin with one is a fault, and so is text behind a closing quote.
  */
 #ifndef SEAL_CSV_H
 #define SEAL_CSV_H

@@ -17,11 +17,10 @@ struct objects_reader {
 	void *ctx;
 };
 
-/* unit: what `at` counts from 1, "" for lines. */
-static void see_value(struct objects_reader *r, const char *text, size_t n, const char *unit,
-                      long at)
+static void see_value(struct objects_reader *r, const char *text, size_t n, long line, long element)
 {
-	char *where = xprintf("%s:%s%ld", zin_name(r->in), unit, at);
+	char *where = element ? xprintf("%s:%ld: element %ld", zin_name(r->in), line, element)
+	                      : xprintf("%s:%ld", zin_name(r->in), line);
 	struct fault f;
 	json_t *v = json_parse_row(text, n, &f);
 
@@ -45,7 +44,7 @@ static void read_lines(struct objects_reader *r)
 		p += bom;
 		n -= bom;
 		if (n != strspn(p, " \t\r"))
-			see_value(r, p, n, "", line);
+			see_value(r, p, n, line, 0);
 	}
 }
 
@@ -56,8 +55,7 @@ static void read_values(struct objects_reader *r)
 	int got;
 
 	while ((got = values_next(&v, r->in, NULL, &f)) > 0)
-		see_value(r, v.text.p, v.text.n, v.element ? "element " : "",
-		          v.element ? v.element : v.line);
+		see_value(r, v.text.p, v.text.n, v.line, v.element);
 	if (got < 0)
 		die("%s:%ld: %s", zin_name(r->in), v.line, f.text);
 	values_free(&v);

@@ -114,7 +114,7 @@ static int is_key(const char *after, size_t n)
 static json_t *parse_replaced(const char *text, size_t n, int row, struct fault *f)
 {
 	struct buf b = {0};
-	size_t i = utf8_bom(text, n), from;
+	size_t i = row ? 0 : utf8_bom(text, n), from;
 	json_t *j;
 
 	buf_need(&b, n);

@@ -83,7 +83,8 @@ static const char *wide(const unsigned char *p, size_t n)
 /* HTML and XML, behind white space and a byte order mark, in either case of letters. */
 static const char *markup(const char *p, size_t n)
 {
-	static const char *const begins[] = {"<!doctype", "<html", "<head", "<body", "<script", "<?xml"};
+	static const char *const begins[] = {"<!doctype", "<html",   "<head",
+	                                     "<body",     "<script", "<?xml"};
 
 	if (n >= 3 && !memcmp(p, "\xef\xbb\xbf", 3))
 		p += 3, n -= 3;
@@ -91,7 +92,8 @@ static const char *markup(const char *p, size_t n)
 		p++, n--;
 	for (int k = 0; k < 6; k++)
 		if (n >= strlen(begins[k]) && !strncasecmp(p, begins[k], strlen(begins[k])))
-			return k < 5 ? "a web page (HTML), not the file that was to be saved" : "XML";
+			return k < 5 ? "a web page (HTML), not the file that was to be saved"
+			             : "XML";
 	return NULL;
 }
 
@@ -106,7 +108,8 @@ const char *sniff(const void *bytes, size_t n)
 		    (m->at != 4 || !memcmp(p, "BZh", 3)))
 			return m->what;
 	/* The Hub's caches are streams without a name: the length of a header, and its root. */
-	if (n >= 12 && !memcmp(p, "\xff\xff\xff\xff", 4) && !p[7] && !memcmp(p + 8, "\x10\0\0\0", 4))
+	if (n >= 12 && !memcmp(p, "\xff\xff\xff\xff", 4) && !p[7] &&
+	    !memcmp(p + 8, "\x10\0\0\0", 4))
 		return "an Arrow stream (pyarrow or datasets writes one as JSONL)";
 	if (n >= 3 && p[0] == '\x80' && p[1] >= 2 && p[1] <= 5 && p[2])
 		return "a pickle of Python";

@@ -102,8 +102,9 @@ static int inside(struct values *v, char c, struct fault *f)
 	if (c != '}' && c != ']')
 		return 0;
 	if (v->open.p[v->open.n - 1] != (c == '}' ? '{' : '['))
-		return bad(v, f, c == '}' ? "a } closes what [ has opened"
-		                          : "a ] closes what { has opened");
+		return bad(v, f,
+		           c == '}' ? "a } closes what [ has opened"
+		                    : "a ] closes what { has opened");
 	return --v->open.n ? 0 : end(v);
 }
 

@@ -30,10 +30,10 @@ struct values {
 	long element;    /* from 1 within its array; 0: in none */
 
 	/* Its own. */
-	long lines;       /* that have ended */
-	struct buf open;  /* the value's open brackets, { and [ */
-	int at;           /* where in the text: see values.c */
-	int in_array;     /* the text's own array is open; elements and array_line are its */
+	long lines;      /* that have ended */
+	struct buf open; /* the value's open brackets, { and [ */
+	int at;          /* where in the text: see values.c */
+	int in_array;    /* the text's own array is open; elements and array_line are its */
 	long elements, array_line;
 	int escaped, blank, bom;
 };
@@ -45,8 +45,8 @@ long values_take(struct values *, const char *p, size_t n, int *whole, struct fa
 /* To be called at the end: -1 with a fault when the text ends too early; `line` is where what was
  * not ended began. */
 int values_end(struct values *, struct fault *);
-/* The next value of what waits to be read: 1, 0 at the end, -1 with a fault as above.  The bytes that
- * are read are added to the hash, unless it is NULL. */
+/* The next value of what waits to be read: 1, 0 at the end, -1 with a fault as above.  The bytes
+ * that are read are added to the hash, unless it is NULL. */
 int values_next(struct values *, struct zin *, struct hash *, struct fault *);
 void values_free(struct values *);
 

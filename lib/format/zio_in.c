@@ -23,8 +23,8 @@ struct zin {
 	int fd, ended;
 	int joints; /* zin_joint was called: what follows a frame may be plain */
 	char *name;
-	char *p;             /* plain bytes, of which at..end are still to be given */
-	size_t at, end, cap; /* one byte more than cap is allocated, for zin_line's NUL */
+	char *p;              /* plain bytes, of which at..end are still to be given */
+	size_t at, end, cap;  /* one byte more than cap is allocated, for zin_line's NUL */
 	enum packing packing; /* of what is being read */
 	struct unpacker *unpack;
 	char *raw; /* packed bytes that were read; raw_at..raw_end are still to be unpacked */

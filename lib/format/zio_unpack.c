@@ -37,8 +37,9 @@ static const struct {
 	[PACKING_NONE] = {"plain", "", 0},
 	[PACKING_ZSTD] = {"zstd", "\x28\xb5\x2f\xfd", 4},
 	[PACKING_GZIP] = {"gzip", "\x1f\x8b\x08", 3},
-	[PACKING_XZ] = {"xz", "\xfd"
-                              "7zXZ",
+	[PACKING_XZ] = {"xz",
+                        "\xfd"
+                        "7zXZ",
                         6}, /* with its NUL */
 };
 

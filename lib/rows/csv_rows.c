@@ -16,7 +16,7 @@ struct csv_rows {
 struct csv_rows *csv_rows_open(const char *columns, char separator)
 {
 	struct csv_rows *t = xzalloc(1, sizeof *t);
-	char own = columns ? 0 : separator;
+	char own = separator ? separator : ',';
 	struct fault f;
 	int got = 1;
 

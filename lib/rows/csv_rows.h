@@ -12,7 +12,8 @@
 struct csv_rows;
 
 /* columns: names as a line of CSV, with its own separator, and wrong usage if they are none; NULL:
- * the first record is the header.  separator: that of records; 0: that of the columns. */
+ * the first record is the header.  separator: that of records; 0: that of the columns,
+ * or a comma. */
 struct csv_rows *csv_rows_open(const char *columns, char separator);
 struct csv *csv_rows_csv(struct csv_rows *); /* to be fed with lines until it has a record */
 /* Takes the record for the header; -1 with a fault. */

@@ -72,7 +72,8 @@ static int explicit_id(struct rows *r, struct row *row)
 		return here(r, row, line);
 	while (begun[file] >= *line)
 		file--;
-	fault(&row->why, "\"%.100s\" is also the id of %s:%lld", r->id.p, source_name(&r->from, file), (long long)(*line - begun[file]));
+	fault(&row->why, "\"%.100s\" is also the id of %s:%lld", r->id.p,
+	      source_name(&r->from, file), (long long)(*line - begun[file]));
 	return row_drop(row, r->id.p, "duplicate id", !r->dedupe);
 }
 
@@ -187,16 +188,9 @@ static int understand(struct rows *r, struct row *row)
 	return identify(r, row);
 }
 
-/* At the end: a file of no rows is mostly another file than was meant. */
-static void check_some(const struct rows *r)
+static const char *all_names(const struct rows *r)
 {
-	const char *more = r->from.paths > 1 ? " and the other files" : "";
-
-	if (r->good || r->allow_empty)
-		return;
-	if (!r->taken)
-		die("%s%s: no rows", source_name(&r->from, 0), more);
-	die("%s%s: no row is left of %ld, the rest is broken", source_name(&r->from, 0), more, r->taken);
+	return r->from.paths > 1 ? "all files" : source_name(&r->from, 0);
 }
 
 /* 1 and the next row, which may be one that is dropped; 0 at the end. */
@@ -208,10 +202,10 @@ static int next(struct rows *r, struct row *row)
 	r->json = NULL;
 	row->dropped = NULL;
 	got = r->limit && r->taken == r->limit ? 0 : source_next(&r->from, row);
-	if (!got) {
-		check_some(r);
+	if (!got && !r->taken && !r->allow_empty) /* mostly another file was meant */
+		die("%s: no rows", all_names(r));
+	if (!got)
 		return 0;
-	}
 	r->taken++;
 	if (got < 0 || understand(r, row))
 		return 1;
@@ -231,6 +225,8 @@ int rows_next(struct rows *r, struct row *row)
 			return 1;
 		row_tell_dropped(row, r->fates);
 	}
+	if (!r->good && !r->allow_empty)
+		die("%s: no row is left of %ld", all_names(r), r->taken);
 	return 0;
 }
 

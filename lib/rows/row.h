@@ -15,7 +15,7 @@
 
 struct row {
 	const char *bytes;
-	size_t n;      /* the line (of CSV: lines) as read, without LF (CR included); else compact */
+	size_t n; /* the line (of CSV: lines) as read, without LF (CR included); else compact */
 	size_t text_n; /* its length without CR LF: what is hashed of a line */
 	const char *file;
 	long line;    /* where it begins, from 1, within its file */
