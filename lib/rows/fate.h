@@ -28,8 +28,8 @@ struct fates *fates_open(const struct fate_opts *);
 void fate_kept(struct fates *, const char *id, long line);
 void fate_truncated(struct fates *, const char *id, long line, const char *reason);
 void fate_dropped(struct fates *, const char *id, long line, const char *reason);
-/* A broken row, of an array when `element` is not 0.  --on-error fail: dies with "file:line: what is
- * wrong"; skip: the row is dropped and counted under `reason`, the class of what is wrong
+/* A broken row; element: its number in an array, or 0.  --on-error fail: dies with "file:line: what
+ * is wrong"; skip: the row is dropped and counted under `reason`, the class of what is wrong
  * ("bad JSON").  id may be NULL: it could not be read. */
 void fate_broken(struct fates *, const char *file, const char *id, long line, long element,
                  const char *reason, const struct fault *);

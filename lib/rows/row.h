@@ -39,9 +39,9 @@ struct rows;
 
 /* paths: n names; none means stdin.  A file is CSV when fate_opts.columns is given, or when it
  * begins neither with { nor with [.  Of the rows, the first fate_opts.limit are read (0: all).
- * Broken ones (bad JSON, bad UTF-8, not an object, a second row of one explicit id) have their fates
- * told here; dedupe: a second row of one explicit id is not broken but dropped.  When no row is
- * there, or none that is not broken, reading dies, but with fate_opts.allow_empty. */
+ * Broken ones (bad JSON, bad UTF-8, not an object, a second row of one explicit id) have their
+ * fates told here; dedupe: a second row of one explicit id is not broken but dropped.  Reading dies
+ * when there is no row, and rows_next when all were dropped, but with fate_opts.allow_empty. */
 struct rows *rows_open(char *const paths[], int n, struct fates *, const struct fate_opts *,
                        int dedupe);
 /* What the caller knows of the next row, to spare the reading of its JSON: when its hash is

@@ -33,8 +33,8 @@ const char *source_name(const struct row_source *, int file);
 int source_next(struct row_source *, struct row *);
 void source_close(struct row_source *);
 
-/* Marks a row as dropped, with what row.h says of one.  is_broken: row->why says what is wrong; else
- * nothing is, but the row is not wanted.  Returns -1. */
+/* Marks a row as dropped, as row.h says.  is_broken: row->why says what is wrong; else nothing is,
+ * but the row is not wanted.  Returns -1. */
 int row_drop(struct row *, const char *id, const char *reason, int is_broken);
 
 #endif
