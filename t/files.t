@@ -242,4 +242,52 @@ done
 fails 1 'annotate: row .* cannot be written anew' "--annotate cannot write such a row" "$BIN/seal-select" -s odd.scores --keep 100% --annotate odd.jsonl
 for v in 18446744073709551615 18446744073709551614 NaN; do printf '{"output":"Sorry","k":%s}\n' $v; done > groups
 is "$("$BIN/seal-eval" refusals --by k groups | jq '.by | length')" 3 "as groups each is one of its own"
+
+# --- t/broken: each file, and what is said of it
+n=0
+while read -r name pattern; do
+	n=$((n + 1))
+	cp "$T/broken/rows-$name" broken
+	fails 1 "^seal-score: broken ?$pattern\$" "$name" random broken
+	out=$(random < broken 2>&1 > /dev/null)
+	like "$out" "^seal-score: stdin ?$pattern\$" "... on a pipe, too"
+done <<'E'
+array-bracket.json :2: a } closes what \[ has opened
+array-cut.json :3: the value that begins here is cut short
+array-last-comma.json :3: an element of the array is missing
+array-no-comma.json :2: an element of the array has no comma behind it
+array-number.json :2: element 2: not an object
+array-open.json :2: the array that begins here is cut short
+array-quote.json :2: a text is not closed in its line
+array-text-behind.json :2: what stands here is neither an object nor an array
+array-twelve.json :1: element 2: bad JSON: column [0-9]*: .*
+arrow-stream.jsonl : is an Arrow stream .*
+arrow.jsonl : is an Arrow file .*
+bzip2.jsonl : is packed by bzip2 .*
+checksum.gz : broken gzip stream: incorrect data check
+corrupt.xz : broken xz stream: the data is corrupt
+cut.gz : the gzip stream is cut short
+cut.xz : the xz stream is cut short
+header-only.csv : no rows
+header-twice.csv :1: neither JSON nor CSV: two columns have one name \(the second is column 3)
+length.gz : broken gzip stream: incorrect length check
+lfs.jsonl : is a Git LFS pointer, not the file itself .*
+memory.xz : broken xz stream: it asks for 3.0 GiB of memory, and 2 GiB are the most
+object-cut.json :2: bad JSON: column [0-9]*: .*
+object-open.json :1: the value that begins here is cut short
+padding.xz : broken xz stream: 5 bytes of padding
+page.jsonl : is a web page \(HTML), not the file that was to be saved
+parquet.jsonl : is a Parquet file .*
+remark.jsonl :1: neither JSON nor CSV: JSON begins in line 3
+second-cut.gz : the gzip stream is cut short
+separators.csv :1: neither JSON nor CSV: fields may be separated by commas or semicolons; a line sep=; before it says so
+text-behind.gz : broken gzip stream: what follows it is not packed
+text-behind.xz : broken xz stream: what follows it is not packed
+text.jsonl :1: neither JSON nor CSV: it is one line of text
+utf16-bom.csv : is text in UTF-16 .*
+utf16.jsonl : is text in UTF-16 .*
+utf32.jsonl : is text in UTF-32 .*
+zip.jsonl : is a zip archive, as .xlsx, .npz and .pt are too .*
+E
+is "$n" "$(ls "$T"/broken/rows-* | wc -l)" "all broken files of rows"
 done_testing
