@@ -198,15 +198,15 @@ done
 printf '[]' > none.json; printf ' \n\n' > blank
 fails 1 'none.json: no rows' "an empty array" random none.json
 fails 1 'blank: no rows' "blank lines" random blank
-fails 1 'all files: no rows' "several" random none.json blank /dev/null
-is "$(random none.json blank rows.jsonl | wc -l)" 6 "one file of no rows among others is none to speak of"
+fails 1 'null: no rows' "one among others" random rows.jsonl /dev/null indented.json
+is "$(random --allow-empty none.json rows.jsonl blank | wc -l)" 6 "--allow-empty"
 fails 1 'no rows' "--add of no rows" "$BIN/seal-select" -s scores --keep 1 --add none.json indented.json
 is "$("$BIN/seal-select" -q -s scores --threshold 2 indented.json | wc -c)" 0 "to keep no row is another thing"
 printf '{"id":1}\n{"id":\n' > bad.jsonl
 fails 1 'nothing is left: 0 rows kept, 2 dropped \(1 bad row, 1 bad JSON\)' "--on-error skip that leaves nothing" tok --on-error skip bad.jsonl -o none.tok
 [ ! -e none.tok ]; ok $? "and no output"
 printf '{"id":\n' > bad.jsonl
-fails 1 'bad.jsonl: no row is left of 1' "also where rows alone are read" random --on-error skip bad.jsonl
+fails 1 'no row is left of 1' "also where rows alone are read" random --on-error skip bad.jsonl
 fails 1 'nothing is left: 0 rows kept, 5 dropped' "--overlong drop, too" tok --max-tokens 2 --overlong drop rows.jsonl
 
 # --- remarks and byte order marks

@@ -65,8 +65,8 @@ void json_write_line(struct zout *, const json_t *);
 json_t *json_settings(const struct opt_group *);
 
 /* Calls see() for every object of n inputs (0: of stdin), each of which is JSONL or JSON as
- * values.h has it; dies on one that is neither, and when there is no object at all.  `where` names
- * the place of the object, for die("%s: ...", where). */
+ * values.h has it; dies on one that is neither, or has no object.  `where` names the place of the
+ * object, for die("%s: ...", where). */
 void objects_read(char *const paths[], int n,
                   void (*see)(void *ctx, const json_t *object, const char *where), void *ctx);
 

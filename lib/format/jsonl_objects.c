@@ -12,7 +12,7 @@
 
 struct objects_reader {
 	struct zin *in;
-	long seen;
+	long seen; /* of this input */
 	void (*see)(void *, const json_t *, const char *);
 	void *ctx;
 };
@@ -68,11 +68,12 @@ void objects_read(char *const paths[], int n, void (*see)(void *, const json_t *
 
 	for (int i = 0; i < (n ? n : 1); i++) {
 		r.in = zin_open_text(n ? paths[i] : NULL);
+		r.seen = 0;
 		(values_form(r.in) == VALUES_TEXT ? read_values : read_lines)(&r);
+		if (!r.seen)
+			die("%s: no objects", zin_name(r.in));
 		zin_close(r.in);
 	}
-	if (!r.seen)
-		die("%s: no objects", zio_is_std(n ? paths[0] : NULL) ? "stdin" : paths[0]);
 }
 
 const char *object_key(const json_t *object, const char *key, struct buf *b)

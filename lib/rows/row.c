@@ -27,7 +27,7 @@ struct rows *rows_open(char *const paths[], int n, struct fates *fates,
 {
 	struct rows *r = xzalloc(1, sizeof *r);
 
-	source_open(&r->from, paths, n, opts->columns);
+	source_open(&r->from, paths, n, opts);
 	r->fates = fates;
 	r->limit = opts->limit;
 	r->dedupe = dedupe;
@@ -188,11 +188,6 @@ static int understand(struct rows *r, struct row *row)
 	return identify(r, row);
 }
 
-static const char *all_names(const struct rows *r)
-{
-	return r->from.paths > 1 ? "all files" : source_name(&r->from, 0);
-}
-
 /* 1 and the next row, which may be one that is dropped; 0 at the end. */
 static int next(struct rows *r, struct row *row)
 {
@@ -202,8 +197,6 @@ static int next(struct rows *r, struct row *row)
 	r->json = NULL;
 	row->dropped = NULL;
 	got = r->limit && r->taken == r->limit ? 0 : source_next(&r->from, row);
-	if (!got && !r->taken && !r->allow_empty) /* mostly another file was meant */
-		die("%s: no rows", all_names(r));
 	if (!got)
 		return 0;
 	r->taken++;
@@ -226,7 +219,7 @@ int rows_next(struct rows *r, struct row *row)
 		row_tell_dropped(row, r->fates);
 	}
 	if (!r->good && !r->allow_empty)
-		die("%s: no row is left of %ld", all_names(r), r->taken);
+		die("no row is left of %ld", r->taken);
 	return 0;
 }
 

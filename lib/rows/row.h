@@ -41,7 +41,7 @@ struct rows;
  * begins neither with { nor with [.  Of the rows, the first fate_opts.limit are read (0: all).
  * Broken ones (bad JSON, bad UTF-8, not an object, a second row of one explicit id) have their
  * fates told here; dedupe: a second row of one explicit id is not broken but dropped.  Reading dies
- * when there is no row, and rows_next when all were dropped, but with fate_opts.allow_empty. */
+ * at a file of no rows, and rows_next when all were dropped, but with fate_opts.allow_empty. */
 struct rows *rows_open(char *const paths[], int n, struct fates *, const struct fate_opts *,
                        int dedupe);
 /* What the caller knows of the next row, to spare the reading of its JSON: when its hash is

@@ -34,7 +34,7 @@ static void open_next(struct row_source *s)
 		s->zstd = zin_is_zstd(s->in);
 	else
 		s->begun[s->at] = s->begun[s->at - 1] + s->line;
-	s->line = s->records = 0;
+	s->line = s->rows = 0;
 	s->separator = 0;
 	s->header_line = 0;
 	s->header.n = 0;
@@ -45,13 +45,16 @@ static void open_next(struct row_source *s)
 	s->form = s->columns ? VALUES_NONE : values_form(s->in);
 }
 
-void source_open(struct row_source *s, char *const paths[], int n, const char *columns)
+void source_open(struct row_source *s, char *const paths[], int n, const struct fate_opts *opts)
 {
-	*s = (struct row_source){.path = paths, .paths = n, .columns = columns};
+	*s = (struct row_source){.path = paths,
+	                         .paths = n,
+	                         .columns = opts->columns,
+	                         .allow_empty = opts->allow_empty};
 	s->hash = hash_new();
 	s->begun = xzalloc(n ? n : 1, sizeof *s->begun);
-	if (columns) /* wrong ones are noticed before the first row */
-		csv_rows_close(csv_rows_open(columns, 0));
+	if (s->columns) /* wrong ones are noticed before the first row */
+		csv_rows_close(csv_rows_open(s->columns, 0));
 	open_next(s);
 }
 
@@ -235,17 +238,14 @@ static int next_csv(struct row_source *s, struct row *row)
 		if (next_record(s, row, &row->why)) {
 			if (!csv_rows_named(s->csv))
 				no_rows(row, row->why.text);
-			s->records++;
 			return row_drop(row, NULL, "bad CSV", 1);
 		}
-		if (csv_rows_named(s->csv)) {
-			s->records++;
+		if (csv_rows_named(s->csv))
 			return 1;
-		}
 		take_header(s, row);
 	}
 	row->line = s->header_line;
-	if (s->header_line && !s->records && csv_fields(csv_rows_csv(s->csv)) == 1)
+	if (s->header_line && !s->rows && csv_fields(csv_rows_csv(s->csv)) == 1)
 		no_rows(row, "it is one line of text");
 	return 0;
 }
@@ -262,6 +262,9 @@ int source_next(struct row_source *s, struct row *row)
 		case VALUES_LINES: got = next_line(s, row); break;
 		default: got = next_value(s, row);
 		}
+		s->rows += got != 0;
+		if (!got && !s->rows && !s->allow_empty) /* mostly it is not what was meant */
+			die("%s: no rows", row->file);
 		if (got || s->at + 1 >= s->paths)
 			return got;
 		zin_close(s->in);
