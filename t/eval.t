@@ -13,17 +13,17 @@ is "$(eval_ winrate "$TMP/v" | jq -c 'del(.standard_error)')" \
 is "$(eval_ winrate "$TMP/v" | jq '.standard_error * 1e9 | round')" 16583123952 "its standard error"
 jq -s . "$TMP/v" | zstd -q > "$TMP/array.zst"
 is "$(eval_ winrate < "$TMP/array.zst")" "$(eval_ winrate "$TMP/v")" "a zstd array on stdin is the same"
-is "$(echo '[]' | eval_ winrate)" \
-   '{"win_rate":null,"standard_error":null,"n_wins":0,"n_wins_base":0,"n_draws":0,"n_total":0}' "of nothing, null"
+is "$(echo '[{"preference":null}]' | eval_ winrate)" \
+   '{"win_rate":null,"standard_error":null,"n_wins":0,"n_wins_base":0,"n_draws":0,"n_total":0}' "of nothing but null, null"
 is "$(echo '{"preference":2}' | eval_ winrate | jq -c '[.win_rate, .standard_error]')" '[100,null]' "one has no error"
 printf '{"preference":1}\n{"preference":3}\n' > "$TMP/bad"
 fails 1 'bad:2: "preference" is neither' "a preference beyond 2" eval_ winrate "$TMP/bad"
 printf '[{"preference":1},{"preferred":1}]' > "$TMP/bad"
-fails 1 'bad:element 2: no "preference"' "none at all" eval_ winrate "$TMP/bad"
+fails 1 'bad:1: element 2: no "preference"' "none at all" eval_ winrate "$TMP/bad"
 printf '{"preference":1}\n7\n' > "$TMP/bad"
 fails 1 'bad:2: not an object' "not an object" eval_ winrate "$TMP/bad"
 printf '[{"preference":1}' > "$TMP/bad"
-fails 1 'bad: ' "a cut array" eval_ winrate "$TMP/bad"
+fails 1 'bad:1: the array that begins here is cut short' "a cut array" eval_ winrate "$TMP/bad"
 
 # FILE LEADERBOARD NAME - the published numbers, to 1e-9 (of a percentage that has 15 digits)
 published() {
@@ -57,7 +57,9 @@ fails 1 'list: no phrases' "an empty list" eval_ refusals --list "$TMP/list" "$T
 printf '{"output":"a"}\n{"output":1}\n' > "$TMP/bad"
 fails 1 'bad:2: "output" is not a text' "no text" eval_ refusals "$TMP/bad"
 printf '' > "$TMP/empty"
-is "$(eval_ refusals "$TMP/empty" | jq -c '[.n, .rate]')" '[0,null]' "no outputs, no rate"
+fails 1 'empty: no objects' "no outputs" eval_ refusals "$TMP/empty"
+echo '[]' > "$TMP/empty"
+fails 1 'empty: no objects' "an array of none" eval_ refusals "$TMP/empty"
 
 # detect: safe scores .5 3 .25 .75 1 null; unsafe -1 2 1 none
 eval_ detect -q --scores "$G/scores.jsonl" --group source "$G/rows.jsonl" > "$TMP/found"

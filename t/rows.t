@@ -51,7 +51,7 @@ row() {
 row 'bad JSON: column [0-9]+: .*' '{"prompt":"p","completion":}'
 row 'bad JSON: column [0-9]+: .*' '{"prompt":"p","prompt":"q"}'
 row 'bad UTF-8: column [0-9]+: .*' "$(printf '{"prompt":"\377"}')"
-row 'not an object' '[1]'
+row 'element 1: not an object' '[1]'
 row 'bad id: "id" is empty' '{"id":"","prompt":"p","completion":"c"}'
 row 'bad id: "id" is neither text nor an integer' '{"id":1.5,"prompt":"p","completion":"c"}'
 row 'bad id: "id" is neither text nor an integer' '{"id":{},"prompt":"p","completion":"c"}'

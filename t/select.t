@@ -95,7 +95,8 @@ fails 1 'typed:3: "score" is neither' "a score that is a text" pick --keep 5 --s
 fails 1 'rows.jsonl:1: not a scores file' "rows for scores" pick --keep 5 --scores "$G/rows.jsonl" "$G/rows.jsonl"
 : > "$TMP/empty"
 fails 1 'empty: empty' "an empty scores file" pick --keep 5 --scores "$TMP/empty" "$G/rows.jsonl"
-fails 1 'another data set' "no rows at all" pick --keep 5 "$TMP/empty"
+fails 1 'empty: no rows' "no rows at all" pick --keep 5 "$TMP/empty"
+fails 1 'another data set' "not even with --allow-empty, when some were scored" pick --allow-empty --keep 5 "$TMP/empty"
 cp "$G/rows.jsonl" "$TMP/rows"; cp "$G/scores.jsonl" "$TMP/scores"
 fails 1 'both input and output' "an input is never overwritten" pick --keep 5 -o "$TMP/rows" "$TMP/rows"
 fails 1 'both input and output' "nor are the scores" pick --keep 5 -o "$TMP/scores" --scores "$TMP/scores" "$TMP/rows"
@@ -156,7 +157,7 @@ both "$TMP/odd.scores" "$TMP/odd3" && [ "$r1" -eq 0 ]; ok $? "rows without a sco
 
 # Hashes of any pattern find their rows: 3000 that count from 0, which no XXH64 would.
 awk 'BEGIN { print "{\"seal\":\"scores\",\"rows\":3000}"; for (i = 0; i < 3000; i++) printf "{\"id\":\"%d\",\"hash\":\"%016x\",\"score\":%d}\n", i, i, i }' > "$TMP/counted"
-fails 1 'counted:2: the row 0 that was scored is not there' "hashes that were numbered" pick --keep 5 --scores "$TMP/counted" "$TMP/empty"
+fails 1 'counted:2: the row 0 that was scored is not there' "hashes that were numbered" pick --allow-empty --keep 5 --scores "$TMP/counted" "$TMP/empty"
 echo '{"id":0}' > "$TMP/odd0"
 fails 1 'counted:2: the row 0 that was scored has another hash' "and are another data set" pick --keep 5 --scores "$TMP/counted" "$TMP/odd0"
 head -n 4 "$TMP/odd" > "$TMP/odd4"

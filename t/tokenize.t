@@ -102,9 +102,9 @@ is "$(jq -r '.__metadata__["seal.kind"], .__metadata__["seal.template"], .hash.s
   "tokens seal 4096 I32 I64 U8 U8 I64 U64 I64 " "the first blob's header"
 is "$(jq -r '.__metadata__["seal.settings"] | fromjson | .template, .["max-tokens"], has("output")' header.json | tr '\n' ' ')" \
   "seal 2048 false " "settings are recorded, resolved; paths are not"
-: > none.jsonl; tok --plain none.jsonl > none.tok; header none.tok > header.json
+: > none.jsonl; tok --allow-empty --plain none.jsonl > none.tok; header none.tok > header.json
 is "$(jq -r '.__metadata__["seal.end"] | fromjson | .rows, .input, .history[0].program' header.json | tr '\n' ' ')" \
-  "0 ef46db3751d8e999 seal-tokenize " "no rows are a stream of no rows"
+  "0 ef46db3751d8e999 seal-tokenize " "--allow-empty: no rows are a stream of no rows"
 is "$(($(wc -c < plain.tok) % 8))" 0 "blobs are multiples of 8"
 
 # --- and back

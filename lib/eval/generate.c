@@ -193,7 +193,7 @@ static void take_row(struct generation *g, const struct row *r, struct fates *fa
 	if (how == ENCODED_BROKEN || !a->ids.n) {
 		if (how != ENCODED_BROKEN)
 			fault(&why, "the prompt is empty");
-		fate_broken(fates, r->file, r->id, r->line, "no prompt", &why);
+		fate_broken(fates, r->file, r->id, r->line, r->element, "no prompt", &why);
 		ids_free(&a->ids);
 		return;
 	}
@@ -264,6 +264,7 @@ static void answer_rows(struct generation *g, char *const paths[], int n, struct
 	if (g->n)
 		answer_group(g);
 	write_group(g, out);
+	fates_need_row(fates);
 	if (g->beyond)
 		warn("answers beyond the %ld positions that the model was made for: %ld",
 		     g->context, g->beyond);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../base/memory.h"
+#include "../base/utf8.h"
 #include "../format/jsonl.h"
 #include "command.h"
 
@@ -51,11 +52,12 @@ struct count {
 /* Owned, as are its texts. */
 static char **read_list(const char *path)
 {
-	struct zin *in = zin_open(path);
+	struct zin *in = zin_open_text(path);
 	char **list = NULL, *line;
 	size_t n, raw, count = 0;
 
 	while ((line = zin_line(in, &n, &raw))) {
+		line += utf8_bom(line, n);
 		if (!*line)
 			continue;
 		list = xrealloc(list, (count + 2) * sizeof *list);

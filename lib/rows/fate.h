@@ -15,11 +15,12 @@ struct fate_opts {
 	const char *on_error; /* fail|skip */
 	long limit;           /* rows that are read; 0: all */
 	const char *columns;  /* of CSV without a header (row.h), or NULL */
+	int allow_empty;      /* no rows are no error */
 };
-extern const struct opt fate_options[]; /* --fates --on-error --limit --columns */
-#define FATE_DEFAULTS                 \
-	{                             \
-		NULL, "fail", 0, NULL \
+extern const struct opt fate_options[]; /* --fates --on-error --limit --columns --allow-empty */
+#define FATE_DEFAULTS                    \
+	{                                \
+		NULL, "fail", 0, NULL, 0 \
 	}
 
 struct fates;
@@ -29,11 +30,14 @@ void fate_truncated(struct fates *, const char *id, long line, const char *reaso
 /* Kept; or, where `left` (not NULL) names what was left out of the row, truncated. */
 void fate_whole(struct fates *, const char *id, long line, const char *left);
 void fate_dropped(struct fates *, const char *id, long line, const char *reason);
-/* A broken row.  --on-error fail: dies with "file:line: what is wrong"; skip: the row is
- * dropped and counted under `reason`, the class of what is wrong ("bad JSON").  id may be
- * NULL: it could not be read. */
-void fate_broken(struct fates *, const char *file, const char *id, long line, const char *reason,
-                 const struct fault *);
+/* A broken row; element: its number in an array, or 0.  --on-error fail: dies with "file:line: what
+ * is wrong"; skip: the row is dropped and counted under `reason`, the class of what is wrong
+ * ("bad JSON").  id may be NULL: it could not be read. */
+void fate_broken(struct fates *, const char *file, const char *id, long line, long element,
+                 const char *reason, const struct fault *);
+/* To be called when all fates are told, before outputs are put in place: dies when no row was kept,
+ * but with --allow-empty. */
+void fates_need_row(struct fates *);
 /* Prints the summary when a row was dropped or cut, or when `always`. */
 void fates_close(struct fates *, int always);
 

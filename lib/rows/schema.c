@@ -78,11 +78,12 @@ const char *schema_first(const json_t *row, const char *const keys[])
 const json_t *schema_text(const json_t *object, const char *key, const char *where, struct fault *f)
 {
 	const json_t *v = json_object_get(object, key);
+	const char *why = json_why_unread(v);
 
 	if (!v)
 		fault(f, "%s\"%.60s\" is missing", where, key);
 	else if (!json_is_string(v))
-		fault(f, "%s\"%.60s\" is not text", where, key);
+		fault(f, "%s\"%.60s\" %s", where, key, why ? why : "is not text");
 	return json_is_string(v) ? v : NULL;
 }
 

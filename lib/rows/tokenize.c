@@ -125,7 +125,7 @@ static void settle(struct run *r, const struct row *row, const struct encoding *
 	switch (e->how) {
 	case ENCODED_BROKEN:
 	case ENCODED_EMPTY:
-		fate_broken(r->fates, row->file, row->id, row->line,
+		fate_broken(r->fates, row->file, row->id, row->line, row->element,
 		            e->how == ENCODED_EMPTY ? e->why.text : "bad row", &e->why);
 		return;
 	case ENCODED_TOO_LONG: fate_dropped(r->fates, row->id, row->line, e->why.text); return;
@@ -207,6 +207,7 @@ static void encode(struct run *r, char *const paths[], int n, const struct encod
 	else if (!r->opts->json)
 		r->writer = writer_open(r, encoder, recorded);
 	encode_all(r, rows, encoder, opts->max_tokens);
+	fates_need_row(r->fates);
 	if (r->writer)
 		tokens_write_close(r->writer, rows_hash(rows));
 	rows_close(rows);

@@ -145,7 +145,7 @@ static uint64_t read_rows(struct dsir_reader *r, char *const paths[], int n,
 
 	while (rows_next(rows, &row)) {
 		if (add_text(r, row.json, &f)) {
-			fate_broken(fates, row.file, row.id, row.line, "bad row", &f);
+			fate_broken(fates, row.file, row.id, row.line, row.element, "bad row", &f);
 			continue;
 		}
 		fate_whole(fates, row.id, row.line, r->row.left_out ? r->row.left_out : "");
@@ -155,6 +155,7 @@ static uint64_t read_rows(struct dsir_reader *r, char *const paths[], int n,
 			count(r, c);
 	}
 	count(r, c);
+	fates_need_row(fates);
 	hash = rows_hash(rows);
 	rows_close(rows);
 	fates_close(fates, 0);

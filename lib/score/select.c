@@ -256,7 +256,7 @@ static void annotate(const struct selection *s, long i, const char *id, struct b
 
 	o = json_parse(b->p, b->n, &f);
 	if (!o)
-		die("row %s: %s", id, f.text);
+		die("--annotate: row %s cannot be written anew: %s", id, f.text);
 	if (!json_object_get(o, "id") || json_is_null(json_object_get(o, "id")))
 		json_object_set_new(o, "id", json_string(id));
 	json_object_set_new(o, "seal",
