@@ -10,6 +10,7 @@ static struct fate_opts fate = FATE_DEFAULTS;
 static const struct opt_group groups[] = {
 	{"Selection", select_options, &pick},
 	{"Rows", fate_options, &fate},
+	{"What a row says (--dedupe)", schema_options, &pick.schema},
 	{"Output", zstd_options, &pick.packing},
 	{"General", base_options, &base},
 	{0},

@@ -27,6 +27,9 @@ struct fates *fates_open(const struct fate_opts *);
 void fate_kept(struct fates *, const char *id, long line);
 void fate_truncated(struct fates *, const char *id, long line, const char *reason);
 void fate_dropped(struct fates *, const char *id, long line, const char *reason);
+/* The same, of a row that is too much beside another: --fates tells "REASON of OTHER". */
+void fate_dropped_beside(struct fates *, const char *id, long line, const char *reason,
+                         const char *other);
 /* A broken row.  --on-error fail: dies with "file:line: what is wrong"; skip: the row is
  * dropped and counted under `reason`, the class of what is wrong ("bad JSON").  id may be
  * NULL: it could not be read. */

@@ -25,7 +25,7 @@ struct rows {
 	struct buf id;
 	struct places *seen; /* by an id's key: its line, or a count */
 	uint64_t *begun;     /* [paths] lines that were read before this file */
-	int dedupe;
+	enum row_repeats repeats;
 	struct buf expected; /* the id that rows_expect foretold; empty: none */
 	uint64_t expected_hash;
 };
@@ -45,7 +45,7 @@ static void open_next(struct rows *r)
 }
 
 struct rows *rows_open(char *const paths[], int n, struct fates *fates,
-                       const struct fate_opts *opts, int dedupe)
+                       const struct fate_opts *opts, enum row_repeats repeats)
 {
 	struct rows *r = xzalloc(1, sizeof *r);
 
@@ -54,7 +54,7 @@ struct rows *rows_open(char *const paths[], int n, struct fates *fates,
 	r->fates = fates;
 	r->limit = opts->limit;
 	r->columns = opts->columns;
-	r->dedupe = dedupe;
+	r->repeats = repeats;
 	r->hash = hash_new();
 	r->seen = places_new();
 	r->begun = xzalloc(n ? n : 1, sizeof *r->begun);
@@ -101,19 +101,30 @@ void row_tell_dropped(const struct row *row, struct fates *f)
 		fate_dropped(f, row->id, row->line, row->dropped);
 }
 
+/* Whether a row of this id and this hash was there; remembers that one was. */
+static int came_before(struct rows *r, const struct row *row)
+{
+	uint64_t both[2] = {hash_bytes(r->id.p, r->id.n), row->hash};
+	uint32_t *came = places_find(r->seen, hash_bytes(both, sizeof both));
+
+	return (*came)++ != 0;
+}
+
 /* The row's own id. */
 static int explicit_id(struct rows *r, struct row *row)
 {
+	int repeated = r->repeats == ROWS_EQUAL && came_before(r, row), file = r->at;
 	uint32_t *line = place(r);
-	int file = r->at;
 
 	if (!*line)
 		return here(r, row, line);
+	if (repeated)
+		return drop(row, r->id.p, "repeated row", 0);
 	while (r->begun[file] >= *line)
 		file--;
 	fault(&row->why, "\"%.100s\" is also the id of %s:%lld", r->id.p, file_name(r, file),
 	      (long long)(*line - r->begun[file]));
-	return drop(row, r->id.p, "duplicate id", !r->dedupe);
+	return drop(row, r->id.p, "duplicate id", r->repeats != ROWS_FIRST);
 }
 
 /* The hash, and the first free one of .2, .3, ... for repeats.  How far a
@@ -250,6 +261,7 @@ static int next_line(struct rows *r, struct row *row)
 		}
 		row->text_n = row->n && row->bytes[row->n - 1] == '\r' ? row->n - 1 : row->n;
 		row->file = file_name(r, r->at);
+		row->source = r->at;
 		row->line = r->line;
 		if (!is_blank(row->bytes, row->n))
 			return 1;

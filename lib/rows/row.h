@@ -17,7 +17,8 @@ struct row {
 	size_t n;      /* the line (of CSV: lines) as read, without LF (CR included) */
 	size_t text_n; /* its length without CR LF: what is hashed of a line */
 	const char *file;
-	long line; /* line: from 1, within its file */
+	int source; /* the file's place among the paths, from 0 */
+	long line;  /* from 1, within its file */
 	const char *id;
 	size_t id_n; /* without its NUL */
 	uint64_t hash;
@@ -35,13 +36,19 @@ struct row {
 
 struct rows;
 
+/* What becomes of a second row of one explicit id. */
+enum row_repeats {
+	ROWS_UNIQUE = 0, /* it is broken */
+	ROWS_FIRST = 1,  /* it is dropped */
+	ROWS_EQUAL = 2, /* it is dropped where its bytes are those of the row before, else broken */
+};
+
 /* paths: n names; none means stdin.  A file is CSV when fate_opts.columns is given, or when
  * csv_rows.h takes its first line that is not blank for CSV.  Of the rows, the first
  * fate_opts.limit are read (0: all).  Broken ones (bad JSON, bad UTF-8, not an object, a second
- * row of one explicit id) have their fates told here; dedupe: a second row of one explicit id
- * is not broken but dropped. */
+ * row of one explicit id) have their fates told here. */
 struct rows *rows_open(char *const paths[], int n, struct fates *, const struct fate_opts *,
-                       int dedupe);
+                       enum row_repeats);
 /* What the caller knows of the next row, to spare the reading of its JSON: when its hash is
  * this one, its id is this one too, and row->json will be NULL. */
 void rows_expect(struct rows *, uint64_t hash, const char *id, size_t n);
