@@ -24,6 +24,7 @@
 #include "../base/hash.h"
 #include "../base/memory.h"
 #include "../base/num.h"
+#include "../text/unicode.h"
 #include "../text/words.h"
 
 static const double found = 0.99; /* of pairs that are just alike enough */
@@ -40,22 +41,56 @@ void shingles_add(struct shingles *s, const void *p, size_t bytes, int kind)
 	add(s, hash_bytes(p, bytes), kind);
 }
 
+/* Thai and Lao, Burmese, Khmer, Chinese and Japanese: scripts without spaces between words. */
+static int is_unspaced(int32_t c)
+{
+	static const int32_t block[][2] = {{0xe00, 0xeff},     {0x1000, 0x109f}, {0x1780, 0x17ff},
+	                                   {0x2e80, 0x312f},   {0x31a0, 0x9fff}, {0xf900, 0xfaff},
+	                                   {0x20000, 0x3ffff}, {0xff66, 0xff9f}};
+
+	for (size_t i = 0; i < sizeof block / sizeof *block; i++)
+		if (c >= block[i][0] && c <= block[i][1])
+			return 1;
+	return 0;
+}
+
+/* The end of what is one word of what next_word takes for one. */
+static const char *word_end(const char *word, const char *end)
+{
+	const char *p = word;
+	int32_t c;
+
+	while (p < end) {
+		int n = 1;
+
+		if ((unsigned char)*p >= 0xe0) { /* below are none of them */
+			n = utf8_first(p, end - p, &c);
+			if (is_unspaced(c))
+				return p == word ? p + n : p;
+		}
+		p += n;
+	}
+	return p;
+}
+
 void shingles_of_text(struct shingles *s, const char *text, size_t n, int kind, struct buf *lower)
 {
 	uint64_t last[SHINGLE]; /* the hashes of the last words */
-	const char *p, *end, *word;
+	const char *p, *end, *word, *next;
 	long words = 0;
 
 	lower->n = 0;
 	text_lower(text, n, lower);
 	p = lower->p;
 	end = p + lower->n;
-	while ((word = next_word(&p, end))) {
-		memmove(last, last + 1, sizeof last - sizeof *last);
-		last[SHINGLE - 1] = hash_bytes(word, p - word);
-		if (++words >= SHINGLE)
-			add(s, hash_bytes(last, sizeof last), kind);
-	}
+	while ((word = next_word(&p, end)))
+		for (; word < p; word = next) {
+			next = word_end(word, p);
+			memmove(last, last + 1, sizeof last - sizeof *last);
+			last[SHINGLE - 1] = hash_bytes(word, next - word);
+			if (++words >= SHINGLE)
+				add(s, hash_bytes(last, sizeof last), kind);
+		}
 	if (words && words < SHINGLE)
 		add(s, hash_bytes(last + SHINGLE - words, words * sizeof *last), kind);
 }

@@ -37,8 +37,9 @@ struct shingles {
 
 /* Adds the shingle of these bytes. */
 void shingles_add(struct shingles *, const void *, size_t bytes, int kind);
-/* Adds those of a text's words (words.h; case does not count).  A text of one word or two is a
- * shingle as a whole.  lower: room to work in. */
+/* Adds those of a text's words (words.h; case does not count; in scripts without spaces between
+ * words each character is one).  A text of one word or two is a shingle as a whole.  lower: room to
+ * work in. */
 void shingles_of_text(struct shingles *, const char *text, size_t n, int kind, struct buf *lower);
 /* Makes a set of them: ascending, each once. */
 void shingles_sort(struct shingles *);
