@@ -26,6 +26,8 @@ struct rows {
 	struct places *seen; /* by an id's key: its line, or a count */
 	uint64_t *begun;     /* [paths] lines that were read before this file */
 	enum row_repeats repeats;
+	uint64_t *line_hash; /* with ROWS_EQUAL: by the lines of all files, the rows' hashes */
+	long line_room;
 	struct buf expected; /* the id that rows_expect foretold; empty: none */
 	uint64_t expected_hash;
 };
@@ -73,13 +75,17 @@ static uint32_t *place(struct rows *r)
 	return places_find(r->seen, hash_bytes(r->id.p, r->id.n));
 }
 
-static int here(const struct rows *r, const struct row *row, uint32_t *place)
+static int here(struct rows *r, const struct row *row, uint32_t *place)
 {
 	uint64_t line = r->begun[r->at] + row->line;
 
 	if (line > UINT32_MAX)
 		die("%s:%ld: too many lines", row->file, row->line);
 	*place = line;
+	if (r->repeats == ROWS_EQUAL) {
+		r->line_hash = xgrow(r->line_hash, line, &r->line_room, sizeof *r->line_hash);
+		r->line_hash[line] = row->hash;
+	}
 	return 0;
 }
 
@@ -101,24 +107,15 @@ void row_tell_dropped(const struct row *row, struct fates *f)
 		fate_dropped(f, row->id, row->line, row->dropped);
 }
 
-/* Whether a row of this id and this hash was there; remembers that one was. */
-static int came_before(struct rows *r, const struct row *row)
-{
-	uint64_t both[2] = {hash_bytes(r->id.p, r->id.n), row->hash};
-	uint32_t *came = places_find(r->seen, hash_bytes(both, sizeof both));
-
-	return (*came)++ != 0;
-}
-
 /* The row's own id. */
 static int explicit_id(struct rows *r, struct row *row)
 {
-	int repeated = r->repeats == ROWS_EQUAL && came_before(r, row), file = r->at;
 	uint32_t *line = place(r);
+	int file = r->at;
 
 	if (!*line)
 		return here(r, row, line);
-	if (repeated)
+	if (r->repeats == ROWS_EQUAL && r->line_hash[*line] == row->hash)
 		return drop(row, r->id.p, "repeated row", 0);
 	while (r->begun[file] >= *line)
 		file--;
@@ -417,5 +414,6 @@ void rows_close(struct rows *r)
 	buf_free(&r->expected);
 	places_free(r->seen);
 	free(r->begun);
+	free(r->line_hash);
 	free(r);
 }

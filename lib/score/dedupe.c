@@ -255,6 +255,8 @@ uint32_t *dedupe_keepers(struct dedupe *d, const double score[])
 	uint32_t *up = xalloc((d->rows + 1) * sizeof *up);
 	uint32_t *keeper = xalloc((d->rows + 1) * sizeof *keeper);
 
+	places_free(d->said);
+	d->said = NULL;
 	for (long i = 0; i < d->rows; i++) {
 		keeper[i] = (uint32_t)i;
 		up[i] = d->first[i];
