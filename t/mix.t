@@ -22,6 +22,7 @@ is "$(mix -q --keep 101 "$TMP/a:0.5" "$TMP/b:0.5" | count)" " 51 a 50 b " "an eq
 is "$(mix -q "$TMP/a:0.3" "$TMP/b:0.3" "$C:0.4" | count)" " 15 a 15 b 20 c " "a path with colons: the last one counts"
 is "$(mix -q "$TMP/a:1" | wc -l)" 100 "one file"
 is "$(mix -q --keep 0 "$TMP/a:0.5" "$TMP/b:0.5" | wc -c)" 0 "no row"
+is "$(cat "$TMP/b" | mix -q --keep 10 "$TMP/a:0.5" /dev/stdin:0.5 | count)" " 5 a 5 b " "standard input by its name"
 is "$(cat "$TMP/b" | mix -q --keep 10 -- "$TMP/a:0.5" -:0.5 | count)" " 5 a 5 b " "standard input is a file"
 is "$(mix --keep 10 "$TMP/a:0.7" "$TMP/b:0.3" 2>&1 > /dev/null | sed "s|$TMP/||")" "seal-select: a: 7 of 100 rows, a share of 0.7 where 0.7 was asked
 seal-select: b: 3 of 100 rows, a share of 0.3 where 0.3 was asked
