@@ -17,8 +17,9 @@
  * than linear time.  Groups are what is connected by such pairs (union-find, the earliest row is
  * a group's root).  Threads make hashes of rows, and nothing else, so they change nothing.
  *
- * Memory holds of a row 4 bytes and, while rows are read, 14 to 21 to find equal ones; for near ones
- * 28 and 4 for each band, which is 104 at 0.8.  Shingles lie in a scratch file, of 4 bytes each.
+ * Memory holds of a row 4 bytes and, while rows are read, 14 to 21 to find equal ones; for near
+ * ones 28 and 4 for each band, which is 104 at 0.8.  Shingles lie in a scratch file, of 4 bytes
+ * each.
  * A million rows of 120 words took 54 s of one processor (with --dedupe id 15 s, which is reading
  * them), and 207 MB in all (54 MB).
  */
