@@ -141,7 +141,7 @@ open(new + "/model.safetensors", "wb").write(struct.pack("<Q", len(h)) + h + out
 END
 }
 n=0
-for form in "tok-spm:auto" "tok-spm:Q: {} A: {}" "tok-phi3:auto" "tok-phi3:phi3" "tok-bytelevel:Q: {} A: {}" "tok-llama3:llama3" "tok-qwen2:auto"; do
+for form in "tok-spm:auto" "tok-spm:Q: {} A: {}" "tok-phi3:auto" "tok-phi3:$G/chat/bars.jinja" "tok-bytelevel:Q: {} A: {}" "tok-llama3:$G/chat/headers.jinja" "tok-qwen2:auto"; do
 	tok=${form%%:*} template=${form#*:}
 	[ -d grown-$tok ] || grow $tok grown-$tok
 	encode="$BIN/seal-tokenize -q -m grown-$tok"

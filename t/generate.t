@@ -32,9 +32,9 @@ head -20 "$T/../pipelines/demo/train.jsonl" > t.jsonl
 "$BIN/seal-tokenize" -q -m model t.jsonl -o t.tok
 "$BIN/seal-lora-train" -q -j 1 -m model -o ad --epochs 4 --lr 0.01 t.tok
 gen -a ad p.jsonl > c; ! cmp -s a c; ok $? "an adapter changes answers"
-fails 1 "trained with the template seal, not chatml" "another template than the adapter's" \
-	sh -c "mkdir other; cp model/* other; echo '{\"chat_template\":\"<|im_start|>\"}' > other/tokenizer_config.json; '$BIN/seal-eval' generate -m other -a ad p.jsonl"
-gen -a ad --template chatml p.jsonl > d; ok $? "--template insists"
+fails 1 "trained with the template seal, not jinja:[0-9a-f]{16}" "another template than the adapter's" \
+	sh -c "mkdir other; cp model/* other; cp '$T/gold/chat/chatml.jinja' other/chat_template.jinja; '$BIN/seal-eval' generate -m other -a ad p.jsonl"
+gen -a ad --template "$T/gold/chat/chatml.jinja" p.jsonl > d; ok $? "--template insists"
 
 cp -r model short && sed -i 's/"max_position_embeddings": *[0-9]*/"max_position_embeddings": 40/' short/config.json
 like "$("$BIN/seal-eval" nll -q -j 1 -m short t.tok 2>&1 > n3)" '^seal-eval nll: t.tok: [0-9]+ of 20 rows are longer than the 40 positions that the model was made for \(up to [0-9]+ tokens\)$' \

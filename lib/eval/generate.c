@@ -149,16 +149,14 @@ static void write_group(struct generation *g, struct zout *out)
 /* {"id","instruction","output": null,"generator", the row's other keys}, owned. */
 static json_t *answer_row(const struct row *r)
 {
-	struct turn turn[TURNS_MOST];
-	struct buf own = {0};
+	struct dialogue d = {0};
 	struct fault why;
 	size_t bytes = 0;
 	const char *key, *text = NULL;
 	json_t *j = json_object(), *v;
-	int n = 0;
 
-	if (!schema_turns(&opts.encode.schema, r->json, 0, turn, &n, &own, &why))
-		text = schema_instruction(turn, n, &bytes);
+	if (!schema_turns(&opts.encode.schema, r->json, 0, &d, &why))
+		text = schema_instruction(&d, &bytes);
 	json_object_set_new(j, "id", json_string(r->id));
 	json_object_set_new(j, "instruction", json_stringn(text ? text : "", bytes));
 	json_object_set_new(j, "output", json_null());
@@ -166,10 +164,10 @@ static json_t *answer_row(const struct row *r)
 	json_object_foreach(r->json, key, v)
 	{
 		if (!json_object_get(j, key) && strcmp(key, "messages") &&
-		    strcmp(key, "conversations"))
+		    strcmp(key, "conversations") && strcmp(key, "conversation"))
 			json_object_set(j, key, v);
 	}
-	buf_free(&own);
+	dialogue_free(&d);
 	return j;
 }
 
@@ -214,7 +212,7 @@ static void check_template(const struct model *m, const struct encoder *e)
 	const char *trained = opts.adapter ? of_adapter : model_template(m);
 	const char *now = template_name(encoder_template(e));
 
-	if (trained && strcmp(trained, now) && !strcmp(opts.encode.template, "auto"))
+	if (trained && strcmp(trained, now) && !strcmp(opts.encode.template.name, "auto"))
 		die("%s was trained with the template %s, not %s (--template insists on one)",
 		    opts.adapter ? opts.adapter : opts.model, trained, now);
 	free(of_adapter);
@@ -223,7 +221,6 @@ static void check_template(const struct model *m, const struct encoder *e)
 static void begin(struct generation *g)
 {
 	struct setup *s = &g->setup;
-	const char *stop;
 
 	setup_open(s, opts.model, opts.adapter, &opts.compute);
 	g->tokenizer = tokenizer_open(opts.model);
@@ -234,9 +231,8 @@ static void begin(struct generation *g)
 	setup_begin(s);
 	g->vocab = s->model->config.vocab;
 	g->context = s->model->config.context;
-	stop = template_stop(encoder_template(g->encoder));
 	g->eos = tokenizer_eos(g->tokenizer);
-	g->stop = stop ? tokenizer_id(g->tokenizer, stop) : -1;
+	g->stop = template_stop(encoder_template(g->encoder));
 	g->answer = xalloc(opts.batch * sizeof *g->answer);
 }
 

@@ -14,10 +14,12 @@
 #define AT(field) offsetof(struct encode_opts, field)
 
 const struct opt template_options[] = {
-	{"template", 0, OPT_TEXT, AT(template), "NAME",
-         "auto, none, seal, a model's such as llama3, or a format with two {}", 0, 1},
-	{"system", 0, OPT_TEXT, AT(system), "TEXT",
+	{"template", 0, OPT_TEXT, AT(template.name), "NAME",
+         "auto, none, seal, llama2 ..., FILE.jinja, or a format with two {}", 0, 1},
+	{"system", 0, OPT_TEXT, AT(template.system), "TEXT",
          "system prompt of rows that have none, instead of the template's", 0, 1},
+	{"date", 0, OPT_TEXT, AT(template.date), "YYYY-MM-DD",
+         "today, for chat templates that write it", 0, 1},
 	{"bos", 0, OPT_CHOICE, AT(bos), "auto|yes|no",
          "begin rows with the tokenizer's start token", 0, 1},
 	{"allow-special", 0, OPT_FLAG, AT(allow_special), NULL,
@@ -40,14 +42,15 @@ struct encoder {
 	int32_t bos; /* that rows begin with, or -1 */
 };
 
-static int32_t choose_bos(const struct tokenizer *tok, const char *bos)
+static int32_t choose_bos(const struct encoder *e)
 {
-	int yes = !strcmp(bos, "yes");
+	int yes = !strcmp(e->opts->bos, "yes");
 
-	if (yes && tokenizer_bos(tok) < 0)
+	if (yes && tokenizer_bos(e->tok) < 0)
 		die("--bos yes: the tokenizer has no start token");
-	yes |= !strcmp(bos, "auto") && tokenizer_adds_bos(tok);
-	return yes ? tokenizer_bos(tok) : -1;
+	yes |= !strcmp(e->opts->bos, "auto") && tokenizer_adds_bos(e->tok) &&
+	       !template_is_chat(e->template);
+	return yes ? tokenizer_bos(e->tok) : -1;
 }
 
 struct encoder *encoder_open(const struct tokenizer *tok, const struct encode_opts *opts)
@@ -58,10 +61,10 @@ struct encoder *encoder_open(const struct tokenizer *tok, const struct encode_op
 	schema_check(&opts->schema, 0);
 	e->tok = tok;
 	e->opts = opts;
-	e->template = template_open(opts->template, tokenizer_chat(tok), opts->system, &f);
+	e->template = template_open(&opts->template, tok, &f);
 	if (!e->template)
 		die_usage("%s", f.text);
-	e->bos = choose_bos(tok, opts->bos);
+	e->bos = choose_bos(e);
 	return e;
 }
 
@@ -198,34 +201,45 @@ static enum encoded limit(const struct encoder *e, int prompt, struct ids *ids, 
 	return cut ? ENCODED_CUT : ENCODED;
 }
 
-enum encoded encode_row(const struct encoder *e, const json_t *row, int prompt, struct ids *ids,
-                        struct buf *train, struct fault *f)
+/* The dialogue's ids and mask; -1 with a fault where the template cannot write it. */
+static int encode_dialogue(struct row_work *w, const struct dialogue *d, int prompt,
+                           struct buf *train, struct fault *f)
 {
-	struct turn turn[TURNS_MOST];
-	struct piece piece[PIECES_MOST];
-	struct buf own = {0};
-	struct row_work w = {.e = e, .ids = ids};
-	int turns, said;
+	const struct encoder *e = w->e;
+	struct pieces pieces = {0};
+	int rc = template_pieces(e->template, d, !strcmp(e->opts->train_turns, "all"), &pieces, f);
 
-	ids->n = train->n = 0;
-	said = schema_turns(&e->opts->schema, row, !prompt, turn, &turns, &own, f);
-	if (said == SCHEMA_OK) {
+	if (!rc) {
 		if (e->bos >= 0)
-			ids_add(ids, e->bos);
-		mark(&w, train, 0);
+			ids_add(w->ids, e->bos);
+		mark(w, train, 0);
 		/* One more than fits tells that a row is too long; one for a second BOS. */
-		w.most = e->opts->max_tokens ? e->opts->max_tokens + 2 : 0;
-		encode_pieces(&w, piece,
-		              template_pieces(e->template, turn, turns,
-		                              !strcmp(e->opts->train_turns, "all"), piece),
-		              train);
-		drop_second_bos(e, ids, train);
+		w->most = e->opts->max_tokens ? e->opts->max_tokens + 2 : 0;
+		encode_pieces(w, pieces.piece, pieces.n, train);
+		drop_second_bos(e, w->ids, train);
 		if (train->n)
 			train->p[0] = 0; /* nothing stands before it to predict it from */
 		if (prompt)
 			memset(train->p, 0, train->n);
 	}
-	buf_free(&own);
+	pieces_free(&pieces);
+	return rc;
+}
+
+enum encoded encode_row(const struct encoder *e, const json_t *row, int prompt, struct ids *ids,
+                        struct buf *train, struct fault *f)
+{
+	struct dialogue d = {0};
+	struct row_work w = {.e = e, .ids = ids};
+	int said;
+
+	ids->n = train->n = 0;
+	said = schema_turns(&e->opts->schema, row, !prompt, &d, f);
+	if (said == SCHEMA_OK && encode_dialogue(&w, &d, prompt, train, f))
+		said = SCHEMA_BAD;
+	if (said == SCHEMA_OK)
+		fault(f, "%s", d.left_out ? d.left_out : "");
+	dialogue_free(&d);
 	buf_free(&w.text);
 	buf_free(&w.kind);
 	return said == SCHEMA_OK      ? limit(e, prompt, ids, train, f)

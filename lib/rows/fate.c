@@ -95,6 +95,14 @@ void fate_truncated(struct fates *f, const char *id, long line, const char *reas
 	tell(f, TRUNCATED, id, line, reason, reason);
 }
 
+void fate_whole(struct fates *f, const char *id, long line, const char *left)
+{
+	char reason[128];
+
+	snprintf(reason, sizeof reason, "%s left out", left);
+	tell(f, *left ? TRUNCATED : KEPT, id, line, *left ? reason : NULL, *left ? reason : NULL);
+}
+
 void fate_dropped(struct fates *f, const char *id, long line, const char *reason)
 {
 	tell(f, DROPPED, id, line, reason, reason);

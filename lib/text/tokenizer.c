@@ -29,6 +29,7 @@ struct tokenizer *tokenizer_new(void)
 	struct tokenizer *t = xzalloc(1, sizeof *t);
 
 	t->unk = t->bos = t->eos = -1;
+	t->variables = json_object();
 	return t;
 }
 
@@ -98,8 +99,10 @@ struct tokenizer *tokenizer_parse(const void *bytes, size_t n, struct fault *f)
 	         : tokenizer_rank_is(bytes, n) ? tokenizer_rank(t, bytes, n, f)
 	                                       : tokenizer_json(t, bytes, n, f);
 
-	if (!rc && !tokenizer_prepare(t, f))
+	if (!rc && !tokenizer_prepare(t, f)) {
+		chat_name_ends(t);
 		return t;
+	}
 	tokenizer_close(t);
 	return NULL;
 }
@@ -176,7 +179,8 @@ void tokenizer_close(struct tokenizer *t)
 	free(t->vocab.token);
 	free(t->vocab.slot);
 	free(t->merges.pair);
-	free(t->chat);
+	json_decref(t->chat);
+	json_decref(t->variables);
 	free(t->raw.node);
 	free(t->norm_trie.node);
 	free(t->special.node);
@@ -263,7 +267,8 @@ int32_t tokenizer_bos(const struct tokenizer *t) { return t->bos; }
 int32_t tokenizer_eos(const struct tokenizer *t) { return t->eos; }
 int tokenizer_adds_bos(const struct tokenizer *t) { return t->adds_bos && t->bos >= 0; }
 int32_t tokenizer_size(const struct tokenizer *t) { return t->vocab.n; }
-const char *tokenizer_chat(const struct tokenizer *t) { return t->chat; }
+const json_t *tokenizer_chat(const struct tokenizer *t) { return t->chat; }
+const json_t *tokenizer_variables(const struct tokenizer *t) { return t->variables; }
 
 int tokenizer_special(const struct tokenizer *t, int32_t id)
 {

@@ -274,7 +274,7 @@ static int load(struct tokenizer *t, const struct gguf *g, struct fault *f)
 	if (t->marks)
 		t->unk = id_of(t, g, "tokenizer.ggml.unknown_token_id", 0);
 	t->adds_bos = gguf_int(g, "tokenizer.ggml.add_bos_token", t->adds_bos) != 0;
-	t->chat = gguf_text(g, "tokenizer.chat_template");
+	chat_gguf(t, g);
 	return 0;
 }
 

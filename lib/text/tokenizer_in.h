@@ -146,9 +146,9 @@ struct tokenizer {
 	int byte_level, byte_fallback, ignore_merges, fuse_unk;
 	int32_t unk, bos, eos; /* or -1 */
 	int adds_bos;
-	char *chat;
-	int marks;  /* the decoder makes spaces of space marks */
-	int strips; /* the decoder drops a space that begins the text */
+	json_t *chat, *variables; /* tokenizer_chat.c; chat: or NULL */
+	int marks;                /* the decoder makes spaces of space marks */
+	int strips;               /* the decoder drops a space that begins the text */
 	/* made from that by tokenizer_prepare */
 	struct trie raw, norm_trie; /* of the text as it stands; normalised */
 	struct trie special;        /* control tokens as they stand */
@@ -199,6 +199,15 @@ void tokenizer_add(struct tokenizer *, struct added_token); /* .text is copied *
 int merge_add(struct tokenizer *, uint32_t rank, struct view left, struct view right,
               struct fault *);
 void merge_add_ids(struct tokenizer *, uint32_t rank, int32_t left, int32_t right, int32_t made);
+
+/* tokenizer_chat.c */
+/* What tokenizer_config.json (NULL: there is none) and the files beside it say; dies. */
+void chat_folder(struct tokenizer *, const char *folder, const json_t *config);
+/* What GGUF says. */
+struct gguf;
+void chat_gguf(struct tokenizer *, const struct gguf *);
+/* Names the start and the end token, once they are known. */
+void chat_name_ends(struct tokenizer *);
 
 /* tokenizer_vocab.c */
 int vocab_set(struct vocab *, int32_t id, const char *, size_t, int kind, struct fault *);

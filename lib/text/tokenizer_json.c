@@ -383,51 +383,23 @@ static void set_token(const struct tokenizer *t, const json_t *config, const cha
 		*id = tokenizer_id(t, text);
 }
 
-/* One template, or a list of {"name", "template"} with one called default. */
-static const char *chat_template(const json_t *config)
-{
-	const json_t *o = json_object_get(config, "chat_template");
-	size_t i;
-	json_t *item;
-
-	json_array_foreach(o, i, item)
-	{
-		if (!strcmp(json_text(item, "name", ""), "default"))
-			return json_text(item, "template", NULL);
-	}
-	return json_string_value(o);
-}
-
 void tokenizer_folder(struct tokenizer *t, const char *path)
 {
+	static const struct json_key key[] = {{"add_bos_token", 'f'}, {0}};
 	const char *slash = strrchr(path, '/');
-	int n = slash ? slash - path + 1 : 0;
-	char *config = xprintf("%.*stokenizer_config.json", n, path);
-	char *jinja = xprintf("%.*schat_template.jinja", n, path);
+	char *folder = xprintf("%.*s", slash ? (int)(slash - path + 1) : 0, path);
+	char *file = xprintf("%stokenizer_config.json", folder);
+	json_t *o = access(file, F_OK) ? NULL : json_read_file(file);
+	struct fault why;
 
-	if (!access(config, F_OK)) {
-		static const struct json_key key[] = {{"add_bos_token", 'f'}, {0}};
-		json_t *o = json_read_file(config);
-		const char *chat = chat_template(o);
-		struct fault why;
-
-		if (json_check(o, key, &why))
-			die("%s: %s", config, why.text);
-		set_token(t, o, config, "bos_token", &t->bos);
-		set_token(t, o, config, "eos_token", &t->eos);
-		t->adds_bos = json_flag(o, "add_bos_token", t->adds_bos);
-		if (chat)
-			t->chat = xstrdup(chat);
-		json_decref(o);
-	}
-	if (!access(jinja, F_OK)) {
-		size_t bytes;
-		const void *map = zio_map(jinja, &bytes);
-
-		free(t->chat);
-		t->chat = xstrndup(map, bytes);
-		zio_unmap(map, bytes);
-	}
-	free(config);
-	free(jinja);
+	if (json_check(o, key, &why))
+		die("%s: %s", file, why.text);
+	set_token(t, o, file, "bos_token", &t->bos);
+	set_token(t, o, file, "eos_token", &t->eos);
+	t->adds_bos = json_flag(o, "add_bos_token", t->adds_bos);
+	chat_folder(t, folder, o);
+	chat_name_ends(t);
+	json_decref(o);
+	free(file);
+	free(folder);
 }
