@@ -376,6 +376,25 @@ static const struct two {
          "{\"messages\":[{\"role\":\"system\",\"content\":\"y\"},{\"role\":\"user\",\"content\":"
          "\"a\"},{\"role\":\"assistant\",\"content\":\"b\"}]}",
          2, 2},
+	{"another call of a tool",
+         "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"assistant\","
+         "\"content\":\"b\",\"tool_calls\":[{\"function\":{\"name\":\"x\",\"arguments\":{}}}]}]}",
+         "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"assistant\","
+         "\"content\":\"b\",\"tool_calls\":[{\"function\":{\"name\":\"y\",\"arguments\":{}}}]}]}",
+         2, 2},
+	{"the same call, other keys first, and a null",
+         "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"assistant\","
+         "\"content\":\"b\",\"tool_calls\":[{\"function\":{\"name\":\"x\",\"arguments\":{}}}]}]}",
+         "{\"messages\":[{\"role\":\"user\",\"content\":\"a\",\"tool_calls\":null},{\"tool_calls\":"
+         "[{\"function\":{\"arguments\":{},\"name\":\"x\"}}],\"role\":\"assistant\","
+         "\"content\":\"b\"}]}",
+         1, 1},
+	{"other tools",
+         "{\"tools\":[{\"name\":\"x\"}],\"messages\":[{\"role\":\"user\",\"content\":\"a\"},"
+         "{\"role\":\"assistant\",\"content\":\"b\"}]}",
+         "{\"tools\":[{\"name\":\"y\"}],\"messages\":[{\"role\":\"user\",\"content\":\"a\"},"
+         "{\"role\":\"assistant\",\"content\":\"b\"}]}",
+         2, 2},
 	{"roles that change places",
          "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"assistant\","
          "\"content\":\"b\"},{\"role\":\"user\",\"content\":\"c\"},{\"role\":\"assistant\","

@@ -2,7 +2,8 @@
 /* dedupe.c - groups of rows that say the same, or nearly; see dedupe.h.
  *
  * Equal rows have equal turns: the same roles and texts, byte for byte, after JSON's escapes and
- * whatever keys the schema puts them under.  A turn's length is hashed before its text, and
+ * whatever keys the schema puts them under; and what else a turn says (calls of tools, parts that
+ * are no text) and what stands beside the turns is the same value.  Lengths are hashed, too, and
  * hashes of 64 bits stand for rows: among 10 million some two are taken for equal that are not
  * with a chance of 3e-6.
  *
@@ -38,6 +39,13 @@
 
 enum { CHUNK = 2048, LOOK_BACK = 100 };
 
+/* A text of a row. */
+struct text_part {
+	int kind; /* its turn's role, or one of below */
+	size_t n;
+};
+enum { PART_TOOLS = ROLE_TEXT + 1, PART_DOCUMENTS, PART_VARIABLES };
+
 struct dedupe {
 	const struct schema_opts *schema;
 	double alike;
@@ -55,9 +63,12 @@ struct dedupe {
 	struct shingles chunk[CHUNK]; /* of the last `held` rows, which have no bands yet */
 	int held;
 
-	struct turn turn[TURNS_MOST]; /* of the row at hand, whose text is the row's or `own` */
-	int turns;
-	struct buf own, lower; /* lower: to work in */
+	/* The row at hand: texts, one behind the other. */
+	struct text_part *part; /* [parts] */
+	long parts, part_room;
+	struct buf text;
+	struct dialogue dialogue; /* to work in, as is lower */
+	struct buf lower;
 };
 
 enum dedupe_how dedupe_how(const char *option, double *alike)
@@ -97,29 +108,81 @@ struct dedupe *dedupe_open(const struct schema_opts *schema, double alike)
 	return d;
 }
 
-/* Reads a row's turns with its answer, or where it has none those of its prompt; -1: a fault. */
-static int read_turns(struct dedupe *d, const json_t *row, struct fault *f)
+static void add_part(struct dedupe *d, int kind, const char *text, size_t n)
 {
-	struct fault why;
-
-	d->own.n = 0;
-	if (!schema_turns(d->schema, row, 1, d->turn, &d->turns, &d->own, f))
-		return 0;
-	d->own.n = 0;
-	return schema_turns(d->schema, row, 0, d->turn, &d->turns, &d->own, &why) ? -1 : 0;
+	d->part = xgrow(d->part, d->parts, &d->part_room, sizeof *d->part);
+	d->part[d->parts++] = (struct text_part){kind, n};
+	buf_add(&d->text, text, n);
 }
 
-static uint64_t hash_of_turns(const struct dedupe *d)
+/* A value as text that does not depend on the order of keys. */
+static void add_value(struct dedupe *d, int kind, const json_t *value)
+{
+	char *text = json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+
+	if (!text)
+		die("out of memory");
+	add_part(d, kind, text, strlen(text));
+	free(text);
+}
+
+/* What a turn's object says besides its role and its text, such as calls of tools. */
+static void add_rest(struct dedupe *d, const struct turn *t)
+{
+	static const char *const told[] = {"role", "from", "content", "value"};
+	json_t *rest = json_object();
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)t->message, key, value)
+	{
+		int known = json_is_null(value);
+
+		for (int i = 0; i < 4; i++)
+			known |= json_is_string(value) && !strcmp(key, told[i]);
+		if (!known)
+			json_object_set(rest, key, value);
+	}
+	if (json_object_size(rest))
+		add_value(d, t->role, rest);
+	json_decref(rest);
+}
+
+/* Reads a row's turns with its answer, or where it has none those of its prompt; -1: a fault. */
+static int read_parts(struct dedupe *d, const json_t *row, struct fault *f)
+{
+	struct dialogue *l = &d->dialogue;
+	struct fault why;
+
+	d->text.n = d->parts = 0;
+	dialogue_clear(l);
+	if (schema_turns(d->schema, row, 1, l, f)) {
+		dialogue_clear(l);
+		if (schema_turns(d->schema, row, 0, l, &why))
+			return -1;
+	}
+	for (int i = 0; i < l->n; i++) {
+		add_part(d, l->turn[i].role, l->turn[i].text, l->turn[i].n);
+		if (l->turn[i].message)
+			add_rest(d, &l->turn[i]);
+	}
+	if (l->tools)
+		add_value(d, PART_TOOLS, l->tools);
+	if (l->documents)
+		add_value(d, PART_DOCUMENTS, l->documents);
+	if (l->variables)
+		add_value(d, PART_VARIABLES, l->variables);
+	return 0;
+}
+
+static uint64_t hash_of_parts(const struct dedupe *d)
 {
 	struct hash *h = hash_new();
 	uint64_t hash;
 
-	for (int i = 0; i < d->turns; i++) {
-		uint64_t head[2] = {d->turn[i].role, d->turn[i].n};
-
-		hash_add(h, head, sizeof head);
-		hash_add(h, d->turn[i].text, d->turn[i].n);
-	}
+	for (long i = 0; i < d->parts; i++)
+		hash_add(h, (uint64_t[]){d->part[i].kind, d->part[i].n}, 2 * sizeof hash);
+	hash_add(h, d->text.p, d->text.n);
 	hash = hash_value(h);
 	hash_free(h);
 	return hash;
@@ -151,10 +214,11 @@ static void settle(struct dedupe *d)
 static void add(struct dedupe *d)
 {
 	struct shingles *s = &d->chunk[d->held++];
+	const char *text = d->text.p;
 
 	s->n = 0;
-	for (int i = 0; i < d->turns; i++)
-		shingles_of_text(s, d->turn[i].text, d->turn[i].n, d->turn[i].role, &d->lower);
+	for (long i = 0; i < d->parts; text += d->part[i++].n)
+		shingles_of_text(s, text, d->part[i].n, d->part[i].kind, &d->lower);
 	d->row = xgrow(d->row, d->n, &d->row_room, sizeof *d->row);
 	d->at = xgrow(d->at, d->n + 1, &d->at_room, sizeof *d->at);
 	d->band = xgrow(d->band, d->n, &d->band_room, d->bands.n * sizeof *d->band);
@@ -167,9 +231,9 @@ int dedupe_row(struct dedupe *d, const json_t *row, struct fault *f)
 {
 	uint32_t *said;
 
-	if (read_turns(d, row, f))
+	if (read_parts(d, row, f))
 		return -1;
-	said = places_find(d->said, hash_of_turns(d));
+	said = places_find(d->said, hash_of_parts(d));
 	d->first = xgrow(d->first, d->rows, &d->room, sizeof *d->first);
 	if (!*said) {
 		*said = (uint32_t)d->rows + 1;
@@ -295,7 +359,9 @@ void dedupe_close(struct dedupe *d)
 	free(d->row);
 	free(d->at);
 	free(d->band);
-	buf_free(&d->own);
+	free(d->part);
+	buf_free(&d->text);
+	dialogue_free(&d->dialogue);
 	buf_free(&d->lower);
 	free(d);
 }
