@@ -109,7 +109,7 @@ fails 2 'not a number' "a bad threshold" pick --threshold high "$G/rows.jsonl"
 fails 2 'exclude' "both compressions" pick --keep 5 --zstd --plain "$G/rows.jsonl"
 { cat "$TMP/three"; head -n 1 "$TMP/three"; } > "$TMP/dup"
 fails 1 'dup:4: .*r1' "an id twice in the rows" "$BIN/seal-select" --scores "$TMP/three.scores" --keep 3 "$TMP/dup"
-is "$("$BIN/seal-select" -q --scores "$TMP/three.scores" --keep 3 --dedupe "$TMP/dup" | wc -l)" 3 "--dedupe keeps the first"
+is "$("$BIN/seal-select" -q --scores "$TMP/three.scores" --keep 3 --dedupe id "$TMP/dup" | wc -l)" 3 "--dedupe id keeps the first"
 
 # A row is recognised by its hash or by its JSON (which --by-group needs): the outcome is one.
 cat > "$TMP/odd" <<'END'

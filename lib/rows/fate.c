@@ -109,6 +109,15 @@ void fate_dropped(struct fates *f, const char *id, long line, const char *reason
 	tell(f, DROPPED, id, line, reason, reason);
 }
 
+void fate_dropped_beside(struct fates *f, const char *id, long line, const char *reason,
+                         const char *other)
+{
+	char *shown = xprintf("%s of %s", reason, other);
+
+	tell(f, DROPPED, id, line, reason, shown);
+	free(shown);
+}
+
 void fate_broken(struct fates *f, const char *file, const char *id, long line, long element,
                  const char *reason, const struct fault *why)
 {

@@ -30,6 +30,9 @@ void fate_truncated(struct fates *, const char *id, long line, const char *reaso
 /* Kept; or, where `left` (not NULL) names what was left out of the row, truncated. */
 void fate_whole(struct fates *, const char *id, long line, const char *left);
 void fate_dropped(struct fates *, const char *id, long line, const char *reason);
+/* The same, of a row that is too much beside another: --fates tells "REASON of OTHER". */
+void fate_dropped_beside(struct fates *, const char *id, long line, const char *reason,
+                         const char *other);
 /* A broken row; element: its number in an array, or 0.  --on-error fail: dies with "file:line: what
  * is wrong"; skip: the row is dropped and counted under `reason`, the class of what is wrong
  * ("bad JSON").  id may be NULL: it could not be read. */

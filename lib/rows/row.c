@@ -17,20 +17,23 @@ struct rows {
 	json_t *json;
 	struct buf id;
 	struct places *seen; /* by an id's key: its line, or a count */
-	int dedupe, allow_empty;
+	enum row_repeats repeats;
+	int allow_empty;
+	uint64_t *line_hash; /* with ROWS_EQUAL: by the lines of all files, the rows' hashes */
+	long line_room;
 	struct buf expected; /* the id that rows_expect foretold; empty: none */
 	uint64_t expected_hash;
 };
 
 struct rows *rows_open(char *const paths[], int n, struct fates *fates,
-                       const struct fate_opts *opts, int dedupe)
+                       const struct fate_opts *opts, enum row_repeats repeats)
 {
 	struct rows *r = xzalloc(1, sizeof *r);
 
 	source_open(&r->from, paths, n, opts);
 	r->fates = fates;
 	r->limit = opts->limit;
-	r->dedupe = dedupe;
+	r->repeats = repeats;
 	r->allow_empty = opts->allow_empty;
 	r->seen = places_new();
 	return r;
@@ -42,13 +45,17 @@ static uint32_t *place(struct rows *r)
 	return places_find(r->seen, hash_bytes(r->id.p, r->id.n));
 }
 
-static int here(const struct rows *r, const struct row *row, uint32_t *place)
+static int here(struct rows *r, const struct row *row, uint32_t *place)
 {
 	uint64_t line = r->from.begun[r->from.at] + row->line;
 
 	if (line > UINT32_MAX)
 		die("%s:%ld: too many lines", row->file, row->line);
 	*place = line;
+	if (r->repeats == ROWS_EQUAL) {
+		r->line_hash = xgrow(r->line_hash, line, &r->line_room, sizeof *r->line_hash);
+		r->line_hash[line] = row->hash;
+	}
 	return 0;
 }
 
@@ -70,11 +77,13 @@ static int explicit_id(struct rows *r, struct row *row)
 
 	if (!*line)
 		return here(r, row, line);
+	if (r->repeats == ROWS_EQUAL && r->line_hash[*line] == row->hash)
+		return row_drop(row, r->id.p, "repeated row", 0);
 	while (begun[file] >= *line)
 		file--;
 	fault(&row->why, "\"%.100s\" is also the id of %s:%lld", r->id.p,
 	      source_name(&r->from, file), (long long)(*line - begun[file]));
-	return row_drop(row, r->id.p, "duplicate id", !r->dedupe);
+	return row_drop(row, r->id.p, "duplicate id", r->repeats != ROWS_FIRST);
 }
 
 /* The hash, and the first free one of .2, .3, ... for repeats.  How far a
@@ -260,5 +269,6 @@ void rows_close(struct rows *r)
 	buf_free(&r->id);
 	buf_free(&r->expected);
 	places_free(r->seen);
+	free(r->line_hash);
 	free(r);
 }

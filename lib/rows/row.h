@@ -18,6 +18,7 @@ struct row {
 	size_t n; /* the line (of CSV: lines) as read, without LF (CR included); else compact */
 	size_t text_n; /* its length without CR LF: what is hashed of a line */
 	const char *file;
+	int source;   /* the file's place among the paths, from 0 */
 	long line;    /* where it begins, from 1, within its file */
 	long element; /* from 1, within its array; 0: in none */
 	const char *id;
@@ -37,13 +38,20 @@ struct row {
 
 struct rows;
 
+/* What becomes of a second row of one explicit id. */
+enum row_repeats {
+	ROWS_UNIQUE = 0, /* it is broken */
+	ROWS_FIRST = 1,  /* it is dropped */
+	ROWS_EQUAL = 2, /* it is dropped where its bytes are those of the row before, else broken */
+};
+
 /* paths: n names; none means stdin.  A file is CSV when fate_opts.columns is given, or when it
  * begins neither with { nor with [.  Of the rows, the first fate_opts.limit are read (0: all).
  * Broken ones (bad JSON, bad UTF-8, not an object, a second row of one explicit id) have their
- * fates told here; dedupe: a second row of one explicit id is not broken but dropped.  Reading dies
- * at a file of no rows, and rows_next when all were dropped, but with fate_opts.allow_empty. */
+ * fates told here.  Reading dies at a file of no rows, and rows_next when all were dropped, but
+ * with fate_opts.allow_empty. */
 struct rows *rows_open(char *const paths[], int n, struct fates *, const struct fate_opts *,
-                       int dedupe);
+                       enum row_repeats);
 /* What the caller knows of the next row, to spare the reading of its JSON: when its hash is
  * this one, its id is this one too, and row->json will be NULL. */
 void rows_expect(struct rows *, uint64_t hash, const char *id, size_t n);

@@ -256,6 +256,7 @@ int source_next(struct row_source *s, struct row *row)
 
 	for (;;) {
 		row->file = source_name(s, s->at);
+		row->source = s->at;
 		row->element = 0;
 		switch (s->form) {
 		case VALUES_NONE: got = next_csv(s, row); break;
