@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../base/progress.h"
+#include "../format/zio.h"
 #include "../format/zio_claim.h"
 
 /* How many bytes the lines up to this step have. */
@@ -33,20 +34,32 @@ static long cut_at(FILE *f, long step)
 	return keep;
 }
 
+static const char *name; /* of the log */
+static FILE *file;       /* NULL: none is open */
+
 void log_claim(const char *path)
 {
-	FILE *f = path ? fopen(path, "a") : NULL;
+	FILE *f = path && !zio_is_std(path) ? fopen(path, "a") : NULL;
 	struct stat s;
 
+	if (path && zio_is_std(path)) {
+		claim_stdout(&s, &name);
+		return;
+	}
 	if (!path)
 		return;
 	if (!f || fstat(fileno(f), &s) || fclose(f))
 		die("open %s:", path);
-	claim_output(&s, NULL, path);
+	claim_output(&s, &name, path);
 }
 
-static const char *name; /* of the log */
-static FILE *file;       /* NULL: none is open */
+/* The log as it is, to be cut or written to; NULL with errno. */
+static FILE *open_log(const char *path, const char *how)
+{
+	int fd = zio_is_std(path) ? dup(1) : -1;
+
+	return fd < 0 ? fopen(path, how) : fdopen(fd, "w");
+}
 
 void log_open(const char *path, long resume_step)
 {
@@ -61,9 +74,11 @@ void log_open(const char *path, long resume_step)
 	if (!path)
 		return;
 	name = path;
-	file = fopen(path, resume_step ? "r+" : "a");
+	file = open_log(path, resume_step ? "r+" : "a");
 	if (!file || fstat(fileno(file), &s))
 		die("open %s:", path);
+	if (zio_is_std(path))
+		return;
 	if (resume_step)
 		keep = cut_at(file, resume_step);
 	if (S_ISREG(s.st_mode) && (ftruncate(fileno(file), keep) || fseek(file, keep, SEEK_SET)))

@@ -127,13 +127,12 @@ static json_t *compare(const struct setup *s, const char *dir, const struct toke
 /* --merge: writes W + scale b a, and on stdout how far that is from model and adapter on the first
  * validation rows, or rows of the data. */
 static void write_merged(const struct setup *s, const struct lora_train_opts *o,
-                         const struct opt_group *groups)
+                         const struct opt_group *groups, struct zout *out)
 {
 	char *template = o->output ? xstrdup(s->data->template) : peft_template(o->train.init);
 	json_t *settings = setup_settings(s, groups), *report;
 	struct tokens some =
 		*(s->valid ? s->valid : s->data); /* the first of them, in its memory */
-	struct zout *out = zout_open(NULL, ZOUT_PLAIN);
 	float apart[MERGE_ROWS];
 
 	/* again, since -o may be the same folder by another name */
@@ -159,11 +158,12 @@ void lora_train(char *const paths[], int n, struct lora_train_opts *o,
 {
 	double began = seconds_now();
 	struct buf b = {0};
-	struct zout *gguf;
+	struct zout *gguf, *report;
 	struct setup s;
 
 	check(o, n);
 	gguf = o->gguf ? zout_open(o->gguf, ZOUT_BINARY) : NULL;
+	report = o->merge ? zout_open(NULL, ZOUT_PLAIN) : NULL;
 	setup_open(&s, o->model, o->train.init, &o->compute);
 	if (o->output || o->merge)
 		s.data = setup_read(&s, paths, n);
@@ -175,7 +175,7 @@ void lora_train(char *const paths[], int n, struct lora_train_opts *o,
 	if (o->output)
 		tune(&s, o, groups, o->weights ? weights(o->weights, s.data) : NULL, began);
 	if (o->merge)
-		write_merged(&s, o, groups);
+		write_merged(&s, o, groups, report);
 	if (gguf) {
 		save_gguf_lora(s.theta, &b);
 		zout_write(gguf, b.p, b.n);
