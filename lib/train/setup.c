@@ -93,6 +93,22 @@ struct tokens *setup_read(struct setup *s, char *const paths[], int n)
 	return t;
 }
 
+struct tokens *setup_valid(struct setup *s, const struct train_opts *o)
+{
+	double share = valid_share(o);
+	long rows = s->data ? s->data->rows : 0;
+	struct tokens *t;
+
+	if (!o->valid || share == 0)
+		return o->valid ? setup_read(s, (char *const *)&o->valid, 1) : NULL;
+	s->demand.bytes += rows * sizeof *s->data->pick;
+	t = tokens_split(s->data, share);
+	if (!t->rows || t->rows == rows)
+		die("--valid %s: %ld of the %ld rows are held out", o->valid, t->rows, rows);
+	notice("%ld of %ld rows are held out for validation", t->rows, rows);
+	return t;
+}
+
 void setup_count(struct setup *s, const struct tokens *t)
 {
 	s->demand.longest = long_max(s->demand.longest, t->longest);
