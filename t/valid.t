@@ -28,8 +28,8 @@ $lora -o six --max-steps 6 train.tok
 is "$(tensors last)" "$(tensors six)" "--keep last: all steps"
 is "$(jq -c 'select(.event) | .event' l2 | xargs)" end "of which nothing is told"
 is "$(timeless l2 | grep -v event)" "$(timeless l1 | grep -v event)" "else the logs are the same"
-$lora -o full --full --valid safe.tok --valid-every 1 --max-steps 6 --log l3 train.tok
-$lora -o fullupto --full --max-steps "$(jq 'select(.kept) | .kept' l3)" train.tok
+$lora -o full --full --lr 1 --valid safe.tok --valid-every 1 --max-steps 6 --log l3 train.tok
+$lora -o fullupto --full --lr 1 --max-steps "$(jq 'select(.kept) | .kept' l3)" train.tok
 is "$(tensors full) $(jq 'select(.kept) | .kept < 6' l3)" "$(tensors fullupto) true" "--full: the best of all weights"
 $lora -o best2 --merge merged --lora-gguf best.gguf --valid safe.tok --valid-every 1 --max-steps 6 train.tok > apart
 is "$(tensors best2) $(jq '.largest < 0.05' apart)" "$(tensors best) true" "--merge and --lora-gguf write the best too"

@@ -37,6 +37,8 @@ static long cut_at(FILE *f, long step)
 static const char *name; /* of the log */
 static FILE *file;       /* NULL: none is open */
 
+static _Noreturn void failed(void) { die("write %s:", zio_is_std(name) ? "stdout" : name); }
+
 void log_claim(const char *path)
 {
 	FILE *f = path && !zio_is_std(path) ? fopen(path, "a") : NULL;
@@ -82,7 +84,7 @@ void log_open(const char *path, long resume_step)
 	if (resume_step)
 		keep = cut_at(file, resume_step);
 	if (S_ISREG(s.st_mode) && (ftruncate(fileno(file), keep) || fseek(file, keep, SEEK_SET)))
-		die("write %s:", path);
+		failed();
 }
 
 void log_line(const json_t *j)
@@ -94,7 +96,7 @@ void log_line(const json_t *j)
 	json_put(&b, j);
 	buf_str(&b, "\n");
 	if (fwrite(b.p, 1, b.n, file) != b.n || fflush(file))
-		die("write %s:", name);
+		failed();
 	buf_free(&b);
 }
 
@@ -108,6 +110,6 @@ void log_end(const char *path, double began)
 	log_line(j);
 	json_decref(j);
 	if (file && fclose(file))
-		die("write %s:", name);
+		failed();
 	file = NULL;
 }
