@@ -2,8 +2,8 @@
 /* zio_claim.h - no run destroys what it reads, and no two of its outputs are one file.
  *
  * All regular files that a run reads or replaces, and the pipes that it writes to, are entered
- * here, by device and inode, so that links and other spellings of a path are seen through.  The rule holds in whatever order a
- * program opens its files:
+ * here, by device and inode, so that links and other spellings of a path are seen through.  The
+ * rule holds in whatever order a program opens its files:
  *
  *   an input that is opened must be none of the outputs that are being written;
  *   an output that is opened must be none of the inputs so far (also of those that were closed)

@@ -77,8 +77,8 @@ static void take_mode(const struct zout *z, const struct stat *old)
 		die("change the mode of %s:", z->to);
 }
 
-/* old: of the file to be replaced, NULL when there is none.  Nobody else can open the new one before
- * it has the old one's mode. */
+/* old: of the file to be replaced, NULL when there is none.  Nobody else can open the new one
+ * before it has the old one's mode. */
 static void open_temp(struct zout *z, const struct stat *old)
 {
 	static unsigned count;

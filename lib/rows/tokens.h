@@ -90,9 +90,10 @@ void tokens_write(struct tokens_writer *, const struct tokens_row *); /* its `at
 /* Writes the last blob, with seal.end, and frees the writer; input: hash of the rows' bytes. */
 void tokens_write_close(struct tokens_writer *, uint64_t input);
 
-/* Takes a share of the rows, between 0 and 1, out of the tokens and returns them, to be closed
- * after the others, whose memory they lie in.  It is decided by the hash of a row's tokens and mask:
- * rows that are alike stay together, and neither their order nor other rows matter. */
+/* Takes a share of the rows, between 0 and 1, out of the tokens and returns them, to be
+ * closed as well; they are of no use once the others are closed, in whose memory they lie.  The
+ * hash of a row's tokens and mask decides: rows that are alike stay together, and neither their
+ * order nor other rows matter. */
 struct tokens *tokens_split(struct tokens *, double share);
 
 /* The tokens of the n longest rows together. */

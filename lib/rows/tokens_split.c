@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* tokens_split.c - holds a share of the rows out, for validation; see tokens.h.
  *
- * The hash of a row's tokens, taken as a number from 0 to 1, is below the share or not.  (Its line's
- * hash would put rows that differ by their id alone on both sides, and ties of scores are broken by
- * that hash: among rows that were selected so it is not uniform.)
+ * The hash of a row's tokens, taken as a number from 0 to 1, is below the share or not.  (By its
+ * line's hash rows that differ by their id alone would be on both sides; and since ties of scores
+ * are broken by that, it is not uniform among rows that were selected.)
  */
 #include <assert.h>
 #include <math.h>

@@ -42,8 +42,8 @@ struct training {
 	struct progress *progress;
 };
 
-/* Counts the steps, and goes to the newest checkpoint when resuming, which sets the state.  That may
- * be of a shorter run; dies when it is not what this run would have come to. */
+/* Counts the steps, and goes to the newest checkpoint when resuming, which sets the state.  That
+ * may be of a shorter run; dies when it is not what this run would have come to. */
 void training_open(struct training *);
 /* 1 and the next batch, borrowed until the next call; 0 when all steps are taken, or validations
  * have not become better for as long as --patience says. */
