@@ -171,7 +171,8 @@ is "$(auroc g1 score | jq '. > 0.6')" true "bad rows are low (area $(auroc g1 sc
 is "$(jq -n -c --slurpfile a g1 --slurpfile b g3 '[$a[1:], $b[1:]] | transpose | map((.[0].score + .[1].score | fabs) < 1e-4) | all')" true \
    "trusted rows for bad ones: the scores change their sign"
 # Rows that theta_h was trained on, beside those of theta_s.
-$gradient bad.tok > g.bad 2> said && $gradient safe.tok > g.safe 2>> said
+loud=$(echo "$gradient" | sed "s/ -q / /")
+$loud bad.tok > g.bad 2> said && $loud safe.tok > g.safe 2>> said
 is "$(jq -n --slurpfile a g.bad --slurpfile b g.safe '([$a[1:][].score] | add / length) < 0 and ([$b[1:][].score] | add / length) > 0')" true \
    "rows that were trained on pull to their own side"
 is "$(grep -c "30 of 30" said)" 2 "which is said"

@@ -45,10 +45,10 @@ fails 1 "trained with the template seal, not jinja:[0-9a-f]{16}" "another templa
 gen -a ad --template "$T/gold/chat/chatml.jinja" p.jsonl > d; ok $? "--template insists"
 
 cp -r model short && sed -i 's/"max_position_embeddings": *[0-9]*/"max_position_embeddings": 40/' short/config.json
-like "$("$BIN/seal-eval" nll -q -j 1 -m short t.tok 2>&1 > n3)" '^seal-eval nll: t.tok: [0-9]+ of 20 rows are longer than the 40 positions that the model was made for \(up to [0-9]+ tokens\)$' \
+like "$("$BIN/seal-eval" nll -j 1 -m short t.tok 2>&1 > n3)" '^seal-eval nll: t.tok: [0-9]+ of 20 rows are longer than the 40 positions that the model was made for \(up to [0-9]+ tokens\)$' \
      "rows beyond the context are counted, once"
 is "$("$BIN/seal-eval" nll -q -j 1 -m model t.tok 2>&1 > n4)$(cmp n3 n4)" "" "but computed all the same"
-like "$("$BIN/seal-eval" generate -q -j 1 -m short --max-new 40 p.jsonl 2>&1 > out)" '^seal-eval generate: answers beyond the 40 positions that the model was made for: [1-5]$' "and so are answers"
+like "$("$BIN/seal-eval" generate -j 1 -m short --max-new 40 p.jsonl 2>&1 > out)" '^seal-eval generate: answers beyond the 40 positions that the model was made for: [1-5]$' "and so are answers"
 nll() { "$BIN/seal-eval" nll -q -j 1 -m model "$@" t.tok; }
 nll > n1; nll -a ad > n2
 is "$(jq -s -c --slurpfile b n2 '[range(20) as $i | .[$i].nll > $b[$i].nll] | all' n1)" true "training lowers the nll of every row"

@@ -83,6 +83,9 @@ static void advance(struct generation *g, const int fed[], int n, float *logits)
 		int32_t id = sample_token(logits + i * g->vocab, g->vocab, a->ids.p, a->ids.n,
 		                          &opts, &a->rng);
 
+		if (id < 0)
+			die("row %s: the model's logits are not finite",
+			    json_text(a->out, "id", "?"));
 		if (is_end(g, id)) {
 			a->done = 1;
 			continue;
@@ -266,8 +269,8 @@ static void answer_rows(struct generation *g, char *const paths[], int n, struct
 	write_group(g, out);
 	fates_need_row(fates);
 	if (g->beyond)
-		warn("answers beyond the %ld positions that the model was made for: %ld",
-		     g->context, g->beyond);
+		notice("answers beyond the %ld positions that the model was made for: %ld",
+		       g->context, g->beyond);
 	progress_close(p);
 	rows_close(rows);
 	fates_close(fates, 0);

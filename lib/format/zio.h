@@ -9,8 +9,10 @@
  *   Reading and writing die, naming the file, on any error: a stream that ends inside a
  *   frame, a wrong checksum, a full disk, a closed stdout.  So no call returns an error.
  *   An output is whole or absent: it gets its name when zout_close has written everything, and a
- *   program that ends before, by anything but SIGKILL, leaves nothing.  A link's target is
- *   replaced, not the link; what is no regular file (a pipe, /dev/null) is written as it is.
+ *   program that ends before, by anything but SIGKILL, leaves nothing.  A file that is replaced
+ *   leaves its mode, and where that is permitted its owner and group, to the new one.  A link's
+ *   target is replaced, not the link; what is no regular file (a pipe, /dev/null) is written as it
+ *   is.
  *   No input is overwritten and no two outputs are one file (zio_claim.h).
  *   Binary data is not written to a terminal.
  *

@@ -112,7 +112,7 @@ long overlap_near(const struct tokens *a, const struct tokens *b, int threads)
 static void warn_of(long n, long of, const char *what, const char *where)
 {
 	if (n)
-		warn("%ld of %ld %s %s", n, of, what, where);
+		notice("%ld of %ld %s %s", n, of, what, where);
 }
 
 void overlap_warn(const struct tokens *data, const struct tokens *safe, const struct tokens *danger,

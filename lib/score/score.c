@@ -88,6 +88,10 @@ static void check(const struct score_opts *o, const struct method *m, int operan
 		die_usage("--method %s does not train a theta that is kept: no --save-adapter, "
 		          "--full, --checkpoint, --resume, --valid",
 		          m->name);
+	if (valid_share(t) > 0)
+		die_usage("--valid %s: all rows are scored, none is held out (./%s is a file of "
+		          "that name)",
+		          t->valid, t->valid);
 	for (int k = 0; methods[k]; k++)
 		if (methods[k]->check)
 			methods[k]->check(o, methods[k] == m);

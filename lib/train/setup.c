@@ -57,9 +57,9 @@ static void warn_long(const struct tokens *t, const char *name, long context)
 		return;
 	for (long i = 0; i < t->rows; i++)
 		over += tokens_length(t, i) > context;
-	warn("%s: %ld of %ld rows are longer than the %ld positions that the model was made for "
-	     "(up to %ld tokens)",
-	     name, over, t->rows, context, t->longest);
+	notice("%s: %ld of %ld rows are longer than the %ld positions that the model was made for "
+	       "(up to %ld tokens)",
+	       name, over, t->rows, context, t->longest);
 }
 
 /* Where the model has a tokenizer, the tokens must be of that one. */
@@ -87,9 +87,25 @@ struct tokens *setup_read(struct setup *s, char *const paths[], int n)
 	check_fingerprint(s, t, name);
 	tokens_check_ids(t, name, s->model->config.vocab);
 	if (s->data && strcmp(t->template, s->data->template))
-		warn("%s has the template \"%s\", the rows have \"%s\"", name, t->template,
-		     s->data->template);
+		notice("%s has the template \"%s\", the rows have \"%s\"", name, t->template,
+		       s->data->template);
 	setup_count(s, t);
+	return t;
+}
+
+struct tokens *setup_valid(struct setup *s, const struct train_opts *o)
+{
+	double share = valid_share(o);
+	long rows = s->data ? s->data->rows : 0;
+	struct tokens *t;
+
+	if (!o->valid || share == 0)
+		return o->valid ? setup_read(s, (char *const *)&o->valid, 1) : NULL;
+	s->demand.bytes += rows * sizeof *s->data->pick;
+	t = tokens_split(s->data, share);
+	if (!t->rows || t->rows == rows)
+		die("--valid %s: %ld of the %ld rows are held out", o->valid, t->rows, rows);
+	notice("%ld of %ld rows are held out for validation", t->rows, rows);
 	return t;
 }
 

@@ -42,6 +42,9 @@ void setup_theta(struct setup *, struct train_opts *);
  * model has one, or when the model has no such token; warns of rows that are longer than the
  * model's context, and of another template than that of `data`. */
 struct tokens *setup_read(struct setup *, char *const paths[], int n);
+/* The rows to validate on: those of the file that --valid names, or a share of s->data, which are
+ * no longer among them then; NULL where it is not given. */
+struct tokens *setup_valid(struct setup *, const struct train_opts *);
 /* Adds to the demand what the tokens take, and the length of their longest row. */
 void setup_count(struct setup *, const struct tokens *);
 /* Opens the engine, which dies when the demand does not fit, and sets theta's values. */
