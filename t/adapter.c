@@ -55,7 +55,7 @@ static void dies(const char *do_what, const char *arg, const char *want, const c
 
 static void load(const char *dir)
 {
-	peft_load(engine_model(model)->dev, &engine_model(model)->config, DT_F32, dir);
+	tiny_peft(model, dir);
 }
 
 static void make(const char *targets)
@@ -187,7 +187,7 @@ static void check_round_trip(const char *name, const char *adapter, const struct
 	char *path = xprintf("%s/adapter_config.json", dir);
 
 	peft_save(a, dir, name, "chatml", settings);
-	b = peft_load(engine_model(m)->dev, &engine_model(m)->config, DT_F32, dir);
+	b = tiny_peft(m, dir);
 	ok(a->n == b->n && a->rank == b->rank && a->alpha == b->alpha, "%s: shape after a round trip", adapter);
 	engine_model(m)->dev->op->get(engine_model(m)->dev, p, a->p, a->n * sizeof *p);
 	engine_model(m)->dev->op->get(engine_model(m)->dev, q, b->p, b->n * sizeof *q);
@@ -244,7 +244,7 @@ static void check_full_names(void)
 	mkdir(dir, 0777);
 	put_file(dir, "adapter_config.json", text, strlen(text));
 	put_file(dir, "adapter_model.safetensors", st, bytes);
-	b = peft_load(engine_model(model)->dev, &engine_model(model)->config, DT_F32, dir);
+	b = tiny_peft(model, dir);
 	ok(a->n == b->n && same_values(a, b), "targets by their full names");
 	same(b->targets, "self_attn.q_proj,self_attn.k_proj,self_attn.v_proj,self_attn.o_proj,mlp.gate_proj,"
 	     "mlp.up_proj,mlp.down_proj", "become modules of a block");

@@ -2,6 +2,7 @@
 /* peft.c - see peft.h. */
 #include "peft.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -137,6 +138,7 @@ struct params *peft_layout(struct model *m, const char *dir)
 	for (int i = 0; i < a->slices; i++)
 		find(&t, &a->slice[i]);
 	check_taken(&t);
+	assert(!changes || !m->net.embed.p);
 	if (changes) {
 		weights_keep(m->weights, &t.file);
 		free(t.taken);

@@ -168,7 +168,7 @@ static void see(void *ctx, const struct tensor_role *r, struct mat *at)
 	(void)at;
 	if (!weights_has(k->weights, r))
 		return;
-	for (int other = 0; (module = module_of(k->config, r, other)); other++) {
+	for (int other = 0; other < 2 && (module = module_of(k->config, r, other)); other++) {
 		o.saved = peft_saves(k->peft, module);
 		replace(k, &o, module);
 		if (is_matrix && (k->peft->dora || !r->part))
