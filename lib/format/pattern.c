@@ -71,7 +71,7 @@ static size_t count(const char *p)
 {
 	size_t n = *p == '{' ? braces(p) : 1;
 
-	if (n && p[n] == '?' && *p != '{')
+	if (n && p[n] == '?' && (*p != '{' || memchr(p, ',', n))) /* of {n}? they disagree */
 		n++;
 	return n && p[n] && strchr("*+?{", p[n]) ? 0 : n;
 }

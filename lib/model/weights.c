@@ -417,6 +417,8 @@ void weights_untie(struct weights *w, struct config *c, const struct tensor_role
 	w->head = xprintf("%s.weight", c->head);
 }
 
+int weights_untied(const struct weights *w, const struct config *c) { return w->head && !c->tied; }
+
 const char *weights_changed(const struct weights *w)
 {
 	return w->changes ? w->change[0].hf : NULL;

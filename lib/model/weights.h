@@ -39,6 +39,7 @@ void weights_change(struct weights *, const struct change *);
 void weights_keep(struct weights *, const struct mapped *);
 /* From now on the head, which was the embedding, begins as that, but is a tensor of its own. */
 void weights_untie(struct weights *, struct config *, const struct tensor_role *embed);
+int weights_untied(const struct weights *, const struct config *); /* has it been called? */
 /* The Hugging Face name of a tensor that is changed; NULL: none is. */
 const char *weights_changed(const struct weights *);
 enum dtype weights_type(const struct weights *, const struct tensor_role *); /* the file's */
