@@ -20,7 +20,7 @@ void pattern_close(struct pattern *); /* NULL does nothing */
  * where that takes more steps back than any sensible pattern does. */
 int pattern_match(const struct pattern *, const char *name, struct fault *);
 int pattern_full(const struct pattern *, const char *name, struct fault *);
-/* pattern_match, and where that is 1 the number which the last group's text is; -1 if it is none. */
+/* pattern_match, and where that is 1 the number that the last group's text is; -1: it is none. */
 int pattern_number(const struct pattern *, const char *name, long *number, struct fault *);
 
 #endif

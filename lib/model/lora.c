@@ -149,7 +149,8 @@ struct params *params_lora(const struct config *c, enum dtype type, const char *
 
 const struct lora *params_pair(const struct params *a, const struct slice *s)
 {
-	const struct lora_site *site = a->site && s->part ? &a->site[s->layer][s->part->site] : NULL;
+	const struct lora_site *site =
+		a->site && s->part ? &a->site[s->layer][s->part->site] : NULL;
 
 	for (int i = 0; site && i < site->n; i++)
 		if (site->pair[i].part == s->part)

@@ -6,9 +6,9 @@
  * the model's matrices (lora.c), and all of the model's tensors in place of them (whole.c).
  * Writers (peft.h, save_hf.h, save_gguf.h) go by the slices' names.
  *
- * A LoRA pair adds scale * ((x a') b' + bias) to its part of a linear layer (Hu et al. 2021, "LoRA",
- * section 4.1; most pairs have no bias).  Rank and scale may differ from pair to pair.  The a's of
- * one layer are adjacent, so that all of its x a' are one product.
+ * A LoRA pair adds scale * ((x a') b' + bias) to its part of a linear layer (Hu et al. 2021,
+ * "LoRA", section 4.1; most pairs have no bias).  Rank and scale may differ from pair to pair.  The
+ * a's of one layer are adjacent, so that all of its x a' are one product.
  *
  * A layout is made first, without memory, so that memory can be planned; params_room gives it
  * some.
@@ -40,8 +40,8 @@ struct lora_form {
 
 struct lora {
 	const struct part *part;
-	long first, cols;  /* columns of the layer's output that it adds to */
-	long at, rank;     /* its columns of the layer's t = x a' */
+	long first, cols; /* columns of the layer's output that it adds to */
+	long at, rank;    /* its columns of the layer's t = x a' */
 	float scale;
 	long a_at, b_at, bias_at; /* the first values of each in the vectors; bias_at -1: none */
 	struct mat a, b;          /* [rank x in], [cols x rank], in the compute type */

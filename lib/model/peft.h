@@ -31,8 +31,8 @@ struct peft;
 struct peft *peft_parse(const json_t *, struct fault *);
 void peft_free(struct peft *);
 /* 1 if it has a pair for the module of this name, as in "model.layers.3.self_attn.q_proj", whose
- * form is set; 0 if not; -1 with a fault where a pattern cannot be matched.  in_block: is the module
- * a linear layer of a block? */
+ * form is set; 0 if not; -1 with a fault where a pattern cannot be matched.  in_block: is the
+ * module a linear layer of a block? */
 int peft_form(const struct peft *, const char *module, int in_block, struct lora_form *,
               struct fault *);
 

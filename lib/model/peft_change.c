@@ -35,7 +35,10 @@ struct changing {
 	int n;
 };
 
-static int is_embedding(const struct tensor_role *r) { return !strcmp(r->gguf, "token_embd.weight"); }
+static int is_embedding(const struct tensor_role *r)
+{
+	return !strcmp(r->gguf, "token_embd.weight");
+}
 static int is_head(const struct tensor_role *r) { return !strcmp(r->gguf, "output.weight"); }
 
 /* PEFT's name of the module that has this tensor, owned.  other: the head's other name, since
@@ -146,8 +149,9 @@ static void replace(struct changing *k, struct outcome *o, const char *module)
 		die("%s: the tensor %s is missing, a part of modules_to_save", t->file.path, name);
 	if (!with)
 		with = peft_take(t, below);
-	if (with && (with->rank != (r->rows > 1 ? 2 : 1) || with->shape[with->rank - 1] != r->cols ||
-	             (r->rows > 1 && with->shape[0] != r->rows)))
+	if (with &&
+	    (with->rank != (r->rows > 1 ? 2 : 1) || with->shape[with->rank - 1] != r->cols ||
+	     (r->rows > 1 && with->shape[0] != r->rows)))
 		die("%s: %s is not [%ld x %ld]", t->file.path, with->name, r->rows, r->cols);
 	if (with && st_dtype(with->type) == DT_TYPES)
 		die("%s: %s is of type %s", t->file.path, with->name, st_name(with->type));

@@ -23,29 +23,34 @@ static int empty(const json_t *v)
 	       (json_is_string(v) && !json_string_length(v));
 }
 
-/* What the configuration may say: the keys that are read, and those that change no result.  A key
- * that is not known may mean anything, unless it says no. */
+/* clang-format off */
+/* What the configuration may say with any value. */
+static const char *const known[] = {
+	"peft_type", "r", "lora_alpha", "use_rslora", "use_dora", "lora_bias", "bias", "target_modules",
+	"exclude_modules", "modules_to_save", "layers_to_transform", "layers_pattern", "rank_pattern",
+	"alpha_pattern", "init_lora_weights",
+	/* without effect: no layer is a Conv1D */
+	"fan_in_fan_out",
+	/* of training, or of the initial values */
+	"lora_dropout", "inference_mode", "merge_weights", "runtime_config", "loftq_config",
+	"eva_config", "corda_config", "lora_ga_config",
+	/* of what is not used, as is checked */
+	"megatron_core", "qalora_group_size",
+	/* names */
+	"auto_mapping", "base_model_name_or_path", "revision", "task_type", "peft_version",
+	"unsloth_fixed",
+	NULL,
+};
+
+static const struct json_key types[] = {
+	{"r", 'w'}, {"lora_alpha", 'n'}, {"use_rslora", 'f'}, {"use_dora", 'f'}, {"lora_bias", 'f'},
+	{"rank_pattern", 'o'}, {"alpha_pattern", 'o'}, {"bias", 't'}, {NULL, 0},
+};
+/* clang-format on */
+
+/* A key that is not known may mean anything, unless it says no. */
 static int check_keys(const json_t *j, struct fault *f)
 {
-	static const char *const known[] = {
-		"peft_type", "r", "lora_alpha", "use_rslora", "use_dora", "lora_bias", "bias",
-		"target_modules", "exclude_modules", "modules_to_save", "layers_to_transform",
-		"layers_pattern", "rank_pattern", "alpha_pattern", "init_lora_weights",
-		/* without effect: all linear layers are torch.nn.Linear, of which PEFT says so */
-		"fan_in_fan_out",
-		/* of training, or of the initial values */
-		"lora_dropout", "inference_mode", "merge_weights", "runtime_config", "loftq_config",
-		"eva_config", "corda_config", "lora_ga_config",
-		/* of what is not used, as is checked */
-		"megatron_core", "qalora_group_size",
-		/* names */
-		"auto_mapping", "base_model_name_or_path", "revision", "task_type", "peft_version",
-		"unsloth_fixed", NULL};
-	static const struct json_key is[] = {{"r", 'w'},          {"lora_alpha", 'n'},
-	                                     {"use_rslora", 'f'}, {"use_dora", 'f'},
-	                                     {"lora_bias", 'f'},  {"rank_pattern", 'o'},
-	                                     {"bias", 't'},       {"alpha_pattern", 'o'},
-	                                     {NULL, 0}};
 	const char *key;
 	const json_t *v;
 
@@ -58,7 +63,7 @@ static int check_keys(const json_t *j, struct fault *f)
 		if (!found)
 			return fault(f, "\"%.40s\" is not supported", key);
 	}
-	return json_check(j, is, f);
+	return json_check(j, types, f);
 }
 
 /* The base that the pairs stand beside must be the model: these move a part of it into them. */
@@ -367,10 +372,7 @@ int peft_saves(const struct peft *p, const char *module)
 	size_t i;
 
 	for (char *dot; *part && !saves; *dot = 0) { /* the module, and those that it is in */
-		json_array_foreach(list, i, v)
-		{
-			saves |= ends_with(part, json_string_value(v));
-		}
+		json_array_foreach(list, i, v) { saves |= ends_with(part, json_string_value(v)); }
 		dot = strrchr(part, '.');
 		dot = dot ? dot : part;
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* save_gguf.c - pairs as llama.cpp loads them: tensors NAME.lora_a [rank x in] and NAME.lora_b
  * [out x rank] for each matrix NAME of a GGUF model, b's rows in the order of that file's rows;
- * alpha beside them, which it divides by each pair's rank: what scale differs from that goes into b.  (llama.cpp's convert_lora_to_gguf writes such files.)
+ * alpha beside them, which it divides by each pair's rank: a scale that differs from that goes
+ * into b.  (llama.cpp's convert_lora_to_gguf writes such files.)
  */
 #include "save_gguf.h"
 

@@ -419,10 +419,7 @@ void weights_untie(struct weights *w, struct config *c, const struct tensor_role
 
 int weights_untied(const struct weights *w, const struct config *c) { return w->head && !c->tied; }
 
-const char *weights_changed(const struct weights *w)
-{
-	return w->changes ? w->change[0].hf : NULL;
-}
+const char *weights_changed(const struct weights *w) { return w->changes ? w->change[0].hf : NULL; }
 
 enum dtype weights_type(const struct weights *w, const struct tensor_role *n)
 {
@@ -465,8 +462,7 @@ static void hash_file(struct hash *h, const struct mapped *f)
 		step = page;
 	hash_add(h, &f->bytes, sizeof f->bytes);
 	for (size_t at = 0; at < f->bytes; at += step)
-		hash_add(h, (const char *)f->map + at,
-		         f->bytes - at < page ? f->bytes - at : page);
+		hash_add(h, (const char *)f->map + at, f->bytes - at < page ? f->bytes - at : page);
 	zio_forget(f->map, f->bytes);
 }
 

@@ -65,6 +65,8 @@ ADAPTERS = {
         rank_pattern={"gate_up_proj": 2}), False),
     "neox-dora": ("tiny-neox", dict(r=2, lora_alpha=3, use_dora=True, target_modules="all-linear"), False),
     "llama-dora": ("tiny-llama", dict(r=2, lora_alpha=5, use_dora=True, target_modules=["q_proj", "k_proj", "mlp.up_proj"]), False),
+    # GPT-NeoX's head is embed_out in the file and in older versions of transformers, lm_head in newer ones
+    "neox-head": ("tiny-neox", dict(r=2, lora_alpha=5, target_modules=["lm_head", "embed_in", "dense"]), False),
 }
 
 
@@ -80,7 +82,8 @@ def perturb(model, g):
 
 
 def tidy(folder, model):
-    os.remove(os.path.join(folder, "README.md"))
+    if os.path.exists(os.path.join(folder, "README.md")):
+        os.remove(os.path.join(folder, "README.md"))
     name = os.path.join(folder, "adapter_config.json")
     with open(name) as f:
         said = json.load(f)
@@ -121,6 +124,33 @@ def measure(model, folder, gradient):
     return [l.item() for l in losses], grads
 
 
+def copy_for_images():
+    """gemma3-embed for tiny-gemma3-image, whose text is the same model by other names."""
+    old, folder = path("adapters/gemma3-embed"), path("adapters/gemma3-image")
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    state = load_file(os.path.join(old, "adapter_model.safetensors"))
+    state = {k.replace("base_model.model.model.", "base_model.model.model.language_model."): v for k, v in state.items()}
+    save_file(state, os.path.join(folder, "adapter_model.safetensors"), metadata={"format": "pt"})
+    shutil.copy(os.path.join(old, "adapter_config.json"), folder)
+    tidy(folder, "tiny-gemma3-image")
+
+
+def copy_for_older():
+    """neox-head by the older name of the head."""
+    old, folder = path("adapters/neox-head"), path("adapters/neox-head-older")
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    state = load_file(os.path.join(old, "adapter_model.safetensors"))
+    save_file({k.replace("lm_head", "embed_out"): v for k, v in state.items()},
+              os.path.join(folder, "adapter_model.safetensors"), metadata={"format": "pt"})
+    with open(os.path.join(old, "adapter_config.json")) as f:
+        said = f.read().replace("lm_head", "embed_out")
+    with open(os.path.join(folder, "adapter_config.json"), "w") as f:
+        f.write(said)
+    tidy(folder, "tiny-neox")
+
+
 def main():
     logging.disable_progress_bar()
     torch.use_deterministic_algorithms(True)
@@ -130,6 +160,11 @@ def main():
         gold.append({"name": name, "model": model, "pairs": pairs, "loss": losses})
         grads |= {f"{name}.{k}": v for k, v in by.items()}
         print(name, losses[:2], file=sys.stderr)
+    copy_for_images()
+    copy_for_older()
+    for name, model, like in ("gemma3-image", "tiny-gemma3-image", "gemma3-embed"), ("neox-head-older", "tiny-neox", "neox-head"):
+        same = next(g for g in gold if g["name"] == like)
+        gold.append({"name": name, "model": model, "pairs": False, "loss": same["loss"]})
     with open(path("adapters.json"), "w") as f:
         f.write("[\n" + ",\n".join(json.dumps(g) for g in gold) + "\n]\n")
     save_file(grads, path("adapters-grad.safetensors"))

@@ -71,7 +71,7 @@ MODULES = {
     "tiny-phi3": ["self_attn.qkv_proj", "self_attn.o_proj", "mlp.gate_up_proj", "mlp.down_proj"],
     "tiny-neox": ["attention.query_key_value", "attention.dense", "mlp.dense_h_to_4h", "mlp.dense_4h_to_h"],
 }
-MODULES |= {"tiny-tied": MODULES["tiny-neox"], "tiny-gemma2": MODULES["tiny-llama"], "tiny-qwen2": MODULES["tiny-llama"]}
+MODULES |= {"tiny-tied": MODULES["tiny-llama"], "tiny-serial": MODULES["tiny-neox"], "tiny-gemma2": MODULES["tiny-llama"], "tiny-qwen2": MODULES["tiny-llama"]}
 
 
 def random_config(r, model):
@@ -93,7 +93,7 @@ def random_config(r, model):
             config[key] = {n: r.randint(1, 6) for n in names}
     extra = r.randrange(6)
     if extra == 0 and kind not in (0, 3):
-        config["target_modules"] = some + r.choice([["embed_in" if model == "tiny-neox" else "embed_tokens"], ["lm_head"]])
+        config["target_modules"] = some + r.choice([["embed_in" if MODULES[model] is MODULES["tiny-neox"] else "embed_tokens"], ["lm_head"]])
         config.pop("layers_to_transform", None), config.pop("layers_pattern", None)
     elif extra == 1:
         config["modules_to_save"] = r.choice([["lm_head"], [r.choice(["input_layernorm", "layers.1"])]])
@@ -101,7 +101,7 @@ def random_config(r, model):
         config["use_dora"] = True
     elif extra == 3:
         config["lora_bias"] = True
-    elif extra == 4 and "neox" in model:
+    elif extra == 4 and MODULES[model] is MODULES["tiny-neox"]:
         config["bias"] = r.choice(["all", "lora_only"])
     return config
 
