@@ -70,7 +70,7 @@ zlib.h lib/format/zio_unpack.c
 lzma.h lib/format/zio_unpack.c
 csv.h lib/format/csv.c
 jansson.h lib/format/jsonl.h
-oniguruma.h lib/text/tokenizer_split.c
+oniguruma.h lib/format/pattern.c lib/text/tokenizer_split.c
 utf8proc.h lib/text/unicode.c
 xxhash.h lib/base/hash.c
 nettle/sha2.h lib/base/hash.c

@@ -54,9 +54,10 @@ static void choose_before(struct encoder *e)
 	if (no || (!yes && template_is_chat(e->template) && !e->opts->schema.text))
 		return;
 	if (!yes && tokenizer_doubt(e->tok))
-		warn("%s; transformers 5 goes by the latter, earlier ones by the former (--bos yes "
-		     "or no decides)",
-		     tokenizer_doubt(e->tok));
+		notice("%s; transformers 5 goes by the latter, earlier ones by the former (--bos "
+		       "yes "
+		       "or no decides)",
+		       tokenizer_doubt(e->tok));
 	if (yes && !n)
 		ids_add(&e->before, tokenizer_bos(e->tok));
 	for (int i = 0; i < n; i++)
@@ -173,7 +174,7 @@ static void warn_no_end(void)
 	static atomic_flag said = ATOMIC_FLAG_INIT;
 
 	if (!atomic_flag_test_and_set(&said))
-		warn("the tokenizer has no end token, so nothing closes an answer");
+		notice("the tokenizer has no end token, so nothing closes an answer");
 }
 
 static void encode_pieces(struct row_work *w, const struct piece piece[], int n, struct buf *train)

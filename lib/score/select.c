@@ -93,7 +93,8 @@ static void take_row(struct selection *s, struct row *row)
 	struct rng rng;
 
 	if (s->dedupe && dedupe_row(s->dedupe, row->json, &row->why)) {
-		fate_broken(s->fates, row->file, row->id, row->line, "bad row", &row->why);
+		fate_broken(s->fates, row->file, row->id, row->line, row->element, "bad row",
+		            &row->why);
 		s->unread++;
 		return;
 	}

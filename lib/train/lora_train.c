@@ -67,6 +67,25 @@ static void check(const struct lora_train_opts *o, int operands)
 		save_hf_check(o->model, o->merge, o->force);
 }
 
+/* What a merged model or a GGUF adapter cannot say of an adapter. */
+static void check_forms(const struct setup *s, const struct lora_train_opts *o)
+{
+	const struct params *a = s->theta;
+	const struct weights *w = s->model->weights;
+
+	for (int i = 0; i < a->slices && (o->merge || o->gguf); i++)
+		if (a->slice[i].pair == 'c')
+			die("%s: \"lora_bias\": biases of pairs are neither merged nor written as "
+			    "GGUF",
+			    o->train.init);
+	if (o->merge && weights_untied(w, &s->model->config))
+		die("%s changes %s, which is tied: the merged model would need another config.json",
+		    o->train.init, weights_changed(w));
+	if (o->gguf && weights_changed(w))
+		die("%s changes %s of the model, which no pair in a GGUF file says", o->train.init,
+		    weights_changed(w));
+}
+
 /* What it takes to train, or to compute losses for --merge; hardly any of it without rows. */
 static void demand(struct setup *s, const struct lora_train_opts *o)
 {
@@ -197,6 +216,7 @@ void lora_train(char *const paths[], int n, struct lora_train_opts *o,
 		s.data = setup_read(&s, paths, n);
 	s.valid = setup_valid(&s, &o->train);
 	setup_theta(&s, &o->train);
+	check_forms(&s, o);
 	demand(&s, o);
 	setup_begin(&s);
 	if (o->output)

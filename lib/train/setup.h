@@ -30,8 +30,9 @@ struct setup {
 	json_t *settings; /* what outputs record, and a resumed run must match; NULL: nothing */
 };
 
-/* Sets all of it: opens a model as model_open does (NULL is a wrong usage), and lays an adapter out
- * as theta, unless that is NULL.  Names and options are borrowed until setup_close. */
+/* Sets all of it: opens a model as model_open does (NULL is a wrong usage), and lays an adapter,
+ * unless that is NULL, out as theta; one that has no pairs in the blocks only changes the model's
+ * weights.  Names and options are borrowed until setup_close. */
 void setup_open(struct setup *, const char *path, const char *adapter, const struct compute_opts *);
 /* For a theta that is trained: where there is no adapter, lays new LoRA pairs out, or with --full
  * all of the model's weights.  rank, alpha and targets of the options, which are borrowed, are
