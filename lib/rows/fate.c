@@ -100,8 +100,12 @@ void fate_whole(struct fates *f, const char *id, long line, const char *left)
 {
 	char reason[128];
 
+	if (!left || !*left) {
+		fate_kept(f, id, line);
+		return;
+	}
 	snprintf(reason, sizeof reason, "%s left out", left);
-	tell(f, *left ? TRUNCATED : KEPT, id, line, *left ? reason : NULL, *left ? reason : NULL);
+	fate_truncated(f, id, line, reason);
 }
 
 void fate_dropped(struct fates *f, const char *id, long line, const char *reason)

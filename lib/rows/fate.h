@@ -27,7 +27,7 @@ struct fates;
 struct fates *fates_open(const struct fate_opts *);
 void fate_kept(struct fates *, const char *id, long line);
 void fate_truncated(struct fates *, const char *id, long line, const char *reason);
-/* Kept; or, where `left` (not NULL) names what was left out of the row, truncated. */
+/* Kept; or, where `left` (else NULL or empty) names what was left out of the row, truncated. */
 void fate_whole(struct fates *, const char *id, long line, const char *left);
 void fate_dropped(struct fates *, const char *id, long line, const char *reason);
 /* The same, of a row that is too much beside another: --fates tells "REASON of OTHER". */

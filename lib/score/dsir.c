@@ -148,7 +148,7 @@ static uint64_t read_rows(struct dsir_reader *r, char *const paths[], int n,
 			fate_broken(fates, row.file, row.id, row.line, row.element, "bad row", &f);
 			continue;
 		}
-		fate_whole(fates, row.id, row.line, r->row.left_out ? r->row.left_out : "");
+		fate_whole(fates, row.id, row.line, r->row.left_out);
 		if (list)
 			row_list_add(list, row.id, row.hash, row.line);
 		if (r->n == CHUNK)
