@@ -75,7 +75,7 @@ ALL_CFLAGS := $(STANDARD) $(CFLAGS) -fno-math-errno -fno-trapping-math $(WARNING
               $(if $(SAN),$(SANITIZE) -fno-omit-frame-pointer -DSEAL_SAN) $(if $(CUDA),-DSEAL_CUDA) -MMD -MP
 FUZZ_CFLAGS := $(STANDARD) -g -O1 -Wno-pass-failed -DSEAL_SAN $(SANITIZE) -fsanitize=fuzzer-no-link -MMD -MP
 # From Debian packages; pipelines/need.sh has their names.
-LIBS := -lzstd -lcsv -ljansson -lonig -lutf8proc -lxxhash -lnettle -ldnnl -lm $(LDLIBS)
+LIBS := -lzstd -lz -llzma -lcsv -ljansson -lonig -lutf8proc -lxxhash -lnettle -ldnnl -lm $(LDLIBS)
 
 ifneq ($(CUDA),)
 CUDA_LIB := $(abspath $(dir $(NVCC))../lib64)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* seal-select - keeps the rows that score best. */
+/* seal-select - keeps the rows that score best, drops duplicates, mixes files. */
 #include "../lib/base/program.h"
 #include "../lib/score/select.h"
 
@@ -10,14 +10,17 @@ static struct fate_opts fate = FATE_DEFAULTS;
 static const struct opt_group groups[] = {
 	{"Selection", select_options, &pick},
 	{"Rows", fate_options, &fate},
+	{"What a row says (--dedupe)", schema_options, &pick.schema},
 	{"Output", zstd_options, &pick.packing},
 	{"General", base_options, &base},
 	{0},
 };
 
-static const struct opt_program program = {"seal-select",
-                                           "Writes the rows that score best, the very bytes read.",
-                                           "[ROWS...]", groups};
+static const struct opt_program program =
+	{"seal-select",
+         "Writes the rows that score best, without duplicates, or files\n"
+         "in given shares: the very bytes read.",
+         "[ROWS...] | --mix ROWS:SHARE...", groups};
 
 int main(int argc, char **argv)
 {

@@ -23,7 +23,7 @@ static const struct opt_group groups[] = {
 
 static const struct opt_program program =
 	{"seal-tokenize",
-         "Encodes rows of a dialogue or text (JSONL or CSV, plain or zstd) for training.",
+         "Encodes rows of a dialogue or text (JSON or CSV, plain or packed) for training.",
          "[ROWS...]", groups};
 
 int main(int argc, char **argv)

@@ -8,6 +8,8 @@ set -eu
 # header or command, package
 build="gcc gcc
 zstd.h libzstd-dev
+zlib.h zlib1g-dev
+lzma.h liblzma-dev
 csv.h libcsv-dev
 jansson.h libjansson-dev
 oniguruma.h libonig-dev
@@ -18,6 +20,7 @@ oneapi/dnnl/dnnl.h libdnnl-dev"
 tests="g++ g++
 prove perl
 zstd zstd
+xz xz-utils
 jq jq
 mandoc mandoc
 python3 python3"

@@ -55,7 +55,7 @@ static void dies(const char *do_what, const char *arg, const char *want, const c
 
 static void load(const char *dir)
 {
-	peft_load(engine_model(model)->dev, &engine_model(model)->config, DT_F32, dir);
+	tiny_peft(model, dir);
 }
 
 static void make(const char *targets)
@@ -135,17 +135,44 @@ static void check_refusals(void)
 	dies("make", "query_key_value", "query_key_value", "another family's target");
 	dies("load", GOLD "no-such-folder", "no-such-folder", "a folder that does not exist");
 	broken_config("peft_type", "\"IA3\"", "IA3");
-	broken_config("use_dora", "true", "use_dora");
-	broken_config("use_rslora", "true", "use_rslora");
-	broken_config("modules_to_save", "[\"lm_head\"]", "modules_to_save");
-	broken_config("rank_pattern", "{\"q_proj\": 8}", "rank_pattern");
-	broken_config("alpha_pattern", "{\"q_proj\": 8}", "alpha_pattern");
-	broken_config("layers_to_transform", "[0]", "layers_to_transform");
-	broken_config("bias", "\"all\"", "bias");
-	broken_config("bias", "7", "bias");
+	broken_config("peft_type", "\"PROMPT_TUNING\"", "PROMPT_TUNING");
+	broken_config("peft_type", "null", "peft_type");
 	broken_config("kasa_config", "{\"beta\": 1}", "kasa_config");
 	broken_config("use_bdlora", "{\"nblocks\": 2}", "use_bdlora");
+	broken_config("use_qalora", "true", "use_qalora");
+	broken_config("trainable_token_indices", "[3]", "trainable_token_indices");
+	broken_config("target_parameters", "[\"mlp.experts.gate_up_proj\"]", "target_parameters");
+	broken_config("layer_replication", "[[0, 2]]", "layer_replication");
+	broken_config("ensure_weight_tying", "true", "ensure_weight_tying");
+	broken_config("of_a_later_version", "7", "of_a_later_version");
 	broken_config("init_lora_weights", "\"OLoRA\"", "init_lora_weights");
+	broken_config("init_lora_weights", "\"pissa_niter_16\"", "path_initial_model_for_weight_conversion");
+	broken_config("init_lora_weights", "\"corda\"", "init_lora_weights");
+	broken_config("init_lora_weights", "\"loftq\"", "init_lora_weights");
+	broken_config("init_lora_weights", "\"lora_ga\"", "init_lora_weights");
+	broken_config("init_lora_weights", "7", "init_lora_weights");
+	broken_config("bias", "7", "bias");
+	broken_config("bias", "\"some\"", "bias");
+	broken_config("use_rslora", "\"yes\"", "use_rslora");
+	broken_config("use_dora", "true", "q_proj.lora_magnitude_vector is missing");
+	broken_config("lora_bias", "true", "q_proj.lora_B.bias is missing");
+	broken_config("modules_to_save", "[\"lm_head\"]", "lm_head.weight is missing");
+	broken_config("modules_to_save", "[\"norm\"]", "norm.weight is missing");
+	broken_config("modules_to_save", "\"lm_head\"", "modules_to_save");
+	broken_config("rank_pattern", "{\"q_proj\": 8}", "q_proj.lora_A.weight is not [8 x 32]");
+	broken_config("rank_pattern", "{\"q_proj\": 2.5}", "rank_pattern");
+	broken_config("rank_pattern", "{\"q_proj\": 0}", "rank_pattern");
+	broken_config("rank_pattern", "[8]", "rank_pattern");
+	broken_config("rank_pattern", "{\"(\": 4}", "pattern");
+	broken_config("alpha_pattern", "{\"q_proj\": \"8\"}", "alpha_pattern");
+	broken_config("layers_to_transform", "[0]", "layers.1.");
+	broken_config("layers_to_transform", "[true]", "layers_to_transform");
+	broken_config("layers_to_transform", "\"all\"", "layers_to_transform");
+	broken_config("layers_pattern", "7", "layers_pattern");
+	broken_config("exclude_modules", "\".*q_proj\"", "q_proj.lora_A.weight belongs to nothing");
+	broken_config("exclude_modules", "[7]", "exclude_modules");
+	broken_config("target_modules", "\"(?>q_proj)\"", "pattern");
+	broken_config("target_modules", "\"nothing\"", "target_modules");
 	broken_config("r", "0", "adapter_config.json");
 	broken_config("r", "8", "adapter_model.safetensors");
 	broken_config("lora_alpha", "\"much\"", "adapter_config.json");
@@ -187,7 +214,7 @@ static void check_round_trip(const char *name, const char *adapter, const struct
 	char *path = xprintf("%s/adapter_config.json", dir);
 
 	peft_save(a, dir, name, "chatml", settings);
-	b = peft_load(engine_model(m)->dev, &engine_model(m)->config, DT_F32, dir);
+	b = tiny_peft(m, dir);
 	ok(a->n == b->n && a->rank == b->rank && a->alpha == b->alpha, "%s: shape after a round trip", adapter);
 	engine_model(m)->dev->op->get(engine_model(m)->dev, p, a->p, a->n * sizeof *p);
 	engine_model(m)->dev->op->get(engine_model(m)->dev, q, b->p, b->n * sizeof *q);
@@ -199,7 +226,12 @@ static void check_round_trip(const char *name, const char *adapter, const struct
 	same(template, "chatml", "the template is recorded");
 	config = json_read_file(path);
 	same(json_text(config, "base_model_name_or_path", ""), name, "the base model is named");
-	ok(json_array_size(json_object_get(config, "target_modules")) > 0, "targets are a list");
+	ok(!json_object_get(a->peft, "exclude_modules") ||
+	           json_equal(json_object_get(config, "exclude_modules"), json_object_get(a->peft, "exclude_modules")),
+	   "what peft said is said again");
+	ok(json_array_size(json_object_get(config, "target_modules")) > 0 ||
+	           !strcmp(json_text(config, "target_modules", ""), json_text(a->peft, "target_modules", "?")),
+	   "targets are a list, or what they were");
 	json_decref(config);
 	json_decref(settings);
 	remove_folder(dir);
@@ -226,6 +258,51 @@ static int same_values(const struct params *a, const struct params *b)
 	return same;
 }
 
+/* The losses and gradients, against peft's, of adapters whose pairs are not all alike. */
+static void check_pairs(const struct tokens *rows, const json_t *json)
+{
+	json_t *list = json_read_file(GOLD "adapters.json");
+	struct tensor_file grad;
+	const json_t *said;
+	long n = 0;
+	size_t i;
+
+	tensors_open(&grad, GOLD "adapters-grad.safetensors");
+	json_array_foreach(list, i, said)
+	{
+		const char *name = json_text(said, "name", "?");
+		struct engine *m;
+		struct params *a;
+		struct batch batch = tiny_batch(rows, order, ROWS);
+		struct apart apart = {0};
+		float weight[ROWS], loss[ROWS];
+		char *prefix = xprintf("%s.", name);
+		double most = 0;
+
+		if (json_flag(said, "pairs", 0)) {
+			n++;
+			m = tiny_open(json_text(said, "model", "?"), "f32", 2048, 1);
+			a = tiny_peft(m, gold_path("adapters/", name));
+			for (int k = 0; k < ROWS; k++)
+				weight[k] = (float)json_number(json_array_get(json, k), "weight", 0);
+			engine_grad(m, a, &batch, weight, loss);
+			for (int k = 0; k < ROWS; k++)
+				most = fmax(most, fabs(loss[k] - json_number_value(json_array_get(
+				                                 json_object_get(said, "loss"), k))));
+			ok(most < 1e-5, "%s: losses (%.2g)", name, most);
+			ok(apart_params(&apart, a, 0, &grad, prefix) == a->slices && apart.most < 1e-5 * fabs(apart.largest) &&
+			           apart.largest != 0,
+			   "%s: gradients (%.2g of %.2g)", name, apart.most, apart.largest);
+			params_close(a);
+			tiny_close(m);
+		}
+		free(prefix);
+	}
+	cases(n, "adapters with pairs alone");
+	tensors_close(&grad);
+	json_decref(list);
+}
+
 /* peft resolves "all-linear" to the full name of every module. */
 static void check_full_names(void)
 {
@@ -244,10 +321,8 @@ static void check_full_names(void)
 	mkdir(dir, 0777);
 	put_file(dir, "adapter_config.json", text, strlen(text));
 	put_file(dir, "adapter_model.safetensors", st, bytes);
-	b = peft_load(engine_model(model)->dev, &engine_model(model)->config, DT_F32, dir);
+	b = tiny_peft(model, dir);
 	ok(a->n == b->n && same_values(a, b), "targets by their full names");
-	same(b->targets, "self_attn.q_proj,self_attn.k_proj,self_attn.v_proj,self_attn.o_proj,mlp.gate_proj,"
-	     "mlp.up_proj,mlp.down_proj", "become modules of a block");
 	remove_folder(dir);
 	zio_unmap(st, bytes);
 	json_decref(j);
@@ -338,6 +413,9 @@ int main(int argc, char **argv)
 	check_round_trip("tiny-llama", "tiny-llama-lora", rows);
 	check_round_trip("tiny-neox", "tiny-neox-lora", rows);
 	check_round_trip("tiny-serial", "tiny-serial-lora", rows);
+	check_round_trip("tiny-neox", "adapters/neox-bias", rows);
+	check_round_trip("tiny-llama", "adapters/llama-exclude", rows);
+	check_pairs(rows, json);
 	check_full_names();
 	check_refusals();
 	rmdir(tmp);

@@ -16,6 +16,7 @@ for p in seal-tokenize seal-score seal-select seal-lora-train; do
 	is "$(complete $p --on-error '')" "$("$BIN/$p" -h | sed -n 's/.*--on-error \([a-z|]*\) .*/\1/p' | tr '|' ' ')" "$p: the choices of one"
 done
 is "$(complete seal-tokenize --sch)" "--schema" "a beginning"
+is "$(complete seal-lora-train --keep '')" "best last" "the choices of another"
 is "$(complete seal-tokenize --bos = y)" "yes" "--bos=y"
 is "$(complete seal-tokenize --fates -)" "" "a free value is left to bash"
 is "$(complete seal-eval '')" "nll generate refusals winrate detect audit stability -h --help --version" "seal-eval: its commands"

@@ -141,7 +141,7 @@ open(new + "/model.safetensors", "wb").write(struct.pack("<Q", len(h)) + h + out
 END
 }
 n=0
-for form in "tok-spm:auto" "tok-spm:Q: {} A: {}" "tok-phi3:auto" "tok-phi3:phi3" "tok-bytelevel:Q: {} A: {}" "tok-llama3:llama3" "tok-qwen2:auto"; do
+for form in "tok-spm:auto" "tok-spm:Q: {} A: {}" "tok-phi3:auto" "tok-phi3:$G/chat/bars.jinja" "tok-bytelevel:Q: {} A: {}" "tok-llama3:$G/chat/headers.jinja" "tok-qwen2:auto"; do
 	tok=${form%%:*} template=${form#*:}
 	[ -d grown-$tok ] || grow $tok grown-$tok
 	encode="$BIN/seal-tokenize -q -m grown-$tok"
@@ -171,7 +171,8 @@ is "$(auroc g1 score | jq '. > 0.6')" true "bad rows are low (area $(auroc g1 sc
 is "$(jq -n -c --slurpfile a g1 --slurpfile b g3 '[$a[1:], $b[1:]] | transpose | map((.[0].score + .[1].score | fabs) < 1e-4) | all')" true \
    "trusted rows for bad ones: the scores change their sign"
 # Rows that theta_h was trained on, beside those of theta_s.
-$gradient bad.tok > g.bad 2> said && $gradient safe.tok > g.safe 2>> said
+loud=$(echo "$gradient" | sed "s/ -q / /")
+$loud bad.tok > g.bad 2> said && $loud safe.tok > g.safe 2>> said
 is "$(jq -n --slurpfile a g.bad --slurpfile b g.safe '([$a[1:][].score] | add / length) < 0 and ([$b[1:][].score] | add / length) > 0')" true \
    "rows that were trained on pull to their own side"
 is "$(grep -c "30 of 30" said)" 2 "which is said"

@@ -52,9 +52,9 @@ is "$(jq -r .reason f)" "null
 bad CSV: 1 fields where there are 2 columns
 bad CSV: a quote is not closed before the end" "broken rows are fates"
 printf 'a,a\nb,c\n' > twice.csv
-fails 1 'twice.csv:1: neither JSONL nor CSV: two columns have one name' "a column twice" tok twice.csv
+fails 1 'twice.csv:1: neither JSON nor CSV: two columns have one name' "a column twice" tok twice.csv
 printf '\350\003\000\n' > binary
-fails 1 'binary:1: neither JSONL nor CSV' "bytes that are neither" tok binary
+fails 1 'binary:1: neither JSON nor CSV' "bytes that are neither" tok binary
 fails 2 'columns: ' "bad --columns" tok --columns '"a' b.csv
 
 # --- seal-select: the very lines

@@ -53,8 +53,8 @@ done < list
 [ -w /dev/full ] || skip "full disks" "no /dev/full"
 
 # A file that may not grow is a full disk that leaves something to look at.
-cramped() { (trap '' XFSZ; ulimit -f 2; exec "$@"); }
-if cramped sh -c 'head -c 9999 /dev/zero > big' 2> err; then
+cramped() { (ulimit -f 2; exec "$@"); }
+if (trap '' XFSZ; cramped sh -c 'head -c 9999 /dev/zero > big' 2> err); then
 	skip "files that may not grow" "ulimit -f does nothing here"
 else
 	rm -f big; ls -A > before
@@ -65,7 +65,10 @@ else
 	one "an adapter into a full file" 'File too large' cramped "$BIN/seal-lora-train" -q -j 1 -m model --max-steps 1 rows.tok -o new
 	one "a checkpoint into a full file" 'File too large' cramped "$BIN/seal-lora-train" -q -j 1 -m model --max-steps 2 --every 1 --checkpoint state rows.tok -o new
 	one "a log into a full file" 'File too large' cramped "$BIN/seal-lora-train" -q -j 1 -m model --epochs 30 --log steps rows.tok -o new
-	rm -rf steps state
+	one "tokens into a full stdout" 'write stdout: File too large' cramped sh -c "$BIN/seal-tokenize -q -j 1 -m model --plain many.jsonl > new"
+	one "fates into a full stdout" 'write stdout: File too large' cramped sh -c "$BIN/seal-tokenize -q -j 1 -m model --fates - many.jsonl -o /dev/null > new"
+	one "a log into a full stdout" 'write stdout: File too large' cramped sh -c "$BIN/seal-lora-train -q -j 1 -m model --epochs 30 --log - rows.tok -o other > new"
+	rm -rf steps state new
 	is "$(ls -A | sed '/^err$/d')" "$(sed '/^err$/d' before)" "none of them left anything"
 fi
 

@@ -29,6 +29,12 @@ jq -c '{q: .messages[0].content, a: .messages[1].content}' "$TARGET" > pair.targ
 is "$(dsir --prompt-key q --answer-key a --target pair.target pair | tail -n +2 | jq .score)" \
    "$(tail -n +2 scores | jq .score)" "--prompt-key, --answer-key"
 
+jq -c '.messages[].content |= [{type: "text", text: .}]' "$ROWS" > parts
+is "$(dsir --target "$TARGET" parts | tail -n +2 | jq .score)" "$(tail -n +2 scores | jq .score)" "content in parts"
+jq -c '.messages += [{role: "user", content: "And then?"}]' "$ROWS" > ends
+is "$(dsir --target "$TARGET" ends 2> err | tail -n +2 | jq .score)" "$(tail -n +2 scores | jq .score)" "a last turn of the user is left out"
+like "$(cat err)" "34 rows kept \\(34 last turn of the user left out\\), 0 dropped" "which is told"
+
 sed 's/^{/{"prompt":"of another schema","completion":"","chosen":"too",/' "$ROWS" > mixed
 is "$(dsir --schema messages --target "$TARGET" mixed | tail -n +2 | jq .score)" "$(tail -n +2 scores | jq .score)" "--schema"
 fails 1 'bad row' "which the rows must have" dsir --schema orca --target "$TARGET" "$ROWS"
@@ -40,7 +46,9 @@ cp against against.all; head -5 "$ROWS" > part; dsir --target "$TARGET" --agains
 ok $? "a row's score depends on the target and those rows alone"
 dsir --target "$ROWS" --against "$TARGET" "$ROWS" | tail -n +2 | jq .score | paste - against.all | awk '{d = $1 + $2; if (d * d > 1e-18) bad++} END {print NR, bad + 0}' > turned
 is "$(cat turned)" "34 0" "target and --against exchanged: the same with another sign"
-fails 1 'no words' "--against rows without words" dsir --target "$TARGET" --against /dev/null "$ROWS"
+echo '{"id":"x","prompt":"  ","completion":"\u3000"}' > blank
+fails 1 'blank: no words' "--against rows without words" dsir --target "$TARGET" --against blank "$ROWS"
+fails 1 'null: no rows' "--against no rows" dsir --target "$TARGET" --against /dev/null "$ROWS"
 
 # --- Gumbel noise: the mean of -log(-log(u)) is 0.5772, its deviation 1.2825
 dsir --gumbel --seed 1 --target "$TARGET" many > g1; dsir --gumbel --seed 1 -j 3 --target "$TARGET" many | cmp -s - g1
@@ -57,10 +65,11 @@ fails 2 'are for --method dsir' "--target with another method" "$BIN/seal-score"
 fails 2 'only one of' "--text and --prompt-key" dsir --target "$ROWS" --text a --prompt-key b --answer-key c "$ROWS"
 fails 2 'needs --answer-key' "--prompt-key alone" dsir --target "$ROWS" --prompt-key b "$ROWS"
 : > empty
-fails 1 'empty: no words' "a target without words" dsir --target empty "$ROWS"
-echo '{"id":"x","prompt":"  ","completion":"\u3000"}' > blank
+fails 1 'empty: no rows' "a target without rows" dsir --target empty "$ROWS"
+fails 1 'empty: no rows' "no rows" dsir --target "$TARGET" empty
+fails 1 'blank: no words' "a target without words" dsir --target blank "$ROWS"
 fails 1 'no words in the rows' "rows without words" dsir --target "$TARGET" blank
-is "$(dsir --target "$TARGET" empty | jq -c .rows)" 0 "no rows, no scores"
+is "$(dsir --allow-empty --target "$TARGET" empty | jq -c .rows)" 0 "--allow-empty: no rows, no scores"
 (cat "$ROWS"; echo '{"x":1}') > bad
 fails 1 '^seal-score: bad:35: bad row: no known schema' "a row of no schema" dsir --target "$TARGET" bad
 fails 1 '^seal-score: bad:35: bad row: no known schema' "in the target too" dsir --target bad "$ROWS"

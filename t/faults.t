@@ -79,7 +79,7 @@ is "$("$BIN/seal-select" -q --scores null.scores --keep 1 --annotate null.jsonl 
 
 # --- what goes on, but not silently; what does not go on
 "$BIN/seal-tokenize" -q -m model --template none rows.jsonl -o none.tok
-like "$($score rows.tok --safe none.tok 2>&1 > odd.scores)" 'none.tok has the template "none", the rows have "seal"' "safe rows in another template"
+like "$("$BIN/seal-score" -j 1 -m model --method loss rows.tok --safe none.tok 2>&1 > odd.scores)" 'none.tok has the template "none", the rows have "seal"' "safe rows in another template"
 fails 1 'weight of row .* is not finite' "weights beyond numbers" "$BIN/seal-score" -q -j 1 -m model --method bilevel --safe rows.tok --selector-lr 1e300 rows.tok
 
 # --- an adapter with a rank from nowhere

@@ -26,21 +26,29 @@ gen "$T/../pipelines/demo/train.jsonl" --limit 20 > many; is "$(wc -l < many)" 2
 fails 1 "no prompt" "a row without a prompt" sh -c "echo '{\"messages\":[{\"role\":\"assistant\",\"content\":\"x\"}]}' | '$BIN/seal-eval' generate -m model"
 printf 'goal,kind\n"Say ""hi"".",a\nStop.,b\n' > p.csv
 is "$(gen --prompt-key goal p.csv | jq -c '[.instruction, .kind]' | tr '\n' ' ')" '["Say \"hi\".","a"] ["Stop.","b"] ' "prompts from CSV"
+cat > shapes.jsonl <<'E'
+{"messages":[{"role":"user","content":[{"type":"text","text":"Say "},{"type":"text","text":"hi."}]},{"role":"assistant","content":"x"}]}
+{"conversation":[{"from":"Human","content":"Say hi."}]}
+{"prompt":[{"role":"user","content":"Say hi."}],"chosen":[{"role":"assistant","content":"x"}]}
+{"prompt":"Say hi.","chosen":[{"role":"user","content":"Say hi."},{"role":"assistant","content":"x"}]}
+{"query":"Say hi.","history":[]}
+E
+is "$(gen shapes.jsonl | jq -c '[.instruction, .output, has("conversation")]' | uniq -c | awk '{print $1}')" 5 "a prompt in five shapes has one answer"
 printf 'Say hi.\n' | gen --columns goal --text goal > one; is "$(jq -r .instruction one)" "Say hi." "and from a column without a header"
 
 head -20 "$T/../pipelines/demo/train.jsonl" > t.jsonl
 "$BIN/seal-tokenize" -q -m model t.jsonl -o t.tok
 "$BIN/seal-lora-train" -q -j 1 -m model -o ad --epochs 4 --lr 0.01 t.tok
 gen -a ad p.jsonl > c; ! cmp -s a c; ok $? "an adapter changes answers"
-fails 1 "trained with the template seal, not chatml" "another template than the adapter's" \
-	sh -c "mkdir other; cp model/* other; echo '{\"chat_template\":\"<|im_start|>\"}' > other/tokenizer_config.json; '$BIN/seal-eval' generate -m other -a ad p.jsonl"
-gen -a ad --template chatml p.jsonl > d; ok $? "--template insists"
+fails 1 "trained with the template seal, not jinja:[0-9a-f]{16}" "another template than the adapter's" \
+	sh -c "mkdir other; cp model/* other; cp '$T/gold/chat/chatml.jinja' other/chat_template.jinja; '$BIN/seal-eval' generate -m other -a ad p.jsonl"
+gen -a ad --template "$T/gold/chat/chatml.jinja" p.jsonl > d; ok $? "--template insists"
 
 cp -r model short && sed -i 's/"max_position_embeddings": *[0-9]*/"max_position_embeddings": 40/' short/config.json
-like "$("$BIN/seal-eval" nll -q -j 1 -m short t.tok 2>&1 > n3)" '^seal-eval nll: t.tok: [0-9]+ of 20 rows are longer than the 40 positions that the model was made for \(up to [0-9]+ tokens\)$' \
+like "$("$BIN/seal-eval" nll -j 1 -m short t.tok 2>&1 > n3)" '^seal-eval nll: t.tok: [0-9]+ of 20 rows are longer than the 40 positions that the model was made for \(up to [0-9]+ tokens\)$' \
      "rows beyond the context are counted, once"
 is "$("$BIN/seal-eval" nll -q -j 1 -m model t.tok 2>&1 > n4)$(cmp n3 n4)" "" "but computed all the same"
-like "$("$BIN/seal-eval" generate -q -j 1 -m short --max-new 40 p.jsonl 2>&1 > out)" '^seal-eval generate: answers beyond the 40 positions that the model was made for: [1-5]$' "and so are answers"
+like "$("$BIN/seal-eval" generate -j 1 -m short --max-new 40 p.jsonl 2>&1 > out)" '^seal-eval generate: answers beyond the 40 positions that the model was made for: [1-5]$' "and so are answers"
 nll() { "$BIN/seal-eval" nll -q -j 1 -m model "$@" t.tok; }
 nll > n1; nll -a ad > n2
 is "$(jq -s -c --slurpfile b n2 '[range(20) as $i | .[$i].nll > $b[$i].nll] | all' n1)" true "training lowers the nll of every row"

@@ -68,6 +68,38 @@ static void python(const char *name, const char *text, const char *want)
 	reads(json_parse_python, text, want, name);
 }
 
+/* What of a row cannot be held, and is of no other type. */
+static void test_rows(void)
+{
+	static const struct {
+		const char *text, *want;
+	} odd[] = {
+		{"{\"a\":NaN}", "{\"a\":{\"unread\":\"NaN\"}}"},
+		{"[-Infinity , 18446744073709551615,1]", "[{\"unread\":\"-Infinity\"},{\"unread\":\"18446744073709551615\"},1]"},
+		{"{\"a\":-1e999,\"b\":[-9223372036854775808]}", "{\"a\":{\"unread\":\"-1e999\"},\"b\":[-9223372036854775808]}"},
+		{"{\"a\":\"x\\u0000\\\"\"}", "{\"a\":{\"unread\":\"\\\"x\\\\u0000\\\\\\\"\\\"\"}}"},
+		{"{\"a\":\"x\\\\u0000\"}", "{\"a\":\"x\\\\u0000\"}"},
+		{"{\"a\":\"\\u0000\",\"NaN\":\"NaN\"}", "{\"a\":{\"unread\":\"\\\"\\\\u0000\\\"\"},\"NaN\":\"NaN\"}"},
+		{"{\"a\\u0000\" : NaN}", "column 10: NUL byte in object key not supported near '\"a\\u0000\"'"},
+		{"{\"a\":NaN,}", "column 8: invalid token near 'NaN'"},
+		{"{\"a\":NaN,\"a\":NaN}", "column 8: invalid token near 'NaN'"},
+		{"{\"a\":\"\\u0000\xff\"}", "column 12: unable to decode byte 0xff near '\"\\u0000'"},
+		{"{NaN:1}", "column 4: string or '}' expected near 'NaN'"},
+		{"\xef\xbb\xbf{}", "column 1: invalid token near '\xef\xbb\xbf'"},
+	};
+	struct fault f;
+	json_t *j;
+
+	for (size_t i = 0; i < sizeof odd / sizeof *odd; i++)
+		reads(json_parse_row, odd[i].text, odd[i].want, "a row");
+	j = json_parse_row("[NaN,\"\\u0000\",1,{}]", 19, &f);
+	same(json_why_unread(json_array_get(j, 0)), "is a number beyond 64 bits or a double's", "a number");
+	same(json_why_unread(json_array_get(j, 1)), "holds a NUL character", "a text");
+	ok(!json_why_unread(json_array_get(j, 2)) && !json_why_unread(json_array_get(j, 3)),
+	   "and what is read");
+	json_decref(j);
+}
+
 /* What Python's numbers become; an error where want says so. */
 static void test_python(void)
 {
@@ -278,6 +310,7 @@ int main(void)
 	test_put();
 	test_settings();
 	test_python();
+	test_rows();
 	test_check();
 	return tap_done();
 }

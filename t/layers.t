@@ -65,10 +65,12 @@ is "$(grep -lE '\((.*, )?stderr\b|perror\(' lib/*/*.c kernels/*.c kernels/*.cu b
 while read -r header files; do
 	is "$(grep -lE "#include <($header)>" lib/*/*.[ch] kernels/*.[ch] kernels/*.cu bin/*.c | tr '\n' ' ')" "$files " "$header enters in $files alone"
 done <<'END'
-zstd.h lib/format/zio_in.c lib/format/zio_out.c
+zstd.h lib/format/zio_out.c lib/format/zio_unpack.c
+zlib.h lib/format/zio_unpack.c
+lzma.h lib/format/zio_unpack.c
 csv.h lib/format/csv.c
 jansson.h lib/format/jsonl.h
-oniguruma.h lib/text/tokenizer_split.c
+oniguruma.h lib/format/pattern.c lib/text/tokenizer_split.c
 utf8proc.h lib/text/unicode.c
 xxhash.h lib/base/hash.c
 nettle/sha2.h lib/base/hash.c

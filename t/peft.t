@@ -65,6 +65,31 @@ from_peft tiny-neox
 from_peft tiny-qwen2
 from_peft tiny-phi3
 
+# trained_on NAME MODEL - an adapter of t/gold/adapters, trained on here, gives the same losses in peft
+trained_on() {
+	train "$2" "$TMP/$1" --init-adapter "$G/adapters/$1"; ok $? "$1: trained on"
+	a=$(losses "$2" "$TMP/$1")
+	[ "$(echo "$a" | jq length)" = 6 ] && ! close "$a" "$(jq -c --arg n "$1" '.[] | select(.name == $n).loss' "$G/adapters.json")"
+	ok $? "$1: which moved the losses"
+	if [ -z "$python" ]; then skip "$1: in peft" "SEAL_PYTHON is not set"; return; fi
+	b=$("$python" "$G/with_peft.py" losses "$2" "$TMP/$1" 2> "$TMP/err") || tail -n 1 "$TMP/err" | sed 's/^/# /'
+	close "$a" "$b"; ok $? "$1: peft loads it unchanged and gives the same losses"
+}
+
+# random_in_peft SEED - an adapter of a random configuration that peft writes now
+random_in_peft() {
+	if [ -z "$python" ]; then skip "random adapter $1" "SEAL_PYTHON is not set"; return; fi
+	model=$("$python" "$G/with_peft.py" random "$1" "$TMP/random-$1" 2> "$TMP/err") || tail -n 1 "$TMP/err" | sed 's/^/# /'
+	b=$("$python" "$G/with_peft.py" losses "$model" "$TMP/random-$1" 2> "$TMP/err") || tail -n 1 "$TMP/err" | sed 's/^/# /'
+	close "$(losses "$model" "$TMP/random-$1")" "$b"; ok $? "random adapter $1 of $model"
+}
+
+for name in $(jq -r '.[] | select(.pairs).name' "$G/adapters.json"); do
+	trained_on "$name" "$(jq -r --arg n "$name" '.[] | select(.name == $n).model' "$G/adapters.json")"
+done
+seed=${SEED:-1}
+for i in $(seq "$seed" $((seed + ${ADAPTERS:-6} - 1))); do random_in_peft "$i"; done
+
 # --init-adapter: no step of rate 0 changes what peft wrote
 train tiny-llama "$TMP/same" --init-adapter "$G/tiny-llama-lora" --lr 0
 ok $? "--init-adapter of an adapter that peft wrote"

@@ -51,7 +51,7 @@ row() {
 row 'bad JSON: column [0-9]+: .*' '{"prompt":"p","completion":}'
 row 'bad JSON: column [0-9]+: .*' '{"prompt":"p","prompt":"q"}'
 row 'bad UTF-8: column [0-9]+: .*' "$(printf '{"prompt":"\377"}')"
-row 'not an object' '[1]'
+row 'element 1: not an object' '[1]'
 row 'bad id: "id" is empty' '{"id":"","prompt":"p","completion":"c"}'
 row 'bad id: "id" is neither text nor an integer' '{"id":1.5,"prompt":"p","completion":"c"}'
 row 'bad id: "id" is neither text nor an integer' '{"id":{},"prompt":"p","completion":"c"}'
@@ -97,6 +97,18 @@ is "$(tok -q --json --template none --max-tokens 20 --dedupe --on-error skip fat
 tok --json --template none --max-tokens 20 --overlong drop --limit 3 --on-error skip fates.jsonl > out 2> err
 is "$(jq -r .id out) $(cat err)" "a seal-tokenize: 1 rows kept, 2 dropped (1 bad JSON, 1 longer than 20 tokens)" \
   "--overlong drop, --limit"
+cat > ends.jsonl <<'E'
+{"id":"u","messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user","content":"c"}]}
+{"id":"k","messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}
+{"id":"w","messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b","weight":0}]}
+{"id":"c","messages":[{"role":"user","content":"a"},{"role":"assistant","content":"bbbbbbbbbbbbbbbbbbbbbb"},{"role":"tool","content":"c"}]}
+E
+tok --json --template none --max-tokens 20 --fates ends.out ends.jsonl > out 2> err
+is "$(jq -c .tokens out | head -2 | uniq | wc -l) $(jq -r .id out | tr -d '\n') $(cat err)" "1 ukc seal-tokenize: 3 rows kept \
+(1 last turn of the user left out, 1 last turn of a tool left out, cut to 20 tokens), 1 dropped (1 no trained token left)" \
+  "turns behind the last answer are left out, and told"
+is "$(jq -c '[.id, .fate, .reason]' ends.out | tr '\n' ' ')" '["u","truncated","last turn of the user left out"] ["k","kept",null] '\
+'["w","dropped","no trained token left"] ["c","truncated","last turn of a tool left out, cut to 20 tokens"] ' "--fates tells it"
 tok --json --fates fates.out order.jsonl > /dev/null 2>&1
 is "$(wc -l < fates.out)" 8 "a failed run leaves the fates of before"
 done_testing

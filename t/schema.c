@@ -7,29 +7,43 @@
 
 #include "../lib/rows/schema.h"
 
-static struct turn turn[TURNS_MOST];
-static struct buf own;
+static struct dialogue d;
 static struct fault f;
 
-/* "role:text|role:text", or "! what is wrong" */
+static void put_json(struct buf *b, const char *name, const json_t *v)
+{
+	if (!v)
+		return;
+	buf_fmt(b, " %s=", name);
+	json_put(b, v);
+}
+
+/* "role:text|role:text", or "! what is wrong".  A turn that is not to be trained has a "-" behind its
+ * role; its calls of tools, and what stands beside the turns, are written as JSON. */
 static const char *turns(const struct schema_opts *o, const char *row, int need)
 {
-	static const char *const names[] = {"s", "u", "a", "t"};
+	static const char *const names[] = {"s", "u", "a", "o", "t"};
 	static struct buf out;
 	json_t *j = json_parse(row, strlen(row), &f);
-	int n;
 
-	own.n = out.n = 0;
+	dialogue_clear(&d);
+	out.n = 0;
 	buf_str(&out, "");
 	if (!j)
 		return f.text;
-	if (schema_turns(o, j, need, turn, &n, &own, &f)) {
+	if (schema_turns(o, j, need, &d, &f)) {
 		buf_fmt(&out, "! %s", f.text);
 	} else {
-		for (int i = 0; i < n; i++) {
-			buf_fmt(&out, "%s%s:", i ? "|" : "", names[turn[i].role]);
-			buf_add(&out, turn[i].text, turn[i].n);
+		for (int i = 0; i < d.n; i++) {
+			buf_fmt(&out, "%s%s%s:", i ? "|" : "", names[d.turn[i].role], d.turn[i].untrained ? "-" : "");
+			buf_add(&out, d.turn[i].text, d.turn[i].n);
+			put_json(&out, "calls", turn_calls(&d.turn[i]));
 		}
+		put_json(&out, "tools", d.tools);
+		put_json(&out, "documents", d.documents);
+		put_json(&out, "variables", d.variables);
+		if (d.left_out)
+			buf_fmt(&out, " (%s)", d.left_out);
 	}
 	json_decref(j);
 	return out.p;
@@ -37,6 +51,10 @@ static const char *turns(const struct schema_opts *o, const char *row, int need)
 
 #define TRAIN(row, want) same(turns(&(struct schema_opts){0}, row, 1), want, row)
 #define PROMPT(row, want) same(turns(&(struct schema_opts){0}, row, 0), want, "prompt of " row)
+#define U "{\"role\":\"user\",\"content\":\"q\"}"
+#define A "{\"role\":\"assistant\",\"content\":\"r\"}"
+/* A row of messages; what is behind its list. */
+#define ROW(list, more) "{\"messages\":[" list "]" more "}"
 
 static void messages(void)
 {
@@ -56,7 +74,7 @@ static void messages(void)
 	      "! messages[1]: \"content\" is missing");
 	TRAIN("{\"messages\":[{\"role\":\"user\",\"content\":null}]}", "! messages[0]: \"content\" is not text");
 	TRAIN("{\"messages\":[{\"content\":\"\"}]}", "! messages[0]: \"role\" is missing");
-	TRAIN("{\"messages\":[{\"role\":\"tool\",\"content\":\"\"}]}", "! messages[0]: unknown role \"tool\"");
+	TRAIN("{\"messages\":[{\"role\":\"narrator\",\"content\":\"\"}]}", "! messages[0]: unknown role \"narrator\"");
 }
 
 static void sharegpt(void)
@@ -66,8 +84,15 @@ static void sharegpt(void)
 	PROMPT("{\"conversations\":[{\"from\":\"user\",\"value\":\"hi\"},{\"from\":\"assistant\",\"value\":\"yo\"}]}", "u:hi");
 	TRAIN("{\"conversations\":[{\"from\":\"human\",\"value\":\"hi\"},{\"from\":\"gpt\"}]}",
 	      "! conversations[1]: \"value\" is missing");
-	TRAIN("{\"conversations\":[{\"role\":\"human\",\"value\":\"hi\"}]}", "! conversations[0]: \"from\" is missing");
-	TRAIN("{\"conversations\":[{\"from\":\"bing\",\"value\":\"hi\"}]}", "! conversations[0]: unknown role \"bing\"");
+	TRAIN("{\"conversations\":[{\"value\":\"hi\"}]}", "! conversations[0]: \"from\" is missing");
+	TRAIN("{\"conversations\":[{\"from\":\"bingo\",\"value\":\"hi\"}]}", "! conversations[0]: unknown role \"bingo\"");
+	TRAIN("{\"conversation\":[{\"role\":\"human\",\"value\":\"hi\"},{\"from\":\"Bing\",\"content\":\"yo\"}]}", "u:hi|a:yo");
+	TRAIN("{\"conversations\":[{\"role\":\"user\",\"from\":\"gpt\",\"value\":\"hi\"}]}",
+	      "! conversations[0]: \"role\" and \"from\" differ");
+	TRAIN("{\"conversations\":[{\"from\":\"human\",\"value\":\"hi\",\"content\":\"ho\"}]}",
+	      "! conversations[0]: \"content\" and \"value\" differ");
+	TRAIN("{\"conversations\":[{\"from\":\"human\",\"value\":\"q\"}],\"chosen\":{\"from\":\"gpt\",\"value\":\"good\"},"
+	      "\"rejected\":{\"from\":\"gpt\",\"value\":\"bad\"}}", "u:q|a:good");
 	TRAIN("{\"conversations\":3}", "! \"conversations\" is not an array");
 }
 
@@ -124,6 +149,240 @@ static void named(void)
 	same(turns(&alpaca, "{\"messages\":[]}", 1), "! \"instruction\" is missing", "--schema is not guessed");
 }
 
+/* Every name of a role, in any case of letters, and the role that the dialogue has. */
+static void roles(void)
+{
+	static const struct {
+		const char *name;
+		enum role role;
+	} all[] = {{"system", ROLE_SYSTEM}, {"Developer", ROLE_SYSTEM}, {"user", ROLE_USER}, {"HUMAN", ROLE_USER},
+	           {"prompter", ROLE_USER}, {"Assistant", ROLE_ASSISTANT}, {"gpt", ROLE_ASSISTANT},
+	           {"ChatGPT", ROLE_ASSISTANT}, {"model", ROLE_ASSISTANT}, {"bot", ROLE_ASSISTANT},
+	           {"CHATBOT", ROLE_ASSISTANT}, {"ai", ROLE_ASSISTANT}, {"bing", ROLE_ASSISTANT},
+	           {"bard", ROLE_ASSISTANT}, {"tool", ROLE_TOOL}, {"function", ROLE_TOOL}, {"observation", ROLE_TOOL},
+	           {"ipython", ROLE_TOOL}, {"tool_response", ROLE_TOOL}};
+	struct buf row = {0};
+
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		row.n = 0;
+		buf_fmt(&row, "{\"messages\":[{\"role\":\"%s\",\"content\":\"x\"}," A "]}", all[i].name);
+		ok(turns(&(struct schema_opts){0}, row.p, 1)[0] != '!' && d.turn[0].role == all[i].role && d.turn[0].message,
+		   "role %s", all[i].name);
+	}
+	buf_free(&row);
+}
+
+static void parts(void)
+{
+	TRAIN("{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a\"},"
+	      "{\"type\":\"text\",\"text\":\" b\",\"image\":null}]}," A "]}", "u:a b|a:r");
+	TRAIN("{\"messages\":[" U ",{\"role\":\"assistant\",\"content\":[]}]}", "! empty answer");
+	TRAIN("{\"messages\":[" U ",{\"role\":\"assistant\",\"content\":[{\"type\":\"audio\"}]}]}", "! messages[1]: a part of type audio");
+	TRAIN("{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":{}}]}," A "]}",
+	      "! messages[0]: a part of type image_url");
+	TRAIN("{\"messages\":[{\"role\":\"user\",\"content\":[\"a\"]}," A "]}", "! messages[0]: a part of the content has no \"type\"");
+	TRAIN("{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\"}]}," A "]}", "! messages[0]: \"text\" is missing");
+	TRAIN("{\"messages\":[{\"role\":\"user\",\"content\":{}}," A "]}", "! messages[0]: \"content\" is not text");
+	TRAIN("{\"conversations\":[{\"from\":\"human\",\"value\":[{\"type\":\"text\",\"text\":\"a\"}]},{\"from\":\"gpt\",\"value\":\"b\"}]}",
+	      "u:a|a:b");
+}
+
+/* Calls of tools, in the four ways in which rows have them. */
+static void calls(void)
+{
+#define CALL "{\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":{\"x\":1}}}"
+	TRAIN(ROW(U ",{\"role\":\"assistant\",\"tool_calls\":[" CALL "]},{\"role\":\"tool\",\"content\":\"2\"}," A, ""),
+	      "u:q|a: calls=[" CALL "]|o:2|a:r");
+	TRAIN(ROW(U ",{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[" CALL "]}", ""), "u:q|a: calls=[" CALL "]");
+	TRAIN(ROW(U ",{\"role\":\"assistant\",\"content\":\"r\",\"tool_calls\":[]}", ""), "u:q|a:r");
+	TRAIN(ROW(U ",{\"role\":\"assistant\",\"content\":\"r\",\"tool_calls\":null,\"function_call\":null}", ""), "u:q|a:r");
+	TRAIN(ROW(U ",{\"role\":\"assistant\",\"content\":null,\"function_call\":{\"name\":\"f\",\"arguments\":\"{}\"}}", ""),
+	      "u:q|a: calls=[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]");
+	ok(d.turn[1].message && !json_object_get(d.turn[1].message, "function_call"), "the older spelling is gone");
+	TRAIN("{\"conversations\":[{\"from\":\"human\",\"value\":\"q\"},"
+	      "{\"from\":\"function_call\",\"value\":\"{\\\"name\\\":\\\"f\\\",\\\"arguments\\\":{\\\"x\\\":1}}\"},"
+	      "{\"from\":\"observation\",\"value\":\"2\"},{\"from\":\"gpt\",\"value\":\"r\"}]}",
+	      "u:q|a: calls=[" CALL "]|o:2|a:r");
+	TRAIN(ROW(U ",{\"role\":\"tool_call\",\"content\":\"{\\\"name\\\":\\\"f\\\",\\\"arguments\\\":{\\\"x\\\":1}}\"},"
+	          "{\"role\":\"tool_call\",\"content\":\"[{\\\"name\\\":\\\"f\\\",\\\"arguments\\\":{\\\"x\\\":1}}]\"}", ""),
+	      "u:q|a: calls=[" CALL "," CALL "]");
+	TRAIN(ROW(U ",{\"role\":\"assistant\",\"tool_calls\":{}}", ""), "! messages[1]: \"tool_calls\" is not an array");
+	TRAIN(ROW(U ",{\"role\":\"assistant\",\"tool_calls\":[\"f\"]}", ""), "! messages[1]: tool_calls[0] is not an object");
+	TRAIN(ROW("{\"role\":\"user\",\"content\":\"q\",\"tool_calls\":[" CALL "]}," A, ""),
+	      "! messages[0]: \"tool_calls\" in a turn that is not the assistant's");
+	TRAIN(ROW(U ",{\"role\":\"assistant\",\"tool_calls\":[" CALL "],\"function_call\":{\"name\":\"f\",\"arguments\":\"\"}}", ""),
+	      "! messages[1]: both \"tool_calls\" and \"function_call\"");
+	TRAIN(ROW(U ",{\"role\":\"assistant\",\"function_call\":\"f\"}", ""),
+	      "! messages[1]: a function_call is not {\"name\",\"arguments\"}");
+	ok(strstr(turns(&(struct schema_opts){0}, ROW(U ",{\"role\":\"function_call\",\"content\":\"f(1)\"}", ""), 1),
+	          "! messages[1]: a function_call is not JSON: column 1: ") != NULL, "a function_call that is no JSON");
+	TRAIN(ROW(U ",{\"role\":\"function_call\",\"content\":\"{\\\"name\\\":\\\"f\\\"}\"}", ""),
+	      "! messages[1]: a function_call is not {\"name\",\"arguments\"}");
+	TRAIN(ROW(U ",{\"role\":\"function_call\",\"content\":\"[]\"}", ""), "! messages[1]: a function_call that calls nothing");
+	PROMPT(ROW(U ",{\"role\":\"assistant\",\"tool_calls\":[" CALL "]},{\"role\":\"tool\",\"content\":\"2\"}," A, ""),
+	       "u:q|a: calls=[" CALL "]|o:2");
+	PROMPT(ROW(U ",{\"role\":\"assistant\",\"tool_calls\":[" CALL "]}", ""), "u:q");
+}
+
+/* What a turn says about its training is done, or refused. */
+static void training(void)
+{
+#define SAID(what) "{\"role\":\"assistant\",\"content\":\"r\"," what "}"
+	TRAIN(ROW(U "," SAID("\"weight\":0") "," U "," SAID("\"weight\":1"), ""), "u:q|a-:r|u:q|a:r");
+	TRAIN(ROW(U "," SAID("\"weight\":0.0"), ""), "u:q|a-:r");
+	TRAIN(ROW(U "," SAID("\"weight\":null"), ""), "u:q|a:r");
+	TRAIN(ROW(U "," SAID("\"train\":false"), ""), "u:q|a-:r");
+	TRAIN(ROW(U "," SAID("\"training\":false"), ""), "u:q|a-:r");
+	TRAIN(ROW(U "," SAID("\"loss\":false") "," U "," SAID("\"loss\":true"), ""), "u:q|a-:r|u:q|a:r");
+	TRAIN(ROW(U "," SAID("\"masked\":true") "," U "," SAID("\"masked\":false"), ""), "u:q|a-:r|u:q|a:r");
+	TRAIN(ROW("{\"role\":\"user\",\"content\":\"q\",\"weight\":0}," A, ""), "u-:q|a:r");
+	TRAIN(ROW("{\"role\":\"user\",\"content\":\"q\",\"train\":true}," A, ""), "! messages[0]: only the assistant's turns can be trained");
+	TRAIN(ROW(U "," SAID("\"weight\":0.5"), ""), "! messages[1]: \"weight\" is neither 0 nor 1, false nor true");
+	TRAIN(ROW(U "," SAID("\"train\":\"no\""), ""), "! messages[1]: \"train\" is neither 0 nor 1, false nor true");
+	TRAIN(ROW(U "," SAID("\"weight\":0,\"train\":true"), ""), "! messages[1]: \"train\" contradicts another key");
+	TRAIN(ROW(U "," SAID("\"train_detail\":[{\"begin_offset\":0,\"end_offset\":1,\"train\":true}]"), ""),
+	      "! messages[1]: \"train_detail\": parts of a turn cannot be trained");
+	TRAIN(ROW(U "," SAID("\"train_detail\":[]"), ""), "u:q|a:r");
+	TRAIN(ROW(U "," SAID("\"loss_scale\":2"), ""), "! messages[1]: \"loss_scale\": parts of a turn cannot be trained");
+}
+
+/* What stands behind the last answer is left out, and told. */
+static void ends(void)
+{
+	TRAIN(ROW(U "," A "," U, ""), "u:q|a:r (last turn of the user)");
+	TRAIN(ROW(U "," A "," U "," U, ""), "u:q|a:r (last turn of the user)");
+	TRAIN(ROW(U "," A ",{\"role\":\"tool\",\"content\":\"2\"}", ""), "u:q|a:r (last turn of a tool)");
+	TRAIN("{\"chosen\":\"\\n\\nHuman: a\\n\\nAssistant: b\\n\\nHuman: c\"}", "u:a|a:b (last turn of the user)");
+	PROMPT(ROW(U "," A "," U, ""), "u:q|a:r|u:q");
+	PROMPT(ROW(U "," A "," A, ""), "u:q");
+	PROMPT(ROW(A, ""), "! no prompt");
+}
+
+static void systems(void)
+{
+	TRAIN(ROW(U "," A, ",\"system\":\"S\""), "s:S|u:q|a:r");
+	TRAIN(ROW(U "," A, ",\"system\":\"\""), "u:q|a:r");
+	TRAIN(ROW(U "," A, ",\"system\":null,\"system_message\":\"S\""), "s:S|u:q|a:r");
+	TRAIN(ROW("{\"role\":\"system\",\"content\":\"S\"}," U "," A, ",\"system\":\"S\""), "s:S|u:q|a:r");
+	TRAIN(ROW("{\"role\":\"system\",\"content\":\"T\"}," U "," A, ",\"system\":\"S\""),
+	      "! the row's \"system\" and its first turn are two system prompts");
+	TRAIN("{\"system\":\"S\",\"system_prompt\":\"T\",\"prompt\":\"q\",\"completion\":\"r\"}",
+	      "! \"system\" and \"system_prompt\" are two system prompts");
+	TRAIN("{\"system\":\"S\",\"system_prompt\":\"S\",\"prompt\":\"q\",\"completion\":\"r\"}", "s:S|u:q|a:r");
+	TRAIN("{\"system\":1,\"prompt\":\"q\",\"completion\":\"r\"}", "! \"system\" is not text");
+	TRAIN("{\"system\":\"S\",\"chosen\":\"\\n\\nHuman: a\\n\\nAssistant: b\"}", "s:S|u:a|a:b");
+	PROMPT("{\"system\":\"S\",\"query\":\"q\"}", "s:S|u:q");
+}
+
+/* Prompts and answers by other names, and as lists of turns. */
+static void spellings(void)
+{
+	TRAIN("{\"prompt\":\"q\",\"response\":\"r\"}", "u:q|a:r");
+	TRAIN("{\"prompt\":\"q\",\"answer\":\"r\"}", "u:q|a:r");
+	TRAIN("{\"query\":\"q\",\"response\":\"r\"}", "u:q|a:r");
+	TRAIN("{\"question\":\"q\",\"answer\":\"r\"}", "u:q|a:r");
+	TRAIN("{\"instruction\":\"i\",\"response\":\"r\"}", "u:i|a:r");
+	TRAIN("{\"instruction\":\"i\",\"context\":\"c\",\"response\":\"r\",\"category\":\"qa\"}", "u:i\nc|a:r");
+	TRAIN("{\"instruction\":\"\",\"input\":\"x\",\"output\":\"o\"}", "u:x|a:o");
+	TRAIN("{\"instruction\":\"i\",\"context\":[\"c\"],\"response\":\"r\"}", "! \"context\" is not text");
+	TRAIN("{\"question\":\"q\",\"choices\":[\"a\",\"b\"],\"answer\":0}", "! \"answer\" is not text");
+	TRAIN("{\"messages\":null,\"chosen\":null,\"prompt\":\"q\",\"completion\":\"r\"}", "u:q|a:r");
+	TRAIN("{\"prompt\":[" U "],\"completion\":[" A "]}", "u:q|a:r");
+	TRAIN("{\"prompt\":[" U "],\"completion\":\"r\"}", "u:q|a:r");
+	TRAIN("{\"prompt\":[{\"role\":\"system\",\"content\":\"S\"}],\"completion\":[" U "," A "]}", "s:S|u:q|a:r");
+	TRAIN("{\"prompt\":[1],\"completion\":\"r\"}", "! prompt[0]: not an object");
+	PROMPT("{\"prompt\":[" U "]}", "u:q");
+	PROMPT("{\"prompt\":[" U "],\"completion\":[" A "]}", "u:q");
+}
+
+static void histories(void)
+{
+	TRAIN("{\"instruction\":\"c\",\"output\":\"d\",\"history\":[[\"a\",\"b\"]]}", "u:a|a:b|u:c|a:d");
+	TRAIN("{\"query\":\"c\",\"response\":\"d\",\"system\":\"S\",\"history\":[[\"a\",\"b\"]]}", "s:S|u:a|a:b|u:c|a:d");
+	TRAIN("{\"prompt\":\"c\",\"response\":\"d\",\"history\":[" U "," A "]}", "u:q|a:r|u:c|a:d");
+	TRAIN("{\"instruction\":\"c\",\"output\":\"d\",\"history\":[]}", "u:c|a:d");
+	TRAIN("{\"instruction\":\"c\",\"output\":\"d\",\"history\":null}", "u:c|a:d");
+	TRAIN("{\"instruction\":\"c\",\"output\":\"d\",\"history\":\"\"}", "u:c|a:d");
+	TRAIN("{\"instruction\":\"c\",\"output\":\"d\",\"history\":\"a\"}", "! \"history\" is not an array");
+	TRAIN("{\"instruction\":\"c\",\"output\":\"d\",\"history\":[[\"a\"]]}", "! history[0] is not a prompt and its answer");
+	PROMPT("{\"instruction\":\"c\",\"output\":\"d\",\"history\":[[\"a\",\"b\"]]}", "u:a|a:b|u:c");
+}
+
+static void preferences(void)
+{
+	TRAIN("{\"prompt\":\"q\",\"chosen\":[" U "," A "],\"rejected\":[]}", "u:q|a:r");
+	TRAIN("{\"prompt\":[" U "],\"chosen\":[" A "]}", "u:q|a:r");
+	TRAIN("{\"prompt\":[" U "],\"chosen\":[" U "," A "]}", "u:q|a:r");
+	TRAIN("{\"chosen\":[" U "," A "," U "," A "]}", "u:q|a:r|u:q|a:r");
+	TRAIN("{\"prompt\":[{\"role\":\"user\",\"content\":\"Q\"}],\"chosen\":[" U "," A "]}",
+	      "! \"chosen\" neither answers the prompt nor begins with it");
+	TRAIN("{\"prompt\":\"a\",\"chosen\":\"\\n\\nHuman: a\\n\\nAssistant: b\"}", "u:a|a:b");
+	TRAIN("{\"question\":\"q\",\"system\":\"S\",\"chosen\":\"c\"}", "s:S|u:q|a:c");
+	TRAIN("{\"instruction\":\"i\",\"input\":\"x\",\"chosen\":\"c\"}", "u:i\nx|a:c");
+	PROMPT("{\"prompt\":\"q\",\"chosen\":[" U "," A "]}", "u:q");
+	PROMPT("{\"prompt\":[" U "],\"chosen\":[" A "]}", "u:q");
+	PROMPT("{\"chosen\":[" U "," A "," U "," A "]}", "u:q|a:r|u:q");
+	PROMPT("{\"conversations\":[{\"from\":\"human\",\"value\":\"q\"}],\"chosen\":{\"from\":\"gpt\",\"value\":\"good\"}}", "u:q");
+	TRAIN("{\"prompt\":\"other\",\"messages\":[" U "," A "],\"chosen\":[" U "]}", "u:q|a:r");
+}
+
+/* Keys that mean the same may not say different things, unless a schema is named. */
+static void contradictions(void)
+{
+	const char *both = "{\"instruction\":\"i\",\"output\":\"o\",\"prompt\":\"p\",\"completion\":\"c\"}";
+
+	TRAIN("{\"instruction\":\"i\",\"output\":\"o\",\"prompt\":\"p\",\"completion\":\"c\"}",
+	      "! \"output\" and \"completion\" say different things, and only one is used (--schema names it)");
+	TRAIN("{\"instruction\":\"i\",\"output\":\"o\",\"prompt\":\"p\"}",
+	      "! \"instruction\" and \"prompt\" say different things, and only one is used (--schema names it)");
+	same(turns(&(struct schema_opts){.schema = "alpaca"}, both, 1), "u:i|a:o", "--schema alpaca settles it");
+	same(turns(&(struct schema_opts){.schema = "alpaca"}, "{\"instruction\":\"i\",\"input\":\"x\",\"output\":\"o\",\"response\":\"c\"}", 1),
+	     "u:i\nx|a:o", "with its input");
+	same(turns(&(struct schema_opts){.schema = "prompt"}, both, 1), "u:p|a:c", "--schema prompt does");
+	TRAIN("{\"instruction\":\"i\",\"output\":\"o\",\"response\":\"c\"}",
+	      "! \"output\" and \"response\" say different things, and only one is used (--schema names it)");
+	TRAIN("{\"instruction\":\"i\",\"output\":\"o\",\"response\":\"o\",\"text\":\"x\",\"answer\":\"B\"}", "u:i|a:o");
+	TRAIN("{\"instruction\":\"i\",\"input\":\"x\",\"output\":\"o\",\"prompt\":\"### i\\nx ###\"}", "u:i\nx|a:o");
+	TRAIN("{\"prompt\":\"Solve: q\",\"question\":\"q\",\"completion\":\"r\"}", "u:Solve: q|a:r");
+	TRAIN("{\"question\":\"q\",\"context\":\"c\",\"answer\":\"r\"}",
+	      "! \"question\" and \"context\" say different things, and only one is used (--schema names it)");
+	TRAIN("{\"question\":\"q\",\"choices\":[\"x\",\"y\"],\"answer\":\"x\"}",
+	      "! \"question\" and \"choices\" say different things, and only one is used (--schema names it)");
+	TRAIN("{\"question\":\"x or y?\",\"choices\":{\"text\":[\"x\",\"y\"],\"n\":[1,2]},\"answer\":\"x\"}", "u:x or y?|a:x");
+	TRAIN("{\"question\":\"q\",\"passage\":\"p\",\"answer\":\"r\"}",
+	      "! \"question\" and \"passage\" say different things, and only one is used (--schema names it)");
+	TRAIN("{\"prompt\":\"\",\"instruction\":\"i\",\"chosen\":\"c\"}",
+	      "! \"prompt\" and \"instruction\" say different things, and only one is used (--schema names it)");
+	TRAIN("{\"prompt\":\"x\",\"question\":\"y\",\"chosen\":[" U "," A "]}", "u:q|a:r");
+	TRAIN("{\"chosen\":[" U "," A "],\"conversation\":[{\"input\":\"x\",\"output\":\"y\"}]}", "u:q|a:r");
+	same(turns(&(struct schema_opts){.schema = "sharegpt"}, "{\"chosen\":[],\"conversation\":[" U "," A "]}", 1), "u:q|a:r",
+	     "--schema sharegpt takes either key");
+	PROMPT("{\"prompt\":\"p\",\"question\":\"q\"}",
+	       "! \"prompt\" and \"question\" say different things, and only one is used (--schema names it)");
+}
+
+static void beside(void)
+{
+#define TOOL "{\"type\":\"function\",\"function\":{\"name\":\"f\",\"parameters\":{}}}"
+	TRAIN(ROW(U "," A, ",\"tools\":[" TOOL "]"), "u:q|a:r tools=[" TOOL "]");
+	TRAIN(ROW(U "," A, ",\"tools\":[{\"name\":\"f\"}]"), "u:q|a:r tools=[{\"name\":\"f\"}]");
+	TRAIN(ROW(U "," A, ",\"tools\":\"[{\\\"name\\\":\\\"f\\\",\\\"parameters\\\":{}}]\""), "u:q|a:r tools=[" TOOL "]");
+	TRAIN(ROW(U "," A, ",\"functions\":[{\"name\":\"f\",\"parameters\":{}}]"), "u:q|a:r tools=[" TOOL "]");
+	TRAIN(ROW(U "," A, ",\"tools\":[],\"functions\":null,\"documents\":[],\"chat_template_kwargs\":{},\"images\":[]"), "u:q|a:r");
+	TRAIN(ROW(U "," A, ",\"tools\":\"[]\""), "u:q|a:r");
+	TRAIN(ROW(U "," A, ",\"tools\":\"\""), "u:q|a:r");
+	TRAIN(ROW(U "," A, ",\"tools\":{}"), "! \"tools\" is not an array");
+	TRAIN(ROW(U "," A, ",\"tools\":[\"f\"]"), "! tools[0] is not an object");
+	TRAIN(ROW(U "," A, ",\"tools\":\"{}\""), "! \"tools\" is not an array");
+	TRAIN(ROW(U "," A, ",\"tools\":[" TOOL "],\"functions\":[{\"name\":\"f\"}]"), "! both \"tools\" and \"functions\"");
+	TRAIN(ROW(U "," A, ",\"documents\":[{\"text\":\"x\"}],\"chat_template_kwargs\":{\"thinking\":true}"),
+	      "u:q|a:r documents=[{\"text\":\"x\"}] variables={\"thinking\":true}");
+	TRAIN(ROW(U "," A, ",\"chat_template_kwargs\":3"), "! \"chat_template_kwargs\" is not an object");
+	TRAIN(ROW(U "," A, ",\"images\":[\"a.png\"]"), "! \"images\": only text is read");
+	TRAIN("{\"instruction\":\"i\",\"output\":\"o\",\"tools\":[" TOOL "]}", "u:i|a:o tools=[" TOOL "]");
+	PROMPT("{\"prompt\":\"p\",\"tools\":[" TOOL "]}", "u:p tools=[" TOOL "]");
+}
+
 /* Every choice of --schema is a schema, which misses its keys in a row without any. */
 static void choices(void)
 {
@@ -138,22 +397,16 @@ static void choices(void)
 	free(all);
 }
 
-/* As many turns as fit, and one more. */
+/* A long dialogue is read whole. */
 static void many(void)
 {
 	struct buf b = {0};
 
-	for (int extra = 0; extra < 2; extra++) {
-		b.n = 0;
-		buf_str(&b, "{\"messages\":[");
-		for (int i = 0; i < TURNS_MOST + extra; i++)
-			buf_fmt(&b, "%s{\"role\":\"%s\",\"content\":\"x\"}", i ? "," : "", i % 2 ? "assistant" : "user");
-		buf_str(&b, "]}");
-		if (extra)
-			same(turns(&(struct schema_opts){0}, b.p, 1), "! more than 512 turns", "a turn too many");
-		else
-			ok(turns(&(struct schema_opts){0}, b.p, 1)[0] == 'u', "512 turns");
-	}
+	buf_str(&b, "{\"messages\":[");
+	for (int i = 0; i < 3000; i++)
+		buf_fmt(&b, "%s{\"role\":\"%s\",\"content\":\"x\"}", i ? "," : "", i % 2 ? "assistant" : "user");
+	buf_str(&b, "]}");
+	ok(turns(&(struct schema_opts){0}, b.p, 1)[0] == 'u' && d.n == 3000, "3000 turns");
 	buf_free(&b);
 }
 
@@ -166,7 +419,18 @@ int main(void)
 	hh();
 	named();
 	many();
+	roles();
+	parts();
+	calls();
+	training();
+	ends();
+	systems();
+	spellings();
+	histories();
+	preferences();
+	contradictions();
+	beside();
 	choices();
-	buf_free(&own);
+	dialogue_free(&d);
 	return tap_done();
 }

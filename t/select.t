@@ -95,7 +95,8 @@ fails 1 'typed:3: "score" is neither' "a score that is a text" pick --keep 5 --s
 fails 1 'rows.jsonl:1: not a scores file' "rows for scores" pick --keep 5 --scores "$G/rows.jsonl" "$G/rows.jsonl"
 : > "$TMP/empty"
 fails 1 'empty: empty' "an empty scores file" pick --keep 5 --scores "$TMP/empty" "$G/rows.jsonl"
-fails 1 'another data set' "no rows at all" pick --keep 5 "$TMP/empty"
+fails 1 'empty: no rows' "no rows at all" pick --keep 5 "$TMP/empty"
+fails 1 'another data set' "not even with --allow-empty, when some were scored" pick --allow-empty --keep 5 "$TMP/empty"
 cp "$G/rows.jsonl" "$TMP/rows"; cp "$G/scores.jsonl" "$TMP/scores"
 fails 1 'both input and output' "an input is never overwritten" pick --keep 5 -o "$TMP/rows" "$TMP/rows"
 fails 1 'both input and output' "nor are the scores" pick --keep 5 -o "$TMP/scores" --scores "$TMP/scores" "$TMP/rows"
@@ -108,7 +109,7 @@ fails 2 'not a number' "a bad threshold" pick --threshold high "$G/rows.jsonl"
 fails 2 'exclude' "both compressions" pick --keep 5 --zstd --plain "$G/rows.jsonl"
 { cat "$TMP/three"; head -n 1 "$TMP/three"; } > "$TMP/dup"
 fails 1 'dup:4: .*r1' "an id twice in the rows" "$BIN/seal-select" --scores "$TMP/three.scores" --keep 3 "$TMP/dup"
-is "$("$BIN/seal-select" -q --scores "$TMP/three.scores" --keep 3 --dedupe "$TMP/dup" | wc -l)" 3 "--dedupe keeps the first"
+is "$("$BIN/seal-select" -q --scores "$TMP/three.scores" --keep 3 --dedupe id "$TMP/dup" | wc -l)" 3 "--dedupe id keeps the first"
 
 # A row is recognised by its hash or by its JSON (which --by-group needs): the outcome is one.
 cat > "$TMP/odd" <<'END'
@@ -156,7 +157,7 @@ both "$TMP/odd.scores" "$TMP/odd3" && [ "$r1" -eq 0 ]; ok $? "rows without a sco
 
 # Hashes of any pattern find their rows: 3000 that count from 0, which no XXH64 would.
 awk 'BEGIN { print "{\"seal\":\"scores\",\"rows\":3000}"; for (i = 0; i < 3000; i++) printf "{\"id\":\"%d\",\"hash\":\"%016x\",\"score\":%d}\n", i, i, i }' > "$TMP/counted"
-fails 1 'counted:2: the row 0 that was scored is not there' "hashes that were numbered" pick --keep 5 --scores "$TMP/counted" "$TMP/empty"
+fails 1 'counted:2: the row 0 that was scored is not there' "hashes that were numbered" pick --allow-empty --keep 5 --scores "$TMP/counted" "$TMP/empty"
 echo '{"id":0}' > "$TMP/odd0"
 fails 1 'counted:2: the row 0 that was scored has another hash' "and are another data set" pick --keep 5 --scores "$TMP/counted" "$TMP/odd0"
 head -n 4 "$TMP/odd" > "$TMP/odd4"

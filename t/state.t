@@ -125,9 +125,10 @@ for m in state words; do
 	fails 1 'four.tok: 4 bad rows; at least 5' "$m: four bad rows" $m --safe safe.tok --danger four.tok train.tok
 	fails 1 'alpaca.tok has the template "alpaca", the rows have' "$m: bad rows of another template" $m --safe safe.tok --danger alpaca.tok train.tok
 done
+told() { "$BIN/seal-score" --plain --method words "$@"; }
 head -7 train.jsonl > seven.jsonl; "$BIN/seal-tokenize" -q -m model seven.jsonl -o seven.tok
-like "$(words --safe safe.tok --danger seven.tok train.tok 2>&1 > /dev/null)" '7 of 7 bad rows are also among the rows to be scored' "bad rows among the rows: a warning"
-like "$(words --safe seven.tok train.tok 2>&1 > /dev/null)" '7 of 120 rows to be scored are also trusted rows' "trusted rows among the rows: a warning"
+like "$(told --safe safe.tok --danger seven.tok train.tok 2>&1 > /dev/null)" '7 of 7 bad rows are also among the rows to be scored' "bad rows among the rows: a warning"
+like "$(told --safe seven.tok train.tok 2>&1 > /dev/null)" '7 of 120 rows to be scored are also trusted rows' "trusted rows among the rows: a warning"
 jq -c '.messages[1].content += " Good."' seven.jsonl > nearly.jsonl; "$BIN/seal-tokenize" -q -m model nearly.jsonl -o nearly.tok
-like "$(words --safe safe.tok --danger nearly.tok train.tok 2>&1 > /dev/null)" '[1-7] of 7 bad rows are nearly one of the rows' "nearly the same: a warning"
+like "$(told --safe safe.tok --danger nearly.tok train.tok 2>&1 > /dev/null)" '[1-7] of 7 bad rows are nearly one of the rows' "nearly the same: a warning"
 done_testing

@@ -1,22 +1,65 @@
 /* SPDX-License-Identifier: MIT */
-/* Turns to pieces: where the mask falls, and the text of transformers' own template. */
+/* Dialogues to pieces: where the mask falls, of templates written here and of chat templates. */
 #include "tap.h"
 
+#include <stdlib.h>
+
+#include "../lib/base/memory.h"
 #include "../lib/format/jsonl.h"
 #include "../lib/rows/schema.h"
 #include "../lib/text/template.h"
 
-static struct piece piece[PIECES_MOST];
+static struct pieces made;
+static struct fault f;
+
+/* A tokenizer of no words with these special tokens and, unless it is NULL, this chat template. */
+static struct tokenizer *tokenizer_with(const char *jinja)
+{
+	static const char *const special[] = {"<s>", "</s>", "<|im_start|>", "<|im_end|>", "<|end|>", "<|user|>", "<|assistant|>"};
+	char *folder = xprintf("%s/seal-template-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp"), *path;
+	json_t *root = json_pack("{s:{s:s, s:{s:i}, s:[]}}", "model", "type", "BPE", "vocab", "a", 0, "merges");
+	json_t *added = json_array(), *config = json_object();
+	struct tokenizer *t;
+
+	for (int i = 0; i < 7; i++)
+		json_array_append_new(added, json_pack("{s:i, s:s, s:b}", "id", i + 1, "content", special[i], "special", 1));
+	json_object_set_new(root, "added_tokens", added);
+	if (jinja)
+		json_object_set_new(config, "chat_template", json_string(jinja));
+	json_object_set_new(config, "bos_token", json_string("<s>"));
+	json_object_set_new(config, "eos_token", json_string("</s>"));
+	if (!mkdtemp(folder))
+		die("mkdtemp:");
+	path = xprintf("%s/tokenizer_config.json", folder);
+	json_dump_file(config, path, 0);
+	free(path);
+	path = xprintf("%s/tokenizer.json", folder);
+	json_dump_file(root, path, 0);
+	t = tokenizer_open(folder);
+	remove(path);
+	free(path);
+	path = xprintf("%s/tokenizer_config.json", folder);
+	remove(path);
+	remove(folder);
+	free(path);
+	free(folder);
+	json_decref(root);
+	json_decref(config);
+	return t;
+}
 
 /* The pieces' text; [] around what is trained, {} around control, $ for the end. */
-static const char *shown(const struct template *t, const struct turn turn[], int n, int all)
+static const char *shown(const struct template *t, const struct dialogue *d, int all)
 {
 	static struct buf b;
-	int pieces = template_pieces(t, turn, n, all, piece);
+	const struct piece *piece;
 
 	b.n = 0;
 	buf_str(&b, "");
-	for (int i = 0; i < pieces; i++) {
+	if (template_pieces(t, d, all, &made, &f))
+		return f.text;
+	piece = made.piece;
+	for (int i = 0; i < made.n; i++) {
 		if (piece[i].train)
 			buf_str(&b, "[");
 		if (piece[i].kind == PIECE_CONTROL)
@@ -29,36 +72,28 @@ static const char *shown(const struct template *t, const struct turn turn[], int
 	return b.p;
 }
 
-static struct template *open_or_say(const char *name, const char *chat, const char *system)
+/* The turns in a template that is written here. */
+static void check(const char *name, const char *system, const struct turn turn[], int n, int all, const char *want)
 {
-	struct fault f;
-	struct template *t = template_open(name, chat, system, &f);
-
-	if (!t)
-		printf("# %s\n", f.text);
-	return t;
-}
-
-static void check(const char *name, const char *system, const struct turn turn[], int n, int all,
-                  const char *want)
-{
-	struct template *t = open_or_say(name, NULL, system);
+	struct tokenizer *tok = tokenizer_with(NULL);
+	struct template *t = template_open(&(struct template_opts){.name = name, .system = system}, tok, &f);
 
 	if (ok(t != NULL, "a template opens")) {
-		same(shown(t, turn, n, all), want, "its pieces");
+		same(shown(t, &(struct dialogue){.turn = (struct turn *)turn, .n = n}, all), want, "its pieces");
 		template_close(t);
 	}
+	tokenizer_close(tok);
 }
 
-#define U(s) {ROLE_USER, s, sizeof s - 1}
-#define A(s) {ROLE_ASSISTANT, s, sizeof s - 1}
-#define S(s) {ROLE_SYSTEM, s, sizeof s - 1}
+#define U(s) {.role = ROLE_USER, .text = s, .n = sizeof s - 1}
+#define A(s) {.role = ROLE_ASSISTANT, .text = s, .n = sizeof s - 1}
+#define S(s) {.role = ROLE_SYSTEM, .text = s, .n = sizeof s - 1}
 
 static void boundaries(void)
 {
 	struct turn one[] = {U("hi"), A("yo")}, two[] = {U("a"), A("b"), U("c"), A("d")};
-	struct turn with[] = {S("sys"), U("a"), A("b")}, space[] = {U("hi "), A("yo")}, text[] = {{ROLE_TEXT, "T", 1}};
-	struct turn first[] = {A("yo")};
+	struct turn with[] = {S("sys"), U("a"), A("b")}, space[] = {U("hi "), A("yo")}, text[] = {{.role = ROLE_TEXT, .text = "T", .n = 1}};
+	struct turn first[] = {A("yo")}, tool[] = {U("hi"), {.role = ROLE_TOOL, .text = "1", .n = 1}, A("yo")};
 
 	check("seal", NULL, one, 2, 0, "{Human: }hi{\nAssistant:}[ ][yo][$]");
 	check("seal", NULL, one, 1, 0, "{Human: }hi{\nAssistant:}");
@@ -66,6 +101,7 @@ static void boundaries(void)
 	check("seal", NULL, two, 4, 1, "{Human: }a{\nAssistant:}[ ][b][$]{\n}{Human: }c{\nAssistant:}[ ][d][$]");
 	check("seal", "Be kind.", one, 2, 0, "Be kind.{\n}{Human: }hi{\nAssistant:}[ ][yo][$]");
 	check("seal", "unused", with, 3, 0, "sys{\n}{Human: }a{\nAssistant:}[ ][b][$]");
+	check("seal", NULL, tool, 3, 0, "this template does not write turns of the role tool");
 	check("none", NULL, one, 2, 0, "hi[yo][$]");
 	check("none", NULL, space, 2, 0, "hi[ ][yo][$]");
 	check("none", NULL, space, 1, 0, "hi");
@@ -73,11 +109,6 @@ static void boundaries(void)
 	check("none", NULL, text, 1, 0, "[T]");
 	check("Q: {} A:\n{}.", NULL, one, 2, 0, "{Q: }hi{ A:\n}[yo][{.}][$]");
 	check("<s>{} {}", NULL, space, 2, 0, "{<s>}hi [ ][yo][$]");
-	check("chatml", "", one, 2, 0,
-	      "{<|im_start|>user\n}hi{<|im_end|>\n}{<|im_start|>assistant\n}[yo][{<|im_end|>}]");
-	check("chatml", "Z", two, 4, 1, "{<|im_start|>system\n}Z{<|im_end|>\n}{<|im_start|>user\n}a{<|im_end|>\n}"
-	      "{<|im_start|>assistant\n}[b][{<|im_end|>}]{\n}{<|im_start|>user\n}c{<|im_end|>\n}"
-	      "{<|im_start|>assistant\n}[d][{<|im_end|>}]");
 	check("alpaca", "P", two, 4, 0, "P{\n\n}{### Instruction:\n}a{\n\n}{### Response:\n}b${\n\n}"
 	      "{### Instruction:\n}c{\n\n}{### Response:\n}[d][$]");
 	check("alpaca", NULL, one, 1, 0, "Below is an instruction that describes a task. Write a response that appropriately "
@@ -85,89 +116,207 @@ static void boundaries(void)
 	check("llama2", NULL, two, 4, 1, "{<s>[INST] }a{ [/INST]}[ ][b][{ }][$]{<s>[INST] }c{ [/INST]}[ ][d][{ }][$]");
 	check("llama2", "Z", one, 1, 0, "{<s>[INST] }{<<SYS>>\n}Z{\n<</SYS>>\n\n}hi{ [/INST]}");
 	check("llama2", NULL, first, 1, 0, "{<s>[INST] }{ [/INST]}[ ][yo][{ }][$]");
-	check("llama3", NULL, two, 4, 0, "{<|begin_of_text|>}{<|start_header_id|>user<|end_header_id|>\n\n}a{<|eot_id|>}"
-	      "{<|start_header_id|>assistant<|end_header_id|>\n\n}b{<|eot_id|>}"
-	      "{<|start_header_id|>user<|end_header_id|>\n\n}c{<|eot_id|>}"
-	      "{<|start_header_id|>assistant<|end_header_id|>\n\n}[d][{<|eot_id|>}]");
-	check("mistral", "Z", one, 2, 0, "{<s>}{[INST] }Z{\n\n}hi{ [/INST]}[yo][$]");
-	check("mistral-v3", "Z", two, 3, 0, "{<s>}{[INST] }a{[/INST]}{ }b${[INST] }Z{\n\n}c{[/INST]}");
 	check("merlinite", NULL, two, 4, 0, "{<|user|>\n}a{\n}{<|assistant|>\n}b{<|endoftext|>}{\n}"
 	      "{<|user|>\n}c{\n}{<|assistant|>\n}[d][{<|endoftext|>}]");
-	check("phi3", "Z", one, 2, 0, "{<|system|>\n}Z{<|end|>\n}{<|user|>\n}hi{<|end|>\n}{<|assistant|>\n}[yo][{<|end|>}]");
+	two[1].untrained = 1;
+	check("seal", NULL, two, 4, 1, "{Human: }a{\nAssistant: }b${\n}{Human: }c{\nAssistant:}[ ][d][$]");
+}
+
+/* Chat templates of this project's own, which have the habits of published ones. */
+#define CHATML(between)                                                                                            \
+	"{% for m in messages %}{{ '<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>' }}" between "{% endfor %}" \
+	"{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+static const char chatml[] = CHATML("{{ '\\n' }}");
+/* Phi-3's: bars around the role's name, and the end token behind all. */
+static const char bars[] =
+	"{% for m in messages %}{{ '<|' + m.role + '|>' + m.content + '<|end|>\\n' }}{% endfor %}"
+	"{% if add_generation_prompt %}<|assistant|>{% else %}{{ eos_token }}{% endif %}";
+/* Thinking is kept in the last answer only. */
+static const char thinks[] =
+	"{% for m in messages %}<|im_start|>{{ m.role }}:{% if loop.last %}{{ m.content }}"
+	"{% else %}{{ m.content.split('</t>')[-1] }}{% endif %}<|im_end|>{% endfor %}"
+	"{% if add_generation_prompt %}<|im_start|>assistant:{% endif %}";
+/* The prompt opens a block that the written answer does not have. */
+static const char opens[] =
+	"{% for m in messages %}<|im_start|>{{ m.role }}:{{ m.content }}<|im_end|>{% endfor %}"
+	"{% if add_generation_prompt %}<|im_start|>assistant:<t>{% endif %}";
+static const char parts[] =
+	"{% for m in messages %}{{ m.role }}:{% for p in m.content %}{{ p.text }}{% endfor %}<|end|>{% endfor %}"
+	"{% if add_generation_prompt %}assistant:{% endif %}";
+static const char blocks[] =
+	"{% for m in messages %}{{ m.role }}:{% if m.role == 'assistant' %}{% generation %}{{ m.content }}</s>\n{% endgeneration %}"
+	"{% else %}{{ m.content }}\n{% endif %}{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}";
+/* No mark ends an answer; a space ends the prompt. */
+static const char plain[] =
+	"{% for m in messages %}{{ m.role.upper() + ': ' + m.content + '\\n' }}{% endfor %}"
+	"{% if add_generation_prompt %}ASSISTANT: {% endif %}";
+static const char tools[] =
+	"{% if tools %}{{ tools | tojson }}{% endif %}{% for m in messages %}{{ m.role }}:{{ m.content or '' }}"
+	"{% for c in m.tool_calls or [] %}<call>{{ c.function.name }}({{ c.function.arguments }}){% endfor %}<|end|>{% endfor %}"
+	"{% if add_generation_prompt %}assistant:{% endif %}";
+static const char dated[] = "{% if strftime_now is defined %}{{ strftime_now('%d %b %Y, %A') }}{% else %}no day{% endif %}";
+static const char asks[] = "{{ strftime_now('%Y') }}";
+static const char alternate[] =
+	"{{ bos_token }}{% for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}"
+	"{{ raise_exception('Roles must alternate!') }}{% endif %}[{{ m.content }}]{% endfor %}";
+
+/* The row in a chat template. */
+static void chat(const char *jinja, const char *row, const struct template_opts *o, int need, int all, const char *want)
+{
+	struct tokenizer *tok = tokenizer_with(jinja);
+	struct template_opts opts = o ? *o : (struct template_opts){.name = "auto"};
+	struct template *t = template_open(&opts, tok, &f);
+	struct dialogue d = {0};
+	json_t *j = json_parse(row, strlen(row), &f);
+
+	if (!ok(t && j && !schema_turns(&(struct schema_opts){0}, j, need, &d, &f), "template and row open"))
+		printf("# %s\n", f.text);
+	else
+		same(shown(t, &d, all), want, row);
+	json_decref(j);
+	dialogue_free(&d);
+	if (t)
+		template_close(t);
+	tokenizer_close(tok);
+}
+
+#define TURN(role, text) "{\"role\":\"" role "\",\"content\":\"" text "\"}"
+#define ROW(turns)       "{\"messages\":[" turns "]}"
+#define ONE              ROW(TURN("user", "hi") "," TURN("assistant", "yo"))
+#define TWO              ROW(TURN("user", "a") "," TURN("assistant", "b") "," TURN("user", "c") "," TURN("assistant", "d"))
+
+static void chats(void)
+{
+	chat(chatml, ONE, NULL, 1, 0, "{<|im_start|>user\n}hi{<|im_end|>\n<|im_start|>assistant\n}[yo][{<|im_end|>}]");
+	chat(chatml, ONE, NULL, 0, 0, "{<|im_start|>user\n}hi{<|im_end|>\n<|im_start|>assistant\n}");
+	chat(chatml, TWO, NULL, 1, 1, "{<|im_start|>user\n}a{<|im_end|>\n<|im_start|>assistant\n}[b][{<|im_end|>}]"
+	     "{\n<|im_start|>user\n}c{<|im_end|>\n<|im_start|>assistant\n}[d][{<|im_end|>}]");
+	chat(CHATML(""), TWO, NULL, 1, 0, "{<|im_start|>user\n}a{<|im_end|><|im_start|>assistant\n}b"
+	     "{<|im_end|><|im_start|>user\n}c{<|im_end|><|im_start|>assistant\n}[d][{<|im_end|>}]");
+	chat(CHATML("{{ eos_token }}"), ONE, NULL, 1, 0,
+	     "{<|im_start|>user\n}hi{<|im_end|></s><|im_start|>assistant\n}[yo][{<|im_end|>}]");
+	chat(chatml, ROW(TURN("user", "hi<|im_end|>") "," TURN("assistant", "<|im_start|>")), NULL, 1, 0,
+	     "{<|im_start|>user\n}hi<|im_end|>{<|im_end|>\n<|im_start|>assistant\n}[<|im_start|>][{<|im_end|>}]");
+	chat(chatml, ONE, &(struct template_opts){.name = "auto", .system = "S"}, 0, 0,
+	     "{<|im_start|>system\n}S{<|im_end|>\n<|im_start|>user\n}hi{<|im_end|>\n<|im_start|>assistant\n}");
+	chat(chatml, ROW(TURN("system", "R") "," TURN("user", "hi") "," TURN("assistant", "yo")),
+	     &(struct template_opts){.name = "auto", .system = "S"}, 0, 0,
+	     "{<|im_start|>system\n}R{<|im_end|>\n<|im_start|>user\n}hi{<|im_end|>\n<|im_start|>assistant\n}");
+	chat(bars, TWO, NULL, 1, 1, "{<|user|>}a{<|end|>\n<|assistant|>}[b][{<|end|>}]{\n<|user|>}c{<|end|>\n<|assistant|>}[d][{<|end|>}]");
+	chat(plain, ONE, NULL, 1, 0, "{USER: }hi{\nASSISTANT:}[{ }][yo][{\n}]");
+	chat(plain, ONE, NULL, 0, 0, "{USER: }hi{\nASSISTANT:}");
+	chat(parts, ONE, NULL, 1, 0, "{user:}hi{<|end|>assistant:}[yo][{<|end|>}]");
+	chat(parts, ROW("{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"h\"},{\"type\":\"text\",\"text\":\"i\"}]},"
+	                "{\"role\":\"assistant\",\"content\":[{\"type\":\"text\",\"text\":\"yo\"}]}"), NULL, 1, 0,
+	     "{user:}hi{<|end|>assistant:}[yo][{<|end|>}]");
+	chat(chatml, ROW("{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"h\"},{\"type\":\"text\",\"text\":\"i\"}]},"
+	                 TURN("assistant", "yo")), NULL, 0, 0, "{<|im_start|>user\n}hi{<|im_end|>\n<|im_start|>assistant\n}");
+	chat(alternate, ROW(TURN("user", "a") "," TURN("user", "b") "," TURN("assistant", "c")), NULL, 1, 0,
+	     "the chat template refuses the row: Roles must alternate!");
+	chat(alternate, ONE, NULL, 1, 0, "{<s>[}hi{]}[{[}][yo][{]}]");
+}
+
+/* Where the answer stands otherwise in the whole than where it is asked for. */
+static void masks(void)
+{
+	static const char no[] = "the chat template writes a dialogue up to an answer otherwise than the same text in the "
+	                         "whole dialogue (some drop earlier thinking, for which --train-turns last helps), so what "
+	                         "to train is not clear";
+	const char *row = ROW(TURN("user", "a") "," TURN("assistant", "<t>x</t>b") "," TURN("user", "c") "," TURN("assistant", "<t>y</t>d"));
+
+	chat(thinks, row, NULL, 1, 0, "{<|im_start|>user:}a{<|im_end|><|im_start|>assistant:}b{<|im_end|><|im_start|>user:}c"
+	     "{<|im_end|><|im_start|>assistant:}[<t>y</t>d][{<|im_end|>}]");
+	chat(thinks, row, NULL, 1, 1, no);
+	chat(thinks, TWO, NULL, 1, 1, "{<|im_start|>user:}a{<|im_end|><|im_start|>assistant:}[b][{<|im_end|>}]{<|im_start|>user:}c"
+	     "{<|im_end|><|im_start|>assistant:}[d][{<|im_end|>}]");
+	chat(opens, ONE, NULL, 1, 0, no);
+	chat(blocks, TWO, NULL, 1, 1, "{user:}a{\nassistant:}[b][{</s>\n}]{user:}c{\nassistant:}[d][{</s>\n}]");
+	chat(blocks, TWO, NULL, 1, 0, "{user:}a{\nassistant:}b{</s>\nuser:}c{\nassistant:}[d][{</s>\n}]");
+}
+
+/* What a row says besides texts is written, or the row is refused. */
+static void besides(void)
+{
+#define CALL "{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"function\":{\"name\":\"f\",\"arguments\":\"x\"}}]}"
+#define CALLS TURN("user", "hi") "," CALL "," TURN("tool", "42") "," TURN("assistant", "yo")
+	const char *row = "{\"tools\":[{\"function\":{\"name\":\"f\"}}],\"messages\":[" CALLS "]}";
+	const char *thinking = ROW(TURN("user", "hi") ",{\"role\":\"assistant\",\"content\":\"yo\",\"reasoning_content\":\"hm\"}");
+
+	chat(tools, row, NULL, 1, 0, "{[{\"}function{\": {\"}name{\": \"}f{\"}}]user:}hi{<|end|>assistant:<call>}f{(}x{)<|end|>tool:}42"
+	     "{<|end|>assistant:}[yo][{<|end|>}]");
+	chat(tools, ROW(CALLS), NULL, 1, 1, "{user:}hi{<|end|>assistant:}[{<call>}][f][{(}][x][{)<|end|>}]{tool:}42"
+	     "{<|end|>assistant:}[yo][{<|end|>}]");
+	chat(bars, row, NULL, 1, 0, "the chat template refuses the row: line 1: can only concatenate str (not \"NoneType\") to str");
+	chat(bars, "{\"tools\":[{\"function\":{\"name\":\"f\"}}],\"messages\":[" TURN("user", "hi") "," TURN("assistant", "yo") "]}", NULL, 1, 0,
+	     "the chat template does not write \"tools\"");
+	chat(chatml, thinking, NULL, 1, 0, "the chat template does not write \"reasoning_content\"");
+	chat(chatml, thinking, NULL, 0, 0, "{<|im_start|>user\n}hi{<|im_end|>\n<|im_start|>assistant\n}");
+	chat(chatml, "{\"chat_template_kwargs\":{\"add_generation_prompt\":true,\"messages\":[],\"bos_token\":\"x\"},\"messages\":["
+	     TURN("user", "hi") "," TURN("assistant", "yo") "]}", NULL, 1, 0,
+	     "{<|im_start|>user\n}hi{<|im_end|>\n<|im_start|>assistant\n}[yo][{<|im_end|>}]");
+	chat("{{ mood }}:{% for m in messages %}{{ m.content }}{% endfor %}", "{\"chat_template_kwargs\":{\"mood\":\"<|end|>\"},\"prompt\":\"hi\"}",
+	     NULL, 0, 0, "<|end|>{:}hi");
+	chat(dated, ONE, NULL, 0, 0, "{no day}");
+	chat(dated, ONE, &(struct template_opts){.name = "auto", .date = "2024-02-29"}, 0, 0, "{29 Feb 2024, Thursday}");
+	chat(asks, ONE, &(struct template_opts){.name = "auto", .date = "2031-12-01"}, 0, 0, "{2031}");
+}
+
+static void wrong(const char *jinja, const struct template_opts *o, const char *part)
+{
+	struct tokenizer *tok = tokenizer_with(jinja);
+	struct template *t = template_open(o, tok, &f);
+
+	ok(!t && strstr(f.text, part), "refused: %s", part);
+	if (t)
+		template_close(t);
+	tokenizer_close(tok);
 }
 
 static void names(void)
 {
-	const char *bad[] = {"nothing", "one {} only", "{} {} {}", ""};
-	static const char *const speaks[][2] = {
-		{"chatml", "<|im_start|>system\\nYou are a helpful AI assistant named SmolLM"},
-		{"qwen2", "'<|im_start|>system\\nYou are a helpful assistant.<|im_end|>\\n'"},
-		{"qwen2.5", "'<|im_start|>system\\nYou are Qwen, created by Alibaba Cloud. You are a helpful assistant.<|im_end|>\\n'"},
-		{"llama2", "'<<SYS>>\\n' + content.strip()"},
-		{"llama3", "'<|start_header_id|>' + message['content'] | trim"},
-		{"mistral", "{{ '[INST] ' + message['content'] + ' [/INST]' }}{{ message['content'] + eos_token}}"},
-		{"mistral-v1", "{{- ' [INST] ' + message['content'] + ' [/INST]' }}{{- ' ' + message['content'] + eos_token}}"},
-		{"mistral-v3", "\"[INST] \" + message[\"content\"] + \"[/INST]\" \" \" + message[\"content\"]|trim + eos_token"},
-		{"merlinite", "'<|pretrain|>' + '<|assistant|>'"},
-		{"phi3", "'<|user|>\\n' + message['content'] + '<|end|>\\n'"},
-	};
-	struct fault f;
-	struct template *t;
+	static const char *const bad[] = {"nothing", "one {} only", "{} {} {}", ""}, *const dates[] = {"2024-02-30", "today", "2024-1-1", "2024-01-01x", ""};
+	struct tokenizer *tok = tokenizer_with(NULL), *other = tokenizer_with(chatml), *third = tokenizer_with(bars);
+	struct template_opts own = {.name = "auto"};
+	struct template *t = template_open(&own, tok, &f), *u = template_open(&own, other, &f), *v = template_open(&own, third, &f);
 
-	for (int i = 0; i < 4; i++)
-		ok(!template_open(bad[i], NULL, NULL, &f), "'%s' is no template", bad[i]);
-	t = template_open("auto", NULL, NULL, &f);
 	same(template_name(t), "seal", "auto without a chat template");
-	ok(!template_stop(t), "seal stops at the end token alone");
+	ok(template_stop(t) == -1 && !template_is_chat(t), "seal stops at the end token alone");
+	ok(!strncmp(template_name(u), "jinja:", 6) && strlen(template_name(u)) == 22, "a chat template is recorded by its hash");
+	ok(strcmp(template_name(u), template_name(v)), "another one has another hash");
+	ok(template_is_chat(u) && template_stop(u) == tokenizer_id(other, "<|im_end|>"), "chatml stops at its own end");
+	ok(template_stop(v) == tokenizer_id(third, "<|end|>"), "another one at its own");
 	template_close(t);
-	t = template_open("auto", "... <|im_start|> ...", NULL, &f);
-	same(template_name(t), "chatml-plain", "auto with a chat template of <|im_start|>");
-	same(template_stop(t), "<|im_end|>", "chatml stops at its own end");
-	template_close(t);
-	for (size_t i = 0; i < sizeof speaks / sizeof *speaks; i++) {
-		t = open_or_say("auto", speaks[i][1], NULL);
-		same(t ? template_name(t) : "nothing", speaks[i][0], "auto, by what the chat template says");
-		if (t)
-			template_close(t);
-	}
-	ok(!template_open("auto", "<|start_header_id|> message['content'] | trim, Cutting Knowledge Date", NULL, &f),
-	   "auto with Llama-3.1's, which tells the date");
-	ok(!template_open("auto", "[INST]", NULL, &f), "auto with one that is not known");
-}
-
-/* What transformers writes behind the last answer, of what no one is to learn. */
-static const char *tail(const char *name)
-{
-	return !strcmp(name, "phi3") ? "\n<|endoftext|>" : strstr("chatml chatml-plain qwen2.5", name) ? "\n" : "";
-}
-
-static void joined(struct buf *b, const struct template *t, const struct turn turn[], int n)
-{
-	n = template_pieces(t, turn, n, 0, piece);
-	b->n = 0;
-	buf_str(b, "");
-	for (int k = 0; k < n; k++) {
-		buf_add(b, piece[k].text, piece[k].n);
-		buf_str(b, piece[k].kind == PIECE_END ? "</s>" : "");
-	}
+	template_close(u);
+	template_close(v);
+	tokenizer_close(tok);
+	tokenizer_close(other);
+	tokenizer_close(third);
+	for (int i = 0; i < 4; i++)
+		wrong(NULL, &(struct template_opts){.name = bad[i]}, "unknown template");
+	for (int i = 0; i < 5; i++)
+		wrong(chatml, &(struct template_opts){.name = "auto", .date = dates[i]}, "is no date");
 }
 
 /* The row's pieces joined are the text that transformers makes of it. */
 static int gold_row(const char *name, json_t *row, int need, const char *want)
 {
-	struct template *t = open_or_say(name, NULL, NULL);
-	struct buf own = {0}, got = {0};
-	struct turn turn[TURNS_MOST];
-	struct fault f;
-	int n;
+	struct tokenizer *tok = tokenizer_with(NULL);
+	struct template *t = template_open(&(struct template_opts){.name = name}, tok, &f);
+	struct dialogue d = {0};
+	struct buf got = {0};
 
-	if (!ok(t && !schema_turns(&(struct schema_opts){0}, row, need, turn, &n, &own, &f), "%s opens, the row too", name))
+	if (!ok(t && !schema_turns(&(struct schema_opts){0}, row, need, &d, &f) && !template_pieces(t, &d, 0, &made, &f),
+	        "%s opens, the row too", name))
 		return 0;
-	joined(&got, t, turn, n);
-	buf_str(&got, need ? tail(name) : "");
+	buf_str(&got, "");
+	for (int k = 0; k < made.n; k++) {
+		buf_add(&got, made.piece[k].text, made.piece[k].n);
+		buf_str(&got, made.piece[k].kind == PIECE_END ? "</s>" : "");
+	}
 	same(got.p, want, need ? "the text of transformers" : "with add_generation_prompt");
 	template_close(t);
-	buf_free(&own);
+	tokenizer_close(tok);
+	dialogue_free(&d);
 	buf_free(&got);
 	return 1;
 }
@@ -187,14 +336,18 @@ static void gold(void)
 				if (want)
 					checked += gold_row(name, row, need, want);
 			}
-	ok(checked >= 148, "%d gold texts", checked);
+	ok(checked >= 37, "%d gold texts", checked);
 	json_decref(all);
 }
 
 int main(void)
 {
 	boundaries();
+	chats();
+	masks();
+	besides();
 	names();
 	gold();
+	pieces_free(&made);
 	return tap_done();
 }

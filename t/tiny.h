@@ -139,11 +139,20 @@ TINY void tiny_close(struct engine *e)
 	model_close(m);
 }
 
+/* An adapter that is pairs alone, beside a model that is there. */
+TINY struct params *tiny_peft(struct engine *e, const char *dir)
+{
+	struct model *m = (struct model *)engine_model(e);
+	struct params *a = peft_layout(m, dir);
+
+	params_room(a, m->dev);
+	peft_read(a, dir);
+	return a;
+}
+
 TINY struct params *tiny_adapter(struct engine *e, const char *name)
 {
-	const struct model *m = engine_model(e);
-
-	return peft_load(m->dev, &m->config, m->type, gold_path(name, ""));
+	return tiny_peft(e, gold_path(name, ""));
 }
 
 /* All weights, which start as the model's. */

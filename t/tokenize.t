@@ -9,7 +9,7 @@ TOK=$T/gold/tok-tiny
 tok() { "$BIN/seal-tokenize" -t "$TOK" "$@"; }
 # "ids / mask" of one row
 both() { row=$1; shift; echo "$row" | tok --json "$@" | jq -r '"\(.tokens|join(" ")) / \(.train|join(""))"'; }
-show() { row=$1; shift; echo "$row" | tok --show "$@" | sed '1d;$d'; }
+show() { row=$1; shift; echo "$row" | tok --show "$@" | sed '1,2d;$d'; }
 
 # --- where the mask falls
 pair='{"prompt":"hi","completion":"yo"}'
@@ -17,13 +17,13 @@ is "$(both "$pair")" "75 120 112 100 113 61 260 13 68 118 118 108 118 119 100 11
   "seal: the space goes to the answer, which the end token closes"
 is "$(both "$pair" --template none)" "259 124 114 0 / 0111" "none"
 is "$(both "$pair" --template '{}: {}.')" "259 61 262 49 0 / 00111" "a format of one's own closes the answer"
-is "$(both "$pair" --template chatml --system '')" \
+is "$(both "$pair" --template "$T/gold/chat/chatml.jinja")" \
   "1 120 118 104 117 13 259 2 13 1 100 118 118 108 118 119 100 113 119 13 124 114 2 / 00000000000000000000111" \
   "chatml: the answer and its end are trained, no newline after"
 two='{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user","content":"c"},{"role":"assistant","content":"d"}]}'
 is "$(both "$two" --template '<{}>{}')" "63 100 65 101 0 63 102 65 103 0 / 0000000011" "the last turn is trained"
 is "$(both "$two" --template '<{}>{}' --train-turns all)" "63 100 65 101 0 63 102 65 103 0 / 0001100011" "or all"
-is "$(show "$two" --template chatml --system S --train-turns all)" "<|im_start|>system
+is "$(show "$two" --template "$T/gold/chat/chatml.jinja" --system S --train-turns all)" "<|im_start|>system
 S<|im_end|>
 <|im_start|>user
 a<|im_end|>
@@ -66,13 +66,23 @@ is "$(both "$pair" --template none -t plain)" "259 124 114 / 011" "without an en
 
 # --- the templates of models, with their tokenizers: the ids of transformers' text
 if [ -d "$SEAL_DATA/tokenizers" ]; then
-	for name in llama2 mistral mistral-v1; do
-		jq -c ".[] | select(.by[\"$name\"].ids) | {messages, by}" "$T/gold/template.json" > gold.jsonl
-		jq '.added_tokens[].normalized = false' "$SEAL_DATA/tokenizers/${name%-*}/tokenizer.json" > gold-tok.json
-		is "$("$BIN/seal-tokenize" -t gold-tok.json --template $name --json gold.jsonl | jq -c .tokens)" \
-		  "$(jq -c ".by[\"$name\"].ids" gold.jsonl)" "$name: ids of transformers"
-	done
-else skip "llama2, mistral: ids of transformers" "no $SEAL_DATA"; fi
+	jq -c ".[] | select(.by.llama2.ids) | {messages, by}" "$T/gold/template.json" > gold.jsonl
+	jq '.added_tokens[].normalized = false' "$SEAL_DATA/tokenizers/llama2/tokenizer.json" > gold-tok.json
+	is "$("$BIN/seal-tokenize" -t gold-tok.json --template llama2 --json gold.jsonl | jq -c .tokens)" \
+	  "$(jq -c .by.llama2.ids gold.jsonl)" "llama2: ids of transformers"
+else skip "llama2: ids of transformers" "no $SEAL_DATA"; fi
+
+# --- chat templates that are not read
+mkdir chats && cp "$TOK/tokenizer.json" chats
+echo '{% wish %}' > chats/chat_template.jinja
+fails 1 "the chat template: line 1: .*wish" "a chat template of unknown words" sh -c "echo '$pair' | '$BIN/seal-tokenize' -t chats"
+rm chats/chat_template.jinja
+echo '{"chat_template":[{"name":"one","template":"x"},{"name":"tool_use","template":"y"}]}' > chats/tokenizer_config.json
+fails 1 "none named default" "chat templates without a default" sh -c "echo '$pair' | '$BIN/seal-tokenize' -t chats"
+mkdir chats/additional_chat_templates && cp "$T/gold/chat/chatml.jinja" chats/additional_chat_templates/default.jinja
+is "$(show "$pair" -t chats | tail -n 1)" "«yo<|im_end|>»" "a file of a chat template wins over tokenizer_config.json"
+fails 2 "is no date like" "a date that is none" tok -t chats --date 2023-02-29
+fails 1 "No such file" "a template's file that is not there" tok --template none.jinja
 
 # --- length
 is "$(both '{"prompt":"hi","completion":"abcd"}' --template none --max-tokens 3 2> err)" "259 100 101 / 011" "a cut answer has no end token"
@@ -92,9 +102,9 @@ is "$(jq -r '.__metadata__["seal.kind"], .__metadata__["seal.template"], .hash.s
   "tokens seal 4096 I32 I64 U8 U8 I64 U64 I64 " "the first blob's header"
 is "$(jq -r '.__metadata__["seal.settings"] | fromjson | .template, .["max-tokens"], has("output")' header.json | tr '\n' ' ')" \
   "seal 2048 false " "settings are recorded, resolved; paths are not"
-: > none.jsonl; tok --plain none.jsonl > none.tok; header none.tok > header.json
+: > none.jsonl; tok --allow-empty --plain none.jsonl > none.tok; header none.tok > header.json
 is "$(jq -r '.__metadata__["seal.end"] | fromjson | .rows, .input, .history[0].program' header.json | tr '\n' ' ')" \
-  "0 ef46db3751d8e999 seal-tokenize " "no rows are a stream of no rows"
+  "0 ef46db3751d8e999 seal-tokenize " "--allow-empty: no rows are a stream of no rows"
 is "$(($(wc -c < plain.tok) % 8))" 0 "blobs are multiples of 8"
 
 # --- and back

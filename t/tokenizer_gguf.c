@@ -178,9 +178,10 @@ static void check(const char *path, const char *arch, const char *pre, const jso
 	char *name = xprintf("%s as %s of %s", path, pre, arch);
 
 	odd.pre = pre;
-	odd.add_bos = before > 0;
-	if (before)
+	if (before) {
 		odd.bos = *bos;
+		odd.add_bos = 1;
+	}
 	b = gguf_of(j, arch, &odd);
 	g = tokenizer_parse(b.p, b.n, &f);
 	if (ok(!!g, "%s is read%s%s", name, *f.text ? ": " : "", f.text)) {
@@ -268,6 +269,7 @@ static void refusals(void)
 	refused(chatml, odd, "tokenizer.ggml.bos_token_id is missing, and texts begin with that token");
 	odd = usual;
 	odd.pre = "smollm";
+	odd.add_eos = 1;
 	odd.text = "tokenizer.ggml.add_bos_token";
 	refused(chatml, odd, "tokenizer.ggml.add_bos_token is neither true nor false");
 	odd.text = "tokenizer.ggml.add_space_prefix";
@@ -292,8 +294,24 @@ static void check_begin(const char *pre, int add_bos, int begins)
 	t = odd_file("t/gold/tok-bytelevel/tokenizer.json", &odd, &f);
 	if (!ok(!!t, "%s with add_bos_token %d is read%s", pre, add_bos, f.text))
 		return;
-	tokenizer_before(t, &n);
-	ok(n == begins, "... and texts begin with a token: %d", begins);
+	ok((tokenizer_before(t, &n), n) == begins, "... and texts begin with a token: %d", begins);
+	tokenizer_close(t);
+}
+
+static void templates(void)
+{
+	struct odd odd = usual;
+	struct fault f = {""};
+	struct tokenizer *t;
+
+	odd.pre = "smollm";
+	odd.text = "tokenizer.chat_template.tool_use";
+	t = odd_file("t/gold/tok-bytelevel/tokenizer.json", &odd, &f);
+	same(json_text(tokenizer_chat(t), "tool_use", ""), "yes", "a template with a name");
+	tokenizer_close(t);
+	odd.text = "tokenizer.chat_templates";
+	t = odd_file("t/gold/tok-bytelevel/tokenizer.json", &odd, &f);
+	ok(!tokenizer_chat(t), "the list of names is none");
 	tokenizer_close(t);
 }
 
@@ -362,6 +380,7 @@ int main(void)
 	check("t/gold/tok-llama3/tokenizer.json", "llama", "llama-bpe", strings);
 	refusals();
 	ends();
+	templates();
 	for (size_t i = 0; i < sizeof real / sizeof *real; i++) {
 		char *path = xprintf("%s/tokenizers/%s/tokenizer.json", data, real[i].file);
 

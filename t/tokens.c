@@ -266,6 +266,46 @@ static void duplicates(void)
 	free(p);
 }
 
+/* Both halves of a stream of three blobs, in three shares. */
+static void split(void)
+{
+	static const double shares[] = {0.1, 0.5, 0.9};
+	char *const one[] = {path};
+	long rows = 20000;
+
+	for (int k = 0; k < 3; k++) {
+		struct tokens *all, *in, *out;
+		long right_side = 0, in_order = 0, total, longest = 0;
+
+		write_stream(path, ZOUT_PLAIN, rows, 0);
+		all = tokens_read(one, 1);
+		in = tokens_read(one, 1);
+		total = in->total;
+		out = tokens_split(in, shares[k]);
+		ok(in->rows + out->rows == rows && labs(out->rows - (long)(rows * shares[k])) < 300,
+		   "%ld of %ld rows are a share of %g", out->rows, rows, shares[k]);
+		for (int side = 0; side < 2; side++) {
+			const struct tokens *t = side ? out : in;
+
+			for (long i = 0; i < t->rows; i++) {
+				struct tokens_row r = tokens_row(t, i), same = tokens_row(all, r.line - 1);
+				double u = (double)tokens_row_key(&r) / 18446744073709551616.0;
+
+				right_side += (u < shares[k]) == side && r.at == i;
+				in_order += r.n == same.n && !memcmp(r.token, same.token, r.n * sizeof *r.token) &&
+				            r.hash == same.hash && (!i || r.line > tokens_row(t, i - 1).line);
+				longest = r.n > longest ? r.n : longest;
+			}
+		}
+		ok(right_side == rows, "each on the side of its tokens' hash");
+		ok(in_order == rows, "all rows as they were, in order");
+		ok(in->total + out->total == total && longest == 5 && tokens_most(out, 2) == 10, "so many tokens");
+		tokens_close(in);
+		tokens_close(out);
+		tokens_close(all);
+	}
+}
+
 int main(void)
 {
 	int fd = mkstemp(path);
@@ -280,6 +320,7 @@ int main(void)
 	cuts(ZOUT_PLAIN, "plain");
 	cuts(ZOUT_ZSTD, "zstd");
 	duplicates();
+	split();
 	unlink(path);
 	return tap_done();
 }

@@ -152,6 +152,10 @@ cp -r model nan && printf '\377\377\377\377' |
 	dd of=nan/model.safetensors bs=1 seek=$(($(wc -c < nan/model.safetensors) - 4)) conv=notrunc 2> /dev/null
 fails 1 "step 1: the loss is not finite on row" "a loss that is no number" $lora -m nan -o x train.tok
 fails 1 "base losses: not finite on row" "nor when scoring" $score -m nan --method loss train.tok
+first=$(head -1 train.jsonl | jq -r .id)
+fails 1 "the likelihood of row $first is not a number" "nor seal-eval nll's" "$BIN/seal-eval" nll -q -m nan train.tok
+fails 1 "the likelihood of row $first is not a number" "nor those of tokens" "$BIN/seal-eval" nll -q --per-token -m nan train.tok
+fails 1 "row $first: the model's logits are not finite" "nor logits of answers" "$BIN/seal-eval" generate -q -m nan train.jsonl
 : > none.jsonl; "$BIN/seal-tokenize" -q -m model none.jsonl -o none.tok
 fails 1 "no safe rows" "safe rows that are none" "$BIN/seal-score" -m model --method bilevel --safe none.tok train.tok
 fails 1 "no rows to validate" "validation rows that are none" $lora -o x --valid none.tok train.tok

@@ -303,10 +303,48 @@ static void full_disk(void)
 	struct zout *z = zout_open("new", 0);
 	static char p[1 << 20];
 
-	signal(SIGXFSZ, SIG_IGN);
 	setrlimit(RLIMIT_FSIZE, &(struct rlimit){1000, 1000});
 	zout_write(z, p, sizeof p);
 	zout_close(z);
+}
+
+static void stdout_twice(void)
+{
+	dup2(open("/dev/null", O_WRONLY), 1);
+	zout_open("-", 0);
+	zout_open(NULL, 0);
+}
+
+static void pipe_twice(void)
+{
+	int to[2];
+
+	if (pipe(to))
+		abort();
+	dup2(to[1], 1);
+	zout_open("-", 0);
+	zout_open("/dev/fd/1", 0);
+}
+
+static void stdout_again(void)          /* one after the other */
+{
+	dup2(open("/dev/null", O_WRONLY), 1);
+	zout_close(zout_open("-", 0));
+	zout_close(zout_open("-", 0));
+}
+
+static void null_twice(void)
+{
+	struct zout *z = zout_open("/dev/null", 0);
+
+	zout_close(zout_open("/dev/null", 0));
+	zout_close(z);
+}
+
+static void out_of_time(void)
+{
+	zout_open("new", 0);
+	raise(SIGXCPU);
 }
 
 static void interrupted(void)
@@ -356,6 +394,55 @@ static void unfinished(void)
 	die("stopped");
 }
 
+/* Replaces "mode" after it was given this mode; the mode that it then has. */
+static unsigned replaced(mode_t mode)
+{
+	struct stat s;
+
+	if (chmod("mode", mode))
+		abort();
+	put("mode", "again", 5, 0);
+	return stat("mode", &s) ? 0 : s.st_mode & 07777;
+}
+
+enum { NOBODY = 65534 };
+
+static void as_nobody(void)
+{
+	if (setgid(NOBODY) || setuid(NOBODY))
+		abort();
+	put("mode", "other", 5, 0);
+}
+
+/* What is replaced keeps its mode, and its owner where that is permitted. */
+static void test_modes(void)
+{
+	static const mode_t modes[] = {0600, 0640, 0666, 0644, 0400, 0777};
+	struct stat s;
+
+	for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+		ok(replaced(modes[i]) == modes[i], "mode %o stays", (unsigned)modes[i]);
+	ok(replaced(04755) == 0755, "but for set-user-id");
+	if (symlink("mode", "linked"))
+		abort();
+	chmod("mode", 0600);
+	put("linked", "x", 1, 0);
+	ok(!stat("mode", &s) && (s.st_mode & 0777) == 0600, "also through a link");
+	if (getuid()) {
+		ok(1, "owners # SKIP not root");
+		return;
+	}
+	if (chown("mode", 1, 2))
+		abort();
+	put("mode", "y", 1, 0);
+	ok(!stat("mode", &s) && s.st_uid == 1 && s.st_gid == 2, "owner and group stay");
+	chmod(".", 0777);
+	chmod("mode", 0664);
+	ok(!child(as_nobody) && !stat("mode", &s) && s.st_uid == NOBODY && (s.st_mode & 0777) == 0644,
+	   "where they cannot, another group gets what everybody has");
+	unlink("linked");
+}
+
 static void test_writing(void)
 {
 	int before = files(), status;
@@ -376,6 +463,13 @@ static void test_writing(void)
 		abort();
 	dies(write_stdin, "seal: stdout: is both input and output\n");
 	dies(full_disk, "seal: write new: File too large\n");
+	status = child(stdout_twice);
+	ok(WIFEXITED(status) && WEXITSTATUS(status) == 2 && strstr(said, "seal: standard output cannot be two outputs"), "stdout twice is a wrong usage");
+	dies(pipe_twice, "seal: /dev/fd/1: is two outputs at once\n");
+	ok(!child(stdout_again), "stdout may be one output after the other");
+	ok(!child(null_twice), "/dev/null may be several at once");
+	status = child(out_of_time);
+	ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU, "SIGXCPU ends as SIGXCPU does");
 	status = child(interrupted);
 	ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM, "SIGTERM ends as SIGTERM does");
 	status = child(reader_left);
@@ -389,6 +483,7 @@ static void test_writing(void)
 	umask(027);
 	put("mode", "new", 3, 0);
 	ok(!stat("mode", &s) && (s.st_mode & 0777) == 0640, "the mode honours umask");
+	test_modes();
 	if (symlink("mode", "link"))
 		abort();
 	put("link", "through", 7, 0);

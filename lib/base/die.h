@@ -20,7 +20,9 @@ const char *program_name(void);
 void die(const char *fmt, ...) PRINTF(1, 2) __attribute__((noreturn));
 void die_usage(const char *fmt, ...) PRINTF(1, 2) __attribute__((noreturn));
 void warn(const char *fmt, ...) PRINTF(1, 2);
-/* One line about what was done (counts, fates, the device); silent under -q. */
+/* One line about what was done or is remarkable (counts, fates, the device, rows longer than the
+ * model's context); silent under -q.  warn is for what nobody may miss: that a result is likely to
+ * be wrong, or why the program ends. */
 void notice(const char *fmt, ...) PRINTF(1, 2);
 void notice_quiet(int quiet);
 int notice_is_quiet(void);

@@ -16,7 +16,7 @@ const struct opt base_options[] = {
 	{"output", 'o', OPT_TEXT, offsetof(struct opt_base, output), "FILE",
          "write there instead of stdout, whole or not at all", 0, 0},
 	{"quiet", 'q', OPT_FLAG, offsetof(struct opt_base, quiet), NULL,
-         "no progress, no summaries on stderr", 0, 0},
+         "no progress, summaries or notices on stderr", 0, 0},
 	{0},
 };
 

@@ -44,13 +44,14 @@ static void hold_descriptors(void)
 
 void program_begin(char **argv)
 {
-	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+	static const int signals[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGPIPE, SIGXCPU};
 	struct sigaction sa = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND | SA_NODEFER}, old;
 	const char *slash = strrchr(argv[0], '/');
 
 	hold_descriptors();
 	die_name(slash ? slash + 1 : argv[0]);
 	owner = getpid();
+	signal(SIGXFSZ, SIG_IGN); /* so that the write fails, with EFBIG */
 	if (atexit(at_end))
 		die("out of memory");
 	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)

@@ -10,8 +10,9 @@
 /* To be called first in main.  Messages begin with the file name of argv[0] (until opt_parse
  * names the program).  Descriptors 0 to 2 are open from then on: one that was closed is replaced
  * by one that fails, so that no file gets its number and no message lands in data.  SIGINT,
- * SIGTERM, SIGHUP and SIGPIPE, unless they are ignored, first call what program_at_end was given,
- * then end the program as they do. */
+ * SIGQUIT, SIGTERM, SIGHUP, SIGPIPE and SIGXCPU, unless they are ignored, first call what
+ * program_at_end was given, then end the program as they do.  A write beyond the limit on the size
+ * of files fails as on a full disk. */
 void program_begin(char **argv);
 
 /* f is called when the program ends by exit(), die() or such a signal: it may do only what a

@@ -5,8 +5,15 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define UTF8_REPLACEMENT "\xef\xbf\xbd" /* U+FFFD, for a byte that is no UTF-8 */
+
+/* The length of the byte order mark that the text begins with: 3, or 0 where there is none. */
+static inline size_t utf8_bom(const char *text, size_t n)
+{
+	return n >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0;
+}
 
 /* Sets *code to the code point of the first character of text[0..n), n > 0, and returns its length
  * in bytes.  A byte that belongs to no UTF-8 (Unicode 16, table 3-7) is one of code -1. */

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "../base/memory.h"
+#include "../base/utf8.h"
 #include "../base/hash.h"
 #include "../format/jsonl.h"
 #include "../rows/places.h"
@@ -81,14 +82,15 @@ static void read_scores(struct audit *a, const char *path)
 /* Sets each row's last visit to the line of its id in the file, from 0. */
 static void read_order(struct audit *a)
 {
-	struct zin *in = zin_open(opts.order);
+	struct zin *in = zin_open_text(opts.order);
 	size_t n, raw;
 	char *id;
 
 	for (long i = 0; i < a->n; i++)
 		a->row[i].last = NAN;
 	for (long line = 0; (id = zin_line(in, &n, &raw)); line++) {
-		const uint32_t *at = places_look(a->at, hash_bytes(id, n));
+		size_t bom = utf8_bom(id, n);
+		const uint32_t *at = places_look(a->at, hash_bytes(id + bom, n - bom));
 
 		if (!at)
 			die("%s:%ld: %s has no row %.100s", opts.order, line + 1, a->name, id);

@@ -83,6 +83,9 @@ static void advance(struct generation *g, const int fed[], int n, float *logits)
 		int32_t id = sample_token(logits + i * g->vocab, g->vocab, a->ids.p, a->ids.n,
 		                          &opts, &a->rng);
 
+		if (id < 0)
+			die("row %s: the model's logits are not finite",
+			    json_text(a->out, "id", "?"));
 		if (is_end(g, id)) {
 			a->done = 1;
 			continue;
@@ -157,16 +160,14 @@ static void write_group(struct generation *g, struct zout *out)
 /* {"id","instruction","output": null,"generator", the row's other keys}, owned. */
 static json_t *answer_row(const struct row *r)
 {
-	struct turn turn[TURNS_MOST];
-	struct buf own = {0};
+	struct dialogue d = {0};
 	struct fault why;
 	size_t bytes = 0;
 	const char *key, *text = NULL;
 	json_t *j = json_object(), *v;
-	int n = 0;
 
-	if (!schema_turns(&opts.encode.schema, r->json, 0, turn, &n, &own, &why))
-		text = schema_instruction(turn, n, &bytes);
+	if (!schema_turns(&opts.encode.schema, r->json, 0, &d, &why))
+		text = schema_instruction(&d, &bytes);
 	json_object_set_new(j, "id", json_string(r->id));
 	json_object_set_new(j, "instruction", json_stringn(text ? text : "", bytes));
 	json_object_set_new(j, "output", json_null());
@@ -174,10 +175,10 @@ static json_t *answer_row(const struct row *r)
 	json_object_foreach(r->json, key, v)
 	{
 		if (!json_object_get(j, key) && strcmp(key, "messages") &&
-		    strcmp(key, "conversations"))
+		    strcmp(key, "conversations") && strcmp(key, "conversation"))
 			json_object_set(j, key, v);
 	}
-	buf_free(&own);
+	dialogue_free(&d);
 	return j;
 }
 
@@ -195,7 +196,7 @@ static void take_row(struct generation *g, const struct row *r, struct fates *fa
 	if (how == ENCODED_BROKEN || !a->ids.n) {
 		if (how != ENCODED_BROKEN)
 			fault(&why, "the prompt is empty");
-		fate_broken(fates, r->file, r->id, r->line, "no prompt", &why);
+		fate_broken(fates, r->file, r->id, r->line, r->element, "no prompt", &why);
 		ids_free(&a->ids);
 		return;
 	}
@@ -222,7 +223,7 @@ static void check_template(const struct model *m, const struct encoder *e)
 	const char *trained = opts.adapter ? of_adapter : model_template(m);
 	const char *now = template_name(encoder_template(e));
 
-	if (trained && strcmp(trained, now) && !strcmp(opts.encode.template, "auto"))
+	if (trained && strcmp(trained, now) && !strcmp(opts.encode.template.name, "auto"))
 		die("%s was trained with the template %s, not %s (--template insists on one)",
 		    opts.adapter ? opts.adapter : opts.model, trained, now);
 	free(of_adapter);
@@ -231,7 +232,6 @@ static void check_template(const struct model *m, const struct encoder *e)
 static void begin(struct generation *g)
 {
 	struct setup *s = &g->setup;
-	const char *stop;
 
 	setup_open(s, opts.model, opts.adapter, &opts.compute);
 	g->tokenizer = tokenizer_open(opts.model);
@@ -242,9 +242,8 @@ static void begin(struct generation *g)
 	setup_begin(s);
 	g->vocab = s->model->config.vocab;
 	g->context = s->model->config.context;
-	stop = template_stop(encoder_template(g->encoder));
 	generate_ends(&g->ends, g->tokenizer, opts.model);
-	ids_add(&g->ends, stop ? tokenizer_id(g->tokenizer, stop) : -1);
+	ids_add(&g->ends, template_stop(encoder_template(g->encoder)));
 	g->answer = xalloc(opts.batch * sizeof *g->answer);
 }
 
@@ -268,9 +267,10 @@ static void answer_rows(struct generation *g, char *const paths[], int n, struct
 	if (g->n)
 		answer_group(g);
 	write_group(g, out);
+	fates_need_row(fates);
 	if (g->beyond)
-		warn("answers beyond the %ld positions that the model was made for: %ld",
-		     g->context, g->beyond);
+		notice("answers beyond the %ld positions that the model was made for: %ld",
+		       g->context, g->beyond);
 	progress_close(p);
 	rows_close(rows);
 	fates_close(fates, 0);

@@ -19,7 +19,8 @@ struct generate_opts {
 	struct compute_opts compute;
 };
 
-/* The next token.  logits: [vocab], overwritten; seen: [n], the prompt and the answer so far. */
+/* The next token; -1 when a logit is no number.  logits: [vocab], overwritten; seen: [n], the
+ * prompt and the answer so far. */
 int32_t sample_token(float *logits, long vocab, const int32_t *seen, long n,
                      const struct generate_opts *, struct rng *);
 

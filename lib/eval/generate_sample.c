@@ -14,12 +14,13 @@
 
 #include "../base/memory.h"
 
+/* The largest, or one that is no number, if there is any. */
 static long argmax(const float *x, long n)
 {
 	long best = 0;
 
 	for (long i = 1; i < n; i++)
-		if (x[i] > x[best])
+		if (x[i] > x[best] || isnan(x[i]))
 			best = i;
 	return best;
 }
@@ -63,7 +64,7 @@ int32_t sample_token(float *logits, long vocab, const int32_t *seen, long n,
 		penalise(logits, vocab, seen, n, o->penalty);
 	best = argmax(logits, vocab);
 	if (!isfinite(logits[best]))
-		die("the model's logits are not finite");
+		return -1;
 	if (o->temperature == 0)
 		return (int32_t)best;
 	c = xalloc(vocab * sizeof *c);

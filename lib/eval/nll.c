@@ -3,6 +3,8 @@
  * mean over its trained tokens, and how many those are.  --per-token adds "nlls", an array of all
  * its tokens, null where one is not trained.
  */
+#include <math.h>
+
 #include "../base/progress.h"
 #include "../rows/order.h"
 #include "../train/losses.h"
@@ -32,6 +34,7 @@ static void write_row(void *out, const struct visited *v)
 	json_t *j = json_object(), *list = json_array();
 	long count = 0;
 	double sum = 0;
+	char id[128];
 
 	for (long t = 0; t < r->n; t++) {
 		if (r->train[t]) {
@@ -41,6 +44,8 @@ static void write_row(void *out, const struct visited *v)
 		if (opts.per_token)
 			json_array_append_new(list, json_float(v->nll[t]));
 	}
+	if (!isfinite(sum))
+		die("the likelihood of row %s is not a number", row_id(r, id, sizeof id));
 	json_object_set_new(j, "id", json_stringn(r->id, r->id_n));
 	json_object_set_new(j, "nll", json_float(sum / count));
 	json_object_set_new(j, "tokens", json_integer(count));

@@ -11,6 +11,7 @@
 
 struct csv {
 	struct csv_parser parser;
+	char separator;
 	struct buf text; /* the fields, one behind the other */
 	size_t *end;     /* of each field in text */
 	long fields, room;
@@ -30,15 +31,45 @@ static void begin(struct csv *c)
 		die("out of memory");
 	csv_set_space_func(&c->parser, no_space);
 	csv_set_blk_size(&c->parser, 1 << 16);
+	csv_set_delim(&c->parser, c->separator);
 	c->text.n = c->fields = c->complete = c->more = 0;
 }
 
-struct csv *csv_open(void)
+char csv_separator(const char *p, size_t n, struct fault *f)
+{
+	static const char all[] = ",;\t", *const names[] = {"commas", "semicolons", "tabs"};
+	int quoted = 0, first = -1;
+
+	for (size_t i = 0; i < n; i++) {
+		const char *at = quoted ? NULL : memchr(all, p[i], 3);
+		int k = at ? (int)(at - all) : first;
+
+		quoted ^= p[i] == '"';
+		if (first >= 0 && k != first) {
+			fault(f,
+			      "fields may be separated by %s or %s; a line sep=%c before it says "
+			      "so",
+			      names[first], names[k], k == 2 ? all[first] : all[k]);
+			return 0;
+		}
+		first = k;
+	}
+	return all[first < 0 ? 0 : first];
+}
+
+struct csv *csv_open(char separator)
 {
 	struct csv *c = xzalloc(1, sizeof *c);
 
+	c->separator = separator;
 	begin(c);
 	return c;
+}
+
+void csv_separate(struct csv *c, char separator)
+{
+	c->separator = separator;
+	csv_set_delim(&c->parser, separator);
 }
 
 void csv_close(struct csv *c)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* csv.h - CSV (RFC 4180) through libcsv: fed with lines, it gives records.
  *
- * Fields are separated by commas; a field in double quotes may hold commas, line ends and
- * doubled quotes.  Spaces belong to fields.  A quote within a field that does not begin with
- * one is a fault, and so is text behind a closing quote.
+ * Fields are separated by commas, or by another character; a field in double quotes may hold
+ * commas, line ends and doubled quotes.  Spaces belong to fields.  A quote within a field that does
+ * not begin with one is a fault, and so is text behind a closing quote.
  */
 #ifndef SEAL_CSV_H
 #define SEAL_CSV_H
@@ -14,7 +14,12 @@
 
 struct csv;
 
-struct csv *csv_open(void);
+/* What separates the fields of a line: a comma, a semicolon or a tab, whichever is there outside
+ * quotes; a comma where none is.  0 with a fault when several are. */
+char csv_separator(const char *line, size_t n, struct fault *);
+
+struct csv *csv_open(char separator);
+void csv_separate(struct csv *, char separator); /* from the next record on */
 /* Feeds a line, with its LF or CR LF where it has one.  Returns 1 when a record is complete, 0
  * when it goes on in the next line, -1 with a fault when it is broken; then the record is given
  * up, and the next line begins another. */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../base/memory.h"
+#include "zio.h"
 #include "zio_claim.h"
 
 /* Enters the files in the folder as outputs: none may be an input. */
@@ -66,6 +67,9 @@ void folder_try(const char *path)
 
 	if (!*path)
 		die_usage("the name of a folder to write is empty");
+	if (zio_is_std(path))
+		die_usage(
+			"a folder cannot be written to standard output (./- is one of that name)");
 	if (access(dirname(to), W_OK | X_OK))
 		die("create %s:", path);
 	free(to);
@@ -93,6 +97,25 @@ static void remove_unfinished(void)
 		remove_folder(unfinished);
 }
 
+/* The folder gets owner, group and mode of the one that it will replace (see take_mode in
+ * zio_out.c); where there is none, the mode that mkdir would have given it. */
+static void take_mode(const char *folder, const char *to)
+{
+	mode_t mask = umask(0), mode;
+	struct stat old;
+
+	umask(mask);
+	if (!stat(to, &old)) {
+		mode = old.st_mode & 0777;
+		if (chown(folder, old.st_uid, old.st_gid) && chown(folder, -1, old.st_gid))
+			mode &= ~(mode_t)070 | (mode & 07) << 3;
+	} else {
+		mode = 0777 & ~mask;
+	}
+	if (stat(folder, &old) || chmod(folder, mode | S_IRWXU | (old.st_mode & S_ISGID)))
+		die("change the mode of %s:", folder);
+}
+
 char *folder_begin(const char *path)
 {
 	static int watched;
@@ -104,7 +127,7 @@ char *folder_begin(const char *path)
 	watched = 1;
 	if (!mkdtemp(name))
 		die("create a folder beside %s:", path);
-	chmod(name, 0755);
+	take_mode(name, to);
 	free(to);
 	return unfinished = name;
 }

@@ -12,7 +12,8 @@ void folder_refuse(const char *path, int force, const char *mark);
 /* Dies unless a folder can be made at path. */
 void folder_try(const char *path);
 /* Makes an empty folder .NAME.XXXXXX beside path, to be filled with zio_save; returns its name
- * (owned).  There is one at a time; it is removed when the program dies. */
+ * (owned).  It has the mode, and where that is permitted the owner, of the folder that it will
+ * replace.  There is one at a time; it is removed when the program dies. */
 char *folder_begin(const char *path);
 /* Renames it into place after an fsync, replacing what was there; frees its name. */
 void folder_commit(char *begun, const char *path);

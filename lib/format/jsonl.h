@@ -24,6 +24,11 @@ json_t *json_parse_twice(const char *text, size_t n, struct fault *);
 json_t *json_parse_python(const char *text, size_t n, struct fault *);
 #define JSON_NUL        "\xef\xb7\x90" /* U+FDD0 */
 #define JSON_NOT_FINITE __DBL_MAX__
+/* As json_parse, of a row.  A value that jansson cannot hold, or that no text can, becomes an
+ * object of which json_why_unread says what it "is" or "holds": NaN, an infinity, a number beyond
+ * 64 bits or a double's, a text with the character NUL.  json_why_unread is NULL of all others. */
+json_t *json_parse_row(const char *text, size_t n, struct fault *);
+const char *json_why_unread(const json_t *);
 /* A file of others (a model's config.json, say), read so; dies; owned. */
 json_t *json_read_file(const char *path);
 
@@ -63,9 +68,9 @@ void json_write_line(struct zout *, const json_t *);
  * numbers. */
 json_t *json_settings(const struct opt_group *);
 
-/* Calls see() for every object of n inputs (0: of stdin), each of which is JSONL or one JSON
- * array, plain or zstd; dies on one that is neither.  `where` names the place of the object, for
- * die("%s: ...", where). */
+/* Calls see() for every object of n inputs (0: of stdin), each of which is JSONL or JSON as
+ * values.h has it; dies on one that is neither, or has no object.  `where` names the place of the
+ * object, for die("%s: ...", where). */
 void objects_read(char *const paths[], int n,
                   void (*see)(void *ctx, const json_t *object, const char *where), void *ctx);
 

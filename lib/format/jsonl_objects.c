@@ -7,79 +7,71 @@
 #include <string.h>
 
 #include "../base/memory.h"
+#include "../base/utf8.h"
+#include "values.h"
 
 struct objects_reader {
 	struct zin *in;
-	long line;
+	long seen; /* of this input */
 	void (*see)(void *, const json_t *, const char *);
 	void *ctx;
 };
 
-static void see_value(struct objects_reader *r, const json_t *v, const char *unit, long at)
+static void see_value(struct objects_reader *r, const char *text, size_t n, long line, long element)
 {
-	char *where = xprintf("%s:%s%ld", zin_name(r->in), unit, at);
+	char *where = element ? xprintf("%s:%ld: element %ld", zin_name(r->in), line, element)
+	                      : xprintf("%s:%ld", zin_name(r->in), line);
+	struct fault f;
+	json_t *v = json_parse_row(text, n, &f);
 
+	if (!v)
+		die("%s: %s", where, f.text);
 	if (!json_is_object(v))
 		die("%s: not an object", where);
 	r->see(r->ctx, v, where);
+	r->seen++;
+	json_decref(v);
 	free(where);
 }
 
-/* The array that begins with this line and ends with the input. */
-static void read_array(struct objects_reader *r, const char *line, size_t n)
+static void read_lines(struct objects_reader *r)
 {
-	struct buf all = {0};
-	struct fault f;
-	json_t *array;
-	size_t raw;
+	size_t n, raw, bom;
+	char *p;
 
-	do {
-		buf_add(&all, line, n);
-		buf_str(&all, "\n");
-	} while ((line = zin_line(r->in, &n, &raw)));
-	array = json_parse(all.p, all.n, &f);
-	if (!array)
-		die("%s: %s", zin_name(r->in), f.text);
-	for (size_t i = 0; i < json_array_size(array); i++)
-		see_value(r, json_array_get(array, i), "element ", i + 1);
-	json_decref(array);
-	buf_free(&all);
+	for (long line = 1; (p = zin_line(r->in, &n, &raw)); line++) {
+		bom = utf8_bom(p, n);
+		p += bom;
+		n -= bom;
+		if (n != strspn(p, " \t\r"))
+			see_value(r, p, n, line, 0);
+	}
 }
 
-static void read_one(struct objects_reader *r)
+static void read_values(struct objects_reader *r)
 {
-	int seen = 0;
-	size_t n, raw;
+	struct values v = {0};
 	struct fault f;
-	char *line;
+	int got;
 
-	while ((line = zin_line(r->in, &n, &raw))) {
-		char first = line[strspn(line, " \t\r")];
-		json_t *v;
-
-		r->line++;
-		if (!first && n == strlen(line))
-			continue;
-		if (first == '[' && !seen) {
-			read_array(r, line, n);
-			return;
-		}
-		v = json_parse(line, n, &f);
-		if (!v)
-			die("%s:%ld: %s", zin_name(r->in), r->line, f.text);
-		see_value(r, v, "", r->line);
-		json_decref(v);
-		seen = 1;
-	}
+	while ((got = values_next(&v, r->in, NULL, &f)) > 0)
+		see_value(r, v.text.p, v.text.n, v.line, v.element);
+	if (got < 0)
+		die("%s:%ld: %s", zin_name(r->in), v.line, f.text);
+	values_free(&v);
 }
 
 void objects_read(char *const paths[], int n, void (*see)(void *, const json_t *, const char *),
                   void *ctx)
 {
-	for (int i = 0; i < (n ? n : 1); i++) {
-		struct objects_reader r = {zin_open(n ? paths[i] : NULL), 0, see, ctx};
+	struct objects_reader r = {.see = see, .ctx = ctx};
 
-		read_one(&r);
+	for (int i = 0; i < (n ? n : 1); i++) {
+		r.in = zin_open_text(n ? paths[i] : NULL);
+		r.seen = 0;
+		(values_form(r.in) == VALUES_TEXT ? read_values : read_lines)(&r);
+		if (!r.seen)
+			die("%s: no objects", zin_name(r.in));
 		zin_close(r.in);
 	}
 }

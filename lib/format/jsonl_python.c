@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* jsonl_python.c - the JSON files of models, which Python wrote; see jsonl.h.
+/* jsonl_python.c - JSON that Python wrote: models' files, and rows; see jsonl.h.
  *
  * Python's json module writes and reads numbers that JSON, or jansson, does not have: NaN,
  * Infinity, -Infinity, and whole numbers of any length (transformers' "model_max_length" is
@@ -11,18 +11,53 @@
  *   a NUL character in a text or a key, \u0000      by one that is none, JSON_NUL
  *
  * and json_check refuses them, by the name of the key, where a key is used.
+ *
+ * Rows have keys that nobody asks for as well, and texts in them may hold the character NUL, which
+ * no text of these programs can.  Ids and groups are made of rows' values, so a value must not
+ * become another one: in rows each of these becomes {"unread": its text}, which is of no type that
+ * is asked for, and equal to no other.
  */
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/memory.h"
+#include "../base/utf8.h"
 #include "foreign.h"
 #include "jsonl.h"
 
+static const char unread_key[] = "unread";
+
+/* Replaces the value that begins at b->p + from and ends the buffer; bad UTF-8 stays. */
+static void set_unread(struct buf *b, size_t from)
+{
+	size_t n = b->n - from;
+	char *value = xstrndup(b->p + from, n);
+	json_t *utf8 = json_stringn(value, n);
+
+	if (utf8) {
+		b->n = from;
+		buf_fmt(b, "{\"%s\":", unread_key);
+		json_put_text(b, value, n);
+		buf_str(b, "}");
+	}
+	json_decref(utf8);
+	free(value);
+}
+
+const char *json_why_unread(const json_t *v)
+{
+	const char *text = json_text(v, unread_key, NULL);
+
+	if (!text)
+		return NULL;
+	return *text == '"' ? "holds a NUL character" : "is a number beyond 64 bits or a double's";
+}
+
 /* Replaces the word that begins at b->p + from and ends the buffer, if it is such a number.  What a
  * number is, and which is too large, jansson knows: it is asked of words that may be large. */
-static void replace(struct buf *b, size_t from)
+static void replace(struct buf *b, size_t from, int row)
 {
 	const char *word = b->p + from;
 	int finite = strcmp(word, "NaN") && strcmp(word, "Infinity") && strcmp(word, "-Infinity");
@@ -34,10 +69,14 @@ static void replace(struct buf *b, size_t from)
 		finite = isfinite(strtod(word, &end));
 		if (json_error_code(&e) != json_error_numeric_overflow || *end)
 			return;
-		if (finite)
+		if (row)
+			set_unread(b, from);
+		else if (finite)
 			buf_str(b, ".0");
+	} else if (!finite && row) {
+		set_unread(b, from);
 	}
-	if (!finite) {
+	if (!finite && !row) {
 		b->n = from;
 		buf_fmt(b, "%.17g", JSON_NOT_FINITE);
 	}
@@ -67,22 +106,46 @@ static size_t put_string(struct buf *b, const char *s, size_t n)
 
 static int is_word(char c) { return isalnum((unsigned char)c) || c == '+' || c == '-' || c == '.'; }
 
-json_t *json_parse_python(const char *text, size_t n, struct fault *f)
+/* Whether a string of JSON spells the character NUL. */
+static int spells_nul(const char *s, size_t n)
+{
+	for (size_t i = 0; i + 6 <= n; i++)
+		if (s[i] == '\\' && !memcmp(s + i++, "\\u0000", 6))
+			return 1;
+	return 0;
+}
+
+/* A string before a colon is a key. */
+static int is_key(const char *after, size_t n)
+{
+	while (n && strchr(" \t\r\n", *after) && *after)
+		after++, n--;
+	return n && *after == ':';
+}
+
+static json_t *parse_replaced(const char *text, size_t n, int row, struct fault *f)
 {
 	struct buf b = {0};
-	size_t i = n >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0, from;
+	size_t i = row ? 0 : utf8_bom(text, n), from;
 	json_t *j;
 
 	buf_need(&b, n);
 	while (i < n) {
 		from = i;
 		if (text[i] == '"') {
+			size_t at = b.n;
+
 			i += put_string(&b, text + i, n - i);
+			if (row && spells_nul(text + from, i - from) && !is_key(text + i, n - i)) {
+				b.n = at;
+				buf_add(&b, text + from, i - from);
+				set_unread(&b, at);
+			}
 		} else if (is_word(text[i])) {
 			while (i < n && is_word(text[i]))
 				i++;
 			buf_add(&b, text + from, i - from);
-			replace(&b, b.n - (i - from));
+			replace(&b, b.n - (i - from), row);
 		} else {
 			buf_add(&b, text + i++, 1);
 		}
@@ -90,6 +153,19 @@ json_t *json_parse_python(const char *text, size_t n, struct fault *f)
 	j = json_parse_twice(b.p, b.n, f);
 	buf_free(&b);
 	return j;
+}
+
+json_t *json_parse_python(const char *text, size_t n, struct fault *f)
+{
+	return parse_replaced(text, n, 0, f);
+}
+
+json_t *json_parse_row(const char *text, size_t n, struct fault *f)
+{
+	json_t *j = json_parse(text, n, f);
+	struct fault again;
+
+	return j ? j : parse_replaced(text, n, 1, &again);
 }
 
 json_t *json_read_file(const char *path)

@@ -50,6 +50,21 @@ void scratch_read(FILE *f, void *p, size_t n)
 		die("read a file in %s:", folder());
 }
 
+void scratch_read_at(FILE *f, void *p, size_t n, size_t at)
+{
+	while (n) {
+		ssize_t got = pread(fileno(f), p, n, (off_t)at);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			die("read a file in %s:", folder());
+		p = (char *)p + got;
+		n -= got;
+		at += got;
+	}
+}
+
 /* posix_fallocate, so that a full disk is an error here and no signal later. */
 void *scratch_map(size_t n)
 {

@@ -6,7 +6,8 @@
 #include <stddef.h>
 
 /* What begins with these bytes, if that is a format that the programs do not read, and in brackets
- * what to do, so that "FILE: is ..." is a sentence.  Else NULL. */
+ * what to do: "a Parquet file (...)", so that "FILE: is ..." is a sentence.  Else NULL.  The more
+ * bytes, up to 512, the more is known; fewer are no fault. */
 const char *sniff(const void *bytes, size_t n);
 
 #endif

@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* zio.h - the files and pipes that a program reads and writes, plain or zstd.
+/* zio.h - the files and pipes that a program reads and writes, plain or packed.
  *
  * What zio promises:
  *
- *   Whether bytes are zstd is told by their content, never by a name.
+ *   Inputs may be packed by zstd, gzip or xz, in one frame or several: their content tells, never
+ *   a name.  Outputs are plain or zstd.
  *   "-" or NULL is stdin or stdout, everywhere; any other path is a file.
- *   Reading and writing die, naming the file, on any error: a stream that ends inside a zstd
+ *   Reading and writing die, naming the file, on any error: a stream that ends inside a
  *   frame, a wrong checksum, a full disk, a closed stdout.  So no call returns an error.
  *   An output is whole or absent: it gets its name when zout_close has written everything, and a
- *   program that ends before, by anything but SIGKILL, leaves nothing.  A link's target is
- *   replaced, not the link; what is no regular file (a pipe, /dev/null) is written as it is.
+ *   program that ends before, by anything but SIGKILL, leaves nothing.  A file that is replaced
+ *   leaves its mode, and where that is permitted its owner and group, to the new one.  A link's
+ *   target is replaced, not the link; what is no regular file (a pipe, /dev/null) is written as it
+ *   is.
  *   No input is overwritten and no two outputs are one file (zio_claim.h).
  *   Binary data is not written to a terminal.
  *
  * The parts: zio_in.c reads streams and maps files, zio_out.c writes, zio_claim.c knows who uses
- * which file.
+ * which file, zio_unpack.c has the three packings.
  */
 #ifndef SEAL_ZIO_H
 #define SEAL_ZIO_H
@@ -25,12 +28,14 @@
 #include "../base/opt.h"
 
 static inline int zio_is_std(const char *path) { return !path || !strcmp(path, "-"); }
-int zio_is_zstd(const void *, size_t n); /* by its first 4 bytes */
+int zio_is_packed(const void *, size_t n); /* by its first 6 bytes */
 
 /* Reading.  Lines and bytes may be read in turns. */
 struct zin;
 
 struct zin *zin_open(const char *path);
+/* The same for text: dies when its first bytes are of a known format that is none (sniff.h). */
+struct zin *zin_open_text(const char *path);
 const char *zin_name(const struct zin *); /* the path, or "stdin" */
 int zin_is_zstd(const struct zin *);      /* what its first bytes say */
 /* Up to n bytes; fewer only at the end. */
@@ -39,6 +44,10 @@ size_t zin_read(struct zin *, void *p, size_t n);
  * behind them, valid until the next call.  *raw counts the line's end in: *raw - *n is 2 for
  * CR LF, 1 for LF, 0 when the last line lacks its LF. */
 char *zin_line(struct zin *, size_t *n, size_t *raw);
+/* What waits to be read, *n bytes, at least `least` but at the end, and none of it read; valid
+ * until the next call.  zin_skip reads so many of them. */
+const char *zin_peek(struct zin *, size_t least, size_t *n);
+void zin_skip(struct zin *, size_t n);
 /* To be called where another stream may follow (cat a b): it may be packed or plain, whatever
  * came before. */
 void zin_joint(struct zin *);

@@ -3,6 +3,7 @@
 #include "zio_claim.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "../base/memory.h"
 
@@ -10,28 +11,28 @@ static struct claim {
 	dev_t dev;
 	ino_t ino;
 	int output;
+	int is_stdout; /* whatever dev and ino are */
 	const void *by;
 	struct claim *next;
 } * claims;
 
+static int is_pipe(const struct stat *s) { return S_ISFIFO(s->st_mode) || S_ISSOCK(s->st_mode); }
+
 static const struct claim *find(const struct stat *s)
 {
-	const struct claim *c = S_ISREG(s->st_mode) ? claims : NULL;
+	const struct claim *c = S_ISREG(s->st_mode) || is_pipe(s) ? claims : NULL;
 
 	while (c && (c->dev != s->st_dev || c->ino != s->st_ino))
 		c = c->next;
 	return c;
 }
 
-static void enter(const struct stat *s, int output, const void *by)
+static struct claim *enter(const struct stat *s, int output, const void *by)
 {
-	struct claim *c;
+	struct claim *c = xalloc(sizeof *c);
 
-	if (!S_ISREG(s->st_mode))
-		return;
-	c = xalloc(sizeof *c);
-	*c = (struct claim){s->st_dev, s->st_ino, output, by, claims};
-	claims = c;
+	*c = (struct claim){s->st_dev, s->st_ino, output, 0, by, claims};
+	return claims = c;
 }
 
 static _Noreturn void both(const char *path) { die("%s: is both input and output", path); }
@@ -40,6 +41,8 @@ void claim_input(const struct stat *s, const char *path)
 {
 	const struct claim *c = find(s);
 
+	if (!S_ISREG(s->st_mode)) /* a socket may be both stdin and stdout */
+		return;
 	if (c && c->output)
 		both(path);
 	if (!c)
@@ -54,7 +57,20 @@ void claim_output(const struct stat *s, const void *by, const char *path)
 		both(path);
 	if (c)
 		die("%s: is two outputs at once", path);
-	enter(s, 1, by);
+	if (S_ISREG(s->st_mode) || is_pipe(s))
+		enter(s, 1, by);
+}
+
+void claim_stdout(struct stat *s, const void *by)
+{
+	if (fstat(1, s))
+		die("open stdout:");
+	for (const struct claim *c = claims; c; c = c->next)
+		if (c->is_stdout)
+			die_usage("standard output cannot be two outputs at once: one of them "
+			          "needs a file");
+	claim_output(s, by, "stdout");
+	enter(s, 1, by)->is_stdout = 1;
 }
 
 void claim_check(const char *path)

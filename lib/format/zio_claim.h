@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* zio_claim.h - no run destroys what it reads, and no two of its outputs are one file.
  *
- * All regular files that a run reads or replaces are entered here, by device and inode, so that
- * links and other spellings of a path are seen through.  The rule holds in whatever order a
- * program opens its files:
+ * All regular files that a run reads or replaces, and the pipes that it writes to, are entered
+ * here, by device and inode, so that links and other spellings of a path are seen through.  The
+ * rule holds in whatever order a program opens its files:
  *
  *   an input that is opened must be none of the outputs that are being written;
  *   an output that is opened must be none of the inputs so far (also of those that were closed)
@@ -20,10 +20,13 @@
 
 #include <sys/stat.h>
 
-/* Enter the file of s, if it is a regular one; die with path when that breaks the rule.  `by` is
- * any address that claim_drop is given later. */
+/* Enter the file of s, if it is a regular one, or an output that is a pipe or a socket; die with
+ * path when that breaks the rule.  `by` is any address that claim_drop is given later. */
 void claim_input(const struct stat *s, const char *path);
 void claim_output(const struct stat *s, const void *by, const char *path);
+/* Enters stdout as an output, whatever it is, and sets *s to what it is; a wrong usage when it is
+ * one already. */
+void claim_stdout(struct stat *s, const void *by);
 /* To be called before something is renamed to path: dies if an input is there. */
 void claim_check(const char *path);
 /* The outputs of `by` are done: the files that were entered are no longer there. */

@@ -10,25 +10,26 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zstd.h>
 
 #include "../base/memory.h"
 #include "../base/num.h"
+#include "sniff.h"
 #include "zio_claim.h"
+#include "zio_unpack.h"
 
 enum { CHUNK = 1 << 18 };
 
 struct zin {
-	int fd, zstd, ended;
+	int fd, ended;
 	int joints; /* zin_joint was called: what follows a frame may be plain */
 	char *name;
-	char *p;             /* unpacked bytes, of which at..end are still to be given */
-	size_t at, end, cap; /* one byte more than cap is allocated, for zin_line's NUL */
-	ZSTD_DCtx *unpack;
-	ZSTD_inBuffer in; /* packed bytes that were read, in raw */
-	char *raw;
-	size_t hint; /* 0: between two frames */
-	int full;    /* the unpacker may hold more output */
+	char *p;              /* plain bytes, of which at..end are still to be given */
+	size_t at, end, cap;  /* one byte more than cap is allocated, for zin_line's NUL */
+	enum packing packing; /* of what is being read */
+	struct unpacker *unpack;
+	char *raw; /* packed bytes that were read; raw_at..raw_end are still to be unpacked */
+	size_t raw_at, raw_end;
+	int in_frame, full; /* within a frame; the unpacker may hold more output */
 };
 
 static size_t read_some(struct zin *z, void *p, size_t n)
@@ -46,65 +47,96 @@ static size_t read_some(struct zin *z, void *p, size_t n)
 /* Plain bytes to p: first those that were read as packed and turned out not to be. */
 static size_t take_some(struct zin *z, void *p, size_t n)
 {
-	size_t rest = z->in.size - z->in.pos;
+	size_t rest = z->raw_end - z->raw_at;
 
 	if (!rest)
 		return read_some(z, p, n);
 	n = size_min(n, rest);
-	memcpy(p, z->raw + z->in.pos, n);
-	z->in.pos += n;
+	memcpy(p, z->raw + z->raw_at, n);
+	z->raw_at += n;
 	return n;
 }
 
-/* A frame's magic number, or a skippable frame's as pzstd writes them. */
-int zio_is_zstd(const void *bytes, size_t n)
+/* How many packed bytes wait: at least n, fewer only at the end. */
+static size_t have_raw(struct zin *z, size_t n)
 {
-	const char *p = bytes;
+	size_t rest = z->raw_end - z->raw_at, got = 1;
 
-	return n >= 4 && (!memcmp(p, "\x28\xb5\x2f\xfd", 4) ||
-	                  ((p[0] & 0xf0) == 0x50 && !memcmp(p + 1, "\x2a\x4d\x18", 3)));
+	if (rest >= n)
+		return rest;
+	memmove(z->raw, z->raw + z->raw_at, rest);
+	for (; rest < n && got; rest += got)
+		got = read_some(z, z->raw + rest, CHUNK - rest);
+	z->raw_at = 0;
+	z->raw_end = rest;
+	return rest;
 }
 
-/* Between two frames: a frame or nothing follows, not plain bytes. */
-static int frame_follows(struct zin *z)
+/* Behind a frame of gzip and xz there may be zero bytes, as tapes and disks fill their blocks; xz
+ * wants them in fours.  A token stream's next blob may begin with one. */
+static void skip_padding(struct zin *z)
 {
-	size_t rest = z->in.size - z->in.pos, got = 1;
+	size_t zeros = 0;
 
-	if (rest < 4) {
-		memmove(z->raw, z->raw + z->in.pos, rest);
-		for (; rest < 4 && got; rest += got)
-			got = read_some(z, z->raw + rest, CHUNK - rest);
-		z->in = (ZSTD_inBuffer){z->raw, rest, 0};
+	if (z->packing == PACKING_ZSTD || z->joints)
+		return;
+	for (; have_raw(z, 1) && !z->raw[z->raw_at]; zeros++)
+		z->raw_at++;
+	if (z->packing == PACKING_XZ && zeros % 4)
+		die("%s: broken xz stream: %zu bytes of padding", z->name, zeros);
+}
+
+/* Between two frames: 1 when another begins, 0 when the packed bytes end. */
+static int next_frame(struct zin *z)
+{
+	enum packing next;
+	size_t n;
+
+	skip_padding(z);
+	n = have_raw(z, PACKING_MAGIC);
+	next = packing_of(z->raw + z->raw_at, n);
+	if (!n)
+		return 0;
+	if (next) {
+		z->packing = next;
+		z->in_frame = 1;
+		unpack_begin(z->unpack, next);
+		return 1;
 	}
-	return !rest || zio_is_zstd(z->raw + z->in.pos, rest);
+	if (packing_cut(z->raw + z->raw_at, n) == z->packing && !z->joints)
+		die("%s: the %s stream is cut short", z->name, packing_name(z->packing));
+	if (!z->joints)
+		die("%s: broken %s stream: what follows it is not packed", z->name,
+		    packing_name(z->packing));
+	z->packing = PACKING_NONE;
+	return 0;
 }
 
 /* Unpacks up to n bytes to p: how many, at least one; 0 at the end. */
-static size_t unpack_some(struct zin *z, void *p, size_t n)
+static size_t unpack_bytes(struct zin *z, void *p, size_t n)
 {
-	ZSTD_outBuffer out = {p, n, 0};
+	struct unpack_io io = {.out = p, .out_n = n};
+	struct fault f;
+	int got;
 
-	while (!out.pos) {
-		if (z->joints && !z->hint && !frame_follows(z)) {
-			z->zstd = 0;
-			return take_some(z, p, n);
-		}
-		if (z->in.pos == z->in.size && !z->full) {
-			z->in = (ZSTD_inBuffer){z->raw, read_some(z, z->raw, CHUNK), 0};
-			if (!z->in.size && z->hint)
-				die("%s: the zstd stream is cut short", z->name);
-			if (!z->in.size)
-				return 0;
-		}
-		z->hint = ZSTD_decompressStream(z->unpack, &out, &z->in);
-		if (ZSTD_isError(z->hint))
-			die("%s: broken zstd stream: %s", z->name, ZSTD_getErrorName(z->hint));
-		z->full = out.pos == out.size && z->hint;
+	while (io.out_n == n) {
+		if (!z->in_frame && !next_frame(z))
+			return z->packing ? 0 : take_some(z, p, n);
+		if (!z->full && !have_raw(z, 1))
+			die("%s: the %s stream is cut short", z->name, packing_name(z->packing));
+		io.in = z->raw + z->raw_at;
+		io.in_n = z->raw_end - z->raw_at;
+		got = unpack_some(z->unpack, &io, &f);
+		if (got < 0)
+			die("%s: broken %s stream: %s", z->name, packing_name(z->packing), f.text);
+		z->raw_at = z->raw_end - io.in_n;
+		z->in_frame = !got;
+		z->full = !io.out_n && !got;
 	}
-	return out.pos;
+	return n - io.out_n;
 }
 
-/* Adds unpacked bytes behind those that wait; 0 at the end. */
+/* Adds plain bytes behind those that wait; 0 at the end. */
 static int fill(struct zin *z)
 {
 	size_t got;
@@ -120,44 +152,50 @@ static int fill(struct zin *z)
 		z->cap *= 2;
 		z->p = xrealloc(z->p, z->cap + 1);
 	}
-	got = (z->zstd ? unpack_some : take_some)(z, z->p + z->end, z->cap - z->end);
+	got = (z->packing ? unpack_bytes : take_some)(z, z->p + z->end, z->cap - z->end);
 	z->end += got;
 	z->ended = !got;
 	return !z->ended;
 }
 
 /* Turns to unpacking: the bytes that wait were read as plain ones and are packed. */
-static void begin_zstd(struct zin *z)
+static void begin_packed(struct zin *z, enum packing packing)
 {
-	size_t waiting = z->end - z->at, rest = z->in.size - z->in.pos, n = waiting + rest;
+	size_t waiting = z->end - z->at, rest = z->raw_end - z->raw_at, n = waiting + rest;
 	char *raw = xalloc(size_max(n, CHUNK));
 
 	memcpy(raw, z->p + z->at, waiting);
 	if (rest)
-		memcpy(raw + waiting, z->raw + z->in.pos, rest);
+		memcpy(raw + waiting, z->raw + z->raw_at, rest);
 	free(z->raw);
 	z->raw = raw;
-	z->in = (ZSTD_inBuffer){raw, n, 0};
+	z->raw_at = 0;
+	z->raw_end = n;
 	z->at = z->end = 0;
-	z->zstd = 1;
+	z->packing = packing;
 	if (!z->unpack)
-		z->unpack = ZSTD_createDCtx();
-	if (!z->unpack)
-		die("out of memory");
+		z->unpack = unpacker_new();
 }
 
 /* Turns to unpacking where a frame begins. */
-static void sniff(struct zin *z)
+static void look(struct zin *z)
 {
-	while (!z->zstd && z->end - z->at < 4 && fill(z))
-		;
-	if (!z->zstd && zio_is_zstd(z->p + z->at, z->end - z->at))
-		begin_zstd(z);
+	enum packing packing = PACKING_NONE;
+	const char *p;
+	size_t n;
+
+	if (!z->packing) {
+		p = zin_peek(z, PACKING_MAGIC, &n);
+		packing = packing_of(p, n);
+	}
+	if (packing)
+		begin_packed(z, packing);
 }
 
 struct zin *zin_open(const char *path)
 {
 	struct zin *z = xzalloc(1, sizeof *z);
+	enum packing cut;
 	struct stat s;
 
 	z->name = xstrdup(zio_is_std(path) ? "stdin" : path);
@@ -167,14 +205,40 @@ struct zin *zin_open(const char *path)
 	claim_input(&s, z->name);
 	z->cap = CHUNK;
 	z->p = xalloc(z->cap + 1);
-	sniff(z);
-	if (z->end && z->end < 4 && !memcmp(z->p, "\x28\xb5\x2f", z->end))
-		die("%s: the zstd stream is cut short", z->name);
+	look(z);
+	cut = packing_cut(z->p, z->end);
+	if (cut)
+		die("%s: the %s stream is cut short", z->name, packing_name(cut));
 	return z;
 }
 
+int zio_is_packed(const void *p, size_t n) { return packing_of(p, n) != PACKING_NONE; }
+
 const char *zin_name(const struct zin *z) { return z->name; }
-int zin_is_zstd(const struct zin *z) { return z->zstd; }
+int zin_is_zstd(const struct zin *z) { return z->packing == PACKING_ZSTD; }
+
+const char *zin_peek(struct zin *z, size_t least, size_t *n)
+{
+	while (z->end - z->at < least && fill(z))
+		;
+	*n = z->end - z->at;
+	return z->p + z->at;
+}
+
+void zin_skip(struct zin *z, size_t n) { z->at += n; }
+
+struct zin *zin_open_text(const char *path)
+{
+	struct zin *z = zin_open(path);
+	const char *p, *what;
+	size_t n;
+
+	p = zin_peek(z, PACKING_MAGIC, &n);
+	what = sniff(p, n);
+	if (what)
+		die("%s: is %s", z->name, what);
+	return z;
+}
 
 size_t zin_read(struct zin *z, void *p, size_t n)
 {
@@ -214,7 +278,7 @@ char *zin_line(struct zin *z, size_t *n, size_t *raw)
 void zin_joint(struct zin *z)
 {
 	z->joints = 1;
-	sniff(z);
+	look(z);
 }
 
 void zin_close(struct zin *z)
@@ -222,7 +286,7 @@ void zin_close(struct zin *z)
 	if (!z)
 		return;
 	close(z->fd);
-	ZSTD_freeDCtx(z->unpack);
+	unpacker_free(z->unpack);
 	free(z->raw);
 	free(z->p);
 	free(z->name);
@@ -252,7 +316,7 @@ const void *zin_map(struct zin *z, size_t *bytes)
 {
 	struct stat s;
 
-	if (z->zstd || z->at || fstat(z->fd, &s) || !S_ISREG(s.st_mode) || !s.st_size ||
+	if (z->packing || z->at || fstat(z->fd, &s) || !S_ISREG(s.st_mode) || !s.st_size ||
 	    lseek(z->fd, 0, SEEK_CUR) != (off_t)z->end)
 		return NULL;
 	return map_fd(z->fd, z->name, bytes);

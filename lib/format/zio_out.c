@@ -64,7 +64,22 @@ static void remove_unfinished(void)
 	}
 }
 
-static void open_temp(struct zout *z)
+/* The new file gets owner, group and mode of the one that it will replace.  Who may not give files
+ * away keeps the new one, and then others than before would be its group: they get no more than
+ * everybody had. */
+static void take_mode(const struct zout *z, const struct stat *old)
+{
+	mode_t mode = old->st_mode & 0777;
+
+	if (fchown(z->fd, old->st_uid, old->st_gid) && fchown(z->fd, -1, old->st_gid))
+		mode &= ~(mode_t)070 | (mode & 07) << 3;
+	if (fchmod(z->fd, mode))
+		die("change the mode of %s:", z->to);
+}
+
+/* old: of the file to be replaced, NULL when there is none.  Nobody else can open the new one
+ * before it has the old one's mode. */
+static void open_temp(struct zout *z, const struct stat *old)
 {
 	static unsigned count;
 	const char *slash = strrchr(z->to, '/');
@@ -82,10 +97,12 @@ static void open_temp(struct zout *z)
 		free(z->temp);
 		z->temp = xprintf("%.*s.seal-%ld-%u.tmp", folder, z->to, (long)getpid(), count++);
 		unfinished[z->slot] = z;
-		z->fd = open(z->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+		z->fd = open(z->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, old ? 0600 : 0666);
 	} while (z->fd < 0 && errno == EEXIST);
 	if (z->fd < 0)
 		die("create %s:", z->to);
+	if (old)
+		take_mode(z, old);
 }
 
 /* Syncs the temporary file and puts it in place. */
@@ -119,9 +136,9 @@ static void write_all(struct zout *z, const char *p, size_t n)
  * no regular file (a pipe, /dev/null). */
 static void open_path(struct zout *z, const char *path)
 {
-	struct stat s;
+	struct stat s, *old = stat(path, &s) ? NULL : &s;
 
-	if (!stat(path, &s)) {
+	if (old) {
 		if (S_ISDIR(s.st_mode))
 			die("%s: is a folder", path);
 		claim_output(&s, z, path);
@@ -135,7 +152,7 @@ static void open_path(struct zout *z, const char *path)
 	}
 	if (!z->to)
 		z->to = xstrdup(path);
-	open_temp(z);
+	open_temp(z, old);
 }
 
 struct zout *zout_open(const char *path, int flags)
@@ -148,9 +165,9 @@ struct zout *zout_open(const char *path, int flags)
 	z->name = xstrdup(zio_is_std(path) ? "stdout" : path);
 	if (zio_is_std(path)) {
 		z->fd = fcntl(1, F_DUPFD_CLOEXEC, 3);
-		if (z->fd < 0 || fstat(z->fd, &s))
+		if (z->fd < 0)
 			die("open stdout:");
-		claim_output(&s, z, z->name);
+		claim_stdout(&s, z);
 		if (write(z->fd, "", 0)) /* it was closed, or is open for reading only */
 			die("write stdout:");
 		if (S_ISFIFO(s.st_mode))

@@ -9,7 +9,7 @@
  * have norms of their own, before they rotate.  Every matrix of the model is applied by
  * linear(), and there alone LoRA's pairs are added:
  *
- *   y = x w' + bias + scale (x a') b'
+ *   y = x w' + bias + scale ((x a') b' + the pair's own bias)
  *
  * The block's own tensors may be trained too: then theta->grad says where their gradients go.
  */
@@ -30,7 +30,7 @@ static const struct layer *gradients_of(const struct block *b)
 	return b->theta && b->theta->grad ? &b->theta->grad->layer[b->layer] : &frozen;
 }
 
-/* y = beta y + r (the layer of x); t = r scale x a' is kept for the way back. */
+/* y = beta y + r (the layer of x); t = r x a' is kept for the way back. */
 static void linear(const struct block *b, enum site s, struct mat y, struct mat x, float r,
                    float beta)
 {
@@ -50,12 +50,14 @@ static void linear(const struct block *b, enum site s, struct mat y, struct mat 
 	if (!pairs)
 		return;
 	t = columns(b->kept.t[s], 0, pairs->ranks);
-	d->op->gemm(d, t, x, 0, pairs->a, 1, r * b->theta->scale, 0);
+	d->op->gemm(d, t, x, 0, pairs->a, 1, r, 0);
 	for (int i = 0; i < pairs->n; i++) {
 		const struct lora *p = &pairs->pair[i];
+		struct mat part = columns(y, p->first, p->cols);
 
-		d->op->gemm(d, columns(y, p->first, p->cols), columns(t, p->at, p->rank), 0, p->b,
-		            1, 1, 1);
+		d->op->gemm(d, part, columns(t, p->at, p->rank), 0, p->b, 1, p->scale, 1);
+		if (p->bias.p)
+			d->op->bias(d, part, p->bias, r * p->scale);
 	}
 }
 
@@ -73,7 +75,7 @@ static void weights_back(struct dev *d, struct mat dy, struct mat x, const struc
 	}
 }
 
-/* With dt = r scale dy b:  db += dy' t;  da += dt' x;  dx = beta dx + r dy w + dt a, where
+/* With dt = r scale dy b:  db += scale dy' t;  da += dt' x;  dx = beta dx + r dy w + dt a, where
  * dx.p. */
 static void linear_back(const struct block *b, enum site s, struct mat dx, struct mat dy,
                         struct mat x, struct mat dt, float r, float beta)
@@ -96,9 +98,11 @@ static void linear_back(const struct block *b, enum site s, struct mat dx, struc
 		const struct lora *p = &pairs->pair[i];
 		struct mat part = columns(dy, p->first, p->cols);
 
-		d->op->gemm(d, p->db, part, 1, columns(b->kept.t[s], p->at, p->rank), 0, 1, 1);
-		d->op->gemm(d, columns(dt, p->at, p->rank), part, 0, p->b, 0, r * b->theta->scale,
-		            0);
+		d->op->gemm(d, p->db, part, 1, columns(b->kept.t[s], p->at, p->rank), 0, p->scale,
+		            1);
+		d->op->gemm(d, columns(dt, p->at, p->rank), part, 0, p->b, 0, r * p->scale, 0);
+		if (p->dbias.p)
+			d->op->bias_back(d, p->dbias, part, r * p->scale);
 	}
 	d->op->gemm(d, pairs->da, dt, 1, x, 0, 1, 1);
 	if (dx.p)

@@ -42,17 +42,25 @@ static void check_targets(const struct config *c, const char *list)
 	}
 }
 
-/* PEFT's name: "base_model.model.model.layers.3.self_attn.q_proj.lora_A.weight" */
-static char *peft_name(const struct config *c, long layer, const struct part *p, char which)
+/* A slice of the module's pair, by PEFT's name, as in
+ * "base_model.model.model.layers.3.self_attn.q_proj.lora_A.weight". */
+static long add_slice(struct params *a, const char *module, const char *what, struct slice s)
+{
+	s.name = xprintf("base_model.model.%s.%s", module, what);
+	return params_add(a, s);
+}
+
+/* "model.layers.3.self_attn.q_proj", owned */
+static char *module_of(const struct config *c, long layer, const struct part *p)
 {
 	char block[96];
 
 	snprintf(block, sizeof block, family_peft_block(c->family), layer);
-	return xprintf("base_model.model.%s.%s.lora_%c.weight", block, p->module, which);
+	return xprintf("%s.%s", block, p->module);
 }
 
-/* The pairs of one linear layer: all a's, then all b's. */
-static void add_site(struct params *a, long layer, enum site where)
+/* The pairs of one linear layer: all a's, then all b's and biases. */
+static void add_site(struct params *a, long layer, enum site where, lora_fn *form, void *ctx)
 {
 	const struct config *c = a->config;
 	struct lora_site *s = &a->site[layer][where];
@@ -61,51 +69,93 @@ static void add_site(struct params *a, long layer, enum site where)
 	config_site(c, where, &in, &out);
 	for (const struct part *p = c->family->part; p->module; p++) {
 		struct lora *l = &s->pair[s->n];
+		char *module = module_of(c, layer, p);
+		struct lora_form is = {0};
 
-		if (p->site != where || !named(a->targets, p->module))
-			continue;
-		*l = (struct lora){.part = p, .rank = a->rank, .at = s->ranks};
-		config_extent(c, p, &l->first, &l->cols);
-		l->a_at = params_add(a, (struct slice){.name = peft_name(c, layer, p, 'A'),
-		                                       .rows = l->rank,
-		                                       .cols = in,
-		                                       .layer = layer,
-		                                       .part = p,
-		                                       .pair = 'a'});
-		s->ranks += l->rank;
-		s->n++;
+		if (p->site == where && form(ctx, module, &is)) {
+			struct slice of = {.rows = is.rank, .cols = in, .layer = layer, .part = p};
+
+			of.pair = 'a';
+			*l = (struct lora){.part = p, .rank = is.rank, .at = s->ranks};
+			l->scale = is.scale;
+			l->bias_at = is.bias ? 0 : -1;
+			config_extent(c, p, &l->first, &l->cols);
+			l->a_at = add_slice(a, module, "lora_A.weight", of);
+			s->ranks += l->rank;
+			s->n++;
+		}
+		free(module);
 	}
 	for (int i = 0; i < s->n; i++) {
 		struct lora *l = &s->pair[i];
+		struct slice of = {.rows = l->cols, .cols = l->rank, .layer = layer};
+		char *module = module_of(c, layer, l->part);
 
-		l->b_at = params_add(a, (struct slice){.name = peft_name(c, layer, l->part, 'B'),
-		                                       .rows = l->cols,
-		                                       .cols = l->rank,
-		                                       .layer = layer,
-		                                       .part = l->part,
-		                                       .pair = 'b'});
+		of.part = l->part;
+		of.pair = 'b';
+		l->b_at = add_slice(a, module, "lora_B.weight", of);
+		of.rows = 1;
+		of.cols = l->cols;
+		of.pair = 'c';
+		if (l->bias_at >= 0)
+			l->bias_at = add_slice(a, module, "lora_B.bias", of);
+		free(module);
 	}
 	if (s->ranks > a->ranks[where])
 		a->ranks[where] = s->ranks;
 }
 
-struct params *params_lora(const struct config *c, enum dtype type, const char *targets, long rank,
-                           double alpha)
+struct params *params_lora_by(const struct config *c, enum dtype type, lora_fn *form, void *ctx)
 {
 	struct params *a = xzalloc(1, sizeof *a);
 
 	a->config = c;
 	a->type = type;
-	a->rank = rank;
-	a->alpha = alpha;
-	a->scale = (float)(alpha / rank);
-	a->targets = xstrdup(strcmp(targets, "auto") ? targets : c->family->targets);
-	check_targets(c, a->targets);
 	a->site = xzalloc(c->layers, sizeof *a->site);
 	for (long i = 0; i < c->layers; i++)
 		for (int s = 0; s < SITES; s++)
-			add_site(a, i, s);
+			add_site(a, i, s, form, ctx);
 	return a;
+}
+
+/* Pairs that are all alike. */
+struct alike {
+	const char *targets;
+	struct lora_form form;
+};
+
+static int is_target(void *ctx, const char *module, struct lora_form *form)
+{
+	const struct alike *l = ctx;
+
+	*form = l->form;
+	return named(l->targets, module);
+}
+
+struct params *params_lora(const struct config *c, enum dtype type, const char *targets, long rank,
+                           double alpha)
+{
+	struct alike l = {strcmp(targets, "auto") ? targets : c->family->targets,
+	                  {rank, alpha, (float)(alpha / rank), 0}};
+	struct params *a;
+
+	check_targets(c, l.targets);
+	a = params_lora_by(c, type, is_target, &l);
+	a->rank = rank;
+	a->alpha = alpha;
+	a->targets = xstrdup(l.targets);
+	return a;
+}
+
+const struct lora *params_pair(const struct params *a, const struct slice *s)
+{
+	const struct lora_site *site =
+		a->site && s->part ? &a->site[s->layer][s->part->site] : NULL;
+
+	for (int i = 0; site && i < site->n; i++)
+		if (site->pair[i].part == s->part)
+			return &site->pair[i];
+	return NULL;
 }
 
 /* The values that products see, from value `at` on. */
@@ -129,6 +179,10 @@ void lora_place(struct params *a)
 				l->b = seen(a, l->b_at, l->cols, l->rank);
 				l->da = mat_of(a->g + l->a_at, DT_F32, l->rank, in);
 				l->db = mat_of(a->g + l->b_at, DT_F32, l->cols, l->rank);
+				if (l->bias_at < 0)
+					continue;
+				l->bias = mat_of(a->p + l->bias_at, DT_F32, 1, l->cols);
+				l->dbias = mat_of(a->g + l->bias_at, DT_F32, 1, l->cols);
 			}
 			s->a = seen(a, s->pair[0].a_at, s->ranks, in);
 			s->da = mat_of(a->g + s->pair[0].a_at, DT_F32, s->ranks, in);

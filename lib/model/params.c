@@ -76,6 +76,7 @@ void params_close(struct params *a)
 	free(a->net);
 	free(a->grad);
 	free(a->targets);
+	json_decref(a->peft);
 	free(a->site);
 	free(a);
 }
@@ -95,7 +96,7 @@ struct params *params_clone(const struct params *from)
 	}
 	a->rank = from->rank;
 	a->alpha = from->alpha;
-	a->scale = from->scale;
+	a->peft = json_incref(from->peft);
 	memcpy(a->ranks, from->ranks, sizeof a->ranks);
 	if (from->site) {
 		a->targets = xstrdup(from->targets);

@@ -6,8 +6,9 @@
  * the model's matrices (lora.c), and all of the model's tensors in place of them (whole.c).
  * Writers (peft.h, save_hf.h, save_gguf.h) go by the slices' names.
  *
- * A LoRA pair adds scale * (x a') b' to its part of a linear layer (Hu et al. 2021, "LoRA",
- * section 4.1).  The a's of one layer are adjacent, so that all of its x a' are one product.
+ * A LoRA pair adds scale * ((x a') b' + bias) to its part of a linear layer (Hu et al. 2021,
+ * "LoRA", section 4.1; most pairs have no bias).  Rank and scale may differ from pair to pair.  The
+ * a's of one layer are adjacent, so that all of its x a' are one product.
  *
  * A layout is made first, without memory, so that memory can be planned; params_room gives it
  * some.
@@ -15,6 +16,7 @@
 #ifndef SEAL_PARAMS_H
 #define SEAL_PARAMS_H
 
+#include "../format/jsonl.h"
 #include "roles.h"
 
 struct weights;
@@ -25,16 +27,26 @@ struct slice {
 	long rows, cols;         /* a vector is [1 x n] */
 	long layer;              /* -1: outside the blocks */
 	const struct part *part; /* the matrix that it is or adapts; NULL: neither */
-	char pair;               /* 'a' or 'b' of a LoRA pair, else 0 */
+	char pair;               /* 'a' or 'b' of a LoRA pair, 'c' its bias, else 0 */
+};
+
+/* What one pair is like. */
+struct lora_form {
+	long rank;
+	double alpha;
+	float scale; /* alpha / rank, or what else the adapter says */
+	int bias;    /* does it have one? */
 };
 
 struct lora {
 	const struct part *part;
-	long first, cols;  /* columns of the layer's output that it adds to */
-	long at, rank;     /* its columns of the layer's t = x a' */
-	long a_at, b_at;   /* the first values of both matrices in the vectors */
-	struct mat a, b;   /* [rank x in], [cols x rank], in the compute type */
-	struct mat da, db; /* their gradients, F32; added to */
+	long first, cols; /* columns of the layer's output that it adds to */
+	long at, rank;    /* its columns of the layer's t = x a' */
+	float scale;
+	long a_at, b_at, bias_at; /* the first values of each in the vectors; bias_at -1: none */
+	struct mat a, b;          /* [rank x in], [cols x rank], in the compute type */
+	struct mat da, db;        /* their gradients, F32; added to */
+	struct mat bias, dbias;   /* F32 [1 x cols]; p NULL: none */
 };
 
 struct lora_site { /* the pairs of one linear layer; n 0: none */
@@ -57,10 +69,10 @@ struct params {
 	long step;            /* optimiser steps taken */
 
 	/* LoRA; site is NULL where theta is all weights */
-	long rank;
+	long rank; /* of pairs of which nothing else is said; so is alpha */
 	double alpha;
-	float scale;                     /* alpha / rank */
-	char *targets;                   /* PEFT's module names, comma-separated */
+	char *targets;                   /* PEFT's module names, comma-separated, or a pattern */
+	json_t *peft;                    /* adapter_config.json, if it was read; owned */
 	struct lora_site (*site)[SITES]; /* [layers] */
 	long ranks[SITES];               /* of a site with pairs, in any layer */
 
@@ -71,6 +83,12 @@ struct params {
 /* A layout of LoRA pairs.  targets: "auto" or PEFT's module names; dies on one that is unknown. */
 struct params *params_lora(const struct config *, enum dtype, const char *targets, long rank,
                            double alpha);
+/* The same of the pairs that `form` tells of: 1 if the module of this name, as in
+ * "model.layers.3.self_attn.q_proj", has one, else 0.  rank, alpha and targets are not set. */
+typedef int lora_fn(void *ctx, const char *module, struct lora_form *);
+struct params *params_lora_by(const struct config *, enum dtype, lora_fn *form, void *ctx);
+/* The pair of this slice; NULL: it is none of a pair. */
+const struct lora *params_pair(const struct params *, const struct slice *);
 /* A layout of all tensors that these weights have; matrices are computed with in this type. */
 struct params *params_whole(const struct config *, enum dtype, const struct weights *);
 /* Gives a layout memory: the values are not set, gradient and moments are 0. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* save_gguf.c - pairs as llama.cpp loads them: tensors NAME.lora_a [rank x in] and NAME.lora_b
  * [out x rank] for each matrix NAME of a GGUF model, b's rows in the order of that file's rows;
- * alpha beside them.  (llama.cpp's convert_lora_to_gguf writes such files.)
+ * alpha beside them, which it divides by each pair's rank: a scale that differs from that goes
+ * into b.  (llama.cpp's convert_lora_to_gguf writes such files.)
  */
 #include "save_gguf.h"
 
@@ -17,11 +18,15 @@
 static struct gguf_tensor tensor_of(const struct params *a, const struct slice *s, const float *p)
 {
 	enum row_order order = s->pair == 'b' ? part_gguf_order(a->config, s->part) : ORDER_SAME;
+	const struct lora *l = params_pair(a, s);
+	float theirs = (float)(a->alpha / l->rank);
+	float by = s->pair == 'a' || l->scale == theirs ? 1 : l->scale / theirs;
 	float *to = xalloc(s->rows * s->cols * sizeof *to);
 
 	for (long i = 0; i < s->rows; i++)
-		memcpy(to + weights_row(order, a->config, i) * s->cols, p + s->at + i * s->cols,
-		       s->cols * sizeof *to);
+		for (long j = 0; j < s->cols; j++)
+			to[weights_row(order, a->config, i) * s->cols + j] =
+				by * p[s->at + i * s->cols + j];
 	return (struct gguf_tensor){.name = xprintf("blk.%ld.%s.weight.lora_%c", s->layer,
 	                                            s->part->gguf, s->pair),
 	                            .type = DT_F32,

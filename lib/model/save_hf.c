@@ -51,12 +51,12 @@ static void add_pair(const struct params *a, const struct tensor_role *r, struct
 	for (int i = 0; i < a->slices && r->part; i++) {
 		const struct slice *s = &a->slice[i];
 
-		if (s->part == r->part && s->layer == r->layer)
+		if (s->part == r->part && s->layer == r->layer && s->pair != 'c')
 			*(s->pair == 'a' ? &up : &down) = s;
 	}
 	if (up)
 		a->dev->op->gemm(a->dev, w, params_values(a, down), 0, params_values(a, up), 0,
-		                 a->scale, 1);
+		                 params_pair(a, up)->scale, 1);
 }
 
 /* The tensor's F32 values under theta, in `room` if need be. */

@@ -22,6 +22,7 @@ struct source {
 	const char *data;
 	enum dtype type;
 	long rank, shape[4];
+	const struct change *change; /* NULL: none */
 };
 
 void weights_close(struct weights *w, struct dev *d)
@@ -39,9 +40,18 @@ void weights_close(struct weights *w, struct dev *d)
 		free(w->file[i].path);
 	}
 	json_decref(w->index);
+	if (w->adapter.path) {
+		st_close(&w->adapter.st);
+		zio_unmap(w->adapter.map, w->adapter.bytes);
+		free(w->adapter.path);
+	}
+	while (w->changes)
+		change_free(&w->change[--w->changes]);
+	free(w->change);
 	free(w->file);
 	free(w->held);
 	free(w->adopted);
+	free(w->head);
 	free(w->path);
 	free(w);
 }
@@ -52,8 +62,18 @@ static int plain_type(enum st_type t, enum dtype *as)
 	return *as != DT_TYPES;
 }
 
-/* 1 when the tensor is there. */
-static int find(const struct weights *w, const struct tensor_role *n, struct source *s)
+/* A safetensors file's tensor. */
+static void take(const struct st_tensor *t, const char *path, struct source *s)
+{
+	*s = (struct source){.data = t->data, .rank = t->rank};
+	if (!plain_type(t->type, &s->type))
+		die("%s: %s is of type %s, not F32, F16 or BF16", path, t->name, st_name(t->type));
+	for (int k = 0; k < t->rank && k < 4; k++)
+		s->shape[k] = t->shape[k];
+}
+
+/* 1 when the tensor is in the model's files. */
+static int find_own(const struct weights *w, const struct tensor_role *n, struct source *s)
 {
 	if (w->is_gguf) {
 		const struct gguf_tensor *t = gguf_tensor(&w->gguf, n->gguf);
@@ -73,16 +93,36 @@ static int find(const struct weights *w, const struct tensor_role *n, struct sou
 
 		if (!t || (w->index && json_long(w->index, n->hf, -1) != i))
 			continue;
-		*s = (struct source){.data = t->data, .rank = t->rank};
-		if (!plain_type(t->type, &s->type))
-			die("%s: %s is of type %s, not F32, F16 or BF16", w->file[i].path, n->hf,
-			    st_name(t->type));
-		for (int k = 0; k < t->rank && k < 4; k++)
-			s->shape[k] = t->shape[k];
+		take(t, w->file[i].path, s);
 		return 1;
 	}
 	return 0;
 }
+
+static const struct change *change_of(const struct weights *w, const char *hf)
+{
+	for (int i = 0; i < w->changes; i++)
+		if (!strcmp(w->change[i].hf, hf))
+			return &w->change[i];
+	return NULL;
+}
+
+/* 1 when the tensor is there, in the model's files or an adapter's. */
+static int find(const struct weights *w, const struct tensor_role *n, struct source *s)
+{
+	const struct change *change = change_of(w, n->hf);
+	int is_head = w->head && !strcmp(n->hf, w->head);
+
+	if (change && change->with)
+		take(change->with, w->adapter.path, s);
+	else if (!find_own(w, is_head ? &w->embed : n, s))
+		return 0;
+	s->change = change;
+	return 1;
+}
+
+/* Are its values an adapter's, which has all as Hugging Face does? */
+static int is_foreign(const struct source *s) { return s->change && s->change->with; }
 
 static int find_hf(const struct weights *w, const char *hf, struct source *s)
 {
@@ -146,6 +186,8 @@ static void convert(struct dev *d, struct mat m, const struct source *s, enum ro
 			             m.cols, x + i * m.cols);
 			for (long j = 0; more != 0 && j < m.cols; j++)
 				x[i * m.cols + j] -= more;
+			if (s->change)
+				change_row(s->change, at + i, m.cols, x + i * m.cols);
 			if (h)
 				dtype_encode(DT_BF16, x + i * m.cols, m.cols, h + i * m.cols);
 		}
@@ -170,6 +212,8 @@ static int locate(const struct weights *w, const struct tensor_role *n, struct s
 			die("%s: the tensor %s is missing", w->path, name);
 		return 0;
 	}
+	if (is_foreign(s))
+		*order = ORDER_SAME;
 	if (n->need == NEED_NONE)
 		die("%s: has the tensor %s, which the configuration does not ask for", w->path,
 		    name);
@@ -206,7 +250,7 @@ enum weights_way weights_way(const struct weights *w, const struct tensor_role *
 
 	if (!locate(w, n, &s, &order))
 		return WEIGHTS_ABSENT;
-	return n->rows > 1 && order == ORDER_SAME && s.type == n->type &&
+	return n->rows > 1 && order == ORDER_SAME && s.type == n->type && !change_adds(s.change) &&
 	                       (uintptr_t)s.data % dtype_size(n->type) == 0
 	               ? WEIGHTS_MAPPED
 	               : WEIGHTS_COPIED;
@@ -243,8 +287,28 @@ void weights_read(const struct weights *w, struct dev *d, const struct config *c
 	struct source s;
 
 	if (locate(w, n, &s, &order))
-		convert(d, in_rows(into, order), &s, order, c, w->is_gguf ? n->gguf_more : 0);
+		convert(d, in_rows(into, order), &s, order, c,
+		        w->is_gguf && !is_foreign(&s) ? n->gguf_more : 0);
 }
+
+void weights_change(struct weights *w, const struct change *c)
+{
+	w->change = xrealloc(w->change, (w->changes + 1) * sizeof *w->change);
+	w->change[w->changes++] = *c;
+}
+
+void weights_keep(struct weights *w, const struct mapped *file) { w->adapter = *file; }
+
+void weights_untie(struct weights *w, struct config *c, const struct tensor_role *embed)
+{
+	c->tied = 0;
+	w->embed = *embed;
+	w->head = xprintf("%s.weight", c->head);
+}
+
+int weights_untied(const struct weights *w, const struct config *c) { return w->head && !c->tied; }
+
+const char *weights_changed(const struct weights *w) { return w->changes ? w->change[0].hf : NULL; }
 
 enum dtype weights_type(const struct weights *w, const struct tensor_role *n)
 {
@@ -278,24 +342,30 @@ int weights_floats(const struct st_tensor *t, float *x)
 	return 0;
 }
 
-uint64_t weights_hash(const struct weights *w)
+static void hash_file(struct hash *h, const struct mapped *f)
 {
 	const size_t page = 4096, steps = 1024;
+	size_t step = f->bytes / steps / page * page;
+
+	if (step < page)
+		step = page;
+	hash_add(h, &f->bytes, sizeof f->bytes);
+	for (size_t at = 0; at < f->bytes; at += step)
+		hash_add(h, (const char *)f->map + at, f->bytes - at < page ? f->bytes - at : page);
+	zio_forget(f->map, f->bytes);
+}
+
+uint64_t weights_hash(const struct weights *w)
+{
 	struct hash *h = hash_new();
 	uint64_t v;
 
-	for (int i = 0; i < w->files; i++) {
-		const struct file *f = &w->file[i];
-		size_t step = f->bytes / steps / page * page;
-
-		if (step < page)
-			step = page;
-		hash_add(h, &f->bytes, sizeof f->bytes);
-		for (size_t at = 0; at < f->bytes; at += step)
-			hash_add(h, (const char *)f->map + at,
-			         f->bytes - at < page ? f->bytes - at : page);
-		zio_forget(f->map, f->bytes);
-	}
+	for (int i = 0; i < w->files; i++)
+		hash_file(h, &w->file[i]);
+	if (w->adapter.path)
+		hash_file(h, &w->adapter);
+	for (int i = 0; i < w->changes; i++)
+		hash_add(h, &w->change[i].scale, sizeof w->change[i].scale);
 	v = hash_value(h);
 	hash_free(h);
 	return v;

@@ -5,6 +5,7 @@
 #define SEAL_WEIGHTS_H
 
 #include "../format/safetensors.h"
+#include "change.h"
 #include "roles.h"
 
 struct weights;
@@ -35,6 +36,15 @@ struct mat weights_mat(struct weights *, struct dev *, const struct config *,
 /* Sets `into`, F32 or the role's type, to its values, if it is there. */
 void weights_read(const struct weights *, struct dev *, const struct config *,
                   const struct tensor_role *, struct mat into);
+/* From now on this tensor of the model is what the change makes of it; takes over what it owns. */
+void weights_change(struct weights *, const struct change *);
+/* The same of a file that changes point into: it is closed with the weights. */
+void weights_keep(struct weights *, const struct mapped *);
+/* From now on the head, which was the embedding, begins as that, but is a tensor of its own. */
+void weights_untie(struct weights *, struct config *, const struct tensor_role *embed);
+int weights_untied(const struct weights *, const struct config *); /* has it been called? */
+/* The Hugging Face name of a tensor that is changed; NULL: none is. */
+const char *weights_changed(const struct weights *);
 enum dtype weights_type(const struct weights *, const struct tensor_role *); /* the file's */
 /* The file's row that holds row i of this order. */
 long weights_row(enum row_order, const struct config *, long i);

@@ -7,16 +7,9 @@
 #include "../format/jsonl.h"
 #include "weights.h"
 
-struct file {
-	char *path;
-	const void *map;
-	size_t bytes;
-	struct safetensors st;
-};
-
 struct weights {
 	char *path;
-	struct file *file;
+	struct mapped *file;
 	int files;
 	json_t *index; /* of shards: a tensor's name -> the number of its file; else NULL */
 	int is_gguf;
@@ -24,6 +17,11 @@ struct weights {
 	void **held;
 	const void **adopted;
 	long n_held, n_adopted;
+	struct change *change; /* what an adapter makes of some tensors */
+	int changes;
+	struct mapped adapter;    /* that they point into; path NULL: none */
+	struct tensor_role embed; /* of the embedding, if the head begins as it */
+	char *head;               /* and is called so; NULL: it is as the files say */
 };
 
 #endif

@@ -10,9 +10,9 @@
 #include "config_read.h"
 #include "weights_in.h"
 
-static struct file *map_file(struct weights *w, const char *path)
+static struct mapped *map_file(struct weights *w, const char *path)
 {
-	struct file *f;
+	struct mapped *f;
 
 	w->file = xrealloc(w->file, (w->files + 1) * sizeof *w->file);
 	f = &w->file[w->files++];
@@ -24,7 +24,7 @@ static struct file *map_file(struct weights *w, const char *path)
 
 static void open_safetensors(struct weights *w, const char *path)
 {
-	struct file *f = map_file(w, path);
+	struct mapped *f = map_file(w, path);
 	struct fault why;
 	size_t used;
 
@@ -137,7 +137,7 @@ static void open_part(struct weights *w, const char *path, long no, long of)
 	struct fault why;
 	struct gguf part;
 	struct stat st;
-	struct file *f;
+	struct mapped *f;
 	long at, n;
 
 	if (stat(path, &st))
@@ -178,7 +178,7 @@ static void open_parts(struct weights *w, long of)
 
 static void open_gguf(struct weights *w, const char *path, struct config *c)
 {
-	struct file *f = map_file(w, path);
+	struct mapped *f = map_file(w, path);
 	struct fault why;
 	long no, of;
 

@@ -13,25 +13,23 @@ struct csv_rows {
 	json_t *names; /* an object whose keys they are, in order; NULL: not known yet */
 };
 
-int csv_rows_is(const char *p, size_t n)
-{
-	while (n && (*p == ' ' || *p == '\t'))
-		p++, n--;
-	return n && *p != '{' && *p != '[';
-}
-
-struct csv_rows *csv_rows_open(const char *columns)
+struct csv_rows *csv_rows_open(const char *columns, char separator)
 {
 	struct csv_rows *t = xzalloc(1, sizeof *t);
+	char own = separator ? separator : ',';
 	struct fault f;
 	int got = 1;
 
-	t->csv = csv_open();
+	if (columns && !(own = csv_separator(columns, strlen(columns), &f)))
+		die_usage("--columns: %s", f.text);
+	t->csv = csv_open(own);
 	if (columns) {
 		got = csv_line(t->csv, columns, strlen(columns), &f);
 		if (got || csv_end(t->csv, &f) < 0 || csv_rows_header(t, &f))
 			die_usage("--columns: %s", got > 0 ? "more than one line" : f.text);
 	}
+	if (separator)
+		csv_separate(t->csv, separator);
 	return t;
 }
 

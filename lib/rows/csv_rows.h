@@ -11,13 +11,10 @@
 
 struct csv_rows;
 
-/* Whether a file that begins with this line is CSV: it is unless the line opens a brace or a
- * bracket, as JSON does. */
-int csv_rows_is(const char *line, size_t n);
-
-/* columns: names as a line of CSV, and wrong usage if they are none; NULL: the first record
- * is the header. */
-struct csv_rows *csv_rows_open(const char *columns);
+/* columns: names as a line of CSV, with its own separator, and wrong usage if they are none; NULL:
+ * the first record is the header.  separator: that of records; 0: that of the columns,
+ * or a comma. */
+struct csv_rows *csv_rows_open(const char *columns, char separator);
 struct csv *csv_rows_csv(struct csv_rows *); /* to be fed with lines until it has a record */
 /* Takes the record for the header; -1 with a fault. */
 int csv_rows_header(struct csv_rows *, struct fault *);

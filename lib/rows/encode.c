@@ -15,10 +15,12 @@
 #define AT(field) offsetof(struct encode_opts, field)
 
 const struct opt template_options[] = {
-	{"template", 0, OPT_TEXT, AT(template), "NAME",
-         "auto, none, seal, a model's such as llama3, or a format with two {}", 0, 1},
-	{"system", 0, OPT_TEXT, AT(system), "TEXT",
+	{"template", 0, OPT_TEXT, AT(template.name), "NAME",
+         "auto, none, seal, llama2 ..., FILE.jinja, or a format with two {}", 0, 1},
+	{"system", 0, OPT_TEXT, AT(template.system), "TEXT",
          "system prompt of rows that have none, instead of the template's", 0, 1},
+	{"date", 0, OPT_TEXT, AT(template.date), "YYYY-MM-DD",
+         "today, for chat templates that write it", 0, 1},
 	{"bos", 0, OPT_CHOICE, AT(bos), "auto|yes|no",
          "begin rows with the tokenizer's start token", 0, 1},
 	{"allow-special", 0, OPT_FLAG, AT(allow_special), NULL,
@@ -41,22 +43,25 @@ struct encoder {
 	struct ids before; /* that rows begin with */
 };
 
-/* The tokens that rows begin with. */
-static void choose_before(struct ids *before, const struct tokenizer *tok, const char *bos)
+/* The tokens that rows begin with.  A chat template writes them itself, but not before bare text. */
+static void choose_before(struct encoder *e)
 {
-	int n, yes = !strcmp(bos, "yes"), no = !strcmp(bos, "no");
-	const int32_t *id = tokenizer_before(tok, &n);
+	int n, yes = !strcmp(e->opts->bos, "yes"), no = !strcmp(e->opts->bos, "no");
+	const int32_t *id = tokenizer_before(e->tok, &n);
 
-	if (yes && !n && tokenizer_bos(tok) < 0)
+	if (yes && !n && tokenizer_bos(e->tok) < 0)
 		die("--bos yes: the tokenizer has no start token");
-	if (!yes && !no && tokenizer_doubt(tok))
-		warn("%s; transformers 5 goes by the latter, earlier ones by the former (--bos yes "
-		     "or no decides)",
-		     tokenizer_doubt(tok));
+	if (no || (!yes && template_is_chat(e->template) && !e->opts->schema.text))
+		return;
+	if (!yes && tokenizer_doubt(e->tok))
+		notice("%s; transformers 5 goes by the latter, earlier ones by the former (--bos "
+		       "yes "
+		       "or no decides)",
+		       tokenizer_doubt(e->tok));
 	if (yes && !n)
-		ids_add(before, tokenizer_bos(tok));
-	for (int i = 0; i < n && !no; i++)
-		ids_add(before, id[i]);
+		ids_add(&e->before, tokenizer_bos(e->tok));
+	for (int i = 0; i < n; i++)
+		ids_add(&e->before, id[i]);
 }
 
 struct encoder *encoder_open(const struct tokenizer *tok, const struct encode_opts *opts)
@@ -67,10 +72,10 @@ struct encoder *encoder_open(const struct tokenizer *tok, const struct encode_op
 	schema_check(&opts->schema, 0);
 	e->tok = tok;
 	e->opts = opts;
-	e->template = template_open(opts->template, tokenizer_chat(tok), opts->system, &f);
+	e->template = template_open(&opts->template, tok, &f);
 	if (!e->template)
 		die_usage("%s", f.text);
-	choose_before(&e->before, tok, opts->bos);
+	choose_before(e);
 	return e;
 }
 
@@ -169,7 +174,7 @@ static void warn_no_end(void)
 	static atomic_flag said = ATOMIC_FLAG_INIT;
 
 	if (!atomic_flag_test_and_set(&said))
-		warn("the tokenizer has no end token, so nothing closes an answer");
+		notice("the tokenizer has no end token, so nothing closes an answer");
 }
 
 static void encode_pieces(struct row_work *w, const struct piece piece[], int n, struct buf *train)
@@ -237,36 +242,47 @@ static enum encoded limit(const struct encoder *e, int prompt, struct ids *ids, 
 	return cut ? ENCODED_CUT : ENCODED;
 }
 
-enum encoded encode_row(const struct encoder *e, const json_t *row, int prompt, struct ids *ids,
-                        struct buf *train, struct fault *f)
+/* The dialogue's ids and mask; -1 with a fault where the template cannot write it. */
+static int encode_dialogue(struct row_work *w, const struct dialogue *d, int prompt,
+                           struct buf *train, struct fault *f)
 {
-	struct turn turn[TURNS_MOST];
-	struct piece piece[PIECES_MOST];
-	struct buf own = {0};
-	struct row_work w = {.e = e, .ids = ids};
-	int turns, said;
+	const struct encoder *e = w->e;
+	struct pieces pieces = {0};
+	int rc = template_pieces(e->template, d, !strcmp(e->opts->train_turns, "all"), &pieces, f);
 
-	ids->n = train->n = 0;
-	said = schema_turns(&e->opts->schema, row, !prompt, turn, &turns, &own, f);
-	if (said == SCHEMA_OK) {
+	if (!rc) {
 		for (long i = 0; i < e->before.n; i++)
-			ids_add(ids, e->before.p[i]);
-		mark(&w, train, 0);
+			ids_add(w->ids, e->before.p[i]);
+		mark(w, train, 0);
 		/* One more than fits tells that a row is too long, besides a second BOS. */
-		w.most = e->opts->max_tokens ? e->opts->max_tokens + 1 + e->before.n : 0;
-		encode_pieces(&w, piece,
-		              template_pieces(e->template, turn, turns,
-		                              !strcmp(e->opts->train_turns, "all"), piece),
-		              train);
+		w->most = e->opts->max_tokens ? e->opts->max_tokens + 1 + e->before.n : 0;
+		encode_pieces(w, pieces.piece, pieces.n, train);
 		if (!prompt)
-			close_text(e, turn, ids, train);
-		drop_second_bos(e, ids, train);
+			close_text(e, d->turn, w->ids, train);
+		drop_second_bos(e, w->ids, train);
 		if (train->n)
 			train->p[0] = 0; /* nothing stands before it to predict it from */
 		if (prompt)
 			memset(train->p, 0, train->n);
 	}
-	buf_free(&own);
+	pieces_free(&pieces);
+	return rc;
+}
+
+enum encoded encode_row(const struct encoder *e, const json_t *row, int prompt, struct ids *ids,
+                        struct buf *train, struct fault *f)
+{
+	struct dialogue d = {0};
+	struct row_work w = {.e = e, .ids = ids};
+	int said;
+
+	ids->n = train->n = 0;
+	said = schema_turns(&e->opts->schema, row, !prompt, &d, f);
+	if (said == SCHEMA_OK && encode_dialogue(&w, &d, prompt, train, f))
+		said = SCHEMA_BAD;
+	if (said == SCHEMA_OK)
+		fault(f, "%s", d.left_out ? d.left_out : "");
+	dialogue_free(&d);
 	buf_free(&w.text);
 	buf_free(&w.kind);
 	return said == SCHEMA_OK      ? limit(e, prompt, ids, train, f)

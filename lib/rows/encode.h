@@ -12,19 +12,19 @@
 
 struct encode_opts {
 	struct schema_opts schema;
-	const char *template, *system; /* as template_open has them */
-	const char *bos;               /* auto|yes|no */
-	long max_tokens;               /* 0: any number */
-	const char *overlong;          /* cut|drop */
-	const char *train_turns;       /* last|all */
-	int allow_special;             /* special tokens that a row's text spells are tokens */
+	struct template_opts template;
+	const char *bos;         /* auto|yes|no */
+	long max_tokens;         /* 0: any number */
+	const char *overlong;    /* cut|drop */
+	const char *train_turns; /* last|all */
+	int allow_special;       /* special tokens that a row's text spells are tokens */
 };
-extern const struct opt template_options[]; /* --template --system --bos --allow-special */
+extern const struct opt template_options[]; /* --template --system --date --bos ... */
 extern const struct opt length_options[];   /* --max-tokens --overlong --train-turns */
-#define ENCODE_DEFAULTS                                                                   \
-	{                                                                                 \
-		.template = "auto", .bos = "auto", .max_tokens = 2048, .overlong = "cut", \
-		.train_turns = "last"                                                     \
+#define ENCODE_DEFAULTS                                                                        \
+	{                                                                                      \
+		.template.name = "auto", .bos = "auto", .max_tokens = 2048, .overlong = "cut", \
+		.train_turns = "last"                                                          \
 	}
 
 struct encoder;
@@ -34,7 +34,8 @@ struct encoder *encoder_open(const struct tokenizer *, const struct encode_opts 
 const struct template *encoder_template(const struct encoder *);
 void encoder_close(struct encoder *);
 
-/* What became of a row; a fault goes with the last three. */
+/* What became of a row.  The fault says what is wrong with the last three, and of the first two
+ * what of the row was left out, or nothing. */
 enum encoded {
 	ENCODED,
 	ENCODED_CUT,      /* it was longer than allowed */

@@ -16,6 +16,7 @@ const struct opt fate_options[] = {
 	{"limit", 0, OPT_COUNT, AT(limit), "N", "read the first N rows only; 0: all", 0, 1},
 	{"columns", 0, OPT_TEXT, AT(columns), "A,B",
          "rows are CSV without a header, these are its columns", 0, 1},
+	{"allow-empty", 0, OPT_FLAG, AT(allow_empty), NULL, "no rows are no error", 0, 0},
 	{0},
 };
 
@@ -95,19 +96,43 @@ void fate_truncated(struct fates *f, const char *id, long line, const char *reas
 	tell(f, TRUNCATED, id, line, reason, reason);
 }
 
+void fate_whole(struct fates *f, const char *id, long line, const char *left)
+{
+	char reason[128];
+
+	if (!left || !*left) {
+		fate_kept(f, id, line);
+		return;
+	}
+	snprintf(reason, sizeof reason, "%s left out", left);
+	fate_truncated(f, id, line, reason);
+}
+
 void fate_dropped(struct fates *f, const char *id, long line, const char *reason)
 {
 	tell(f, DROPPED, id, line, reason, reason);
 }
 
-void fate_broken(struct fates *f, const char *file, const char *id, long line, const char *reason,
-                 const struct fault *why)
+void fate_dropped_beside(struct fates *f, const char *id, long line, const char *reason,
+                         const char *other)
+{
+	char *shown = xprintf("%s of %s", reason, other);
+
+	tell(f, DROPPED, id, line, reason, shown);
+	free(shown);
+}
+
+void fate_broken(struct fates *f, const char *file, const char *id, long line, long element,
+                 const char *reason, const struct fault *why)
 {
 	char *text =
 		strcmp(reason, why->text) ? xprintf("%s: %s", reason, why->text) : xstrdup(reason);
 
-	if (strcmp(f->opts->on_error, "skip"))
+	if (strcmp(f->opts->on_error, "skip")) {
+		if (element)
+			die("%s:%ld: element %ld: %s", file, line, element, text);
 		die("%s:%ld: %s", file, line, text);
+	}
 	tell(f, DROPPED, id, line, reason, text);
 	free(text);
 }
@@ -126,22 +151,32 @@ static void put_reasons(struct buf *b, const struct fates *f, enum fate_kind kin
 		buf_str(b, ")");
 }
 
-void fates_close(struct fates *f, int always)
+static const char *summary(struct fates *f)
 {
 	struct buf *b = &f->line;
 
-	if (always || f->reasons) {
-		b->n = 0;
-		buf_fmt(b, "%ld rows kept", f->rows[KEPT] + f->rows[TRUNCATED]);
-		put_reasons(b, f, TRUNCATED);
-		buf_fmt(b, ", %ld dropped", f->rows[DROPPED]);
-		put_reasons(b, f, DROPPED);
-		notice("%s", b->p);
-	}
+	b->n = 0;
+	buf_fmt(b, "%ld rows kept", f->rows[KEPT] + f->rows[TRUNCATED]);
+	put_reasons(b, f, TRUNCATED);
+	buf_fmt(b, ", %ld dropped", f->rows[DROPPED]);
+	put_reasons(b, f, DROPPED);
+	return b->p;
+}
+
+void fates_need_row(struct fates *f)
+{
+	if (!f->rows[KEPT] && !f->rows[TRUNCATED] && !f->opts->allow_empty)
+		die("nothing is left: %s", summary(f));
+}
+
+void fates_close(struct fates *f, int always)
+{
+	if (always || f->reasons)
+		notice("%s", summary(f));
 	zout_close(f->out);
 	for (int i = 0; i < f->reasons; i++)
 		free(f->reason[i].text);
 	free(f->reason);
-	buf_free(b);
+	buf_free(&f->line);
 	free(f);
 }

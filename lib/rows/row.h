@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* row.h - rows of JSONL or CSV, plain or zstd, from files or stdin, and who they are.
+/* row.h - rows of JSON or CSV, plain or packed, from files or stdin, and who they are.
  *
- * hash: XXH64 of the line's bytes without CR LF; of a CSV row, of its fields (csv_rows.h).
+ * hash: XXH64 of the line's bytes without CR LF; of JSON that is no line of JSONL (values.h), of it
+ * in compact form; of a CSV row, of its fields (csv_rows.h).
  * id: the row's "id" (an integer as decimal text), else the hash as 16 hex digits, with .2, .3
  * and so on for repeats.  Blank lines are no rows but count as lines.
  */
@@ -14,10 +15,12 @@
 
 struct row {
 	const char *bytes;
-	size_t n;      /* the line (of CSV: lines) as read, without LF (CR included) */
+	size_t n; /* the line (of CSV: lines) as read, without LF (CR included); else compact */
 	size_t text_n; /* its length without CR LF: what is hashed of a line */
 	const char *file;
-	long line; /* line: from 1, within its file */
+	int source;   /* the file's place among the paths, from 0 */
+	long line;    /* where it begins, from 1, within its file */
+	long element; /* from 1, within its array; 0: in none */
 	const char *id;
 	size_t id_n; /* without its NUL */
 	uint64_t hash;
@@ -35,13 +38,20 @@ struct row {
 
 struct rows;
 
-/* paths: n names; none means stdin.  A file is CSV when fate_opts.columns is given, or when
- * csv_rows.h takes its first line that is not blank for CSV.  Of the rows, the first
- * fate_opts.limit are read (0: all).  Broken ones (bad JSON, bad UTF-8, not an object, a second
- * row of one explicit id) have their fates told here; dedupe: a second row of one explicit id
- * is not broken but dropped. */
+/* What becomes of a second row of one explicit id. */
+enum row_repeats {
+	ROWS_UNIQUE = 0, /* it is broken */
+	ROWS_FIRST = 1,  /* it is dropped */
+	ROWS_EQUAL = 2, /* it is dropped where its bytes are those of the row before, else broken */
+};
+
+/* paths: n names; none means stdin.  A file is CSV when fate_opts.columns is given, or when it
+ * begins neither with { nor with [.  Of the rows, the first fate_opts.limit are read (0: all).
+ * Broken ones (bad JSON, bad UTF-8, not an object, a second row of one explicit id) have their
+ * fates told here.  Reading dies at a file of no rows, and rows_next when all were dropped, but
+ * with fate_opts.allow_empty. */
 struct rows *rows_open(char *const paths[], int n, struct fates *, const struct fate_opts *,
-                       int dedupe);
+                       enum row_repeats);
 /* What the caller knows of the next row, to spare the reading of its JSON: when its hash is
  * this one, its id is this one too, and row->json will be NULL. */
 void rows_expect(struct rows *, uint64_t hash, const char *id, size_t n);

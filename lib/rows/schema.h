@@ -8,7 +8,7 @@
 #include "../base/die.h"
 #include "../base/opt.h"
 #include "../format/jsonl.h"
-#include "../text/template.h"
+#include "../text/dialogue.h"
 
 /* All NULL: every row's schema is recognised by its keys. */
 struct schema_opts {
@@ -26,14 +26,15 @@ enum {
 	SCHEMA_EMPTY = -2, /* the answer, or the bare text, is white space */
 };
 
-/* Sets the row's turns and their number *n.  Their text is borrowed from the row, or from
- * `own`, which grows; the caller clears and frees it.
- * need_answer 1: the last turn is the assistant's, and not empty.  0 (generation): the row may
- * end with a user's turn, and an assistant's turn that ends it is left out. */
-int schema_turns(const struct schema_opts *, const json_t *row, int need_answer,
-                 struct turn turn[TURNS_MOST], int *n, struct buf *own, struct fault *);
+/* Fills the dialogue, which is empty (all zero, or cleared), with the row's turns and what
+ * stands beside them; it borrows from the row.
+ * need_answer 1: the last turn is the assistant's, and says or calls something; what the row has
+ * behind it is left out, and named (left_out).  0 (generation): the row may end with a user's or a
+ * tool's turn; the assistant's turns that end it are not among the dialogue's. */
+int schema_turns(const struct schema_opts *, const json_t *row, int need_answer, struct dialogue *,
+                 struct fault *);
 
 /* The user's last text, of *bytes, for outputs that show the "instruction". */
-const char *schema_instruction(const struct turn[], int n, size_t *bytes);
+const char *schema_instruction(const struct dialogue *, size_t *bytes);
 
 #endif

@@ -110,7 +110,8 @@ struct encoding {
 static void settle(struct run *r, const struct row *row, const struct encoding *e, long most)
 {
 	uint8_t *train = (uint8_t *)e->train.p;
-	char reason[64];
+	char reason[sizeof e->why.text + 64];
+	const char *left = e->why.text;
 
 	if (row->dropped) {
 		row_tell_dropped(row, r->fates);
@@ -124,15 +125,16 @@ static void settle(struct run *r, const struct row *row, const struct encoding *
 	switch (e->how) {
 	case ENCODED_BROKEN:
 	case ENCODED_EMPTY:
-		fate_broken(r->fates, row->file, row->id, row->line,
+		fate_broken(r->fates, row->file, row->id, row->line, row->element,
 		            e->how == ENCODED_EMPTY ? e->why.text : "bad row", &e->why);
 		return;
 	case ENCODED_TOO_LONG: fate_dropped(r->fates, row->id, row->line, e->why.text); return;
 	case ENCODED_CUT:
-		snprintf(reason, sizeof reason, "cut to %ld tokens", most);
+		snprintf(reason, sizeof reason, "%s%scut to %ld tokens", left,
+		         *left ? " left out, " : "", most);
 		fate_truncated(r->fates, row->id, row->line, reason);
 		break;
-	case ENCODED: fate_kept(r->fates, row->id, row->line); break;
+	case ENCODED: fate_whole(r->fates, row->id, row->line, left); break;
 	}
 	write_row(r, &(struct tokens_row){.token = e->ids.p,
 	                                  .train = train,
@@ -141,6 +143,14 @@ static void settle(struct run *r, const struct row *row, const struct encoding *
 	                                  .id_n = (long)strlen(row->id),
 	                                  .hash = row->hash,
 	                                  .line = row->line});
+}
+
+/* --show tells on top in which template the rows stand. */
+static void show_template(struct run *r, const char *name)
+{
+	r->text.n = 0;
+	buf_fmt(&r->text, "== template: %s\n", name);
+	zout_write(r->out, r->text.p, r->text.n);
 }
 
 static void encode_all(struct run *r, struct rows *rows, const struct encoder *encoder, long most)
@@ -192,9 +202,12 @@ static void encode(struct run *r, char *const paths[], int n, const struct encod
 	struct encoder *encoder = encoder_open(r->tok, opts);
 	struct rows *rows = rows_open(paths, n, r->fates, r->fate_opts, r->opts->dedupe);
 
-	if (!r->opts->show && !r->opts->json)
+	if (r->opts->show)
+		show_template(r, template_name(encoder_template(encoder)));
+	else if (!r->opts->json)
 		r->writer = writer_open(r, encoder, recorded);
 	encode_all(r, rows, encoder, opts->max_tokens);
+	fates_need_row(r->fates);
 	if (r->writer)
 		tokens_write_close(r->writer, rows_hash(rows));
 	rows_close(rows);
@@ -213,6 +226,8 @@ static int decode_rows(void *run, const struct tokens *t, long first)
 		if (!tokenizer_made(r->tok, (int32_t)vocabulary(r->opts->model), t->fingerprint))
 			die("the tokens are of another tokenizer (fingerprint %s, this one has %s)",
 			    t->fingerprint, fingerprint);
+		if (r->opts->show)
+			show_template(r, t->template);
 	}
 	for (long i = first; i < t->rows && (!limit || r->decoded < limit); i++, r->decoded++) {
 		struct tokens_row row = tokens_row(t, i);

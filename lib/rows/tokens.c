@@ -218,6 +218,7 @@ void tokens_close(struct tokens *t)
 	free(t->held);
 	free(t->map);
 	free(t->part);
+	free(t->pick);
 	free(t->template);
 	json_decref(t->history);
 	free(t);
@@ -225,17 +226,20 @@ void tokens_close(struct tokens *t)
 
 struct tokens_row tokens_row(const struct tokens *t, long row)
 {
-	long low = 0, high = t->parts;
+	long low = 0, high = t->parts, at = t->pick ? t->pick[row] : row;
+	struct tokens_row r;
 
 	while (high - low > 1) {
 		long mid = (low + high) / 2;
 
-		if (t->part[mid].first <= row)
+		if (t->part[mid].first <= at)
 			low = mid;
 		else
 			high = mid;
 	}
-	return row_of(&t->part[low], row - t->part[low].first);
+	r = row_of(&t->part[low], at - t->part[low].first);
+	r.at = row;
+	return r;
 }
 
 uint64_t tokens_row_key(const struct tokens_row *r)

@@ -33,7 +33,8 @@ struct tokens {
 	long ids;         /* 1 + the largest token id */
 	struct tokens_part *part;
 	int parts;
-	void **held; /* [n_held] memory that parts lie in */
+	int32_t *pick; /* [rows] which of the parts' rows these are; NULL: all of them */
+	void **held;   /* [n_held] memory that parts lie in */
 	long n_held;
 	struct {
 		const void *p;
@@ -88,6 +89,12 @@ struct tokens_writer *tokens_write_open(struct zout *, const char *fingerprint,
 void tokens_write(struct tokens_writer *, const struct tokens_row *); /* its `at` is ignored */
 /* Writes the last blob, with seal.end, and frees the writer; input: hash of the rows' bytes. */
 void tokens_write_close(struct tokens_writer *, uint64_t input);
+
+/* Takes a share of the rows, between 0 and 1, out of the tokens and returns them, to be
+ * closed as well; they are of no use once the others are closed, in whose memory they lie.  The
+ * hash of a row's tokens and mask decides: rows that are alike stay together, and neither their
+ * order nor other rows matter. */
+struct tokens *tokens_split(struct tokens *, double share);
 
 /* The tokens of the n longest rows together. */
 long tokens_most(const struct tokens *, long n);

@@ -6,6 +6,7 @@
 #include "../base/hash.h"
 #include "../base/memory.h"
 #include "../base/num.h"
+#include "../format/sniff.h"
 #include "places.h"
 #include "tokens.h"
 
@@ -39,8 +40,12 @@ static const char *have(struct tokens_source *s, size_t n)
 /* Where a blob should begin there is none: mostly these are rows, by mistake. */
 __attribute__((noreturn)) static void no_blob(struct tokens_source *s, const struct fault *f)
 {
-	if (*have(s, 8) == '{')
+	const char *p = have(s, 8), *what = sniff(p, 8);
+
+	if (*p == '{' || *p == '[')
 		die("%s: rows, not tokens (seal-tokenize makes tokens of them)", zin_name(s->z));
+	if (what)
+		die("%s: is %s", zin_name(s->z), what);
 	die("%s: %s", zin_name(s->z), f->text);
 }
 
@@ -86,7 +91,7 @@ static void read_mapped(struct tokens *t, struct tokens_source *s)
 	t->map = xrealloc(t->map, (t->maps + 1) * sizeof *t->map);
 	t->map[t->maps].p = s->map;
 	t->map[t->maps++].bytes = s->left;
-	while (s->left && !zio_is_zstd(s->map, s->left)) {
+	while (s->left && !zio_is_packed(s->map, s->left)) {
 		size_t n = next_blob(s);
 
 		add_blob(t, s, s->map, n);

@@ -9,9 +9,9 @@
  * With Gumbel noise added to the scores, the k best rows are a sample without replacement, each
  * drawn in proportion to exp(score): what DSIR calls importance resampling.
  *
- * A row's text is its turns joined by newlines.  Rows are read one by one, hashed many at once, and
- * counted in their order.  Until all are counted, their n-grams lie in a scratch file, two bytes
- * each.
+ * A row's text is its turns joined by newlines, calls of tools as JSON.  Rows are read one by one,
+ * hashed many at once, and counted in their order.  Until all are counted, their n-grams lie in a
+ * scratch file, two bytes each.
  */
 #include <math.h>
 #include <omp.h>
@@ -84,8 +84,8 @@ struct dsir_reader {
 	size_t at[CHUNK + 1]; /* where each begins */
 	struct grams grams[CHUNK];
 	FILE *scratch; /* of each row a long, how many n-grams it has, and these; NULL: only count */
-	struct buf own;
-	struct turn turn[TURNS_MOST];
+	struct dialogue row;
+	struct buf own; /* the n-grams of a row, read back */
 	/* For scoring. */
 	double ratio[DSIR_BUCKETS]; /* log(p_target + 1e-8) - log(p_raw + 1e-8) */
 	struct rng rng;
@@ -94,15 +94,15 @@ struct dsir_reader {
 /* Appends the row's text; -1 with a fault. */
 static int add_text(struct dsir_reader *r, const json_t *row, struct fault *f)
 {
-	int n;
-
-	r->own.n = 0;
-	if (schema_turns(&dsir.schema, row, 1, r->turn, &n, &r->own, f))
+	dialogue_clear(&r->row);
+	if (schema_turns(&dsir.schema, row, 1, &r->row, f))
 		return -1;
-	for (int i = 0; i < n; i++) {
+	for (int i = 0; i < r->row.n; i++) {
 		if (i)
 			buf_add(&r->text, "\n", 1);
-		buf_add(&r->text, r->turn[i].text, r->turn[i].n);
+		buf_add(&r->text, r->row.turn[i].text, r->row.turn[i].n);
+		if (turn_calls(&r->row.turn[i]))
+			json_put(&r->text, turn_calls(&r->row.turn[i]));
 	}
 	r->at[++r->n] = r->text.n;
 	return 0;
@@ -145,16 +145,17 @@ static uint64_t read_rows(struct dsir_reader *r, char *const paths[], int n,
 
 	while (rows_next(rows, &row)) {
 		if (add_text(r, row.json, &f)) {
-			fate_broken(fates, row.file, row.id, row.line, "bad row", &f);
+			fate_broken(fates, row.file, row.id, row.line, row.element, "bad row", &f);
 			continue;
 		}
-		fate_kept(fates, row.id, row.line);
+		fate_whole(fates, row.id, row.line, r->row.left_out);
 		if (list)
 			row_list_add(list, row.id, row.hash, row.line);
 		if (r->n == CHUNK)
 			count(r, c);
 	}
 	count(r, c);
+	fates_need_row(fates);
 	hash = rows_hash(rows);
 	rows_close(rows);
 	fates_close(fates, 0);
@@ -236,7 +237,7 @@ static void run(struct score_run *run)
 		free(r->grams[i].p);
 	fclose(r->scratch);
 	buf_free(&r->text);
-	buf_free(&r->own);
+	dialogue_free(&r->row);
 	free(r);
 }
 

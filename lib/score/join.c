@@ -21,10 +21,12 @@ struct join *join_open(const char *path, const struct scores_want *want)
 {
 	struct join *j = xzalloc(1, sizeof *j);
 
-	j->scores = scores_open(path, want);
-	j->name = xstrdup(scores_name(j->scores));
 	while (j->formulas < SCORES_FORMULAS && want[j->formulas].formula)
 		j->formulas++;
+	if (!path)
+		return j;
+	j->scores = scores_open(path, want);
+	j->name = xstrdup(scores_name(j->scores));
 	advance(j);
 	return j;
 }
@@ -97,7 +99,8 @@ void join_end(struct join *j, int all)
 {
 	if (j->next)
 		look_up(j, all);
-	scores_close(j->scores);
+	if (j->scores)
+		scores_close(j->scores);
 	j->scores = NULL;
 	free(j->key);
 	j->key = NULL;

@@ -18,7 +18,7 @@ struct join {
 	double *value[SCORES_FORMULAS]; /* [n] of each formula; NaN: null, or not scored */
 	uint64_t *hash;                 /* [n] */
 	char *scored;                   /* [n] */
-	const char *name;               /* of the scores file */
+	const char *name;               /* of the scores file, or NULL */
 	struct scored *next; /* the first score that no row has taken; NULL: none is left */
 
 	/* The join's own. */
@@ -28,7 +28,8 @@ struct join {
 	uint64_t *key; /* [n] XXH64 of the id; NULL after join_end */
 };
 
-/* Begins with no rows.  The formulas, as scores_open takes them, must stay until join_end. */
+/* Begins with no rows.  The formulas, as scores_open takes them, must stay until join_end.
+ * path NULL: no row has a score, but each has room for them. */
 struct join *join_open(const char *path, const struct scores_want *);
 /* The next row, whose id no row before it had.  Dies where its score is of a row with another
  * hash: of another data set. */

@@ -9,21 +9,15 @@
 #include "../base/hash.h"
 #include "../base/memory.h"
 #include "../base/num.h"
+#include "minhash.h"
 
 /* Of two rows 80 % alike about 26 of 32 least hashes are equal. */
-enum { RUN = 3, SKETCH = 32, NEAR = 26 };
+enum { SKETCH = 32, NEAR = 26 };
 
 struct sketch {
 	uint64_t whole; /* hash of all tokens */
 	uint32_t least[SKETCH];
 };
-
-/* The k-th of the hash functions, from one. */
-static uint32_t variant(uint64_t hash, int k)
-{
-	hash = (hash ^ (uint64_t)k * 0x9e3779b97f4a7c15u) * 0xff51afd7ed558ccdu;
-	return (uint32_t)(hash >> 32 ^ hash >> 13);
-}
 
 static uint64_t whole(const struct tokens_row *r)
 {
@@ -33,17 +27,12 @@ static uint64_t whole(const struct tokens_row *r)
 static struct sketch sketch_of(const struct tokens_row *r)
 {
 	struct sketch s = {.whole = whole(r)};
+	struct shingles all = {0};
 
-	memset(s.least, 0xff, sizeof s.least);
-	for (long t = 0; t + RUN <= r->n; t++) {
-		uint64_t hash = hash_bytes(r->token + t, RUN * sizeof *r->token);
-
-		for (int k = 0; k < SKETCH; k++) {
-			uint32_t v = variant(hash, k);
-
-			s.least[k] = v < s.least[k] ? v : s.least[k];
-		}
-	}
+	for (long t = 0; t + SHINGLE <= r->n; t++)
+		shingles_add(&all, r->token + t, SHINGLE * sizeof *r->token, 0);
+	minhash(&all, s.least, SKETCH);
+	shingles_free(&all);
 	return s;
 }
 
@@ -123,7 +112,7 @@ long overlap_near(const struct tokens *a, const struct tokens *b, int threads)
 static void warn_of(long n, long of, const char *what, const char *where)
 {
 	if (n)
-		warn("%ld of %ld %s %s", n, of, what, where);
+		notice("%ld of %ld %s %s", n, of, what, where);
 }
 
 void overlap_warn(const struct tokens *data, const struct tokens *safe, const struct tokens *danger,

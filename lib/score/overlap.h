@@ -9,8 +9,7 @@
 /* How many rows of b have the tokens of a row of a, one for one. */
 long overlap_equal(const struct tokens *a, const struct tokens *b);
 /* How many rows of b are nearly one of a, but not equal to any: about four fifths of the runs of
- * three tokens that either has, both have.  Estimated from the least of several hashes of them
- * (Broder 1997, "On the resemblance and containment of documents"). */
+ * three tokens that either has, both have (estimated, minhash.h). */
 long overlap_near(const struct tokens *a, const struct tokens *b, int threads);
 /* Warns of untrusted rows that are also trusted, and of bad rows (NULL: none) that are also among
  * the untrusted or the trusted, equal or nearly, with their numbers. */

@@ -77,8 +77,10 @@ static void check(const struct score_opts *o, const struct method *m, int operan
 		die_usage("--method %s needs --safe", m->name);
 	if (!(m->needs & METHOD_DANGER) && o->danger)
 		die_usage("--method %s does not know bad rows: no --danger", m->name);
-	if (tokens && (o->fate.fates || o->fate.limit || strcmp(o->fate.on_error, "fail")))
-		die_usage("--fates, --on-error and --limit are for rows, not tokens");
+	if (tokens && (o->fate.fates || o->fate.limit || o->fate.allow_empty ||
+	               strcmp(o->fate.on_error, "fail")))
+		die_usage(
+			"--fates, --on-error, --limit and --allow-empty are for rows, not tokens");
 	if (tokens && operands > 1)
 		die_usage("one token stream, please (cat joins several)");
 	if (!(m->needs & METHOD_TRAINS) &&
@@ -86,6 +88,10 @@ static void check(const struct score_opts *o, const struct method *m, int operan
 		die_usage("--method %s does not train a theta that is kept: no --save-adapter, "
 		          "--full, --checkpoint, --resume, --valid",
 		          m->name);
+	if (valid_share(t) > 0)
+		die_usage("--valid %s: all rows are scored, none is held out (./%s is a file of "
+		          "that name)",
+		          t->valid, t->valid);
 	for (int k = 0; methods[k]; k++)
 		if (methods[k]->check)
 			methods[k]->check(o, methods[k] == m);

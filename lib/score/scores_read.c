@@ -244,7 +244,7 @@ struct scores *scores_open(const char *path, const struct scores_want *want)
 	size_t n, raw;
 	char *text;
 
-	s->in = zin_open(path);
+	s->in = zin_open_text(path);
 	text = zin_line(s->in, &n, &raw);
 	if (!text)
 		die("%s: empty, not a scores file", scores_name(s));

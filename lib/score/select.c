@@ -5,19 +5,23 @@
  * ranked, and those that are picked are written.  Memory holds what ranking needs: of each row its
  * score, its hash (which decides among equal scores), and while rows are read, what tells ids
  * apart.
+ *
+ * Duplicates (dedupe.h) are found first, and from then on count as rows without a score.  Mixing
+ * (mix.h) is picking so many of each file; without scores the score is a uniform number that the
+ * seed and the row's id decide, so that other rows change nothing about a row's chances.
  */
-#include "select.h"
+#include "select_in.h"
 
-#include <math.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/hash.h"
 #include "../base/memory.h"
+#include "../base/rng.h"
 #include "../format/jsonl.h"
 #include "../format/scratch.h"
 #include "../rows/row.h"
-#include "join.h"
-#include "mixture.h"
 #include "rank.h"
 
 #define AT(field) offsetof(struct select_opts, field)
@@ -38,28 +42,15 @@ const struct opt select_options[] = {
 	{"annotate", 0, OPT_FLAG, AT(annotate), NULL,
 		"add the id and \"seal\":{\"score\",\"weight\",\"rank\"}", 0, 0},
 	{"add", 0, OPT_TEXT, AT(add), "ROWS", "write these rows too, after the picked ones", 0, 0},
-	{"dedupe", 0, OPT_FLAG, AT(dedupe), NULL, "drop later rows of one id, rather than fail", 0, 0},
+	{"dedupe", 0, OPT_TEXT, AT(dedupe), "id|exact|near",
+		"drop rows of one id, of equal turns, or of turns that are alike (near=J)", 0, 0},
+	{"mix", 0, OPT_FLAG, AT(mix), NULL,
+		"rows are given as FILE:SHARE, and are written in these shares", 0, 0},
+	{"seed", 0, OPT_SEED, AT(seed), "N", "which rows are mixed, without --scores", 0, 0},
+	{"threads", 'j', OPT_COUNT, AT(threads), "THREADS", "threads; 0: one a core", 0, 0},
 	{0},
 };
 /* clang-format on */
-
-struct selection {
-	const struct select_opts *o;
-	struct join *join; /* value[0]: the score; [1]: the weight, for --annotate */
-	struct fates *fates;
-	struct zout *out;
-	FILE *aside;       /* the rows, one after the other */
-	long added;        /* the last so many of them are those of --add */
-	int any, csv;      /* a row was seen; the rows are CSV */
-	struct buf header; /* of CSV, with its line end; or empty */
-	json_t *groups;    /* --by-group: see object_group */
-	uint32_t *group;   /* [rows] the number of each row's group; NULL without --by-group */
-	long group_room;
-	uint32_t *rank; /* [rows] from 1, the best; 0: the row has no number */
-	char *picked;   /* [rows] */
-	long numbers;   /* how many rows have one */
-	int open;       /* the last row that was written lacks its LF */
-};
 
 /* A row as it is put aside; its id and its bytes follow. */
 struct aside {
@@ -92,30 +83,54 @@ static void put_aside(struct selection *s, const struct row *row)
 	scratch_write(s->aside, &a, sizeof a);
 	scratch_write(s->aside, row->id, a.id_n);
 	scratch_write(s->aside, row->bytes, a.n);
+	s->end += sizeof a + a.id_n + a.n;
+}
+
+/* Takes the next row, and whatever is to be known of it later. */
+static void take_row(struct selection *s, struct row *row)
+{
+	struct join *j = s->join;
+	struct rng rng;
+
+	if (s->dedupe && dedupe_row(s->dedupe, row->json, &row->why)) {
+		fate_broken(s->fates, row->file, row->id, row->line, row->element, "bad row",
+		            &row->why);
+		s->unread++;
+		return;
+	}
+	if (s->dedupe) {
+		s->place = xgrow(s->place, j->n, &s->place_room, sizeof *s->place);
+		s->place[j->n] = s->end;
+	}
+	put_aside(s, row);
+	if (s->mix || s->o->by_group) {
+		s->group = xgrow(s->group, j->n, &s->group_room, sizeof *s->group);
+		s->group[j->n] =
+			s->mix ? row->source : object_group(s->groups, row->json, s->o->by_group);
+	}
+	join_row(j, row->id, row->id_n, row->hash);
+	if (s->mix && !s->o->scores) {
+		rng = rng_new(s->o->seed, hash_bytes(row->id, row->id_n));
+		j->value[0][j->n - 1] = rng_unit(&rng);
+	}
 }
 
 /* Reads the rows beside their scores. */
 static void read_rows(struct selection *s, struct rows *rows, int limited)
 {
-	const char *by_group = s->o->by_group;
 	struct join *j = s->join;
 	int scores = j->next != NULL; /* the file has some */
 	struct row row;
 
 	for (;;) {
-		if (j->next && !by_group)
+		if (j->next && !s->o->by_group && !s->dedupe)
 			rows_expect(rows, j->next->hash, j->next->id.p, j->next->id.n);
 		if (!rows_next(rows, &row))
 			break;
-		put_aside(s, &row);
-		if (by_group) {
-			s->group = xgrow(s->group, j->n, &s->group_room, sizeof *s->group);
-			s->group[j->n] = object_group(s->groups, row.json, by_group);
-		}
-		join_row(j, row.id, row.id_n, row.hash);
+		take_row(s, &row);
 	}
 	rows_close(rows);
-	join_end(j, !limited);
+	join_end(j, !limited && !s->unread);
 	if (limited && scores && j->n && !j->found)
 		die("%s: none of the %ld rows read was scored: another data set", j->name, j->n);
 }
@@ -135,106 +150,44 @@ static void read_added(struct selection *s, const struct fate_opts *opts)
 	rows_close(rows);
 }
 
-static double threshold_of(const struct select_opts *o)
+/* What says which rows are picked. */
+static void check_criteria(const struct select_opts *o)
 {
-	char *end = NULL;
-	double x = o->threshold ? strtod(o->threshold, &end) : 0;
+	int n = !!o->keep + !!o->threshold + !!o->top + !!o->bottom;
 
-	if (end && (end == o->threshold || *end || isnan(x)))
-		die_usage("--threshold: '%s' is not a number", o->threshold);
-	return x;
+	if (!o->scores && ((!o->dedupe && !o->mix) || (n && !o->mix) || o->annotate))
+		die_usage("--scores is missing");
+	if (n > 1 || (!n && !o->dedupe && !o->mix))
+		die_usage("exactly one of --keep, --threshold, --top, --bottom is needed");
+	if (o->mix &&
+	    (n != !!o->keep || o->by_group || (o->keep && o->keep[strspn(o->keep, "0123456789")])))
+		die_usage("--mix goes with --keep of a count, or with none");
+	if (o->keep && !select_auto(o) && keep_count(o->keep, 0) < 0)
+		die_usage("--keep: '%s' is neither a count nor a share such as 80%%, nor auto",
+		          o->keep);
+	if (o->by_group && (!o->keep || select_auto(o)))
+		die_usage("--by-group goes with --keep of a count or a share");
+	if (o->invert && (o->top || o->bottom))
+		die_usage("--invert goes with --keep or --threshold");
+	select_threshold(o);
 }
 
-static int keeps_auto(const struct select_opts *o) { return o->keep && !strcmp(o->keep, "auto"); }
-
-static void check(const struct select_opts *o, char *const paths[], int n)
+static void check(const struct select_opts *o, char *const paths[], int n, long limit)
 {
-	int std = !n + (o->add && zio_is_std(o->add));
+	int std = !n + (o->add && zio_is_std(o->add)) + (o->scores && zio_is_std(o->scores));
 
-	if (!o->scores)
-		die_usage("--scores is missing");
-	std += zio_is_std(o->scores);
+	check_criteria(o);
 	for (int i = 0; i < n; i++)
 		std += zio_is_std(paths[i]);
 	if (std > 1)
 		die_usage("stdin can be read only once");
-	if (!!o->keep + !!o->threshold + !!o->top + !!o->bottom != 1)
-		die_usage("exactly one of --keep, --threshold, --top, --bottom is needed");
-	if (o->keep && !keeps_auto(o) && keep_count(o->keep, 0) < 0)
-		die_usage("--keep: '%s' is neither a count nor a share such as 80%%, nor auto",
-		          o->keep);
-	if (o->by_group && (!o->keep || keeps_auto(o)))
-		die_usage("--by-group goes with --keep of a count or a share");
-	if (o->invert && (o->top || o->bottom))
-		die_usage("--invert goes with --keep or --threshold");
+	if (o->mix && limit)
+		die_usage("--mix reads whole files: --limit makes no sense");
 	zstd_check(&o->packing);
-	threshold_of(o);
-}
-
-/* --keep auto: the least score that belongs to the upper of two groups rather than to the lower;
- * where there are no two, below all scores. */
-static double least_of_upper(const double score[], long n)
-{
-	const struct mixture m = mixture_fit(score, n);
-	double least = INFINITY, all = 0, in = 0;
-	long numbers = 0, kept = 0;
-
-	for (long i = 0; i < n; i++) {
-		double p = m.two && !isnan(score[i]) ? mixture_upper(&m, score[i]) : 0;
-
-		numbers += !isnan(score[i]);
-		all += p;
-		if (p < 0.5)
-			continue;
-		in += p;
-		kept++;
-		least = fmin(least, score[i]);
-	}
-	if (!m.two) {
-		notice("the scores show no second group: all rows that have one are kept");
-		return -INFINITY;
-	}
-	notice("the scores show two groups, of about %.0f rows around %.4g and %.0f around %.4g",
-	       m.lower.share * numbers, m.lower.mean, m.upper.share * numbers, m.upper.mean);
-	notice("of the upper group are %.1f%% of the rows kept, and kept are %.1f%% of that group "
-	       "(expected)",
-	       100 * in / kept, 100 * in / all);
-	return least;
-}
-
-/* Ranks the rows and marks the picked ones. */
-static void pick(struct selection *s)
-{
-	const struct select_opts *o = s->o;
-	const double *score = s->join->value[0];
-	long n = s->join->n, groups = json_object_size(s->groups), first = 0, end;
-	long *left =
-		xzalloc(groups + 1, sizeof *left); /* rows to keep; all are of group 0 without */
-	uint32_t *order = xalloc(n * sizeof *order);
-	int cuts = o->threshold || keeps_auto(o);
-	double least = keeps_auto(o) ? least_of_upper(score, n) : threshold_of(o);
-
-	s->numbers = end = rank_order(score, s->join->hash, n, order);
-	s->rank = xzalloc(n, sizeof *s->rank);
-	s->picked = xzalloc(n, 1);
-	for (long i = 0; i < n; i++)
-		left[s->group ? s->group[i] : 0]++;
-	for (long g = 0; o->keep && !cuts && g <= groups; g++)
-		left[g] = keep_count(o->keep, left[g]);
-	if (o->top && o->top < end)
-		end = o->top;
-	if (o->bottom && o->bottom < end)
-		first = end - o->bottom;
-	for (long k = 0; k < s->numbers; k++) {
-		uint32_t i = order[k];
-
-		s->rank[i] = k + 1;
-		s->picked[i] = cuts      ? score[i] >= least
-		               : o->keep ? left[s->group ? s->group[i] : 0]-- > 0
-		                         : k >= first && k < end;
-	}
-	free(order);
-	free(left);
+	schema_check(&o->schema, 1);
+	if (o->schema.schema || o->schema.prompt_key || o->schema.text)
+		if (!o->dedupe || !strcmp(o->dedupe, "id"))
+			die_usage("what a row says counts for --dedupe exact and near only");
 }
 
 /* The rows go out as they came; only the last may lack its line feed. */
@@ -256,7 +209,7 @@ static void annotate(const struct selection *s, long i, const char *id, struct b
 
 	o = json_parse(b->p, b->n, &f);
 	if (!o)
-		die("row %s: %s", id, f.text);
+		die("--annotate: row %s cannot be written anew: %s", id, f.text);
 	if (!json_object_get(o, "id") || json_is_null(json_object_get(o, "id")))
 		json_object_set_new(o, "id", json_string(id));
 	json_object_set_new(o, "seal",
@@ -285,6 +238,31 @@ static struct aside next_aside(struct selection *s, struct buf *id, struct buf *
 	return a;
 }
 
+/* Why row i is not written. */
+static void tell_dropped(const struct selection *s, long i, const char *id, long line)
+{
+	struct buf other = {0};
+	struct aside a;
+	uint32_t k;
+
+	if (!s->keeper || s->keeper[i] == i || s->o->invert) {
+		fate_dropped(s->fates, id, line,
+		             s->o->invert || s->rank[i] ? "not picked"
+		             : s->join->scored[i]       ? "null score"
+		                                        : "no score");
+		return;
+	}
+	k = s->keeper[i];
+	scratch_read_at(s->aside, &a, sizeof a, s->place[k]);
+	buf_need(&other, a.id_n + 1);
+	scratch_read_at(s->aside, other.p, a.id_n, s->place[k] + sizeof a);
+	other.p[a.id_n] = 0;
+	fate_dropped_beside(s->fates, id, line,
+	                    dedupe_equal(s->dedupe, i, k) ? "duplicate" : "near duplicate",
+	                    other.p);
+	buf_free(&other);
+}
+
 /* Writes the picked rows; those of --top and --bottom are held until all are there. */
 static void write_rows(struct selection *s)
 {
@@ -298,10 +276,7 @@ static void write_rows(struct selection *s)
 		struct aside a = next_aside(s, &id, &bytes);
 
 		if (s->picked[i] == o->invert) {
-			fate_dropped(s->fates, id.p, a.line,
-			             o->invert || s->rank[i] ? "not picked"
-			             : s->join->scored[i]    ? "null score"
-			                                     : "no score");
+			tell_dropped(s, i, id.p, a.line);
 			continue;
 		}
 		fate_kept(s->fates, id.p, a.line);
@@ -333,37 +308,60 @@ static void write_rows(struct selection *s)
 	buf_free(&bytes);
 }
 
+static void selection_close(struct selection *s)
+{
+	fclose(s->aside);
+	join_close(s->join);
+	dedupe_close(s->dedupe);
+	mix_close(s->mix);
+	buf_free(&s->header);
+	json_decref(s->groups);
+	free(s->place);
+	free(s->keeper);
+	free(s->group);
+	free(s->rank);
+	free(s->picked);
+}
+
 void select_rows(char *const paths[], int n, const struct select_opts *o,
                  const struct fate_opts *fate, const char *output)
 {
+	static const enum row_repeats repeats[] =
+		{[DEDUPE_ID] = ROWS_FIRST, [DEDUPE_EXACT] = ROWS_EQUAL, [DEDUPE_NEAR] = ROWS_EQUAL};
 	const struct formula by = formula_option("--by", o->by);
 	const struct formula weight = formula_option("--annotate", "weight");
 	const struct scores_want want[SCORES_FORMULAS] = {{&by, 0},
 	                                                  {o->annotate ? &weight : NULL, 1}};
 	struct selection s = {.o = o, .groups = json_object()};
+	double alike;
+	const enum dedupe_how how = dedupe_how(o->dedupe, &alike);
 	struct rows *rows;
 
-	check(o, paths, n);
+	if (o->mix) {
+		s.mix = mix_open(paths, n);
+		paths = s.mix->path;
+	}
+	check(o, paths, n, fate->limit);
+	if (o->threads)
+		omp_set_num_threads((int)o->threads);
 	s.fates = fates_open(fate);
-	rows = rows_open(paths, n, s.fates, fate, o->dedupe);
+	rows = rows_open(paths, n, s.fates, fate, repeats[how]);
 	/* opened before the other inputs, so that it can be none of them */
 	s.out = zout_open(output, zstd_flag(&o->packing, rows_zstd(rows)));
 	s.join = join_open(o->scores, want);
 	s.aside = scratch_open();
+	if (how > DEDUPE_ID)
+		s.dedupe = dedupe_open(&o->schema, alike);
 	read_rows(&s, rows, fate->limit != 0);
 	if (o->add)
 		read_added(&s, fate);
 	scratch_rewind(s.aside);
-	pick(&s);
+	if (s.dedupe)
+		select_duplicates(&s);
+	select_pick(&s);
 	zout_write(s.out, s.header.p, s.header.n);
 	write_rows(&s);
 	zout_close(s.out);
 	fates_close(s.fates, 1);
-	fclose(s.aside);
-	join_close(s.join);
-	buf_free(&s.header);
-	json_decref(s.groups);
-	free(s.group);
-	free(s.rank);
-	free(s.picked);
+	selection_close(&s);
 }

@@ -200,8 +200,7 @@ static void begin(struct asked *a)
 	s->data = setup_read(s, a->run->paths, a->run->n);
 	if (o->safe)
 		s->safe = setup_read(s, (char *const *)&o->safe, 1);
-	if (o->train.valid)
-		s->valid = setup_read(s, (char *const *)&o->train.valid, 1);
+	s->valid = setup_valid(s, &o->train);
 	if (a->trains)
 		setup_theta(s, &a->opts);
 	demand(a);

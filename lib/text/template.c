@@ -1,215 +1,36 @@
 /* SPDX-License-Identifier: MIT */
-/* template.c - see template.h.
- *
- * A row is   START turn turn ...   and a turn   OPEN[role] TEXT CLOSE[role],
- * with AGAIN between an answer and what follows it.  In some templates a system
- * turn stands inside the user's turn behind it.
- */
-#include "template.h"
-
+/* template.c - see template.h: which template a name means, and the pieces of either kind. */
 #include <stdlib.h>
-#include <string.h>
 
-#include "../base/buf.h"
+#include "../base/hash.h"
 #include "../base/memory.h"
-#include "unicode.h"
-
-enum {
-	END = 1,      /* the tokenizer's end token closes an answer */
-	PROMPTED = 2, /* an answer needs a prompt, if an empty one */
-	INSIDE = 4,   /* a system's text begins the next user's turn */
-	LAST = 8,     /* ... begins the last user's turn */
-	USER_STRIPPED = 16,
-	ANSWER_STRIPPED = 32,
-	SYSTEM_STRIPPED = 64, /* of white space at both ends */
-};
-
-struct form {
-	const char *name;
-	const char *sign[2], *but; /* what a chat template of this kind says, and does not */
-	const char *start;
-	struct {
-		const char *open, *close;
-	} of[3]; /* system, user, assistant */
-	const char *again, *system, *stop;
-	int flags;
-};
-
-/* clang-format off */
-#define CHATML                                                                                  \
-	.of = {{"<|im_start|>system\n", "<|im_end|>\n"}, {"<|im_start|>user\n", "<|im_end|>\n"}, \
-	       {"<|im_start|>assistant\n", "<|im_end|>"}},                                      \
-	.again = "\n", .stop = "<|im_end|>"
-
-/* The first whose signs a chat template shows is what `auto` means. */
-static const struct form forms[] = {
-	{"none", .of = {{"", ""}, {"", ""}, {"", ""}}, .flags = END | PROMPTED},
-	{"seal", .of = {{"", "\n"}, {"Human: ", ""}, {"\nAssistant: ", ""}}, .again = "\n",
-	 .flags = END | PROMPTED},
-	{"alpaca", .of = {{"", "\n\n"}, {"### Instruction:\n", "\n\n"}, {"### Response:\n", ""}},
-	 .again = "\n\n", .flags = END | PROMPTED,
-	 .system = "Below is an instruction that describes a task. "
-	           "Write a response that appropriately completes the request."},
-	{"chatml", {"<|im_start|>", "named SmolLM"}, CHATML,
-	 .system = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"},
-	{"qwen2.5", {"<|im_start|>", "You are Qwen, created by Alibaba Cloud."}, CHATML,
-	 .system = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."},
-	{"qwen2", {"<|im_start|>", "You are a helpful assistant."}, CHATML,
-	 .system = "You are a helpful assistant."},
-	{"chatml-plain", {"<|im_start|>"}, .but = "You are ", CHATML},
-	{"llama2", {"<<SYS>>", "content.strip()"},
-	 .of = {{"<<SYS>>\n", "\n<</SYS>>\n\n"}, {"<s>[INST] ", " [/INST]"}, {" ", " "}},
-	 .flags = END | PROMPTED | INSIDE | USER_STRIPPED | ANSWER_STRIPPED},
-	{"llama3", {"<|start_header_id|>", "| trim"}, .but = "Cutting Knowledge Date",
-	 .start = "<|begin_of_text|>", .stop = "<|eot_id|>",
-	 .of = {{"<|start_header_id|>system<|end_header_id|>\n\n", "<|eot_id|>"},
-	        {"<|start_header_id|>user<|end_header_id|>\n\n", "<|eot_id|>"},
-	        {"<|start_header_id|>assistant<|end_header_id|>\n\n", "<|eot_id|>"}},
-	 .flags = SYSTEM_STRIPPED | USER_STRIPPED | ANSWER_STRIPPED},
-	{"mistral", {"'[INST] ' + message['content'] + ' [/INST]'",
-	             "{{ message['content'] + eos_token}}"},
-	 .start = "<s>", .of = {{"", "\n\n"}, {"[INST] ", " [/INST]"}, {"", ""}},
-	 .flags = END | PROMPTED | INSIDE},
-	{"mistral-v1", {"' [INST] ' + message['content'] + ' [/INST]'",
-	                "' ' + message['content'] + eos_token"},
-	 .start = "<s>", .of = {{"", "\n\n"}, {" [INST] ", " [/INST]"}, {" ", ""}},
-	 .flags = END | PROMPTED | INSIDE},
-	{"mistral-v3", {"\"[INST] \" + message[\"content\"] + \"[/INST]\"",
-	                "\" \" + message[\"content\"]|trim + eos_token"},
-	 .start = "<s>", .of = {{"", "\n\n"}, {"[INST] ", "[/INST]"}, {" ", ""}},
-	 .flags = END | PROMPTED | INSIDE | LAST | ANSWER_STRIPPED},
-	{"merlinite", {"<|pretrain|>", "'<|assistant|>'"}, .again = "\n", .stop = "<|endoftext|>",
-	 .of = {{"<|system|>\n", "\n"}, {"<|user|>\n", "\n"}, {"<|assistant|>\n", "<|endoftext|>"}}},
-	{"phi3", {"<|user|>", "<|end|>"}, .again = "\n", .stop = "<|end|>",
-	 .of = {{"<|system|>\n", "<|end|>\n"}, {"<|user|>\n", "<|end|>\n"},
-	        {"<|assistant|>\n", "<|end|>"}}},
-	{0},
-};
-/* clang-format on */
+#include "../format/zio.h"
+#include "template_in.h"
 
 struct template
 {
-	struct form form;
-	char *name, *system;
-	char *format; /* a FORMAT, cut at its {} */
+	char *name;
+	const struct tokenizer *tok;
+	struct chat *chat; /* one of these two */
+	struct form *form;
 };
 
-static const struct form *named(const char *name)
+void pieces_free(struct pieces *l)
 {
-	const struct form *f = forms;
-
-	while (f->name && strcmp(f->name, name))
-		f++;
-	return f->name ? f : NULL;
+	free(l->piece);
+	buf_free(&l->text);
+	*l = (struct pieces){0};
 }
 
-static const struct form *recognise(const char *chat)
+void pieces_add(struct pieces *l, enum piece_kind kind, const char *text, size_t n, int train)
 {
-	for (const struct form *f = forms; f->name; f++)
-		if (f->sign[0] && strstr(chat, f->sign[0]) &&
-		    (!f->sign[1] || strstr(chat, f->sign[1])) && (!f->but || !strstr(chat, f->but)))
-			return f;
-	return NULL;
+	if (!n && kind != PIECE_END)
+		return;
+	l->piece = xgrow(l->piece, l->n, &l->cap, sizeof *l->piece);
+	l->piece[l->n++] = (struct piece){kind, text, n, train};
 }
 
-/* Holds "{}" exactly twice. */
-static int is_format(const char *s)
-{
-	int n = 0;
-
-	for (; (s = strstr(s, "{}")); s += 2)
-		n++;
-	return n == 2;
-}
-
-static void set_format(struct template *t, const char *format)
-{
-	char *first, *second;
-
-	t->format = xstrdup(format);
-	first = strstr(t->format, "{}");
-	second = strstr(first + 2, "{}");
-	*first = *second = 0;
-	t->form = (struct form){.of = {{"", "\n"}, {t->format, ""}, {first + 2, second + 2}},
-	                        .flags = END | PROMPTED};
-}
-
-struct template *template_open(const char *name, const char *chat, const char *system,
-                               struct fault *f)
-{
-	int own = !strcmp(name, "auto") && chat;
-	const struct form *form =
-		own ? recognise(chat) : named(strcmp(name, "auto") ? name : "seal");
-	struct buf names = {0};
-	struct template *t;
-
-	if (!form && own) {
-		fault(f, "the model's own chat template is not one that is known here; "
-		         "name one with --template");
-		return NULL;
-	}
-	if (!form && !is_format(name)) {
-		for (form = forms; form->name; form++)
-			buf_fmt(&names, ", %s", form->name);
-		fault(f, "unknown template '%.80s' (auto%s, or a format with two {})", name,
-		      names.p);
-		buf_free(&names);
-		return NULL;
-	}
-	t = xzalloc(1, sizeof *t);
-	if (form)
-		t->form = *form;
-	else
-		set_format(t, name);
-	t->name = xstrdup(form ? form->name : name);
-	system = system ? system : t->form.system;
-	t->system = system && *system ? xstrdup(system) : NULL;
-	return t;
-}
-
-void template_close(struct template *t)
-{
-	free(t->name);
-	free(t->system);
-	free(t->format);
-	free(t);
-}
-
-const char *template_name(const struct template *t) { return t->name; }
-const char *template_stop(const struct template *t) { return t->form.stop; }
-
-struct pieces {
-	struct piece *piece;
-	int n;
-};
-
-static void add(struct pieces *l, enum piece_kind kind, const char *text, size_t n, int train)
-{
-	if (n || kind == PIECE_END)
-		l->piece[l->n++] = (struct piece){kind, text, n, train};
-}
-
-static void control(struct pieces *l, const char *text, int train)
-{
-	add(l, PIECE_CONTROL, text, text ? strlen(text) : 0, train);
-}
-
-/* What Python's str.strip() takes away is not part of the text. */
-static void text(struct pieces *l, struct turn t, int train, int strip_left, int strip_right)
-{
-	int32_t c;
-	int k;
-
-	while (strip_left && t.n && (k = utf8_first(t.text, t.n, &c), python_is_space(c)))
-		t.text += k, t.n -= k;
-	while (strip_right && t.n && (k = utf8_last(t.text, t.n, &c), python_is_space(c)))
-		t.n -= k;
-	add(l, PIECE_TEXT, t.text, t.n, train);
-}
-
-/* A space that ends the prompt begins the answer instead: tokenizers join a
- * space to the word behind it. */
-static void move_space(struct pieces *l, int answer)
+void pieces_move_space(struct pieces *l, int answer)
 {
 	struct piece *p = l->n ? &l->piece[l->n - 1] : NULL;
 
@@ -217,95 +38,102 @@ static void move_space(struct pieces *l, int answer)
 		return;
 	l->n -= !--p->n;
 	if (answer)
-		add(l, PIECE_TEXT, " ", 1, 1);
+		pieces_add(l, PIECE_TEXT, " ", 1, 1);
 }
 
-static void system_turn(const struct form *f, struct pieces *l, struct turn t)
+/* The chat template in a file, as an object of one text; dies. */
+static json_t *read_jinja(const char *path)
 {
-	int strip = f->flags & SYSTEM_STRIPPED;
+	size_t n;
+	const char *map = zio_map(path, &n);
+	json_t *source = json_stringn(map, n);
 
-	control(l, f->of[ROLE_SYSTEM].open, 0);
-	text(l, t, 0, strip, strip);
-	control(l, f->of[ROLE_SYSTEM].close, 0);
+	if (!source)
+		die("%s: not UTF-8", path);
+	zio_unmap(map, n);
+	return json_pack("{s:o}", "default", source);
 }
 
-/* A user's turn, NULL for an empty one; system turns `from` to `to` stand inside. */
-static void user_turn(const struct template *t, struct pieces *l, const struct turn turn[],
-                      int from, int to, const struct turn *user)
+static int ends_with(const char *s, const char *end)
 {
-	const struct form *f = &t->form;
-	int strip = f->flags & USER_STRIPPED, inside;
+	size_t n = strlen(s), m = strlen(end);
 
-	control(l, f->of[ROLE_USER].open, 0);
-	inside = l->n;
-	if (f->flags & INSIDE && !from && t->system && turn[0].role != ROLE_SYSTEM)
-		system_turn(f, l, (struct turn){ROLE_SYSTEM, t->system, strlen(t->system)});
-	for (int i = from; f->flags & INSIDE && i < to; i++)
-		if (turn[i].role == ROLE_SYSTEM)
-			system_turn(f, l, turn[i]);
-	if (user)
-		text(l, *user, 0, strip && l->n == inside, strip);
-	control(l, f->of[ROLE_USER].close, 0);
+	return n >= m && !strcmp(s + n - m, end);
 }
 
-static void answer(const struct form *f, struct pieces *l, struct turn t, int train)
+/* The chat templates that the options ask for, or NULL; owned. */
+static json_t *sources(const struct template_opts *o, const struct tokenizer *tok)
 {
-	int strip = f->flags & ANSWER_STRIPPED;
+	const json_t *own = tokenizer_chat(tok);
 
-	control(l, f->of[ROLE_ASSISTANT].open, 0);
-	if (train)
-		move_space(l, 1);
-	text(l, t, train, strip, strip);
-	control(l, f->of[ROLE_ASSISTANT].close, train);
-	if (f->flags & END)
-		add(l, PIECE_END, "", 0, train);
+	if (ends_with(o->name, ".jinja"))
+		return read_jinja(o->name);
+	if (strcmp(o->name, "auto") || !json_object_size(own))
+		return NULL;
+	return json_incref((json_t *)own);
 }
 
-static void dialogue(const struct template *t, struct pieces *l, const struct turn turn[], int n,
-                     int first_trained)
+/* "jinja:" and a hash of all the sources. */
+static char *chat_name(const json_t *all)
 {
-	const struct form *f = &t->form;
-	int last = n - 1, placed = 0; /* system turns before `placed` stand inside a user's */
+	char *text = json_dumps(all, JSON_COMPACT | JSON_SORT_KEYS), hex[17];
 
-	while (last > 0 && turn[last].role != ROLE_USER)
-		last--;
-	control(l, f->start, 0);
-	if (t->system && turn[0].role != ROLE_SYSTEM && !(f->flags & INSIDE))
-		system_turn(f, l, (struct turn){ROLE_SYSTEM, t->system, strlen(t->system)});
-	for (int i = 0; i < n; i++) {
-		enum role role = turn[i].role, before = i ? turn[i - 1].role : ROLE_SYSTEM;
-		int waits =
-			before == ROLE_USER && f->flags & PROMPTED; /* a prompt, for its answer */
-
-		if (before == ROLE_ASSISTANT || (waits && role == ROLE_USER))
-			control(l, f->again, 0);
-		if (role == ROLE_SYSTEM && !(f->flags & INSIDE))
-			system_turn(f, l, turn[i]);
-		if (role == ROLE_USER ||
-		    (role == ROLE_ASSISTANT && f->flags & PROMPTED && !waits)) {
-			int all = !(f->flags & LAST) || i >= last;
-
-			user_turn(t, l, turn, all ? placed : i + 1, i,
-			          role == ROLE_USER ? &turn[i] : NULL);
-			placed = all ? i + 1 : placed;
-		}
-		if (role == ROLE_ASSISTANT)
-			answer(f, l, turn[i], i >= first_trained);
-	}
-	if (turn[n - 1].role != ROLE_ASSISTANT) {
-		control(l, f->of[ROLE_ASSISTANT].open, 0);
-		move_space(l, 0);
-	}
+	hash_hex(hash_bytes(text, strlen(text)), hex);
+	free(text);
+	return xprintf("jinja:%s", hex);
 }
 
-int template_pieces(const struct template *t, const struct turn turn[], int n, int train_all,
-                    struct piece piece[PIECES_MOST])
+struct template *template_open(const struct template_opts *o, const struct tokenizer *tok,
+                               struct fault *f)
 {
-	struct pieces l = {piece, 0};
+	json_t *all = sources(o, tok);
+	const char *name = strcmp(o->name, "auto") ? o->name : "seal";
+	struct template *t = xzalloc(1, sizeof *t);
 
-	if (turn[0].role == ROLE_TEXT)
-		text(&l, turn[0], 1, 0, 0);
+	t->tok = tok;
+	t->name = all ? chat_name(all) : xstrdup(name);
+	if (all)
+		t->chat = chat_open(all, o, tok, f);
 	else
-		dialogue(t, &l, turn, n, train_all ? 0 : n - 1);
-	return l.n;
+		t->form = form_open(name, o->system, f);
+	json_decref(all);
+	if (t->chat || t->form)
+		return t;
+	template_close(t);
+	return NULL;
+}
+
+void template_close(struct template *t)
+{
+	if (t->chat)
+		chat_close(t->chat);
+	if (t->form)
+		form_close(t->form);
+	free(t->name);
+	free(t);
+}
+
+const char *template_name(const struct template *t) { return t->name; }
+int template_is_chat(const struct template *t) { return t->chat != NULL; }
+
+int32_t template_stop(const struct template *t)
+{
+	const char *stop = t->form ? form_stop(t->form) : NULL;
+
+	if (t->chat)
+		return chat_stop(t->chat);
+	return stop ? tokenizer_id(t->tok, stop) : -1;
+}
+
+int template_pieces(const struct template *t, const struct dialogue *d, int train_all,
+                    struct pieces *l, struct fault *f)
+{
+	l->n = 0;
+	l->text.n = 0;
+	if (d->turn[0].role == ROLE_TEXT) {
+		pieces_add(l, PIECE_TEXT, d->turn[0].text, d->turn[0].n, 1);
+		return 0;
+	}
+	return t->chat ? chat_pieces(t->chat, d, train_all, l, f)
+	               : form_pieces(t->form, d, train_all, l, f);
 }

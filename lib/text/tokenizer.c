@@ -31,6 +31,7 @@ struct tokenizer *tokenizer_new(void)
 	struct tokenizer *t = xzalloc(1, sizeof *t);
 
 	t->unk = t->bos = t->eos = t->says_bos = -1;
+	t->variables = json_object();
 	return t;
 }
 
@@ -128,8 +129,10 @@ static struct tokenizer *parse(const void *bytes, size_t n, const char *path, st
 	         : gguf_is(bytes, n) || gguf_old(bytes, n) ? tokenizer_gguf(t, bytes, n, f)
 	                                                   : tokenizer_json(t, bytes, n, path, f);
 
-	if (!rc && !tokenizer_prepare(t, f))
+	if (!rc && !tokenizer_prepare(t, f)) {
+		chat_name_ends(t);
 		return t;
+	}
 	tokenizer_close(t);
 	return NULL;
 }
@@ -279,7 +282,8 @@ void tokenizer_close(struct tokenizer *t)
 	free(t->vocab.token);
 	free(t->vocab.slot);
 	free(t->merges.pair);
-	free(t->chat);
+	json_decref(t->chat);
+	json_decref(t->variables);
 	free(t->raw.node);
 	free(t->norm_trie.node);
 	free(t->special.node);
@@ -367,7 +371,8 @@ int32_t tokenizer_bos(const struct tokenizer *t) { return t->bos; }
 int32_t tokenizer_eos(const struct tokenizer *t) { return t->eos; }
 int tokenizer_adds_eos(const struct tokenizer *t) { return t->behind.n > 0; }
 int32_t tokenizer_size(const struct tokenizer *t) { return t->vocab.n; }
-const char *tokenizer_chat(const struct tokenizer *t) { return t->chat; }
+const json_t *tokenizer_chat(const struct tokenizer *t) { return t->chat; }
+const json_t *tokenizer_variables(const struct tokenizer *t) { return t->variables; }
 
 const int32_t *tokenizer_before(const struct tokenizer *t, int *n)
 {

@@ -13,6 +13,7 @@
 
 #include "../base/buf.h"
 #include "../base/die.h"
+#include "../format/jsonl.h"
 
 struct tokenizer;
 
@@ -65,7 +66,10 @@ int tokenizer_special(const struct tokenizer *, int32_t id);
 /* The first special token whose text is in text[*start..n), -1: none; it is text[*start..*end). */
 int32_t tokenizer_next_special(const struct tokenizer *, const char *text, size_t n, size_t *start,
                                size_t *end);
-const char *tokenizer_chat(const struct tokenizer *); /* Jinja chat template or NULL */
+/* The model's chat templates, Jinja by name ("default", "tool_use"); NULL: it has none. */
+const json_t *tokenizer_chat(const struct tokenizer *);
+/* The variables that transformers gives a chat template: "bos_token", "eos_token" and so on. */
+const json_t *tokenizer_variables(const struct tokenizer *);
 
 /* 16 hex digits: a hash of the bytes of every id below `vocab` (0: of all that the tokenizer
  * has), and of the tokens that go before and behind a text; the same whether one tokenizer comes

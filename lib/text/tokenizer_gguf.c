@@ -380,7 +380,7 @@ static int load(struct tokenizer *t, const struct gguf *g, struct fault *f)
 		return not_supported("tokenizer.ggml.model", model, f);
 	if (rc || ends(t, g, f))
 		return -1;
-	t->chat = gguf_text(g, "tokenizer.chat_template");
+	chat_gguf(t, g);
 	return 0;
 }
 

@@ -157,12 +157,12 @@ struct tokenizer {
 	int maybe_bos;         /* or so it might be: it cannot encode, and does not say */
 	int adds_eos;          /* the same as eos in `behind` */
 	struct around before, behind;
-	struct ids ends; /* that end an answer besides eos */
-	int says_bos;    /* add_bos_token of tokenizer_config.json, or -1 */
-	int32_t next;    /* the id of the next token that is added */
-	char *chat;
-	int marks;  /* the decoder makes spaces of space marks */
-	int strips; /* the decoder drops a space that begins the text */
+	struct ids ends;          /* that end an answer besides eos */
+	int says_bos;             /* add_bos_token of tokenizer_config.json, or -1 */
+	int32_t next;             /* the id of the next token that is added */
+	json_t *chat, *variables; /* tokenizer_chat.c; chat: or NULL */
+	int marks;                /* the decoder makes spaces of space marks */
+	int strips;               /* the decoder drops a space that begins the text */
 	/* made from that by tokenizer_prepare */
 	struct trie raw, norm_trie; /* of the text as it stands; normalised */
 	struct trie special;        /* control tokens as they stand */
@@ -200,7 +200,8 @@ int tokenizer_json(struct tokenizer *, const char *text, size_t n, const char *p
 int tokenizer_gguf(struct tokenizer *, const void *map, size_t n, struct fault *);
 int tokenizer_rank_is(const void *bytes, size_t n);
 int tokenizer_rank(struct tokenizer *, const void *bytes, size_t n, struct fault *);
-/* Reads the chat template that lies beside the tokenizer.json at path; dies. */
+/* Reads the chat templates that lie beside the tokenizer.json at path, and the names of tokens that
+ * they are given; dies. */
 void tokenizer_folder(struct tokenizer *, const char *path);
 /* Adds the tokens of tokenizer.json's added_tokens.  ids: of all tokens by text; is added to. */
 int tokenizer_json_added(struct tokenizer *, const json_t *list, json_t *ids, struct fault *);
@@ -220,6 +221,13 @@ void tokenizer_add(struct tokenizer *, struct added_token); /* .text is copied *
 int merge_add(struct tokenizer *, uint32_t rank, struct view left, struct view right,
               struct fault *);
 void merge_add_ids(struct tokenizer *, uint32_t rank, int32_t left, int32_t right, int32_t made);
+
+/* tokenizer_chat.c */
+/* What GGUF says. */
+struct gguf;
+void chat_gguf(struct tokenizer *, const struct gguf *);
+/* Names the start and the end token, once they are known. */
+void chat_name_ends(struct tokenizer *);
 
 /* tokenizer_vocab.c */
 int vocab_set(struct vocab *, int32_t id, const char *, size_t, int kind, struct fault *);

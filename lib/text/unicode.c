@@ -138,4 +138,6 @@ int unicode_is_word(int32_t c)
 
 const char *unicode_category(int32_t c) { return utf8proc_category_string(c); }
 int32_t unicode_lower(int32_t c) { return utf8proc_tolower(c); }
+int32_t unicode_upper(int32_t c) { return utf8proc_toupper(c); }
+int32_t unicode_title(int32_t c) { return utf8proc_totitle(c); }
 int utf8_put(int32_t c, char text[4]) { return utf8proc_encode_char(c, (utf8proc_uint8_t *)text); }

@@ -21,7 +21,9 @@ int unicode_is_word(int32_t code);    /* a regular expression's \w, as Hugging F
 int unicode_is_circled(int32_t code); /* a letter or number in a circle or square that is cased */
 int python_is_space(int32_t code);    /* str.isspace(): those, and the four ASCII separators */
 const char *unicode_category(int32_t code); /* "Lu"; of the newest Unicode that there is */
-int32_t unicode_lower(int32_t code);        /* the simple mapping */
+int32_t unicode_lower(int32_t code);        /* the simple mappings */
+int32_t unicode_upper(int32_t code);
+int32_t unicode_title(int32_t code);
 
 enum unicode_form { UNICODE_NFC, UNICODE_NFD, UNICODE_NFKC, UNICODE_NFKD };
 /* Sets out to the text in this normal form, as of Unicode 9. */

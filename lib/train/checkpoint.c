@@ -182,6 +182,11 @@ static _Noreturn void differs(const char *path, const char *key, const json_t *w
 	die("%s is of another run: %s was %s, and is %s now", path, key, a.p, b.p);
 }
 
+static int is_length(const char *key)
+{
+	return !strcmp(key, "epochs") || !strcmp(key, "max-steps") || !strcmp(key, "patience");
+}
+
 /* Dies when the settings that were recorded are not those of now. */
 static void check_settings(const char *path, const char *was, const json_t *now)
 {
@@ -195,12 +200,12 @@ static void check_settings(const char *path, const char *was, const json_t *now)
 	{
 		json_t *w = json_object_get(j, key);
 
-		if (!w || !json_equal(v, w))
+		if (!is_length(key) && (!w || !json_equal(v, w)))
 			differs(path, key, w, v);
 	}
 	json_object_foreach(j, key, v)
 	{
-		if (!json_object_get(now, key))
+		if (!is_length(key) && !json_object_get(now, key))
 			differs(path, key, v, NULL);
 	}
 	json_decref(j);

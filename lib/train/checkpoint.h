@@ -35,8 +35,9 @@ void state_params(struct state *, const char *name, struct params *);
  * that a run which resumes must match. */
 void checkpoint_save(const char *dir, long step, const struct state *, const json_t *settings);
 /* Restores the newest checkpoint and returns its step; 0 when there is none.  Dies naming the
- * setting that differs.  What a run that was killed left is removed: a checkpoint that it had not
- * finished, and a third one. */
+ * setting that differs, unless it only says when a run ends (epochs, max-steps, patience): whether
+ * the state is one of this run then is for the caller to tell.  What a run that was killed left is
+ * removed: a checkpoint that it had not finished, and a third one. */
 long checkpoint_load(const char *dir, struct state *, const json_t *settings);
 /* Dies when dir holds a checkpoint, since a run that does not resume must not mix with it, or when
  * none can be written there. */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../base/progress.h"
+#include "../format/zio.h"
 #include "../format/zio_claim.h"
 
 /* How many bytes the lines up to this step have. */
@@ -33,20 +34,34 @@ static long cut_at(FILE *f, long step)
 	return keep;
 }
 
+static const char *name; /* of the log */
+static FILE *file;       /* NULL: none is open */
+
+static _Noreturn void failed(void) { die("write %s:", zio_is_std(name) ? "stdout" : name); }
+
 void log_claim(const char *path)
 {
-	FILE *f = path ? fopen(path, "a") : NULL;
+	FILE *f = path && !zio_is_std(path) ? fopen(path, "a") : NULL;
 	struct stat s;
 
+	if (path && zio_is_std(path)) {
+		claim_stdout(&s, &name);
+		return;
+	}
 	if (!path)
 		return;
 	if (!f || fstat(fileno(f), &s) || fclose(f))
 		die("open %s:", path);
-	claim_output(&s, NULL, path);
+	claim_output(&s, &name, path);
 }
 
-static const char *name; /* of the log */
-static FILE *file;       /* NULL: none is open */
+/* The log as it is, to be cut or written to; NULL with errno. */
+static FILE *open_log(const char *path, const char *how)
+{
+	int fd = zio_is_std(path) ? dup(1) : -1;
+
+	return fd < 0 ? fopen(path, how) : fdopen(fd, "w");
+}
 
 void log_open(const char *path, long resume_step)
 {
@@ -61,13 +76,15 @@ void log_open(const char *path, long resume_step)
 	if (!path)
 		return;
 	name = path;
-	file = fopen(path, resume_step ? "r+" : "a");
+	file = open_log(path, resume_step ? "r+" : "a");
 	if (!file || fstat(fileno(file), &s))
 		die("open %s:", path);
+	if (zio_is_std(path))
+		return;
 	if (resume_step)
 		keep = cut_at(file, resume_step);
 	if (S_ISREG(s.st_mode) && (ftruncate(fileno(file), keep) || fseek(file, keep, SEEK_SET)))
-		die("write %s:", path);
+		failed();
 }
 
 void log_line(const json_t *j)
@@ -79,7 +96,7 @@ void log_line(const json_t *j)
 	json_put(&b, j);
 	buf_str(&b, "\n");
 	if (fwrite(b.p, 1, b.n, file) != b.n || fflush(file))
-		die("write %s:", name);
+		failed();
 	buf_free(&b);
 }
 
@@ -93,6 +110,6 @@ void log_end(const char *path, double began)
 	log_line(j);
 	json_decref(j);
 	if (file && fclose(file))
-		die("write %s:", name);
+		failed();
 	file = NULL;
 }

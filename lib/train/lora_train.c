@@ -33,6 +33,10 @@ const struct opt lora_train_options[] = {
 		"also write the model with the pairs added to its weights", 0, 0},
 	{"lora-gguf", 0, OPT_TEXT, AT(gguf), "FILE",
 		"also write the pairs as a GGUF adapter of llama.cpp", 0, 0},
+	{"keep", 0, OPT_CHOICE, AT(train.keep), "best|last",
+		"write the theta with the least loss on --valid (the default with it), or the last", 0, 0},
+	{"patience", 0, OPT_COUNT, AT(train.patience), "N",
+		"end after so many validations without a lower loss, 0 for none", 0, 0},
 	{"force", 0, OPT_FLAG, AT(force), NULL, "replace a folder that exists", 0, 0},
 	{0},
 };
@@ -49,8 +53,9 @@ static void check(const struct lora_train_opts *o, int operands)
 		die_usage("--full writes a model: there are no pairs for --merge or --lora-gguf");
 	if (!o->output && !(t->init && (o->merge || o->gguf)))
 		die_usage("-o ADAPTER is needed, or --init-adapter with --merge or --lora-gguf");
-	if (!o->output && (o->weights || t->checkpoint || t->log))
-		die_usage("without -o nothing is trained: no --weights, --checkpoint, --log");
+	if (!o->output && (o->weights || t->checkpoint || t->log || t->keep || t->patience))
+		die_usage("without -o nothing is trained: no --weights, --checkpoint, --log, "
+		          "--keep, --patience");
 	if (!o->output && !o->merge && (operands || t->valid))
 		die_usage("--lora-gguf alone takes no rows");
 	if (o->output && o->merge && !strcmp(o->output, o->merge))
@@ -60,6 +65,25 @@ static void check(const struct lora_train_opts *o, int operands)
 		train_save_check(t, o->model, o->output, o->force);
 	if (o->merge)
 		save_hf_check(o->model, o->merge, o->force);
+}
+
+/* What a merged model or a GGUF adapter cannot say of an adapter. */
+static void check_forms(const struct setup *s, const struct lora_train_opts *o)
+{
+	const struct params *a = s->theta;
+	const struct weights *w = s->model->weights;
+
+	for (int i = 0; i < a->slices && (o->merge || o->gguf); i++)
+		if (a->slice[i].pair == 'c')
+			die("%s: \"lora_bias\": biases of pairs are neither merged nor written as "
+			    "GGUF",
+			    o->train.init);
+	if (o->merge && weights_untied(w, &s->model->config))
+		die("%s changes %s, which is tied: the merged model would need another config.json",
+		    o->train.init, weights_changed(w));
+	if (o->gguf && weights_changed(w))
+		die("%s changes %s of the model, which no pair in a GGUF file says", o->train.init,
+		    weights_changed(w));
 }
 
 /* What it takes to train, or to compute losses for --merge; hardly any of it without rows. */
@@ -73,6 +97,26 @@ static void demand(struct setup *s, const struct lora_train_opts *o)
 	if (s->data)
 		d->bytes += order_bytes(s->data->rows) +
 		            (o->weights ? s->data->rows * sizeof(float) : 0);
+	if (o->output && valid_keeps_best(&o->train))
+		d->bytes += s->theta->n * sizeof(float);
+}
+
+/* Records of the validation what decides the result. */
+static void record_valid(const struct setup *s)
+{
+	const struct train_opts *o = s->opts;
+	double share = valid_share(o);
+	json_t *j = s->settings;
+
+	if (share > 0)
+		json_object_set_new(j, "valid", json_real(share));
+	if (!valid_decides(o))
+		return;
+	if (share == 0)
+		json_object_set_new(j, "valid", json_hash(s->valid->input));
+	json_object_set_new(j, "valid-every", json_integer(o->valid_every));
+	json_object_set_new(j, "keep", json_string(valid_keeps_best(o) ? "best" : "last"));
+	json_object_set_new(j, "patience", json_integer(o->patience));
 }
 
 static void tune(struct setup *s, const struct lora_train_opts *o, const struct opt_group *groups,
@@ -83,6 +127,7 @@ static void tune(struct setup *s, const struct lora_train_opts *o, const struct 
 	s->settings = setup_settings(s, groups);
 	if (weight)
 		json_object_set_new(s->settings, "weights", json_hash(hash));
+	record_valid(s);
 	finetune_run(s, weight);
 	setup_save(s, o->output);
 	log_end(o->train.log, began);
@@ -127,13 +172,12 @@ static json_t *compare(const struct setup *s, const char *dir, const struct toke
 /* --merge: writes W + scale b a, and on stdout how far that is from model and adapter on the first
  * validation rows, or rows of the data. */
 static void write_merged(const struct setup *s, const struct lora_train_opts *o,
-                         const struct opt_group *groups)
+                         const struct opt_group *groups, struct zout *out)
 {
 	char *template = o->output ? xstrdup(s->data->template) : peft_template(o->train.init);
 	json_t *settings = setup_settings(s, groups), *report;
 	struct tokens some =
 		*(s->valid ? s->valid : s->data); /* the first of them, in its memory */
-	struct zout *out = zout_open(NULL, ZOUT_PLAIN);
 	float apart[MERGE_ROWS];
 
 	/* again, since -o may be the same folder by another name */
@@ -159,23 +203,26 @@ void lora_train(char *const paths[], int n, struct lora_train_opts *o,
 {
 	double began = seconds_now();
 	struct buf b = {0};
-	struct zout *gguf;
+	struct zout *gguf, *report;
 	struct setup s;
 
 	check(o, n);
+	if (!o->train.keep && o->output && o->train.valid)
+		o->train.keep = "best";
 	gguf = o->gguf ? zout_open(o->gguf, ZOUT_BINARY) : NULL;
+	report = o->merge ? zout_open(NULL, ZOUT_PLAIN) : NULL;
 	setup_open(&s, o->model, o->train.init, &o->compute);
 	if (o->output || o->merge)
 		s.data = setup_read(&s, paths, n);
-	if (o->train.valid)
-		s.valid = setup_read(&s, (char **)&o->train.valid, 1);
+	s.valid = setup_valid(&s, &o->train);
 	setup_theta(&s, &o->train);
+	check_forms(&s, o);
 	demand(&s, o);
 	setup_begin(&s);
 	if (o->output)
 		tune(&s, o, groups, o->weights ? weights(o->weights, s.data) : NULL, began);
 	if (o->merge)
-		write_merged(&s, o, groups);
+		write_merged(&s, o, groups, report);
 	if (gguf) {
 		save_gguf_lora(s.theta, &b);
 		zout_write(gguf, b.p, b.n);

@@ -17,7 +17,7 @@ enum { STREAMS = 4 };
 static void set_theta(struct setup *s, struct params *theta)
 {
 	s->demand.theta = s->theta = theta;
-	s->demand.copies = 1;
+	s->demand.copies = theta != NULL;
 }
 
 void setup_open(struct setup *s, const char *path, const char *adapter,
@@ -28,7 +28,7 @@ void setup_open(struct setup *s, const char *path, const char *adapter,
 	*s = (struct setup){.path = path, .adapter = adapter, .compute = o, .demand.longest = 1};
 	s->model = model_open(path, o);
 	if (adapter)
-		set_theta(s, peft_layout(&s->model->config, s->model->type, adapter));
+		set_theta(s, peft_layout(s->model, adapter));
 }
 
 void setup_theta(struct setup *s, struct train_opts *o)
@@ -37,6 +37,9 @@ void setup_theta(struct setup *s, struct train_opts *o)
 	enum dtype type = s->model->type;
 
 	s->opts = o;
+	if (s->adapter && !s->theta)
+		die("%s has no pairs in the model's blocks, which are what is trained and merged",
+		    s->adapter);
 	if (o->full)
 		set_theta(s, params_whole(c, type, s->model->weights));
 	else if (!s->theta)
@@ -57,9 +60,9 @@ static void warn_long(const struct tokens *t, const char *name, long context)
 		return;
 	for (long i = 0; i < t->rows; i++)
 		over += tokens_length(t, i) > context;
-	warn("%s: %ld of %ld rows are longer than the %ld positions that the model was made for "
-	     "(up to %ld tokens)",
-	     name, over, t->rows, context, t->longest);
+	notice("%s: %ld of %ld rows are longer than the %ld positions that the model was made for "
+	       "(up to %ld tokens)",
+	       name, over, t->rows, context, t->longest);
 }
 
 /* Where the model has a tokenizer, the tokens must be of that one. */
@@ -87,9 +90,25 @@ struct tokens *setup_read(struct setup *s, char *const paths[], int n)
 	check_fingerprint(s, t, name);
 	tokens_check_ids(t, name, s->model->config.vocab);
 	if (s->data && strcmp(t->template, s->data->template))
-		warn("%s has the template \"%s\", the rows have \"%s\"", name, t->template,
-		     s->data->template);
+		notice("%s has the template \"%s\", the rows have \"%s\"", name, t->template,
+		       s->data->template);
 	setup_count(s, t);
+	return t;
+}
+
+struct tokens *setup_valid(struct setup *s, const struct train_opts *o)
+{
+	double share = valid_share(o);
+	long rows = s->data ? s->data->rows : 0;
+	struct tokens *t;
+
+	if (!o->valid || share == 0)
+		return o->valid ? setup_read(s, (char *const *)&o->valid, 1) : NULL;
+	s->demand.bytes += rows * sizeof *s->data->pick;
+	t = tokens_split(s->data, share);
+	if (!t->rows || t->rows == rows)
+		die("--valid %s: %ld of the %ld rows are held out", o->valid, t->rows, rows);
+	notice("%ld of %ld rows are held out for validation", t->rows, rows);
 	return t;
 }
 
@@ -116,6 +135,9 @@ static void measure_batches(struct setup *s)
 void setup_begin(struct setup *s)
 {
 	measure_batches(s);
+	if (s->adapter && s->opts && s->demand.rows[1] && weights_changed(s->model->weights))
+		die("%s changes %s of the model: such an adapter is not trained further",
+		    s->adapter, weights_changed(s->model->weights));
 	s->engine = engine_open(s->model, s->compute, &s->demand);
 	if (!s->theta)
 		return;
@@ -144,10 +166,19 @@ void setup_close(struct setup *s)
 static uint64_t values_hash(const struct params *theta)
 {
 	float *p = xalloc(theta->n * sizeof *p);
+	struct hash *h = hash_new();
 	uint64_t hash;
 
 	params_get(theta, p);
-	hash = hash_bytes(p, theta->n * sizeof *p);
+	hash_add(h, p, theta->n * sizeof *p);
+	for (int i = 0; i < theta->slices; i++) {
+		const struct lora *l = params_pair(theta, &theta->slice[i]);
+
+		if (l)
+			hash_add(h, &l->scale, sizeof l->scale);
+	}
+	hash = hash_value(h);
+	hash_free(h);
 	free(p);
 	return hash;
 }
@@ -162,7 +193,7 @@ json_t *setup_settings(const struct setup *s, const struct opt_group *groups)
 	json_object_set_new(out, "template", json_string(s->data->template));
 	json_object_set_new(out, "model", json_hash(weights_hash(s->model->weights)));
 	json_object_set_new(out, "data", json_hash(s->data->input));
-	if (s->adapter)
+	if (s->adapter && s->theta)
 		json_object_set_new(out, "init", json_hash(values_hash(s->theta)));
 	if (s->safe)
 		json_object_set_new(out, "safe", json_hash(s->safe->input));

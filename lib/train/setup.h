@@ -30,8 +30,9 @@ struct setup {
 	json_t *settings; /* what outputs record, and a resumed run must match; NULL: nothing */
 };
 
-/* Sets all of it: opens a model as model_open does (NULL is a wrong usage), and lays an adapter out
- * as theta, unless that is NULL.  Names and options are borrowed until setup_close. */
+/* Sets all of it: opens a model as model_open does (NULL is a wrong usage), and lays an adapter,
+ * unless that is NULL, out as theta; one that has no pairs in the blocks only changes the model's
+ * weights.  Names and options are borrowed until setup_close. */
 void setup_open(struct setup *, const char *path, const char *adapter, const struct compute_opts *);
 /* For a theta that is trained: where there is no adapter, lays new LoRA pairs out, or with --full
  * all of the model's weights.  rank, alpha and targets of the options, which are borrowed, are
@@ -42,6 +43,9 @@ void setup_theta(struct setup *, struct train_opts *);
  * model has one, or when the model has no such token; warns of rows that are longer than the
  * model's context, and of another template than that of `data`. */
 struct tokens *setup_read(struct setup *, char *const paths[], int n);
+/* The rows to validate on: those of the file that --valid names, or a share of s->data, which are
+ * no longer among them then; NULL where it is not given. */
+struct tokens *setup_valid(struct setup *, const struct train_opts *);
 /* Adds to the demand what the tokens take, and the length of their longest row. */
 void setup_count(struct setup *, const struct tokens *);
 /* Opens the engine, which dies when the demand does not fit, and sets theta's values. */

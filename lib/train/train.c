@@ -3,6 +3,9 @@
  * see train.h. */
 #include "train.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "../format/folder.h"
 #include "../model/save_hf.h"
 #include "checkpoint.h"
@@ -30,8 +33,10 @@ const struct opt train_options[] = {
 	{"full", 0, OPT_FLAG, AT(full), NULL,
 		"train all weights of the model instead of LoRA pairs", 0, 1},
 	{"init-adapter", 0, OPT_TEXT, AT(init), "DIR", "start theta from this adapter", 0, 0},
-	{"valid", 0, OPT_TEXT, AT(valid), "TOKENS",
-		"log the mean loss on these rows after every epoch", 0, 0},
+	{"valid", 0, OPT_TEXT, AT(valid), "TOKENS|P%",
+		"log the mean loss on these rows, or on a share of the rows that is held out", 0, 0},
+	{"valid-every", 0, OPT_COUNT, AT(valid_every), "STEPS",
+		"steps between validations, 0 for one after every epoch", 0, 0},
 	{"no-shuffle", 0, OPT_FLAG, AT(no_shuffle), NULL, "visit the rows in file order", 0, 1},
 	{"checkpoint", 0, OPT_TEXT, AT(checkpoint), "DIR", "write the run's state there", 0, 0},
 	{"every", 0, OPT_COUNT, AT(every), "STEPS", "steps between checkpoints", 1, 0},
@@ -42,8 +47,32 @@ const struct opt train_options[] = {
 };
 /* clang-format on */
 
+double valid_share(const struct train_opts *o)
+{
+	size_t n = o->valid ? strspn(o->valid, "0123456789.") : 0;
+	char *end = NULL;
+	double share = n ? strtod(o->valid, &end) : 0;
+	int percent = n && !strcmp(end, "%");
+
+	if (!n || end != o->valid + n || (!percent && (*end || !strchr(o->valid, '.'))))
+		return 0;
+	share /= percent ? 100 : 1;
+	if (!(share > 0 && share < 1))
+		die_usage("--valid %s: a share lies between 0 and 1, or 0%% and 100%% (./%s is a "
+		          "file "
+		          "of that name)",
+		          o->valid, o->valid);
+	return share;
+}
+
+int valid_keeps_best(const struct train_opts *o) { return o->keep && !strcmp(o->keep, "best"); }
+
+int valid_decides(const struct train_opts *o) { return o->patience || valid_keeps_best(o); }
+
 void train_check(const struct train_opts *o)
 {
+	if (!o->valid && (valid_decides(o) || o->valid_every))
+		die_usage("--keep best, --patience and --valid-every need --valid");
 	if (o->full && o->init)
 		die_usage("--full trains no adapter: --init-adapter is of no use (--merge writes "
 		          "the model with it)");

@@ -21,7 +21,11 @@ struct train_opts {
 	const char *checkpoint; /* a folder for them, or NULL */
 	long every;             /* steps between two of them */
 	int resume;
-	const char *valid, *log; /* files, or NULL */
+	const char *valid; /* a file of tokens, or a share of the rows (valid_share); NULL: none */
+	long valid_every;  /* steps between two validations; 0: after every epoch */
+	const char *keep;  /* best|last: which validated theta is the result; NULL: the last */
+	long patience;     /* validations without a better one that end the run; 0: any */
+	const char *log;   /* a file, or NULL */
 	long seed;
 };
 extern const struct opt train_options[];
@@ -31,6 +35,12 @@ extern const struct opt train_options[];
 		.alpha = 16, .schedule = "constant", .targets = "auto"                       \
 	}
 
+/* What --valid says: a share of the rows, such as 0.05 or 5%, as a number between 0 and 1; 0: a
+ * file, or nothing. */
+double valid_share(const struct train_opts *);
+/* Whether validations decide what comes out. */
+int valid_decides(const struct train_opts *);
+int valid_keeps_best(const struct train_opts *);
 /* Dies of options that make no sense together, and of what can be told before long work: a
  * checkpoint that is there without --resume, a log that cannot be written. */
 void train_check(const struct train_opts *);

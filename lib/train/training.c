@@ -21,6 +21,62 @@ static long epoch_steps(const struct training *t)
 	return (t->setup->data->rows + t->setup->opts->batch - 1) / t->setup->opts->batch;
 }
 
+/* Whether the rows are validated on after the steps taken so far. */
+static int valid_due(const struct training *t)
+{
+	long every = t->setup->opts->valid_every;
+
+	return t->setup->valid && t->step % (every ? every : epoch_steps(t)) == 0;
+}
+
+/* Adds what validations find to the state, where it decides what comes out. */
+static void valid_open(struct training *t)
+{
+	const struct train_opts *o = t->setup->opts;
+	struct validated *v = &t->valid;
+	long n = t->setup->theta->n;
+
+	v->least = INFINITY;
+	if (!valid_decides(o))
+		return;
+	state_add(&t->state, "valid.least", ST_F64, &v->least, 1);
+	state_add(&t->state, "valid.step", ST_I64, &v->step, 1);
+	state_add(&t->state, "valid.worse", ST_I64, &v->worse, 1);
+	state_add(&t->state, "valid.longest", ST_I64, &v->longest, 1);
+	if (!valid_keeps_best(o))
+		return;
+	v->theta = xzalloc(n, sizeof *v->theta);
+	state_add(&t->state, "valid.theta", ST_F32, v->theta, n);
+}
+
+static int is_done(const struct training *t)
+{
+	long patience = t->setup->opts->patience;
+
+	return t->step >= t->steps || (patience && t->valid.worse >= patience);
+}
+
+/* Dies when a run of these options would not have come to the checkpoint that was read: it ended
+ * before, or its rates were others. */
+static void check_resumed(const struct training *t)
+{
+	const struct train_opts *o = t->setup->opts;
+	const struct validated *v = &t->valid;
+
+	if (t->step > t->steps)
+		die("%s holds a checkpoint of step %ld, and this run ends after step %ld",
+		    o->checkpoint, t->step, t->steps);
+	if (t->planned != t->steps && t->step > o->warmup + 1 && strcmp(o->schedule, "constant"))
+		die("%s is of a run of %ld steps, and this one has %ld: with --schedule %s the "
+		    "rates of the %ld steps taken would have been others",
+		    o->checkpoint, t->planned, t->steps, o->schedule, t->step);
+	if (o->patience && (v->longest >= o->patience || v->worse > o->patience ||
+	                    (v->worse == o->patience && !valid_due(t))))
+		die("%s holds a checkpoint of step %ld, and with --patience %ld this run ends "
+		    "before",
+		    o->checkpoint, t->step, o->patience);
+}
+
 void training_open(struct training *t)
 {
 	const struct setup *s = t->setup;
@@ -33,10 +89,16 @@ void training_open(struct training *t)
 	t->steps = o->epochs * epoch_steps(t);
 	if (o->max_steps && o->max_steps < t->steps)
 		t->steps = o->max_steps;
+	t->planned = t->steps;
 	order_open(&t->order, s->data, o->seed, DATA_STREAM, !o->no_shuffle);
 	state_add(&t->state, "tokens", ST_I64, &t->tokens, 1);
+	state_add(&t->state, "steps", ST_I64, &t->planned, 1);
+	valid_open(t);
 	if (o->checkpoint && o->resume)
 		t->step = checkpoint_load(o->checkpoint, &t->state, s->settings);
+	if (t->step)
+		check_resumed(t);
+	t->planned = t->steps;
 	if (t->step)
 		order_seek(&t->order, training_epoch(t), t->step % epoch_steps(t) * o->batch);
 	log_open(o->log, t->step);
@@ -49,7 +111,7 @@ void training_open(struct training *t)
 
 int training_next(struct training *t, struct batch *b)
 {
-	if (t->step >= t->steps)
+	if (is_done(t))
 		return 0;
 	order_next(&t->order, b, (int)t->setup->opts->batch);
 	if (!b->n) /* the epoch had ended */
@@ -79,8 +141,26 @@ struct adamw training_adamw(const struct training *t)
 	                      .clip = (float)o->clip};
 }
 
-/* Logs the mean loss on the validation rows, and says it. */
-static void validate(struct training *t)
+/* Notes a validation's mean loss, and theta if it is the least so far; of equal ones the first. */
+static void judge(struct training *t, double mean)
+{
+	struct validated *v = &t->valid;
+
+	if (!(mean < v->least)) {
+		v->worse++;
+		return;
+	}
+	v->least = mean;
+	v->step = t->step;
+	v->longest = v->worse > v->longest ? v->worse : v->longest;
+	v->worse = 0;
+	if (v->theta)
+		params_get(t->setup->theta, v->theta);
+}
+
+/* Logs the mean loss on the validation rows, and says it.  event: NULL, or that it is no usual
+ * validation, so that a longer run which resumes cuts it from the log. */
+static void validate(struct training *t, const char *event)
 {
 	const struct tokens *d = t->setup->valid;
 	float *loss = xalloc(d->rows * sizeof *loss);
@@ -91,10 +171,28 @@ static void validate(struct training *t)
 	for (long i = 0; i < d->rows; i++)
 		sum += loss[i];
 	j = json_pack("{s:I, s:f}", "step", (json_int_t)t->step, "valid", sum / d->rows);
+	if (event)
+		json_object_set_new(j, "event", json_string(event));
 	log_line(j);
 	json_decref(j);
 	free(loss);
 	notice("after %ld steps: mean loss %.5f on the validation rows", t->step, sum / d->rows);
+	judge(t, sum / d->rows);
+}
+
+/* Sets theta to the best, and says so. */
+static void take_best(struct training *t)
+{
+	struct validated *v = &t->valid;
+	json_t *j = json_pack("{s:s, s:I, s:f}", "event", "kept", "kept", (json_int_t)v->step,
+	                      "least", v->least);
+
+	log_line(j);
+	json_decref(j);
+	notice("kept: step %ld of %ld, mean loss %.5f on the validation rows", v->step, t->step,
+	       v->least);
+	params_set(t->setup->theta, v->theta);
+	free(v->theta);
 }
 
 /* Writes a checkpoint when it is time, or when a signal asked to stop; then the program ends. */
@@ -103,7 +201,7 @@ static void keep_state(struct training *t)
 	const struct train_opts *o = t->setup->opts;
 	int sig = stop_asked();
 
-	if (!o->checkpoint || (t->step % o->every && t->step < t->steps && !sig))
+	if (!o->checkpoint || (t->step % o->every && !is_done(t) && !sig))
 		return;
 	checkpoint_save(o->checkpoint, t->step, &t->state, t->setup->settings);
 	if (!sig)
@@ -118,7 +216,6 @@ static void keep_state(struct training *t)
 void training_stepped(struct training *t, json_t *line, double loss)
 {
 	double seconds = seconds_now() - t->began, rate = (t->tokens - t->before) / seconds;
-	long epoch = training_epoch(t);
 	json_t *j = json_object();
 	char note[64];
 
@@ -134,8 +231,8 @@ void training_stepped(struct training *t, json_t *line, double loss)
 	json_decref(line);
 	snprintf(note, sizeof note, "loss %.4f  %.0f tokens/s", loss, rate);
 	progress_at(t->progress, t->step, note);
-	if (t->setup->valid && (training_epoch(t) > epoch || t->step == t->steps))
-		validate(t);
+	if (valid_due(t))
+		validate(t, NULL);
 	keep_state(t);
 }
 
@@ -143,8 +240,13 @@ void training_close(struct training *t)
 {
 	if (t->setup->opts->checkpoint)
 		stop_release();
+	/* Behind the last checkpoint: a longer run that goes on from it would not have done this. */
+	if (t->setup->valid && !valid_due(t))
+		validate(t, "valid");
 	progress_close(t->progress);
 	order_close(&t->order);
+	if (t->valid.theta)
+		take_best(t);
 }
 
 void training_saw(struct training *t, const struct batch *b, const float loss[])

@@ -28,15 +28,25 @@ struct training {
 	/* The loop's own. */
 	struct order order;
 	long step, steps; /* taken; in all */
-	long tokens;      /* computed on so far, also before a resumed run */
-	long before;      /* of them, those before it */
+	long planned;     /* steps in all, as the run that wrote the checkpoint had them */
+	struct validated {
+		double least; /* the least mean loss so far; INFINITY: none */
+		long step;    /* after which it was found */
+		long worse;   /* validations since then */
+		long longest; /* the most of them in a row, before that */
+		float *theta; /* [n] of that step; NULL: it is not kept */
+	} valid;
+	long tokens; /* computed on so far, also before a resumed run */
+	long before; /* of them, those before it */
 	double began;
 	struct progress *progress;
 };
 
-/* Counts the steps, and goes to the newest checkpoint when resuming, which sets the state. */
+/* Counts the steps, and goes to the newest checkpoint when resuming, which sets the state.  That
+ * may be of a shorter run; dies when it is not what this run would have come to. */
 void training_open(struct training *);
-/* 1 and the next batch, borrowed until the next call; 0 when all steps are taken. */
+/* 1 and the next batch, borrowed until the next call; 0 when all steps are taken, or validations
+ * have not become better for as long as --patience says. */
 int training_next(struct training *, struct batch *);
 /* The epoch of the next step, from 0. */
 long training_epoch(const struct training *);
@@ -49,9 +59,11 @@ void training_saw(struct training *, const struct batch *, const float loss[]);
  * finite. */
 double training_update(const struct training *, struct params *, struct adamw);
 /* A step is done: counts it, logs `line` (owned; step and timings are put in), shows progress and
- * this loss, validates after an epoch, and writes a checkpoint when it is time.  With
+ * this loss, validates when it is time, and writes a checkpoint when it is.  With
  * checkpoints, SIGINT and SIGTERM have one written here and end the program with 128 + signal. */
 void training_stepped(struct training *, json_t *line, double loss);
+/* Validates once more unless it was just done, and with --keep best sets theta to that of the
+ * validation with the least loss. */
 void training_close(struct training *);
 
 #endif

@@ -11,7 +11,7 @@ free=$(df -Pk "$out" | awk 'NR == 2 {print int($4 / 1e6)}')
 [ "$free" -gt "$need" ] || { echo "large: $need GB of disk needed, $free are free"; exit 1; }
 model=$(shape "$LAYERS")
 [ -n "${KEEP:-}" ] || trap 'rm -rf "$model"' EXIT
-tokenizer="-t $data/tokenizers/llama3/tokenizer.model --template llama3 --max-tokens 512"
+tokenizer="-t $data/tokenizers/llama3/tokenizer.model --template seal --max-tokens 512"
 for name in safe-mixed train-10k; do
 	"$top/bin/seal-tokenize" -q $tokenizer --json "$(redmix $name)" | jq -r 'select(.tokens | length == 512) | .id' | head -n 2 > "$out/ids"
 	jq -c --rawfile ids "$out/ids" '($ids | split("\n")) as $i | select(.id | IN($i[]))' "$(redmix $name)" |

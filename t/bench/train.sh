@@ -16,7 +16,7 @@ if [ -n "${LAYERS:-}" ]; then
 	what="Llama-3-8B's shape, $LAYERS layers" DTYPE=bf16
 	model=$(shape "$LAYERS") folder=$model
 	# Rows that are longer than 512 tokens in full, cut there.
-	tokenizer="-t $data/tokenizers/llama3/tokenizer.model --template llama3 --max-tokens 512"
+	tokenizer="-t $data/tokenizers/llama3/tokenizer.model --template seal --max-tokens 512"
 	"$top/bin/seal-tokenize" -q $tokenizer --json "$(redmix train-10k)" | jq -r 'select(.tokens | length == 512) | .id' |
 		head -n $rows > "$out/ids"
 	jq -c --rawfile ids "$out/ids" '($ids | split("\n")) as $i | select(.id | IN($i[]))' "$(redmix train-10k)" > "$out/rows.jsonl"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* json.c - any bytes as JSON; what is accepted reads back from what is written, and means the
- * same to the reader of Python's JSON, which takes more. */
+ * same to the readers of Python's JSON and of rows, which take more. */
 #include "../../lib/format/jsonl.h"
 
 #include <assert.h>
@@ -33,6 +33,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		json_decref(j);
 	} else {
 		json_decref(json_parse_python((const char *)p, n, &f));
+		k = json_parse_row((const char *)p, n, &f);
+		if (k) {                       /* it has something unread, and no more is wrong */
+			json_put(&b, k);
+			assert(memmem(b.p, b.n, "{\"unread\":", 10));
+			json_decref(json_parse_python((const char *)p, n, &f));
+		}
+		json_decref(k);
 	}
 	buf_free(&b);
 	buf_free(&again);

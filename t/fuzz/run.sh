@@ -5,7 +5,7 @@ set -eu
 target=${1##*/} here=$(dirname "$0")
 case $target in
 gguf | tokenizer_gguf) words=gguf ;;
-pt | csv) words=$target ;;
+pt | csv | jinja) words=$target ;;
 tokenizer_rank) words=rank ;;
 *) words=json ;;
 esac

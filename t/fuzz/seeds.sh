@@ -49,9 +49,27 @@ safetensors)
 	for f in "$to"/seed-t-gold-*-grad.safetensors; do header "$f"; done ;;
 scorer) one t/fuzz/samples/scorer scorer; header "$to/seed-scorer" ;;
 scores) each t/gold/select/scores.jsonl; lines t/gold/select/scores.jsonl 20 ;;
+jinja)
+	i=0
+	jq -r '.cases[].template | @base64' t/gold/jinja.json | while read -r line; do
+		i=$((i + 1))
+		echo "$line" | base64 -d > "$to/seed-$i"
+	done
+	for f in "$data"/templates/*.jinja; do [ ! -e "$f" ] || one "$f" "$(basename "$f")"; done ;;
 tokenizer_gguf) each t/gold/tok-*.gguf t/broken/gguf-* ;;
 tokenizer_json) each t/gold/tok-*/tokenizer.json; words ;;
 tokenizer_rank) each t/gold/tok-llama3/tokenizer.model; tail -n 20 t/gold/tok-llama3/tokenizer.model > "$to/seed-tail" ;;
 tokens) zstd -qdcf t/gold/rows.tok > "$to/seed-rows.tok"; header "$to/seed-rows.tok" ;;
+unpack)
+	each t/broken/rows-*
+	for p in gzip xz zstd; do
+		for f in t/fuzz/samples/rows.jsonl t/gold/rows.json pipelines/demo/safe.jsonl; do $p -qc "$f" > "$to/seed-$p-$(basename "$f")"; done
+		{ $p -qc t/fuzz/samples/rows.jsonl; $p -qc < /dev/null; echo x | $p -qc; } > "$to/seed-$p-several"
+		echo x | $p -qc > "$to/seed-$p-short"
+	done ;;
+values)
+	each t/broken/rows-*.json t/gold/rows.json t/gold/select/rows.jsonl; lines t/fuzz/samples/rows.jsonl 20
+	jq -s . t/fuzz/samples/rows.jsonl > "$to/seed-array"; jq . t/fuzz/samples/rows.jsonl > "$to/seed-printed"
+	printf '\357\273\277[1, "a\\"]", {"b":[]}]\n{ }' > "$to/seed-mixed" ;;
 *) echo "seeds.sh: no seeds for $target" >&2; exit 1 ;;
 esac

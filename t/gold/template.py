@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Writes t/gold/template.json: what transformers' apply_chat_template says of a few rows.
+"""Writes t/gold/template.json: what transformers' apply_chat_template says of a few rows, for
+the templates that are written in lib/text/template_form.c.
 
     python t/gold/template.py templates.json ../shared/data/tokenizers [t/gold/template.json] > new.json
 
@@ -65,7 +66,7 @@ def tokenizer(name):
     return Tokenizer.from_str(json.dumps(spec))
 
 
-tokenizers = {name: tokenizer(name) for name in ("llama2", "mistral", "mistral-v1")}
+tokenizers = {"llama2": tokenizer("llama2")}
 
 
 def ids(name, text):

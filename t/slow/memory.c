@@ -103,6 +103,8 @@ int main(void)
 	costs("seal-tokenize", "seal-tokenize -q -j 1 -m t/gold/model --template none $D/rows-$N -o $D/tok-$N", FEW, MANY, 16);
 	costs("seal-tokenize --decode", "seal-tokenize -q -m t/gold/model --decode $D/tok-$N > $D/out", FEW, MANY, 16);
 	costs("seal-select", "seal-select -q --keep 80% --scores $D/scores-$N $D/rows-$N > $D/out", FEW, MANY, 60);
+	costs("seal-select --dedupe exact", "seal-select -q --dedupe exact $D/rows-$N > $D/out", FEW, MANY, 110);
+	costs("seal-select --dedupe near", "seal-select -q --dedupe near $D/rows-$N > $D/out", FEW, MANY, 240);
 	costs("seal-score --method dsir", "seal-score -q -j 1 --method dsir --text t --target $D/texts-3000 $D/texts-$N > $D/out", 3000, 6000, 60);
 	peak(xprintf("rm -r %s", folder), 0);
 	return tap_done();

@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: MIT */
+/* template_chat.c - a model's own chat template, and which part of what it writes is trained.
+ *
+ * A chat template writes a whole dialogue at once, or, asked with add_generation_prompt, one that
+ * ends where an answer begins.  So each trained answer is found by writing twice:
+ *
+ *   before   the turns up to the answer, with add_generation_prompt
+ *   behind   the turns up to the answer and the answer
+ *
+ * What `behind` adds to `before` is the answer as the model would write it, with all that the
+ * template puts around its text (an empty <think> block, the mark that ends it).  `before` must
+ * begin `behind`, and `behind` the whole text up to the answer's end; else the model would be
+ * trained on an answer that it is never asked for, and the row is refused.  Templates that drop
+ * the thinking of all answers but the last are such: there only the last can be trained.
+ *
+ * A template with {% generation %} blocks says by itself what is trained.
+ *
+ * Each byte of the text is marked with where it came from (jinja.h), so that a row's text that
+ * spells a control token stays text.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "../base/memory.h"
+#include "jinja.h"
+#include "template_in.h"
+
+struct chat {
+	const struct tokenizer *tok;
+	struct jinja *plain, *with_tools; /* with_tools: NULL where `plain` is for tools too */
+	json_t *vars[2];                  /* of the template's side; [1]: add_generation_prompt */
+	char *system;
+	struct tm *now;
+	int parts;    /* content must come in parts, not as a text */
+	int32_t stop; /* the token that ends an answer, or -1 */
+};
+
+/* A dialogue on its way through the template. */
+struct writing {
+	const struct chat *c;
+	const struct jinja *jinja;
+	const struct dialogue *d;
+	json_t *messages; /* a system turn that the options give, if any, and the turns */
+	json_t *data;     /* what the template sees of the row */
+	int given;        /* the number of turns before the dialogue's own: 0 or 1 */
+	struct jinja_text whole;
+	struct fault *f;
+};
+
+/* Writes the first n messages. */
+static int write(const struct writing *w, int n, int prompt, struct jinja_text *out)
+{
+	json_t *some = json_array();
+	struct fault why;
+	int rc;
+
+	for (int i = 0; i < n; i++)
+		json_array_append(some, json_array_get(w->messages, i));
+	json_object_set_new(w->data, "messages", some);
+	rc = jinja_render(w->jinja, w->c->vars[prompt], w->data, w->c->now, NULL, out, &why);
+	return rc ? fault(w->f, "the chat template refuses the row: %s", why.text) : 0;
+}
+
+static int is_text(const json_t *v, const char *want)
+{
+	return json_is_string(v) && !strcasecmp(json_string_value(v), want);
+}
+
+/* A turn's content: its parts where the template asks for parts, its text else; NULL: as it is. */
+static json_t *content_of(const struct chat *c, const struct turn *t)
+{
+	const json_t *own = json_object_get(t->message, "content");
+	json_t *text = json_stringn(t->text, t->n);
+
+	if (c->parts && !json_is_array(own) && (own || !t->message))
+		return json_pack("[{s:s, s:o}]", "type", "text", "text", text);
+	if (!t->message || json_object_get(t->message, "value") ||
+	    (json_is_array(own) && !c->parts))
+		return text;
+	json_decref(text);
+	return NULL;
+}
+
+/* A turn as transformers' users write it.  Roles have one spelling; a developer's turn is called
+ * so where the template knows the word. */
+static json_t *message_of(const struct chat *c, const struct turn *t)
+{
+	static const char *const roles[] = {"system", "user", "assistant", "tool"};
+	static const char *const not_for_templates[] = {"weight", "train", "from", "value"};
+	json_t *m = t->message ? json_copy((json_t *)t->message) : json_object();
+	json_t *content = content_of(c, t);
+	const char *role = roles[t->role];
+
+	if (is_text(json_object_get(m, "role"), "developer") && jinja_uses(c->plain, "developer"))
+		role = "developer";
+	if (content)
+		json_object_set_new(m, "content", content);
+	json_object_set_new(m, "role", json_string(role));
+	for (int i = 0; i < 4; i++)
+		json_object_del(m, not_for_templates[i]);
+	return m;
+}
+
+static json_t *or_null(const json_t *v) { return v ? json_incref((json_t *)v) : json_null(); }
+
+static void writing_begin(struct writing *w, const struct chat *c, const struct dialogue *d,
+                          struct fault *f)
+{
+	*w = (struct writing){.c = c, .d = d, .f = f, .messages = json_array()};
+	w->jinja = d->tools && c->with_tools ? c->with_tools : c->plain;
+	w->given = c->system && d->turn[0].role != ROLE_SYSTEM;
+	if (w->given)
+		json_array_append_new(w->messages, json_pack("{s:s, s:s}", "role", "system",
+		                                             "content", c->system));
+	for (int i = 0; i < d->n; i++)
+		json_array_append_new(w->messages, message_of(c, &d->turn[i]));
+	w->data = d->variables ? json_copy((json_t *)d->variables) : json_object();
+	json_object_del(w->data, "add_generation_prompt"); /* what is asked for is not the row's */
+	json_object_set_new(w->data, "tools", or_null(d->tools));
+	json_object_set_new(w->data, "documents", or_null(d->documents));
+}
+
+static void writing_end(struct writing *w)
+{
+	json_decref(w->messages);
+	json_decref(w->data);
+	jinja_text_free(&w->whole);
+}
+
+static size_t common(const struct buf *a, const struct buf *b)
+{
+	size_t n = 0;
+
+	while (n < a->n && n < b->n && a->p[n] == b->p[n])
+		n++;
+	return n;
+}
+
+/* Behind the last byte of [from, to) that is the row's. */
+static size_t data_end(const struct jinja_text *t, size_t from, size_t to)
+{
+	while (to > from && !(t->mark.p[to - 1] & JINJA_DATA))
+		to--;
+	return to;
+}
+
+/* Where in [from, to) of the whole text an answer's end mark ends; 0: there is none. */
+static size_t mark_end(const struct writing *w, size_t from, size_t to)
+{
+	size_t start = from, end, last = 0;
+	int32_t id;
+
+	while ((id = tokenizer_next_special(w->c->tok, w->whole.text.p, to, &start, &end)) >= 0) {
+		last = start = end;
+		if (id == w->c->stop)
+			break;
+	}
+	return last;
+}
+
+static int not_alike(const struct writing *w)
+{
+	return fault(w->f, "the chat template writes a dialogue up to an answer otherwise than "
+	                   "the same text in the whole dialogue (some drop earlier thinking, for "
+	                   "which --train-turns last helps), so what to train is not clear");
+}
+
+/* Where the answer of turn k begins in the whole text; -1 with a fault. */
+static int answer_start(const struct writing *w, int k, size_t *start)
+{
+	struct jinja_text before = {0};
+	int rc = write(w, w->given + k, 1, &before);
+
+	*start = before.text.n;
+	if (!rc && common(&before.text, &w->whole.text) < before.text.n)
+		rc = not_alike(w);
+	jinja_text_free(&before);
+	return rc;
+}
+
+/* How far the text up to the answer of turn k agrees with the whole. */
+static int answer_end(const struct writing *w, int k, size_t start, size_t *end)
+{
+	struct jinja_text behind = {0};
+	size_t data;
+	int rc;
+
+	*end = w->whole.text.n;
+	if (k == w->d->n - 1)
+		return 0;
+	rc = write(w, w->given + k + 1, 0, &behind);
+	if (!rc) {
+		*end = common(&behind.text, &w->whole.text);
+		data = data_end(&behind, start < behind.text.n ? start : behind.text.n,
+		                behind.text.n);
+		/* All of the row's text must agree, and what is behind it or, of that, the mark. */
+		if (*end < data || (*end < behind.text.n && !mark_end(w, data, *end)))
+			rc = not_alike(w);
+	}
+	jinja_text_free(&behind);
+	return rc;
+}
+
+/* The last run of bytes in generation blocks. */
+static size_t last_block(const struct jinja_text *t)
+{
+	size_t i = t->text.n;
+
+	while (i && !(t->mark.p[i - 1] & JINJA_GENERATED))
+		i--;
+	while (i && t->mark.p[i - 1] & JINJA_GENERATED)
+		i--;
+	return i;
+}
+
+/* Sets the bytes of turn k's answer in train[], and how far the row goes. */
+static int train_answer(const struct writing *w, int k, int blocks, char *train, size_t *row_end)
+{
+	const struct jinja_text *t = &w->whole;
+	int last = k == w->d->n - 1;
+	size_t from, to, mark;
+
+	if (answer_start(w, k, &from)) {
+		if (!blocks || !last)
+			return -1;
+		from = last_block(t);
+	}
+	if (answer_end(w, k, from, &to))
+		return -1;
+	if (w->d->turn[k].n && data_end(t, from, to) == from)
+		return fault(w->f, "the chat template does not write the answer's text");
+	if (blocks) {
+		for (size_t i = from; i < to; i++)
+			train[i] |= (t->mark.p[i] & JINJA_GENERATED) != 0;
+		return 0;
+	}
+	mark = mark_end(w, data_end(t, from, to), to);
+	to = mark ? mark : to;
+	if (last)
+		*row_end = to;
+	if (from && t->text.p[from - 1] == ' ') /* tokenizers join it to the word behind it */
+		from--;
+	memset(train + from, 1, to - from);
+	return 0;
+}
+
+/* Sets train[], a byte for each of the text, and the row's length. */
+static int train_answers(const struct writing *w, int all, char *train, size_t *row_end)
+{
+	const struct jinja_text *t = &w->whole;
+	const struct dialogue *d = w->d;
+	int blocks = jinja_uses(w->jinja, "generation"), untrained = 0;
+
+	for (int k = 0; k < d->n; k++)
+		untrained |= d->turn[k].untrained;
+	if (blocks && all && !untrained) {
+		for (size_t i = 0; i < t->text.n; i++)
+			train[i] = (t->mark.p[i] & JINJA_GENERATED) != 0;
+		return 0;
+	}
+	for (int k = all ? 0 : d->n - 1; k < d->n; k++)
+		if (d->turn[k].role == ROLE_ASSISTANT && !d->turn[k].untrained &&
+		    train_answer(w, k, blocks, train, row_end))
+			return -1;
+	return 0;
+}
+
+/* The text is in the whole; white space at its ends does not matter. */
+static int has_text(const struct writing *w, const char *text)
+{
+	const struct buf *b = &w->whole.text;
+	size_t n;
+
+	text += strspn(text, " \t\r\n");
+	n = strlen(text);
+	while (n && strchr(" \t\r\n", text[n - 1]))
+		n--;
+	return !n || memmem(b->p, b->n, text, n);
+}
+
+/* Tools and calls of tools have their names in the text. */
+static int has_names(const struct writing *w, const json_t *list, const char *key)
+{
+	const json_t *o, *function;
+	size_t i;
+
+	json_array_foreach(list, i, o)
+	{
+		function = json_object_get(o, "function");
+		if (!has_text(w, json_text(function ? function : o, "name", "")))
+			return fault(w->f, "the chat template does not write \"%s\"", key);
+	}
+	return 0;
+}
+
+/* A template may not know what a row says besides text: then nothing tells the model of it. */
+static int all_written(const struct writing *w)
+{
+	static const char *const thoughts[] = {"reasoning_content", "reasoning", "thinking"};
+	const struct turn *last = &w->d->turn[w->d->n - 1];
+
+	if (has_names(w, w->d->tools, "tools"))
+		return -1;
+	if (w->d->documents && !jinja_uses(w->jinja, "documents"))
+		return fault(w->f, "the chat template does not write \"documents\"");
+	for (int i = 0; i < w->d->n; i++)
+		if (has_names(w, turn_calls(&w->d->turn[i]), "tool_calls"))
+			return -1;
+	for (int i = 0; last->role == ROLE_ASSISTANT && !last->untrained && i < 3; i++)
+		if (!has_text(w, json_text(last->message, thoughts[i], "")))
+			return fault(w->f, "the chat template does not write \"%s\"", thoughts[i]);
+	return 0;
+}
+
+/* The text's first n bytes as pieces, of which the pieces keep a copy. */
+static void cut(const struct jinja_text *t, size_t n, const char *train, struct pieces *l)
+{
+	size_t from = 0, to;
+
+	buf_add(&l->text, t->text.p, n);
+	for (; from < n; from = to) {
+		int data = t->mark.p[from] & JINJA_DATA;
+
+		to = from + 1;
+		while (to < n && (t->mark.p[to] & JINJA_DATA) == data && train[to] == train[from])
+			to++;
+		pieces_add(l, data ? PIECE_TEXT : PIECE_CONTROL, l->text.p + from, to - from,
+		           train[from]);
+	}
+}
+
+int chat_pieces(const struct chat *c, const struct dialogue *d, int train_all, struct pieces *l,
+                struct fault *f)
+{
+	int prompt = d->turn[d->n - 1].role != ROLE_ASSISTANT, rc;
+	struct writing w;
+	char *train;
+	size_t n;
+
+	writing_begin(&w, c, d, f);
+	rc = write(&w, w.given + d->n, prompt, &w.whole);
+	n = w.whole.text.n;
+	train = xzalloc(n + 1, 1);
+	if (!rc)
+		rc = all_written(&w);
+	if (!rc && !prompt)
+		rc = train_answers(&w, train_all, train, &n);
+	if (!rc)
+		cut(&w.whole, n, train, l);
+	if (!rc && prompt)
+		pieces_move_space(l, 0);
+	free(train);
+	writing_end(&w);
+	return rc;
+}
+
+/* Learns from a dialogue of two words in which form content is taken, and what ends an answer. */
+static void probe(struct chat *c)
+{
+	static const char word[] = "seal-probe";
+	struct turn turn[] = {{.role = ROLE_USER, .text = word, .n = sizeof word - 1},
+	                      {.role = ROLE_ASSISTANT, .text = word, .n = sizeof word - 1}};
+	struct dialogue d = {.turn = turn, .n = 2};
+	struct fault why;
+	struct writing w;
+	size_t start = 0, end;
+
+	for (c->parts = 0; c->parts < 2; c->parts++) {
+		writing_begin(&w, c, &d, &why);
+		for (int i = 0; c->parts && i < 2; i++)
+			json_object_set_new(json_array_get(w.messages, w.given + i), "content",
+			                    json_pack("[{s:s, s:s}]", "type", "text", "text",
+			                              word));
+		if (!write(&w, w.given + 2, 0, &w.whole) && has_text(&w, word)) {
+			start = data_end(&w.whole, 0, w.whole.text.n);
+			c->stop = tokenizer_next_special(c->tok, w.whole.text.p, w.whole.text.n,
+			                                 &start, &end);
+			writing_end(&w);
+			return;
+		}
+		writing_end(&w);
+	}
+	c->parts = 0;
+}
+
+/* YYYY-MM-DD, with the day of the week; NULL: it is none.  Owned. */
+static struct tm *day(const char *date)
+{
+	struct tm *t = xzalloc(1, sizeof *t);
+	int year, month, of_month, n = 0;
+
+	if (sscanf(date, "%4d-%2d-%2d%n", &year, &month, &of_month, &n) == 3 && n == 10 &&
+	    !date[n]) {
+		*t = (struct tm){.tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = of_month};
+		timegm(t);
+		if (t->tm_mday == of_month && t->tm_mon == month - 1)
+			return t;
+	}
+	free(t);
+	return NULL;
+}
+
+/* Compiles the template of this name; dies. */
+static struct jinja *compile(const json_t *sources, const char *name)
+{
+	const json_t *source = json_object_get(sources, name);
+	struct jinja *j;
+	struct fault why;
+
+	if (!source)
+		die("the model has chat templates, but none named %s (give one with --template "
+		    "FILE.jinja)",
+		    name);
+	j = jinja_open(json_string_value(source), json_string_length(source), &why);
+	if (!j)
+		die("the chat template: %s (another can be given with --template)", why.text);
+	return j;
+}
+
+struct chat *chat_open(const json_t *sources, const struct template_opts *o,
+                       const struct tokenizer *tok, struct fault *f)
+{
+	struct tm *now = o->date ? day(o->date) : NULL;
+	struct chat *c;
+
+	if (o->date && !now) {
+		fault(f, "--date: '%.40s' is no date like 2024-07-26", o->date);
+		return NULL;
+	}
+	c = xzalloc(1, sizeof *c);
+	c->tok = tok;
+	c->now = now;
+	c->stop = -1;
+	c->system = o->system ? xstrdup(o->system) : NULL;
+	for (int i = 0; i < 2; i++) {
+		c->vars[i] = json_copy((json_t *)tokenizer_variables(tok));
+		json_object_set_new(c->vars[i], "add_generation_prompt", json_boolean(i));
+	}
+	c->plain = compile(sources, "default");
+	if (json_object_get(sources, "tool_use"))
+		c->with_tools = compile(sources, "tool_use");
+	probe(c);
+	return c;
+}
+
+void chat_close(struct chat *c)
+{
+	jinja_close(c->plain);
+	if (c->with_tools)
+		jinja_close(c->with_tools);
+	json_decref(c->vars[0]);
+	json_decref(c->vars[1]);
+	free(c->system);
+	free(c->now);
+	free(c);
+}
+
+int32_t chat_stop(const struct chat *c) { return c->stop; }

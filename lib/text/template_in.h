@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* template_in.h - the two kinds of templates, and the pieces that both make. */
+#ifndef SEAL_TEMPLATE_IN_H
+#define SEAL_TEMPLATE_IN_H
+
+#include <string.h>
+
+#include "template.h"
+
+/* Appends a piece; one without text is left out, but for PIECE_END. */
+void pieces_add(struct pieces *, enum piece_kind, const char *text, size_t n, int train);
+/* A space that ends the prompt begins the answer instead (answer: else it is left out):
+ * tokenizers join a space to the word behind it. */
+void pieces_move_space(struct pieces *, int answer);
+
+/* template_form.c */
+struct form;
+/* NULL with a fault: no template has this name, nor is it a FORMAT. */
+struct form *form_open(const char *name, const char *system, struct fault *);
+void form_close(struct form *);
+const char *form_stop(const struct form *); /* the text of a control token, or NULL */
+int form_pieces(const struct form *, const struct dialogue *, int train_all, struct pieces *,
+                struct fault *);
+
+/* template_chat.c */
+struct chat;
+/* sources: Jinja texts by name, of which "default" counts, and "tool_use" for rows with tools.
+ * Dies where they cannot be compiled; NULL with a fault where the date is none. */
+struct chat *chat_open(const json_t *sources, const struct template_opts *,
+                       const struct tokenizer *, struct fault *);
+void chat_close(struct chat *);
+int32_t chat_stop(const struct chat *); /* a special token, or -1 */
+int chat_pieces(const struct chat *, const struct dialogue *, int train_all, struct pieces *,
+                struct fault *);
+
+#endif
