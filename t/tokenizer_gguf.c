@@ -288,7 +288,6 @@ static void check_begin(const char *pre, int add_bos, int begins)
 	struct odd odd = usual;
 	struct fault f = {""};
 	struct tokenizer *t;
-	int n;
 
 	odd.pre = pre;
 	odd.add_bos = add_bos;
