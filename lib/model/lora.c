@@ -59,7 +59,40 @@ static char *module_of(const struct config *c, long layer, const struct part *p)
 	return xprintf("%s.%s", block, p->module);
 }
 
-/* The pairs of one linear layer: all a's, then all b's and biases. */
+/* A pair that the site does not yet have, and its a. */
+static void add_a(struct params *a, struct lora_site *s, const char *module, struct slice of,
+                  const struct lora_form *form)
+{
+	struct lora *l = &s->pair[s->n++];
+
+	*l = (struct lora){.part = of.part,
+	                   .rank = form->rank,
+	                   .at = s->ranks,
+	                   .scale = form->scale,
+	                   .bias_at = form->bias ? 0 : -1};
+	config_extent(a->config, of.part, &l->first, &l->cols);
+	of.rows = l->rank;
+	of.pair = 'a';
+	l->a_at = add_slice(a, module, "lora_A.weight", of);
+	s->ranks += l->rank;
+}
+
+/* Its b, and its bias if it has one. */
+static void add_b(struct params *a, struct lora *l, const char *module, struct slice of)
+{
+	of.rows = l->cols;
+	of.cols = l->rank;
+	of.pair = 'b';
+	l->b_at = add_slice(a, module, "lora_B.weight", of);
+	if (l->bias_at < 0)
+		return;
+	of.rows = 1;
+	of.cols = l->cols;
+	of.pair = 'c';
+	l->bias_at = add_slice(a, module, "lora_B.bias", of);
+}
+
+/* The pairs of one linear layer: all a's, then all else. */
 static void add_site(struct params *a, long layer, enum site where, lora_fn *form, void *ctx)
 {
 	const struct config *c = a->config;
@@ -68,37 +101,19 @@ static void add_site(struct params *a, long layer, enum site where, lora_fn *for
 
 	config_site(c, where, &in, &out);
 	for (const struct part *p = c->family->part; p->module; p++) {
-		struct lora *l = &s->pair[s->n];
 		char *module = module_of(c, layer, p);
 		struct lora_form is = {0};
 
-		if (p->site == where && form(ctx, module, &is)) {
-			struct slice of = {.rows = is.rank, .cols = in, .layer = layer, .part = p};
-
-			of.pair = 'a';
-			*l = (struct lora){.part = p, .rank = is.rank, .at = s->ranks};
-			l->scale = is.scale;
-			l->bias_at = is.bias ? 0 : -1;
-			config_extent(c, p, &l->first, &l->cols);
-			l->a_at = add_slice(a, module, "lora_A.weight", of);
-			s->ranks += l->rank;
-			s->n++;
-		}
+		if (p->site == where && form(ctx, module, &is))
+			add_a(a, s, module, (struct slice){.cols = in, .layer = layer, .part = p},
+			      &is);
 		free(module);
 	}
 	for (int i = 0; i < s->n; i++) {
-		struct lora *l = &s->pair[i];
-		struct slice of = {.rows = l->cols, .cols = l->rank, .layer = layer};
-		char *module = module_of(c, layer, l->part);
+		const struct part *p = s->pair[i].part;
+		char *module = module_of(c, layer, p);
 
-		of.part = l->part;
-		of.pair = 'b';
-		l->b_at = add_slice(a, module, "lora_B.weight", of);
-		of.rows = 1;
-		of.cols = l->cols;
-		of.pair = 'c';
-		if (l->bias_at >= 0)
-			l->bias_at = add_slice(a, module, "lora_B.bias", of);
+		add_b(a, &s->pair[i], module, (struct slice){.layer = layer, .part = p});
 		free(module);
 	}
 	if (s->ranks > a->ranks[where])

@@ -41,7 +41,7 @@ formula)
 	done ;;
 gguf) each t/broken/gguf-* t/gold/tok-*.gguf t/gold/tiny-llama3.gguf ;;
 json) each t/gold/*/config.json t/gold/*/tokenizer_config.json; lines pipelines/demo/train.jsonl 20 ;;
-peft) each t/gold/*/adapter_config.json ;;
+peft) each t/gold/*/adapter_config.json t/gold/adapters/*/adapter_config.json ;;
 pt) each t/broken/pt-* t/gold/pt-*.pt ;;
 row) lines pipelines/demo/train.jsonl 20; lines t/gold/select/rows.jsonl 20; lines t/fuzz/samples/rows.jsonl 20 ;;
 safetensors)
