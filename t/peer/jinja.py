@@ -220,7 +220,7 @@ def render(template, trusted=TRUSTED, data=DATA):
 
 def known(template, got):
     """What is refused here though Jinja renders it (names of objects at addresses, whole numbers beyond 64 bits)."""
-    return got is None or " at 0x" in got.get("text", "") or re.search(r"\d{19}", got.get("text", ""))
+    return got is None or " at 0x" in got.get("text", "").lower() or re.search(r"\d{19}", got.get("text", ""))
 
 
 def main():
