@@ -225,6 +225,8 @@ static void limits(void)
 		{"1 if 1 else ", "1", ""}, {"x", "", "|upper"}, {"a", "", ".b"}, {"f(", "1", ")"}, {"x[", "1", "]"},
 		{"1 and ", "1", ""}, {"1 ** ", "1", ""},
 	};
+	struct jinja_text out = {0};
+	struct fault f;
 	char *s;
 
 	limited("{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}", NULL, "steps");
@@ -256,8 +258,8 @@ static void limits(void)
 	limited(s, NULL, "nested more than");
 	free(s);
 	s = nested("{{ ", "(", 60, "1", ")", " }}");
-	ok(rendered(s, strlen(s), NULL, NULL, NULL, &(struct jinja_text){{0}, {0}}, &(struct fault){""}) != NULL,
-	   "sixty parentheses are not too deep");
+	ok(rendered(s, strlen(s), NULL, NULL, NULL, &out, &f) != NULL, "sixty parentheses are not too deep");
+	jinja_text_free(&out);
 	free(s);
 }
 

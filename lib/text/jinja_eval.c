@@ -21,7 +21,7 @@
 
 #include "jinja_tree_in.h"
 
-enum { STEPS = 20000000, BYTES = 64 << 20, MEMORY = 256 << 20, DEPTH = 500 };
+enum { STEPS = 20000000, BYTES = 64 << 20, MEMORY = 512 << 20, DEPTH = 500 };
 
 static struct jframe *around(struct jframe *f, int up)
 {

@@ -241,6 +241,7 @@ static struct jvalue f_wordcount(struct jrun *r, struct jvalue v, args_of a)
 	int32_t c;
 
 	(void)a;
+	jspend(r, (long)(t->n / 16));
 	for (size_t at = 0; at < t->n; inside = word) {
 		at += utf8_first(t->p + at, t->n - at, &c);
 		word = c == '_' || strchr("LN", *unicode_category(c)) != NULL;

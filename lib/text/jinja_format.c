@@ -15,6 +15,7 @@ static int number_text(struct jrun *r, const struct jtext *t, char *into, size_t
 	size_t from = 0, to = t->n, k = 0;
 	int32_t c;
 
+	jspend(r, (long)(t->n / 64));
 	while (from < to) {
 		int bytes = utf8_first(t->p + from, to - from, &c);
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* jinja_in.h - the inside of the interpreter of chat templates.
  *
- * Source becomes tokens (jinja_lex.c), tokens a tree (jinja_parse.c, jinja_expr.c), the tree's
- * names places in frames (jinja_scope.c), and the tree is walked (jinja_eval.c).  Values are
- * Python's: jinja_value.c makes and iterates them, jinja_look.c has attributes and items,
- * jinja_ops.c operators, jinja_repr.c and jinja_json.c their text, jinja_text.c texts with
- * marks.  Filters, tests, methods and functions are tables: jinja_filters.c, jinja_seq.c,
- * jinja_tests.c, jinja_methods.c, jinja_call.c.
+ * Source becomes tokens (jinja_lex.c), tokens a tree (jinja_parse.c, jinja_expr.c,
+ * jinja_primary.c; jinja_tree_in.h), the tree's names places in frames (jinja_scope.c), and the
+ * tree is walked (jinja_eval.c, jinja_loop.c, jinja_call.c).  Values are Python's: jinja_value.c
+ * makes and iterates them, jinja_look.c has attributes and items, jinja_ops.c operators,
+ * jinja_repr.c, jinja_json.c and jinja_format.c their text, jinja_text.c, jinja_split.c and
+ * jinja_case.c texts with marks.  Filters, tests and methods are tables: jinja_filters.c,
+ * jinja_seq.c, jinja_tests.c, jinja_methods.c.  Memory and limits: jinja_memory.c.
  *
  * Trouble, at any depth, leaves by longjmp to the one setjmp of jinja_open or jinja_render.
  * That is safe since all memory in between lies in one arena, which that call owns.

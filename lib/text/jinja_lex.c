@@ -138,6 +138,8 @@ static void comment(struct jlexer *x)
 	size_t at = x->at + 2, end = 0;
 
 	at += at < x->n && (x->s[at] == '-' || x->s[at] == '+');
+	if (at == x->n) /* as in Jinja, it may begin where the source ends */
+		end = at;
 	for (; at < x->n && !end; at++)
 		end = closes(x, at, "#}");
 	if (!end)
@@ -150,6 +152,8 @@ static void raw(struct jlexer *x, size_t begun)
 	size_t end = 0, at = begun;
 
 	advance(x, begun);
+	if (begun == x->n)
+		return;
 	for (; at < x->n && !end; at++)
 		if (x->s[at] == '{')
 			end = raw_tag(x, at, "endraw");

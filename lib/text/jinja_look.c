@@ -222,6 +222,18 @@ static struct jvalue text_slice(struct jrun *r, const struct jtext *t, long from
 	return jtextual(jbuilt(&b));
 }
 
+static struct jvalue range_slice(struct jrun *r, const struct jrange *g, long first, long last,
+                                 long by)
+{
+	struct jrange *part = jalloc(r, sizeof *part);
+
+	*part = (struct jrange){jadd(r, g->start, jmul(r, first, g->step)),
+	                        jadd(r, g->start, jmul(r, last, g->step)), jmul(r, g->step, by), 0};
+	if (by > 0 ? first < last : first > last)
+		part->n = (by > 0 ? (last - first - 1) / by : (first - last - 1) / -by) + 1;
+	return (struct jvalue){T_RANGE, .range = part};
+}
+
 struct jvalue jslice(struct jrun *r, struct jvalue of, struct jvalue start, struct jvalue stop,
                      struct jvalue step)
 {
@@ -231,7 +243,7 @@ struct jvalue jslice(struct jrun *r, struct jvalue of, struct jvalue start, stru
 
 	if (of.type == T_UNDEFINED)
 		jundefined_fail(r, of);
-	if (!l && of.type != T_TEXT)
+	if (!l && of.type != T_TEXT && of.type != T_RANGE)
 		jfail(r, "a slice of '%s' is not known", jtype_name(of));
 	bound(r, step, 0, 1, 0); /* for its type */
 	by = step.type == T_NONE ? 1 : step.whole;
@@ -243,6 +255,8 @@ struct jvalue jslice(struct jrun *r, struct jvalue of, struct jvalue start, stru
 	last = bound(r, stop, n, by, by < 0 ? -1 : n);
 	if (of.type == T_TEXT)
 		return text_slice(r, of.text, first, last, by);
+	if (of.type == T_RANGE)
+		return range_slice(r, of.range, first, last, by);
 	to = jlist_new(r);
 	for (long i = first; by > 0 ? i < last : i > last; i += by)
 		jlist_add(r, to, l->item[i]);

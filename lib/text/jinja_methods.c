@@ -109,6 +109,7 @@ static struct jvalue affix(struct jrun *r, struct jvalue v, args_of a, int end)
 	for (long i = 0; i < n; i++) {
 		const struct jtext *t = text(r, one[i], end ? "endswith" : "startswith");
 
+		jspend(r, 1 + (long)(t->n / 64));
 		if (part(r, v.text, a[1], a[2], &from, &to) && t->n <= to - from &&
 		    (!t->n || !memcmp(v.text->p + (end ? to - t->n : from), t->p, t->n)))
 			return jbool(1);
@@ -181,20 +182,28 @@ static struct jvalue m_replace(struct jrun *r, struct jvalue v, args_of a)
 	                         a[2].type == T_MISSING ? -1 : jindex(r, a[2], "replace")));
 }
 
+static struct jvalue without(struct jrun *r, struct jvalue v, struct jvalue affixed, int end)
+{
+	const struct jtext *t = text(r, affixed, end ? "removesuffix" : "removeprefix"),
+			   *of = v.text;
+	size_t from = 0, to = of->n;
+
+	jspend(r, (long)(t->n / 64));
+	if (t->n && t->n <= of->n && !memcmp(of->p + (end ? of->n - t->n : 0), t->p, t->n)) {
+		from = end ? 0 : t->n;
+		to = end ? of->n - t->n : of->n;
+	}
+	return jtextual(jtext_part(r, of, from, to));
+}
+
 static struct jvalue m_removeprefix(struct jrun *r, struct jvalue v, args_of a)
 {
-	const struct jtext *t = text(r, a[0], "removeprefix");
-	int has = t->n && t->n <= v.text->n && !memcmp(v.text->p, t->p, t->n);
-
-	return jtextual(jtext_part(r, v.text, has ? t->n : 0, v.text->n));
+	return without(r, v, a[0], 0);
 }
 
 static struct jvalue m_removesuffix(struct jrun *r, struct jvalue v, args_of a)
 {
-	const struct jtext *t = text(r, a[0], "removesuffix");
-	int has = t->n && t->n <= v.text->n && !memcmp(v.text->p + v.text->n - t->n, t->p, t->n);
-
-	return jtextual(jtext_part(r, v.text, 0, has ? v.text->n - t->n : v.text->n));
+	return without(r, v, a[0], 1);
 }
 
 static struct jvalue m_join(struct jrun *r, struct jvalue v, args_of a)

@@ -261,11 +261,13 @@ static struct jnode *argument(struct jparser *p, const struct jnode *before)
 	int keyword = t->kind == TOK_NAME && after->kind == TOK_OP && after->op == '=';
 	struct jnode *n;
 
-	for (; before; before = before->next) /* what may not stand behind which */
+	for (; before; before = before->next) { /* what may not stand behind which */
+		jspend(p->run, 1);
 		if ((before->kind == J_STAR &&
 		     (before->op == 2 || stars == 1 || !(stars || keyword))) ||
 		    (before->kind == J_KEYWORD && !stars && !keyword))
 			jfail(p->run, "the arguments of a call are in a wrong order");
+	}
 	if (stars)
 		jnext(p);
 	if (keyword) {
@@ -353,10 +355,10 @@ struct jnode *jparse_test(struct jparser *p, struct jnode *of)
 {
 	struct jtoken t;
 	struct jnode *n, *args = NULL;
-	int not ;
+	int negated;
 
 	jnext(p);
-	not = jskip(p, "not");
+	negated = jskip(p, "not");
 	t = dotted(p);
 	if (jis_op(p, '(')) {
 		args = arguments(p);
@@ -373,5 +375,5 @@ struct jnode *jparse_test(struct jparser *p, struct jnode *of)
 	p->run->line = t.line;
 	if (!n->test)
 		jfail(p->run, "the test '%.*s' is not known", (int)t.n, t.p);
-	return not ? jnode(p, J_NOT, t.line, n, NULL, NULL) : n;
+	return negated ? jnode(p, J_NOT, t.line, n, NULL, NULL) : n;
 }

@@ -13,6 +13,12 @@ static const struct jvalue none; /* T_MISSING */
 static int given(struct jvalue v) { return v.type != T_MISSING && v.type != T_NONE; }
 static int on(struct jrun *r, struct jvalue v) { return v.type != T_MISSING && jtruth(r, v); }
 
+/* Python's sorted() takes an integer, and a truth value is one. */
+static int reversed(struct jrun *r, struct jvalue v)
+{
+	return v.type != T_MISSING && jindex(r, v, "sort") != 0;
+}
+
 /* What a generator does with each item. */
 struct jstep {
 	struct jvalue path, otherwise; /* an attribute, and what stands for an undefined one */
@@ -386,7 +392,7 @@ static struct jvalue f_sort(struct jrun *r, struct jvalue v, args_of a)
 
 	for (long i = 0; i < l->n; i++)
 		jlist_add(r, keys, sort_key(r, l->item[i], a[2], on(r, a[1])));
-	jsort(r, l, keys, on(r, a[0]));
+	jsort(r, l, keys, reversed(r, a[0]));
 	return jlisted(l);
 }
 
@@ -409,7 +415,7 @@ static struct jvalue f_dictsort(struct jrun *r, struct jvalue v, args_of a)
 		jlist_add(r, l, jtuple2(r, p->key, p->value));
 		jlist_add(r, keys, folded(r, by_value ? p->value : p->key, on(r, a[0])));
 	}
-	jsort(r, l, keys, on(r, a[2]));
+	jsort(r, l, keys, reversed(r, a[2]));
 	return jlisted(l);
 }
 

@@ -175,6 +175,7 @@ long jchar_of(struct jrun *r, const struct jtext *t, size_t byte)
 
 	if (jchars(r, t) == (long)t->n)
 		return (long)byte;
+	jspend(r, (long)(byte / 64));
 	for (size_t i = 0; i < byte; i++)
 		n += (t->p[i] & 0xc0) != 0x80;
 	return n;
@@ -269,6 +270,7 @@ const struct jtext *jstrip(struct jrun *r, const struct jtext *t, const struct j
 			break;
 		to -= bytes;
 	}
+	jspend(r, (long)((from + t->n - to) / 64));
 	return jtext_part(r, t, from, to);
 }
 

@@ -48,7 +48,7 @@ static void check_key(struct jrun *r, struct jvalue key)
 
 const struct jvalue *jdict_text(struct jrun *r, const struct jdict *d, const char *p, size_t n)
 {
-	jspend(r, 1 + d->n / 8);
+	jspend(r, 1 + d->n / 8 + (long)(n / 64));
 	for (long i = 0; i < d->n; i++) {
 		struct jvalue k = d->pair[i].key;
 
