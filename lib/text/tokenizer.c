@@ -441,3 +441,18 @@ void tokenizer_fingerprint(const struct tokenizer *t, int32_t vocab, char hex[17
 	hash_free(h);
 	buf_free(&b);
 }
+
+int tokenizer_matches(const struct tokenizer *t, int32_t vocab, const char *hex)
+{
+	struct tokenizer other = *t;
+	char own[17];
+
+	tokenizer_fingerprint(t, vocab, own);
+	if (!strcmp(own, hex))
+		return 1;
+	if (!*t->cannot.text || t->bos < 0)
+		return 0;
+	other.before = (struct around){{t->bos}, !t->before.n};
+	tokenizer_fingerprint(&other, vocab, own);
+	return !strcmp(own, hex);
+}
