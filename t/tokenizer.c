@@ -330,8 +330,8 @@ static void check_rest(void)
 	ok(tokenizer_bos(s) == 1 && tokenizer_eos(s) == 2 && puts_before(s),
 	   "ends of a text from the post-processor and by name");
 	ok(tokenizer_bos(g) == 1 && tokenizer_eos(g) == 2 && !puts_before(g), "ends of a text from GGUF");
-	same(tokenizer_chat(t), "{{ messages }}", "chat template from tokenizer_config.json");
-	same(tokenizer_chat(g), "{{ messages }}", "chat template from GGUF");
+	same(json_text(tokenizer_chat(t), "default", NULL), "{{ messages }}", "chat template from tokenizer_config.json");
+	same(json_text(tokenizer_chat(g), "default", NULL), "{{ messages }}", "chat template from GGUF");
 	ok(tokenizer_id(t, "<|im_end|>") == 2 && tokenizer_special(t, 2) && !tokenizer_special(t, 70) &&
 	   tokenizer_id(t, "no such token") == -1, "tokens by text");
 	tokenizer_encode(t, "The seals lay on the warm rocks", 31, 0, 3, &ids);

@@ -284,6 +284,7 @@ static void refusals(void)
 
 static void check_begin(const char *pre, int add_bos, int begins)
 {
+	int n;
 	struct odd odd = usual;
 	struct fault f = {""};
 	struct tokenizer *t;
@@ -293,7 +294,8 @@ static void check_begin(const char *pre, int add_bos, int begins)
 	t = odd_file("t/gold/tok-bytelevel/tokenizer.json", &odd, &f);
 	if (!ok(!!t, "%s with add_bos_token %d is read%s", pre, add_bos, f.text))
 		return;
-	ok((tokenizer_before(t, &n), n) == begins, "... and texts begin with a token: %d", begins);
+	tokenizer_before(t, &n);
+	ok(n == begins, "... and texts begin with a token: %d", begins);
 	tokenizer_close(t);
 }
 
