@@ -176,9 +176,9 @@ refused "a tensor that no shard has" 'w: the tensor model.layers.0.mlp.up_proj.w
 
 Q=model.layers.0.self_attn.q_proj.weight N=model.norm.weight
 llama; st model.safetensors copy $N model.layers.0.self_attn.q_norm.weight copy $N model.layers.1.self_attn.q_norm.weight
-refused "norms that the family does not have" 'w: 2 tensors that the family llama, as it is configured, does not use: model.layers.0.self_attn.q_norm.weight, ...'
+refused "norms that the family does not have" 'w: 2 tensors that the family llama, as it is configured, does not use: model.layers.0.self_attn.q_norm.weight \(F32\), ...'
 llama; st model.safetensors copy $N model.layers.2.input_layernorm.weight
-refused "a layer more than config.json says" 'w: 1 tensor that .* does not use: model.layers.2.input_layernorm.weight$'
+refused "a layer more than config.json says" 'w: 1 tensor that .* does not use: model.layers.2.input_layernorm.weight \(F32\)$'
 llama; st model.safetensors copy $N score.weight
 refused "a head of another kind" 'does not use: score.weight'
 llama; st model.safetensors copy $N model.layers.0.self_attn.rotary_emb.inv_freq copy $N model.layers.1.self_attn.rotary_emb.inv_freq
@@ -195,7 +195,7 @@ EOF
 nll w > got; nll "$G/tiny-neox" > neox; cmp -s got neox; ok $? "and so are causal masks, of whatever type"
 L=$L0
 sed 's/qwen3/qwen2/g' "$G/tiny-qwen3.gguf" > w.gguf
-fails 1 'w.gguf: 4 tensors that the family qwen2, as it is configured, does not use: blk.0.attn_[qk]_norm.weight, ...' "the same of GGUF" \
+fails 1 'w.gguf: 4 tensors that the family qwen2, as it is configured, does not use: blk.0.attn_[qk]_norm.weight \(F32\), ...' "the same of GGUF" \
 	"$BIN/seal-eval" nll -q -j 1 -m w.gguf "$G/rows.tok"
 
 # --- quantised weights
