@@ -14,7 +14,7 @@ folder() {
 }
 ids() { dir=$1 text=$2; shift 2; jq -nc --arg t "$text" '{t:$t}' | "$BIN/seal-tokenize" -q -t "$dir" --text t --allow-special --json "$@" | jq -r '.tokens | join(" ")'; }
 # The ids of a prompt "a" and its answer "b".
-pair() { dir=$1; shift; echo '{"prompt":"a","completion":"b"}' | "$BIN/seal-tokenize" -q -t "$dir" --template none --json "$@" | jq -r '.tokens | join(" ")'; }
+pair() { dir=$1; shift; echo '{"prompt":"a","completion":"b"}' | "$BIN/seal-tokenize" ${quiet--q} -t "$dir" --template none --json "$@" | jq -r '.tokens | join(" ")'; }
 config=tokenizer_config.json map=special_tokens_map.json
 
 folder d $config '{"eos_token":"<|im_end|>","added_tokens_decoder":{
@@ -54,7 +54,7 @@ for bos in '"bos_token":null,' ''; do
 	fails 1 'has no start token' "... and none is guessed" "$BIN/seal-tokenize" -q -t d --bos yes --json
 done
 folder d $config '{"bos_token":"<|im_start|>","eos_token":null}'
-like "$(pair d 2>&1)" 'no end token, so nothing closes an answer' "eos_token null is none, and that is said"
+like "$(quiet=; pair d 2>&1)" 'no end token, so nothing closes an answer' "eos_token null is none, and that is said"
 is "$(pair d 2> /dev/null)" "100 101" "... and done"
 folder d $config '{"tokenizer_class":"GPT2TokenizerFast"}'
 is "$(pair d)" "100 101 0" "a class of transformers that has its own end token"
@@ -97,7 +97,7 @@ fails 1 'post_processor: a template without one text' "a template that has the t
 for add in true false; do
 	around d "$([ $add = true ] || echo '<|im_start|>')" ''
 	printf '{"bos_token":"<|im_start|>","eos_token":"<|endoftext|>","add_bos_token":%s}' $add > d/$config
-	like "$(pair d 2>&1 > d/out)" "add_bos_token $add, but tokenizer.json's post_processor puts" "add_bos_token $add against it is said"
+	like "$(quiet=; pair d 2>&1 > d/out)" "add_bos_token $add, but tokenizer.json's post_processor puts" "add_bos_token $add against it is said"
 	is "$(jq -n --arg a "$(cat d/out)" '$a')" "\"$([ $add = true ] || echo '1 ')100 101 0\"" "... and done as transformers 5 does"
 	is "$(pair d --bos no 2>&1) $(pair d --bos yes 2>&1)" "100 101 0 1 100 101 0" "... unless --bos decides"
 done
@@ -176,9 +176,9 @@ refused "a tensor that no shard has" 'w: the tensor model.layers.0.mlp.up_proj.w
 
 Q=model.layers.0.self_attn.q_proj.weight N=model.norm.weight
 llama; st model.safetensors copy $N model.layers.0.self_attn.q_norm.weight copy $N model.layers.1.self_attn.q_norm.weight
-refused "norms that the family does not have" 'w: 2 tensors that the family llama, as it is configured, does not use: model.layers.0.self_attn.q_norm.weight, ...'
+refused "norms that the family does not have" 'w: 2 tensors that the family llama, as it is configured, does not use: model.layers.0.self_attn.q_norm.weight \(F32\), ...'
 llama; st model.safetensors copy $N model.layers.2.input_layernorm.weight
-refused "a layer more than config.json says" 'w: 1 tensor that .* does not use: model.layers.2.input_layernorm.weight$'
+refused "a layer more than config.json says" 'w: 1 tensor that .* does not use: model.layers.2.input_layernorm.weight \(F32\)$'
 llama; st model.safetensors copy $N score.weight
 refused "a head of another kind" 'does not use: score.weight'
 llama; st model.safetensors copy $N model.layers.0.self_attn.rotary_emb.inv_freq copy $N model.layers.1.self_attn.rotary_emb.inv_freq
@@ -195,7 +195,7 @@ EOF
 nll w > got; nll "$G/tiny-neox" > neox; cmp -s got neox; ok $? "and so are causal masks, of whatever type"
 L=$L0
 sed 's/qwen3/qwen2/g' "$G/tiny-qwen3.gguf" > w.gguf
-fails 1 'w.gguf: 4 tensors that the family qwen2, as it is configured, does not use: blk.0.attn_[qk]_norm.weight of type F32, ...' "the same of GGUF" \
+fails 1 'w.gguf: 4 tensors that the family qwen2, as it is configured, does not use: blk.0.attn_[qk]_norm.weight \(F32\), ...' "the same of GGUF" \
 	"$BIN/seal-eval" nll -q -j 1 -m w.gguf "$G/rows.tok"
 
 # --- quantised weights
@@ -219,6 +219,7 @@ llama; st model.safetensors; echo "$pointer" > w/config.json; refused "... for c
 echo "$pointer" > p.gguf; fails 1 'p.gguf: is a Git LFS pointer' "... for a GGUF file" "$BIN/seal-eval" nll -q -m p.gguf "$G/rows.tok"
 folder d; echo "$pointer" > d/tokenizer.json; fails 1 'd/tokenizer.json: is a Git LFS pointer' "... for tokenizer.json" "$BIN/seal-tokenize" -q -t d --json
 folder d $config "$pointer"; fails 1 'd/tokenizer_config.json: is a Git LFS pointer' "... for tokenizer_config.json" "$BIN/seal-tokenize" -q -t d --json
+folder d chat_template.jinja "$pointer"; fails 1 'd/chat_template.jinja: is a Git LFS pointer' "... for a chat template" "$BIN/seal-tokenize" -q -t d --json
 cp -rL "$G/tiny-llama-lora" ad; chmod -R u+w ad; echo "$pointer" > ad/adapter_model.safetensors
 llama; st model.safetensors
 adapter() { fails 1 "$2" "$1" "$BIN/seal-eval" nll -q -j 1 -m w -a ad "$G/rows.tok"; }

@@ -62,6 +62,13 @@ fails 1 'nopre.gguf: tokenizer.ggml.pre is missing, .*seal-tokenize -t.*gguf-new
 	"$BIN/seal-tokenize" -t "$TMP/nopre.gguf" --template none "$TMP/rows"
 is "$("$BIN/seal-tokenize" -q -t "$TMP/nopre.gguf" --decode "$TMP/rows.tok")" \
 	"$("$BIN/seal-tokenize" -q -t "$G/tok-qwen2.gguf" --decode "$TMP/rows.tok")" "... but tokens are decoded"
+LC_ALL=C sed 's/tokenizer\.ggml\.\(pre\|add_bos_token\)/tokenizer.xxxx.\1/' "$G/tok-llama3.gguf" > "$TMP/nopre.gguf"
+for bos in auto no; do
+	"$BIN/seal-tokenize" -q -t "$G/tok-llama3/tokenizer.json" --bos $bos --template none "$TMP/rows" > "$TMP/rows.tok"
+	is "$("$BIN/seal-tokenize" -q -t "$TMP/nopre.gguf" --decode "$TMP/rows.tok" | jq -r .text)" \
+		"$([ $bos = no ] || echo '<|begin_of_text|>')Hi thereHello, friend.<|end_of_text|>" \
+		"... of a tokenizer.json that begins texts with a token, too (--bos $bos)"
+done
 
 "$BIN/seal-tokenize" -q -t "$G/tok-llama3.gguf" --template none "$TMP/rows" > "$TMP/l3.tok"
 LC_ALL=C sed 's/tokenizer\.ggml\.pre/tokenizer.ggml.prx/; s/tokenizer\.ggml\.add_bos_token/tokenizer.ggml.add_xxx_token/' \

@@ -82,26 +82,34 @@ static void replace(struct buf *b, size_t from, int row)
 	}
 }
 
-/* Appends the string that begins at s, with both quotes, and returns its length; n where it is not
- * closed. */
-static size_t put_string(struct buf *b, const char *s, size_t n)
+/* The length of the string that begins at s, with both quotes; n where it is not closed. */
+static size_t string_length(const char *s, size_t n)
 {
-	size_t from = 0, i;
+	for (size_t i = 1; i < n; i++)
+		if (s[i] == '\\')
+			i++;
+		else if (s[i] == '"')
+			return i + 1;
+	return n;
+}
 
-	for (i = 1; i < n && s[i] != '"'; i++) {
+/* Appends the string with JSON_NUL for every escaped NUL character. */
+static void put_without_nul(struct buf *b, const char *s, size_t n)
+{
+	size_t from = 0;
+
+	for (size_t i = 0; i + 6 <= n; i++) {
 		if (s[i] != '\\')
 			continue;
 		i++;
-		if (i + 5 > n || memcmp(s + i, "u0000", 5))
+		if (memcmp(s + i, "u0000", 5))
 			continue;
 		buf_add(b, s + from, i - 1 - from);
 		buf_str(b, JSON_NUL);
 		from = i + 5;
 		i += 4;
 	}
-	i = i < n ? i + 1 : n;
-	buf_add(b, s + from, i - from);
-	return i;
+	buf_add(b, s + from, n - from);
 }
 
 static int is_word(char c) { return isalnum((unsigned char)c) || c == '+' || c == '-' || c == '.'; }
@@ -133,14 +141,13 @@ static json_t *parse_replaced(const char *text, size_t n, int row, struct fault 
 	while (i < n) {
 		from = i;
 		if (text[i] == '"') {
-			size_t at = b.n;
-
-			i += put_string(&b, text + i, n - i);
-			if (row && spells_nul(text + from, i - from) && !is_key(text + i, n - i)) {
-				b.n = at;
+			i += string_length(text + i, n - i);
+			if (row)
 				buf_add(&b, text + from, i - from);
-				set_unread(&b, at);
-			}
+			else
+				put_without_nul(&b, text + from, i - from);
+			if (row && spells_nul(text + from, i - from) && !is_key(text + i, n - i))
+				set_unread(&b, b.n - (i - from));
 		} else if (is_word(text[i])) {
 			while (i < n && is_word(text[i]))
 				i++;
@@ -150,7 +157,7 @@ static json_t *parse_replaced(const char *text, size_t n, int row, struct fault 
 			buf_add(&b, text + i++, 1);
 		}
 	}
-	j = json_parse_twice(b.p, b.n, f);
+	j = row ? json_parse(b.p, b.n, f) : json_parse_twice(b.p, b.n, f);
 	buf_free(&b);
 	return j;
 }

@@ -286,9 +286,14 @@ static void note(void *ctx, const struct tensor_role *r, struct mat *at)
 	json_object_set_new(n->used, n->is_gguf ? r->gguf : r->hf, json_true());
 }
 
-/* Counts a tensor that is of no use; the first is kept. */
+/* Tensors that are of no use. */
+struct useless {
+	const char *name, *type; /* the first */
+	long count;
+};
+
 static void see(const struct weights *w, const struct config *c, const struct names *n,
-                const char *name, const char **first, long *count)
+                const char *name, const char *type, struct useless *u)
 {
 	const char *form = w->is_gguf ? NULL : quantised(name);
 
@@ -298,31 +303,31 @@ static void see(const struct weights *w, const struct config *c, const struct na
 		die("%s: quantised weights (%s: %s) are not read: give a folder of F32, F16 or "
 		    "BF16, or a GGUF file",
 		    w->path, form, name);
-	if (!*count)
-		*first = name;
-	++*count;
+	if (!u->count++) {
+		u->name = name;
+		u->type = type;
+	}
 }
 
 void weights_check_used(const struct weights *w, const struct net *net, const struct config *c)
 {
 	struct names n = {json_object(), w->is_gguf};
-	const char *first = NULL;
-	long count = 0;
+	struct useless u = {0};
 	struct net none;
 
 	net_like(&none, net, c);
 	net_each(&none, c, DT_F32, note, &n);
 	net_close(&none);
 	for (long i = 0; w->is_gguf && i < w->gguf.tensors; i++)
-		see(w, c, &n, w->gguf.tensor[i].name, &first, &count);
+		see(w, c, &n, w->gguf.tensor[i].name, w->gguf.tensor[i].kind, &u);
 	for (int i = 0; !w->is_gguf && i < w->files; i++)
 		for (int k = 0; k < w->file[i].st.n; k++)
-			see(w, c, &n, w->file[i].st.tensor[k].name, &first, &count);
+			see(w, c, &n, w->file[i].st.tensor[k].name,
+			    st_name(w->file[i].st.tensor[k].type), &u);
 	json_decref(n.used);
-	if (count)
-		die("%s: %ld tensor%s that the family %s, as it is configured, does not use: "
-		    "%s%s%s%s",
-		    w->path, count, count > 1 ? "s" : "", c->family->name, first,
-		    w->is_gguf ? " of type " : "",
-		    w->is_gguf ? gguf_tensor(&w->gguf, first)->kind : "", count > 1 ? ", ..." : "");
+	if (u.count)
+		die("%s: %ld tensor%s that the family %s, as it is configured, does not use: %s "
+		    "(%s)%s",
+		    w->path, u.count, u.count > 1 ? "s" : "", c->family->name, u.name, u.type,
+		    u.count > 1 ? ", ..." : "");
 }

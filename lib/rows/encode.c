@@ -43,7 +43,7 @@ struct encoder {
 	struct ids before; /* that rows begin with */
 };
 
-/* The tokens that rows begin with.  A chat template writes them itself, but not before bare text. */
+/* The tokens that rows begin with.  A chat template writes them itself, but bare text has none. */
 static void choose_before(struct encoder *e)
 {
 	int n, yes = !strcmp(e->opts->bos, "yes"), no = !strcmp(e->opts->bos, "no");

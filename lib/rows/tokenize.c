@@ -219,11 +219,13 @@ static int decode_rows(void *run, const struct tokens *t, long first)
 {
 	struct run *r = run;
 	long limit = r->fate_opts->limit;
+	int32_t vocab;
 	char fingerprint[17];
 
 	if (!r->decoded) {
-		tokenizer_fingerprint(r->tok, (int32_t)vocabulary(r->opts->model), fingerprint);
-		if (!tokenizer_made(r->tok, (int32_t)vocabulary(r->opts->model), t->fingerprint))
+		vocab = (int32_t)vocabulary(r->opts->model);
+		tokenizer_fingerprint(r->tok, vocab, fingerprint);
+		if (!tokenizer_matches(r->tok, vocab, t->fingerprint))
 			die("the tokens are of another tokenizer (fingerprint %s, this one has %s)",
 			    t->fingerprint, fingerprint);
 		if (r->opts->show)

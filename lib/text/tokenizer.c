@@ -442,18 +442,17 @@ void tokenizer_fingerprint(const struct tokenizer *t, int32_t vocab, char hex[17
 	buf_free(&b);
 }
 
-int tokenizer_made(const struct tokenizer *t, int32_t vocab, const char *fingerprint)
+int tokenizer_matches(const struct tokenizer *t, int32_t vocab, const char *hex)
 {
 	struct tokenizer other = *t;
-	char hex[17];
+	char own[17];
 
-	tokenizer_fingerprint(t, vocab, hex);
-	if (!strcmp(hex, fingerprint))
+	tokenizer_fingerprint(t, vocab, own);
+	if (!strcmp(own, hex))
 		return 1;
-	if (!t->maybe_bos || t->bos < 0)
+	if (!*t->cannot.text || t->bos < 0)
 		return 0;
-	other.before.n = 0;
-	put_around(&other.before, t->bos);
-	tokenizer_fingerprint(&other, vocab, hex);
-	return !strcmp(hex, fingerprint);
+	other.before = (struct around){{t->bos}, !t->before.n};
+	tokenizer_fingerprint(&other, vocab, own);
+	return !strcmp(own, hex);
 }

@@ -75,8 +75,8 @@ const json_t *tokenizer_variables(const struct tokenizer *);
  * has), and of the tokens that go before and behind a text; the same whether one tokenizer comes
  * from JSON or GGUF. */
 void tokenizer_fingerprint(const struct tokenizer *, int32_t vocab, char hex[17]);
-/* Whether tokens with this fingerprint can be of this tokenizer: one that cannot encode may not
- * know whether its texts begin with the start token. */
-int tokenizer_made(const struct tokenizer *, int32_t vocab, const char *fingerprint);
+/* Is this its fingerprint?  With words that are not known (tokenizer_open_vocabulary) it is not
+ * known either whether texts begin with the start token: then both will do. */
+int tokenizer_matches(const struct tokenizer *, int32_t vocab, const char *hex);
 
 #endif

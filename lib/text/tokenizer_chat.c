@@ -12,6 +12,7 @@
 
 #include "../base/memory.h"
 #include "../format/gguf.h"
+#include "../format/sniff.h"
 #include "../format/zio.h"
 #include "tokenizer_in.h"
 
@@ -27,7 +28,10 @@ static void read_file(struct tokenizer *t, const char *name, const char *path)
 	size_t n;
 	const char *map = zio_map(path, &n);
 	json_t *source = json_stringn(n ? map : "", n);
+	const char *what = sniff(map, n);
 
+	if (what)
+		die("%s: is %s", path, what);
 	zio_unmap(map, n);
 	if (!source)
 		die("%s: not UTF-8", path);

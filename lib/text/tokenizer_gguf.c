@@ -251,10 +251,8 @@ static void load_words(struct tokenizer *t, const struct gguf *g, int prefix, st
 		      "(seal-tokenize -t)",
 		      key, name->kind == GGUF_TEXT ? (int)size_min(name->n, 80) : 0,
 		      name->kind == GGUF_TEXT ? name->text : "");
-	if (!pre->name) {
-		t->maybe_bos = !gguf_find(g, "tokenizer.ggml.add_bos_token");
+	if (!pre->name)
 		return;
-	}
 	t->ignore_merges = pre->ignore_merges;
 	t->adds_bos = pre->adds_bos;
 	if (pre->nfc)

@@ -154,7 +154,6 @@ struct tokenizer {
 	int32_t unk, bos, eos; /* or -1 */
 	struct fault cannot;   /* why nothing can be encoded, though the vocabulary is known */
 	int adds_bos;          /* GGUF and rank files: the same as bos in `before` */
-	int maybe_bos;         /* or so it might be: it cannot encode, and does not say */
 	int adds_eos;          /* the same as eos in `behind` */
 	struct around before, behind;
 	struct ids ends;          /* that end an answer besides eos */

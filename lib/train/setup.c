@@ -75,7 +75,7 @@ static void check_fingerprint(const struct setup *s, const struct tokens *t, con
 		return;
 	own = tokenizer_open_vocabulary(s->path);
 	tokenizer_fingerprint(own, (int32_t)s->model->config.vocab, hex);
-	if (!tokenizer_made(own, (int32_t)s->model->config.vocab, t->fingerprint))
+	if (!tokenizer_matches(own, (int32_t)s->model->config.vocab, t->fingerprint))
 		die("%s was made with another tokenizer (%s) than the model's (%s)", name,
 		    t->fingerprint, hex);
 	tokenizer_close(own);
