@@ -75,5 +75,5 @@ fails 1 lora_bias 'no biases of pairs in a GGUF adapter' as_gguf neox-bias
 fails 1 'tokens.weight of the model' 'no pairs of the head either' as_gguf mistral-head
 
 mkdir "$TMP/pickled" && cp "$A/llama-exclude/adapter_config.json" "$TMP/pickled" && printf 'PK\003\004' > "$TMP/pickled/adapter_model.bin"
-fails 1 "adapter_model.bin is not read" "a pickled adapter" "$BIN/seal-eval" nll -q -m "$G/tiny-llama" -a "$TMP/pickled" "$G/rows.tok"
+fails 1 "adapter_model.bin: it is not read" "a pickled adapter" "$BIN/seal-eval" nll -q -m "$G/tiny-llama" -a "$TMP/pickled" "$G/rows.tok"
 done_testing
