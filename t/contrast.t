@@ -11,7 +11,7 @@ jq -c 'select(.label == "unsafe")' "$T/../pipelines/demo/train.jsonl" > unsafe.j
 tail -30 unsafe.jsonl > bad.jsonl
 { head -20 unsafe.jsonl; jq -c 'select(.label == "safe")' "$T/../pipelines/demo/train.jsonl" | head -20; } > mixed.jsonl
 : > none.jsonl
-for f in bad mixed none; do "$BIN/seal-tokenize" -q -m model $f.jsonl -o $f.tok; done
+for f in bad mixed none; do "$BIN/seal-tokenize" -q --allow-empty -m model $f.jsonl -o $f.tok; done
 
 score="$BIN/seal-score -q -j 1 -m model --safe safe.tok --dtype f32 --plain"
 lora="$BIN/seal-lora-train -q -j 1 -m model --dtype f32 --targets all-linear --lr 1e-3 -b 4 --epochs 99"

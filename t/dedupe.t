@@ -66,7 +66,7 @@ printf 'id,ask,say\n1,how,so\n2,how,so\n3,how,not\n' > "$TMP/csv"
 is "$(dedupe exact -q --prompt-key ask --answer-key say "$TMP/csv" | tr '\n' ' ')" "id,ask,say 1,how,so 3,how,not " "CSV, and keys by name"
 is "$(dedupe near -q "$TMP/rows" --add "$TMP/rows" | wc -l)" 10 "rows of --add are written as they are"
 : > "$TMP/none"
-is "$(dedupe near "$TMP/none" 2>&1)" "seal-select: 0 rows kept, 0 dropped" "no rows"
+is "$(dedupe near --allow-empty "$TMP/none" 2>&1)" "seal-select: 0 rows kept, 0 dropped" "no rows"
 
 fails 2 "'same' is not one of id" "a word" dedupe same "$TMP/rows"
 for j in near= near=0 near=0.05 near=1.01 near=nan near=0.8x near=inf nearly; do

@@ -114,7 +114,7 @@ fails 1 "something else" "not with --force either" $lora --force -m model -o y -
 [ -e y/adapter_model.safetensors ]; ok $? "the adapter is still there"
 fails 2 "nothing is trained" "a checkpoint of no training" $lora -m model --init-adapter lora --merge x --checkpoint c train.tok
 fails 2 "takes no rows" "rows for nothing" $lora -m model --init-adapter lora --lora-gguf x train.tok
-: > none.jsonl; "$BIN/seal-tokenize" -q -m model none.jsonl -o none.tok
+: > none.jsonl; "$BIN/seal-tokenize" -q --allow-empty -m model none.jsonl -o none.tok
 fails 1 "no rows" "no rows to compare on" $lora -m model --init-adapter lora --merge x none.tok
 $lora -m model -o big --lr 30 --clip 0 --epochs 20 --dtype f32 train.tok 2> /dev/null
 [ -e big ] && fails 1 "does not fit F16|not finite" "weights beyond the model's type" $lora -m model --init-adapter big --merge x --dtype f32 train.tok
