@@ -167,7 +167,7 @@ static void chat(const char *jinja, const char *row, const struct template_opts 
 	struct template_opts opts = o ? *o : (struct template_opts){.name = "auto"};
 	struct template *t = template_open(&opts, tok, &f);
 	struct dialogue d = {0};
-	json_t *j = json_parse(row, strlen(row), &f);
+	json_t *j = json_parse_row(row, strlen(row), &f);
 
 	if (!ok(t && j && !schema_turns(&(struct schema_opts){0}, j, need, &d, &f), "template and row open"))
 		printf("# %s\n", f.text);
@@ -213,6 +213,10 @@ static void chats(void)
 	                 TURN("assistant", "yo")), NULL, 0, 0, "{<|im_start|>user\n}hi{<|im_end|>\n<|im_start|>assistant\n}");
 	chat(alternate, ROW(TURN("user", "a") "," TURN("user", "b") "," TURN("assistant", "c")), NULL, 1, 0,
 	     "the chat template refuses the row: Roles must alternate!");
+	chat(chatml, ROW(TURN("Developer", "R") "," TURN("HUMAN", "hi") ",{\"from\":\"gpt\",\"value\":\"yo\",\"weight\":1}"), NULL, 0, 0,
+	     "{<|im_start|>system\n}R{<|im_end|>\n<|im_start|>user\n}hi{<|im_end|>\n<|im_start|>assistant\n}");
+	chat("{# developer #}{% for m in messages %}[{{ m.role }}:{{ m | length }}]{% endfor %}",
+	     ROW(TURN("developer", "R") "," TURN("user", "hi")), NULL, 0, 0, "{[developer:2][user:2]}");
 	chat(alternate, ONE, NULL, 1, 0, "{<s>[}hi{]}[{[}][yo][{]}]");
 }
 
@@ -256,6 +260,10 @@ static void besides(void)
 	     "{<|im_start|>user\n}hi{<|im_end|>\n<|im_start|>assistant\n}[yo][{<|im_end|>}]");
 	chat("{{ mood }}:{% for m in messages %}{{ m.content }}{% endfor %}", "{\"chat_template_kwargs\":{\"mood\":\"<|end|>\"},\"prompt\":\"hi\"}",
 	     NULL, 0, 0, "<|end|>{:}hi");
+	chat(tools, "{\"tools\":[{\"function\":{\"name\":\"f\",\"most\":NaN}}],\"messages\":[" TURN("user", "hi") "," TURN("assistant", "yo") "]}",
+	     NULL, 1, 0, "what the chat template is given is a number beyond 64 bits or a double's");
+	chat("{% for m in messages %}{{ m.content }}{{ m.extra }}{% endfor %}", ROW("{\"role\":\"user\",\"content\":\"hi\",\"extra\":{\"x\":[1e999]}}"),
+	     NULL, 0, 0, "hi");
 	chat(dated, ONE, NULL, 0, 0, "{no day}");
 	chat(dated, ONE, &(struct template_opts){.name = "auto", .date = "2024-02-29"}, 0, 0, "{29 Feb 2024, Thursday}");
 	chat(asks, ONE, &(struct template_opts){.name = "auto", .date = "2031-12-01"}, 0, 0, "{2031}");

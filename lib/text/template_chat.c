@@ -33,8 +33,9 @@ struct chat {
 	json_t *vars[2];                  /* of the template's side; [1]: add_generation_prompt */
 	char *system;
 	struct tm *now;
-	int parts;    /* content must come in parts, not as a text */
-	int32_t stop; /* the token that ends an answer, or -1 */
+	int parts;     /* content must come in parts, not as a text */
+	int developer; /* it knows the role */
+	int32_t stop;  /* the token that ends an answer, or -1 */
 };
 
 /* A dialogue on its way through the template. */
@@ -63,48 +64,6 @@ static int write(const struct writing *w, int n, int prompt, struct jinja_text *
 	return rc ? fault(w->f, "the chat template refuses the row: %s", why.text) : 0;
 }
 
-static int is_text(const json_t *v, const char *want)
-{
-	return json_is_string(v) && !strcasecmp(json_string_value(v), want);
-}
-
-/* A turn's content: its parts where the template asks for parts, its text else; NULL: as it is. */
-static json_t *content_of(const struct chat *c, const struct turn *t)
-{
-	const json_t *own = json_object_get(t->message, "content");
-	json_t *text = json_stringn(t->text, t->n);
-
-	if (c->parts && !json_is_array(own) && (own || !t->message))
-		return json_pack("[{s:s, s:o}]", "type", "text", "text", text);
-	if (!t->message || json_object_get(t->message, "value") ||
-	    (json_is_array(own) && !c->parts))
-		return text;
-	json_decref(text);
-	return NULL;
-}
-
-/* A turn as transformers' users write it.  Roles have one spelling; a developer's turn is called
- * so where the template knows the word. */
-static json_t *message_of(const struct chat *c, const struct turn *t)
-{
-	static const char *const roles[] = {"system", "user", "assistant", "tool"};
-	static const char *const not_for_templates[] = {"weight", "train", "from", "value"};
-	json_t *m = t->message ? json_copy((json_t *)t->message) : json_object();
-	json_t *content = content_of(c, t);
-	const char *role = roles[t->role];
-
-	if (is_text(json_object_get(m, "role"), "developer") && jinja_uses(c->plain, "developer"))
-		role = "developer";
-	if (content)
-		json_object_set_new(m, "content", content);
-	json_object_set_new(m, "role", json_string(role));
-	for (int i = 0; i < 4; i++)
-		json_object_del(m, not_for_templates[i]);
-	return m;
-}
-
-static json_t *or_null(const json_t *v) { return v ? json_incref((json_t *)v) : json_null(); }
-
 static void writing_begin(struct writing *w, const struct chat *c, const struct dialogue *d,
                           struct fault *f)
 {
@@ -115,11 +74,9 @@ static void writing_begin(struct writing *w, const struct chat *c, const struct 
 		json_array_append_new(w->messages, json_pack("{s:s, s:s}", "role", "system",
 		                                             "content", c->system));
 	for (int i = 0; i < d->n; i++)
-		json_array_append_new(w->messages, message_of(c, &d->turn[i]));
-	w->data = d->variables ? json_copy((json_t *)d->variables) : json_object();
-	json_object_del(w->data, "add_generation_prompt"); /* what is asked for is not the row's */
-	json_object_set_new(w->data, "tools", or_null(d->tools));
-	json_object_set_new(w->data, "documents", or_null(d->documents));
+		json_array_append_new(w->messages,
+		                      chat_message(&d->turn[i], c->parts, c->developer));
+	w->data = chat_beside(d);
 }
 
 static void writing_end(struct writing *w)
@@ -339,6 +296,8 @@ int chat_pieces(const struct chat *c, const struct dialogue *d, int train_all, s
 	char *train;
 	size_t n;
 
+	if (chat_check(d, f))
+		return -1;
 	writing_begin(&w, c, d, f);
 	rc = write(&w, w.given + d->n, prompt, &w.whole);
 	n = w.whole.text.n;
@@ -439,6 +398,7 @@ struct chat *chat_open(const json_t *sources, const struct template_opts *o,
 		json_object_set_new(c->vars[i], "add_generation_prompt", json_boolean(i));
 	}
 	c->plain = compile(sources, "default");
+	c->developer = strstr(json_text(sources, "default", ""), "developer") != NULL;
 	if (json_object_get(sources, "tool_use"))
 		c->with_tools = compile(sources, "tool_use");
 	probe(c);

@@ -33,4 +33,12 @@ int32_t chat_stop(const struct chat *); /* a special token, or -1 */
 int chat_pieces(const struct chat *, const struct dialogue *, int train_all, struct pieces *,
                 struct fault *);
 
+/* template_vars.c */
+/* -1 with a fault where a value that a template may write could not be read: nobody would see that
+ * it is not whole. */
+int chat_check(const struct dialogue *, struct fault *);
+/* A turn as an object; parts: its content in parts; developer: the template knows that role. */
+json_t *chat_message(const struct turn *, int parts, int developer);
+json_t *chat_beside(const struct dialogue *); /* an object: what stands beside the messages */
+
 #endif

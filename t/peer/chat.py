@@ -62,7 +62,7 @@ def run(seal, folder, rows):
     path = os.path.join(folder, "rows.jsonl")
     with open(path, "w") as f:
         f.writelines(json.dumps({"id": str(i), "messages": m}) + "\n" for i, m in enumerate(rows))
-    made = subprocess.run(f"'{seal}' -q -t '{folder}/tokenizer.json' --max-tokens 100000 --on-error skip --fates '{folder}/fates' '{path}' -o '{folder}/tok' && "
+    made = subprocess.run(f"'{seal}' -q -t '{folder}/tokenizer.json' --max-tokens 100000 --on-error skip --allow-empty --fates '{folder}/fates' '{path}' -o '{folder}/tok' && "
                           f"'{seal}' -q -t '{folder}/tokenizer.json' --decode '{folder}/tok'", shell=True, capture_output=True)
     if made.returncode:
         return None, made.stderr.decode()
@@ -98,7 +98,7 @@ def check(name, tok, turns, o):
 
 def main():
     seal, templates, tokenizer, count, seed = sys.argv[1:]
-    r, agree, all_rows = random.Random(int(seed)), 0, 0
+    r, agree, all_rows, refused = random.Random(int(seed)), 0, 0, 0
     for name in sorted(n for n in os.listdir(templates) if n.endswith(".jinja")):
         source = open(os.path.join(templates, name), encoding="utf-8").read()
         if "strftime_now" in source:                    # transformers writes today's date
@@ -118,9 +118,11 @@ def main():
             for i, turns in enumerate(rows):
                 wrong = check(name, tok, turns, out.get(str(i)))
                 all_rows += 1
+                refused += str(i) not in out
                 agree += wrong is None
                 if wrong:
                     print(f"# {name}: {wrong}\n#   {json.dumps(turns)}")
+    print(f"# {refused} rows are refused")
     print(f"{agree} of {all_rows} rows agree")
 
 
