@@ -191,7 +191,7 @@ check: need-tools tests
 	$(PROVE) $(SIM_TESTS) $(GPU_TESTS) $(SH_TESTS) $(C_TESTS)
 check-slow: need-tools all $(SLOW_TESTS)
 	$(PROVE) $(SLOW_TESTS)
-check-peers: need-tools all
+check-peers: need-tools all $B/t/jinja.t
 	@[ '$(SEAL_PYTHON)$(SEAL_LLAMA)' ] || { echo 'make check-peers needs SEAL_PYTHON= or SEAL_LLAMA=: see make help' >&2; exit 1; }
 	SEAL_PYTHON='$(SEAL_PYTHON)' SEAL_LLAMA='$(SEAL_LLAMA)' $(PROVE) $(PEER_TESTS)
 

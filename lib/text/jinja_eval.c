@@ -100,7 +100,7 @@ static struct jvalue eval_concat(struct jrun *r, const struct jnode *n, struct j
 
 static struct jvalue eval_slice(struct jrun *r, const struct jnode *n, struct jframe *f)
 {
-	struct jvalue of = jeval(r, n->a, f), v[3];
+	struct jvalue of = jeval(r, n->a, f), v[3] = {0};
 	int k = 0;
 
 	for (const struct jnode *i = n->b; i; i = i->next)

@@ -224,8 +224,8 @@ struct jrun {
 };
 
 /* ---- jinja_memory.c ---- */
-void *jalloc(struct jrun *, size_t); /* zeroed */
-void *jgrow(struct jrun *, void *, size_t was, size_t now);
+void *jalloc(struct jrun *, size_t) __attribute__((returns_nonnull)); /* zeroed */
+void *jgrow(struct jrun *, void *, size_t was, size_t now) __attribute__((returns_nonnull));
 void jarena_free(struct jarena *);
 void jfail(struct jrun *, const char *fmt, ...) PRINTF(2, 3) __attribute__((noreturn));
 void jspend(struct jrun *, long steps);

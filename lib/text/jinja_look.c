@@ -226,11 +226,12 @@ static struct jvalue range_slice(struct jrun *r, const struct jrange *g, long fi
                                  long by)
 {
 	struct jrange *part = jalloc(r, sizeof *part);
+	long size = by > 0 ? by : -by, span = by > 0 ? last - first : first - last;
 
 	*part = (struct jrange){jadd(r, g->start, jmul(r, first, g->step)),
 	                        jadd(r, g->start, jmul(r, last, g->step)), jmul(r, g->step, by), 0};
-	if (by > 0 ? first < last : first > last)
-		part->n = (by > 0 ? (last - first - 1) / by : (first - last - 1) / -by) + 1;
+	if (span > 0 && size > 0)
+		part->n = (span - 1) / size + 1;
 	return (struct jvalue){T_RANGE, .range = part};
 }
 

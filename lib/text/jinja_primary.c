@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* jinja_primary.c - names, literals, and what stands behind an expression: attributes, items,
  * calls, filters and tests. */
+#include <assert.h>
+
 #include "jinja_tree_in.h"
 
 const struct jtoken *jlook(const struct jparser *p) { return p->at + (p->at->kind != TOK_END); }
@@ -101,6 +103,7 @@ struct jnode *jnode(struct jparser *p, enum jkind kind, int line, struct jnode *
 
 void jlist_end(struct jnode ***tail, struct jnode *n)
 {
+	assert(n);
 	**tail = n;
 	*tail = &n->next;
 }
@@ -208,12 +211,12 @@ static struct jnode *maybe(struct jparser *p)
 
 static struct jnode *subscribed(struct jparser *p)
 {
-	struct jnode *parts = maybe(p), **tail = &parts->next;
+	struct jnode *parts = NULL, **tail = &parts;
 	int line = p->at->line;
 
-	if (!jis_op(p, ':'))
+	jlist_end(&tail, maybe(p));
+	if (!jskip_op(p, ':'))
 		return parts;
-	jnext(p);
 	jlist_end(&tail, maybe(p));
 	jlist_end(&tail, jskip_op(p, ':') ? maybe(p) : constant(p, line, jnone()));
 	return jnode(p, J_SLICE, line, NULL, parts, NULL);

@@ -144,6 +144,7 @@ static void repr_range(struct jbuild *b, const struct jrange *g)
 static void repr_rest(struct jbuild *b, struct jvalue v)
 {
 	struct jrun *r = b->run;
+	const struct jname *name;
 	struct jlist *l;
 
 	switch (v.type) {
@@ -159,10 +160,13 @@ static void repr_rest(struct jbuild *b, struct jvalue v)
 		return;
 	case T_RANGE: repr_range(b, v.range); return;
 	case T_MACRO:
-		if (v.macro->node->kind != J_MACRO)
-			jfail(r, "the text of a caller is not known");
+		if (v.macro->node->kind != J_MACRO) {
+			jput_str(b, "<Macro anonymous>", 0);
+			return;
+		}
+		name = &r->t->name[v.macro->node->name];
 		jput_str(b, "<Macro '", 0);
-		jput(b, r->t->name[v.macro->node->name].p, r->t->name[v.macro->node->name].n, 0);
+		jput(b, name->p, name->n, 0);
 		jput_str(b, "'>", 0);
 		return;
 	default: jfail(r, "the text of a '%s' object is not known", jtype_name(v));

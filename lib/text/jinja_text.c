@@ -23,7 +23,7 @@ static void room_for(struct jbuild *b, size_t more)
 /* Marks for each byte so far, and room for as many as the text has. */
 static void mark_each(struct jbuild *b)
 {
-	if (b->mark_room < b->room) {
+	if (!b->mark || b->mark_room < b->room) {
 		unsigned char *was = b->mark;
 
 		b->mark = jgrow(b->run, b->mark, b->mark_room, b->room);
