@@ -109,8 +109,8 @@ cp -rL model short && jq '.max_position_embeddings = 16' model/config.json > sho
 head -7 train.jsonl | "$BIN/seal-tokenize" -q -m model -o seven.tok
 remarkable() {
 	cat <<-END
-	rows cut|$BIN/seal-tokenize -j 1 -m model --max-tokens 20 train.jsonl
-	rows dropped|$BIN/seal-tokenize -j 1 -m model --max-tokens 20 --overlong drop train.jsonl
+	rows cut|$BIN/seal-tokenize -j 1 -m model --max-tokens 20 --allow-empty train.jsonl
+	rows dropped|$BIN/seal-tokenize -j 1 -m model --max-tokens 20 --overlong drop --allow-empty train.jsonl
 	a selection|$BIN/seal-select -s scores --keep 5 train.jsonl
 	long rows|$eval_ nll -j 1 -m short short.tok
 	long rows, scored|$BIN/seal-score -j 1 -m short --method loss --plain short.tok

@@ -132,4 +132,5 @@ def new(model, adapter):
 if __name__ == "__main__":
     logging.disable_progress_bar()
     warnings.simplefilter("error", UserWarning)      # peft warns of missing keys
+    warnings.filterwarnings("ignore", message=".*lora_bias=True.*")          # it cannot merge; nobody asks it to
     {"losses": losses, "new": new, "random": random_adapter, "whole": whole}[sys.argv[1]](*sys.argv[2:])
