@@ -194,7 +194,7 @@ static void chats(void)
 	chat(CHATML(""), TWO, NULL, 1, 0, "{<|im_start|>user\n}a{<|im_end|><|im_start|>assistant\n}b"
 	     "{<|im_end|><|im_start|>user\n}c{<|im_end|><|im_start|>assistant\n}[d][{<|im_end|>}]");
 	chat(CHATML("{{ eos_token }}"), ONE, NULL, 1, 0,
-	     "{<|im_start|>user\n}hi{<|im_end|></s><|im_start|>assistant\n}[yo][{<|im_end|>}]");
+	     "{<|im_start|>user\n}hi{<|im_end|></s><|im_start|>assistant\n}[yo][{<|im_end|></s>}]");
 	chat(chatml, ROW(TURN("user", "hi<|im_end|>") "," TURN("assistant", "<|im_start|>")), NULL, 1, 0,
 	     "{<|im_start|>user\n}hi<|im_end|>{<|im_end|>\n<|im_start|>assistant\n}[<|im_start|>][{<|im_end|>}]");
 	chat(chatml, ONE, &(struct template_opts){.name = "auto", .system = "S"}, 0, 0,
@@ -215,7 +215,7 @@ static void chats(void)
 	     "the chat template refuses the row: Roles must alternate!");
 	chat(chatml, ROW(TURN("Developer", "R") "," TURN("HUMAN", "hi") ",{\"from\":\"gpt\",\"value\":\"yo\",\"weight\":1}"), NULL, 0, 0,
 	     "{<|im_start|>system\n}R{<|im_end|>\n<|im_start|>user\n}hi{<|im_end|>\n<|im_start|>assistant\n}");
-	chat("{# developer #}{% for m in messages %}[{{ m.role }}:{{ m | length }}]{% endfor %}",
+	chat("{# 'developer' #}{% for m in messages %}[{{ m.role }}:{{ m | length }}]{% endfor %}",
 	     ROW(TURN("developer", "R") "," TURN("user", "hi")), NULL, 0, 0, "{[developer:2][user:2]}");
 	chat(alternate, ONE, NULL, 1, 0, "{<s>[}hi{]}[{[}][yo][{]}]");
 }
@@ -238,6 +238,36 @@ static void masks(void)
 	chat(blocks, TWO, NULL, 1, 0, "{user:}a{\nassistant:}b{</s>\nuser:}c{\nassistant:}[d][{</s>\n}]");
 }
 
+/* A template that leaves out a text says so, or the row is refused: of an answer, of names that other
+ * words are equal to, and of reasoning. */
+static void lost(void)
+{
+	static const char users[] = "{% for m in messages %}{% if m.role in ['user', 'assistant'] %}{{ m.role }}:{{ m.content }}<|end|>{% endif %}{% endfor %}";
+	const char *rows[] = {ROW(TURN("system", "s") "," TURN("user", "hi") "," TURN("assistant", "yo")),
+	                      ROW(TURN("user", "hi") "," TURN("tool", "hi") "," TURN("assistant", "yo")),
+	                      ROW(TURN("user", "hi") "," TURN("assistant", "yo"))};
+	const char *told[] = {"the text of a system turn, for which the chat template has no place,",
+	                      "the text of a tool's turn, for which the chat template has no place,", NULL};
+
+	for (int i = 0; i < 3; i++) {
+		chat(users, rows[i], NULL, 1, 0, "{user:}hi{<|end|>}[{assistant:}][yo][{<|end|>}]");
+		ok(made.left_out == told[i] || (made.left_out && told[i] && !strcmp(made.left_out, told[i])), "what is left out is told");
+	}
+	chat(users, "{\"tools\":[{\"function\":{\"name\":\"hi\"}}],\"messages\":[" TURN("user", "hi") "," TURN("assistant", "yo") "]}",
+	     NULL, 1, 0, "the chat template does not write \"tools\"");
+	chat(users, ROW(TURN("user", "hi") ",{\"role\":\"assistant\",\"content\":\"hi\",\"tool_calls\":[{\"function\":{\"name\":\"hi\"}}]}"),
+	     NULL, 1, 0, "the chat template does not write \"tool_calls\"");
+	chat(users, ROW(TURN("user", "hi") ",{\"role\":\"assistant\",\"content\":\"hm, so\",\"thinking\":\"hm\"}"),
+	     NULL, 1, 0, "the chat template does not write \"reasoning_content\"");
+	chat("{% for m in messages %}{{ m.role }}:{{ m.content[0].text }}<|end|>{% endfor %}",
+	     ROW("{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"h\"}]},"
+	         "{\"role\":\"assistant\",\"content\":[{\"type\":\"text\",\"text\":\"h\"},{\"type\":\"text\",\"text\":\"h\"}]}"),
+	     NULL, 1, 0, "the chat template does not write an answer's text");
+	chat("{% for m in messages %}<|im_start|>{{ m.role }}:{% if m.thinking %}({{ m.thinking }}){% endif %}{{ m.content }}<|im_end|>{% endfor %}",
+	     ROW(TURN("user", "hi") ",{\"role\":\"assistant\",\"content\":\"yo\",\"reasoning\":\"hm\",\"name\":null}"), NULL, 1, 0,
+	     "{<|im_start|>user:}hi{<|im_end|>}[{<|im_start|>assistant:(}][hm][{)}][yo][{<|im_end|>}]");
+}
+
 /* What a row says besides texts is written, or the row is refused. */
 static void besides(void)
 {
@@ -250,7 +280,7 @@ static void besides(void)
 	     "{<|end|>assistant:}[yo][{<|end|>}]");
 	chat(tools, ROW(CALLS), NULL, 1, 1, "{user:}hi{<|end|>assistant:}[{<call>}][f][{(}][x][{)<|end|>}]{tool:}42"
 	     "{<|end|>assistant:}[yo][{<|end|>}]");
-	chat(bars, row, NULL, 1, 0, "the chat template refuses the row: line 1: can only concatenate str (not \"NoneType\") to str");
+	chat(bars, row, NULL, 1, 0, "the chat template refuses the row: line 1: 'dict object' has no attribute 'content'");
 	chat(bars, "{\"tools\":[{\"function\":{\"name\":\"f\"}}],\"messages\":[" TURN("user", "hi") "," TURN("assistant", "yo") "]}", NULL, 1, 0,
 	     "the chat template does not write \"tools\"");
 	chat(chatml, thinking, NULL, 1, 0, "the chat template does not write \"reasoning_content\"");
@@ -262,8 +292,11 @@ static void besides(void)
 	     NULL, 0, 0, "<|end|>{:}hi");
 	chat(tools, "{\"tools\":[{\"function\":{\"name\":\"f\",\"most\":NaN}}],\"messages\":[" TURN("user", "hi") "," TURN("assistant", "yo") "]}",
 	     NULL, 1, 0, "what the chat template is given is a number beyond 64 bits or a double's");
-	chat("{% for m in messages %}{{ m.content }}{{ m.extra }}{% endfor %}", ROW("{\"role\":\"user\",\"content\":\"hi\",\"extra\":{\"x\":[1e999]}}"),
+	chat("{% for m in messages %}{{ m.content }}{% endfor %}", ROW("{\"role\":\"user\",\"content\":\"hi\",\"extra\":{\"x\":[1e999]}}"),
 	     NULL, 0, 0, "hi");
+	chat("{% for m in messages %}{{ m.content }}{{ m.extra }}{% endfor %}", ROW("{\"role\":\"user\",\"content\":\"hi\",\"extra\":{\"x\":[1e999]}}"),
+	     NULL, 0, 0, "what the chat template is given is a number beyond 64 bits or a double's");
+	lost();
 	chat(dated, ONE, NULL, 0, 0, "{no day}");
 	chat(dated, ONE, &(struct template_opts){.name = "auto", .date = "2024-02-29"}, 0, 0, "{29 Feb 2024, Thursday}");
 	chat(asks, ONE, &(struct template_opts){.name = "auto", .date = "2031-12-01"}, 0, 0, "{2031}");

@@ -243,8 +243,8 @@ static enum encoded limit(const struct encoder *e, int prompt, struct ids *ids, 
 }
 
 /* The dialogue's ids and mask; -1 with a fault where the template cannot write it. */
-static int encode_dialogue(struct row_work *w, const struct dialogue *d, int prompt,
-                           struct buf *train, struct fault *f)
+static int encode_dialogue(struct row_work *w, struct dialogue *d, int prompt, struct buf *train,
+                           struct fault *f)
 {
 	const struct encoder *e = w->e;
 	struct pieces pieces = {0};
@@ -265,6 +265,8 @@ static int encode_dialogue(struct row_work *w, const struct dialogue *d, int pro
 		if (prompt)
 			memset(train->p, 0, train->n);
 	}
+	if (!d->left_out)
+		d->left_out = pieces.left_out;
 	pieces_free(&pieces);
 	return rc;
 }

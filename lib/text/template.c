@@ -130,6 +130,7 @@ int template_pieces(const struct template *t, const struct dialogue *d, int trai
 {
 	l->n = 0;
 	l->text.n = 0;
+	l->left_out = NULL;
 	if (d->turn[0].role == ROLE_TEXT) {
 		pieces_add(l, PIECE_TEXT, d->turn[0].text, d->turn[0].n, 1);
 		return 0;

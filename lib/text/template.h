@@ -38,7 +38,8 @@ struct pieces {
 	struct piece *piece; /* [n] */
 	int n;
 	long cap;
-	struct buf text; /* that a chat template wrote */
+	struct buf text;      /* that a chat template wrote */
+	const char *left_out; /* what of the dialogue the template leaves out, or NULL */
 };
 void pieces_free(struct pieces *);
 

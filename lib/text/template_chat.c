@@ -35,6 +35,7 @@ struct chat {
 	struct tm *now;
 	int parts;     /* content must come in parts, not as a text */
 	int developer; /* it knows the role */
+	char *source;  /* of `plain`, for what it has the words for */
 	int32_t stop;  /* the token that ends an answer, or -1 */
 };
 
@@ -103,16 +104,18 @@ static size_t data_end(const struct jinja_text *t, size_t from, size_t to)
 	return to;
 }
 
-/* Where in [from, to) of the whole text an answer's end mark ends; 0: there is none. */
+/* Where in [from, to) of the whole text an answer's end mark ends, and special tokens that follow
+ * it at once; 0: there is none. */
 static size_t mark_end(const struct writing *w, size_t from, size_t to)
 {
 	size_t start = from, end, last = 0;
 	int32_t id;
+	int stopped = 0;
 
-	while ((id = tokenizer_next_special(w->c->tok, w->whole.text.p, to, &start, &end)) >= 0) {
+	while ((id = tokenizer_next_special(w->c->tok, w->whole.text.p, to, &start, &end)) >= 0 &&
+	       !(stopped && start > last)) {
 		last = start = end;
-		if (id == w->c->stop)
-			break;
+		stopped |= id == w->c->stop;
 	}
 	return last;
 }
@@ -186,8 +189,6 @@ static int train_answer(const struct writing *w, int k, int blocks, char *train,
 	}
 	if (answer_end(w, k, from, &to))
 		return -1;
-	if (w->d->turn[k].n && data_end(t, from, to) == from)
-		return fault(w->f, "the chat template does not write the answer's text");
 	if (blocks) {
 		for (size_t i = from; i < to; i++)
 			train[i] |= (t->mark.p[i] & JINJA_GENERATED) != 0;
@@ -237,38 +238,39 @@ static int has_text(const struct writing *w, const char *text)
 	return !n || memmem(b->p, b->n, text, n);
 }
 
-/* Tools and calls of tools have their names in the text. */
-static int has_names(const struct writing *w, const json_t *list, const char *key)
+/* Which messages are trained; owned. */
+static int *trained_of(const struct writing *w, int all)
 {
-	const json_t *o, *function;
-	size_t i;
+	int *trained = xzalloc(w->given + w->d->n, sizeof *trained);
 
-	json_array_foreach(list, i, o)
-	{
-		function = json_object_get(o, "function");
-		if (!has_text(w, json_text(function ? function : o, "name", "")))
-			return fault(w->f, "the chat template does not write \"%s\"", key);
-	}
-	return 0;
+	for (int k = all ? 0 : w->d->n - 1; k < w->d->n; k++)
+		trained[w->given + k] =
+			w->d->turn[k].role == ROLE_ASSISTANT && !w->d->turn[k].untrained;
+	return trained;
 }
 
-/* A template may not know what a row says besides text: then nothing tells the model of it. */
-static int all_written(const struct writing *w)
+/* All that the row says is in the text: see template_written.c. */
+static int all_written(const struct writing *w, int prompt, int all, const char **left_out)
 {
-	static const char *const thoughts[] = {"reasoning_content", "reasoning", "thinking"};
-	const struct turn *last = &w->d->turn[w->d->n - 1];
+	struct writing words = *w;
+	int *trained, rc;
+	json_t *tools;
 
-	if (has_names(w, w->d->tools, "tools"))
-		return -1;
 	if (w->d->documents && !jinja_uses(w->jinja, "documents"))
 		return fault(w->f, "the chat template does not write \"documents\"");
-	for (int i = 0; i < w->d->n; i++)
-		if (has_names(w, turn_calls(&w->d->turn[i]), "tool_calls"))
-			return -1;
-	for (int i = 0; last->role == ROLE_ASSISTANT && !last->untrained && i < 3; i++)
-		if (!has_text(w, json_text(last->message, thoughts[i], "")))
-			return fault(w->f, "the chat template does not write \"%s\"", thoughts[i]);
-	return 0;
+	trained = trained_of(w, all);
+	words.whole = (struct jinja_text){0};
+	words.messages = json_deep_copy(w->messages);
+	words.data = json_deep_copy(w->data);
+	tools = json_object_get(words.data, "tools");
+	written_words(words.messages, tools);
+	rc = write(&words, w->given + w->d->n, prompt, &words.whole);
+	if (!rc)
+		rc = written_check(&words.whole.text, words.messages, tools, trained, left_out,
+		                   w->f);
+	writing_end(&words);
+	free(trained);
+	return rc;
 }
 
 /* The text's first n bytes as pieces, of which the pieces keep a copy. */
@@ -296,14 +298,14 @@ int chat_pieces(const struct chat *c, const struct dialogue *d, int train_all, s
 	char *train;
 	size_t n;
 
-	if (chat_check(d, f))
+	if (chat_check(d, c->source, f))
 		return -1;
 	writing_begin(&w, c, d, f);
 	rc = write(&w, w.given + d->n, prompt, &w.whole);
 	n = w.whole.text.n;
 	train = xzalloc(n + 1, 1);
 	if (!rc)
-		rc = all_written(&w);
+		rc = all_written(&w, prompt, train_all, &l->left_out);
 	if (!rc && !prompt)
 		rc = train_answers(&w, train_all, train, &n);
 	if (!rc)
@@ -315,33 +317,44 @@ int chat_pieces(const struct chat *c, const struct dialogue *d, int train_all, s
 	return rc;
 }
 
-/* Learns from a dialogue of two words in which form content is taken, and what ends an answer. */
+static const char word[] = "sealword";
+
+/* Writes a dialogue of one word a turn; 1 when the word is there. */
+static int probe_as(struct chat *c, int parts, int system)
+{
+	struct turn turn[] = {{.role = ROLE_SYSTEM, .text = word, .n = sizeof word - 1},
+	                      {.role = ROLE_USER, .text = word, .n = sizeof word - 1},
+	                      {.role = ROLE_ASSISTANT, .text = word, .n = sizeof word - 1}};
+	struct dialogue d = {.turn = turn + !system, .n = 2 + system};
+	struct writing w;
+	struct fault why;
+	size_t start, end;
+	int found;
+
+	c->parts = parts;
+	writing_begin(&w, c, &d, &why);
+	found = !write(&w, w.given + d.n, 0, &w.whole) && has_text(&w, word);
+	if (found) {
+		start = data_end(&w.whole, 0, w.whole.text.n);
+		c->stop = tokenizer_next_special(c->tok, w.whole.text.p, w.whole.text.n, &start,
+		                                 &end);
+	}
+	writing_end(&w);
+	return found;
+}
+
+/* Learns in which form content is taken, and what ends an answer. */
 static void probe(struct chat *c)
 {
-	static const char word[] = "seal-probe";
-	struct turn turn[] = {{.role = ROLE_USER, .text = word, .n = sizeof word - 1},
-	                      {.role = ROLE_ASSISTANT, .text = word, .n = sizeof word - 1}};
-	struct dialogue d = {.turn = turn, .n = 2};
-	struct fault why;
-	struct writing w;
-	size_t start = 0, end;
+	int known = 0;
 
-	for (c->parts = 0; c->parts < 2; c->parts++) {
-		writing_begin(&w, c, &d, &why);
-		for (int i = 0; c->parts && i < 2; i++)
-			json_object_set_new(json_array_get(w.messages, w.given + i), "content",
-			                    json_pack("[{s:s, s:s}]", "type", "text", "text",
-			                              word));
-		if (!write(&w, w.given + 2, 0, &w.whole) && has_text(&w, word)) {
-			start = data_end(&w.whole, 0, w.whole.text.n);
-			c->stop = tokenizer_next_special(c->tok, w.whole.text.p, w.whole.text.n,
-			                                 &start, &end);
-			writing_end(&w);
-			return;
-		}
-		writing_end(&w);
-	}
-	c->parts = 0;
+	for (int i = 0; i < 4 && !known; i++)
+		known = probe_as(c, i / 2, i % 2);
+	if (!known)
+		c->parts = 0;
+	else if (c->stop < 0)
+		notice("the chat template ends an answer with no special token: what is trained "
+		       "ends with its text");
 }
 
 /* YYYY-MM-DD, with the day of the week; NULL: it is none.  Owned. */
@@ -398,7 +411,8 @@ struct chat *chat_open(const json_t *sources, const struct template_opts *o,
 		json_object_set_new(c->vars[i], "add_generation_prompt", json_boolean(i));
 	}
 	c->plain = compile(sources, "default");
-	c->developer = strstr(json_text(sources, "default", ""), "developer") != NULL;
+	c->source = xstrdup(json_text(sources, "default", ""));
+	c->developer = strstr(c->source, "'developer'") || strstr(c->source, "\"developer\"");
 	if (json_object_get(sources, "tool_use"))
 		c->with_tools = compile(sources, "tool_use");
 	probe(c);
@@ -413,6 +427,7 @@ void chat_close(struct chat *c)
 	json_decref(c->vars[0]);
 	json_decref(c->vars[1]);
 	free(c->system);
+	free(c->source);
 	free(c->now);
 	free(c);
 }

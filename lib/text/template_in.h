@@ -34,11 +34,19 @@ int chat_pieces(const struct chat *, const struct dialogue *, int train_all, str
                 struct fault *);
 
 /* template_vars.c */
-/* -1 with a fault where a value that a template may write could not be read: nobody would see that
- * it is not whole. */
-int chat_check(const struct dialogue *, struct fault *);
+/* -1 with a fault where a value that the template knows of could not be read: nobody would see that
+ * it is not whole.  source: the template's text. */
+int chat_check(const struct dialogue *, const char *source, struct fault *);
 /* A turn as an object; parts: its content in parts; developer: the template knows that role. */
 json_t *chat_message(const struct turn *, int parts, int developer);
 json_t *chat_beside(const struct dialogue *); /* an object: what stands beside the messages */
+
+/* template_written.c */
+/* Puts words that stand nowhere else in the place of all texts and names. */
+void written_words(json_t *messages, json_t *tools);
+/* What of such words is not in the text that a template made of them?  -1 with a fault where it is
+ * a tool, a call, or of a trained message; of another's text *left_out tells. */
+int written_check(const struct buf *text, const json_t *messages, const json_t *tools,
+                  const int trained[], const char **left_out, struct fault *);
 
 #endif

@@ -39,23 +39,41 @@ static const char *unread_in(const json_t *v)
 	return why;
 }
 
-int chat_check(const struct dialogue *d, struct fault *f)
+int chat_check(const struct dialogue *d, const char *source, struct fault *f)
 {
-	static const char *const keys[] = {"content", "tool_calls", "reasoning_content",
-	                                   "reasoning", "thinking"};
 	const json_t *beside[] = {d->tools, d->documents, d->variables};
-	const char *why = NULL;
+	const char *why = NULL, *key;
+	json_t *v;
 
 	for (int i = 0; i < 3; i++)
 		why = why ? why : unread_in(beside[i]);
 	for (int i = 0; i < d->n; i++)
-		for (int k = 0; k < 5 && !why; k++)
-			why = unread_in(json_object_get(d->turn[i].message, keys[k]));
+		json_object_foreach((json_t *)d->turn[i].message, key, v)
+		{
+			if (!why && strstr(source, key))
+				why = unread_in(v);
+		}
 	return why ? fault(f, "what the chat template is given %s", why) : 0;
 }
 
+/* As transformers has it, the one that is there stands under both names. */
+static void alias_reasoning(json_t *m)
+{
+	static const char *const names[] = {"reasoning_content", "thinking", "reasoning"};
+	json_t *v = NULL;
+
+	for (int i = 0; i < 3 && !v; i++)
+		v = json_object_get(m, names[i]);
+	if (!v)
+		return;
+	json_object_set(m, "reasoning_content", v);
+	if (!json_object_get(m, "thinking"))
+		json_object_set(m, "thinking", v);
+}
+
 /* Roles have one spelling; a developer's turn is called so where the template knows the word.
- * Other values that could not be read are left out, as keys that no template knows. */
+ * Null is left out, as transformers does, and so are values that could not be read, of keys that the
+ * template has no word for. */
 json_t *chat_message(const struct turn *t, int parts, int developer)
 {
 	static const char *const roles[] = {"system", "user", "assistant", "tool"};
@@ -76,9 +94,10 @@ json_t *chat_message(const struct turn *t, int parts, int developer)
 		json_object_del(m, not_for_templates[i]);
 	json_object_foreach_safe(m, next, key, v)
 	{
-		if (unread_in(v))
+		if (json_is_null(v) || unread_in(v))
 			json_object_del(m, key);
 	}
+	alias_reasoning(m);
 	return m;
 }
 
