@@ -72,8 +72,8 @@ static void alias_reasoning(json_t *m)
 }
 
 /* Roles have one spelling; a developer's turn is called so where the template knows the word.
- * Null is left out, as transformers does, and so are values that could not be read, of keys that the
- * template has no word for. */
+ * Null is left out, as transformers does, and so are values that could not be read, of keys that
+ * the template has no word for. */
 json_t *chat_message(const struct turn *t, int parts, int developer)
 {
 	static const char *const roles[] = {"system", "user", "assistant", "tool"};

@@ -2,10 +2,10 @@
 /* template_written.c - does a chat template write all that a row says?
  *
  * A template may have no place for a tool's turn, a second system prompt, calls of tools, or
- * reasoning, and then nothing in its text tells that they were there.  Nor can they be looked for in
- * the text, where other words may be equal to them.  So the dialogue is written a second time, with
- * words in the place of its texts and names that stand nowhere else: a word that is missing then is
- * a text that was left out.
+ * reasoning, and then nothing in its text tells that they were there.  Nor can they be looked for
+ * in the text, where other words may be equal to them.  So the dialogue is written a second time,
+ * with words in the place of its texts and names that stand nowhere else: a word that is missing
+ * then is a text that was left out.
  */
 #include <stdio.h>
 
