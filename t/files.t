@@ -239,6 +239,8 @@ odd '"a":NaN,"b":' > bad.jsonl; fails 1 'bad JSON: column' "what is broken besid
 for v in nan NAN +1 01 1. .5 --1 0x10 Infinityx; do
 	odd "\"a\":$v" > bad.jsonl; fails 1 'bad JSON: column' "no number at all: $v" tok bad.jsonl
 done
+odd '"chat_template_kwargs":{"unread":"yes"}' > bad.jsonl
+is "$("$BIN/seal-tokenize" -q -m "$T/gold/model" --template "$T/gold/chat/chatml.jinja" --json bad.jsonl | wc -l)" 1 "a key of that name is one"
 fails 1 'annotate: row .* cannot be written anew' "--annotate cannot write such a row" "$BIN/seal-select" -s odd.scores --keep 100% --annotate odd.jsonl
 for v in 18446744073709551615 18446744073709551614 NaN; do printf '{"output":"Sorry","k":%s}\n' $v; done > groups
 is "$("$BIN/seal-eval" refusals --by k groups | jq '.by | length')" 3 "as groups each is one of its own"
