@@ -83,6 +83,8 @@ mkdir chats/additional_chat_templates && cp "$T/gold/chat/chatml.jinja" chats/ad
 is "$(show "$pair" -t chats | tail -n 1)" "«yo<|im_end|>»" "a file of a chat template wins over tokenizer_config.json"
 fails 2 "is no date like" "a date that is none" tok -t chats --date 2023-02-29
 fails 1 "No such file" "a template's file that is not there" tok --template none.jinja
+echo 'version https://git-lfs.github.com/spec/v1' > pointer.jinja
+fails 1 "^seal-tokenize: pointer.jinja: is a Git LFS pointer" "... or is a pointer to it" tok --template pointer.jinja
 
 # --- length
 is "$(both '{"prompt":"hi","completion":"abcd"}' --template none --max-tokens 3 2> err)" "259 100 101 / 011" "a cut answer has no end token"

@@ -4,7 +4,6 @@
 
 #include "../base/hash.h"
 #include "../base/memory.h"
-#include "../format/zio.h"
 #include "template_in.h"
 
 struct template
@@ -41,19 +40,6 @@ void pieces_move_space(struct pieces *l, int answer)
 		pieces_add(l, PIECE_TEXT, " ", 1, 1);
 }
 
-/* The chat template in a file, as an object of one text; dies. */
-static json_t *read_jinja(const char *path)
-{
-	size_t n;
-	const char *map = zio_map(path, &n);
-	json_t *source = json_stringn(map, n);
-
-	if (!source)
-		die("%s: not UTF-8", path);
-	zio_unmap(map, n);
-	return json_pack("{s:o}", "default", source);
-}
-
 static int ends_with(const char *s, const char *end)
 {
 	size_t n = strlen(s), m = strlen(end);
@@ -67,7 +53,7 @@ static json_t *sources(const struct template_opts *o, const struct tokenizer *to
 	const json_t *own = tokenizer_chat(tok);
 
 	if (ends_with(o->name, ".jinja"))
-		return read_jinja(o->name);
+		return json_pack("{s:o}", "default", tokenizer_chat_file(o->name));
 	if (strcmp(o->name, "auto") || !json_object_size(own))
 		return NULL;
 	return json_incref((json_t *)own);
