@@ -16,7 +16,8 @@ struct rows {
 	struct fates *fates;
 	json_t *json;
 	struct buf id;
-	struct places *seen; /* by an id's key: its line, or a count; with ROWS_EQUAL also by equal_key */
+	struct places
+		*seen; /* by an id's key: its line, or a count; with ROWS_EQUAL also by equal_key */
 	enum row_repeats repeats;
 	int allow_empty;
 	struct buf expected; /* the id that rows_expect foretold; empty: none */

@@ -291,14 +291,11 @@ static struct jvalue f_format(struct jrun *r, struct jvalue v, const struct jarg
 
 static struct jvalue f_attr(struct jrun *r, struct jvalue v, args_of a)
 {
-	struct jvalue got;
-
 	if (a[0].type != T_TEXT)
 		jfail(r, "attr takes a name");
 	if (v.type == T_DICT && !jmethod_find(v, a[0].text)) /* attributes alone, no items */
 		return jundefined_attr(r, v, a[0]);
-	got = jget_attr(r, v, a[0]);
-	return got;
+	return jget_attr(r, v, a[0]);
 }
 
 static const struct jfilter filters[] = {
