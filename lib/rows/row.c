@@ -16,7 +16,7 @@ struct rows {
 	struct fates *fates;
 	json_t *json;
 	struct buf id;
-	struct places *seen; /* by an id's key: its line, or a count; by equal_key: its line */
+	struct places *seen; /* by an id's key: its line, or a count; by equal_key too */
 	enum row_repeats repeats;
 	int allow_empty;
 	struct buf expected; /* the id that rows_expect foretold; empty: none */

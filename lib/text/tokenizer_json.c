@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tokenizer_json.c - tokenizer.json of Hugging Face's `tokenizers`.  A part that we do not know is a
- * fault that names it: ids that are nearly right are wrong. */
+/* tokenizer_json.c - tokenizer.json of Hugging Face's `tokenizers`.  A part that we do not know is
+ * a fault that names it: ids that are nearly right are wrong. */
 #include "tokenizer_in.h"
 
 #include <stdlib.h>
