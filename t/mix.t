@@ -66,7 +66,7 @@ refused "'.*/link' is named twice" "also by another name" "$TMP/link:0.5"
 fails 2 'needs files' "no files" mix
 fails 1 '10 rows need 5 of .*b, which has 3$' "fewer rows than are asked" sh -c "head -n 3 '$TMP/b' > '$TMP/3b'; '$BIN/seal-select' --mix --keep 10 '$TMP/a:0.5' '$TMP/3b:0.5'"
 : > "$TMP/none"
-fails 1 'none has no row' "a file without rows" mix "$TMP/a:0.5" "$TMP/none:0.5"
+fails 1 'none: no rows' "a file without rows" mix "$TMP/a:0.5" "$TMP/none:0.5"
 fails 1 'absent: ' "a file that is not there" mix "$TMP/a:0.5" "$TMP/absent:0.5"
 fails 1 'twice:1: duplicate id: "a0" is also the id of .*a:1$' "an id in two files" sh -c "sed 1q '$TMP/a' > '$TMP/twice'; '$BIN/seal-select' --mix '$TMP/a:0.5' '$TMP/twice:0.5'"
 fails 1 'another CSV header|do not mix' "CSV with JSONL" sh -c "printf 'prompt,completion\nx,y\n' > '$TMP/csv'; '$BIN/seal-select' --mix '$TMP/a:0.5' '$TMP/csv:0.5'"

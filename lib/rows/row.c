@@ -16,7 +16,7 @@ struct rows {
 	struct fates *fates;
 	json_t *json;
 	struct buf id;
-	struct places *seen; /* by an id's key: its line, or a count; by equal_key too */
+	struct places *seen; /* by a key of an id: its line, or a count; by equal_key too */
 	enum row_repeats repeats;
 	int allow_empty;
 	struct buf expected; /* the id that rows_expect foretold; empty: none */
@@ -43,7 +43,7 @@ static uint32_t *place(struct rows *r)
 	return places_find(r->seen, hash_bytes(r->id.p, r->id.n));
 }
 
-/* Of the row at hand with its bytes: several rows may stand in one line, so a line tells of none. */
+/* Of the row at hand and its bytes; its line would not do, in which others may stand too. */
 static uint64_t equal_key(const struct rows *r, const struct row *row)
 {
 	const uint64_t both[] = {hash_bytes(r->id.p, r->id.n), row->hash};
