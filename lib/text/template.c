@@ -69,13 +69,26 @@ static char *chat_name(const json_t *all)
 	return xprintf("jinja:%s", hex);
 }
 
+/* Texts that stand in rows: jansson, which has them for a chat template, takes no other. */
+static int check_utf8(const char *option, const char *text, struct fault *f)
+{
+	json_t *utf8 = json_string(text ? text : "");
+
+	json_decref(utf8);
+	return utf8 ? 0 : fault(f, "--%s: the value is not UTF-8", option);
+}
+
 struct template *template_open(const struct template_opts *o, const struct tokenizer *tok,
                                struct fault *f)
 {
-	json_t *all = sources(o, tok);
 	const char *name = strcmp(o->name, "auto") ? o->name : "seal";
-	struct template *t = xzalloc(1, sizeof *t);
+	struct template *t;
+	json_t *all;
 
+	if (check_utf8("template", o->name, f) || check_utf8("system", o->system, f))
+		return NULL;
+	all = sources(o, tok);
+	t = xzalloc(1, sizeof *t);
 	t->tok = tok;
 	t->name = all ? chat_name(all) : xstrdup(name);
 	if (all)
