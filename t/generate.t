@@ -24,6 +24,8 @@ gen --repetition-penalty 1e9 p.jsonl > s6
 fails 2 "too small" "no new tokens" "$BIN/seal-eval" generate -m model --max-new 0 p.jsonl
 gen "$T/../pipelines/demo/train.jsonl" --limit 20 > many; is "$(wc -l < many)" 20 "more rows than a group"
 fails 1 "no prompt" "a row without a prompt" sh -c "echo '{\"messages\":[{\"role\":\"assistant\",\"content\":\"x\"}]}' | '$BIN/seal-eval' generate -m model"
+fails 1 'stdin:1: bad row: "score" is a number beyond .*, and cannot be written$' "a key that cannot be written" \
+	sh -c "echo '{\"prompt\":\"x\",\"score\":[NaN]}' | '$BIN/seal-eval' generate -m model"
 printf 'goal,kind\n"Say ""hi"".",a\nStop.,b\n' > p.csv
 is "$(gen --prompt-key goal p.csv | jq -c '[.instruction, .kind]' | tr '\n' ' ')" '["Say \"hi\".","a"] ["Stop.","b"] ' "prompts from CSV"
 cat > shapes.jsonl <<'E'

@@ -74,12 +74,12 @@ static void test_rows(void)
 	static const struct {
 		const char *text, *want;
 	} odd[] = {
-		{"{\"a\":NaN}", "{\"a\":{\"unread\":\"NaN\"}}"},
-		{"[-Infinity , 18446744073709551615,1]", "[{\"unread\":\"-Infinity\"},{\"unread\":\"18446744073709551615\"},1]"},
-		{"{\"a\":-1e999,\"b\":[-9223372036854775808]}", "{\"a\":{\"unread\":\"-1e999\"},\"b\":[-9223372036854775808]}"},
-		{"{\"a\":\"x\\u0000\\\"\"}", "{\"a\":{\"unread\":\"\\\"x\\\\u0000\\\\\\\"\\\"\"}}"},
+		{"{\"a\":NaN}", "{\"a\":{\"" JSON_UNREAD "\":\"NaN\"}}"},
+		{"[-Infinity , 18446744073709551615,1]", "[{\"" JSON_UNREAD "\":\"-Infinity\"},{\"" JSON_UNREAD "\":\"18446744073709551615\"},1]"},
+		{"{\"a\":-1e999,\"b\":[-9223372036854775808]}", "{\"a\":{\"" JSON_UNREAD "\":\"-1e999\"},\"b\":[-9223372036854775808]}"},
+		{"{\"a\":\"x\\u0000\\\"\"}", "{\"a\":{\"" JSON_UNREAD "\":\"\\\"x\\\\u0000\\\\\\\"\\\"\"}}"},
 		{"{\"a\":\"x\\\\u0000\"}", "{\"a\":\"x\\\\u0000\"}"},
-		{"{\"a\":\"\\u0000\",\"NaN\":\"NaN\"}", "{\"a\":{\"unread\":\"\\\"\\\\u0000\\\"\"},\"NaN\":\"NaN\"}"},
+		{"{\"a\":\"\\u0000\",\"NaN\":\"NaN\"}", "{\"a\":{\"" JSON_UNREAD "\":\"\\\"\\\\u0000\\\"\"},\"NaN\":\"NaN\"}"},
 		{"{\"a\\u0000\" : NaN}", "column 10: NUL byte in object key not supported near '\"a\\u0000\"'"},
 		{"{\"a\":NaN,}", "column 8: invalid token near 'NaN'"},
 		{"{\"a\":NaN,\"a\":NaN}", "column 8: invalid token near 'NaN'"},
@@ -92,11 +92,12 @@ static void test_rows(void)
 
 	for (size_t i = 0; i < sizeof odd / sizeof *odd; i++)
 		reads(json_parse_row, odd[i].text, odd[i].want, "a row");
-	j = json_parse_row("[NaN,\"\\u0000\",1,{}]", 19, &f);
+	j = json_parse_row("[NaN,\"\\u0000\",1,{\"unread\":\"yes\"}]", 33, &f);
 	same(json_why_unread(json_array_get(j, 0)), "is a number beyond 64 bits or a double's", "a number");
 	same(json_why_unread(json_array_get(j, 1)), "holds a NUL character", "a text");
 	ok(!json_why_unread(json_array_get(j, 2)) && !json_why_unread(json_array_get(j, 3)),
 	   "and what is read");
+	ok(json_unread_in(j) && !json_unread_in(json_array_get(j, 3)), "anywhere in a value");
 	json_decref(j);
 }
 

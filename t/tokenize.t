@@ -83,6 +83,12 @@ mkdir chats/additional_chat_templates && cp "$T/gold/chat/chatml.jinja" chats/ad
 is "$(show "$pair" -t chats | tail -n 1)" "«yo<|im_end|>»" "a file of a chat template wins over tokenizer_config.json"
 fails 2 "is no date like" "a date that is none" tok -t chats --date 2023-02-29
 fails 1 "No such file" "a template's file that is not there" tok --template none.jinja
+for t in none "$T/gold/chat/chatml.jinja"; do
+	fails 2 '^seal-tokenize: --system: the value is not UTF-8' "--system in Latin-1, $t" tok --template "$t" --system "$(printf 'caf\351')"
+done
+fails 2 '^seal-tokenize: --template: the value is not UTF-8' "and a format" tok --template "$(printf '{} \351 {}')"
+echo 'version https://git-lfs.github.com/spec/v1' > pointer.jinja
+fails 1 "^seal-tokenize: pointer.jinja: is a Git LFS pointer" "... or is a pointer to it" tok --template pointer.jinja
 
 # --- length
 is "$(both '{"prompt":"hi","completion":"abcd"}' --template none --max-tokens 3 2> err)" "259 100 101 / 011" "a cut answer has no end token"

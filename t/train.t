@@ -156,7 +156,7 @@ first=$(head -1 train.jsonl | jq -r .id)
 fails 1 "the likelihood of row $first is not a number" "nor seal-eval nll's" "$BIN/seal-eval" nll -q -m nan train.tok
 fails 1 "the likelihood of row $first is not a number" "nor those of tokens" "$BIN/seal-eval" nll -q --per-token -m nan train.tok
 fails 1 "row $first: the model's logits are not finite" "nor logits of answers" "$BIN/seal-eval" generate -q -m nan train.jsonl
-: > none.jsonl; "$BIN/seal-tokenize" -q -m model none.jsonl -o none.tok
+: > none.jsonl; "$BIN/seal-tokenize" -q -m model --allow-empty none.jsonl -o none.tok
 fails 1 "no safe rows" "safe rows that are none" "$BIN/seal-score" -m model --method bilevel --safe none.tok train.tok
 fails 1 "no rows to validate" "validation rows that are none" $lora -o x --valid none.tok train.tok
 fails 1 "no linear layer" "no target" $lora -o x --targets "" train.tok

@@ -157,8 +157,9 @@ static void write_group(struct generation *g, struct zout *out)
 	g->n = 0;
 }
 
-/* {"id","instruction","output": null,"generator", the row's other keys}, owned. */
-static json_t *answer_row(const struct row *r)
+/* {"id","instruction","output": null,"generator", the row's other keys}, owned; NULL with a fault
+ * where one of these could not be read, so that it cannot be written either. */
+static json_t *answer_row(const struct row *r, struct fault *f)
 {
 	struct dialogue d = {0};
 	struct fault why;
@@ -174,9 +175,18 @@ static json_t *answer_row(const struct row *r)
 	json_object_set_new(j, "generator", json_string(opts.adapter ? opts.adapter : opts.model));
 	json_object_foreach(r->json, key, v)
 	{
-		if (!json_object_get(j, key) && strcmp(key, "messages") &&
-		    strcmp(key, "conversations") && strcmp(key, "conversation"))
-			json_object_set(j, key, v);
+		const char *unread = json_unread_in(v);
+
+		if (json_object_get(j, key) || !strcmp(key, "messages") ||
+		    !strcmp(key, "conversations") || !strcmp(key, "conversation"))
+			continue;
+		if (unread) {
+			fault(f, "\"%.60s\" %s, and cannot be written", key, unread);
+			json_decref(j);
+			j = NULL;
+			break;
+		}
+		json_object_set(j, key, v);
 	}
 	dialogue_free(&d);
 	return j;
@@ -211,7 +221,12 @@ static void take_row(struct generation *g, const struct row *r, struct fates *fa
 			    g->vocab);
 	a->prompt = a->ids.n;
 	a->rng = rng_new(opts.seed, r->hash);
-	a->out = answer_row(r);
+	a->out = answer_row(r, &why);
+	if (!a->out) {
+		fate_broken(fates, r->file, r->id, r->line, r->element, "bad row", &why);
+		ids_free(&a->ids);
+		return;
+	}
 	fate_kept(fates, r->id, r->line);
 	g->n++;
 }

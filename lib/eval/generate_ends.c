@@ -23,7 +23,8 @@ static int add_ids(struct ids *ends, const json_t *o, const char *path)
 		return 0;
 	for (i = 0; i < n; i++) {
 		id = json_is_array(v) ? json_array_get(v, i) : v;
-		if (!json_is_integer(id) || json_integer_value(id) > INT32_MAX)
+		if (!json_is_integer(id) ||
+		    json_integer_value(id) != (int32_t)json_integer_value(id))
 			die("%s: \"eos_token_id\" is neither an id nor a list of ids", path);
 		ids_add(ends, (int32_t)json_integer_value(id));
 	}

@@ -10,12 +10,17 @@
 #include "../base/memory.h"
 #include "sniff.h"
 
-void foreign_die(const char *path, const void *bytes, size_t n, const struct fault *f)
+void foreign_check(const char *path, const void *bytes, size_t n)
 {
 	const char *what = sniff(bytes, n);
 
 	if (what)
 		die("%s: is %s", path, what);
+}
+
+void foreign_die(const char *path, const void *bytes, size_t n, const struct fault *f)
+{
+	foreign_check(path, bytes, n);
 	die("%s: %s", path, f->text);
 }
 

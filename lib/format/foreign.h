@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* foreign.h - files of models that are not what was asked for, called by their names. */
+/* foreign.h - files that are not what was asked for, called by their names. */
 #ifndef SEAL_FOREIGN_H
 #define SEAL_FOREIGN_H
 
@@ -7,8 +7,9 @@
 
 #include "../base/die.h"
 
-/* Dies with what these first bytes of the file are, where that can be told; else with the fault
- * that its parser found. */
+/* Dies with what these first bytes of the file are, where they are of another format (sniff.h). */
+void foreign_check(const char *path, const void *bytes, size_t n);
+/* The same, or else with the fault that the file's parser found. */
 void foreign_die(const char *path, const void *bytes, size_t n, const struct fault *)
 	__attribute__((noreturn));
 

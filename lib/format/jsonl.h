@@ -25,10 +25,13 @@ json_t *json_parse_python(const char *text, size_t n, struct fault *);
 #define JSON_NUL        "\xef\xb7\x90" /* U+FDD0 */
 #define JSON_NOT_FINITE __DBL_MAX__
 /* As json_parse, of a row.  A value that jansson cannot hold, or that no text can, becomes an
- * object of which json_why_unread says what it "is" or "holds": NaN, an infinity, a number beyond
- * 64 bits or a double's, a text with the character NUL.  json_why_unread is NULL of all others. */
+ * object {JSON_UNREAD: its text} of which json_why_unread says what it "is" or "holds": NaN, an
+ * infinity, a number beyond 64 bits or a double's, a text with the character NUL.  json_why_unread
+ * is NULL of all others. */
 json_t *json_parse_row(const char *text, size_t n, struct fault *);
+#define JSON_UNREAD JSON_NUL "unread" /* a key that no row has: its first character is none */
 const char *json_why_unread(const json_t *);
+const char *json_unread_in(const json_t *); /* the same of what is anywhere in the value */
 /* A file of others (a model's config.json, say), read so; dies; owned. */
 json_t *json_read_file(const char *path);
 

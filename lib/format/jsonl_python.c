@@ -14,8 +14,8 @@
  *
  * Rows have keys that nobody asks for as well, and texts in them may hold the character NUL, which
  * no text of these programs can.  Ids and groups are made of rows' values, so a value must not
- * become another one: in rows each of these becomes {"unread": its text}, which is of no type that
- * is asked for, and equal to no other.
+ * become another one: in rows each of these becomes {JSON_UNREAD: its text}, which is of no type
+ * that is asked for, and equal to no other.
  */
 #include <ctype.h>
 #include <math.h>
@@ -27,8 +27,6 @@
 #include "foreign.h"
 #include "jsonl.h"
 
-static const char unread_key[] = "unread";
-
 /* Replaces the value that begins at b->p + from and ends the buffer; bad UTF-8 stays. */
 static void set_unread(struct buf *b, size_t from)
 {
@@ -38,7 +36,7 @@ static void set_unread(struct buf *b, size_t from)
 
 	if (utf8) {
 		b->n = from;
-		buf_fmt(b, "{\"%s\":", unread_key);
+		buf_str(b, "{\"" JSON_UNREAD "\":");
 		json_put_text(b, value, n);
 		buf_str(b, "}");
 	}
@@ -48,11 +46,22 @@ static void set_unread(struct buf *b, size_t from)
 
 const char *json_why_unread(const json_t *v)
 {
-	const char *text = json_text(v, unread_key, NULL);
+	const char *text = json_text(v, JSON_UNREAD, NULL);
 
 	if (!text)
 		return NULL;
 	return *text == '"' ? "holds a NUL character" : "is a number beyond 64 bits or a double's";
+}
+
+const char *json_unread_in(const json_t *v)
+{
+	const char *why = json_why_unread(v), *key;
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(v, i, item) { why = why ? why : json_unread_in(item); }
+	json_object_foreach((json_t *)v, key, item) { why = why ? why : json_unread_in(item); }
+	return why;
 }
 
 /* Replaces the word that begins at b->p + from and ends the buffer, if it is such a number.  What a

@@ -13,7 +13,7 @@
 
 #include "../base/memory.h"
 #include "../base/num.h"
-#include "sniff.h"
+#include "foreign.h"
 #include "zio_claim.h"
 #include "zio_unpack.h"
 
@@ -230,13 +230,11 @@ void zin_skip(struct zin *z, size_t n) { z->at += n; }
 struct zin *zin_open_text(const char *path)
 {
 	struct zin *z = zin_open(path);
-	const char *p, *what;
+	const char *p;
 	size_t n;
 
 	p = zin_peek(z, PACKING_MAGIC, &n);
-	what = sniff(p, n);
-	if (what)
-		die("%s: is %s", z->name, what);
+	foreign_check(z->name, p, n);
 	return z;
 }
 

@@ -151,7 +151,7 @@ struct params *params_lora(const struct config *c, enum dtype type, const char *
                            double alpha)
 {
 	struct alike l = {strcmp(targets, "auto") ? targets : c->family->targets,
-	                  {rank, alpha, (float)(alpha / rank), 0}};
+	                  {rank, (float)(alpha / rank), 0}};
 	struct params *a;
 
 	check_targets(c, l.targets);

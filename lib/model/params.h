@@ -33,7 +33,6 @@ struct slice {
 /* What one pair is like. */
 struct lora_form {
 	long rank;
-	double alpha;
 	float scale; /* alpha / rank, or what else the adapter says */
 	int bias;    /* does it have one? */
 };

@@ -108,7 +108,7 @@ static int ask(void *ctx, const char *module, struct lora_form *form)
 
 	if (rc < 0)
 		die("%s: %s", a->path, why.text);
-	return rc && !json_flag(a->peft->json, "use_dora", 0);
+	return rc && !a->peft->dora;
 }
 
 static struct params *layout(const struct config *c, enum dtype type, const struct peft *p,

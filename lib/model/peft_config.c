@@ -359,8 +359,9 @@ int peft_form(const struct peft *p, const char *module, int in_block, struct lor
 	alpha = number_of(p, "alpha_pattern", &p->alpha_of, module, p->alpha, f);
 	if (r < 0 || alpha < 0)
 		return -1;
-	*form = (struct lora_form){.rank = (long)r, .alpha = alpha, .bias = p->bias};
-	form->scale = (float)(alpha / (p->rslora ? sqrt(r) : r));
+	*form = (struct lora_form){.rank = (long)r,
+	                           .scale = (float)(alpha / (p->rslora ? sqrt(r) : r)),
+	                           .bias = p->bias};
 	return 1;
 }
 

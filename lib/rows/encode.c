@@ -54,9 +54,8 @@ static void choose_before(struct encoder *e)
 	if (no || (!yes && template_is_chat(e->template) && !e->opts->schema.text))
 		return;
 	if (!yes && tokenizer_doubt(e->tok))
-		notice("%s; transformers 5 goes by the latter, earlier ones by the former (--bos "
-		       "yes "
-		       "or no decides)",
+		notice("%s; transformers 5 goes by the latter, earlier ones by the former "
+		       "(--bos yes or no decides)",
 		       tokenizer_doubt(e->tok));
 	if (yes && !n)
 		ids_add(&e->before, tokenizer_bos(e->tok));

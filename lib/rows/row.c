@@ -16,11 +16,9 @@ struct rows {
 	struct fates *fates;
 	json_t *json;
 	struct buf id;
-	struct places *seen; /* by an id's key: its line, or a count */
+	struct places *seen; /* by a key of an id: its line, or a count; by equal_key too */
 	enum row_repeats repeats;
 	int allow_empty;
-	uint64_t *line_hash; /* with ROWS_EQUAL: by the lines of all files, the rows' hashes */
-	long line_room;
 	struct buf expected; /* the id that rows_expect foretold; empty: none */
 	uint64_t expected_hash;
 };
@@ -45,6 +43,14 @@ static uint32_t *place(struct rows *r)
 	return places_find(r->seen, hash_bytes(r->id.p, r->id.n));
 }
 
+/* Of the row at hand and its bytes; its line would not do, in which others may stand too. */
+static uint64_t equal_key(const struct rows *r, const struct row *row)
+{
+	const uint64_t both[] = {hash_bytes(r->id.p, r->id.n), row->hash};
+
+	return hash_bytes(both, sizeof both);
+}
+
 static int here(struct rows *r, const struct row *row, uint32_t *place)
 {
 	uint64_t line = r->from.begun[r->from.at] + row->line;
@@ -52,10 +58,8 @@ static int here(struct rows *r, const struct row *row, uint32_t *place)
 	if (line > UINT32_MAX)
 		die("%s:%ld: too many lines", row->file, row->line);
 	*place = line;
-	if (r->repeats == ROWS_EQUAL) {
-		r->line_hash = xgrow(r->line_hash, line, &r->line_room, sizeof *r->line_hash);
-		r->line_hash[line] = row->hash;
-	}
+	if (r->repeats == ROWS_EQUAL)
+		*places_find(r->seen, equal_key(r, row)) = line;
 	return 0;
 }
 
@@ -71,18 +75,18 @@ void row_tell_dropped(const struct row *row, struct fates *f)
 /* The row's own id. */
 static int explicit_id(struct rows *r, struct row *row)
 {
-	uint32_t *line = place(r);
+	uint32_t *place_of = place(r), line = *place_of;
 	const uint64_t *begun = r->from.begun;
 	int file = r->from.at;
 
-	if (!*line)
-		return here(r, row, line);
-	if (r->repeats == ROWS_EQUAL && r->line_hash[*line] == row->hash)
+	if (!line)
+		return here(r, row, place_of);
+	if (r->repeats == ROWS_EQUAL && places_look(r->seen, equal_key(r, row)))
 		return row_drop(row, r->id.p, "repeated row", 0);
-	while (begun[file] >= *line)
+	while (begun[file] >= line)
 		file--;
 	fault(&row->why, "\"%.100s\" is also the id of %s:%lld", r->id.p,
-	      source_name(&r->from, file), (long long)(*line - begun[file]));
+	      source_name(&r->from, file), (long long)(line - begun[file]));
 	return row_drop(row, r->id.p, "duplicate id", r->repeats != ROWS_FIRST);
 }
 
@@ -237,7 +241,7 @@ int rows_take(struct rows *r, struct row row[], int most)
 	int n = 0;
 
 	for (; n < most && next(r, &row[n]); n++) {
-		json_incref((json_t *)row[n].json);
+		json_incref(row[n].json);
 		row[n].id = row[n].id ? xstrdup(row[n].id) : NULL;
 		row[n].bytes = row[n].header = NULL;
 	}
@@ -269,6 +273,5 @@ void rows_close(struct rows *r)
 	buf_free(&r->id);
 	buf_free(&r->expected);
 	places_free(r->seen);
-	free(r->line_hash);
 	free(r);
 }

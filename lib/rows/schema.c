@@ -205,8 +205,8 @@ static int system_first(struct turns *l, const struct schema_opts *o, const json
 		if (d->turn[0].n == json_string_length(text) &&
 		    !memcmp(d->turn[0].text, json_string_value(text), d->turn[0].n))
 			return 0;
-		return fault(l->fault, "the row's \"system\" and its first turn are two system "
-		                       "prompts");
+		return fault(l->fault,
+		             "the row's \"system\" and its first turn are two system prompts");
 	}
 	schema_add(l, ROLE_SYSTEM, text);
 	first = d->turn[d->n - 1];

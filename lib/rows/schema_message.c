@@ -234,7 +234,7 @@ int schema_message(struct turns *l, const json_t *m, const char *where)
 	int calls = 0, trained;
 	struct turn *t;
 
-	if (!json_is_object(m))
+	if (!json_is_object(m) || json_why_unread(m))
 		return fault(l->fault, "%snot an object", where);
 	if (!(s = role_of(l, m, where)) || training_of(l, m, where, &trained))
 		return -1;

@@ -207,7 +207,7 @@ int schema_answer(struct turns *l, const json_t *row, const struct pair *p)
 		l->asked = NULL;
 		return dialogue(l, v);
 	}
-	if (json_is_array(v) || json_is_object(v)) {
+	if (json_is_array(v) || (json_is_object(v) && !json_why_unread(v))) {
 		snprintf(where, sizeof where, "%.60s: ", p->answer);
 		l->calls = NULL;
 		if (json_is_array(v) ? schema_messages(l, v, p->answer)

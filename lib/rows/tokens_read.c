@@ -6,7 +6,7 @@
 #include "../base/hash.h"
 #include "../base/memory.h"
 #include "../base/num.h"
-#include "../format/sniff.h"
+#include "../format/foreign.h"
 #include "places.h"
 #include "tokens.h"
 
@@ -40,13 +40,11 @@ static const char *have(struct tokens_source *s, size_t n)
 /* Where a blob should begin there is none: mostly these are rows, by mistake. */
 __attribute__((noreturn)) static void no_blob(struct tokens_source *s, const struct fault *f)
 {
-	const char *p = have(s, 8), *what = sniff(p, 8);
+	const char *p = have(s, 8);
 
 	if (*p == '{' || *p == '[')
 		die("%s: rows, not tokens (seal-tokenize makes tokens of them)", zin_name(s->z));
-	if (what)
-		die("%s: is %s", zin_name(s->z), what);
-	die("%s: %s", zin_name(s->z), f->text);
+	foreign_die(zin_name(s->z), p, 8, f);
 }
 
 /* The length of the next blob, all of which is there; 0 at the end. */

@@ -67,8 +67,7 @@ static void check(const struct score_opts *o, int chosen)
 	else if (dsir.target || dsir.against || dsir.gumbel || s->schema || s->text ||
 	         s->prompt_key || s->answer_key)
 		die_usage("--target, --against, --gumbel, --schema, --text, --prompt-key and "
-		          "--answer-key are "
-		          "for --method dsir");
+		          "--answer-key are for --method dsir");
 }
 
 struct counts {

@@ -232,7 +232,7 @@ struct jvalue jcall(struct jrun *r, struct jvalue f, const struct jargs *a)
 	}
 }
 
-static struct jvalue fn_range(struct jrun *r, const struct jvalue arg[ARGS_MOST])
+static struct jvalue fn_range(struct jrun *r, args_of arg)
 {
 	struct jrange *g = jalloc(r, sizeof *g);
 	long a[3] = {0, 0, 1}, span;
@@ -313,7 +313,7 @@ static struct jvalue fn_cycler(struct jrun *r, const struct jargs *a)
 	return (struct jvalue){T_CYCLER, .cycler = c};
 }
 
-static struct jvalue fn_joiner(struct jrun *r, const struct jvalue arg[ARGS_MOST])
+static struct jvalue fn_joiner(struct jrun *r, args_of arg)
 {
 	struct jcycler *c = jalloc(r, sizeof *c);
 	struct jlist *l = jlist_new(r);
@@ -323,7 +323,7 @@ static struct jvalue fn_joiner(struct jrun *r, const struct jvalue arg[ARGS_MOST
 	return (struct jvalue){T_JOINER, .cycler = c};
 }
 
-static struct jvalue fn_raise(struct jrun *r, const struct jvalue arg[ARGS_MOST])
+static struct jvalue fn_raise(struct jrun *r, args_of arg)
 {
 	const struct jtext *text = jstr(r, arg[0]);
 

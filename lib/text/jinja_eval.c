@@ -413,8 +413,7 @@ static void globals(struct jrun *r, const json_t *trusted, const json_t *data)
 			r->global[i] = (struct jvalue){T_FUNC, .func = f};
 		else if (f)
 			r->global[i] = jundefined_hint(r, "strftime_now: the template asks for the "
-			                                  "day, and a "
-			                                  "date is needed");
+			                                  "day, and a date is needed");
 	}
 }
 

@@ -8,10 +8,6 @@
 #include "jinja_in.h"
 #include "unicode.h"
 
-typedef const struct jvalue args_of[ARGS_MOST];
-
-static int given(struct jvalue v) { return v.type != T_MISSING && v.type != T_NONE; }
-
 /* As Jinja's soft_str: a text as it is (also one marked safe), else its str(). */
 static const struct jtext *soft(struct jrun *r, struct jvalue v)
 {
@@ -44,9 +40,9 @@ static struct jvalue f_title(struct jrun *r, struct jvalue v, args_of a)
 
 static struct jvalue f_trim(struct jrun *r, struct jvalue v, args_of a)
 {
-	if (given(a[0]) && a[0].type != T_TEXT)
+	if (jgiven(a[0]) && a[0].type != T_TEXT)
 		jfail(r, "strip arg must be None or str, not %s", jtype_name(a[0]));
-	return jtextual(jstrip(r, soft(r, v), given(a[0]) ? a[0].text : NULL, 3));
+	return jtextual(jstrip(r, soft(r, v), jgiven(a[0]) ? a[0].text : NULL, 3));
 }
 
 static struct jvalue f_string(struct jrun *r, struct jvalue v, args_of a)
@@ -75,14 +71,14 @@ static struct jvalue f_forceescape(struct jrun *r, struct jvalue v, args_of a)
 
 static struct jvalue f_replace(struct jrun *r, struct jvalue v, args_of a)
 {
-	long most = given(a[2]) ? jindex(r, a[2], "replace") : -1;
+	long most = jgiven(a[2]) ? jindex(r, a[2], "replace") : -1;
 
 	return jtextual(jreplace(r, jstr(r, v), jstr(r, a[0]), jstr(r, a[1]), most));
 }
 
 static struct jvalue f_default(struct jrun *r, struct jvalue v, args_of a)
 {
-	int boolean = a[1].type != T_MISSING && jtruth(r, a[1]);
+	int boolean = jon(r, a[1]);
 
 	if (v.type != T_UNDEFINED && !(boolean && !jtruth(r, v)))
 		return v;
@@ -209,8 +205,8 @@ static struct jvalue f_indent(struct jrun *r, struct jvalue v, args_of a)
 {
 	const struct jtext *by, *line = jtext_str(r, "\n");
 	struct jbuild b = jbuild(r), whole = jbuild(r);
-	int first = a[1].type != T_MISSING && jtruth(r, a[1]);
-	int blank = a[2].type != T_MISSING && jtruth(r, a[2]);
+	int first = jon(r, a[1]);
+	int blank = jon(r, a[2]);
 	struct jlist *lines;
 
 	if (v.type != T_TEXT)
@@ -255,7 +251,7 @@ static struct jvalue f_truncate(struct jrun *r, struct jvalue v, args_of a)
 	long length = a[0].type == T_MISSING ? 255 : jindex(r, a[0], "truncate");
 	int words = a[1].type == T_MISSING || !jtruth(r, a[1]);
 	const struct jtext *end = a[2].type == T_TEXT ? a[2].text : jtext_str(r, "..."), *cut;
-	long leeway = given(a[3]) ? jindex(r, a[3], "truncate") : 5, n;
+	long leeway = jgiven(a[3]) ? jindex(r, a[3], "truncate") : 5, n;
 	struct jbuild b = jbuild(r);
 
 	if (length < jchars(r, end) || leeway < 0)
@@ -291,14 +287,11 @@ static struct jvalue f_format(struct jrun *r, struct jvalue v, const struct jarg
 
 static struct jvalue f_attr(struct jrun *r, struct jvalue v, args_of a)
 {
-	struct jvalue got;
-
 	if (a[0].type != T_TEXT)
 		jfail(r, "attr takes a name");
 	if (v.type == T_DICT && !jmethod_find(v, a[0].text)) /* attributes alone, no items */
 		return jundefined_attr(r, v, a[0]);
-	got = jget_attr(r, v, a[0]);
-	return got;
+	return jget_attr(r, v, a[0]);
 }
 
 static const struct jfilter filters[] = {

@@ -321,7 +321,7 @@ struct jvalue jformat(struct jrun *r, struct jvalue self, const struct jargs *a)
 }
 
 /* What C's strftime and Python's write alike. */
-struct jvalue jstrftime(struct jrun *r, const struct jvalue arg[ARGS_MOST])
+struct jvalue jstrftime(struct jrun *r, args_of arg)
 {
 	const char *known = "aAbBcdDeFgGhHIjklmMnprRStTuUVwWxXyYP%C";
 	struct jbuild b = jbuild(r);

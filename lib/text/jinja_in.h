@@ -153,24 +153,25 @@ struct jargs {
 	} * by_name;
 };
 
-enum { ARGS_MOST = 6 }; /* of a filter, test, method or function */
+enum { ARGS_MOST = 6 };                         /* of a filter, test, method or function */
+typedef const struct jvalue args_of[ARGS_MOST]; /* T_MISSING where one was not given */
 
 /* params: "width first? blank?", names of which those with ? may be missing; a / before a name:
  * only by its place.  raw: takes the arguments as they are, instead. */
 struct jfilter {
 	const char *name, *params;
-	struct jvalue (*call)(struct jrun *, struct jvalue, const struct jvalue arg[ARGS_MOST]);
+	struct jvalue (*call)(struct jrun *, struct jvalue, args_of);
 	struct jvalue (*raw)(struct jrun *, struct jvalue, const struct jargs *);
 };
 
 struct jtest {
 	const char *name, *params;
-	int (*is)(struct jrun *, struct jvalue, const struct jvalue arg[ARGS_MOST]);
+	int (*is)(struct jrun *, struct jvalue, args_of);
 };
 
 struct jfunc {
 	const char *name, *params;
-	struct jvalue (*call)(struct jrun *, const struct jvalue arg[ARGS_MOST]);
+	struct jvalue (*call)(struct jrun *, args_of);
 	struct jvalue (*raw)(struct jrun *, const struct jargs *);
 };
 
@@ -178,7 +179,7 @@ struct jfunc {
 struct jmethod_kind {
 	enum jtype of;
 	const char *name, *params;
-	struct jvalue (*call)(struct jrun *, struct jvalue, const struct jvalue arg[ARGS_MOST]);
+	struct jvalue (*call)(struct jrun *, struct jvalue, args_of);
 	struct jvalue (*raw)(struct jrun *, struct jvalue, const struct jargs *);
 };
 
@@ -272,6 +273,7 @@ struct jvalue jtextual(const struct jtext *);
 struct jvalue jlisted(const struct jlist *);
 struct jlist *jlist_new(struct jrun *);
 void jlist_add(struct jrun *, struct jlist *, struct jvalue);
+void jlist_reverse(struct jlist *);
 struct jvalue jtuple2(struct jrun *, struct jvalue, struct jvalue);
 struct jdict *jdict_new(struct jrun *);
 void jdict_put(struct jrun *, struct jdict *, struct jvalue key, struct jvalue);
@@ -284,6 +286,8 @@ struct jvalue jundefined_attr(struct jrun *, struct jvalue of, struct jvalue nam
 void jundefined_fail(struct jrun *, struct jvalue) __attribute__((noreturn));
 const char *jtype_name(struct jvalue); /* Python's */
 int jtruth(struct jrun *, struct jvalue);
+int jgiven(struct jvalue);                            /* an argument that is there, and not None */
+int jon(struct jrun *, struct jvalue);                /* an argument that is there, and true */
 struct jiter *jiter_of(struct jrun *, struct jvalue); /* fails on what has none */
 int jiterable(struct jvalue);
 int jiter_next(struct jrun *, struct jiter *, struct jvalue *);
@@ -364,10 +368,10 @@ const struct jtext *jstr(struct jrun *, struct jvalue); /* as Python's str() */
 void jput_str_of(struct jbuild *, struct jvalue);
 void jput_repr(struct jbuild *, struct jvalue);
 void jput_real(struct jbuild *, double);
-struct jvalue jtojson(struct jrun *, struct jvalue, const struct jvalue arg[ARGS_MOST]);
+struct jvalue jtojson(struct jrun *, struct jvalue, args_of);
 const struct jtext *jpercent(struct jrun *, const struct jtext *, struct jvalue args);
 struct jvalue jformat(struct jrun *, struct jvalue, const struct jargs *);
-struct jvalue jstrftime(struct jrun *, const struct jvalue arg[ARGS_MOST]);
+struct jvalue jstrftime(struct jrun *, args_of);
 int jparse_real(struct jrun *, const struct jtext *, double *);
 int jparse_int(struct jrun *, const char *, size_t, int base, long *);
 

@@ -154,7 +154,7 @@ static void separators(struct jrun *r, struct jdump *d, struct jvalue v)
 {
 	struct jlist *l;
 
-	if (v.type == T_MISSING || v.type == T_NONE)
+	if (!jgiven(v))
 		return;
 	l = jlist_of(r, v);
 	if (l->n != 2 || l->item[0].type != T_TEXT || l->item[1].type != T_TEXT)
@@ -164,13 +164,13 @@ static void separators(struct jrun *r, struct jdump *d, struct jvalue v)
 }
 
 /* tojson(ensure_ascii=False, indent=None, separators=None, sort_keys=False) */
-struct jvalue jtojson(struct jrun *r, struct jvalue v, const struct jvalue arg[ARGS_MOST])
+struct jvalue jtojson(struct jrun *r, struct jvalue v, args_of arg)
 {
 	struct jdump d = {.b = jbuild(r), .indent = jtext_str(r, "")};
 
-	d.ascii = arg[0].type != T_MISSING && jtruth(r, arg[0]);
-	d.sort = arg[3].type != T_MISSING && jtruth(r, arg[3]);
-	d.breaks = arg[1].type != T_MISSING && arg[1].type != T_NONE;
+	d.ascii = jon(r, arg[0]);
+	d.sort = jon(r, arg[3]);
+	d.breaks = jgiven(arg[1]);
 	if (d.breaks && arg[1].type == T_TEXT)
 		d.indent = arg[1].text;
 	else if (d.breaks)

@@ -78,7 +78,7 @@ static size_t closes(const struct jlexer *x, size_t at, const char *with)
 	int print = *with == '}',
 	    sign = at < x->n && (x->s[at] == '-' || (!print && x->s[at] == '+'));
 
-	if (!begins(x, at + sign, with) || at + sign > x->n)
+	if (!begins(x, at + sign, with))
 		return 0;
 	if (sign && x->s[at] == '-')
 		return spaces(x, at + 3);
@@ -410,9 +410,11 @@ struct jtoken *jlex(struct jrun *r, const char *source, size_t n)
 	size_t at, begun;
 	int32_t c;
 
-	for (at = 0; at < n; at += utf8_first(source + at, n - at, &c))
-		if (utf8_first(source + at, n - at, &c) && c < 0)
+	for (at = 0; at < n;) {
+		at += utf8_first(source + at, n - at, &c);
+		if (c < 0)
 			jfail(r, "the template is no UTF-8");
+	}
 	x.s = lines(r, source, &n);
 	x.n = n;
 	for (r->line = 1; x.at < n;) {

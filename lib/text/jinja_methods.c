@@ -8,10 +8,6 @@
 
 #include "jinja_in.h"
 
-typedef const struct jvalue args_of[ARGS_MOST];
-
-static int given(struct jvalue v) { return v.type != T_MISSING && v.type != T_NONE; }
-
 static const struct jtext *text(struct jrun *r, struct jvalue v, const char *what)
 {
 	if (v.type != T_TEXT)
@@ -21,7 +17,7 @@ static const struct jtext *text(struct jrun *r, struct jvalue v, const char *wha
 
 static struct jvalue strip(struct jrun *r, struct jvalue v, args_of a, int sides)
 {
-	return jtextual(jstrip(r, v.text, given(a[0]) ? text(r, a[0], "strip") : NULL, sides));
+	return jtextual(jstrip(r, v.text, jgiven(a[0]) ? text(r, a[0], "strip") : NULL, sides));
 }
 
 static struct jvalue m_strip(struct jrun *r, struct jvalue v, args_of a)
@@ -41,19 +37,19 @@ static struct jvalue m_split(struct jrun *r, struct jvalue v, args_of a)
 {
 	long most = a[1].type == T_MISSING ? -1 : jindex(r, a[1], "split");
 
-	return jlisted(jsplit(r, v.text, given(a[0]) ? text(r, a[0], "split") : NULL, most));
+	return jlisted(jsplit(r, v.text, jgiven(a[0]) ? text(r, a[0], "split") : NULL, most));
 }
 
 static struct jvalue m_rsplit(struct jrun *r, struct jvalue v, args_of a)
 {
 	long most = a[1].type == T_MISSING ? -1 : jindex(r, a[1], "rsplit");
 
-	return jlisted(jsplit_last(r, v.text, given(a[0]) ? text(r, a[0], "rsplit") : NULL, most));
+	return jlisted(jsplit_last(r, v.text, jgiven(a[0]) ? text(r, a[0], "rsplit") : NULL, most));
 }
 
 static struct jvalue m_splitlines(struct jrun *r, struct jvalue v, args_of a)
 {
-	return jlisted(jsplit_lines(r, v.text, a[0].type != T_MISSING && jtruth(r, a[0])));
+	return jlisted(jsplit_lines(r, v.text, jon(r, a[0])));
 }
 
 static struct jvalue partition(struct jrun *r, struct jvalue v, args_of a, int last)
@@ -84,8 +80,8 @@ static struct jvalue m_rpartition(struct jrun *r, struct jvalue v, args_of a)
 static int part(struct jrun *r, const struct jtext *t, struct jvalue start, struct jvalue end,
                 size_t *from, size_t *to)
 {
-	long n = jchars(r, t), i = given(start) ? jindex(r, start, "start") : 0;
-	long k = given(end) ? jindex(r, end, "end") : n;
+	long n = jchars(r, t), i = jgiven(start) ? jindex(r, start, "start") : 0;
+	long k = jgiven(end) ? jindex(r, end, "end") : n;
 
 	k = k > n ? n : k < 0 ? (k + n < 0 ? 0 : k + n) : k;
 	i = i < 0 ? (i + n < 0 ? 0 : i + n) : i;
@@ -215,7 +211,7 @@ static struct jvalue padded(struct jrun *r, struct jvalue v, args_of a, int how)
 {
 	long n = jchars(r, v.text), width = jindex(r, a[0], "width"),
 	     more = width > n ? width - n : 0;
-	const struct jtext *fill = given(a[1]) ? text(r, a[1], "fill") : jtext_str(r, " ");
+	const struct jtext *fill = jgiven(a[1]) ? text(r, a[1], "fill") : jtext_str(r, " ");
 	long left = how == 'l' ? 0 : how == 'r' ? more : more / 2 + (more & width & 1);
 	struct jbuild b = jbuild(r);
 
@@ -317,8 +313,8 @@ static struct jvalue m_copy(struct jrun *r, struct jvalue v, args_of a)
 
 static struct jvalue m_list_index(struct jrun *r, struct jvalue v, args_of a)
 {
-	long n = v.list->n, i = given(a[1]) ? jindex(r, a[1], "index") : 0;
-	long k = given(a[2]) ? jindex(r, a[2], "index") : n;
+	long n = v.list->n, i = jgiven(a[1]) ? jindex(r, a[1], "index") : 0;
+	long k = jgiven(a[2]) ? jindex(r, a[2], "index") : n;
 
 	i = i < 0 ? (i + n < 0 ? 0 : i + n) : i;
 	k = k > n ? n : k < 0 ? k + n : k;

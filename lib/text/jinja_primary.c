@@ -144,16 +144,14 @@ static struct jnode *name(struct jparser *p, int spaces)
 static struct jnode *strings(struct jparser *p)
 {
 	struct jbuild b = jbuild(p->run);
+	const struct jtext *text;
 	int line = p->at->line;
 
 	for (; p->at->kind == TOK_STRING; jnext(p))
 		jput_text(&b, p->at->value.text);
-	{
-		const struct jtext *text = jbuilt(&b);
-
-		jchars(p->run, text); /* counted now, since threads share it */
-		return constant(p, line, jtextual(text));
-	}
+	text = jbuilt(&b);
+	jchars(p->run, text); /* counted now, since threads share it */
+	return constant(p, line, jtextual(text));
 }
 
 static struct jnode *bracketed(struct jparser *p, enum jkind kind, int close)

@@ -6,12 +6,7 @@
  */
 #include "jinja_in.h"
 
-typedef const struct jvalue args_of[ARGS_MOST];
-
 static const struct jvalue none; /* T_MISSING */
-
-static int given(struct jvalue v) { return v.type != T_MISSING && v.type != T_NONE; }
-static int on(struct jrun *r, struct jvalue v) { return v.type != T_MISSING && jtruth(r, v); }
 
 /* Python's sorted() takes an integer, and a truth value is one. */
 static int reversed(struct jrun *r, struct jvalue v)
@@ -64,7 +59,7 @@ static int next_mapped(struct jrun *r, struct jiter *i, struct jvalue *v)
 		*v = jfilter_apply(r, s->filter, *v, &s->args);
 		return 1;
 	}
-	*v = jget_path(r, *v, s->path, given(s->otherwise) ? s->otherwise : none);
+	*v = jget_path(r, *v, s->path, jgiven(s->otherwise) ? s->otherwise : none);
 	return 1;
 }
 
@@ -197,7 +192,7 @@ static int next_unique(struct jrun *r, struct jiter *i, struct jvalue *v)
 
 static struct jvalue f_unique(struct jrun *r, struct jvalue v, args_of a)
 {
-	const struct jstep s = {.path = a[1], .cased = on(r, a[0]), .seen = jlist_new(r)};
+	const struct jstep s = {.path = a[1], .cased = jon(r, a[0]), .seen = jlist_new(r)};
 
 	return generator(r, v, &s, next_unique);
 }
@@ -212,7 +207,7 @@ static int next_batch(struct jrun *r, struct jiter *i, struct jvalue *v)
 		jlist_add(r, l, item);
 	if (!l->n)
 		return 0;
-	while (given(s->fill) && l->n < s->size)
+	while (jgiven(s->fill) && l->n < s->size)
 		jlist_add(r, l, s->fill);
 	*v = jlisted(l);
 	return 1;
@@ -239,7 +234,7 @@ static struct jvalue f_slice(struct jrun *r, struct jvalue v, args_of a)
 		each = all->n / slices + (k < all->n % slices);
 		while (each--)
 			jlist_add(r, l, all->item[at++]);
-		if (given(a[1]) && k >= all->n % slices)
+		if (jgiven(a[1]) && k >= all->n % slices)
 			jlist_add(r, l, a[1]);
 		jlist_add(r, to, jlisted(l));
 	}
@@ -284,12 +279,7 @@ static struct jvalue f_reverse(struct jrun *r, struct jvalue v, args_of a)
 	if (v.type == T_TEXT)
 		return jslice(r, v, jnone(), jnone(), jint(-1));
 	l = jlist_of(r, v);
-	for (long i = 0, k = l->n - 1; i < k; i++, k--) {
-		struct jvalue item = l->item[i];
-
-		l->item[i] = l->item[k];
-		l->item[k] = item;
-	}
+	jlist_reverse(l);
 	if (v.type == T_ITER)
 		return jlisted(l);
 	return (struct jvalue){T_ITER, .iter = jiter_of(r, jlisted(l))};
@@ -308,7 +298,7 @@ static struct jvalue f_join(struct jrun *r, struct jvalue v, args_of a)
 	const struct jtext *by = a[0].type == T_MISSING ? jtext_str(r, "") : jstr(r, a[0]);
 	struct jstep s = {.path = a[1]};
 
-	return jtextual(jjoin(r, by, given(a[1]) ? generator(r, v, &s, next_attribute) : v, 1));
+	return jtextual(jjoin(r, by, jgiven(a[1]) ? generator(r, v, &s, next_attribute) : v, 1));
 }
 
 static struct jvalue f_sum(struct jrun *r, struct jvalue v, args_of a)
@@ -340,16 +330,6 @@ static void merge(struct jrun *r, struct jlist *l[2], struct jvalue *spare[2], l
 		memcpy(l[j]->item + from, spare[j] + from, (to - from) * sizeof **spare);
 }
 
-static void turn(struct jlist *l)
-{
-	for (long i = 0, k = l->n - 1; i < k; i++, k--) {
-		struct jvalue item = l->item[i];
-
-		l->item[i] = l->item[k];
-		l->item[k] = item;
-	}
-}
-
 /* Equal ones stay in their order, also where the order is reversed. */
 void jsort(struct jrun *r, struct jlist *items, struct jlist *keys, int reverse)
 {
@@ -360,14 +340,14 @@ void jsort(struct jrun *r, struct jlist *items, struct jlist *keys, int reverse)
 	for (int j = 0; j < 2; j++) {
 		spare[j] = jalloc(r, (n + 1) * sizeof **spare);
 		if (reverse)
-			turn(l[j]);
+			jlist_reverse(l[j]);
 	}
 	for (long width = 1; width < n; width *= 2)
 		for (long from = 0; from + width < n; from += 2 * width)
 			merge(r, l, spare, from, from + width,
 			      from + 2 * width < n ? from + 2 * width : n);
 	for (int j = 0; j < 2 && reverse; j++)
-		turn(l[j]);
+		jlist_reverse(l[j]);
 }
 
 /* "a,b.c": the values of several attributes. */
@@ -391,7 +371,7 @@ static struct jvalue f_sort(struct jrun *r, struct jvalue v, args_of a)
 	struct jlist *l = jlist_of(r, v), *keys = jlist_new(r);
 
 	for (long i = 0; i < l->n; i++)
-		jlist_add(r, keys, sort_key(r, l->item[i], a[2], on(r, a[1])));
+		jlist_add(r, keys, sort_key(r, l->item[i], a[2], jon(r, a[1])));
 	jsort(r, l, keys, reversed(r, a[0]));
 	return jlisted(l);
 }
@@ -413,7 +393,7 @@ static struct jvalue f_dictsort(struct jrun *r, struct jvalue v, args_of a)
 		const struct jpair *p = &v.dict->pair[i];
 
 		jlist_add(r, l, jtuple2(r, p->key, p->value));
-		jlist_add(r, keys, folded(r, by_value ? p->value : p->key, on(r, a[0])));
+		jlist_add(r, keys, folded(r, by_value ? p->value : p->key, jon(r, a[0])));
 	}
 	jsort(r, l, keys, reversed(r, a[2]));
 	return jlisted(l);
@@ -423,7 +403,7 @@ static struct jvalue extreme(struct jrun *r, struct jvalue v, args_of a, int op)
 {
 	struct jiter *i = jiter_of(r, v);
 	struct jvalue best, key, item, k;
-	int cased = on(r, a[0]);
+	int cased = jon(r, a[0]);
 
 	if (!jiter_next(r, i, &best))
 		return jundefined_hint(r, "No aggregated item, sequence was empty.");

@@ -91,12 +91,7 @@ struct jlist *jsplit_last(struct jrun *r, const struct jtext *t, const struct jt
 		if (to)
 			add(r, l, t, 0, to);
 	}
-	for (long i = 0, k = l->n - 1; i < k; i++, k--) {
-		struct jvalue v = l->item[i];
-
-		l->item[i] = l->item[k];
-		l->item[k] = v;
-	}
+	jlist_reverse(l);
 	return l;
 }
 

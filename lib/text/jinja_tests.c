@@ -2,8 +2,6 @@
 /* jinja_tests.c - what may stand behind `is`. */
 #include "jinja_in.h"
 
-typedef const struct jvalue args_of[ARGS_MOST];
-
 /* clang-format off */
 #define TEST(name, condition)                                              \
 	static int name(struct jrun *r, struct jvalue v, args_of a)        \

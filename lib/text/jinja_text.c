@@ -149,8 +149,8 @@ long jchars(struct jrun *r, const struct jtext *t)
 	jspend(r, (long)(t->n / 64));
 	for (size_t i = 0; i < t->n; i++)
 		n += (t->p[i] & 0xc0) != 0x80;
-	((struct jtext *)t)->chars =
-		n; /* constants of a template were counted when it was compiled */
+	/* constants, which threads share, were counted when the template was compiled */
+	((struct jtext *)t)->chars = n;
 	return n;
 }
 

@@ -26,6 +26,16 @@ void jlist_add(struct jrun *r, struct jlist *l, struct jvalue v)
 	l->item[l->n++] = v;
 }
 
+void jlist_reverse(struct jlist *l)
+{
+	for (long i = 0, k = l->n - 1; i < k; i++, k--) {
+		struct jvalue v = l->item[i];
+
+		l->item[i] = l->item[k];
+		l->item[k] = v;
+	}
+}
+
 struct jvalue jtuple2(struct jrun *r, struct jvalue a, struct jvalue b)
 {
 	struct jlist *l = jlist_new(r);
@@ -244,6 +254,9 @@ int jtruth(struct jrun *r, struct jvalue v)
 	default: return 1;
 	}
 }
+
+int jgiven(struct jvalue v) { return v.type != T_MISSING && v.type != T_NONE; }
+int jon(struct jrun *r, struct jvalue v) { return v.type != T_MISSING && jtruth(r, v); }
 
 static int next_item(struct jrun *r, struct jiter *i, struct jvalue *v)
 {

@@ -4,7 +4,6 @@
 
 #include "../base/hash.h"
 #include "../base/memory.h"
-#include "../format/zio.h"
 #include "template_in.h"
 
 struct template
@@ -41,19 +40,6 @@ void pieces_move_space(struct pieces *l, int answer)
 		pieces_add(l, PIECE_TEXT, " ", 1, 1);
 }
 
-/* The chat template in a file, as an object of one text; dies. */
-static json_t *read_jinja(const char *path)
-{
-	size_t n;
-	const char *map = zio_map(path, &n);
-	json_t *source = json_stringn(map, n);
-
-	if (!source)
-		die("%s: not UTF-8", path);
-	zio_unmap(map, n);
-	return json_pack("{s:o}", "default", source);
-}
-
 static int ends_with(const char *s, const char *end)
 {
 	size_t n = strlen(s), m = strlen(end);
@@ -67,7 +53,7 @@ static json_t *sources(const struct template_opts *o, const struct tokenizer *to
 	const json_t *own = tokenizer_chat(tok);
 
 	if (ends_with(o->name, ".jinja"))
-		return read_jinja(o->name);
+		return json_pack("{s:o}", "default", tokenizer_chat_file(o->name));
 	if (strcmp(o->name, "auto") || !json_object_size(own))
 		return NULL;
 	return json_incref((json_t *)own);
@@ -83,13 +69,26 @@ static char *chat_name(const json_t *all)
 	return xprintf("jinja:%s", hex);
 }
 
+/* Texts that stand in rows: jansson, which has them for a chat template, takes no other. */
+static int check_utf8(const char *option, const char *text, struct fault *f)
+{
+	json_t *utf8 = json_string(text ? text : "");
+
+	json_decref(utf8);
+	return utf8 ? 0 : fault(f, "--%s: the value is not UTF-8", option);
+}
+
 struct template *template_open(const struct template_opts *o, const struct tokenizer *tok,
                                struct fault *f)
 {
-	json_t *all = sources(o, tok);
 	const char *name = strcmp(o->name, "auto") ? o->name : "seal";
-	struct template *t = xzalloc(1, sizeof *t);
+	struct template *t;
+	json_t *all;
 
+	if (check_utf8("template", o->name, f) || check_utf8("system", o->system, f))
+		return NULL;
+	all = sources(o, tok);
+	t = xzalloc(1, sizeof *t);
 	t->tok = tok;
 	t->name = all ? chat_name(all) : xstrdup(name);
 	if (all)

@@ -49,8 +49,8 @@ struct template_opts {
 	const char *date;   /* YYYY-MM-DD, today for chat templates that ask; NULL: they cannot */
 };
 /* The tokenizer, which has the model's chat templates and its tokens' names, is borrowed.  NULL
- * with a fault where name or date are wrong; dies where a chat template cannot be read, or has
- * what the interpreter does not know. */
+ * with a fault where name, system or date are wrong; dies where a chat template cannot be read, or
+ * has what the interpreter does not know. */
 struct template *template_open(const struct template_opts *, const struct tokenizer *,
                                struct fault *);
 void template_close(struct template *);

@@ -68,6 +68,8 @@ int32_t tokenizer_next_special(const struct tokenizer *, const char *text, size_
                                size_t *end);
 /* The model's chat templates, Jinja by name ("default", "tool_use"); NULL: it has none. */
 const json_t *tokenizer_chat(const struct tokenizer *);
+/* The text of a chat template's file, owned; dies. */
+json_t *tokenizer_chat_file(const char *path);
 /* The variables that transformers gives a chat template: "bos_token", "eos_token" and so on. */
 const json_t *tokenizer_variables(const struct tokenizer *);
 

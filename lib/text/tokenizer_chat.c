@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "../base/memory.h"
+#include "../format/foreign.h"
 #include "../format/gguf.h"
-#include "../format/sniff.h"
 #include "../format/zio.h"
 #include "tokenizer_in.h"
 
@@ -23,19 +23,17 @@ static void set_chat(struct tokenizer *t, const char *name, json_t *source)
 	json_object_set_new(t->chat, name, source);
 }
 
-static void read_file(struct tokenizer *t, const char *name, const char *path)
+json_t *tokenizer_chat_file(const char *path)
 {
 	size_t n;
 	const char *map = zio_map(path, &n);
-	json_t *source = json_stringn(n ? map : "", n);
-	const char *what = sniff(map, n);
+	json_t *source = json_stringn(map, n);
 
-	if (what)
-		die("%s: is %s", path, what);
-	zio_unmap(map, n);
+	foreign_check(path, map, n);
 	if (!source)
 		die("%s: not UTF-8", path);
-	set_chat(t, name, source);
+	zio_unmap(map, n);
+	return source;
 }
 
 static void read_files(struct tokenizer *t, const char *folder)
@@ -46,7 +44,7 @@ static void read_files(struct tokenizer *t, const char *folder)
 	struct dirent *e;
 
 	if (!access(path, F_OK))
-		read_file(t, "default", path);
+		set_chat(t, "default", tokenizer_chat_file(path));
 	while (dir && (e = readdir(dir))) {
 		size_t n = strlen(e->d_name);
 		char *file, *name;
@@ -55,7 +53,7 @@ static void read_files(struct tokenizer *t, const char *folder)
 			continue;
 		file = xprintf("%s/%s", more, e->d_name);
 		name = xstrndup(e->d_name, n - 6);
-		read_file(t, name, file);
+		set_chat(t, name, tokenizer_chat_file(file));
 		free(file);
 		free(name);
 	}

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* tokenizer_json.c - tokenizer.json of Hugging Face's `tokenizers`, and the chat
- * template beside it.  A part that we do not know is a fault that names it: ids
- * that are nearly right are wrong. */
+/* tokenizer_json.c - tokenizer.json of Hugging Face's `tokenizers`.  A part that we do not know is
+ * a fault that names it: ids that are nearly right are wrong. */
 #include "tokenizer_in.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "../base/memory.h"
 #include "../format/jsonl.h"

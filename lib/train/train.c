@@ -58,9 +58,8 @@ double valid_share(const struct train_opts *o)
 		return 0;
 	share /= percent ? 100 : 1;
 	if (!(share > 0 && share < 1))
-		die_usage("--valid %s: a share lies between 0 and 1, or 0%% and 100%% (./%s is a "
-		          "file "
-		          "of that name)",
+		die_usage("--valid %s: a share lies between 0 and 1, or 0%% and 100%% "
+		          "(./%s is a file of that name)",
 		          o->valid, o->valid);
 	return share;
 }

@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		k = json_parse_row((const char *)p, n, &f);
 		if (k) {                       /* it has something unread, and no more is wrong */
 			json_put(&b, k);
-			assert(memmem(b.p, b.n, "{\"unread\":", 10));
+			assert(json_unread_in(k) && strstr(b.p, JSON_UNREAD));
 			json_decref(json_parse_python((const char *)p, n, &f));
 		}
 		json_decref(k);
