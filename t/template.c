@@ -285,18 +285,19 @@ static void besides(void)
 	     "the chat template does not write \"tools\"");
 	chat(chatml, thinking, NULL, 1, 0, "the chat template does not write \"reasoning_content\"");
 	chat(chatml, thinking, NULL, 0, 0, "{<|im_start|>user\n}hi{<|im_end|>\n<|im_start|>assistant\n}");
-	chat(chatml, "{\"chat_template_kwargs\":{\"add_generation_prompt\":true,\"messages\":[],\"bos_token\":\"x\"},\"messages\":["
+	chat(chatml, "{\"chat_template_kwargs\":{\"add_generation_prompt\":true,\"bos_token\":\"x\"},\"messages\":["
 	     TURN("user", "hi") "," TURN("assistant", "yo") "]}", NULL, 1, 0,
 	     "{<|im_start|>user\n}hi{<|im_end|>\n<|im_start|>assistant\n}[yo][{<|im_end|>}]");
 	chat("{{ mood }}:{% for m in messages %}{{ m.content }}{% endfor %}", "{\"chat_template_kwargs\":{\"mood\":\"<|end|>\"},\"prompt\":\"hi\"}",
 	     NULL, 0, 0, "<|end|>{:}hi");
 	chat(tools, "{\"tools\":[{\"function\":{\"name\":\"f\",\"most\":NaN}}],\"messages\":[" TURN("user", "hi") "," TURN("assistant", "yo") "]}",
-	     NULL, 1, 0, "what the chat template is given is a number beyond 64 bits or a double's");
+	     NULL, 1, 0, "\"tools\", which the chat template is given, is a number beyond 64 bits or a double's");
 	chat("{% for m in messages %}{{ m.content }}{% endfor %}", ROW("{\"role\":\"user\",\"content\":\"hi\",\"extra\":{\"x\":[1e999]}}"),
 	     NULL, 0, 0, "hi");
 	chat("{% for m in messages %}{{ m.content }}{{ m.extra }}{% endfor %}", ROW("{\"role\":\"user\",\"content\":\"hi\",\"extra\":{\"x\":[1e999]}}"),
-	     NULL, 0, 0, "what the chat template is given is a number beyond 64 bits or a double's");
+	     NULL, 0, 0, "\"extra\", which the chat template is given, is a number beyond 64 bits or a double's");
 	lost();
+	chat(chatml, "{\"chat_template_kwargs\":{\"messages\":[]},\"prompt\":\"hi\"}", NULL, 0, 0, "\"chat_template_kwargs\" has \"messages\", which the row has");
 	chat(dated, ONE, NULL, 0, 0, "{no day}");
 	chat(dated, ONE, &(struct template_opts){.name = "auto", .date = "2024-02-29"}, 0, 0, "{29 Feb 2024, Thursday}");
 	chat(asks, ONE, &(struct template_opts){.name = "auto", .date = "2031-12-01"}, 0, 0, "{2031}");

@@ -363,8 +363,8 @@ static struct tm *day(const char *date)
 	struct tm *t = xzalloc(1, sizeof *t);
 	int year, month, of_month, n = 0;
 
-	if (sscanf(date, "%4d-%2d-%2d%n", &year, &month, &of_month, &n) == 3 && n == 10 &&
-	    !date[n]) {
+	if (strspn(date, "0123456789-") == 10 && !date[10] &&
+	    sscanf(date, "%4d-%2d-%2d%n", &year, &month, &of_month, &n) == 3 && n == 10) {
 		*t = (struct tm){.tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = of_month};
 		timegm(t);
 		if (t->tm_mday == of_month && t->tm_mon == month - 1)
@@ -412,7 +412,7 @@ struct chat *chat_open(const json_t *sources, const struct template_opts *o,
 	}
 	c->plain = compile(sources, "default");
 	c->source = xstrdup(json_text(sources, "default", ""));
-	c->developer = strstr(c->source, "'developer'") || strstr(c->source, "\"developer\"");
+	c->developer = chat_spells(c->source, "developer");
 	if (json_object_get(sources, "tool_use"))
 		c->with_tools = compile(sources, "tool_use");
 	probe(c);

@@ -4,6 +4,7 @@
  * They are what transformers' apply_chat_template is called with: messages as objects with all
  * their keys, tools, documents, and variables of the row's own.
  */
+#include <ctype.h>
 #include <strings.h>
 
 #include "template_in.h"
@@ -27,33 +28,45 @@ static json_t *content_of(const struct turn *t, int parts)
 	return NULL;
 }
 
-/* Somewhere in it is a value that JSON or a text cannot hold; NULL: there is none. */
-static const char *unread_in(const json_t *v)
+int chat_spells(const char *source, const char *word)
 {
-	const char *why = json_why_unread(v), *key;
-	json_t *item;
-	size_t i;
+	size_t n = strlen(word);
 
-	json_array_foreach(v, i, item) { why = why ? why : unread_in(item); }
-	json_object_foreach((json_t *)v, key, item) { why = why ? why : unread_in(item); }
-	return why;
+	for (const char *p = source; (p = strstr(p, word)); p++)
+		if (p > source && strchr(".'\"", p[-1]) && !isalnum((unsigned char)p[n]) &&
+		    p[n] != '_')
+			return 1;
+	return 0;
+}
+
+/* A value that a template may write has to be whole. */
+static int check_value(const char *key, const json_t *v, struct fault *f)
+{
+	const char *why = json_unread_in(v);
+
+	return why ? fault(f, "\"%.60s\", which the chat template is given, %s", key, why) : 0;
 }
 
 int chat_check(const struct dialogue *d, const char *source, struct fault *f)
 {
-	const json_t *beside[] = {d->tools, d->documents, d->variables};
-	const char *why = NULL, *key;
+	static const char *const own[] = {"messages", "tools", "documents"};
+	const char *key;
 	json_t *v;
 
+	if (check_value("tools", d->tools, f) || check_value("documents", d->documents, f) ||
+	    check_value("chat_template_kwargs", d->variables, f))
+		return -1;
 	for (int i = 0; i < 3; i++)
-		why = why ? why : unread_in(beside[i]);
+		if (json_object_get(d->variables, own[i]))
+			return fault(f, "\"chat_template_kwargs\" has \"%s\", which the row has",
+			             own[i]);
 	for (int i = 0; i < d->n; i++)
 		json_object_foreach((json_t *)d->turn[i].message, key, v)
 		{
-			if (!why && strstr(source, key))
-				why = unread_in(v);
+			if (chat_spells(source, key) && check_value(key, v, f))
+				return -1;
 		}
-	return why ? fault(f, "what the chat template is given %s", why) : 0;
+	return 0;
 }
 
 /* As transformers has it, the one that is there stands under both names. */
@@ -94,7 +107,7 @@ json_t *chat_message(const struct turn *t, int parts, int developer)
 		json_object_del(m, not_for_templates[i]);
 	json_object_foreach_safe(m, next, key, v)
 	{
-		if (json_is_null(v) || unread_in(v))
+		if (json_is_null(v) || json_unread_in(v))
 			json_object_del(m, key);
 	}
 	alias_reasoning(m);
