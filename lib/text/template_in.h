@@ -36,8 +36,8 @@ int chat_pieces(const struct chat *, const struct dialogue *, int train_all, str
 /* template_vars.c */
 /* Whether a template's text has a key's name, as .name or in quotes. */
 int chat_spells(const char *source, const char *name);
-/* -1 with a fault where a value that the template has a word for could not be read: nobody would see
- * that it is not whole. */
+/* -1 with a fault where a value that the template has a word for could not be read: nobody would
+ * see that it is not whole. */
 int chat_check(const struct dialogue *, const char *source, struct fault *);
 /* A turn as an object; parts: its content in parts; developer: the template knows that role. */
 json_t *chat_message(const struct turn *, int parts, int developer);
