@@ -152,34 +152,33 @@ random rows.gz > scores.gz
 is "$("$BIN/seal-select" -q -s scores.gz --keep 100% rows.gz | md5sum)" "$(md5sum < rows.jsonl)" "is written plain"
 
 # --- files of others
-named() { # NAME PATTERN, the file on stdin
-	cat > foreign
+named() { # NAME PATTERN, of the file "foreign"
 	fails 1 "^seal-tokenize: foreign: is $2" "$1" tok --json foreign
 	fails 1 "^seal-score: foreign: is $2" "$1: for any program" random foreign
 	gzip -c foreign > foreign.gz
 	fails 1 "^seal-eval refusals: foreign.gz: is $2" "$1: in gzip, too" "$BIN/seal-eval" refusals foreign.gz
 }
-printf 'PAR1\025\004\025\000' | named Parquet 'a Parquet file'
-printf 'ARROW1\000\000\377\377\377\377\170\001\000\000' | named Arrow 'an Arrow file'
-printf '\377\377\377\377\170\001\000\000\020\000\000\000' | named "Arrow's stream" 'an Arrow stream'
-printf 'FEA1\000\000\000\000' | named Feather 'a Feather file'
-python3 -c 'import zipfile; z = zipfile.ZipFile("z.zip", "w"); z.write("rows.jsonl"); z.close()'; named zip 'a zip archive' < z.zip
-python3 -c 'import bz2, sys; sys.stdout.buffer.write(bz2.compress(open("rows.jsonl", "rb").read()))' | named bzip2 'packed by bzip2 \(bunzip2 it first\)'
-printf '7z\274\257\047\034\000\004' | named 7z 'a 7z archive'
-tar -cf - rows.jsonl | named tar 'a tar archive'
+printf 'PAR1\025\004\025\000' > foreign; named Parquet 'a Parquet file'
+printf 'ARROW1\000\000\377\377\377\377\170\001\000\000' > foreign; named Arrow 'an Arrow file'
+printf '\377\377\377\377\170\001\000\000\020\000\000\000' > foreign; named "Arrow's stream" 'an Arrow stream'
+printf 'FEA1\000\000\000\000' > foreign; named Feather 'a Feather file'
+python3 -c 'import zipfile; z = zipfile.ZipFile("z.zip", "w"); z.write("rows.jsonl"); z.close()'; cp z.zip foreign; named zip 'a zip archive'
+python3 -c 'import bz2, sys; sys.stdout.buffer.write(bz2.compress(open("rows.jsonl", "rb").read()))' > foreign; named bzip2 'packed by bzip2 \(bunzip2 it first\)'
+printf '7z\274\257\047\034\000\004' > foreign; named 7z 'a 7z archive'
+tar -cf - rows.jsonl > foreign; named tar 'a tar archive'
 for e in UTF-16 UTF-16LE UTF-16BE UTF-32 UTF-32LE UTF-32BE; do
-	iconv -f UTF-8 -t $e rows.jsonl | named $e "text in ${e%[LB]E} "
-	printf 'id,prompt\n1,x\n' | iconv -f UTF-8 -t $e | named "$e: CSV" "text in ${e%[LB]E} "
+	iconv -f UTF-8 -t $e rows.jsonl > foreign; named $e "text in ${e%[LB]E} "
+	printf 'id,prompt\n1,x\n' | iconv -f UTF-8 -t $e > foreign; named "$e: CSV" "text in ${e%[LB]E} "
 done
-printf 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n' | named 'Git LFS' 'a Git LFS pointer, not the file itself'
-printf '\n <!DocType HTML>\n<html>\n' | named HTML 'a web page'
-printf '\357\273\277<html lang="en"><head>' | named 'HTML with a byte order mark' 'a web page'
-printf '%%PDF-1.7\n' | named PDF 'a PDF file'
-printf 'SQLite format 3\000\020\000' | named SQLite 'an SQLite database'
-python3 -c 'import pickle, sys; pickle.dump([{"a": 1}], sys.stdout.buffer)' | named pickle 'a pickle of Python'
-printf '\223NUMPY\001\000' | named NumPy 'an array of NumPy'
-printf '{\\rtf1\\ansi {"a":1}}' | named RTF 'a text in RTF'
-gzip -c rows.gz | named 'gzip' 'packed by gzip'
+printf 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n' > foreign; named 'Git LFS' 'a Git LFS pointer, not the file itself'
+printf '\n <!DocType HTML>\n<html>\n' > foreign; named HTML 'a web page'
+printf '\357\273\277<html lang="en"><head>' > foreign; named 'HTML with a byte order mark' 'a web page'
+printf '%%PDF-1.7\n' > foreign; named PDF 'a PDF file'
+printf 'SQLite format 3\000\020\000' > foreign; named SQLite 'an SQLite database'
+python3 -c 'import pickle, sys; pickle.dump([{"a": 1}], sys.stdout.buffer)' > foreign; named pickle 'a pickle of Python'
+printf '\223NUMPY\001\000' > foreign; named NumPy 'an array of NumPy'
+printf '{\\rtf1\\ansi {"a":1}}' > foreign; named RTF 'a text in RTF'
+gzip -c rows.gz > foreign; named 'gzip' 'packed by gzip'
 
 # --- no rows
 for f in 'Not Found' 'Not Found\n' '"hello"\n' '\n\nEntry not found\n\n' '7'; do
@@ -234,6 +233,10 @@ odd '"id":18446744073709551616' > bad.jsonl; fails 1 'bad id: "id" is a number b
 odd '"id":"a\u0000"' > bad.jsonl; fails 1 'bad id: "id" holds a NUL' "an id with NUL" tok bad.jsonl
 echo '{"prompt":NaN,"completion":"c"}' > bad.jsonl; fails 1 '"prompt" is a number beyond' "as a prompt" tok bad.jsonl
 echo '{"prompt":"p","completion":"c\u0000d"}' > bad.jsonl; fails 1 '"completion" holds a NUL character' "NUL in an answer" tok bad.jsonl
+echo '{"prompt":"p\u0000","completion":"c"}' > bad.jsonl; fails 1 '"prompt" holds a NUL character' "NUL in a prompt" tok bad.jsonl
+echo '{"prompt":"p","chosen":"c\u0000d"}' > bad.jsonl; fails 1 '"chosen" holds a NUL character' "NUL in what is chosen" tok bad.jsonl
+echo '{"messages":["\u0000"]}' > bad.jsonl; fails 1 'messages\[0\]: it holds a NUL character' "NUL where a turn belongs" tok bad.jsonl
+echo '{"messages":[{"role":"user","content":"a\u0000"}]}' > bad.jsonl; fails 1 'messages\[0\]: "content" holds a NUL character' "NUL in a turn" tok bad.jsonl
 odd '"a\u0000":1' > bad.jsonl; fails 1 'NUL' "NUL in the name of a key" tok bad.jsonl
 odd '"a":NaN,"b":' > bad.jsonl; fails 1 'bad JSON: column' "what is broken besides is broken" tok bad.jsonl
 for v in nan NAN +1 01 1. .5 --1 0x10 Infinityx; do
