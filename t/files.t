@@ -233,6 +233,10 @@ odd '"id":18446744073709551616' > bad.jsonl; fails 1 'bad id: "id" is a number b
 odd '"id":"a\u0000"' > bad.jsonl; fails 1 'bad id: "id" holds a NUL' "an id with NUL" tok bad.jsonl
 echo '{"prompt":NaN,"completion":"c"}' > bad.jsonl; fails 1 '"prompt" is a number beyond' "as a prompt" tok bad.jsonl
 echo '{"prompt":"p","completion":"c\u0000d"}' > bad.jsonl; fails 1 '"completion" holds a NUL character' "NUL in an answer" tok bad.jsonl
+echo '{"prompt":"p\u0000","completion":"c"}' > bad.jsonl; fails 1 '"prompt" holds a NUL character' "NUL in a prompt" tok bad.jsonl
+echo '{"prompt":"p","chosen":"c\u0000d"}' > bad.jsonl; fails 1 '"chosen" holds a NUL character' "NUL in what is chosen" tok bad.jsonl
+echo '{"messages":["\u0000"]}' > bad.jsonl; fails 1 'messages\[0\]: it holds a NUL character' "NUL where a turn belongs" tok bad.jsonl
+echo '{"messages":[{"role":"user","content":"a\u0000"}]}' > bad.jsonl; fails 1 'messages\[0\]: "content" holds a NUL character' "NUL in a turn" tok bad.jsonl
 odd '"a\u0000":1' > bad.jsonl; fails 1 'NUL' "NUL in the name of a key" tok bad.jsonl
 odd '"a":NaN,"b":' > bad.jsonl; fails 1 'bad JSON: column' "what is broken besides is broken" tok bad.jsonl
 for v in nan NAN +1 01 1. .5 --1 0x10 Infinityx; do

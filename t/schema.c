@@ -185,6 +185,20 @@ static void parts(void)
 	TRAIN("{\"messages\":[{\"role\":\"user\",\"content\":{}}," A "]}", "! messages[0]: \"content\" is not text");
 	TRAIN("{\"conversations\":[{\"from\":\"human\",\"value\":[{\"type\":\"text\",\"text\":\"a\"}]},{\"from\":\"gpt\",\"value\":\"b\"}]}",
 	      "u:a|a:b");
+	TRAIN("{\"messages\":[" U ",{\"role\":\"assistant\",\"content\":[{\"type\":\"text\",\"text\":\"a\",\"train\":false}]}]}",
+	      "! messages[1]: \"train\" in a part of the content: parts of a turn cannot be trained");
+	TRAIN("{\"messages\":[" U ",{\"role\":\"assistant\",\"content\":[{\"type\":\"text\",\"text\":\"a\",\"weight\":1}]}]}",
+	      "! messages[1]: \"weight\" in a part of the content: parts of a turn cannot be trained");
+	TRAIN("{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"X\"}],\"value\":\"LOST\"}," A "]}",
+	      "! messages[0]: \"content\" and \"value\" differ");
+	TRAIN("{\"messages\":[{\"role\":\"user\",\"content\":\"X\",\"value\":[{\"type\":\"text\",\"text\":\"Y\"}]}," A "]}",
+	      "! messages[0]: \"content\" and \"value\" differ");
+	TRAIN("{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"X\"}],\"value\":\"X\"}," A "]}", "u:X|a:r");
+	TRAIN("{\"messages\":[{\"role\":\"user\",\"content\":\"X\",\"value\":3}," A "]}", "! messages[0]: \"value\" is not text");
+	TRAIN(ROW("{\"role\":\"user\",\"content\":\"q\",\"images\":[\"a.png\"]}," A, ""), "! messages[0]: \"images\": only text is read");
+	TRAIN(ROW("{\"role\":\"user\",\"content\":\"q\",\"videos\":[\"a.mp4\"]}," A, ""), "! messages[0]: \"videos\": only text is read");
+	TRAIN(ROW(U ",{\"role\":\"assistant\",\"content\":\"r\",\"audio\":{\"id\":\"a\"}}", ""), "! messages[1]: \"audio\": only text is read");
+	TRAIN(ROW(U ",{\"role\":\"assistant\",\"content\":\"r\",\"audio\":null,\"images\":[]}", ""), "u:q|a:r");
 }
 
 /* Calls of tools, in the four ways in which rows have them. */
@@ -206,6 +220,18 @@ static void calls(void)
 	TRAIN(ROW(U ",{\"role\":\"tool_call\",\"content\":\"{\\\"name\\\":\\\"f\\\",\\\"arguments\\\":{\\\"x\\\":1}}\"},"
 	          "{\"role\":\"tool_call\",\"content\":\"[{\\\"name\\\":\\\"f\\\",\\\"arguments\\\":{\\\"x\\\":1}}]\"}", ""),
 	      "u:q|a: calls=[" CALL "," CALL "]");
+#define SPELT "\"{\\\"name\\\":\\\"f\\\",\\\"arguments\\\":{\\\"x\\\":1}}\""
+	TRAIN("{\"conversations\":[{\"from\":\"human\",\"value\":\"q\"},{\"from\":\"function_call\",\"value\":" SPELT
+	      ",\"reasoning_content\":\"hm\"},{\"from\":\"function_call\",\"value\":" SPELT "}]}", "u:q|a: calls=[" CALL "," CALL "]");
+	same(json_text(d.turn[1].message, "reasoning_content", ""), "hm", "the thoughts beside a call are kept");
+	ok(!json_object_get(d.turn[1].message, "from") && !json_object_get(d.turn[1].message, "value"), "and what was read is gone");
+	TRAIN("{\"conversations\":[{\"from\":\"human\",\"value\":\"q\"},{\"from\":\"function_call\",\"value\":" SPELT
+	      "},{\"from\":\"function_call\",\"value\":" SPELT ",\"thinking\":\"hm\"}]}", "u:q|a: calls=[" CALL "]|a: calls=[" CALL "]");
+	same(json_text(d.turn[2].message, "thinking", ""), "hm", "also of a second call");
+	TRAIN(ROW(U ",{\"role\":\"function_call\",\"content\":" SPELT ",\"tool_calls\":[" CALL "]}", ""),
+	      "! messages[1]: calls of tools both as text and as \"tool_calls\"");
+	TRAIN(ROW(U ",{\"role\":\"tool_call\",\"content\":" SPELT ",\"function_call\":{\"name\":\"g\",\"arguments\":\"\"}}", ""),
+	      "! messages[1]: calls of tools both as text and as \"function_call\"");
 	TRAIN(ROW(U ",{\"role\":\"assistant\",\"tool_calls\":{}}", ""), "! messages[1]: \"tool_calls\" is not an array");
 	TRAIN(ROW(U ",{\"role\":\"assistant\",\"tool_calls\":[\"f\"]}", ""), "! messages[1]: tool_calls[0] is not an object");
 	TRAIN(ROW("{\"role\":\"user\",\"content\":\"q\",\"tool_calls\":[" CALL "]}," A, ""),
@@ -234,6 +260,8 @@ static void training(void)
 	TRAIN(ROW(U "," SAID("\"train\":false"), ""), "u:q|a-:r");
 	TRAIN(ROW(U "," SAID("\"training\":false"), ""), "u:q|a-:r");
 	TRAIN(ROW(U "," SAID("\"loss\":false") "," U "," SAID("\"loss\":true"), ""), "u:q|a-:r|u:q|a:r");
+	TRAIN(ROW(U "," SAID("\"masked\":1") "," U "," SAID("\"masked\":0"), ""), "u:q|a-:r|u:q|a:r");
+	TRAIN(ROW(U "," SAID("\"masked\":\"true\""), ""), "! messages[1]: \"masked\" is neither 0 nor 1, false nor true");
 	TRAIN(ROW(U "," SAID("\"masked\":true") "," U "," SAID("\"masked\":false"), ""), "u:q|a-:r|u:q|a:r");
 	TRAIN(ROW("{\"role\":\"user\",\"content\":\"q\",\"weight\":0}," A, ""), "u-:q|a:r");
 	TRAIN(ROW("{\"role\":\"user\",\"content\":\"q\",\"train\":true}," A, ""), "! messages[0]: only the assistant's turns can be trained");
@@ -342,23 +370,149 @@ static void contradictions(void)
 	TRAIN("{\"instruction\":\"i\",\"output\":\"o\",\"response\":\"c\"}",
 	      "! \"output\" and \"response\" say different things, and only one is used (--schema names it)");
 	TRAIN("{\"instruction\":\"i\",\"output\":\"o\",\"response\":\"o\",\"text\":\"x\",\"answer\":\"B\"}", "u:i|a:o");
-	TRAIN("{\"instruction\":\"i\",\"input\":\"x\",\"output\":\"o\",\"prompt\":\"### i\\nx ###\"}", "u:i\nx|a:o");
+	TRAIN("{\"instruction\":\"i\",\"input\":\"x\",\"output\":\"o\",\"prompt\":\"### i\\nx ###\"}",
+	      "! \"instruction\" and \"prompt\" say different things, and only one is used (--schema names it)");
 	TRAIN("{\"prompt\":\"Solve: q\",\"question\":\"q\",\"completion\":\"r\"}", "u:Solve: q|a:r");
 	TRAIN("{\"question\":\"q\",\"context\":\"c\",\"answer\":\"r\"}",
 	      "! \"question\" and \"context\" say different things, and only one is used (--schema names it)");
 	TRAIN("{\"question\":\"q\",\"choices\":[\"x\",\"y\"],\"answer\":\"x\"}",
 	      "! \"question\" and \"choices\" say different things, and only one is used (--schema names it)");
-	TRAIN("{\"question\":\"x or y?\",\"choices\":{\"text\":[\"x\",\"y\"],\"n\":[1,2]},\"answer\":\"x\"}", "u:x or y?|a:x");
+	TRAIN("{\"question\":\"x or y, 1 or 2?\",\"choices\":{\"text\":[\"x\",\"y\"],\"n\":[1,2],\"all\":true},\"answer\":\"x\"}",
+	      "u:x or y, 1 or 2?|a:x");
+	TRAIN("{\"question\":\"How many?\",\"choices\":[3,4],\"answer\":\"3\"}",
+	      "! \"question\" and \"choices\" say different things, and only one is used (--schema names it)");
 	TRAIN("{\"question\":\"q\",\"passage\":\"p\",\"answer\":\"r\"}",
 	      "! \"question\" and \"passage\" say different things, and only one is used (--schema names it)");
 	TRAIN("{\"prompt\":\"\",\"instruction\":\"i\",\"chosen\":\"c\"}",
 	      "! \"prompt\" and \"instruction\" say different things, and only one is used (--schema names it)");
-	TRAIN("{\"prompt\":\"x\",\"question\":\"y\",\"chosen\":[" U "," A "]}", "u:q|a:r");
+	TRAIN("{\"prompt\":\"q\",\"question\":\"y\",\"chosen\":[" U "," A "]}",
+	      "! \"prompt\" and \"question\" say different things, and only one is used (--schema names it)");
+	TRAIN("{\"prompt\":\"q\",\"question\":\"q\",\"chosen\":[" U "," A "]}", "u:q|a:r");
 	TRAIN("{\"chosen\":[" U "," A "],\"conversation\":[{\"input\":\"x\",\"output\":\"y\"}]}", "u:q|a:r");
 	same(turns(&(struct schema_opts){.schema = "sharegpt"}, "{\"chosen\":[],\"conversation\":[" U "," A "]}", 1), "u:q|a:r",
 	     "--schema sharegpt takes either key");
 	PROMPT("{\"prompt\":\"p\",\"question\":\"q\"}",
 	       "! \"prompt\" and \"question\" say different things, and only one is used (--schema names it)");
+}
+
+/* What is taken holds the other, never the other way round: the rest would be lost. */
+static void within(void)
+{
+	TRAIN("{\"question\":\"Paris\",\"context\":\"Paris is the capital of Texas.\",\"answer\":\"Yes\"}",
+	      "! \"question\" and \"context\" say different things, and only one is used (--schema names it)");
+	TRAIN("{\"prompt\":\"a\",\"article\":\"a long article\",\"completion\":\"s\"}",
+	      "! \"prompt\" and \"article\" say different things, and only one is used (--schema names it)");
+	TRAIN("{\"prompt\":\"x\",\"completion\":\"No\",\"output\":\"Nobody can stop me\"}",
+	      "! \"completion\" and \"output\" say different things, and only one is used (--schema names it)");
+	TRAIN("{\"prompt\":\"x\",\"completion\":\"Nobody can\",\"output\":\"No\"}",
+	      "! \"completion\" and \"output\" say different things, and only one is used (--schema names it)");
+	TRAIN("{\"question\":\"Do you know yesterday?\",\"options\":[\"yes\",\"no\"],\"answer\":\"no\"}",
+	      "! \"question\" and \"options\" say different things, and only one is used (--schema names it)");
+	TRAIN("{\"question\":\"Is it yes, or no?\",\"options\":[\"yes\",\"no\"],\"answer\":\"no\"}",
+	      "u:Is it yes, or no?|a:no");
+	TRAIN("{\"prompt\":\"q\",\"query\":\"q\\n\",\"completion\":\" r\",\"response\":\"r \\n\"}",
+	      "u:q|a: r");
+	TRAIN("{\"prompt\":\"Add one.\",\"input\":5,\"completion\":\"6\"}",
+	      "! \"prompt\" and \"input\" say different things, and only one is used (--schema names it)");
+	PROMPT("{\"prompt\":\"Add one.\",\"input\":5,\"query\":\"Add\"}",
+	      "! \"prompt\" and \"input\" say different things, and only one is used (--schema names it)");
+	TRAIN("{\"prompt\":[{\"role\":\"user\",\"content\":\"U\"}],\"completion\":\"o\",\"input\":\"LOST\"}",
+	      "! \"prompt\" and \"input\" say different things, and only one is used (--schema names it)");
+	TRAIN("{\"prompt\":[{\"role\":\"user\",\"content\":\"U: x\"}],\"completion\":\"o\",\"input\":\"x\"}",
+	      "u:U: x|a:o");
+	TRAIN("{\"prompt\":[{\"role\":\"user\",\"content\":\"U\"}],\"completion\":\"yes\",\"context\":\"yes\"}",
+	      "! \"prompt\" and \"context\" say different things, and only one is used (--schema names it)");
+	TRAIN("{\"prompt\":\"q\",\"completion\":[{\"role\":\"assistant\",\"content\":\"r\"}],\"output\":\"z\"}",
+	      "! \"completion\" and \"output\" say different things, and only one is used (--schema names it)");
+	TRAIN("{\"chosen\":[{\"role\":\"user\",\"content\":\"q\"},{\"role\":\"assistant\",\"content\":\"r\"}],\"input\":\"LOST\"}",
+	      "! \"chosen\" and \"input\" say different things, and only one is used (--schema names it)");
+	TRAIN("{\"history\":[[\"z\",\"b\"]],\"prompt\":\"q\",\"completion\":\"r\",\"output\":\"b\"}",
+	      "! \"completion\" and \"output\" say different things, and only one is used (--schema names it)");
+}
+
+/* A whole dialogue begins with the prompt that stands beside it. */
+static void whole(void)
+{
+	TRAIN("{\"prompt\":\"A\",\"completion\":[{\"role\":\"user\",\"content\":\"B\"},{\"role\":\"assistant\",\"content\":\"C\"}]}",
+	      "! \"completion\" neither answers the prompt nor begins with it");
+	TRAIN("{\"prompt\":\"A\",\"chosen\":[{\"role\":\"user\",\"content\":\"B\"},{\"role\":\"assistant\",\"content\":\"C\"}]}",
+	      "! \"chosen\" neither answers the prompt nor begins with it");
+	TRAIN("{\"system\":\"S\",\"prompt\":\"A\",\"completion\":[{\"role\":\"user\",\"content\":\"B\"},{\"role\":\"assistant\",\"content\":\"C\"}]}",
+	      "! \"completion\" neither answers the prompt nor begins with it");
+	TRAIN("{\"prompt\":\"A\",\"completion\":[{\"role\":\"system\",\"content\":\"S\"},{\"role\":\"user\",\"content\":\"B\"},{\"role\":\"assistant\",\"content\":\"C\"}]}",
+	      "! \"completion\" neither answers the prompt nor begins with it");
+	TRAIN("{\"prompt\":\" B\",\"completion\":[{\"role\":\"system\",\"content\":\"S\"},{\"role\":\"user\",\"content\":\"B\"},{\"role\":\"assistant\",\"content\":\"C\"}]}",
+	      "s:S|u:B|a:C");
+	PROMPT("{\"prompt\":\"A\",\"completion\":[{\"role\":\"user\",\"content\":\"B\"},{\"role\":\"assistant\",\"content\":\"C\"}]}",
+	      "! \"completion\" neither answers the prompt nor begins with it");
+	TRAIN("{\"prompt\":\"\",\"chosen\":[{\"role\":\"user\",\"content\":\"B\"},{\"role\":\"assistant\",\"content\":\"C\"}]}",
+	      "u:B|a:C");
+	TRAIN("{\"prompt\":[{\"role\":\"user\",\"content\":\"A\"}],\"completion\":[{\"role\":\"user\",\"content\":\"B\"},{\"role\":\"assistant\",\"content\":\"C\"}]}",
+	      "! \"completion\" neither answers the prompt nor begins with it");
+	TRAIN("{\"prompt\":\"OTHER\",\"chosen\":\"\\n\\nHuman: a\\n\\nAssistant:b\"}",
+	      "! \"chosen\" neither answers the prompt nor begins with it");
+	TRAIN("{\"prompt\":\"\\n\\nHuman: first\\n\\nAssistant:\",\"chosen\":\"\\n\\nHuman: other\\n\\nAssistant: yes\"}",
+	      "! \"chosen\" neither answers the prompt nor begins with it");
+	TRAIN("{\"prompt\":\"\\n\\nHuman: a\\n\\nAssistant:\",\"chosen\":\"\\n\\nHuman: a\\n\\nAssistant: yes\"}",
+	      "u:a|a:yes");
+	TRAIN("{\"prompt\":\"\\n\\nHuman: a\\n\\nAssistant: b\\n\\nHuman: c\\n\\nAssistant:\",\"chosen\":\"\\n\\nHuman: a\\n\\nAssistant: b\\n\\nHuman: c\\n\\nAssistant: d\"}",
+	      "u:a|a:b|u:c|a:d");
+	TRAIN("{\"history\":[[\"x\",\"y\"]],\"prompt\":\"a\",\"chosen\":\"\\n\\nHuman: a\\n\\nAssistant: b\"}",
+	      "! \"chosen\" neither answers the prompt nor begins with it");
+	TRAIN("{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],\"chosen\":\"\\n\\nHuman: a\\n\\nAssistant: b\"}",
+	      "u:a|a:b");
+	TRAIN("{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],\"chosen\":\"\\n\\nHuman: z\\n\\nAssistant: b\"}",
+	      "! \"chosen\" neither answers the prompt nor begins with it");
+}
+
+/* What a row says of the training of its answers. */
+static void marks(void)
+{
+#define PAIR(what) "{\"prompt\":\"q\",\"completion\":\"r\"," what "}"
+	TRAIN(PAIR("\"weight\":0"), "u-:q|a-:r");
+	TRAIN(PAIR("\"weight\":1"), "u:q|a:r");
+	TRAIN(PAIR("\"train\":false"), "u-:q|a-:r");
+	TRAIN(PAIR("\"masked\":true"), "u-:q|a-:r");
+	TRAIN(PAIR("\"training\":0,\"history\":[[\"a\",\"b\"]]"), "u-:a|a-:b|u-:q|a-:r");
+	TRAIN(PAIR("\"weight\":\"\",\"train\":null"), "u:q|a:r");
+	TRAIN(PAIR("\"weight\":0.5"), "! \"weight\" is neither 0 nor 1, false nor true");
+	TRAIN(PAIR("\"train\":\"false\""), "! \"train\" is neither 0 nor 1, false nor true");
+	TRAIN(PAIR("\"weight\":1,\"masked\":1"), "! \"weight\" contradicts another key");
+	TRAIN(PAIR("\"loss_scale\":[0.5]"), "! \"loss_scale\": parts of a turn cannot be trained");
+	TRAIN(PAIR("\"loss\":2.5"), "u:q|a:r");
+	TRAIN(PAIR("\"loss\":false"), "u-:q|a-:r");
+	TRAIN(ROW(U "," A, ",\"weight\":0"), "u-:q|a-:r");
+	PROMPT(PAIR("\"weight\":0.5,\"label\":false"), "u:q");
+	TRAIN(PAIR("\"label\":false"), "! \"label\":false marks an unwanted answer, which would be trained: leave out such rows "
+	      "(jq 'select(.label != false)'), or the key");
+	TRAIN(ROW(U "," A, ",\"kto_tag\":false"), "! \"kto_tag\":false marks an unwanted answer, which would be trained: leave out such "
+	      "rows (jq 'select(.kto_tag != false)'), or the key");
+	TRAIN(PAIR("\"label\":true,\"kto_tag\":true"), "u:q|a:r");
+	TRAIN(PAIR("\"label\":\"unsafe\""), "u:q|a:r");
+	TRAIN(PAIR("\"label\":0"), "u:q|a:r");
+}
+
+/* What could not be read is named where it is asked for. */
+static void unread(void)
+{
+#define NUL_OF(row, want)                                                                                \
+	do {                                                                                             \
+		json_t *j = json_parse_row(row, strlen(row), &f);                                        \
+		dialogue_clear(&d);                                                                      \
+		ok(j && schema_turns(&(struct schema_opts){0}, j, 1, &d, &f) == SCHEMA_BAD, "refused: " row); \
+		same(f.text, want, row);                                                                 \
+		json_decref(j);                                                                          \
+	} while (0)
+#define NUL "\"x\\u0000y\""
+	NUL_OF("{\"prompt\":\"p\",\"completion\":" NUL "}", "\"completion\" holds a NUL character");
+	NUL_OF("{\"prompt\":" NUL ",\"completion\":\"c\"}", "\"prompt\" holds a NUL character");
+	NUL_OF("{\"prompt\":\"p\",\"chosen\":" NUL "}", "\"chosen\" holds a NUL character");
+	NUL_OF("{\"prompt\":\"p\",\"completion\":NaN}", "\"completion\" is a number beyond 64 bits or a double's");
+	NUL_OF("{\"messages\":" NUL "}", "\"messages\" holds a NUL character");
+	NUL_OF("{\"messages\":[" NUL "]}", "messages[0]: it holds a NUL character");
+	NUL_OF("{\"messages\":[{\"role\":" NUL ",\"content\":\"c\"}]}", "messages[0]: \"role\" holds a NUL character");
+	NUL_OF("{\"messages\":[" U ",{\"role\":\"assistant\",\"content\":" NUL "}]}", "messages[1]: \"content\" holds a NUL character");
+	NUL_OF("{\"messages\":[{\"role\":\"user\",\"content\":[" NUL "]}]}", "messages[0]: a part of the content holds a NUL character");
 }
 
 static void beside(void)
@@ -379,6 +533,8 @@ static void beside(void)
 	      "u:q|a:r documents=[{\"text\":\"x\"}] variables={\"thinking\":true}");
 	TRAIN(ROW(U "," A, ",\"chat_template_kwargs\":3"), "! \"chat_template_kwargs\" is not an object");
 	TRAIN(ROW(U "," A, ",\"images\":[\"a.png\"]"), "! \"images\": only text is read");
+	TRAIN(ROW(U "," A, ",\"audio\":\"a\""), "! \"audio\": only text is read");
+	TRAIN(ROW(U "," A, ",\"video\":\"a\""), "! \"video\": only text is read");
 	TRAIN("{\"instruction\":\"i\",\"output\":\"o\",\"tools\":[" TOOL "]}", "u:i|a:o tools=[" TOOL "]");
 	PROMPT("{\"prompt\":\"p\",\"tools\":[" TOOL "]}", "u:p tools=[" TOOL "]");
 }
@@ -429,6 +585,10 @@ int main(void)
 	histories();
 	preferences();
 	contradictions();
+	within();
+	whole();
+	marks();
+	unread();
 	beside();
 	choices();
 	dialogue_free(&d);

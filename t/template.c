@@ -118,8 +118,22 @@ static void boundaries(void)
 	check("llama2", NULL, first, 1, 0, "{<s>[INST] }{ [/INST]}[ ][yo][{ }][$]");
 	check("merlinite", NULL, two, 4, 0, "{<|user|>\n}a{\n}{<|assistant|>\n}b{<|endoftext|>}{\n}"
 	      "{<|user|>\n}c{\n}{<|assistant|>\n}[d][{<|endoftext|>}]");
+	one[1].message = json_pack("{s:s}", "reasoning_content", "hm");
+	check("seal", NULL, one, 2, 0, "this template does not write \"reasoning_content\"");
+	check("none", NULL, one, 1, 0, "hi");
+	json_decref((json_t *)one[1].message);
+	one[1].message = json_pack("{s:s, s:[s]}", "reasoning", " \n", "thinking", "hm");
+	check("alpaca", NULL, one, 2, 0, "this template does not write \"thinking\"");
+	json_decref((json_t *)one[1].message);
+	one[1].message = json_pack("{s:s, s:n, s:b}", "reasoning", " \n", "reasoning_content", "thinking", 1);
+	check("none", NULL, one, 2, 0, "hi[yo][$]");
+	json_decref((json_t *)one[1].message);
+	two[1].message = json_pack("{s:s}", "reasoning", "hm");
+	check("seal", NULL, two, 4, 0, "{Human: }a{\nAssistant: }b${\n}{Human: }c{\nAssistant:}[ ][d][$]");
+	check("seal", NULL, two, 4, 1, "this template does not write \"reasoning\"");
 	two[1].untrained = 1;
 	check("seal", NULL, two, 4, 1, "{Human: }a{\nAssistant: }b${\n}{Human: }c{\nAssistant:}[ ][d][$]");
+	json_decref((json_t *)two[1].message);
 }
 
 /* Chat templates of this project's own, which have the habits of published ones. */

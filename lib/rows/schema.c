@@ -135,13 +135,17 @@ static int turns(struct turns *l, const json_t *row, const char *key)
 {
 	const json_t *list = json_object_get(row, key);
 	const struct dialogue *d = l->d;
+	const char *why = json_why_unread(list);
 
+	if (why)
+		return fault(l->fault, "\"%s\" %s", key, why);
 	if (!json_is_array(list))
 		return fault(l->fault, "\"%s\" is %s", key, list ? "not an array" : "missing");
 	if (schema_messages(l, list, key))
 		return -1;
 	if (d->n && d->turn[d->n - 1].role != ROLE_ASSISTANT && schema_has(row, "chosen"))
-		return schema_answer(l, row, &(struct pair){.prompt = key, .answer = "chosen"});
+		return schema_answer(l, row,
+		                     &(struct pair){.prompt = key, .answer = "chosen", .hh = 1});
 	return 0;
 }
 
@@ -230,7 +234,7 @@ static int read_row(struct turns *l, const struct schema_opts *o, const json_t *
 	                          &(struct pair){.prompt = o->prompt_key, .answer = o->answer_key})
 	            : recognised(l, o->schema, row))
 		return -1;
-	return system_first(l, o, row) ? -1 : schema_beside(l, row);
+	return system_first(l, o, row) || schema_marks(l, row) ? -1 : schema_beside(l, row);
 }
 
 static int is_empty(const struct turn *t)

@@ -63,14 +63,22 @@ static int tools(struct turns *l, const json_t *row)
 	return 0;
 }
 
+int schema_seen(const json_t *object, const char *where, struct fault *f)
+{
+	static const char *const seen[] = {"images", "image", "videos", "video", "audios", "audio"};
+
+	for (int i = 0; i < 6; i++)
+		if (schema_holds(object, seen[i]))
+			return fault(f, "%s\"%s\": only text is read", where, seen[i]);
+	return 0;
+}
+
 int schema_beside(struct turns *l, const json_t *row)
 {
-	static const char *const seen[] = {"images", "image", "videos", "audios"};
 	const json_t *variables = json_object_get(row, "chat_template_kwargs");
 
-	for (int i = 0; i < 4; i++)
-		if (schema_holds(row, seen[i]))
-			return fault(l->fault, "\"%s\": only text is read", seen[i]);
+	if (schema_seen(row, "", l->fault))
+		return -1;
 	if (variables && !json_is_null(variables) && !json_is_object(variables))
 		return fault(l->fault, "\"chat_template_kwargs\" is not an object");
 	l->d->variables = json_object_size(variables) ? variables : NULL;

@@ -13,7 +13,6 @@ struct turns {
 	struct dialogue *d;
 	int need_answer;
 	struct fault *fault;
-	const json_t *asked; /* the prompt, where that is a text and not the answer's beginning */
 	json_t *calls; /* of the last turn, where that was made of calls alone (function_call) */
 	int calls_at;  /* the number of that turn */
 };
@@ -47,8 +46,12 @@ int schema_pair(struct turns *, const json_t *row, const struct pair *);
 /* The answer to the turns that are there; nothing is added where none is needed. */
 int schema_answer(struct turns *, const json_t *row, const struct pair *);
 
-/* What stands beside the turns: tools, documents, variables of the template.  What is only for
- * models that see or hear is a fault. */
+/* What stands beside the turns: tools, documents, variables of the template. */
 int schema_beside(struct turns *, const json_t *row);
+/* What a row or a turn has for models that see or hear is a fault. */
+int schema_seen(const json_t *object, const char *where, struct fault *);
+/* For training: that the row's answers are not to be trained is done; that they are unwanted is a
+ * fault. */
+int schema_marks(struct turns *, const json_t *row);
 
 #endif

@@ -10,6 +10,8 @@
 
 #include "schema_in.h"
 
+#define WHOLE "parts of a turn cannot be trained"
+
 /* Names of roles, in any case of letters. */
 static const struct spelling {
 	const char *name;
@@ -65,6 +67,20 @@ static const struct spelling *role_of(struct turns *l, const json_t *m, const ch
 	return NULL;
 }
 
+/* A part is trained as its turn is. */
+static int whole_part(struct turns *l, const json_t *part, const char *where)
+{
+	static const char *const marks[] = {"weight",     "train",        "training",
+	                                    "loss",       "train_detail", "training_detail",
+	                                    "loss_scale", "masked"};
+
+	for (int i = 0; i < 8; i++)
+		if (schema_holds(part, marks[i]))
+			return fault(l->fault, "%s\"%s\" in a part of the content: " WHOLE, where,
+			             marks[i]);
+	return 0;
+}
+
 /* The texts of all parts, with nothing between. */
 static const json_t *joined(struct turns *l, const json_t *parts, const char *where)
 {
@@ -78,11 +94,13 @@ static const json_t *joined(struct turns *l, const json_t *parts, const char *wh
 		const char *type = json_text(part, "type", NULL);
 
 		text = NULL;
-		if (!type)
+		if (json_why_unread(part))
+			fault(l->fault, "%sa part of the content %s", where, json_why_unread(part));
+		else if (!type)
 			fault(l->fault, "%sa part of the content has no \"type\"", where);
 		else if (strcmp(type, "text"))
 			fault(l->fault, "%sa part of type %.40s", where, type);
-		else
+		else if (!whole_part(l, part, where))
 			text = schema_text(part, "text", where, l->fault);
 		if (!text)
 			break;
@@ -96,18 +114,29 @@ static const json_t *joined(struct turns *l, const json_t *parts, const char *wh
 /* What is said; beside calls of tools that may be nothing. */
 static const json_t *content_of(struct turns *l, const json_t *m, const char *where, int calls)
 {
-	const char *key = key_of(m, "content", "value");
-	const json_t *v = json_object_get(m, key), *other = json_object_get(m, "value");
+	static const char *const keys[] = {"content", "value"};
+	const json_t *v[2] = {NULL, NULL};
 
-	if (json_is_string(v) && json_is_string(other) && !json_equal(v, other)) {
+	if (!schema_has(m, keys[0]) && !schema_has(m, keys[1])) {
+		if (calls)
+			return dialogue_own(l->d, json_string(""));
+		return schema_text(m, key_of(m, keys[0], keys[1]), where, l->fault);
+	}
+	for (int i = 0; i < 2; i++) {
+		const json_t *at = json_object_get(m, keys[i]);
+
+		if (!schema_has(m, keys[i]))
+			continue;
+		v[i] = json_is_array(at) ? joined(l, at, where)
+		                         : schema_text(m, keys[i], where, l->fault);
+		if (!v[i])
+			return NULL;
+	}
+	if (v[0] && v[1] && !json_equal(v[0], v[1])) {
 		fault(l->fault, "%s\"content\" and \"value\" differ", where);
 		return NULL;
 	}
-	if (json_is_array(v))
-		return joined(l, v, where);
-	if (calls && (!v || json_is_null(v)))
-		return dialogue_own(l->d, json_string(""));
-	return schema_text(m, key, where, l->fault);
+	return v[0] ? v[0] : v[1];
 }
 
 json_t *schema_call(const json_t *call, const char *where, struct fault *f)
@@ -176,43 +205,97 @@ static int calls_of(struct turns *l, const json_t **message, const char *where, 
 	return 0;
 }
 
-/* *said: 1 to be trained, 0 not, -1 where the turn does not say. */
-static int training_of(struct turns *l, const json_t *m, const char *where, int *said)
+/* A mark of training: 1, 0, -1 where the object has no such key, and -2 with a fault. */
+static int mark_of(const json_t *m, const char *key, const char *where, struct fault *f)
+{
+	const json_t *v = json_object_get(m, key);
+	double x = json_is_boolean(v) ? json_is_true(v) : json_double(v);
+
+	if (!schema_holds(m, key))
+		return -1;
+	if ((json_is_boolean(v) || json_is_number(v)) && (x == 0 || x == 1))
+		return x == 1;
+	fault(f, "%s\"%s\" is neither 0 nor 1, false nor true", where, key);
+	return -2;
+}
+
+/* *said: 1 to be trained, 0 not, -1 where the object, a turn or a row, does not say.  A row's loss
+ * that is no flag is what somebody measured. */
+static int training_of(struct turns *l, const json_t *m, const char *where, int row, int *said)
 {
 	static const char *const keys[] = {"weight", "train", "training", "loss"};
+	const int n = row && !json_is_boolean(json_object_get(m, "loss")) ? 3 : 4;
 	static const char *const parts[] = {"train_detail", "training_detail", "loss_scale"};
+	int mark = mark_of(m, "masked", where, l->fault);
 
-	*said = json_is_true(json_object_get(m, "masked")) ? 0 : -1;
-	for (int i = 0; i < 4; i++) {
-		const json_t *v = json_object_get(m, keys[i]);
-		double x = json_is_boolean(v) ? json_is_true(v) : json_double(v);
-
-		if (!v || json_is_null(v))
+	if (mark < -1)
+		return -1;
+	*said = mark == 1 ? 0 : -1;
+	for (int i = 0; i < n; i++) {
+		if ((mark = mark_of(m, keys[i], where, l->fault)) < -1)
+			return -1;
+		if (mark < 0)
 			continue;
-		if (!(json_is_boolean(v) || json_is_number(v)) || (x != 0 && x != 1))
-			return fault(l->fault, "%s\"%s\" is neither 0 nor 1, false nor true", where,
-			             keys[i]);
-		if (*said >= 0 && *said != x)
+		if (*said >= 0 && *said != mark)
 			return fault(l->fault, "%s\"%s\" contradicts another key", where, keys[i]);
-		*said = x == 1;
+		*said = mark;
 	}
 	for (int i = 0; i < 3; i++)
 		if (schema_holds(m, parts[i]))
-			return fault(l->fault, "%s\"%s\": parts of a turn cannot be trained", where,
-			             parts[i]);
+			return fault(l->fault, "%s\"%s\": " WHOLE, where, parts[i]);
 	return 0;
 }
 
-/* A turn whose text is calls alone.  Several in a row are one turn with several calls. */
+int schema_marks(struct turns *l, const json_t *row)
+{
+	static const char *const unwanted[] = {"label", "kto_tag"};
+	int said;
+
+	if (!l->need_answer)
+		return 0;
+	for (int i = 0; i < 2; i++)
+		if (json_is_false(json_object_get(row, unwanted[i])))
+			return fault(l->fault,
+			             "\"%s\":false marks an unwanted answer, which would be "
+			             "trained: leave out such rows (jq 'select(.%s != false)'), "
+			             "or the key",
+			             unwanted[i], unwanted[i]);
+	if (training_of(l, row, "", 1, &said))
+		return -1;
+	for (int i = 0; i < l->d->n && !said; i++)
+		l->d->turn[i].untrained = 1;
+	return 0;
+}
+
+/* The keys of a turn whose text is calls that are not read here: reasoning_content, say. */
+static json_t *other_keys(const json_t *m)
+{
+	static const char *const read[] = {"role",       "from",   "content",      "value",
+	                                   "tool_calls", "weight", "train",        "training",
+	                                   "loss",       "masked", "function_call"};
+	json_t *other = json_copy((json_t *)m);
+
+	for (size_t i = 0; i < sizeof read / sizeof *read; i++)
+		json_object_del(other, read[i]);
+	return other;
+}
+
+/* A turn whose text is calls alone.  Several in a row are one turn with several calls, where those
+ * behind the first say nothing else. */
 static int add_calls(struct turns *l, const json_t *m, const char *where, int untrained)
 {
-	const json_t *text = schema_text(m, key_of(m, "content", "value"), where, l->fault);
-	json_t *calls = text ? calls_in(text, where, l->fault) : NULL;
 	struct dialogue *d = l->d;
+	const json_t *text;
+	json_t *calls, *other, *made;
 
-	if (!calls)
+	if (schema_holds(m, "tool_calls") || schema_holds(m, "function_call"))
+		return fault(l->fault, "%scalls of tools both as text and as \"%s\"", where,
+		             schema_holds(m, "tool_calls") ? "tool_calls" : "function_call");
+	if (!(text = content_of(l, m, where, 0)) || !(calls = calls_in(text, where, l->fault)))
 		return -1;
-	if (l->calls && l->calls_at == d->n - 1 && d->turn[d->n - 1].untrained == untrained) {
+	other = dialogue_own(d, other_keys(m));
+	if (l->calls && l->calls_at == d->n - 1 && d->turn[d->n - 1].untrained == untrained &&
+	    !json_object_size(other)) {
 		json_array_extend(l->calls, calls);
 		json_decref(calls);
 		return 0;
@@ -221,9 +304,10 @@ static int add_calls(struct turns *l, const json_t *m, const char *where, int un
 	l->calls = calls;
 	l->calls_at = d->n - 1;
 	d->turn[d->n - 1].untrained = untrained;
-	d->turn[d->n - 1].message =
-		dialogue_own(d, json_pack("{s:s, s:s, s:o}", "role", "assistant", "content", "",
-	                                  "tool_calls", calls));
+	made = json_pack("{s:s, s:s, s:o}", "role", "assistant", "content", "", "tool_calls",
+	                 calls);
+	json_object_update(made, other);
+	d->turn[d->n - 1].message = dialogue_own(d, made);
 	return 0;
 }
 
@@ -234,9 +318,13 @@ int schema_message(struct turns *l, const json_t *m, const char *where)
 	int calls = 0, trained;
 	struct turn *t;
 
-	if (!json_is_object(m) || json_why_unread(m))
+	if (json_why_unread(m))
+		return fault(l->fault, "%sit %s", where, json_why_unread(m));
+	if (!json_is_object(m))
 		return fault(l->fault, "%snot an object", where);
-	if (!(s = role_of(l, m, where)) || training_of(l, m, where, &trained))
+	if (schema_seen(m, where, l->fault))
+		return -1;
+	if (!(s = role_of(l, m, where)) || training_of(l, m, where, 0, &trained))
 		return -1;
 	if (s->role != ROLE_ASSISTANT && trained == 1)
 		return fault(l->fault, "%sonly the assistant's turns can be trained", where);

@@ -105,15 +105,52 @@ static const json_t *with_input(struct turns *l, const json_t *text, const json_
 	return text;
 }
 
-/* All text in the value stands in this text. */
-static int within(const json_t *v, const char *text)
+static size_t trimmed(const char **text, size_t n)
 {
+	for (; n && strchr(" \t\r\n", **text); n--)
+		++*text;
+	while (n && strchr(" \t\r\n", (*text)[n - 1]))
+		n--;
+	return n;
+}
+
+static int is_word(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* The part stands in the text, and not inside a word: "no" is not said by "know". */
+static int says(const struct buf *text, const char *part, size_t n)
+{
+	const char *at = text->p, *end = text->p + text->n;
+
+	n = trimmed(&part, n);
+	if (!n)
+		return 1;
+	for (; (at = memmem(at, end - at, part, n)); at++)
+		if (!(at > text->p && is_word(at[-1]) && is_word(at[0])) &&
+		    !(at + n < end && is_word(at[n - 1]) && is_word(at[n])))
+			return 1;
+	return 0;
+}
+
+/* All texts and numbers in the value stand in this text. */
+static int within(const json_t *v, const struct buf *text)
+{
+	struct buf number = {0};
 	const char *key;
 	json_t *of;
 	size_t i;
+	int said;
 
 	if (json_is_string(v))
-		return strstr(text, json_string_value(v)) != NULL;
+		return says(text, json_string_value(v), json_string_length(v));
+	if (json_is_number(v)) {
+		json_put(&number, v);
+		said = says(text, number.p, number.n);
+		buf_free(&number);
+		return said;
+	}
 	for (i = 0; i < json_array_size(v); i++)
 		if (!within(json_array_get(v, i), text))
 			return 0;
@@ -125,23 +162,31 @@ static int within(const json_t *v, const char *text)
 	return 1;
 }
 
-/* What other keys that mean the same hold is a part of the text that is taken, or holds it. */
+/* Whatever other keys that mean the same as this one hold is a part of what is taken: of the
+ * assistant's turns from `from` on, or of all others. */
 static int agree(struct turns *l, const json_t *row, const char *const keys[], const char *key,
-                 const json_t *text)
+                 int answers, int from)
 {
-	const char *taken = json_string_value(text);
+	struct buf taken = {0};
+	const struct turn *t;
 
-	for (; *keys; keys++) {
-		const json_t *other = json_object_get(row, *keys);
-		const char *whole = json_string_value(other);
-
-		if (!within(other, taken) && !(whole && *taken && strstr(whole, taken)))
-			return fault(l->fault,
-			             "\"%s\" and \"%s\" say different things, and only one is used "
-			             "(--schema names it)",
-			             key, *keys);
+	buf_str(&taken, "");
+	for (int i = from; i < l->d->n; i++) {
+		t = &l->d->turn[i];
+		if ((t->role == ROLE_ASSISTANT) != answers)
+			continue;
+		buf_add(&taken, t->text, t->n);
+		buf_str(&taken, "\n");
 	}
-	return 0;
+	for (; *keys; keys++)
+		if (strcmp(*keys, key) && !within(json_object_get(row, *keys), &taken))
+			break;
+	buf_free(&taken);
+	return *keys ? fault(l->fault,
+	                     "\"%s\" and \"%s\" say different things, and only one is used "
+	                     "(--schema names it)",
+	                     key, *keys)
+	             : 0;
 }
 
 static int prompt(struct turns *l, const json_t *row, const struct pair *p)
@@ -161,33 +206,51 @@ static int prompt(struct turns *l, const json_t *row, const struct pair *p)
 	}
 	if (p->input && find_input(l, row, &input))
 		return -1;
-	l->asked = with_input(l, v, input);
-	schema_add(l, ROLE_USER, l->asked);
+	schema_add(l, ROLE_USER, with_input(l, v, input));
 	return 0;
+}
+
+/* White space at the ends does not matter. */
+static int same_text(const struct turn *a, const struct turn *b)
+{
+	const char *x = a->text, *y = b->text;
+	size_t n = trimmed(&x, a->n);
+
+	return n == trimmed(&y, b->n) && !memcmp(x, y, n);
 }
 
 static int same_turns(const struct turn a[], const struct turn b[], int n)
 {
 	for (int i = 0; i < n; i++)
-		if (a[i].role != b[i].role || a[i].n != b[i].n ||
-		    memcmp(a[i].text, b[i].text, a[i].n))
+		if (a[i].role != b[i].role || !same_text(&a[i], &b[i]))
 			return 0;
 	return 1;
 }
 
-/* The turns from `n` on begin with a user's or a system's: they are the whole dialogue, where a
- * prompt that is text stands for its beginning, and a prompt of turns is its beginning. */
+/* A dialogue of n turns begins with the prompt: with the same turns, and where the prompt is a
+ * text, a system's turn may stand before it.  An empty text is the beginning of all. */
+static int begins_with(const struct turn dialogue[], int n, const struct turn prompt[], int prompts)
+{
+	if (prompts == 1 && prompt->role == ROLE_USER && !prompt->message) {
+		if (!prompt->n)
+			return 1;
+		while (n && dialogue->role == ROLE_SYSTEM)
+			dialogue++, n--;
+	}
+	return n >= prompts && same_turns(dialogue, prompt, prompts);
+}
+
+/* The turns from `n` on begin with a user's or a system's: they are the whole dialogue, of which
+ * the prompt is the beginning, or they follow an answer. */
 static int whole(struct turns *l, int n, const char *key)
 {
 	struct dialogue *d = l->d;
-	int text = n == 1 && !d->turn[0].message;
 
 	if (!n)
 		return 0;
-	if (text || (d->n - n >= n && same_turns(d->turn, d->turn + n, n))) {
+	if (begins_with(d->turn + n, d->n - n, d->turn, n)) {
 		memmove(d->turn, d->turn + n, (d->n - n) * sizeof *d->turn);
 		d->n -= n;
-		l->asked = NULL;
 		return 0;
 	}
 	if (d->turn[n].role == ROLE_SYSTEM || d->turn[n - 1].role == ROLE_USER)
@@ -195,35 +258,40 @@ static int whole(struct turns *l, int n, const char *key)
 	return 0;
 }
 
+/* An answer that is a turn, or several. */
+static int answer_turns(struct turns *l, const json_t *v, const char *key)
+{
+	char where[80];
+
+	if (json_is_array(v))
+		return schema_messages(l, v, key);
+	snprintf(where, sizeof where, "%.60s: ", key);
+	l->calls = NULL;
+	return schema_message(l, v, where);
+}
+
 int schema_answer(struct turns *l, const json_t *row, const struct pair *p)
 {
 	const json_t *v = json_object_get(row, p->answer);
 	struct dialogue *d = l->d;
-	char where[80];
-	int n = d->n;
+	int n = d->n, hh = p->hh && (is_dialogue(v) || (!p->prompt && json_is_string(v)));
 
-	if (p->hh && (is_dialogue(v) || (!p->prompt && json_is_string(v)))) {
-		d->n = 0;
-		l->asked = NULL;
-		return dialogue(l, v);
-	}
-	if (json_is_array(v) || (json_is_object(v) && !json_why_unread(v))) {
-		snprintf(where, sizeof where, "%.60s: ", p->answer);
-		l->calls = NULL;
-		if (json_is_array(v) ? schema_messages(l, v, p->answer)
-		                     : schema_message(l, v, where))
+	if (hh || json_is_array(v) || (json_is_object(v) && !json_why_unread(v))) {
+		if (hh ? dialogue(l, v) : answer_turns(l, v, p->answer))
 			return -1;
-		if (d->n > n && d->turn[n].role != ROLE_ASSISTANT && d->turn[n].role != ROLE_TOOL)
-			return whole(l, n, p->answer);
-		d->n = l->need_answer ? d->n : n;
-		return 0;
+		if (d->n > n && d->turn[n].role != ROLE_ASSISTANT && d->turn[n].role != ROLE_TOOL) {
+			if (whole(l, n, p->answer))
+				return -1;
+			n = 0;
+		} else if (!l->need_answer) {
+			d->n = n;
+		}
+	} else if (l->need_answer || !p->prompt) {
+		if (!(v = schema_text(row, p->answer, "", l->fault)))
+			return -1;
+		schema_add(l, ROLE_ASSISTANT, v);
 	}
-	if (!l->need_answer && p->prompt)
-		return 0;
-	if (!(v = schema_text(row, p->answer, "", l->fault)))
-		return -1;
-	schema_add(l, ROLE_ASSISTANT, v);
-	return p->recognised ? agree(l, row, answering, p->answer, v) : 0;
+	return p->recognised && l->need_answer ? agree(l, row, answering, p->answer, 1, n) : 0;
 }
 
 int schema_pair(struct turns *l, const json_t *row, const struct pair *p)
@@ -231,5 +299,5 @@ int schema_pair(struct turns *l, const json_t *row, const struct pair *p)
 	if (history(l, row) || (p->prompt && prompt(l, row, p)) ||
 	    (p->answer && schema_answer(l, row, p)))
 		return -1;
-	return p->recognised && l->asked ? agree(l, row, asking, p->prompt, l->asked) : 0;
+	return p->recognised ? agree(l, row, asking, p->prompt ? p->prompt : p->answer, 0, 0) : 0;
 }

@@ -192,13 +192,34 @@ static void dialogue(const struct form *f, struct pieces *l, const struct turn t
 	}
 }
 
-/* What only a chat template can write. */
-static int beyond_form(const struct dialogue *d, struct fault *f)
+/* What an answer holds of thoughts, by the name of its key, or NULL. */
+static const char *thoughts_of(const struct turn *t)
+{
+	static const char *const keys[] = {"reasoning_content", "reasoning", "thinking"};
+
+	for (int i = 0; i < 3; i++) {
+		const json_t *v = json_object_get(t->message, keys[i]);
+		const char *said = json_is_string(v) ? json_string_value(v) : "";
+
+		if (said[strspn(said, " \t\r\n")] || json_object_size(v) || json_array_size(v))
+			return keys[i];
+	}
+	return NULL;
+}
+
+/* What only a chat template can write; of thoughts, those of answers that are trained. */
+static int beyond_form(const struct dialogue *d, int train_all, struct fault *f)
 {
 	for (int i = 0; i < d->n; i++) {
-		if (d->turn[i].role == ROLE_TOOL)
+		const struct turn *t = &d->turn[i];
+		int trained =
+			t->role == ROLE_ASSISTANT && !t->untrained && (train_all || i == d->n - 1);
+
+		if (trained && thoughts_of(t))
+			return fault(f, "this template does not write \"%s\"", thoughts_of(t));
+		if (t->role == ROLE_TOOL)
 			return fault(f, "this template does not write turns of the role tool");
-		if (turn_calls(&d->turn[i]))
+		if (turn_calls(t))
 			return fault(f, "this template does not write calls of tools "
 			                "(\"tool_calls\", \"function_call\")");
 	}
@@ -210,7 +231,7 @@ static int beyond_form(const struct dialogue *d, struct fault *f)
 int form_pieces(const struct form *form, const struct dialogue *d, int train_all, struct pieces *l,
                 struct fault *f)
 {
-	if (beyond_form(d, f))
+	if (beyond_form(d, train_all, f))
 		return -1;
 	dialogue(form, l, d->turn, d->n, train_all ? 0 : d->n - 1);
 	return 0;
