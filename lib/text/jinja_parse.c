@@ -234,7 +234,7 @@ static struct jnode *parse_if(struct jparser *p, int line)
 
 static struct jnode *parse_for(struct jparser *p, int line)
 {
-	static const char *const ends[] = {"endfor", "else", NULL}, *const end[] = {"endfor", NULL};
+	static const char *const ends[] = {"else", "endfor", NULL}, *const end[] = {"endfor", NULL};
 	struct jnode *n = jnode(p, J_FOR, line, NULL, NULL, NULL);
 
 	p->all_loops++;
