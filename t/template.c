@@ -248,6 +248,8 @@ static void masks(void)
 	chat(thinks, TWO, NULL, 1, 1, "{<|im_start|>user:}a{<|im_end|><|im_start|>assistant:}[b][{<|im_end|>}]{<|im_start|>user:}c"
 	     "{<|im_end|><|im_start|>assistant:}[d][{<|im_end|>}]");
 	chat(opens, ONE, NULL, 1, 0, no);
+	chat("{{ 'x' * (9 if add_generation_prompt else messages | length * 3) }}{% if messages | length == 4 %}{{ messages[3].content }}{% endif %}",
+	     ROW(TURN("user", "a") "," TURN("assistant", "") "," TURN("user", "c") "," TURN("assistant", "d")), NULL, 1, 1, no);
 	chat(blocks, TWO, NULL, 1, 1, "{user:}a{\nassistant:}[b][{</s>\n}]{user:}c{\nassistant:}[d][{</s>\n}]");
 	chat(blocks, TWO, NULL, 1, 0, "{user:}a{\nassistant:}b{</s>\nuser:}c{\nassistant:}[d][{</s>\n}]");
 }

@@ -52,7 +52,7 @@ struct writing {
 };
 
 /* Writes the first n messages. */
-static int write(const struct writing *w, int n, int prompt, struct jinja_text *out)
+static int render(const struct writing *w, int n, int prompt, struct jinja_text *out)
 {
 	json_t *some = json_array();
 	struct fault why;
@@ -131,7 +131,7 @@ static int not_alike(const struct writing *w)
 static int answer_start(const struct writing *w, int k, size_t *start)
 {
 	struct jinja_text before = {0};
-	int rc = write(w, w->given + k, 1, &before);
+	int rc = render(w, w->given + k, 1, &before);
 
 	*start = before.text.n;
 	if (!rc && common(&before.text, &w->whole.text) < before.text.n)
@@ -150,13 +150,13 @@ static int answer_end(const struct writing *w, int k, size_t start, size_t *end)
 	*end = w->whole.text.n;
 	if (k == w->d->n - 1)
 		return 0;
-	rc = write(w, w->given + k + 1, 0, &behind);
+	rc = render(w, w->given + k + 1, 0, &behind);
 	if (!rc) {
 		*end = common(&behind.text, &w->whole.text);
-		data = data_end(&behind, start < behind.text.n ? start : behind.text.n,
-		                behind.text.n);
+		data = data_end(&behind, start, behind.text.n);
 		/* All of the row's text must agree, and what is behind it or, of that, the mark. */
-		if (*end < data || (*end < behind.text.n && !mark_end(w, data, *end)))
+		if (*end < start || *end < data ||
+		    (*end < behind.text.n && !mark_end(w, data, *end)))
 			rc = not_alike(w);
 	}
 	jinja_text_free(&behind);
@@ -264,7 +264,7 @@ static int all_written(const struct writing *w, int prompt, int all, const char 
 	words.data = json_deep_copy(w->data);
 	tools = json_object_get(words.data, "tools");
 	written_words(words.messages, tools);
-	rc = write(&words, w->given + w->d->n, prompt, &words.whole);
+	rc = render(&words, w->given + w->d->n, prompt, &words.whole);
 	if (!rc)
 		rc = written_check(&words.whole.text, words.messages, tools, trained, left_out,
 		                   w->f);
@@ -301,7 +301,7 @@ int chat_pieces(const struct chat *c, const struct dialogue *d, int train_all, s
 	if (chat_check(d, c->source, f))
 		return -1;
 	writing_begin(&w, c, d, f);
-	rc = write(&w, w.given + d->n, prompt, &w.whole);
+	rc = render(&w, w.given + d->n, prompt, &w.whole);
 	n = w.whole.text.n;
 	train = xzalloc(n + 1, 1);
 	if (!rc)
@@ -333,7 +333,7 @@ static int probe_as(struct chat *c, int parts, int system)
 
 	c->parts = parts;
 	writing_begin(&w, c, &d, &why);
-	found = !write(&w, w.given + d.n, 0, &w.whole) && has_text(&w, word);
+	found = !render(&w, w.given + d.n, 0, &w.whole) && has_text(&w, word);
 	if (found) {
 		start = data_end(&w.whole, 0, w.whole.text.n);
 		c->stop = tokenizer_next_special(c->tok, w.whole.text.p, w.whole.text.n, &start,
