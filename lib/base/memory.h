@@ -6,6 +6,7 @@
 #define SEAL_MEMORY_H
 
 #include <stddef.h>
+#include <string.h>
 
 #include "die.h"
 
@@ -30,6 +31,14 @@ static inline void *xgrow(void *p, long n, long *room, size_t size)
 		return p;
 	*room = n + n / 2 + 64;
 	return xrealloc(p, *room * size);
+}
+
+/* Whether a text ends so. */
+static inline int ends_with(const char *s, const char *end)
+{
+	size_t n = strlen(s), m = strlen(end);
+
+	return n >= m && !strcmp(s + n - m, end);
 }
 
 #endif

@@ -256,13 +256,6 @@ static int first_match(const struct pattern_list *l, const char *module, struct 
 	return rc < 0 ? -1 : i;
 }
 
-static int ends_with(const char *name, const char *end)
-{
-	size_t n = strlen(name), m = strlen(end);
-
-	return n >= m && !strcmp(name + n - m, end);
-}
-
 /* Does a list name the module: by its whole name (2), or by its end (1)? */
 static int listed(const json_t *list, const char *module)
 {

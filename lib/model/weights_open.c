@@ -212,13 +212,6 @@ struct weights *weights_open(const char *path, struct config *c)
 	return w;
 }
 
-static int ends_with(const char *name, const char *with)
-{
-	size_t n = strlen(name), m = strlen(with);
-
-	return n >= m && !strcmp(name + n - m, with);
-}
-
 static int begins_with(const char *name, const char *with)
 {
 	return !strncmp(name, with, strlen(with));

@@ -40,13 +40,6 @@ void pieces_move_space(struct pieces *l, int answer)
 		pieces_add(l, PIECE_TEXT, " ", 1, 1);
 }
 
-static int ends_with(const char *s, const char *end)
-{
-	size_t n = strlen(s), m = strlen(end);
-
-	return n >= m && !strcmp(s + n - m, end);
-}
-
 /* The chat templates that the options ask for, or NULL; owned. */
 static json_t *sources(const struct template_opts *o, const struct tokenizer *tok)
 {

@@ -225,19 +225,6 @@ static int train_answers(const struct writing *w, int all, char *train, size_t *
 	return 0;
 }
 
-/* The text is in the whole; white space at its ends does not matter. */
-static int has_text(const struct writing *w, const char *text)
-{
-	const struct buf *b = &w->whole.text;
-	size_t n;
-
-	text += strspn(text, " \t\r\n");
-	n = strlen(text);
-	while (n && strchr(" \t\r\n", text[n - 1]))
-		n--;
-	return !n || memmem(b->p, b->n, text, n);
-}
-
 /* Which messages are trained; owned. */
 static int *trained_of(const struct writing *w, int all)
 {
@@ -333,7 +320,8 @@ static int probe_as(struct chat *c, int parts, int system)
 
 	c->parts = parts;
 	writing_begin(&w, c, &d, &why);
-	found = !render(&w, w.given + d.n, 0, &w.whole) && has_text(&w, word);
+	found = !render(&w, w.given + d.n, 0, &w.whole) &&
+	        memmem(w.whole.text.p, w.whole.text.n, word, sizeof word - 1);
 	if (found) {
 		start = data_end(&w.whole, 0, w.whole.text.n);
 		c->stop = tokenizer_next_special(c->tok, w.whole.text.p, w.whole.text.n, &start,

@@ -63,8 +63,8 @@ int chat_check(const struct dialogue *d, const char *source, struct fault *f)
 	for (int i = 0; i < d->n; i++)
 		json_object_foreach((json_t *)d->turn[i].message, key, v)
 		{
-			if (chat_spells(source, key) && check_value(key, v, f))
-				return -1;
+			if (json_unread_in(v) && chat_spells(source, key))
+				return check_value(key, v, f);
 		}
 	return 0;
 }

@@ -49,7 +49,7 @@ static void read_files(struct tokenizer *t, const char *folder)
 		size_t n = strlen(e->d_name);
 		char *file, *name;
 
-		if (n <= 6 || strcmp(e->d_name + n - 6, ".jinja"))
+		if (n <= 6 || !ends_with(e->d_name, ".jinja"))
 			continue;
 		file = xprintf("%s/%s", more, e->d_name);
 		name = xstrndup(e->d_name, n - 6);
@@ -87,10 +87,8 @@ static void read_variables(struct tokenizer *t, const json_t *named)
 
 	json_object_foreach((json_t *)named, key, v)
 	{
-		size_t n = strlen(key);
-
 		v = json_is_object(v) ? json_object_get(v, "content") : v;
-		if (json_is_string(v) && n > 6 && !strcmp(key + n - 6, "_token"))
+		if (json_is_string(v) && ends_with(key, "_token"))
 			json_object_set(t->variables, key, v);
 	}
 }

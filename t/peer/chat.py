@@ -123,6 +123,8 @@ def main():
                 if wrong:
                     print(f"# {name}: {wrong}\n#   {json.dumps(turns)}")
     print(f"# {refused} rows are refused")
+    if 2 * refused > all_rows:
+        sys.exit("most rows were compared with nothing")
     print(f"{agree} of {all_rows} rows agree")
 
 
