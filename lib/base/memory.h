@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* memory.h - memory that cannot fail: the program dies when there is none left.
+/* memory.h - memory and texts in it that cannot fail: the program dies when there is none left.
  *
  * What these return is owned by the caller, who frees it with free(). */
 #ifndef SEAL_MEMORY_H
