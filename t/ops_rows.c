@@ -369,8 +369,8 @@ static void check_adamw(long n, double clip, double decay)
 
 		for (long j = 0; j < n; j++)
 			ws.x[0] += pow(get(g, 0, j), 2);
-		op->sumsq(dev, sum.p, ug.p, n);
-		snprintf(name, sizeof name, "sumsq of %ld", n);
+		op->dot(dev, sum.p, ug.p, ug.p, n);
+		snprintf(name, sizeof name, "sum of squares of %ld", n);
 		agrees(sum, ws, 1e-6, 0, name);
 		op->adamw(dev, up.p, ug.p, um.p, uv.p, n, a, sum.p);
 		c = clip > 0 ? fmin(1, clip / (sqrt(ws.x[0]) + 1e-6)) : 1;
