@@ -73,10 +73,11 @@ struct margin {
 	struct encoder *encoder;
 	long thetas;
 	struct params **theta; /* [thetas], without memory; NULL: none, or the model is changed */
-	struct answer *answer; /* [n], in the end by prompt, each prompt's safe ones first */
+	struct answer *answer; /* [n] */
 	long n, room;
-	json_t *values;         /* of --pair: see object_group */
-	struct tokens_row *row; /* [n], of the answers */
+	const struct answer **sorted; /* [n]: by prompt, each prompt's safe ones first */
+	json_t *values;               /* of --pair: see object_group */
+	struct tokens_row *row;       /* [n], of the answers */
 	double *first;     /* [prompts] the margins of the first theta; NULL: there is none yet */
 	struct zout *each; /* NULL: none */
 };
@@ -204,7 +205,7 @@ static void drop_lone(struct margin *m, struct fates *fates)
 	free(count);
 }
 
-/* By prompt, then safe before unsafe, then in the rows' order: lines are not, in several files. */
+/* By prompt, then safe before unsafe, then in the rows' order. */
 static int by_prompt(const void *x, const void *y)
 {
 	const struct answer *a = *(struct answer *const *)x, *b = *(struct answer *const *)y;
@@ -214,19 +215,12 @@ static int by_prompt(const void *x, const void *y)
 	return a->side != b->side ? a->side - b->side : (a > b) - (a < b);
 }
 
-/* Answers to one prompt become neighbours, whose common beginning a pass computes once. */
 static void sort(struct margin *m)
 {
-	struct answer **at = xalloc(m->n * sizeof *at), *sorted = xalloc(m->n * sizeof *sorted);
-
+	m->sorted = xalloc(m->n * sizeof *m->sorted);
 	for (long i = 0; i < m->n; i++)
-		at[i] = &m->answer[i];
-	qsort(at, m->n, sizeof *at, by_prompt);
-	for (long i = 0; i < m->n; i++)
-		sorted[i] = *at[i];
-	free(at);
-	free(m->answer);
-	m->answer = sorted;
+		m->sorted[i] = &m->answer[i];
+	qsort(m->sorted, m->n, sizeof *m->sorted, by_prompt);
 }
 
 static void read_rows(struct margin *m, char *const paths[], int n)
@@ -263,7 +257,8 @@ static void read_rows(struct margin *m, char *const paths[], int n)
 	}
 }
 
-/* Sets loss[] of all answers, under theta with its values. */
+/* Sets loss[] of all answers, in the rows' order as seal-eval nll has them: the same passes round
+ * alike. */
 static void losses(struct margin *m, long t, float loss[], struct progress *p)
 {
 	struct params *theta = m->theta[t];
@@ -331,17 +326,21 @@ static struct found find(const struct margin *m, const float loss[])
 {
 	struct found f = found_new(json_object_size(m->values) + 1);
 	const char **name = xalloc((json_object_size(m->values) + 1) * sizeof *name), *value;
+	float *ordered = xalloc(m->n * sizeof *ordered);
 	json_t *number;
 
+	for (long i = 0; i < m->n; i++)
+		ordered[i] = loss[m->sorted[i] - m->answer];
 	json_object_foreach(m->values, value, number) name[json_integer_value(number)] = value;
 	for (long from = 0, at = 0; from < m->n; from = at) {
 		long n[SIDES] = {0};
 
-		for (; at < m->n && m->answer[at].prompt == m->answer[from].prompt; at++)
-			n[m->answer[at].side]++;
-		add_prompt(&f, name[m->answer[from].prompt], loss + from, n);
+		for (; at < m->n && m->sorted[at]->prompt == m->sorted[from]->prompt; at++)
+			n[m->sorted[at]->side]++;
+		add_prompt(&f, name[m->sorted[from]->prompt], ordered + from, n);
 	}
 	free(name);
+	free(ordered);
 	return f;
 }
 
@@ -414,6 +413,7 @@ static void run(char *const paths[], int n, struct zout *out)
 	for (long i = 0; i < m.n; i++)
 		free_answer(&m.answer[i]);
 	free(m.answer);
+	free(m.sorted);
 	free(m.row);
 	free(m.first);
 	free(m.theta);
