@@ -57,6 +57,18 @@ struct interval interval_mean(const double v[], long n)
 	return i;
 }
 
+struct interval interval_values(const double v[], long n)
+{
+	double sum = 0;
+
+	for (long k = 0; k < n; k++) {
+		if (v[k] != 0 && v[k] != 1)
+			return interval_mean(v, n);
+		sum += v[k];
+	}
+	return interval_share(sum, n);
+}
+
 void interval_set_ends(json_t *object, const char *name, struct interval i)
 {
 	struct buf key = {0};

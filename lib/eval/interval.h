@@ -27,6 +27,9 @@ struct interval interval_share(double k, double n);
  */
 struct interval interval_mean(const double v[], long n);
 
+/* Of the mean of v[n] by whichever of the two is right for it: a share's where all are 0 or 1. */
+struct interval interval_values(const double v[], long n);
+
 /* Sets NAME to the mean, and NAME_ci to [low, high]; null where they are not numbers. */
 void interval_set(json_t *object, const char *name, struct interval);
 /* Only the latter, behind a rate that is there already. */
