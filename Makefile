@@ -19,6 +19,7 @@
 #
 # Try and measure
 #   make quickstart      deps, then build, fetch a model, run the whole story  [MODEL=] [ROWS=] [N=]
+#   make report RUN=DIR  DIR/report.html, a page to look at, from DIR/report.json
 #   make bench           tables of speed                                  [SEAL_PYTHON=]
 #   make bench DEVICE=cuda   training on a GPU, see t/bench/gpu.sh        [MODEL=] [SEAL_PYTHON=]
 #
@@ -204,6 +205,8 @@ endef
 $(foreach name,$(sort $(NAMED)),$(eval $(call named,$(name))))
 t/cudasim: $(SIM_PROGRAMS)
 
+report: all
+	sh pipelines/report.sh '$(RUN)'
 quickstart: deps
 	$(MAKE) all
 	MODEL='$(MODEL)' ROWS='$(ROWS)' N='$(N)' sh pipelines/quickstart.sh
@@ -265,5 +268,5 @@ clean:
 
 -include $(shell find build -name '*.d' 2>/dev/null)
 .PRECIOUS: $B/%.o $S/%.o $S/%.cu.o
-.PHONY: all help deps need-tools tests check check-fast check-slow check-peers $(NAMED) quickstart bench fuzz \
+.PHONY: all help deps need-tools tests check check-fast check-slow check-peers $(NAMED) quickstart report bench fuzz \
         fuzzers format format-check analyze map install uninstall dist clean FORCE

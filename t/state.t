@@ -71,6 +71,18 @@ is "$(tail -n +2 new.s | paste -d'\n' - why | jq -s '[range(0; length; 2) as $i 
    true "--explain: the shares add up to the value"
 is "$(jq -c 'select(.id) | [.tokens | length, (map(select(. != null)) | length)]' why)" \
    "$("$BIN/seal-tokenize" -q -m model --json new.jsonl | jq -c '[(.tokens | length), (.train | add)]')" "with a share for each trained token"
+is "$(jq -c '[.id, (.text | add), ((.text | length) == (.tokens | length))]' why)" "$("$BIN/seal-tokenize" -q -m model --decode new.tok | jq -c '[.id, .text, true]')" \
+   "and a text for each token, joined the row's"
+echo '{"id":"odd","prompt":"\u00e9\u4e16\ud83d\ude00?","response":"\ud83d\udc69\u200d\ud83d\ude80 \u00fc<b>"}' > odd.jsonl
+"$BIN/seal-tokenize" -q -m model odd.jsonl -o odd.tok; state --scorer fit --explain odd.why odd.tok > /dev/null
+is "$(jq -c '[(.text | add), (.text | map(contains("\ufffd")) | any), (.text | length > 20)]' odd.why)" "$("$BIN/seal-tokenize" -q -m model --decode odd.tok | jq -c "[.text, false, true]")" \
+   "of characters that several tokens spell too"
+# --- the rows that a report shows
+sh "$T/../pipelines/explain.sh" why new.s new.jsonl shown 0.7; ok $? "explain.sh"
+is "$(jq -s -c '[length, .[0].rank, .[49].rank, (map(.label) | unique), (map(.tokens | map(.[0]) | add) | map(test("^Say thing|Say thing")) | all)]' shown/worst.jsonl)" \
+   '[50,60,11,["safe","unsafe"],true]' "the worst rows, with label and text"
+is "$(jq -s -c '[length, .[0].rank, .[-1].rank]' shown/borderline.jsonl)" '[43,18,60]' "the rows on both sides of the cut"
+is "$(jq -c '[.id, (.tokens | map(.[1]))]' shown/worst.jsonl | sort)" "$(jq -c --slurpfile worst shown/worst.jsonl 'select([.id] | inside($worst | map(.id))) | [.id, .tokens]' why | sort)" "and the shares that were written"
 # --- tokens that are read but not trained
 "$BIN/seal-tokenize" -q -m model --json new.jsonl > before
 "$BIN/seal-tokenize" -q -m model --json --mask-tokens why --mask-above 0.01 new.jsonl > after

@@ -33,5 +33,8 @@ void show_text(struct buf *, const struct tokens_row *, const struct tokenizer *
 /* A heading with id, line and counts, then the text, with marks (or, colour, in green) where it
  * is trained.  Control characters are spelled out, so that a terminal is safe from them. */
 void show_people(struct buf *, const struct tokens_row *, const struct tokenizer *, int colour);
+/* The text of each token, owned; joined they are show_text's.  A character that several tokens
+ * spell is the last one's. */
+json_t *show_pieces(const struct tokens_row *, const struct tokenizer *);
 
 #endif

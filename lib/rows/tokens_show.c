@@ -111,3 +111,21 @@ void show_text(struct buf *b, const struct tokens_row *row, const struct tokeniz
 	buf_free(&text);
 	buf_free(&train);
 }
+
+json_t *show_pieces(const struct tokens_row *row, const struct tokenizer *tok)
+{
+	json_t *pieces = json_array();
+	struct buf raw = {0};
+	size_t done = 0;
+
+	for (long i = 0; i < row->n; i++) {
+		size_t end;
+
+		tokenizer_decode(tok, row->token + i, 1, 1, !i, &raw);
+		end = i + 1 < row->n ? whole_characters(raw.p, done, raw.n) : raw.n;
+		json_array_append_new(pieces, json_repaired(raw.p ? raw.p + done : "", end - done));
+		done = end;
+	}
+	buf_free(&raw);
+	return pieces;
+}

@@ -12,12 +12,14 @@
 
 #include "../base/hash.h"
 #include "../base/progress.h"
+#include "../rows/tokenize.h"
 #include "state_in.h"
 
 struct stream {
 	struct scores_out *out;
 	const struct scorer *scorer;
-	struct zout *explain; /* or NULL */
+	struct zout *explain;        /* or NULL */
+	struct tokenizer *tokenizer; /* for its text; NULL: the model has none */
 	long dim;
 };
 
@@ -58,6 +60,8 @@ static void explain(const struct stream *s, const struct pooled *p, double value
 	                         json_repaired(p->row->id, p->row->id_n), "state", value, "b", f->b,
 	                         "prompt", x, "tokens", token_shares(s, p));
 
+	if (s->tokenizer)
+		json_object_set_new(line, "text", show_pieces(p->row, s->tokenizer));
 	json_write_line(s->explain, line);
 	json_decref(line);
 }
@@ -106,6 +110,8 @@ void state_stream(struct score_run *run)
 	struct stream to = {.scorer = &c};
 
 	scorer_read(&c, state_opts.scorer);
+	if (state_opts.explain && tokenizer_exists(run->o->model))
+		to.tokenizer = tokenizer_open_vocabulary(run->o->model);
 	to.explain = state_opts.explain ? zout_open(state_opts.explain, ZOUT_PLAIN) : NULL;
 	state_begin(&r, run, 1);
 	check_scorer(&c, s, state_opts.scorer);
@@ -119,6 +125,8 @@ void state_stream(struct score_run *run)
 	zout_close(to.explain);
 	notice("%ld rows scored by %s in %.1f s, peak memory %.0f MB", s->data->rows,
 	       state_opts.scorer, seconds_now() - run->began, peak_memory() / 1e6);
+	if (to.tokenizer)
+		tokenizer_close(to.tokenizer);
 	scorer_free(&c);
 	setup_close(s);
 }
