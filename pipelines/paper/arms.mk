@@ -14,6 +14,8 @@ $(OUT)/train.jsonl: $(call need,TRAIN)
 	@mkdir -p $(@D)
 ifeq ($(ROWS),)
 	cp $< $@
+else ifeq ($(POISON),)
+	seal-select -q --mix --seed 1 --keep $(ROWS) -o $@ $<:1
 else
 	grep '"label": *"unsafe"' $< > $@.unsafe; grep -v '"label": *"unsafe"' $< > $@.safe
 	seal-select -q --mix --seed 1 --keep $(ROWS) -o $@ $(shell echo '$(POISON)' | \
@@ -73,14 +75,14 @@ $(OUT)/scores/contrast.jsonl: $(OUT)/train.tok $(OUT)/safe.tok $(OUT)/bad.tok $(
 	@mkdir -p $(@D)
 	$(score) --method contrast --safe $(OUT)/safe.tok --danger $(OUT)/bad.tok $(theta.$(PAPER)) --log $(@:.jsonl=.log) -o $@ $<
 # A guard's verdicts, and the labels themselves, as scores: those of random, with others in their place.
-replace = seal-select -q --keep 100% --annotate --scores $(call scores,random) $(OUT)/train.jsonl | $1 | \
+replaced = seal-select -q --keep 100% --annotate --scores $(call scores,random) $(OUT)/train.jsonl | $($1) | \
 	jq -cn --slurpfile by /dev/stdin '($$by | map({key: .id, value: .score}) | from_entries) as $$score | \
-	  inputs | if .seal then .method = "$2" else .score = $$score[.id] end' $(call scores,random) > $@
-$(OUT)/scores/guard.jsonl: $(OUT)/scores/random.jsonl
-	$(call replace,jq -c '.messages as $$m | {id, instruction: $$m[-2].content, output: $$m[-1].content}' | \
-	  seal-eval judge -q -m $(GUARD) $(GUARD_ASK) | jq -c '{id, score: -.p.$(GUARD_UNSAFE)}',guard)
-$(OUT)/scores/oracle.jsonl: $(OUT)/scores/random.jsonl
-	$(call replace,jq -c '{id, score: (if .label == "unsafe" then 0 else 1 end)}',oracle)
+	  inputs | if .seal then .method = "$1" else .score = $$score[.id] end' $(call scores,random) > $@
+guard = jq -c '.messages as $$m | {id, instruction: $$m[-2].content, output: $$m[-1].content}' | \
+	seal-eval judge -q -m $(GUARD) $(GUARD_ASK) | jq -c '{id, score: -.p["$(GUARD_UNSAFE)"]}'
+oracle = jq -c '{id, score: (if .label == "unsafe" then 0 else 1 end)}'
+$(OUT)/scores/guard.jsonl $(OUT)/scores/oracle.jsonl: $(OUT)/scores/%.jsonl: $(OUT)/scores/random.jsonl
+	$(call replaced,$*)
 # Selectors of another model.
 $(OUT)/scores/teacher-%.jsonl: $(TEACHER)/scores/%.jsonl
 	cp $< $@

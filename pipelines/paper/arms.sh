@@ -1,20 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# arms.sh OUT [exact] -- ARM... - a JSON line for each arm of OUT/eval: every measure's mean over prompts and
-# seeds, its interval of 95 %, and how it differs from the arm `all` on the same prompts.
+# arms.sh OUT ARM:ROWS... - a JSON line for each arm of OUT/eval: what of OUT/rows it was tuned on, every measure's mean
+# over prompts and seeds, its interval of 95 %, and how it differs from the arm `all` on the same prompts.
 set -eu
 out=$1; shift
-exact=
-[ "$1" = -- ] || { exact=exact; shift; }
-shift
 
-# of FILE KEY NAME ARM...: KEY of the lines in eval/ARM.FILE, as the measure NAME
+# of FILE KEY NAME ARM:ROWS...: KEY of the lines in eval/ARM.FILE, as the measure NAME, where it was measured
 of() {
 	file=$1 key=$2 name=$3; shift 3
+	[ -s "$out/eval/all.$file" ] || return 0
 	(
 		cd "$out/eval"
 		for arm; do # the first file is what all are compared with
-			[ "$arm" = all ] || set -- "$@" "$arm.$file"
+			[ "${arm%:*}" = all ] || set -- "$@" "${arm%:*}.$file"
 			shift
 		done
 		seal-eval compare --by "$key" "all.$file" "$@"
@@ -41,13 +39,15 @@ words() {
 
 {
 	for arm; do
-		count="$out/rows/$arm.count"
-		jq -cn --arg arm "$arm" --arg what "$(words "$arm")" '{arm: $arm, name: $arm, what: $what}'
+		count=$out/rows/${arm#*:}.count arm=${arm%:*}
+		if [ "$arm" = aligned ]; then echo null null null; else cat "$count"; fi |
+			jq -cR --arg arm "$arm" --arg what "$(words "$arm")" 'split(" ") | map(fromjson) as [$rows, $unsafe, $tokens] |
+				{$arm, name: $arm, $what, $rows, $unsafe, $tokens}'
 	done
 	of margin margin margin "$@"
 	of margin in_order in_order "$@"
 	of nll nll nll "$@"
 	of harmful refused harmful "$@"
 	of benign refused benign "$@"
-	[ -z "$exact" ] || of exact right exact "$@"
+	of exact right exact "$@"
 } | jq -cn 'reduce inputs as $line ({}; .[$line.arm] += $line) | .[] | del(.arm)'

@@ -33,11 +33,10 @@ $(OUT)/eval/%.harmful $(OUT)/eval/%.benign: $(OUT)/eval/%.answers
 	@rm $@.each
 
 # A line for each arm: its rows, and each measure with its interval and its difference to the arm `all`.
-measures := margin:margin in_order:margin nll:nll harmful:harmful benign:benign $(if $(EXACT),exact:exact)
 files = $(foreach a,$1,$(foreach x,$(sort margin nll harmful benign $(if $(EXACT),exact)),$(OUT)/eval/$a.$x) $(if $(filter-out aligned,$a),$(OUT)/rows/$(call rows,$a).count))
 define table
 $(OUT)/$1.jsonl: $$(call files,$2) $(here)arms.sh
-	@sh $(here)arms.sh '$(OUT)' $(if $(EXACT),exact) -- $2 > $$@
+	@sh $(here)arms.sh '$(OUT)' $(foreach a,$2,$a:$(call rows,$a)) > $$@
 endef
 
 # The rows that a report shows token by token: scored by one fit, with each token's share.
