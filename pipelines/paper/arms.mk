@@ -44,6 +44,8 @@ ifeq ($(ALIGNED),$(OUT)/aligned)
 $(ALIGNED)/adapter_config.json: $(OUT)/align.tok
 	$(train) $(theta.$(PAPER)) --batch 8 --epochs 1 --seed 1 $<
 	rm -rf $(@D).steps
+else # another run's
+$(start): ;
 endif
 endif
 

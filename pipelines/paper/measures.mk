@@ -5,7 +5,7 @@
 # The model of an arm and a seed; `aligned` is the one before tuning, whatever the seed.
 full := $(filter --full,$(theta.$(PAPER)))
 of = $(if $(filter aligned,$1),-m '$(MODEL)' $(if $(ALIGN),-a $(ALIGNED)),$(if $(full),-m $(OUT)/arms/$1.$2,-m '$(MODEL)' -a $(OUT)/arms/$1.$2))
-each = rm -f $@.part; $(foreach s,$(if $(filter aligned,$1),1,$(SEEDS)),$(call $2,$1,$s) || exit 1;) mv $@.part $@
+each = rm -f $@.part; $(foreach s,$(call seeds,$1),$(call $2,$1,$s) || exit 1;) mv $@.part $@
 
 margin = seal-eval margin -q $(call of,$1,$2) --max-tokens $(MAX_TOKENS) --each $@.each $(PAIRS) > /dev/null && cat $@.each >> $@.part && rm $@.each
 nll = seal-eval nll -q $(call of,$1,$2) $(OUT)/utility.tok >> $@.part

@@ -39,9 +39,10 @@ BAD ?= $(DATA)/redmix2/danger-100.jsonl
 PAIRS ?= $(DATA)/redmix2/test-safe.jsonl $(DATA)/redmix2/test-unsafe.jsonl
 UTILITY ?= $(DATA)/redmix2/test-utility.jsonl
 PROMPTS ?= $(DATA)/prompts/xstest_prompts.csv
-PROMPTS_READ ?= --prompt-key prompt
+PROMPTS_READ ?= --prompt-key prompt --limit 200
+MAX_NEW ?= 16
 ALIGN ?= $(SAFE)
-ROWS ?= 320
+ROWS ?= 240
 POISON ?= 20%
 MAX_TOKENS := 128
 endif
@@ -59,10 +60,9 @@ more.rehearse = --safe $(OUT)/safe.tok --safe-share $(REHEARSE)
 needs.rehearse = $(OUT)/safe.tok
 more.soft = --weights $(needs.soft)
 needs.soft = $(OUT)/scores/soft.jsonl
-more.mask = --mask $(needs.mask) --mask-share $(MASK)
-needs.mask = $(OUT)/scores/explained.jsonl
 PULL ?= 1
 REHEARSE ?= 0.2
 MASK ?= 20%
 # The arm that sentences are about.
+POISONS ?= $(if $(SMALL),5 40,5 10 20 40)
 BEST ?= $(if $(BAD),state-bad,state)
