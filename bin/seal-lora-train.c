@@ -10,6 +10,7 @@ static struct lora_train_opts opts = LORA_TRAIN_DEFAULTS;
 
 static const struct opt_group groups[] = {
 	{"Input and output", lora_train_options, &opts},
+	{"Keeping a model safe", lora_train_safety, &opts},
 	{"Training", train_options, &opts.train},
 	{"Computing", compute_options, &opts.compute},
 	{"General", quiet_options, &base},

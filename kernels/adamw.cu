@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* adamw.cu - the optimiser's step; the formulas are in adamw.c.
  *
- * A product of two vectors is taken in two steps, PARTS sums and their sum, in an order that hangs on n
- * alone.  The step reads it where it is, so that the host waits for nothing.
+ * A product of two vectors is taken in two steps, PARTS sums and their sum, in an order that hangs
+ * on n alone.  The optimiser reads it where it is, so that the host waits for nothing.
  *
  * Floors for LoRA of rank 16 on the q and v of Llama-3-8B (6.8 million values) and for all
  * of Pythia-2.8B (2.78 billion), F32:

@@ -29,6 +29,7 @@ killed() {
 	rm -rf whole.kept
 }
 killed seal-lora-train tuned "$BIN/seal-lora-train" -q -j 1 -m model --lr 1e-3 -b 8 -o tuned --force train.tok
+killed "seal-lora-train --safe --pull" tuned "$BIN/seal-lora-train" -q -j 1 -m model --lr 1e-2 -b 8 --safe safe.tok --safe-share 0.2 --project --pull 20 -o tuned --force train.tok
 # 3 steps, of which the last is validated as the last: nobody asked for it there.
 killed "seal-lora-train --valid" tuned "$BIN/seal-lora-train" -q -j 1 -m model --lr 1e-1 -b 8 --valid safe.tok --valid-every 2 --patience 2 -o tuned --force train.tok
 killed seal-score theta "$BIN/seal-score" -q -j 1 -m model --method bilevel --safe safe.tok --lr 1e-3 -b 8 --plain --algorithm 1 \

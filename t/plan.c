@@ -57,6 +57,17 @@ static void passes(const struct model *m, struct demand d)
 	ok(!planned(m, &d, 1L << 40, 128).tokens[1], "no rows, no pass");
 }
 
+/* Vectors beside theta are F32, and without gradient and moments. */
+static void vectors(const struct model *m, struct demand d)
+{
+	struct plan before = planned(m, &d, 1L << 40, 0), after;
+
+	d.vectors = 2;
+	after = planned(m, &d, 1L << 40, 0);
+	ok(after.bytes[MEMORY_THETA] - before.bytes[MEMORY_THETA] == 2 * d.theta->n * sizeof(float) && d.theta->n > 0 &&
+	   after.total - before.total == 2 * d.theta->n * sizeof(float), "two vectors of theta's length");
+}
+
 /* Theta of all weights stands in the weights' place. */
 static void weights(const struct model *m, struct demand d)
 {
@@ -118,6 +129,7 @@ int main(void)
 	notice_quiet(1);
 	limits(m, &d);
 	passes(m, d);
+	vectors(m, d);
 	weights(m, d);
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		same_bits(names[i], rows);

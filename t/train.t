@@ -62,6 +62,11 @@ resumed() {
 	rm -rf whole.kept
 }
 resumed "seal-lora-train" tuned $lora -o tuned --force $steps --schedule cosine --warmup 9 train.tok
+resumed "seal-lora-train --safe --pull" tuned $lora -o tuned --force $steps --safe safe.tok --safe-share 0.2 --project --pull 20 --init-adapter a1 train.tok
+fails 1 "pull was 20, and is 30 now" "a checkpoint of another pull" \
+	$lora -o tuned --force $steps --safe safe.tok --safe-share 0.2 --project --pull 30 --init-adapter a1 --checkpoint ck --resume train.tok
+fails 1 "safe was .*, and is .* now" "a checkpoint of other safe rows" \
+	$lora -o tuned --force $steps --safe train.tok --safe-share 0.2 --project --pull 20 --init-adapter a1 --checkpoint ck --resume train.tok
 resumed "seal-score" theta $score --algorithm 1 $steps --force --save-adapter theta train.tok
 fails 1 "lr was 0.001, and is 0.002 now" "a checkpoint of other settings" \
 	$score --algorithm 1 $steps --lr 2e-3 --checkpoint ck --resume train.tok
@@ -125,6 +130,41 @@ rm -rf ck; $lora -o w3 --force --weights mixed --checkpoint ck train.tok
 fails 1 "weights was .*, and is .* now" "a checkpoint of other weights" \
 	$lora -o w3 --force --weights some --checkpoint ck --resume train.tok
 fails 1 "weights was .*, and is null now" "a checkpoint of weights" $lora -o w3 --force --checkpoint ck --resume train.tok
+
+# What keeps a model safe (t/finetune.c compares steps with torch's).
+safer() { out=$1; shift; $lora -o "$out" --force --seed 3 --epochs 2 --log "$out.log" "$@" train.tok; }
+safer k0
+for none in "--pull 0" "--safe-share 0"; do
+	safer k1 $none; is "$(tensors k1) $(timeless k1.log | md5sum)" "$(tensors k0) $(timeless k0.log | md5sum)" "$none is none"
+done
+# A share is bilevel's penalty, where all weights stay equal; both go through the safe rows alike.
+safer k1 --safe safe.tok --safe-share 0.25
+"$BIN/seal-score" -q -j 1 -m model --method bilevel --safe safe.tok --lr 1e-3 -b 8 --plain --seed 3 --epochs 2 --targets auto \
+	--gamma 0.75 --gamma-step 0 --selector-lr 0 --save-adapter k2 --force train.tok > k2.scores
+is "$(tensors k1)" "$(tensors k2)" "--safe-share 0.25 is bilevel with a gamma of 0.75 and equal weights, to the bit"
+# And it is the weighted mean of both kinds of rows.
+cat train.tok safe.tok > both.tok; "$BIN/seal-score" -q -m model --method loss --plain both.tok |
+	jq -s -c '.[0], (.[1:] | to_entries[] | .value + {weight: (if .key < 60 then 0.75 / 60 else 0.25 / 30 end)})' > both.scores
+$lora -o w3 --force -b 60 --safe safe.tok --safe-share 0.25 --log l3 train.tok
+$lora -o w4 --force -b 90 --weights both.scores --log l4 both.tok
+is "$(jq -s 'map(select(.step)) | length == 2 and (.[0].norm / .[1].norm - 1 | fabs) < 1e-4' l3 l4)" true "and the gradient of all rows, so weighted"
+safer k3 --safe safe.tok --project
+is "$(jq -s 'map(select(.step)) | length > 0 and all(.projected == (.cosine < 0))' k3.log)" true "--project says where it did"
+safer k4 --safe safe.tok --project; is "$(tensors k3)" "$(tensors k4)" "--project: twice the same bytes"
+# Pulled all the way, theta is never further than a step from where it began: here a1.
+safer far --init-adapter a1; safer near --init-adapter a1 --pull 1000
+apart() { "$BIN/seal-eval" nll -q -m model -a "$1" safe.tok | jq -s 'map(.nll) | add / length'; }
+is "$(jq -n --argjson a "$(apart a1)" --argjson far "$(apart far)" --argjson near "$(apart near)" '(($near - $a) | fabs) < (($far - $a) | fabs) / 2')" true \
+   "lr X = 1 leaves theta near the adapter that it began as"
+"$BIN/seal-lora-train" -q -j 1 -m model --full --lr 1e-3 -b 8 --max-steps 3 --pull 20 --safe safe.tok --project --safe-share 0.1 --log full.log -o whole --force train.tok
+is "$? $(jq -s 'map(select(.step) | .loss_safe, .cosine | type) | unique' -c full.log)" '0 ["number"]' "with --full too"
+fails 2 "goes with --safe-share, --project" "safe rows for nothing" $lora -o x --safe safe.tok train.tok
+fails 2 "goes with --safe-share, --project" "--project without safe rows" $lora -o x --project train.tok
+fails 2 "must be below 1" "nothing but safe rows" $lora -o x --safe safe.tok --safe-share 1 train.tok
+fails 2 "must not be above 1" "a pull beyond theta_0" $lora -o x --pull 1001 train.tok
+fails 2 "nothing is trained" "--pull without training" "$BIN/seal-lora-train" -q -m model --init-adapter a1 --merge x --pull 1 train.tok
+"$BIN/seal-tokenize" -q -m model --allow-empty /dev/null > no.tok
+fails 1 "no safe rows" "an empty file of safe rows" $lora -o x --safe no.tok --project train.tok
 
 # Faults.
 fails 1 "a1 exists" "an output that exists" $lora -o a1 train.tok

@@ -168,10 +168,7 @@ const struct slice *params_find(const struct params *a, const char *name)
 
 void params_zero(struct params *a) { a->dev->op->zero(a->dev, mat_of(a->g, DT_F32, 1, a->n)); }
 
-double params_norm(const struct params *a)
-{
-	return sqrt(params_dot(a, a->g, a->g));
-}
+double params_norm(const struct params *a) { return sqrt(params_dot(a, a->g, a->g)); }
 
 double params_dot(const struct params *a, const float *x, const float *y)
 {

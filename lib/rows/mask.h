@@ -18,7 +18,10 @@ struct mask_opts {
 	long window;               /* tokens whose numbers' mean is taken for each */
 };
 extern const struct opt mask_options[]; /* --mask-tokens and so on */
-#define MASK_DEFAULTS {.window = 1}
+#define MASK_DEFAULTS       \
+	{                   \
+		.window = 1 \
+	}
 
 struct mask;
 /* NULL where no numbers are given.  Dies (usage) of options that make no sense.  A share is of all

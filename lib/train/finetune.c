@@ -5,9 +5,9 @@
  * where the weights are equal and positive, and 0 where all are 0.  With g = grad L, and s the
  * gradient of the mean of l over a batch of safe rows, which steps go through over and over:
  *
- *   --project        g <- g - min(0, g's / s's) s       (Chaudhry et al. 2019, "A-GEM", eq. 11)
- *   --safe-share S   g <- (1-S) g + S s                 (Bianchi et al. 2024, "Safety-Tuned LLaMAs")
- *   --pull X         theta <- theta - rate X (theta - theta_0)       (Li, Grandvalet, Davoine 2018)
+ *   --project       g <- g - min(0, g's / s's) s                 (Chaudhry et al. 2019, "A-GEM")
+ *   --safe-share S  g <- (1-S) g + S s              (Bianchi et al. 2024, "Safety-Tuned LLaMAs")
+ *   --pull X        theta <- theta - rate X (theta - theta_0)     (Li, Grandvalet, Davoine 2018)
  *
  * The optimiser sees g as these left it.  The pull is beside it, decoupled as AdamW's decay is: in
  * the gradient, Adam would divide it by the size of the gradients, and weaken it where they are

@@ -29,14 +29,6 @@ const struct opt lora_train_options[] = {
 	{"output", 'o', OPT_TEXT, AT(output), "ADAPTER", "the folder to write", 0, 0},
 	{"weights", 0, OPT_TEXT, AT(weights), "SCORES",
 		"weigh the rows by the weight column of these scores", 0, 0},
-	{"safe", 0, OPT_TEXT, AT(safe), "TOKENS",
-		"trusted rows, for --safe-share and --project", 0, 0},
-	{"safe-share", 0, OPT_REAL, AT(train.share), "X",
-		"share of each step's loss that is the safe rows', below 1", 0, 1},
-	{"project", 0, OPT_FLAG, AT(train.project), NULL,
-		"take out of each gradient what raises the loss of the safe rows", 0, 1},
-	{"pull", 0, OPT_REAL, AT(train.pull), "X",
-		"pull theta to where it began, as strongly as weight decay pulls to 0", 0, 1},
 	{"merge", 0, OPT_TEXT, AT(merge), "DIR",
 		"also write the model with the pairs added to its weights", 0, 0},
 	{"lora-gguf", 0, OPT_TEXT, AT(gguf), "FILE",
@@ -46,6 +38,18 @@ const struct opt lora_train_options[] = {
 	{"patience", 0, OPT_COUNT, AT(train.patience), "N",
 		"end after so many validations without a lower loss, 0 for none", 0, 0},
 	{"force", 0, OPT_FLAG, AT(force), NULL, "replace a folder that exists", 0, 0},
+	{0},
+};
+
+const struct opt lora_train_safety[] = {
+	{"safe", 0, OPT_TEXT, AT(safe), "TOKENS",
+		"trusted rows, for --safe-share and --project", 0, 0},
+	{"safe-share", 0, OPT_REAL, AT(train.share), "X",
+		"share of each step's loss that is the safe rows', below 1", 0, 1},
+	{"project", 0, OPT_FLAG, AT(train.project), NULL,
+		"take out of each gradient what raises the loss of the safe rows", 0, 1},
+	{"pull", 0, OPT_REAL, AT(train.pull), "X",
+		"pull theta to where it began, as strongly as weight decay pulls to 0", 0, 1},
 	{0},
 };
 /* clang-format on */
@@ -59,7 +63,7 @@ static void check_safety(const struct lora_train_opts *o)
 		die_usage("--safe goes with --safe-share, --project, or both");
 	if (t->share >= 1)
 		die_usage("--safe-share: must be below 1");
-	if (t->rate * (t->pull + t->decay) > 1)
+	if (t->pull > 0 && t->rate * (t->pull + t->decay) > 1)
 		die_usage("--pull, with --weight-decay and times --lr, must not be above 1: a step "
 		          "would go beyond where theta began");
 }
@@ -75,10 +79,10 @@ static void check(const struct lora_train_opts *o, int operands)
 		die_usage("--full writes a model: there are no pairs for --merge or --lora-gguf");
 	if (!o->output && !(t->init && (o->merge || o->gguf)))
 		die_usage("-o ADAPTER is needed, or --init-adapter with --merge or --lora-gguf");
-	if (!o->output &&
-	    (o->weights || o->safe || t->checkpoint || t->log || t->keep || t->patience))
-		die_usage("without -o nothing is trained: no --weights, --safe, --checkpoint, "
-		          "--log, --keep, --patience");
+	if (!o->output && (o->weights || o->safe || t->pull > 0 || t->checkpoint || t->log ||
+	                   t->keep || t->patience))
+		die_usage("without -o nothing is trained: no --weights, --safe, --pull, "
+		          "--checkpoint, --log, --keep, --patience");
 	if (!o->output && !o->merge && (operands || t->valid))
 		die_usage("--lora-gguf alone takes no rows");
 	if (o->output && o->merge && !strcmp(o->output, o->merge))

@@ -18,7 +18,7 @@ struct lora_train_opts {
 	struct train_opts train;
 	struct compute_opts compute;
 };
-extern const struct opt lora_train_options[];
+extern const struct opt lora_train_options[], lora_train_safety[];
 #define LORA_TRAIN_DEFAULTS                                          \
 	{                                                            \
 		.train = TRAIN_DEFAULTS, .compute = COMPUTE_DEFAULTS \
