@@ -1,45 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# seal-eval without a model: refusals, winrate, detect.
+# seal-eval without a model: refusals, detect.
 . "$(dirname "$0")/tap.sh"
 
 eval_() { "$BIN/seal-eval" "$@"; }
 G=$T/gold/select
 # what is found without its intervals
 bare() { jq -c 'walk(if type == "object" then with_entries(select(.key | endswith("_ci") | not)) else . end)'; }
-
-# winrate: by hand, preferences 1 2 1.5 0 1.25: v = 0 1 .5 .5 .25
-printf '{"preference":%s}\n' 1 2 1.5 0 null 1.25 > "$TMP/v"
-is "$(eval_ winrate "$TMP/v" | jq -c 'del(.standard_error)')" \
-   '{"win_rate":45,"n_wins":1,"n_wins_base":2,"n_draws":2,"n_total":5}' "winrate of JSONL, null left out"
-is "$(eval_ winrate "$TMP/v" | jq '.standard_error * 1e9 | round')" 16583123952 "its standard error"
-jq -s . "$TMP/v" | zstd -q > "$TMP/array.zst"
-is "$(eval_ winrate < "$TMP/array.zst")" "$(eval_ winrate "$TMP/v")" "a zstd array on stdin is the same"
-is "$(echo '[{"preference":null}]' | eval_ winrate)" \
-   '{"win_rate":null,"standard_error":null,"n_wins":0,"n_wins_base":0,"n_draws":0,"n_total":0}' "of nothing but null, null"
-is "$(echo '{"preference":2}' | eval_ winrate | jq -c '[.win_rate, .standard_error]')" '[100,null]' "one has no error"
-printf '{"preference":1}\n{"preference":3}\n' > "$TMP/bad"
-fails 1 'bad:2: "preference" is neither' "a preference beyond 2" eval_ winrate "$TMP/bad"
-printf '[{"preference":1},{"preferred":1}]' > "$TMP/bad"
-fails 1 'bad:1: element 2: no "preference"' "none at all" eval_ winrate "$TMP/bad"
-printf '{"preference":1}\n7\n' > "$TMP/bad"
-fails 1 'bad:2: not an object' "not an object" eval_ winrate "$TMP/bad"
-printf '[{"preference":1}' > "$TMP/bad"
-fails 1 'bad:1: the array that begins here is cut short' "a cut array" eval_ winrate "$TMP/bad"
-
-# FILE LEADERBOARD NAME - the published numbers, to 1e-9 (of a percentage that has 15 digits)
-published() {
-	if [ ! -d "$SEAL_DATA/alpaca_eval" ]; then skip "published: $1" "no $SEAL_DATA/alpaca_eval"; return; fi
-	awk -F, -v name="$3" '$1 == name { printf "[%s,%s,%s,%s,%s,%s]", $2, $3, $4, $5, $6, $7 }' \
-		"$SEAL_DATA/alpaca_eval/$2_leaderboard.csv" > "$TMP/want"
-	eval_ winrate "$SEAL_DATA/alpaca_eval/$1.json.zst" | jq -e --slurpfile want "$TMP/want" \
-		'[.win_rate, .standard_error, .n_wins, .n_wins_base, .n_draws, .n_total] as $got |
-		 [range(6) | ($got[.] - $want[0][.] | fabs) < 1e-9] | all' > "$TMP/out"
-	ok $? "published: $1"
-}
-published v1-alpaca-7b alpaca_eval_gpt4 alpaca-7b
-published v1-text_davinci_001 alpaca_eval_gpt4 text_davinci_001
-published v2-phi-2 weighted_alpaca_eval_gpt4_turbo phi-2
 
 # refusals
 cat > "$TMP/out.jsonl" <<'END'
@@ -272,6 +239,6 @@ fails 2 'neither a count' "a bad share" eval_ stability --keep auto "$TMP/seed1"
 fails 2 'no command' "no command" eval_
 fails 2 "unknown command 'wins'" "an unknown one" eval_ wins
 like "$(eval_ -h)" '^  winrate ' "-h lists the commands"
-cp "$TMP/v" "$TMP/same"
+echo '{"preference":1}' > "$TMP/same"
 fails 1 'both input and output' "an input is never overwritten" eval_ winrate -o "$TMP/same" "$TMP/same"
 done_testing

@@ -186,6 +186,42 @@ static void kinds(void)
 	ok(isnan(interval_values(bits, 0).mean), "no values are unknown");
 }
 
+/* The variance of the values that are drawn. */
+static double variance(void *ctx, const long drawn[], long n)
+{
+	const double *v = ctx;
+	double sum = 0, square = 0;
+
+	for (long k = 0; k < n; k++) {
+		sum += v[drawn[k]];
+		square += v[drawn[k]] * v[drawn[k]];
+	}
+	return square / n - sum / n * (sum / n);
+}
+
+/* Of n normal values the variance's deviation is sqrt(2/n) of it. */
+static void others(void)
+{
+	enum { N = 1000 };
+	struct rng r = rng_new(8, 0);
+	long each[N];
+	double v[N], half, all;
+	struct interval i;
+
+	for (long k = 0; k < N; k++) {
+		v[k] = normal(&r);
+		each[k] = k;
+	}
+	all = variance(v, each, N);
+	half = 1.96 * sqrt(2.0 / N) * all;
+	i = interval_bootstrap(variance, v, N, 2000);
+	ok(i.mean == all, "another statistic: its own value");
+	ok(fabs((i.high - i.low) / 2 - half) < 0.1 * half && i.low < all && all < i.high,
+	   "the variance of 1000 normal values: %.3f to %.3f, %.3f wide in theory", i.low, i.high,
+	   2 * half);
+	ok(isnan(interval_bootstrap(variance, v, 0, 100).low), "of nothing, unknown");
+}
+
 int main(void)
 {
 	shares();
@@ -193,5 +229,6 @@ int main(void)
 	ratios();
 	areas();
 	kinds();
+	others();
 	return tap_done();
 }

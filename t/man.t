@@ -29,7 +29,7 @@ for p in seal-score seal-lora-train; do
 	options "$BIN/$p" > "$TMP/a"
 	same "$p -h" $p.1 seal-training.7
 done
-for c in nll generate refusals winrate detect audit stability; do options "$BIN/seal-eval" $c; done | sort -u > "$TMP/a"
+for c in nll generate refusals winrate detect audit stability exact; do options "$BIN/seal-eval" $c; done | sort -u > "$TMP/a"
 same "-h of seal-eval's commands" seal-eval.1
 
 # The schemas, as -h has them, in the two pages that list them.
@@ -52,6 +52,7 @@ done
 grep '"label":"unsafe"' "$T/../pipelines/demo/train.jsonl" | tail -6 > danger.jsonl
 head -4 train.jsonl > prompts.jsonl
 cp prompts.jsonl rows.jsonl
+jq -c '{preference: 1.5, dataset: .source, output_1: "a", output_2: "b c"}' train.jsonl > judged.jsonl
 "$BIN/seal-tokenize" -q -m model safe.jsonl -o safe.tok
 "$BIN/seal-tokenize" -q -m model train.jsonl -o train.tok
 "$BIN/seal-score" -q -m model --method loss train.tok -o scores.jsonl.zst

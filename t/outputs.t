@@ -26,6 +26,7 @@ programs() {
 	answers|$eval_ generate -q -j 1 -m model --max-new 2 safe.jsonl
 	refusals|$eval_ refusals answers
 	a win rate|$eval_ winrate judged
+	right answers|$eval_ exact --kind text --answers safe.jsonl answers
 	detection|$eval_ detect -s scores train.jsonl
 	stability|$eval_ stability scores scores1
 	END
@@ -43,6 +44,8 @@ done < list
 others() {
 	cat <<-END
 	--fates|$BIN/seal-tokenize -q -j 1 -m model train.jsonl -o new
+	--each|$eval_ winrate judged -o new
+	--each|$eval_ exact --kind text --answers safe.jsonl answers -o new
 	--fates|$BIN/seal-select -q -s scores --keep 5 train.jsonl -o new
 	--lora-gguf|$BIN/seal-lora-train -q -j 1 -m model --max-steps 1 --force -o adapter train.tok
 	--log|$BIN/seal-lora-train -q -j 1 -m model --max-steps 1 --force -o adapter train.tok

@@ -19,7 +19,7 @@ static int is_word(const char *p)
 
 	if (!*p)
 		return 0;
-	utf8_first(p, strlen(p), &code);
+	utf8_first(p, strnlen(p, 4), &code);
 	return unicode_is_word(code);
 }
 

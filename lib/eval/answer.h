@@ -9,7 +9,7 @@
 #ifndef SEAL_ANSWER_H
 #define SEAL_ANSWER_H
 
-#include <jansson.h>
+#include "../format/jsonl.h"
 
 /* The number behind the first "####" that has one right behind it, as gsm8k's answers end; else the
  * last number of the text.  A number is

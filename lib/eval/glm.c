@@ -16,7 +16,7 @@
 enum { PARTS = 5, CHOICES = 10 };
 
 /* The sum at some w, times C; its gradient and second derivatives. */
-struct sum {
+struct glm_sum {
 	double value, g[GLM_TERMS], h[GLM_TERMS][GLM_TERMS];
 };
 
@@ -60,9 +60,9 @@ static double objective(const struct glm_row *r, long n, double c, const double 
 	return c * sum + size(w);
 }
 
-static struct sum evaluate(const struct glm_row *r, long n, double c, const double *w)
+static struct glm_sum evaluate(const struct glm_row *r, long n, double c, const double *w)
 {
-	struct sum f = {.value = objective(r, n, c, w)};
+	struct glm_sum f = {.value = objective(r, n, c, w)};
 
 	for (long i = 0; i < n; i++) {
 		double q = glm_share(w, r[i].x), s = c * r[i].s;
@@ -77,7 +77,7 @@ static struct sum evaluate(const struct glm_row *r, long n, double c, const doub
 }
 
 /* to = where the quadratic at w and the penalty are least. */
-static void least(const struct sum *f, const double *w, double *to)
+static void least(const struct glm_sum *f, const double *w, double *to)
 {
 	double moved = 1;
 
@@ -99,7 +99,7 @@ static void least(const struct sum *f, const double *w, double *to)
 }
 
 /* Goes to `to`, or as far towards it as makes the objective fall.  0: nowhere. */
-static int take(const struct glm_row *r, long n, double c, const struct sum *f, double *w,
+static int take(const struct glm_row *r, long n, double c, const struct glm_sum *f, double *w,
                 const double *to)
 {
 	double at[GLM_TERMS], d[GLM_TERMS], fall;
@@ -123,7 +123,7 @@ void glm_fit(const struct glm_row *r, long n, double c, double w[GLM_TERMS])
 	double to[GLM_TERMS], far = 1;
 
 	for (int k = 0; k < 100 && far > 1e-11 * (1 + size(w)); k++) {
-		struct sum f = evaluate(r, n, c, w);
+		struct glm_sum f = evaluate(r, n, c, w);
 
 		least(&f, w, to);
 		far = 0;

@@ -5,7 +5,8 @@
  *                                                (1 - p_i) log(1 + exp(w'x_i)))
  *
  * It is what scikit-learn's LogisticRegression finds with penalty l1 where each row stands twice,
- * as a success of weight s_i p_i and as a failure of weight s_i (1 - p_i).
+ * as a success of weight s_i p_i and as a failure of weight s_i (1 - p_i).  The regression of
+ * score/logistic.h is another one: thousands of floats to a row, classes, an L2 penalty.
  */
 #ifndef SEAL_GLM_H
 #define SEAL_GLM_H

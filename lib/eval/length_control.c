@@ -12,7 +12,7 @@
 #include "interval.h"
 
 enum { LENGTH, DIFFICULTY, MODEL }; /* the terms */
-enum { SAMPLES = 1000, LEAST_ROWS = 5 };
+enum { SAMPLES = 1000, LEAST_ROWS = 5, LAST_INDEX = 10000000 };
 
 /* alpaca_eval's 0.2, shared by the two models whose length was changed. */
 static const double gamed_weight = 0.1;
@@ -46,8 +46,9 @@ static void add(struct difficulty *d, const struct row *r)
 
 	if (!number(r, "index", &index) || !number(r, "instruction_difficulty", &hard))
 		die("%s:%ld: no \"index\" and \"instruction_difficulty\"", r->file, r->line);
-	if (index < 0 || index > 1e8 || index != floor(index))
-		die("%s:%ld: \"index\" is not a whole number from 0", r->file, r->line);
+	if (index < 0 || index > LAST_INDEX || index != floor(index))
+		die("%s:%ld: \"index\" is not a whole number from 0 to %d", r->file, r->line,
+		    LAST_INDEX);
 	while (d->n <= index) {
 		d->of = xgrow(d->of, d->n, &d->room, sizeof *d->of);
 		d->of[d->n++] = NAN;

@@ -13,7 +13,7 @@
 #ifndef SEAL_LENGTH_CONTROL_H
 #define SEAL_LENGTH_CONTROL_H
 
-#include <jansson.h>
+#include "../format/jsonl.h"
 
 struct vote {
 	double v; /* NAN: null */

@@ -33,6 +33,10 @@ words() {
 }
 
 case $target in
+answer)
+	for f in '#### $1,234.50' '-3/4 of 1e5' '5-3 = 2, (B)' 'The answer is **C**.' 'B. on 3/4/2021' 'Answer: D'; do
+		printf '%s' "$f" > "$to/seed-$(echo "$f" | cksum | tr -d ' ')"
+	done ;;
 config) each t/gold/*/config.json t/broken/config-*.json t/gold/tiny-phi3.gguf t/gold/tiny-gemma[23].gguf t/gold/tiny-granite.gguf ;;
 csv) for f in t/fuzz/samples/*.csv; do one "$f" "$(basename "$f")"; done ;;
 formula)
