@@ -29,7 +29,7 @@ for p in seal-score seal-lora-train; do
 	options "$BIN/$p" > "$TMP/a"
 	same "$p -h" $p.1 seal-training.7
 done
-for c in nll generate refusals winrate detect audit stability exact; do options "$BIN/seal-eval" $c; done | sort -u > "$TMP/a"
+for c in nll margin generate refusals exact winrate compare detect audit stability; do options "$BIN/seal-eval" $c; done | sort -u > "$TMP/a"
 same "-h of seal-eval's commands" seal-eval.1
 
 # The schemas, as -h has them, in the two pages that list them.
@@ -51,6 +51,7 @@ for f in train safe; do
 done
 grep '"label":"unsafe"' "$T/../pipelines/demo/train.jsonl" | tail -6 > danger.jsonl
 head -4 train.jsonl > prompts.jsonl
+jq -c '.pair = (.messages[0].content | length % 5)' train.jsonl > pairs.jsonl
 cp prompts.jsonl rows.jsonl
 jq -c '{preference: 1.5, dataset: .source, output_1: "a", output_2: "b c"}' train.jsonl > judged.jsonl
 "$BIN/seal-tokenize" -q -m model safe.jsonl -o safe.tok

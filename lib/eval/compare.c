@@ -146,7 +146,7 @@ const struct command command_compare = {
 	.what = "values of several files, paired by prompt",
 	.does = "Means of a value in each file, and the difference from the first file's, paired "
 		"by id.",
-	.operands = "FILE [FILE...]",
+	.operands = "[FILE...]",
 	.groups = groups,
 	.run = run,
 };

@@ -57,7 +57,7 @@ static const struct opt options[] = {
 enum { SAFE, UNSAFE, SIDES };
 
 /* A row, and how it was read, which is told once it is known whether its prompt has both sides. */
-struct answer {
+struct paired {
 	char *id;
 	int32_t *token; /* with the mask, owned */
 	uint8_t *train;
@@ -73,9 +73,9 @@ struct margin {
 	struct encoder *encoder;
 	long thetas;
 	struct params **theta; /* [thetas], without memory; NULL: none, or the model is changed */
-	struct answer *answer; /* [n] */
+	struct paired *answer; /* [n] */
 	long n, room;
-	const struct answer **sorted; /* [n]: by prompt, each prompt's safe ones first */
+	const struct paired **sorted; /* [n]: by prompt, each prompt's safe ones first */
 	json_t *values;               /* of --pair: see object_group */
 	struct tokens_row *row;       /* [n], of the answers */
 	double *first;     /* [prompts] the margins of the first theta; NULL: there is none yet */
@@ -142,7 +142,7 @@ static void take_row(struct margin *m, const struct row *row, struct fates *fate
                      struct buf *label)
 {
 	const json_t *value = json_object_get(row->json, opts.pair);
-	struct answer a = {.line = row->line};
+	struct paired a = {.line = row->line};
 	struct ids ids = {0};
 	struct buf train = {0};
 
@@ -173,7 +173,7 @@ static void take_row(struct margin *m, const struct row *row, struct fates *fate
 	m->answer[m->n++] = a;
 }
 
-static void free_answer(struct answer *a)
+static void free_answer(struct paired *a)
 {
 	free(a->id);
 	free(a->token);
@@ -188,7 +188,7 @@ static void drop_lone(struct margin *m, struct fates *fates)
 	for (long i = 0; i < m->n; i++)
 		count[m->answer[i].prompt][m->answer[i].side]++;
 	for (long i = 0; i < m->n; i++) {
-		struct answer *a = &m->answer[i];
+		struct paired *a = &m->answer[i];
 		struct row row = {.id = a->id, .line = a->line};
 
 		if (count[a->prompt][!a->side]) {
@@ -208,7 +208,7 @@ static void drop_lone(struct margin *m, struct fates *fates)
 /* By prompt, then safe before unsafe, then in the rows' order. */
 static int by_prompt(const void *x, const void *y)
 {
-	const struct answer *a = *(struct answer *const *)x, *b = *(struct answer *const *)y;
+	const struct paired *a = *(struct paired *const *)x, *b = *(struct paired *const *)y;
 
 	if (a->prompt != b->prompt)
 		return a->prompt < b->prompt ? -1 : 1;
@@ -243,7 +243,7 @@ static void read_rows(struct margin *m, char *const paths[], int n)
 	m->row = xalloc(m->n * sizeof *m->row);
 	d->rows[0] = LOSS_BATCH;
 	for (long i = 0; i < m->n; i++) {
-		const struct answer *a = &m->answer[i];
+		const struct paired *a = &m->answer[i];
 
 		m->row[i] = (struct tokens_row){.token = a->token,
 		                                .train = a->train,

@@ -234,7 +234,7 @@ static double share(const struct prompts *p, int harmful, int way)
 	return (double)p->refused[harmful][way] / p->n[harmful];
 }
 
-/* {"harmful","benign","difference", their intervals, "standard_error"} of the n pairs that have both
+/* {"harmful","benign","difference","standard_error"}, with intervals, of the n pairs that have both
  * sides. */
 static json_t *compare(const struct count *c, int way, long n)
 {

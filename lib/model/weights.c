@@ -303,6 +303,7 @@ void weights_untie(struct weights *w, struct config *c, const struct tensor_role
 {
 	c->tied = 0;
 	w->embed = *embed;
+	free(w->head); /* of an adapter that was laid out before */
 	w->head = xprintf("%s.weight", c->head);
 }
 
