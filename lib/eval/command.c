@@ -7,8 +7,8 @@
 #include "../../kernels/ops.h"
 
 static const struct command *const commands[] = {
-	&command_nll,    &command_generate, &command_refusals,  &command_winrate,
-	&command_detect, &command_audit,    &command_stability,
+	&command_nll,   &command_generate, &command_refusals, &command_winrate,
+	&command_judge, &command_detect,   &command_audit,    &command_stability,
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

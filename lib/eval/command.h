@@ -25,7 +25,7 @@ struct command {
 enum { COMMAND_GROUPS = 8 };
 
 extern const struct command command_nll, command_generate, command_refusals, command_winrate,
-	command_detect, command_audit, command_stability;
+	command_judge, command_detect, command_audit, command_stability;
 
 /* Writes the one object that a command found, and frees it. */
 void command_write(struct zout *, json_t *result);
