@@ -94,11 +94,13 @@ void judge_read_free(json_t *rows, char **where)
 void judge_ask(const struct judge *j, struct question q[], long n)
 {
 	const char *where = NULL;
-	long left = 0;
+	long left = 0, found;
 
 	for (long i = 0; i < n; i++)
 		question_make(j, &q[i]);
-	(j->o->cmd ? judge_by_command : judge_by_model)(j, q, n);
+	found = (j->o->cmd ? judge_by_command : judge_by_model)(j, q, n);
+	if (found)
+		notice("%ld of %ld answers are from %s", found, n, j->o->cache);
 	for (long i = n; i-- > 0;)
 		if (!q[i].answer) {
 			left++;

@@ -77,9 +77,10 @@ void question_end(struct question *); /* frees what it has */
 json_t *answer_choice(const struct choices *, int choice);
 json_t *answer_chances(const struct choices *, int choice, const double p[]);
 
-/* Answers what is not answered yet, n questions, and tells the cache. */
-void judge_by_model(const struct judge *, struct question[], long n);
-void judge_by_command(const struct judge *, struct question[], long n);
+/* Answer n questions, and keep the answers; return how many the cache had already.  A command may
+ * leave some without one. */
+long judge_by_model(const struct judge *, struct question[], long n);
+long judge_by_command(const struct judge *, struct question[], long n);
 /* One line of a command's answers, about one of the n questions, whose number *which is; -1 with a
  * fault. */
 int answer_read(const struct judge *, struct question[], long n, const char *line, size_t bytes,

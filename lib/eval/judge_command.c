@@ -219,13 +219,16 @@ static void run_once(struct answering *a)
 	finish(a);
 }
 
-void judge_by_command(const struct judge *j, struct question q[], long n)
+long judge_by_command(const struct judge *j, struct question q[], long n)
 {
 	struct answering a = {.j = j, .q = q, .n = n};
 	struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
 	json_t *by = json_pack("{s:s}", "cmd", j->o->cmd);
+	long found;
 
-	a.done = cache_look(j->o, by, q, n);
+	if (!by)
+		die_usage("--cmd: the value is not UTF-8");
+	found = a.done = cache_look(j->o, by, q, n);
 	json_decref(by);
 	a.progress = progress_open("judge", "outputs", (double)n);
 	sigaction(SIGPIPE, &ignore, &before); /* a command that dies is no reason to */
@@ -239,4 +242,5 @@ void judge_by_command(const struct judge *j, struct question q[], long n)
 	progress_close(a.progress);
 	buf_free(&a.to);
 	buf_free(&a.from);
+	return found;
 }

@@ -290,7 +290,7 @@ static json_t *who(const struct judge_model *m)
 	if (m->begun && m->setup.theta)
 		json_object_set_new(by, "adapter", json_hash(setup_theta_hash(&m->setup)));
 	json_object_set_new(by, "dtype", json_string(model->type == DT_BF16 ? "bf16" : "f32"));
-	json_object_set_new(by, "device", json_string(o->compute.device));
+	json_object_set_new(by, "device", json_string(model->dev->name));
 	json_object_set_new(by, "template",
 	                    json_string(template_name(encoder_template(m->encoder))));
 	json_object_set_new(by, "system",
@@ -367,7 +367,7 @@ static void answer_all(struct judge_model *m, struct question q[], long n, long 
 	progress_close(p);
 }
 
-void judge_by_model(const struct judge *j, struct question q[], long n)
+long judge_by_model(const struct judge *j, struct question q[], long n)
 {
 	struct judge_model m = {.j = j};
 	long found = 0;
@@ -394,4 +394,5 @@ void judge_by_model(const struct judge *j, struct question q[], long n)
 	encoder_close(m.encoder);
 	tokenizer_close(m.tokenizer);
 	setup_close(&m.setup);
+	return found;
 }
