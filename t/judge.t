@@ -135,7 +135,8 @@ a line of more than 16777216 bytes|a line that does not end|tr '\0' x < /dev/zer
 it ended before all was answered|closes its input|exec <&-; sleep 0.1
 E2
 cases $n "commands that fail"
-fails 1 '^seal-eval judge: --cmd: no answer for 1 seconds' "a command that hangs" by 'sleep 100; echo' --timeout 1 --retries 0 outs.jsonl
+fails 1 '^seal-eval judge: --cmd: it says nothing for 1 seconds' "a command that hangs" by 'sleep 100; echo' --timeout 1 --retries 0 outs.jsonl
+fails 1 '^seal-eval judge: --cmd: it ended its output, but not itself' "or does so behind its output" by 'exec >&-; sleep 100' --retries 0 outs.jsonl
 by 'cat > all; jq -c "{id, choice: \"safe\"}" all; exit 5' outs.jsonl > b 2> err
 is "$?$(jq -c .verdict b | sort -u)$(grep -c 'exit status 5 (6 of 6 are answered)' err)" '0"safe"1' "a status after all answers is told"
 jq -nc '[range(3000)] | .[] | {id: "\(.)", instruction: "i", output: ("o" * 500)}' > many

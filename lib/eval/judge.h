@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* judge.h - what a judge is asked about outputs, and what it answers.
  *
- * Whoever judges, the way is the same: judge.c (or judge_pairs.c, for two outputs of a prompt) makes
- * questions of the outputs; answers that an earlier run got are taken from the cache
+ * Whoever judges, the way is the same: judge.c (or judge_pairs.c, for two outputs of a prompt)
+ * makes questions of the outputs; answers that an earlier run got are taken from the cache
  * (judge_cache.c); a model (judge_model.c) or a command (judge_command.c) answers the others.
  */
 #ifndef SEAL_JUDGE_H

@@ -5,7 +5,6 @@
  *   "choice"   one of the choices; anything else, null too, is none of them
  *   "p"        an object of choices' chances, which need not add up to 1
  */
-#include <math.h>
 #include <stdlib.h>
 
 #include "../base/memory.h"
@@ -25,8 +24,8 @@ static int chances(const struct choices *c, json_t *o, double p[], struct fault 
 
 		if (i < 0)
 			return fault(f, "\"p\" has '%.40s', which is none of the choices", name);
-		if (!json_is_number(v) || !(x >= 0 && isfinite(x)))
-			return fault(f, "\"p\" of '%.40s' is not a number from 0", name);
+		if (!json_is_number(v) || !(x >= 0 && x <= 1e30))
+			return fault(f, "\"p\" of '%.40s' is not a number from 0 to 1e30", name);
 		p[i] = x;
 		best = p[i] > p[best] ? i : best;
 	}

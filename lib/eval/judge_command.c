@@ -23,7 +23,7 @@
 #include "../base/progress.h"
 #include "judge.h"
 
-enum { LINE_MOST = 1 << 24, PIECE = 1 << 16 };
+enum { LINE_MOST = 1 << 24, PIECE = 1 << 16, LAST = 5 /* seconds, to end in */ };
 
 /* A running command. */
 struct answering {
@@ -143,10 +143,11 @@ static int read_some(struct answering *a)
 /* Both directions at once, until the command's output ends or something is wrong. */
 static void talk(struct answering *a)
 {
-	long timeout = a->j->o->timeout, before;
 	double heard = seconds_now();
+	long before;
 
 	for (int going = 1; going && !a->wrong;) {
+		long timeout = a->done < a->n ? a->j->o->timeout : LAST;
 		struct pollfd fd[] = {{a->out, POLLIN, 0}, {a->in, POLLOUT, 0}};
 		double left = heard + (double)timeout - seconds_now();
 		int wait = !timeout     ? -1
@@ -158,7 +159,7 @@ static void talk(struct answering *a)
 		if (n < 0 && errno != EINTR)
 			die("wait for --cmd:");
 		if (!n)
-			a->wrong = fault(&a->why, "no answer for %ld seconds", timeout);
+			a->wrong = fault(&a->why, "it says nothing for %ld seconds", timeout);
 		if (n <= 0)
 			continue;
 		before = a->done;
@@ -171,7 +172,30 @@ static void talk(struct answering *a)
 	}
 }
 
-/* Waits for the command's end, after ending it where it went wrong. */
+/* Its status; a command that has ended its output, or went wrong, is not waited for long. */
+static int end(struct answering *a)
+{
+	double until = seconds_now() + LAST;
+	int status;
+	pid_t ended;
+
+	if (a->wrong)
+		kill(-a->pid, SIGKILL);
+	while ((ended = waitpid(a->pid, &status, a->wrong ? 0 : WNOHANG)) != a->pid) {
+		if (ended < 0 && errno != EINTR)
+			die("wait for --cmd:");
+		if (a->wrong)
+			continue;
+		if (seconds_now() > until) {
+			a->wrong = fault(&a->why, "it ended its output, but not itself");
+			kill(-a->pid, SIGKILL);
+			continue;
+		}
+		usleep(1000);
+	}
+	return status;
+}
+
 static void finish(struct answering *a)
 {
 	int status;
@@ -179,11 +203,7 @@ static void finish(struct answering *a)
 	if (a->in >= 0)
 		end_input(a);
 	close(a->out);
-	if (a->wrong)
-		kill(-a->pid, SIGKILL);
-	while (waitpid(a->pid, &status, 0) < 0)
-		if (errno != EINTR)
-			die("wait for --cmd:");
+	status = end(a);
 	if (a->wrong)
 		return;
 	if (WIFSIGNALED(status))

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* judge_model.c - a model as a judge: what it would answer, by its own chances.
  *
- * The prompt is fed once.  Behind it the choices' tokens make a tree: at its root most judges' choices
- * part at once (safe, unsafe), and then the logits there say all.  Where several begin alike
- * ("\n\nsafe", "\n\nunsafe") their common tokens are fed, until they part.  With P the model's chance
- * of a token after those before it, the chance of a choice is the product of P down to the token
- * that no other choice shares; of a choice whose tokens begin another's it is what the longer ones
- * leave.  These chances exclude each other; their sum is "mass", and divided by it they are "p".
+ * The prompt is fed once.  Behind it the choices' tokens make a tree.  Most judges' choices part at
+ * its root (safe, unsafe), and then the logits there say all.  Where several begin alike
+ * ("\n\nsafe", "\n\nunsafe") their common tokens are fed, until they part.  With P the model's
+ * chance of a token after those before it, the chance of a choice is the product of P down to the
+ * token that no other choice shares; of a choice whose tokens begin another's it is what the
+ * longer ones leave.  These chances exclude each other; their sum is "mass", and divided by it
+ * they are "p".
  *
  * The verdict is the choice that the likeliest tokens lead to, as greedy generation would write
  * it; where these leave the tree there is none: the answer would be something else.
@@ -154,7 +155,7 @@ static int is_end(const struct judge_model *m, int32_t id)
 	return 0;
 }
 
-/* Writes the likeliest tokens behind the prompt until they end as --after says; 0 if they do not. */
+/* Writes the likeliest tokens behind the prompt until they end as --after says; 0: they do not. */
 static int write_before(struct judge_model *m, struct ids *ids, float *logits)
 {
 	const struct judge_opts *o = m->j->o;

@@ -2,8 +2,8 @@
 /* judge_prompt.c - what a judge is asked: a prompt's text with values put in, or a dialogue.
  *
  * Prompts of judges are published as texts with {instruction} and {output}, or names like these.
- * So {KEY}, of letters, digits and _, stands for the value of that key; the names that HarmBench and
- * WildGuard use stand for the same two keys.  Any other brace is text.
+ * So {KEY}, of letters, digits and _, stands for the value of that key; the names that HarmBench
+ * and WildGuard use stand for the same two keys.  Any other brace is text.
  */
 #include <stdlib.h>
 #include <string.h>
