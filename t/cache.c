@@ -87,6 +87,31 @@ static double pieces_off(struct engine *m, struct params *a, const struct tokens
 	return most;
 }
 
+/* A slot is fed a row, rewound to `keep` tokens, and fed those that follow: as if it had been fed
+ * them alone.  Rows that grow beyond rope.original turn otherwise, and must turn back. */
+static double rewound_off(struct engine *m, struct params *a, const struct tokens *rows, long r, int keep)
+{
+	long n = tokens_length(rows, r), vocab = engine_model(m)->config.vocab;
+	const int32_t *token = rows->part->token + rows->part->offset[r];
+	const int32_t whole[] = {0, (int32_t)n}, kept[] = {0, keep}, two[] = {0, 2};
+	struct cache *c = cache_open(m, a, 2, n);
+	float *got = xalloc(vocab * sizeof *got), *want = xalloc(vocab * sizeof *want);
+	const int used = 1, fresh = 0;
+	double most = 0;
+
+	cache_next(c, token, whole, &used, 1, got);
+	cache_rewind(c, used, keep);
+	cache_next(c, token + keep, two, &used, 1, got);
+	cache_next(c, token, kept, &fresh, 1, want);
+	cache_next(c, token + keep, two, &fresh, 1, want);
+	for (long i = 0; i < vocab; i++)
+		most = fmax(most, fabs(got[i] - want[i]));
+	cache_close(c);
+	free(got);
+	free(want);
+	return most;
+}
+
 /* Slots enough to fill a pass and the head's memory: each says the same of token 5. */
 static double many_off(struct engine *m)
 {
@@ -133,6 +158,11 @@ static void check(const char *name)
 			double off = pieces_off(m, a, rows, 2, step);
 
 			ok(off < 2e-5, "%s, %s: fed in pieces of %d as a whole (off by %.1e)", name, part, step, off);
+		}
+		for (int keep = 3; keep < 50; keep += 19) {
+			double off = rewound_off(m, a, rows, 2, keep);
+
+			ok(off < 2e-5, "%s, %s: rewound to %d tokens (off by %.1e)", name, part, keep, off);
 		}
 	}
 	if (on_cpu() || !strcmp(name, "tiny-llama"))

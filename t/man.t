@@ -29,7 +29,7 @@ for p in seal-score seal-lora-train; do
 	options "$BIN/$p" > "$TMP/a"
 	same "$p -h" $p.1 seal-training.7
 done
-for c in nll margin generate refusals exact winrate compare detect audit stability; do options "$BIN/seal-eval" $c; done | sort -u > "$TMP/a"
+for c in nll margin generate refusals exact judge winrate compare detect audit stability; do options "$BIN/seal-eval" $c; done | sort -u > "$TMP/a"
 same "-h of seal-eval's commands" seal-eval.1
 
 # The schemas, as -h has them, in the two pages that list them.

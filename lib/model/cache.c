@@ -2,7 +2,7 @@
 /* cache.c - see cache.h.
  *
  * A row that grows beyond rope.original turns by other rates from then on, its former tokens
- * too: they are fed once more, as transformers does.
+ * too: they are fed once more, as transformers does; and again when it is rewound and shorter.
  */
 #include "cache.h"
 
@@ -22,6 +22,7 @@ struct cache {
 	struct cache_layer *layer; /* [layers]; kv is [n * positions x key and value columns] */
 	long n, positions;
 	int32_t *token, *filled; /* host, [n x positions], [n]: the tokens of each slot */
+	char *turned;            /* [n]: its keys are turned by the rates beyond rope.original */
 };
 
 long cache_tokens(long n, long positions)
@@ -52,6 +53,7 @@ struct cache *cache_open(struct engine *e, const struct params *theta, int n, lo
 	c->positions = positions;
 	c->token = xalloc(n * positions * sizeof *c->token);
 	c->filled = xzalloc(n, sizeof *c->filled);
+	c->turned = xzalloc(n, 1);
 	c->layer = xzalloc(f->layers, sizeof *c->layer);
 	for (long i = 0; i < f->layers; i++)
 		c->layer[i].kv =
@@ -68,20 +70,34 @@ void cache_close(struct cache *c)
 	free(c->layer);
 	free(c->token);
 	free(c->filled);
+	free(c->turned);
 	free(c);
+}
+
+static int is_beyond(const struct cache *c, long filled)
+{
+	long original = c->engine->config->rope[0].original;
+
+	return original && filled > original;
 }
 
 /* The first token of a slot to feed when so many more come. */
 static long first(const struct cache *c, int slot, long more)
 {
-	long filled = c->filled[slot], original = c->engine->config->rope[0].original;
+	long filled = c->filled[slot];
 
-	return original && filled <= original && filled + more > original ? 0 : filled;
+	return is_beyond(c, filled + more) != c->turned[slot] ? 0 : filled;
 }
 
 static long due(const struct cache *c, int slot, long more)
 {
 	return c->filled[slot] + more - first(c, slot, more);
+}
+
+void cache_rewind(struct cache *c, int slot, long n)
+{
+	assert(n <= c->filled[slot]);
+	c->filled[slot] = (int32_t)n;
 }
 
 /* Packs what is due of a slot, with these tokens more: its queries are the new tokens, its keys
@@ -95,6 +111,7 @@ static void pack_slot(struct cache *c, struct pack *p, const int32_t *token, lon
 	assert(*filled + more <= c->positions);
 	memcpy(c->token + at + *filled, token, more * sizeof *token);
 	*filled += (int32_t)more;
+	c->turned[slot] = (char)is_beyond(c, *filled);
 	for (long j = from; j < *filled; j++, p->tokens++) {
 		p->id[p->tokens] = c->token[at + j];
 		p->position[p->tokens] = (int32_t)rope_entry(rope, j, *filled);

@@ -14,6 +14,8 @@ void cache_close(struct cache *);
  * logits [n x vocab] (host) to those after its last. */
 void cache_next(struct cache *, const int32_t *token, const int32_t *start, const int *slot, int n,
                 float *logits);
+/* Forgets all but the first n tokens of a slot. */
+void cache_rewind(struct cache *, int slot, long n);
 
 /* Its bytes, and the tokens of its largest pass. */
 size_t cache_bytes(const struct model *, long n, long positions);

@@ -71,6 +71,8 @@ struct engine *engine_open(struct model *m, const struct compute_opts *o, const 
 
 void engine_close(struct engine *e)
 {
+	if (!e)
+		return;
 	for (int i = 0; i < e->config->ropes; i++)
 		e->dev->op->free(e->dev, e->rope[i]);
 	e->dev->op->free(e->dev, e->arena.base);

@@ -17,7 +17,7 @@ struct engine;
 /* Plans the run's memory, says so, takes it, and loads the weights unless theta stands in their
  * place.  Dies when the run does not fit.  The model is borrowed, and constant from now on. */
 struct engine *engine_open(struct model *, const struct compute_opts *, const struct demand *);
-void engine_close(struct engine *);
+void engine_close(struct engine *); /* NULL: nothing */
 const struct model *engine_model(const struct engine *);
 /* The memory that it was planned to take, in bytes. */
 size_t engine_bytes(const struct engine *);

@@ -97,6 +97,12 @@ struct row_work {
 	int begun;       /* a text has been encoded */
 };
 
+/* How a text is encoded that follows these ids. */
+static int joint(const struct tokenizer *tok, const struct ids *ids)
+{
+	return tokenizer_special(tok, ids->p[ids->n - 1]) ? TOKENIZE_AFTER : TOKENIZE_CONTINUE;
+}
+
 static void encode(struct row_work *w, const char *p, size_t n, int flags)
 {
 	const struct ids *ids = w->ids;
@@ -104,8 +110,7 @@ static void encode(struct row_work *w, const char *p, size_t n, int flags)
 	if (!n || (w->most && ids->n >= w->most))
 		return;
 	if (w->begun)
-		flags |= tokenizer_special(w->e->tok, ids->p[ids->n - 1]) ? TOKENIZE_AFTER
-		                                                          : TOKENIZE_CONTINUE;
+		flags |= joint(w->e->tok, ids);
 	tokenizer_encode(w->e->tok, p, n, flags, w->most, w->ids);
 	w->begun = 1;
 }
@@ -176,7 +181,7 @@ static void warn_no_end(void)
 		notice("the tokenizer has no end token, so nothing closes an answer");
 }
 
-static void encode_pieces(struct row_work *w, const struct piece piece[], int n, struct buf *train)
+static void flush_pieces(struct row_work *w, const struct piece piece[], int n, struct buf *train)
 {
 	int32_t end = tokenizer_eos(w->e->tok);
 
@@ -241,29 +246,38 @@ static enum encoded limit(const struct encoder *e, int prompt, struct ids *ids, 
 	return cut ? ENCODED_CUT : ENCODED;
 }
 
+/* The ids and the mask of a row's pieces; turn: its first, or NULL for a prompt. */
+static void encode_whole(struct row_work *w, const struct pieces *pieces, const struct turn *turn,
+                         struct buf *train)
+{
+	const struct encoder *e = w->e;
+
+	for (long i = 0; i < e->before.n; i++)
+		ids_add(w->ids, e->before.p[i]);
+	mark(w, train, 0);
+	/* One more than fits tells that a row is too long, besides a second BOS. */
+	w->most = e->opts->max_tokens ? e->opts->max_tokens + 1 + e->before.n : 0;
+	flush_pieces(w, pieces->piece, pieces->n, train);
+	if (turn)
+		close_text(e, turn, w->ids, train);
+	drop_second_bos(e, w->ids, train);
+	if (train->n)
+		train->p[0] = 0; /* nothing stands before it to predict it from */
+	if (!turn && train->n)
+		memset(train->p, 0, train->n);
+}
+
 /* The dialogue's ids and mask; -1 with a fault where the template cannot write it. */
 static int encode_dialogue(struct row_work *w, struct dialogue *d, int prompt, struct buf *train,
                            struct fault *f)
 {
 	const struct encoder *e = w->e;
 	struct pieces pieces = {0};
-	int rc = template_pieces(e->template, d, !strcmp(e->opts->train_turns, "all"), &pieces, f);
+	int all = !strcmp(e->opts->train_turns, "all");
+	int rc = template_pieces(e->template, d, all, &pieces, f);
 
-	if (!rc) {
-		for (long i = 0; i < e->before.n; i++)
-			ids_add(w->ids, e->before.p[i]);
-		mark(w, train, 0);
-		/* One more than fits tells that a row is too long, besides a second BOS. */
-		w->most = e->opts->max_tokens ? e->opts->max_tokens + 1 + e->before.n : 0;
-		encode_pieces(w, pieces.piece, pieces.n, train);
-		if (!prompt)
-			close_text(e, d->turn, w->ids, train);
-		drop_second_bos(e, w->ids, train);
-		if (train->n)
-			train->p[0] = 0; /* nothing stands before it to predict it from */
-		if (prompt)
-			memset(train->p, 0, train->n);
-	}
+	if (!rc)
+		encode_whole(w, &pieces, prompt ? NULL : d->turn, train);
 	if (!d->left_out)
 		d->left_out = pieces.left_out;
 	pieces_free(&pieces);
@@ -311,4 +325,37 @@ int encode_fate(struct fates *fates, const struct row *row, enum encoded how,
 	case ENCODED: fate_whole(fates, row->id, row->line, why->text); return 1;
 	}
 	return 0;
+}
+
+int encode_asked(const struct encoder *e, struct dialogue *d, struct ids *ids, struct fault *f)
+{
+	struct row_work w = {.e = e, .ids = ids};
+	struct buf train = {0};
+	int rc;
+
+	ids->n = 0;
+	d->asked = 1;
+	rc = encode_dialogue(&w, d, 1, &train, f);
+	buf_free(&train);
+	buf_free(&w.text);
+	buf_free(&w.kind);
+	return rc;
+}
+
+void encode_pieces(const struct encoder *e, const struct pieces *pieces, struct ids *ids)
+{
+	struct row_work w = {.e = e, .ids = ids};
+	struct buf train = {0};
+
+	ids->n = 0;
+	encode_whole(&w, pieces, NULL, &train);
+	buf_free(&train);
+	buf_free(&w.text);
+	buf_free(&w.kind);
+}
+
+void encode_answer(const struct encoder *e, const struct ids *before, const char *text, size_t n,
+                   struct ids *ids)
+{
+	tokenizer_encode(e->tok, text, n, before->n ? joint(e->tok, before) : 0, 0, ids);
 }

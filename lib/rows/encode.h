@@ -54,4 +54,14 @@ enum encoded encode_row(const struct encoder *, const json_t *row, int prompt, s
  * most: the max_tokens that it was cut to.  Returns whether it is kept, whole or not. */
 int encode_fate(struct fates *, const struct row *, enum encoded, const struct fault *, long most);
 
+/* The same of what a judge is asked; nothing is trained, and no length is too long.  A dialogue,
+ * whoever spoke last in it, up to where the judge's answer begins: -1 with a fault where the
+ * template, which must be a chat template for that, cannot write it. */
+int encode_asked(const struct encoder *, struct dialogue *, struct ids *, struct fault *);
+/* The whole prompt, in pieces. */
+void encode_pieces(const struct encoder *, const struct pieces *, struct ids *);
+/* Appends the ids of an answer's text, without a special token, as it follows `before`. */
+void encode_answer(const struct encoder *, const struct ids *before, const char *text, size_t n,
+                   struct ids *);
+
 #endif

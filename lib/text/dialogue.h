@@ -36,8 +36,9 @@ struct dialogue {
 	/* What a model's own chat template is given besides: NULL where the row has none. */
 	const json_t *tools, *documents; /* arrays */
 	const json_t *variables;         /* an object: "chat_template_kwargs" of the row */
-	const char *left_out;            /* what of the row is not among the turns, or NULL */
-	json_t *made;                    /* an array of values that were made for this dialogue */
+	int asked; /* whoever spoke last, its text ends where a next answer begins: of a judge */
+	const char *left_out; /* what of the row is not among the turns, or NULL */
+	json_t *made;         /* an array of values that were made for this dialogue */
 };
 
 /* The calls of tools that the turn makes, an array with something in it, or NULL. */

@@ -280,7 +280,7 @@ static void cut(const struct jinja_text *t, size_t n, const char *train, struct 
 int chat_pieces(const struct chat *c, const struct dialogue *d, int train_all, struct pieces *l,
                 struct fault *f)
 {
-	int prompt = d->turn[d->n - 1].role != ROLE_ASSISTANT, rc;
+	int prompt = d->asked || d->turn[d->n - 1].role != ROLE_ASSISTANT, rc;
 	struct writing w;
 	char *train;
 	size_t n;

@@ -163,8 +163,9 @@ void setup_close(struct setup *s)
 	json_decref(s->settings);
 }
 
-static uint64_t values_hash(const struct params *theta)
+uint64_t setup_theta_hash(const struct setup *s)
 {
+	const struct params *theta = s->theta;
 	float *p = xalloc(theta->n * sizeof *p);
 	struct hash *h = hash_new();
 	uint64_t hash;
@@ -194,7 +195,7 @@ json_t *setup_settings(const struct setup *s, const struct opt_group *groups)
 	json_object_set_new(out, "model", json_hash(weights_hash(s->model->weights)));
 	json_object_set_new(out, "data", json_hash(s->data->input));
 	if (s->adapter && s->theta)
-		json_object_set_new(out, "init", json_hash(values_hash(s->theta)));
+		json_object_set_new(out, "init", json_hash(setup_theta_hash(s)));
 	if (s->safe)
 		json_object_set_new(out, "safe", json_hash(s->safe->input));
 	if (s->danger)

@@ -57,6 +57,8 @@ void setup_close(struct setup *);
  * length of a pass, hashes of the model and of all rows, the tokenizer, the template, and with an
  * adapter a hash of theta's values now.  Owned. */
 json_t *setup_settings(const struct setup *, const struct opt_group *);
+/* Of theta's values now, and the scales of its pairs. */
+uint64_t setup_theta_hash(const struct setup *);
 /* Writes theta to a folder, with the settings: a PEFT adapter, or with --full the whole model. */
 void setup_save(const struct setup *, const char *dir);
 

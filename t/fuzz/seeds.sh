@@ -45,6 +45,11 @@ formula)
 	done ;;
 gguf) each t/broken/gguf-* t/gold/tok-*.gguf t/gold/tiny-llama3.gguf ;;
 json) each t/gold/*/config.json t/gold/*/tokenizer_config.json; lines pipelines/demo/train.jsonl 20 ;;
+judge)
+	i=0
+	for f in '"text":" unsafe\nS1"' '"choice":"safe"' '"choice":null' '"p":{"safe":0.2,"unsafe":3e-1,"a,b":0}' '"p":{}' '"p":1'; do
+		i=$((i + 1)); echo "{\"id\":1,$f}" | tr -d '\n' > "$to/seed-$i"
+	done ;;
 peft) each t/gold/*/adapter_config.json t/gold/adapters/*/adapter_config.json ;;
 pt) each t/broken/pt-* t/gold/pt-*.pt ;;
 row) lines pipelines/demo/train.jsonl 20; lines t/gold/select/rows.jsonl 20; lines t/fuzz/samples/rows.jsonl 20 ;;
