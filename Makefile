@@ -99,7 +99,7 @@ PEER_TESTS := $(wildcard t/peer/*.t) t/peft.t
 # The GPU's code on a simulated GPU (t/cudasim): a library with it, tests of the simulator,
 # the tests of what computes, again, on device "cuda", and programs for t/cudasim.t.
 S := $B/cudasim
-DEVICE_TESTS := model ops_attn bilevel cache steps ops_gemm adapter ops_mem ops_rows ops_threads shared
+DEVICE_TESTS := model ops_attn bilevel finetune cache steps ops_gemm adapter ops_mem ops_rows ops_threads shared
 SIM_OWN_TESTS := $(patsubst %,$S/%.t,words faults host_faults devices)
 SIM_TESTS := $(if $(SAN),,$(DEVICE_TESTS:%=$S/t/%.t) $(SIM_OWN_TESTS))
 SIM_PROGRAMS := $(if $(SAN),,$(patsubst %,$S/bin/seal-%,score lora-train eval))

@@ -5,7 +5,7 @@
 #include "../lib/rows/tokenize.h"
 
 static struct opt_base base;
-static struct tokenize_opts opts;
+static struct tokenize_opts opts = {.mask = MASK_DEFAULTS};
 static struct encode_opts encode = ENCODE_DEFAULTS;
 static struct fate_opts fate = FATE_DEFAULTS;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* adamw.c - the sum of squares of a gradient, and AdamW's step with the gradient clipped by it.
+/* adamw.c - products of gradients, and AdamW's step with the gradient clipped by its norm.
  *
  *     g' = g min(1, clip / (|g| + 1e-6)),  p -= rate decay p
  *     m = b1 m + (1 - b1) g',  v = b2 v + (1 - b2) g'^2
@@ -7,20 +7,20 @@
  */
 #include "cpu.h"
 
-/* A sum of squares is the sum of so many parts, the same for any number of threads. */
+/* A product is the sum of so many parts, the same for any number of threads. */
 enum { PARTS = 256 };
 
-HOT static float squares(const float *x, long n)
+HOT static float products(const float *x, const float *y, long n)
 {
 	float s = 0;
 
 #pragma omp simd reduction(+ : s)
 	for (long j = 0; j < n; j++)
-		s += x[j] * x[j];
+		s += x[j] * y[j];
 	return s;
 }
 
-void cpu_sumsq(struct dev *d, float *sum, const float *x, long n)
+void cpu_dot(struct dev *d, float *sum, const float *x, const float *y, long n)
 {
 	long size = round_up((n + PARTS - 1) / PARTS, 16);
 	double part[PARTS] = {0}, total = 0;
@@ -28,8 +28,8 @@ void cpu_sumsq(struct dev *d, float *sum, const float *x, long n)
 #pragma omp parallel for schedule(static) num_threads(threads_of(d))
 	for (long k = 0; k < PARTS; k++)
 		for (long j = k * size; j < long_min(n, (k + 1) * size); j += CPU_CHUNK)
-			part[k] += squares(x + j,
-			                   long_min(CPU_CHUNK, long_min(n, (k + 1) * size) - j));
+			part[k] += products(x + j, y + j,
+			                    long_min(CPU_CHUNK, long_min(n, (k + 1) * size) - j));
 	for (int k = 0; k < PARTS; k++)
 		total += part[k];
 	*sum = total;

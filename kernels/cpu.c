@@ -63,7 +63,7 @@ static const struct ops cpu_ops = {
 	.act_back = cpu_act_back,
 	.softcap = cpu_softcap,
 	.xent = cpu_xent,
-	.sumsq = cpu_sumsq,
+	.dot = cpu_dot,
 	.adamw = cpu_adamw,
 	.close = cpu_close,
 };

@@ -174,7 +174,7 @@ void cpu_act_back(struct dev *, struct mat dx, struct mat dy, struct mat x, stru
 void cpu_xent(struct dev *, float *loss, struct mat dlogits, struct mat logits,
               const int32_t *target, const float *weight, float cap);
 void cpu_softcap(struct dev *, struct mat x, float cap);
-void cpu_sumsq(struct dev *, float *sum, const float *x, long n);
+void cpu_dot(struct dev *, float *sum, const float *x, const float *y, long n);
 void cpu_adamw(struct dev *, float *p, const float *g, float *m, float *v, long n, struct adamw,
                const float *sum);
 

@@ -216,7 +216,7 @@ void cuda_act_back(struct dev *, struct mat dx, struct mat dy, struct mat x, str
 void cuda_xent(struct dev *, float *loss, struct mat dlogits, struct mat logits,
                const int32_t *target, const float *weight, float cap);
 void cuda_softcap(struct dev *, struct mat x, float cap);
-void cuda_sumsq(struct dev *, float *sum, const float *x, long n);
+void cuda_dot(struct dev *, float *sum, const float *x, const float *y, long n);
 void cuda_adamw(struct dev *, float *p, const float *g, float *m, float *v, long n, struct adamw,
                 const float *sum);
 

@@ -190,7 +190,7 @@ static const struct ops cuda_ops = {
 	.act_back = cuda_act_back,
 	.softcap = cuda_softcap,
 	.xent = cuda_xent,
-	.sumsq = cuda_sumsq,
+	.dot = cuda_dot,
 	.adamw = cuda_adamw,
 	.close = cuda_close,
 };

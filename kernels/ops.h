@@ -173,8 +173,8 @@ struct ops {
 	void (*xent)(struct dev *, float *loss, struct mat dlogits, struct mat logits,
 	             const int32_t *target, const float *weight, float cap);
 
-	/* *sum = sum of squares of n F32 values */
-	void (*sumsq)(struct dev *, float *sum, const float *x, long n);
+	/* *sum = x'y of n F32 values; x and y may be the same memory */
+	void (*dot)(struct dev *, float *sum, const float *x, const float *y, long n);
 	/* One AdamW step (Kingma, Ba 2015; Loshchilov, Hutter 2019) on n values:
 	 * g is first scaled by min(1, clip / sqrt(*sum)) where clip > 0 (torch's
 	 * clip_grad_norm_: clip / (norm + 1e-6)); decay: p -= rate decay p;

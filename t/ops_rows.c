@@ -351,6 +351,25 @@ static void check_nan(void)
 	tidy();
 }
 
+/* x'y, of vectors that begin at an address that is aligned or not. */
+static void check_dot(long n, int skip)
+{
+	struct mat x = host_mat(DT_F32, 1, n + skip, 0, 1), y = host_mat(DT_F32, 1, n + skip, 0, 1);
+	struct mat ux = upload(x), uy = upload(y), sum = mat_of(dev_alloc(4), DT_F32, 1, 1);
+	struct ref want = ref_new(1, 1);
+	double sizes = 0;
+	char name[100];
+
+	for (long j = skip; j < n + skip; j++) {
+		want.x[0] += get(x, 0, j) * get(y, 0, j);
+		sizes += fabs(get(x, 0, j) * get(y, 0, j));
+	}
+	op->dot(dev, sum.p, (float *)ux.p + skip, (float *)uy.p + skip, n);
+	snprintf(name, sizeof name, "dot of %ld values from %d on", n, skip);
+	agrees(sum, want, 1e-6, sizes, name);
+	tidy();
+}
+
 /* torch's AdamW after clip_grad_norm_, in double. */
 static void check_adamw(long n, double clip, double decay)
 {
@@ -369,8 +388,8 @@ static void check_adamw(long n, double clip, double decay)
 
 		for (long j = 0; j < n; j++)
 			ws.x[0] += pow(get(g, 0, j), 2);
-		op->sumsq(dev, sum.p, ug.p, n);
-		snprintf(name, sizeof name, "sumsq of %ld", n);
+		op->dot(dev, sum.p, ug.p, ug.p, n);
+		snprintf(name, sizeof name, "sum of squares of %ld", n);
 		agrees(sum, ws, 1e-6, 0, name);
 		op->adamw(dev, up.p, ug.p, um.p, uv.p, n, a, sum.p);
 		c = clip > 0 ? fmin(1, clip / (sqrt(ws.x[0]) + 1e-6)) : 1;
@@ -420,6 +439,10 @@ int main(void)
 	check_softcap(1, 1, 1e6, 50);
 	cap_differences();
 	check_nan();
+	check_dot(0, 0);
+	check_dot(1, 0);
+	check_dot(70001, 0);
+	check_dot(5000, 3);
 	check_adamw(1, 0, 0);
 	check_adamw(5000, 1, 0.1);
 	check_adamw(70001, 1e9, 0);

@@ -52,7 +52,7 @@ static struct results all(int threads)
 	op->norm_back(dev, dx, r.dgain, r.dbias, dout, q, gain, stat, plain, 1);
 	op->bias_back(dev, r.sums, dout, 1);
 	op->scatter_add(dev, r.rows, dout, at, 1);
-	op->sumsq(dev, r.square.p, many.p, COUNT);
+	op->dot(dev, r.square.p, many.p, many.p, COUNT);
 	return r;
 }
 
@@ -73,7 +73,7 @@ int main(void)
 		same_bytes(a.dbias, b.dbias, "norm_back: dbias");
 		same_bytes(a.sums, b.sums, "bias_back");
 		same_bytes(a.rows, b.rows, "scatter_add");
-		same_bytes(a.square, b.square, "sumsq");
+		same_bytes(a.square, b.square, "dot");
 		if (threads == 2)
 			dev_close(dev);
 	}

@@ -96,6 +96,21 @@ head -5 why > some; fails 1 'some: has no numbers for the row' "a row without nu
 fails 1 'other options, or another tokenizer' "numbers of other tokens" "$BIN/seal-tokenize" -q -m model --template alpaca --mask-tokens why --mask-above 0 -o x.tok new.jsonl
 fails 1 'why.bad:1: ' "no JSON" sh -c 'echo "{" > why.bad; "$0" -q -m model --mask-tokens why.bad --mask-above 0 -o x.tok new.jsonl' "$BIN/seal-tokenize"
 fails 2 'goes with' "numbers without a bound" "$BIN/seal-tokenize" -q -m model --mask-tokens why -o x.tok new.jsonl
+# Of the file's numbers, or of means of five of them, a share is masked, whatever the rows at hand.
+mask() { "$BIN/seal-tokenize" -q -m model --json --mask-tokens why "$@" new.jsonl; }
+masked() { jq -n --slurpfile w why --slurpfile b before --slurpfile a "$1" '[range($w | length) as $i | range($w[$i].tokens | length) as $t |
+	select($b[$i].train[$t] == 1) | {x: ([$w[$i].tokens[([0, $t - '$2'] | max):($t + '$2' + 1)][] | values] | add / length), out: ($a[$i].train[$t] == 0)}] |
+	{n: length, out: map(select(.out) | .x), in: map(select(.out | not) | .x)}'; }
+mask --mask-above 10% > high; mask --mask-below 10% > low; mask --mask-above 10% --mask-window 5 > spans
+is "$(masked high 0 | jq '(.out | length) == (.n / 10 | floor) and (.out | min) > (.in | max)')" true "--mask-above 10%: the highest tenth"
+is "$(masked low 0 | jq '(.out | length) == (.n / 10 | floor) and (.out | max) < (.in | min)')" true "--mask-below 10%: the lowest tenth"
+is "$(masked spans 2 | jq '(.out | length) == (.n / 10 | floor) and (.out | min) + 1e-12 > (.in | max)')" true "--mask-window 5: of means of five"
+runs() { jq '.train | [foreach .[] as $x (0; $x; .)] | . as $t | [range(1; length) | select($t[.] != $t[. - 1])] | length' "$1" | jq -s add; }
+[ "$(runs spans)" -lt "$(runs high)" ]; ok $? "which leaves out spans: the mask changes $(runs spans) times instead of $(runs high)"
+is "$(mask --mask-above 10% --mask-window 1 | cksum)" "$(cksum < high)" "a window of one is none"
+fails 2 "not between 0% and 100%" "a share of all" "$BIN/seal-tokenize" -q -m model --mask-tokens why --mask-above 100% -o x.tok new.jsonl
+fails 2 "mask-window goes with" "a window of nothing" "$BIN/seal-tokenize" -q -m model --mask-window 5 -o x.tok new.jsonl
+echo '{"id":"x","tokens":[null]}' > nothing; fails 1 "nothing: no numbers" "a share of no numbers" "$BIN/seal-tokenize" -q -m model --mask-tokens nothing --mask-above 5% -o x.tok new.jsonl
 fails 2 "'much' is not a number" "a bound that is none" "$BIN/seal-tokenize" -q -m model --mask-tokens why --mask-above much -o x.tok new.jsonl
 [ ! -e x.tok ]; ok $? "and no output"
 head -30 new.jsonl > few.jsonl; "$BIN/seal-tokenize" -q -m model few.jsonl -o few.tok; state --scorer fit few.tok > few.s

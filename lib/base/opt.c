@@ -57,6 +57,18 @@ static long size_of(const char *value)
 	return v >= 1 && v < 9e18 ? (long)v : -1;
 }
 
+/* Appends to a list that ends with NULL. */
+static void append(const char ***list, const char *value)
+{
+	long n = 0;
+
+	while (*list && (*list)[n])
+		n++;
+	*list = xrealloc(*list, (n + 2) * sizeof **list);
+	(*list)[n] = value;
+	(*list)[n + 1] = NULL;
+}
+
 /* NULL, or what is wrong with the value (NULL for a flag). */
 static const char *set(const struct opt_group *g, const struct opt *o, const char *value)
 {
@@ -67,6 +79,8 @@ static const char *set(const struct opt_group *g, const struct opt *o, const cha
 		*(int *)opt_field(g, o) = 1;
 	} else if (o->type == OPT_TEXT) {
 		*(const char **)opt_field(g, o) = value;
+	} else if (o->type == OPT_TEXTS) {
+		append(opt_field(g, o), value);
 	} else if (o->type == OPT_CHOICE) {
 		if (!is_choice(o->arg, value))
 			return "is not one of";
@@ -105,6 +119,7 @@ static const char *value_text(const struct opt_group *g, const struct opt *o, ch
 	case OPT_COUNT:
 	case OPT_SEED: snprintf(s, size, "%ld", *(long *)opt_field(g, o)); return s;
 	case OPT_FLAG:
+	case OPT_TEXTS:
 	case OPT_SIZE: return NULL;
 	case OPT_REAL: /* the shortest text that reads back */
 		x = *(double *)opt_field(g, o);

@@ -21,6 +21,8 @@ enum opt_type {
 	OPT_REAL,   /* double, at least `least` */
 	OPT_TEXT,   /* const char *; NULL when not given */
 	OPT_CHOICE, /* const char *; one of arg's words, "a|b|c" */
+	OPT_TEXTS, /* const char **; one text each time it is given, then a NULL; NULL when it is not
+	               given.  Not recorded. */
 };
 
 struct opt {

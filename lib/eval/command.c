@@ -7,8 +7,9 @@
 #include "../../kernels/ops.h"
 
 static const struct command *const commands[] = {
-	&command_nll,    &command_generate, &command_refusals,  &command_winrate,
-	&command_detect, &command_audit,    &command_stability,
+	&command_nll,   &command_margin,    &command_generate, &command_refusals,
+	&command_exact, &command_winrate,   &command_compare,  &command_detect,
+	&command_audit, &command_stability,
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

@@ -26,6 +26,7 @@ enum { COMMAND_GROUPS = 8 };
 
 extern const struct command command_nll, command_generate, command_refusals, command_winrate,
 	command_detect, command_audit, command_stability;
+extern const struct command command_margin, command_compare, command_exact;
 
 /* Writes the one object that a command found, and frees it. */
 void command_write(struct zout *, json_t *result);

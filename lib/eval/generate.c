@@ -231,16 +231,16 @@ static void take_row(struct generation *g, const struct row *r, struct fates *fa
 	g->n++;
 }
 
-/* An adapter, or a model that was tuned here, answers in the form that it was trained in. */
-static void check_template(const struct model *m, const struct encoder *e)
+void generate_template(const struct setup *s, const char *adapter, const struct encoder *e,
+                       const struct template_opts *o)
 {
-	char *of_adapter = opts.adapter ? peft_template(opts.adapter) : NULL;
-	const char *trained = opts.adapter ? of_adapter : model_template(m);
+	char *of_adapter = adapter ? peft_template(adapter) : NULL;
+	const char *trained = adapter ? of_adapter : model_template(s->model);
 	const char *now = template_name(encoder_template(e));
 
-	if (trained && strcmp(trained, now) && !strcmp(opts.encode.template.name, "auto"))
+	if (trained && strcmp(trained, now) && !strcmp(o->name, "auto"))
 		die("%s was trained with the template %s, not %s (--template insists on one)",
-		    opts.adapter ? opts.adapter : opts.model, trained, now);
+		    adapter ? adapter : s->path, trained, now);
 	free(of_adapter);
 }
 
@@ -251,7 +251,7 @@ static void begin(struct generation *g)
 	setup_open(s, opts.model, opts.adapter, &opts.compute);
 	g->tokenizer = tokenizer_open(opts.model);
 	g->encoder = encoder_open(g->tokenizer, &opts.encode);
-	check_template(s->model, g->encoder);
+	generate_template(s, opts.adapter, g->encoder, &opts.encode.template);
 	s->demand.slots = opts.batch;
 	s->demand.longest = s->demand.positions = opts.encode.max_tokens + opts.max_new;
 	setup_begin(s);

@@ -7,6 +7,7 @@
 #include "../model/model.h"
 #include "../rows/encode.h"
 #include "../rows/fate.h"
+#include "../train/setup.h"
 
 struct generate_opts {
 	const char *model, *adapter; /* adapter NULL: the model alone */
@@ -23,6 +24,11 @@ struct generate_opts {
  * prompt and the answer so far. */
 int32_t sample_token(float *logits, long vocab, const int32_t *seen, long n,
                      const struct generate_opts *, struct rng *);
+
+/* An adapter (NULL: a model that was tuned here) is asked in the form that it was trained in: dies
+ * where that is another than the one that `auto` found. */
+void generate_template(const struct setup *, const char *adapter, const struct encoder *,
+                       const struct template_opts *);
 
 /* Appends the tokens at which answers of this model, a folder or a GGUF file, end. */
 void generate_ends(struct ids *, const struct tokenizer *, const char *model);

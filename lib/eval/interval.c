@@ -7,6 +7,7 @@
 
 #include "../base/buf.h"
 #include "../base/memory.h"
+#include "../base/num.h"
 #include "../base/rng.h"
 
 enum { SAMPLES = 10000 };
@@ -25,36 +26,57 @@ struct interval interval_share(double k, double n)
 	return (struct interval){p, k > 0 ? middle - half : 0, k < n ? middle + half : 1};
 }
 
-static int by_value(const void *a, const void *b)
+struct interval interval_bootstrap(double (*statistic)(void *ctx, const long drawn[], long n),
+                                   void *ctx, long n, long samples)
 {
-	double x = *(const double *)a, y = *(const double *)b;
+	struct rng rng = rng_new(0, 0);
+	struct interval i = {NAN, NAN, NAN};
+	double *found = xalloc(samples * sizeof *found);
+	long *drawn = xalloc(long_max(n, 1) * sizeof *drawn);
 
-	return (x > y) - (x < y);
+	for (long k = 0; k < n; k++)
+		drawn[k] = k;
+	if (n > 0)
+		i.mean = statistic(ctx, drawn, n);
+	for (long s = 0; n > 0 && s < samples; s++) {
+		for (long k = 0; k < n; k++)
+			drawn[k] = (long)rng_below(&rng, n);
+		found[s] = statistic(ctx, drawn, n);
+	}
+	if (n > 0) {
+		qsort(found, samples, sizeof *found, double_order);
+		i.low = found[samples / 40];
+		i.high = found[samples - 1 - samples / 40];
+	}
+	free(found);
+	free(drawn);
+	return i;
+}
+
+static double mean_of(void *v, const long drawn[], long n)
+{
+	double sum = 0;
+
+	for (long k = 0; k < n; k++)
+		sum += ((const double *)v)[drawn[k]];
+	return sum / n;
 }
 
 struct interval interval_mean(const double v[], long n)
 {
-	struct rng rng = rng_new(0, 0);
-	double *mean = xalloc(SAMPLES * sizeof *mean), sum = 0;
-	struct interval i;
+	return interval_bootstrap(mean_of, (void *)v, n, SAMPLES);
+}
 
-	if (n < 1) {
-		free(mean);
-		return (struct interval){NAN, NAN, NAN};
-	}
-	for (long k = 0; k < n; k++)
+struct interval interval_values(const double v[], long n)
+{
+	double sum = 0;
+
+	for (long k = 0; k < n; k++) {
+		if (v[k] != 0 && v[k] != 1)
+			return interval_mean(v, n);
 		sum += v[k];
-	for (int s = 0; s < SAMPLES; s++) {
-		double drawn = 0;
-
-		for (long k = 0; k < n; k++)
-			drawn += v[rng_below(&rng, n)];
-		mean[s] = drawn / n;
 	}
-	qsort(mean, SAMPLES, sizeof *mean, by_value);
-	i = (struct interval){sum / n, mean[SAMPLES / 40], mean[SAMPLES - 1 - SAMPLES / 40]};
-	free(mean);
-	return i;
+	return interval_share(sum, n);
 }
 
 void interval_set_ends(json_t *object, const char *name, struct interval i)

@@ -26,6 +26,19 @@ struct interval interval_share(double k, double n);
  * differences: then what makes a prompt hard is in both sides, and cancels.
  */
 struct interval interval_mean(const double v[], long n);
+/* The same of another statistic of n things, which is told which of them are drawn; so many
+ * samples.  Its mean is the statistic of each thing once. */
+struct interval interval_bootstrap(double (*statistic)(void *ctx, const long drawn[], long n),
+                                   void *ctx, long n, long samples);
+
+/* All three times as much: in per cent, say. */
+static inline struct interval interval_scale(struct interval i, double by)
+{
+	return (struct interval){i.mean * by, i.low * by, i.high * by};
+}
+
+/* Of the mean of v[n] by whichever of the two is right for it: a share's where all are 0 or 1. */
+struct interval interval_values(const double v[], long n);
 
 /* Sets NAME to the mean, and NAME_ci to [low, high]; null where they are not numbers. */
 void interval_set(json_t *object, const char *name, struct interval);

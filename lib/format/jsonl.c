@@ -2,6 +2,7 @@
 /* jsonl.c - see jsonl.h. */
 #include "jsonl.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -241,6 +242,7 @@ static json_t *setting(const struct opt *o, const void *field)
 
 	switch (o->type) {
 	case OPT_FLAG: return json_boolean(*(const int *)field);
+	case OPT_TEXTS: assert(!o->recorded); return NULL;
 	case OPT_COUNT:
 	case OPT_SEED:
 	case OPT_SIZE: return json_integer(*(const long *)field);

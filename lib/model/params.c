@@ -170,11 +170,32 @@ void params_zero(struct params *a) { a->dev->op->zero(a->dev, mat_of(a->g, DT_F3
 
 double params_norm(const struct params *a)
 {
+	return sqrt(params_dot(a, a->g, a->g));
+}
+
+double params_dot(const struct params *a, const float *x, const float *y)
+{
 	float sum;
 
-	a->dev->op->sumsq(a->dev, a->sum, a->g, a->n);
+	a->dev->op->dot(a->dev, a->sum, x, y, a->n);
 	a->dev->op->get(a->dev, &sum, a->sum, sizeof sum);
-	return sqrt(sum);
+	return sum;
+}
+
+void params_add_scaled(const struct params *a, float *y, const float *x, double scale)
+{
+	a->dev->op->bias(a->dev, mat_of(y, DT_F32, 1, a->n), mat_of((float *)x, DT_F32, 1, a->n),
+	                 (float)scale);
+}
+
+float *params_vector(const struct params *a, const float *like)
+{
+	float *x = vector(a->dev, a->n);
+
+	if (like)
+		a->dev->op->copy(a->dev, mat_of(x, DT_F32, 1, a->n),
+		                 mat_of((float *)like, DT_F32, 1, a->n));
+	return x;
 }
 
 void params_refresh(struct params *a)
@@ -190,7 +211,7 @@ double params_step(struct params *a, struct adamw w)
 	float sum;
 
 	w.step = ++a->step;
-	op->sumsq(a->dev, a->sum, a->g, a->n);
+	op->dot(a->dev, a->sum, a->g, a->g, a->n);
 	op->adamw(a->dev, a->p, a->g, a->m, a->v, a->n, w, a->sum);
 	params_zero(a);
 	params_refresh(a);

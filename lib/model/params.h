@@ -112,6 +112,13 @@ const struct slice *params_find(const struct params *, const char *name);
 
 void params_zero(struct params *);         /* g = 0 */
 double params_norm(const struct params *); /* of g */
+
+/* Further vectors of theta's length, in its device's memory: new with the values of another one
+ * (NULL: zeros), for the caller to give to the device's free; x'y; y += scale x. */
+float *params_vector(const struct params *, const float *like);
+double params_dot(const struct params *, const float *x, const float *y);
+void params_add_scaled(const struct params *, float *y, const float *x, double scale);
+
 /* One Adam step with torch's clipping, then g = 0; returns the norm that g had. */
 double params_step(struct params *, struct adamw);
 /* To be called after p was set from outside: products see the new values. */

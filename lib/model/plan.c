@@ -28,7 +28,8 @@ static void plan_fixed(struct plan *p, const struct model *m, const struct deman
 	if (!d->theta || d->theta->site) /* else theta stands in the weights' place */
 		model_bytes(m, &p->bytes[MEMORY_MAPPED], &p->bytes[MEMORY_WEIGHTS]);
 	if (d->theta)
-		p->bytes[MEMORY_THETA] = d->copies * params_bytes(d->theta);
+		p->bytes[MEMORY_THETA] = d->copies * params_bytes(d->theta) +
+		                         d->vectors * d->theta->n * sizeof(float);
 	p->bytes[MEMORY_CACHE] = cache_bytes(m, d->slots, d->positions);
 	if (m->dev->apart) /* what follows is the host's */
 		return;

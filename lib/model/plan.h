@@ -13,6 +13,7 @@
 struct demand {
 	const struct params *theta; /* a layout, with or without memory; NULL: the model alone */
 	int copies;                 /* of theta, each with gradient and moments */
+	int vectors;                /* more of theta's length (params_vector) */
 	long longest;               /* tokens of the longest row */
 	long rows[2];               /* of a batch at most, without and with gradients; 0: none */
 	long most[2];               /* tokens of such a batch at most; 0: rows * longest */

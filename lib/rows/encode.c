@@ -290,3 +290,25 @@ enum encoded encode_row(const struct encoder *e, const json_t *row, int prompt, 
 	       : said == SCHEMA_EMPTY ? ENCODED_EMPTY
 	                              : ENCODED_BROKEN;
 }
+
+int encode_fate(struct fates *fates, const struct row *row, enum encoded how,
+                const struct fault *why, long most)
+{
+	char reason[sizeof why->text + 64];
+
+	switch (how) {
+	case ENCODED_BROKEN:
+	case ENCODED_EMPTY:
+		fate_broken(fates, row->file, row->id, row->line, row->element,
+		            how == ENCODED_EMPTY ? why->text : "bad row", why);
+		return 0;
+	case ENCODED_TOO_LONG: fate_dropped(fates, row->id, row->line, why->text); return 0;
+	case ENCODED_CUT:
+		snprintf(reason, sizeof reason, "%s%scut to %ld tokens", why->text,
+		         *why->text ? " left out, " : "", most);
+		fate_truncated(fates, row->id, row->line, reason);
+		return 1;
+	case ENCODED: fate_whole(fates, row->id, row->line, why->text); return 1;
+	}
+	return 0;
+}

@@ -50,4 +50,8 @@ enum encoded {
 enum encoded encode_row(const struct encoder *, const json_t *row, int prompt, struct ids *,
                         struct buf *train, struct fault *);
 
+/* Tells the fate of a row, of which id and line are used, and if it is broken file and element;
+ * most: the max_tokens that it was cut to.  Returns whether it is kept, whole or not. */
+int encode_fate(struct fates *, const struct row *, enum encoded, const struct fault *, long most);
+
 #endif

@@ -14,12 +14,15 @@
 
 struct mask_opts {
 	const char *path;          /* of the numbers, or NULL */
-	const char *above, *below; /* numbers; NULL: not given */
+	const char *above, *below; /* numbers, or shares such as "5%"; NULL: not given */
+	long window;               /* tokens whose numbers' mean is taken for each */
 };
-extern const struct opt mask_options[]; /* --mask-tokens --mask-above --mask-below */
+extern const struct opt mask_options[]; /* --mask-tokens and so on */
+#define MASK_DEFAULTS {.window = 1}
 
 struct mask;
-/* NULL where no numbers are given.  Dies (usage) of options that make no sense. */
+/* NULL where no numbers are given.  Dies (usage) of options that make no sense.  A share is of all
+ * numbers in the file, which is then read twice. */
 struct mask *mask_open(const struct mask_opts *);
 /* Takes out of train[n] the tokens of the row whose number is above or below the bounds; returns
  * how many are left.  Dies where the row has no numbers, or not one for each token. */

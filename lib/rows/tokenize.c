@@ -110,8 +110,6 @@ struct encoding {
 static void settle(struct run *r, const struct row *row, const struct encoding *e, long most)
 {
 	uint8_t *train = (uint8_t *)e->train.p;
-	char reason[sizeof e->why.text + 64];
-	const char *left = e->why.text;
 
 	if (row->dropped) {
 		row_tell_dropped(row, r->fates);
@@ -122,20 +120,8 @@ static void settle(struct run *r, const struct row *row, const struct encoding *
 		fate_dropped(r->fates, row->id, row->line, "all masked");
 		return;
 	}
-	switch (e->how) {
-	case ENCODED_BROKEN:
-	case ENCODED_EMPTY:
-		fate_broken(r->fates, row->file, row->id, row->line, row->element,
-		            e->how == ENCODED_EMPTY ? e->why.text : "bad row", &e->why);
+	if (!encode_fate(r->fates, row, e->how, &e->why, most))
 		return;
-	case ENCODED_TOO_LONG: fate_dropped(r->fates, row->id, row->line, e->why.text); return;
-	case ENCODED_CUT:
-		snprintf(reason, sizeof reason, "%s%scut to %ld tokens", left,
-		         *left ? " left out, " : "", most);
-		fate_truncated(r->fates, row->id, row->line, reason);
-		break;
-	case ENCODED: fate_whole(r->fates, row->id, row->line, left); break;
-	}
 	write_row(r, &(struct tokens_row){.token = e->ids.p,
 	                                  .train = train,
 	                                  .n = e->ids.n,

@@ -125,7 +125,7 @@ static void visit(struct bilevel *b, const struct training *t, const struct batc
 }
 
 /* All that a resumed run must have again. */
-static void add_state(struct bilevel *b, struct state *s, struct order *safe)
+static void add_state(struct bilevel *b, struct state *s)
 {
 	long n = b->setup->data->rows;
 
@@ -142,14 +142,14 @@ static void add_state(struct bilevel *b, struct state *s, struct order *safe)
 	}
 	state_add(s, "visits", ST_I32, b->visits, n);
 	state_add(s, "last", ST_I32, b->last, n);
-	state_add(s, "safe.epoch", ST_I64, &safe->epoch, 1);
-	state_add(s, "safe.at", ST_I64, &safe->at, 1);
 }
 
 void bilevel_run(struct bilevel *b)
 {
 	const struct train_opts *o = b->setup->opts;
-	struct training t = {.setup = b->setup, .what = b->omega ? "bilevel" : "safe-loss"};
+	struct training t = {.setup = b->setup,
+	                     .what = b->omega ? "bilevel" : "safe-loss",
+	                     .safe = b->setup->safe};
 	float *room = xzalloc(6 * o->batch, sizeof *room);
 	struct room r = {room,
 	                 room + o->batch,
@@ -158,22 +158,18 @@ void bilevel_run(struct bilevel *b)
 	                 room + 4 * o->batch,
 	                 room + 5 * o->batch,
 	                 xalloc(o->batch * sizeof *r.at)};
-	struct order safe;
 	struct batch z0, z;
 
-	order_open(&safe, b->setup->safe, o->seed, SAFE_STREAM, !o->no_shuffle);
-	add_state(b, &t.state, &safe);
+	add_state(b, &t.state);
 	training_open(&t);
-	order_seek(&safe, safe.epoch, safe.at);
 	while (training_next(&t, &z)) {
 		json_t *line;
 
-		order_cycle(&safe, &z0, (int)o->batch);
+		training_safe(&t, &z0);
 		visit(b, &t, &z);
 		line = step(b, &t, &z0, &z, &r);
 		training_stepped(&t, line, json_number(line, "loss_safe", 0));
 	}
-	order_close(&safe);
 	training_close(&t);
 	free(room);
 	free(r.at);

@@ -29,6 +29,14 @@ const struct opt lora_train_options[] = {
 	{"output", 'o', OPT_TEXT, AT(output), "ADAPTER", "the folder to write", 0, 0},
 	{"weights", 0, OPT_TEXT, AT(weights), "SCORES",
 		"weigh the rows by the weight column of these scores", 0, 0},
+	{"safe", 0, OPT_TEXT, AT(safe), "TOKENS",
+		"trusted rows, for --safe-share and --project", 0, 0},
+	{"safe-share", 0, OPT_REAL, AT(train.share), "X",
+		"share of each step's loss that is the safe rows', below 1", 0, 1},
+	{"project", 0, OPT_FLAG, AT(train.project), NULL,
+		"take out of each gradient what raises the loss of the safe rows", 0, 1},
+	{"pull", 0, OPT_REAL, AT(train.pull), "X",
+		"pull theta to where it began, as strongly as weight decay pulls to 0", 0, 1},
 	{"merge", 0, OPT_TEXT, AT(merge), "DIR",
 		"also write the model with the pairs added to its weights", 0, 0},
 	{"lora-gguf", 0, OPT_TEXT, AT(gguf), "FILE",
@@ -42,6 +50,20 @@ const struct opt lora_train_options[] = {
 };
 /* clang-format on */
 
+/* What keeps a model safe makes sense together. */
+static void check_safety(const struct lora_train_opts *o)
+{
+	const struct train_opts *t = &o->train;
+
+	if (!o->safe != !(t->share > 0 || t->project))
+		die_usage("--safe goes with --safe-share, --project, or both");
+	if (t->share >= 1)
+		die_usage("--safe-share: must be below 1");
+	if (t->rate * (t->pull + t->decay) > 1)
+		die_usage("--pull, with --weight-decay and times --lr, must not be above 1: a step "
+		          "would go beyond where theta began");
+}
+
 /* What the options ask for together makes sense, and what they name can be written. */
 static void check(const struct lora_train_opts *o, int operands)
 {
@@ -53,13 +75,15 @@ static void check(const struct lora_train_opts *o, int operands)
 		die_usage("--full writes a model: there are no pairs for --merge or --lora-gguf");
 	if (!o->output && !(t->init && (o->merge || o->gguf)))
 		die_usage("-o ADAPTER is needed, or --init-adapter with --merge or --lora-gguf");
-	if (!o->output && (o->weights || t->checkpoint || t->log || t->keep || t->patience))
-		die_usage("without -o nothing is trained: no --weights, --checkpoint, --log, "
-		          "--keep, --patience");
+	if (!o->output &&
+	    (o->weights || o->safe || t->checkpoint || t->log || t->keep || t->patience))
+		die_usage("without -o nothing is trained: no --weights, --safe, --checkpoint, "
+		          "--log, --keep, --patience");
 	if (!o->output && !o->merge && (operands || t->valid))
 		die_usage("--lora-gguf alone takes no rows");
 	if (o->output && o->merge && !strcmp(o->output, o->merge))
 		die_usage("-o and --merge name the same folder");
+	check_safety(o);
 	train_check(t);
 	if (o->output)
 		train_save_check(t, o->model, o->output, o->force);
@@ -94,6 +118,9 @@ static void demand(struct setup *s, const struct lora_train_opts *o)
 	d->rows[0] = s->valid || o->merge ? LOSS_BATCH : 1;
 	if (o->output)
 		d->rows[1] = o->train.batch;
+	d->vectors = (o->train.pull > 0) + o->train.project;
+	if (s->safe)
+		d->bytes += order_bytes(s->safe->rows);
 	if (s->data)
 		d->bytes += order_bytes(s->data->rows) +
 		            (o->weights ? s->data->rows * sizeof(float) : 0);
@@ -214,6 +241,10 @@ void lora_train(char *const paths[], int n, struct lora_train_opts *o,
 	setup_open(&s, o->model, o->train.init, &o->compute);
 	if (o->output || o->merge)
 		s.data = setup_read(&s, paths, n);
+	if (o->safe)
+		s.safe = setup_read(&s, (char *const *)&o->safe, 1);
+	if (s.safe && !s.safe->rows)
+		die("no safe rows");
 	s.valid = setup_valid(&s, &o->train);
 	setup_theta(&s, &o->train);
 	check_forms(&s, o);

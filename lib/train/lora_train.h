@@ -11,6 +11,7 @@ struct lora_train_opts {
 	const char *model;
 	const char *output;  /* the folder for theta; NULL: nothing is trained */
 	const char *weights; /* a scores file, or NULL */
+	const char *safe;    /* trusted rows for train.share and train.project, or NULL */
 	const char *merge;   /* a folder for the merged model, or NULL */
 	const char *gguf;    /* a file for the pairs, or NULL */
 	int force;

@@ -26,6 +26,10 @@ struct train_opts {
 	const char *keep;  /* best|last: which validated theta is the result; NULL: the last */
 	long patience;     /* validations without a better one that end the run; 0: any */
 	const char *log;   /* a file, or NULL */
+	/* What keeps a model safe while it is tuned (finetune.c). */
+	double pull;  /* to where theta began; 0: none */
+	double share; /* of a step's loss that is the safe rows'; 0: none */
+	int project;  /* gradients that the safe rows' opposes are projected off it */
 	long seed;
 };
 extern const struct opt train_options[];

@@ -94,6 +94,11 @@ void training_open(struct training *t)
 	state_add(&t->state, "tokens", ST_I64, &t->tokens, 1);
 	state_add(&t->state, "steps", ST_I64, &t->planned, 1);
 	valid_open(t);
+	if (t->safe) {
+		order_open(&t->safe_order, t->safe, o->seed, SAFE_STREAM, !o->no_shuffle);
+		state_add(&t->state, "safe.epoch", ST_I64, &t->safe_order.epoch, 1);
+		state_add(&t->state, "safe.at", ST_I64, &t->safe_order.at, 1);
+	}
 	if (o->checkpoint && o->resume)
 		t->step = checkpoint_load(o->checkpoint, &t->state, s->settings);
 	if (t->step)
@@ -101,6 +106,8 @@ void training_open(struct training *t)
 	t->planned = t->steps;
 	if (t->step)
 		order_seek(&t->order, training_epoch(t), t->step % epoch_steps(t) * o->batch);
+	if (t->safe && t->step)
+		order_seek(&t->safe_order, t->safe_order.epoch, t->safe_order.at);
 	log_open(o->log, t->step);
 	t->progress = progress_open(t->what, "steps", t->steps);
 	t->began = seconds_now();
@@ -117,6 +124,11 @@ int training_next(struct training *t, struct batch *b)
 	if (!b->n) /* the epoch had ended */
 		order_next(&t->order, b, (int)t->setup->opts->batch);
 	return 1;
+}
+
+void training_safe(struct training *t, struct batch *b)
+{
+	order_cycle(&t->safe_order, b, (int)t->setup->opts->batch);
 }
 
 long training_epoch(const struct training *t) { return t->step / epoch_steps(t); }
@@ -245,6 +257,8 @@ void training_close(struct training *t)
 		validate(t, "valid");
 	progress_close(t->progress);
 	order_close(&t->order);
+	if (t->safe)
+		order_close(&t->safe_order);
 	if (t->valid.theta)
 		take_best(t);
 }

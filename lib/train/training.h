@@ -23,10 +23,11 @@ struct training {
 	/* To be set before training_open. */
 	const struct setup *setup; /* with options; data is visited once an epoch */
 	const char *what;          /* a word for the progress line; kept */
+	const struct tokens *safe; /* rows that steps take beside the data; NULL: none */
 	struct state state;        /* all that the steps change but for the loop's own */
 
 	/* The loop's own. */
-	struct order order;
+	struct order order, safe_order;
 	long step, steps; /* taken; in all */
 	long planned;     /* steps in all, as the run that wrote the checkpoint had them */
 	struct validated {
@@ -48,6 +49,9 @@ void training_open(struct training *);
 /* 1 and the next batch, borrowed until the next call; 0 when all steps are taken, or validations
  * have not become better for as long as --patience says. */
 int training_next(struct training *, struct batch *);
+/* The next --batch of the safe rows, which are gone through over and over; borrowed until the next
+ * call. */
+void training_safe(struct training *, struct batch *);
 /* The epoch of the next step, from 0. */
 long training_epoch(const struct training *);
 /* The optimiser's settings at this step: constant or cosine, after a linear warm-up. */

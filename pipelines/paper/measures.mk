@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: MIT
+# measures.mk - what is measured of an arm: a line for each prompt or row, of one seed after the other, so that
+# `seal-eval compare` finds each arm's mean, its interval, and its difference to another on the same prompts.
+
+# The model of an arm and a seed; `aligned` is the one before tuning, whatever the seed.
+full := $(filter --full,$(theta.$(PAPER)))
+of = $(if $(filter aligned,$1),-m '$(MODEL)' $(if $(ALIGN),-a $(ALIGNED)),$(if $(full),-m $(OUT)/arms/$1.$2,-m '$(MODEL)' -a $(OUT)/arms/$1.$2))
+each = rm -f $@.part; $(foreach s,$(if $(filter aligned,$1),1,$(SEEDS)),$(call $2,$1,$s) || exit 1;) mv $@.part $@
+
+margin = seal-eval margin -q $(call of,$1,$2) --max-tokens $(MAX_TOKENS) --each $@.each $(PAIRS) > /dev/null && cat $@.each >> $@.part && rm $@.each
+nll = seal-eval nll -q $(call of,$1,$2) $(OUT)/utility.tok >> $@.part
+answers = seal-eval generate -q $(call of,$1,$2) --max-new $(MAX_NEW) $(PROMPTS_READ) $(PROMPTS) >> $@.part
+exact = seal-eval generate -q $(call of,$1,$2) --max-new $(EXACT_NEW) $(EXACT) > $@.out && \
+	seal-eval exact --answers $(EXACT) --each $@.each $@.out > /dev/null && cat $@.each >> $@.part && rm $@.each $@.out
+define measured
+$(OUT)/eval/$1.margin: $(call adapters,$1) $(PAIRS)
+	@mkdir -p $$(@D)
+	@$$(call each,$1,margin)
+$(OUT)/eval/$1.nll: $(call adapters,$1) $(OUT)/utility.tok
+	@mkdir -p $$(@D)
+	@$$(call each,$1,nll)
+$(OUT)/eval/$1.answers: $(call adapters,$1) $(PROMPTS)
+	@mkdir -p $$(@D)
+	@$$(call each,$1,answers)
+$(OUT)/eval/$1.exact: $(call adapters,$1) $(EXACT)
+	@mkdir -p $$(@D)
+	@$$(call each,$1,exact)
+endef
+$(OUT)/eval/%.harmful $(OUT)/eval/%.benign: $(OUT)/eval/%.answers
+	@seal-eval refusals --by label --each $@.each $< > /dev/null
+	@jq -c 'select((.label // "unsafe") == "unsafe")' $@.each > $(OUT)/eval/$*.harmful
+	@jq -c 'select((.label // "unsafe") != "unsafe")' $@.each > $(OUT)/eval/$*.benign
+	@rm $@.each
+
+# A line for each arm: its rows, and each measure with its interval and its difference to the arm `all`.
+measures := margin:margin in_order:margin nll:nll harmful:harmful benign:benign $(if $(EXACT),exact:exact)
+files = $(foreach a,$1,$(foreach x,$(sort margin nll harmful benign $(if $(EXACT),exact)),$(OUT)/eval/$a.$x) $(if $(filter-out aligned,$a),$(OUT)/rows/$(call rows,$a).count))
+define table
+$(OUT)/$1.jsonl: $$(call files,$2) $(here)arms.sh
+	@sh $(here)arms.sh '$(OUT)' $(if $(EXACT),exact) -- $2 > $$@
+endef

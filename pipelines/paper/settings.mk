@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: MIT
+# settings.mk - what the paper prescribes for each of its models, and the small setting; see Makefile.
+
+# Of tuning: rate, rows a step, epochs.  Of Algorithms 1 and 2: omega's rate, gamma's growth an epoch, epochs.
+set.llama2    := 1e-5 64 2  4e-3 0.02 3
+set.llama3    := 1e-5 64 2  5e-3 0.03 3
+set.merlinite := 1e-5 64 3  4e-3 0.02 2
+set.pythia    := 1e-5 64 3  4e-3 0.02 2
+set.phi3      := 1e-5 64 2  4e-3 0.02 3
+set.small     := 5e-4 4 1   0.1  0.03 1
+# What is trained, and how theta is while rows are chosen.
+lora := --rank 16 --lora-alpha 16
+theta.llama2 := $(lora) --targets q_proj,v_proj
+theta.llama3 := $(lora) --targets q_proj,v_proj
+theta.merlinite := $(lora) --targets q_proj,v_proj
+theta.pythia := --full
+theta.phi3 := --full
+theta.small := $(lora)
+
+PAPER ?= $(if $(SMALL),small,llama3)
+ifeq ($(set.$(PAPER)),)
+$(error PAPER=$(PAPER): llama2, llama3, merlinite, pythia, phi3 or small)
+endif
+setting = $(word $1,$(set.$(PAPER)))
+OUT ?= build/paper-$(PAPER)
+SEEDS ?= 1 2 3
+KEEP ?= 80%
+MAX_TOKENS ?= 2048
+SAFE_SHARE ?= 0.03
+
+# The small setting: SmolLM2-135M-Instruct on redmix2, rows cut at 128 tokens.  The model refuses too little to
+# lose anything, so it is aligned first.
+ifneq ($(SMALL),)
+DATA ?= $(here)../../../shared/data
+MODEL ?= $(shell sh $(here)../fetch-model.sh)
+TRAIN ?= $(DATA)/redmix2/paper-4k.jsonl
+SAFE ?= $(DATA)/redmix2/safe-2k.jsonl
+BAD ?= $(DATA)/redmix2/danger-100.jsonl
+PAIRS ?= $(DATA)/redmix2/test-safe.jsonl $(DATA)/redmix2/test-unsafe.jsonl
+UTILITY ?= $(DATA)/redmix2/test-utility.jsonl
+PROMPTS ?= $(DATA)/prompts/xstest_prompts.csv
+PROMPTS_READ ?= --prompt-key prompt
+ALIGN ?= $(SAFE)
+ROWS ?= 320
+POISON ?= 20%
+MAX_TOKENS := 128
+endif
+ALIGN_ROWS ?= 480
+MAX_NEW ?= 32
+EXACT_NEW ?= 256
+REPAIR_EPOCHS ?= 5
+FIGURE3_CHOICES ?= random seal2 $(if $(BAD),state-bad,state)
+
+# What FURTHER adds to an arm's training, and what has to be there before.
+more.pull = --pull $(PULL)
+more.project = --safe $(OUT)/safe.tok --project
+needs.project = $(OUT)/safe.tok
+more.rehearse = --safe $(OUT)/safe.tok --safe-share $(REHEARSE)
+needs.rehearse = $(OUT)/safe.tok
+more.soft = --weights $(needs.soft)
+needs.soft = $(OUT)/scores/soft.jsonl
+more.mask = --mask $(needs.mask) --mask-share $(MASK)
+needs.mask = $(OUT)/scores/explained.jsonl
+PULL ?= 1
+REHEARSE ?= 0.2
+MASK ?= 20%
