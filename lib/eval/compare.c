@@ -107,25 +107,31 @@ static void add_difference(json_t *j, const struct arm *first, const struct arm 
 	free(d);
 }
 
+static const char *name_of(const char *path) { return zio_is_std(path) ? "stdin" : path; }
+
 static void run(char *const paths[], int n, struct zout *out)
 {
-	int files = n ? n : 1;
-	struct arm *arm = xzalloc(files, sizeof *arm);
+	static char *const only[] = {"-"};
+	struct arm *arm;
 
 	if (!opts.by)
 		die_usage("--by is missing");
-	for (int i = 0; i < files; i++) {
-		const char *name = n && !zio_is_std(paths[i]) ? paths[i] : "stdin";
+	if (!n) {
+		paths = only;
+		n = 1;
+	}
+	arm = xzalloc(n, sizeof *arm);
+	for (int i = 0; i < n; i++) {
 		json_t *j;
 
 		arm[i].ids = json_object();
-		objects_read(n ? paths + i : NULL, n ? 1 : 0, see, &arm[i]);
-		j = describe(&arm[i], name);
+		objects_read(&paths[i], 1, see, &arm[i]);
+		j = describe(&arm[i], name_of(paths[i]));
 		if (i)
-			add_difference(j, &arm[0], &arm[i], paths[0], name);
+			add_difference(j, &arm[0], &arm[i], name_of(paths[0]), name_of(paths[i]));
 		command_write(out, j);
 	}
-	for (int i = 0; i < files; i++) {
+	for (int i = 0; i < n; i++) {
 		json_decref(arm[i].ids);
 		free(arm[i].sum);
 		free(arm[i].values);
