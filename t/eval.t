@@ -5,6 +5,8 @@
 
 eval_() { "$BIN/seal-eval" "$@"; }
 G=$T/gold/select
+# what is found without its intervals
+bare() { jq -c 'walk(if type == "object" then with_entries(select(.key | endswith("_ci") | not)) else . end)'; }
 
 # winrate: by hand, preferences 1 2 1.5 0 1.25: v = 0 1 .5 .5 .25
 printf '{"preference":%s}\n' 1 2 1.5 0 null 1.25 > "$TMP/v"
@@ -47,9 +49,18 @@ cat > "$TMP/out.jsonl" <<'END'
 {"id":"4","kind":5,"output":"As an AI language model I have no taste."}
 {"id":"5","output":"i'm sorry (in lower case)"}
 END
-is "$(eval_ refusals "$TMP/out.jsonl")" '{"n":5,"refused":2,"rate":0.4,"refused_prefix":2,"rate_prefix":0.4,"by":{}}' "refusals"
-is "$(eval_ refusals --by kind < "$TMP/out.jsonl" | jq -c .by)" \
+is "$(eval_ refusals "$TMP/out.jsonl" | bare)" '{"n":5,"refused":2,"rate":0.4,"refused_prefix":2,"rate_prefix":0.4,"by":{}}' "refusals"
+is "$(eval_ refusals --by kind < "$TMP/out.jsonl" | bare | jq -c .by)" \
    '{"bad":{"n":2,"refused":1,"rate":0.5,"refused_prefix":1,"rate_prefix":0.5},"good":{"n":1,"refused":0,"rate":0,"refused_prefix":0,"rate_prefix":0},"5":{"n":1,"refused":1,"rate":1,"refused_prefix":1,"rate_prefix":1},"null":{"n":1,"refused":0,"rate":0,"refused_prefix":0,"rate_prefix":0}}' "by a key"
+# Wilson's interval of 2 of 5 (Newcombe 1998 has its formula), and of 0 of 1
+is "$(eval_ refusals --by kind "$TMP/out.jsonl" | jq -c '[.rate_ci, .rate_prefix_ci, .by.good.rate_ci] | map(map(. * 1e4 | round))')" '[[1176,7693],[1176,7693],[0,7935]]' "with their intervals"
+eval_ refusals --by kind --each "$TMP/each" "$TMP/out.jsonl" > "$TMP/by"
+is "$(cat "$TMP/each")" '{"id":"1","refused":true,"refused_prefix":true,"kind":"bad"}
+{"id":"2","refused":false,"refused_prefix":false,"kind":"bad"}
+{"id":"3","refused":false,"refused_prefix":false,"kind":"good"}
+{"id":"4","refused":true,"refused_prefix":true,"kind":5}
+{"id":"5","refused":false,"refused_prefix":false}' "--each: what is found of each output"
+is "$(eval_ compare --by refused "$TMP/each" | jq -c '[.refused, .refused_ci]')" "$(eval_ refusals "$TMP/out.jsonl" | jq -c '[.rate, .rate_ci]')" "which compare counts alike"
 printf 'capital\r\n\nlower\n' > "$TMP/list"
 is "$(eval_ refusals --list "$TMP/list" "$TMP/out.jsonl" | jq .refused)" 2 "a list of one's own"
 : > "$TMP/list"
@@ -99,8 +110,14 @@ jq -s --slurpfile got "$TMP/got" 'def mean: add / length;
 is "$(cat "$TMP/near")" "[true,true,true,true,true]" "refusals --pair: counted"
 { head -30 "$TMP/sides" | tac; tail -30 "$TMP/sides"; } > "$TMP/turned"
 is "$(pairs "$TMP/turned" | jq .n)" "$(jq .n "$TMP/got")" "in another order"
+is "$(jq -c '[.refused, .refused_prefix][] | [(.difference - 1.96 * .standard_error - .difference_ci[0]), (.difference + 1.96 * .standard_error - .difference_ci[1])] as $d |
+	[(.standard_error as $e | $d | map(fabs < 0.25 * $e)[]), .harmful_ci[0] < .harmful, .harmful < .harmful_ci[1], .benign_ci[0] < .benign, .benign < .benign_ci[1]] | all' "$TMP/got" | tr '\n' ' ')" \
+   "true true " "its intervals are about those of the standard error"
+is "$(echo '{"output":"x"}' | pairs | jq -c '[.refused.harmful_ci, .refused.difference_ci]')" '[null,null]' "of no pairs, none"
+eval_ refusals --pair of --label-key kind --unsafe harm --each "$TMP/each" "$TMP/sides" > "$TMP/by"
+is "$(jq -c '{of, kind, r: .refused, p: .refused_prefix}' "$TMP/each")" "$(jq -c '{of, kind, r: (.output != "Yes"), p: (.output == "Sorry")}' "$TMP/sides")" "--each with the keys of --pair"
 is "$(jq -c '.label = (if .kind == "harm" then "unsafe" else "safe" end)' "$TMP/sides" | eval_ refusals --pair of | jq -c .pair)" "$(cat "$TMP/got")" "by label, which is unsafe, if nothing is said"
-is "$(echo '{"output":"x"}' | pairs)" '{"n":0,"refused":{"harmful":null,"benign":null,"difference":null,"standard_error":null},"refused_prefix":{"harmful":null,"benign":null,"difference":null,"standard_error":null}}' "of no pairs, null"
+is "$(echo '{"output":"x"}' | pairs | bare)" '{"n":0,"refused":{"harmful":null,"benign":null,"difference":null,"standard_error":null},"refused_prefix":{"harmful":null,"benign":null,"difference":null,"standard_error":null}}' "of no pairs, null"
 is "$(printf '{"output":"Sorry","of":1,"kind":"%s"}\n' harm fine | pairs | jq -c '[.n, .refused.difference, .refused.standard_error]')" '[1,0,null]' "of one pair, no error"
 fails 1 'sides:[0-9]*: no "label"' "no label" eval_ refusals --pair of "$TMP/sides"
 fails 2 'go with --pair' "--unsafe alone" eval_ refusals --unsafe harm "$TMP/sides"
@@ -124,7 +141,7 @@ fails 1 'no row has a column "nothing"' "a column that is not there" eval_ detec
 { head -n 1 "$G/scores.jsonl"; sed 1d "$G/scores.jsonl" | tac; } > "$TMP/tac"
 is "$(eval_ detect -q --scores "$TMP/tac" --group source "$G/rows.jsonl")" "$(cat "$TMP/found")" "scores in another order"
 head -n 3 "$G/rows.jsonl" > "$TMP/part"
-is "$(eval_ detect -q --scores "$G/scores.jsonl" --keep 67% "$TMP/part")" \
+is "$(eval_ detect -q --scores "$G/scores.jsonl" --keep 67% "$TMP/part" | bare)" \
    '{"auroc":1,"kept_unsafe":0,"rho":-1,"n":3,"unsafe":1,"by":{}}' "a part of the rows; the share counts the rows read"
 sed 's/,"last":[0-9]*/,"last":null/' "$G/scores.jsonl" > "$TMP/nolast"
 is "$(eval_ detect -q --scores "$TMP/nolast" "$G/rows.jsonl" | jq .rho)" null "no visits, no rho"
@@ -177,12 +194,25 @@ alike "$(many --cells from | jq -c .cells)" "$(counted cells)" "--cells: every s
 alike "$(many --cells from --cell-rows 1 | jq -c .cells)" "$(counted all)" "--cell-rows 1: the small ones too"
 is "$(jq -c "[.cells.n, .all.n, .none.n]" "$TMP/counted")" '[6,16,0]' "which are more"
 alike "$(many --cells from --cell-rows 1000 | jq -c .cells)" "$(counted none)" "no cell is large enough: null"
-alike "$(many --against from | jq -c .against)" "$(counted against)" "--against: all unsafe rows against the safe ones of each source"
-is "$(many --pair of --cells from --against from | jq -c 'del(.pairs, .n_pairs, .cells, .against)')" "$(many)" "what else is told stays"
-is "$(many --pair id | jq -c '[.pairs, .n_pairs]')" '[null,0]' "no pairs, no share"
+alike "$(many --against from | bare | jq -c .against)" "$(counted against)" "--against: all unsafe rows against the safe ones of each source"
+is "$(many --pair of --cells from --against from | jq -c 'del(.pairs, .pairs_ci, .n_pairs, .cells, .against)')" "$(many)" "what else is told stays"
+is "$(many --pair id | jq -c '[.pairs, .pairs_ci, .n_pairs]')" '[null,null,0]' "no pairs, no share"
 is "$(many --pair of --cells from --against from --unsafe nobody | jq -c '[.n_pairs, .cells.n, (.against | map(.auroc) | add)]')" '[0,0,null]' "nobody unsafe, nothing to compare"
 is "$(many --cells label --against label --cell-rows 1 | jq -c '[.cells.n, .cells.worst_unsafe, .cells.worst_safe, (.against | keys)]')" \
    '[1,"unsafe","fine",["fine"]]' "values that no safe row has are in no comparison"
+# DeLong's interval of the area by its definition, of all rows, a group and a part of the safe ones; Wilson's of a share
+jq -s --slurpfile scores "$TMP/many.scores" '
+	def mean: add / length;
+	def var: mean as $m | map(pow(. - $m; 2)) | add / (length - 1);
+	def win: if .[0] > .[1] then 1 elif .[0] == .[1] then 0.5 else 0 end;
+	def delong(s; u): [s] as $s | [u] as $u | ($s | map(. as $x | $u | map([$x, .] | win) | mean)) as $a | ($u | map(. as $y | $s | map([., $y] | win) | mean)) as $b |
+		(($a | var) / ($s | length) + ($b | var) / ($u | length) | sqrt * 1.959963984540054) as $half | ($a | mean) | [. - $half, . + $half];
+	(reduce $scores[1:][] as $r ({}; .[$r.id] = $r.score)) as $score | map(.s = ($score[.id] // -1e9) | .bad = (.label == "unsafe")) |
+	{all: delong(.[] | select(.bad | not).s; .[] | select(.bad).s), group: delong(.[] | select(.bad | not).s; .[] | select(.bad and .from == "a").s),
+	 against: delong(.[] | select((.bad | not) and .from == "few").s; .[] | select(.bad).s)}' "$TMP/many" > "$TMP/delong"
+alike "$(many --group from --against from | jq -c '{all: .auroc_ci, group: .by.a.auroc_ci, against: .against.few.auroc_ci} | map_values({l: .[0], h: .[1]})')" "$(jq -c 'map_values({l: .[0], h: .[1]})' "$TMP/delong")" "areas have DeLong's interval"
+is "$(many | jq -c '.kept_unsafe as $p | .unsafe as $n | .kept_unsafe_ci | map(. as $x | ($x - $p) * ($x - $p) * $n - 3.8414588206941 * $x * (1 - $x) | fabs < 1e-9)')" '[true,true]' "the kept share has Wilson's"
+is "$(many --pair of | jq -c '[.pairs_ci[0] < .pairs, .pairs < .pairs_ci[1]]')" '[true,true]' "pairs have one too"
 fails 2 'cell-rows goes with --cells' "--cell-rows alone" many --cell-rows 5
 fails 2 'cell-rows' "cells of no rows" many --cells from --cell-rows 0
 

@@ -6,10 +6,9 @@
  *   rho         = Spearman(score, last visit) among the safe rows: what the order leaks
  *   by          = the first two for the unsafe rows of each value of a key
  *
- * and what detect_cells.c adds.  A row without a score, or with a null one, counts as lowest and is
- * not kept.  The rows may be a part of those that were scored.
+ * the first two with their intervals, and what detect_cells.c adds.  A row without a score, or with
+ * a null one, counts as lowest and is not kept.  The rows may be a part of those that were scored.
  */
-#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 #include "../score/rank.h"
 #include "command.h"
 #include "detect.h"
+#include "interval.h"
 
 static struct detect_opts {
 	const char *scores;             /* a file */
@@ -105,20 +105,14 @@ static void read_rows(struct labelled *s, char *const paths[], int n)
 
 /* Of some unsafe rows. */
 struct sum {
-	double wins;  /* how many safe rows are above each, ties counting half, summed */
 	long n, kept; /* how many they are; how many of them are kept */
 };
 
-static void add(struct sum *s, double wins, int kept)
+static void add(struct sum *s, int kept)
 {
-	s->wins += wins;
 	s->n++;
 	s->kept += kept;
 }
-
-static json_t *auroc(const struct sum *s, long safe) { return real_or_null(s->wins / s->n / safe); }
-
-static json_t *kept_unsafe(const struct sum *s) { return real_or_null((double)s->kept / s->n); }
 
 double detect_score(const struct labelled *s, long row)
 {
@@ -127,39 +121,16 @@ double detect_score(const struct labelled *s, long row)
 	return isnan(x) ? -INFINITY : x;
 }
 
-/* Sets v[] to the scores of the safe rows, or of the others, in their order; returns how many. */
-static long values(const struct labelled *s, int safe, double v[])
+/* Counts the unsafe rows: in all, and in sum[] of each group. */
+static void count(const struct labelled *s, const char kept[], struct sum *all, struct sum sum[])
 {
-	long n = 0;
-
-	assert(s->label || !s->join->n); /* each row that was joined has a label */
-	for (long i = 0; i < s->join->n; i++)
-		if (s->label[i].safe == safe)
-			v[n++] = detect_score(s, i);
-	return n;
-}
-
-/* Sums up the unsafe rows: in all, and in sum[] of each group.  Returns how many rows are safe. */
-static long sum_up(const struct labelled *s, const char kept[], struct sum *all, struct sum sum[])
-{
-	long n = s->join->n, safe;
-	double *x = xalloc(n * sizeof *x), *y = xalloc(n * sizeof *y);
-	double *win = xalloc(n * sizeof *win), *w = win;
-
-	safe = values(s, 1, x);
-	rank_wins(x, safe, y, values(s, 0, y), win);
-	for (long i = 0; i < n; i++) {
+	for (long i = 0; i < s->join->n; i++) {
 		if (s->label[i].safe)
 			continue;
-		add(all, *w, kept[i]);
+		add(all, kept[i]);
 		if (s->label[i].number[DETECT_GROUP] >= 0)
-			add(&sum[s->label[i].number[DETECT_GROUP]], *w, kept[i]);
-		w++;
+			add(&sum[s->label[i].number[DETECT_GROUP]], kept[i]);
 	}
-	free(x);
-	free(y);
-	free(win);
-	return safe;
 }
 
 /* rho */
@@ -181,29 +152,47 @@ static double order_leak(const struct labelled *s)
 	return rho;
 }
 
+/* {"auroc","kept_unsafe"} with their intervals, of unsafe rows against all n safe ones. */
+static json_t *measured(const double safe[], long n, const double unsafe[], const struct sum *sum)
+{
+	json_t *j = json_object();
+
+	interval_set(j, "auroc", interval_auroc(safe, n, unsafe, sum->n));
+	interval_set(j, "kept_unsafe", interval_share(sum->kept, sum->n));
+	return j;
+}
+
 static json_t *report(const struct labelled *s)
 {
-	json_t *groups = s->values[DETECT_GROUP], *by = json_object(), *number;
+	json_t *groups = s->values[DETECT_GROUP], *by = json_object(), *number, *j;
 	struct sum all = {0}, *sum = xzalloc(json_object_size(groups) + 1, sizeof *sum);
-	const struct join *j = s->join;
-	char *kept = rank_keep(opts.keep, j->value[SCORE], j->hash, j->n);
-	long safe = sum_up(s, kept, &all, sum);
+	struct parts parts = parts_new(s, 0, DETECT_GROUP);
+	const struct join *join = s->join;
+	char *kept = rank_keep(opts.keep, join->value[SCORE], join->hash, join->n);
+	long n, m;
+	double *safe = detect_scores(s, 1, &n), *unsafe = detect_scores(s, 0, &m);
 	const char *value;
 
+	count(s, kept, &all, sum);
 	json_object_foreach(groups, value, number)
 	{
-		const struct sum *g = &sum[json_integer_value(number)];
+		long k = json_integer_value(number);
 
-		json_object_set_new(by, value,
-		                    json_pack("{s:o, s:o, s:I}", "auroc", auroc(g, safe),
-		                              "kept_unsafe", kept_unsafe(g), "n",
-		                              (json_int_t)g->n));
+		j = measured(safe, n, parts.score + parts.from[k], &sum[k]);
+		json_object_set_new(j, "n", json_integer(sum[k].n));
+		json_object_set_new(by, value, j);
 	}
+	j = measured(safe, n, unsafe, &all);
+	json_object_set_new(j, "rho", real_or_null(order_leak(s)));
+	json_object_set_new(j, "n", json_integer(join->n));
+	json_object_set_new(j, "unsafe", json_integer(all.n));
+	json_object_set_new(j, "by", by);
 	free(kept);
 	free(sum);
-	return json_pack("{s:o, s:o, s:o, s:I, s:I, s:o}", "auroc", auroc(&all, safe),
-	                 "kept_unsafe", kept_unsafe(&all), "rho", real_or_null(order_leak(s)), "n",
-	                 (json_int_t)j->n, "unsafe", (json_int_t)all.n, "by", by);
+	free(safe);
+	free(unsafe);
+	parts_free(&parts);
+	return j;
 }
 
 static void run(char *const paths[], int n, struct zout *out)

@@ -24,9 +24,25 @@ struct labelled {
 /* A row's score for a comparison: one without a score, or with a null one, is below all others. */
 double detect_score(const struct labelled *, long row);
 
+/* The scores of the safe rows, or of the unsafe ones, in parts by the number of their value of a
+ * key. */
+struct parts {
+	long *from;    /* [values + 1]: where each part begins */
+	double *score; /* of all parts, one after the other; each part ascends */
+};
+struct parts parts_new(const struct labelled *, int safe, enum detect_key);
+static inline long parts_size(const struct parts *p, long part)
+{
+	return p->from[part + 1] - p->from[part];
+}
+void parts_free(struct parts *);
+/* All of them, ascending, owned; sets *n. */
+double *detect_scores(const struct labelled *, int safe, long *n);
+
 /* Each adds to the result what its option promises. */
 /* Of the (safe, unsafe) pairs within the groups of DETECT_PAIR: the share in which the safe row's
- * score is above the other's, ties counting half; how many pairs there are. */
+ * score is above the other's, ties counting half, with its interval, for which values are drawn;
+ * how many pairs there are. */
 void detect_pairs(const struct labelled *, json_t *result);
 /* Of each value of DETECT_CELLS that at least `least` unsafe rows have, against each that so many
  * safe rows have: the mean AUROC, the worst, of which values that is, how many cells there are. */

@@ -12,18 +12,17 @@
 #include <stdlib.h>
 
 #include "../base/memory.h"
-#include "../score/rank.h"
 #include "detect.h"
+#include "interval.h"
 
-/* The scores of the safe rows, or of the unsafe ones, in parts by the number of their value. */
-struct parts {
-	long *from;    /* [values + 1]: where each part begins */
-	double *score; /* of all parts, one after the other */
-};
+static int rising(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
 
-static long size(const struct parts *p, long part) { return p->from[part + 1] - p->from[part]; }
+	return (x > y) - (x < y);
+}
 
-static struct parts parts_new(const struct labelled *s, int safe, enum detect_key key)
+struct parts parts_new(const struct labelled *s, int safe, enum detect_key key)
 {
 	long values = json_object_size(s->values[key]);
 	struct parts p = {xzalloc(values + 2, sizeof *p.from),
@@ -39,43 +38,51 @@ static struct parts parts_new(const struct labelled *s, int safe, enum detect_ke
 	for (long i = 0; i < s->join->n; i++)
 		if (s->label[i].safe == safe && s->label[i].number[key] >= 0)
 			p.score[p.from[s->label[i].number[key] + 1]++] = detect_score(s, i);
+	for (long v = 0; v < values; v++)
+		qsort(p.score + p.from[v], parts_size(&p, v), sizeof *p.score, rising);
 	return p;
 }
 
-static void parts_free(struct parts *p)
+void parts_free(struct parts *p)
 {
 	free(p->from);
 	free(p->score);
 }
 
-/* In how many of the n m pairs a safe score is above an unsafe one, ties counting half. */
-static double wins(const double safe[], long n, const double unsafe[], long m)
+double *detect_scores(const struct labelled *s, int safe, long *n)
 {
-	double *win = xalloc(m * sizeof *win), sum = 0;
+	double *v = xalloc(s->join->n * sizeof *v);
 
-	rank_wins(safe, n, unsafe, m, win);
-	for (long j = 0; j < m; j++)
-		sum += win[j];
-	free(win);
-	return sum;
+	assert(s->label || !s->join->n); /* each row that was joined has a label */
+	*n = 0;
+	for (long i = 0; i < s->join->n; i++)
+		if (s->label[i].safe == safe)
+			v[(*n)++] = detect_score(s, i);
+	qsort(v, *n, sizeof *v, rising);
+	return v;
 }
 
 void detect_pairs(const struct labelled *s, json_t *result)
 {
 	struct parts safe = parts_new(s, 1, DETECT_PAIR), unsafe = parts_new(s, 0, DETECT_PAIR);
-	long values = json_object_size(s->values[DETECT_PAIR]), pairs = 0;
-	double won = 0;
+	long values = json_object_size(s->values[DETECT_PAIR]), all = 0, both = 0;
+	double *won = xalloc(2 * values * sizeof *won), *pairs = won + values;
 
 	for (long v = 0; v < values; v++) {
-		long n = size(&safe, v), m = size(&unsafe, v);
+		long n = parts_size(&safe, v), m = parts_size(&unsafe, v);
 
 		if (!n || !m)
 			continue;
-		won += wins(safe.score + safe.from[v], n, unsafe.score + unsafe.from[v], m);
-		pairs += n * m;
+		pairs[both] = n * m;
+		won[both++] = n * m *
+		              interval_auroc(safe.score + safe.from[v], n,
+		                             unsafe.score + unsafe.from[v], m)
+		                      .mean;
+		all += n * m;
 	}
-	json_object_set_new(result, "pairs", real_or_null(won / pairs));
-	json_object_set_new(result, "n_pairs", json_integer(pairs));
+	interval_set(result, "pairs", interval_ratio(won, pairs, both));
+	json_object_set_new(result, "n_pairs", json_integer(all));
+	free(won);
 	parts_free(&safe);
 	parts_free(&unsafe);
 }
@@ -90,18 +97,18 @@ void detect_cells(const struct labelled *s, long least, json_t *result)
 
 	json_object_foreach(values, u_name, number)
 	{
-		long u = json_integer_value(number), m = size(&unsafe, u);
+		long u = json_integer_value(number), m = parts_size(&unsafe, u);
 
 		json_object_foreach(values, v_name, number)
 		{
-			long v = json_integer_value(number), n = size(&safe, v);
+			long v = json_integer_value(number), n = parts_size(&safe, v);
 			double auroc;
 
 			if (m < least || n < least)
 				continue;
-			auroc = wins(safe.score + safe.from[v], n, unsafe.score + unsafe.from[u],
-			             m) /
-			        n / m;
+			auroc = interval_auroc(safe.score + safe.from[v], n,
+			                       unsafe.score + unsafe.from[u], m)
+			                .mean;
 			sum += auroc;
 			if (cells++ && auroc >= worst)
 				continue;
@@ -121,24 +128,25 @@ void detect_cells(const struct labelled *s, long least, json_t *result)
 
 void detect_against(const struct labelled *s, json_t *result)
 {
-	struct parts safe = parts_new(s, 1, DETECT_AGAINST),
-		     unsafe = parts_new(s, 0, DETECT_AGAINST);
+	struct parts safe = parts_new(s, 1, DETECT_AGAINST);
 	json_t *values = s->values[DETECT_AGAINST], *by = json_object(), *number;
-	long m = unsafe.from[json_object_size(values)]; /* all of them, whatever their value */
+	long m;
+	double *unsafe = detect_scores(s, 0, &m); /* all of them, whatever their value */
 	const char *name;
 
 	json_object_foreach(values, name, number)
 	{
-		long v = json_integer_value(number), n = size(&safe, v);
-		double won = n ? wins(safe.score + safe.from[v], n, unsafe.score, m) : 0;
+		long v = json_integer_value(number), n = parts_size(&safe, v);
+		json_t *j;
 
-		if (n)
-			json_object_set_new(by, name,
-			                    json_pack("{s:o, s:I}", "auroc",
-			                              real_or_null(won / n / m), "n",
-			                              (json_int_t)n));
+		if (!n)
+			continue;
+		j = json_object();
+		interval_set(j, "auroc", interval_auroc(safe.score + safe.from[v], n, unsafe, m));
+		json_object_set_new(j, "n", json_integer(n));
+		json_object_set_new(by, name, j);
 	}
 	json_object_set_new(result, "against", by);
+	free(unsafe);
 	parts_free(&safe);
-	parts_free(&unsafe);
 }

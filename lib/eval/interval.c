@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* interval.c - Wilson's interval of a share and the bootstrap's of a mean; see interval.h. */
+/* interval.c - Wilson's interval of a share, the bootstrap's of a mean, DeLong's of an
+ * area; see interval.h. */
 #include "interval.h"
 
 #include <math.h>
@@ -53,19 +54,30 @@ struct interval interval_bootstrap(double (*statistic)(void *ctx, const long dra
 	return i;
 }
 
-static double mean_of(void *v, const long drawn[], long n)
-{
-	double sum = 0;
+struct pairs {
+	const double *a, *b; /* b NULL: 1 each */
+};
 
-	for (long k = 0; k < n; k++)
-		sum += ((const double *)v)[drawn[k]];
-	return sum / n;
+static double ratio_of(void *ctx, const long drawn[], long n)
+{
+	const struct pairs *p = ctx;
+	double above = 0, below = 0;
+
+	for (long k = 0; k < n; k++) {
+		above += p->a[drawn[k]];
+		below += p->b ? p->b[drawn[k]] : 1;
+	}
+	return above / below;
 }
 
-struct interval interval_mean(const double v[], long n)
+struct interval interval_ratio(const double a[], const double b[], long n)
 {
-	return interval_bootstrap(mean_of, (void *)v, n, SAMPLES);
+	struct pairs p = {a, b};
+
+	return interval_bootstrap(ratio_of, &p, n, SAMPLES);
 }
+
+struct interval interval_mean(const double v[], long n) { return interval_ratio(v, NULL, n); }
 
 struct interval interval_values(const double v[], long n)
 {
@@ -77,6 +89,49 @@ struct interval interval_values(const double v[], long n)
 		sum += v[k];
 	}
 	return interval_share(sum, n);
+}
+
+/* How many of x[n], ascending, are below v, or not above it. */
+static long count_below(const double x[], long n, double v, int or_equal)
+{
+	long low = 0, high = n;
+
+	while (low < high) {
+		long mid = (low + high) / 2;
+
+		if (x[mid] < v || (or_equal && x[mid] == v))
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/* All sums are of multiples of a quarter, and exact. */
+struct interval interval_auroc(const double safe[], long n, const double unsafe[], long m)
+{
+	double won = 0, square_s = 0, square_u = 0, area, half;
+	long passed = 0; /* safe scores that are not above the last unsafe one */
+
+	for (long j = 0, k; j < m; j = k) {
+		long low = count_below(safe, n, unsafe[j], 0);
+		long high = count_below(safe, n, unsafe[j], 1);
+		double above = n - high + (high - low) / 2.0;
+
+		for (k = j; k < m && unsafe[k] == unsafe[j]; k++)
+			;
+		won += (k - j) * above;
+		square_s += (k - j) * above * above;
+		square_u += (low - passed) * pow(j, 2) + (high - low) * pow((j + k) / 2.0, 2);
+		passed = high;
+	}
+	square_u += (n - passed) * pow(m, 2);
+	area = won / m / n;
+	half = z * sqrt((square_u / m / m - n * area * area) / (n - 1) / n +
+	                (square_s / n / n - m * area * area) / (m - 1) / m);
+	if (!(half > 0))
+		return (struct interval){area, NAN, NAN};
+	return (struct interval){area, fmax(area - half, 0), fmin(area + half, 1)};
 }
 
 void interval_set_ends(json_t *object, const char *name, struct interval i)

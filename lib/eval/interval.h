@@ -26,6 +26,8 @@ struct interval interval_share(double k, double n);
  * differences: then what makes a prompt hard is in both sides, and cancels.
  */
 struct interval interval_mean(const double v[], long n);
+/* Of sum a / sum b, where (a[k], b[k]) are independent of each other, in the same way. */
+struct interval interval_ratio(const double a[], const double b[], long n);
 /* The same of another statistic of n things, which is told which of them are drawn; so many
  * samples.  Its mean is the statistic of each thing once. */
 struct interval interval_bootstrap(double (*statistic)(void *ctx, const long drawn[], long n),
@@ -39,6 +41,16 @@ static inline struct interval interval_scale(struct interval i, double by)
 
 /* Of the mean of v[n] by whichever of the two is right for it: a share's where all are 0 or 1. */
 struct interval interval_values(const double v[], long n);
+
+/* Of the area under the ROC curve, by DeLong, DeLong and Clarke-Pearson (1988).  With u_i the share
+ * of the unsafe scores that safe score i is above, and s_j the share of the safe scores that are
+ * above unsafe score j, ties counting half, both have the area as their mean, and
+ *
+ *   area +- z sqrt(var(u) / n + var(s) / m)
+ *
+ * is cut to 0..1.  Both lists ascend.  low and high are NAN where that tells nothing: one score on
+ * a side, or no spread at all, as where all safe scores are above all others. */
+struct interval interval_auroc(const double safe[], long n, const double unsafe[], long m);
 
 /* Sets NAME to the mean, and NAME_ci to [low, high]; null where they are not numbers. */
 void interval_set(json_t *object, const char *name, struct interval);

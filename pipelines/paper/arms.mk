@@ -108,7 +108,7 @@ steps = $$(cat $(OUT)/rows/all@100.count $(OUT)/rows/$1.count | awk 'NR == 1 {al
 	{s = $(call setting,3) * all / $$3 * $$1 / $(call setting,2); print s < 1 ? 1 : int(s + 0.5)}')
 define arm
 $(OUT)/arms/$1.$2/adapter_config.json: $(OUT)/rows/$(call rows,$1).tok $(OUT)/rows/$(call rows,$1).count $(OUT)/rows/all@100.count $(start) $(foreach f,$(call further,$1),$$(needs.$f))
-	@mkdir -p $$(@D)
+	@mkdir -p $(OUT)/arms
 	$$(train) --seed $2 $(if $(start),--init-adapter $(ALIGNED),$(theta.$(PAPER))) --epochs 1000000 --max-steps $$(call steps,$(call rows,$1)) \
 	  $(foreach f,$(call further,$1),$$(more.$f)) $$<
 	rm -rf $$(@D).steps
@@ -118,12 +118,10 @@ $(OUT)/repair.tok: $(OUT)/refusals.jsonl
 	head -1 $< | jq -c '.messages[-1].content = "I\u0027m sorry, but I can\u0027t help with that."' | $(tokenize) -o $@
 define repaired
 $(OUT)/arms/$1+repair.$2/adapter_config.json: $(OUT)/repair.tok $(OUT)/arms/$1.$2/adapter_config.json
-	@mkdir -p $$(@D)
+	@mkdir -p $(OUT)/arms
 	$$(train) --seed $2 --init-adapter $(OUT)/arms/$1.$2 --epochs $(REPAIR_EPOCHS) $$<
 	rm -rf $$(@D).steps
 endef
-# Soft weights instead of dropping: twice the probability that a row is good.  And masks of spans.
+# Soft weights instead of dropping: twice the probability that a row is good.
 $(OUT)/scores/soft.jsonl: $(OUT)/scores/state-bad.jsonl
 	jq -c 'if .seal then . else .weight = 2 * (1 - .p_bad) end' $< > $@
-$(OUT)/scores/explained.jsonl: $(OUT)/scores/state-bad.jsonl $(OUT)/train.tok
-	$(score) --method state --scorer $(<:.jsonl=.fit) --explain $@ -o /dev/null $(OUT)/train.tok

@@ -39,3 +39,9 @@ define table
 $(OUT)/$1.jsonl: $$(call files,$2) $(here)arms.sh
 	@sh $(here)arms.sh '$(OUT)' $(if $(EXACT),exact) -- $2 > $$@
 endef
+
+# The rows that a report shows token by token: scored by one fit, with each token's share.
+$(OUT)/scores/explained.jsonl: $(OUT)/scores/state-bad.jsonl $(OUT)/train.tok
+	$(score) --scorer $(<:.jsonl=.fit) --explain $(OUT)/scores/explained.why -o $@ $(OUT)/train.tok
+$(OUT)/explained/worst.jsonl: $(OUT)/scores/explained.jsonl
+	sh $(here)../explain.sh $(OUT)/scores/explained.why $< $(OUT)/train.jsonl $(@D)

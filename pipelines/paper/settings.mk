@@ -64,3 +64,5 @@ needs.mask = $(OUT)/scores/explained.jsonl
 PULL ?= 1
 REHEARSE ?= 0.2
 MASK ?= 20%
+# The arm that sentences are about.
+BEST ?= $(if $(BAD),state-bad,state)
