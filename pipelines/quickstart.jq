@@ -26,7 +26,7 @@ def arm($name): $all[] | select(.name == $name);
 	cost: ([$tuning[-1].seconds] as [$against] | ["base.loss", "state.score", "safe.gain", "alg2.gain", "alg1.gain"] |
 		map(. as $name | $scores[] | select(.name == $name) | {what: (.what | sub(", .*"; "")), seconds, peak_bytes, against: $against}) +
 		[{what: "fine-tuning on all rows", seconds: $against, peak_bytes: $tuning[-1].peak_bytes, against: $against}]),
-	explained: {worst: "explained/worst.jsonl", borderline: "explained/borderline.jsonl"},
+	explained: {what: "hidden states (state)", worst: "explained/worst.jsonl", borderline: "explained/borderline.jsonl"},
 	settings: ({"SEAL selects by": $selected_by, "alignment": $align, "fine-tuning": ("--batch 8 --lr 1e-3 " + $options), seed: 1} +
 		($header[0].settings | {rank, targets, dtype, template})),
 	inputs: ([{name: "model", file: $model, rows: null, hash: $header[0].settings.model}] + $inputs)

@@ -129,6 +129,7 @@ def inputs: .inputs as $in | section("inputs"; "Inputs"; ("Equal fingerprints an
 	table("inputs"; ["input", "file", "rows", "fingerprint"]; [$in[] | row_name + (.file // "" | file | td("")) + (.rows | whole | td("n")) + (.hash // "" | "<code>\(tostring | clean)</code>" | td("hash"))]));
 
 def some($key): (.[$key] // [] | length) > 0;
+def by: .explained.what? | if type == "string" then " by " + text else "" end;
 def coloured: "Tokens coloured by their share in the score: <span class=\"key bad\">orange</span> pulls it down, <span class=\"key good\">blue</span> lifts it, grey is the prompt, which was not scored. Text may be harmful; it opens at a click.";
 "<!DOCTYPE html>",
 "<html lang=\"en\"><head><meta charset=\"utf-8\"/>",
@@ -145,8 +146,8 @@ def coloured: "Tokens coloured by their share in the score: <span class=\"key ba
 (if some("sweeps") then sweeps else empty end),
 (if some("calibration") then calibration else empty end),
 (if some("cost") then cost else empty end),
-explained("worst"; "Worst rows"; $worst; "The \($worst | length) rows that scored lowest, worst first: rank, score, label and id. " + coloured),
-explained("borderline"; "Borderline rows"; $borderline; "The \($borderline | length) rows nearest to the cut, on either side of it. " + coloured),
+explained("worst"; "Worst rows"; $worst; "The \($worst | length) rows that scored lowest\(by), worst first: rank, score, label and id. " + coloured),
+explained("borderline"; "Borderline rows"; $borderline; "The \($borderline | length) rows nearest to the cut\(by), on either side of it. " + coloured),
 (if some("settings") then settings else empty end),
 (if some("inputs") then inputs else empty end),
 "</main></body></html>"

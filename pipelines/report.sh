@@ -21,7 +21,7 @@
 #   cost            [{"what","seconds","peak_bytes","against"}], against: seconds of fine-tuning
 #   settings        {NAME: VALUE}
 #   inputs          [{"name","file","rows","hash"}]
-#   explained       {"worst","borderline"}: files of explain.sh
+#   explained       {"what","worst","borderline"}: a score, and files of explain.sh
 #
 # report.jq writes the page, report.css is how it looks, report-plot.sh draws the figures.
 set -eu
