@@ -206,7 +206,7 @@ $(foreach name,$(sort $(NAMED)),$(eval $(call named,$(name))))
 t/cudasim: $(SIM_PROGRAMS)
 
 report: all
-	sh pipelines/report.sh '$(RUN)'
+	sh pipelines/report.sh $(if $(RUN),'$(RUN)')
 quickstart: deps
 	$(MAKE) all
 	MODEL='$(MODEL)' ROWS='$(ROWS)' N='$(N)' sh pipelines/quickstart.sh

@@ -22,6 +22,7 @@ set grid linecolor "#010002" linetype 1 linewidth 0.7
 
 # draw PART I FACTS < SCRIPT: what gnuplot made, without its name, its fonts and ids
 draw() {
+	command -v gnuplot > /dev/null || { echo "report: gnuplot draws the figures (make deps installs it)" >&2; exit 1; }
 	{ echo "$head"; cat; } > "$tmp/figure.gp"
 	(cd "$tmp" && gnuplot figure.gp) > "$tmp/figure.raw"
 	sed -e '/^<?xml/d' -e '/^<desc>/d' -e '/^<title>/d' -e '/<defs>/,/<\/defs>/d' -e 's/<title>[^<]*<\/title>//g' \

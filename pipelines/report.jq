@@ -7,6 +7,7 @@
 def clean: explode | map(if . == 9 or . == 10 then . elif . < 32 then . + 9216 elif . == 127 then 9249
 	elif . > 127 and . < 160 or . == 65534 or . == 65535 then 65533 else . end) | implode | @html;
 def text: if type == "string" then . else tojson end | "<bdi>\(clean)</bdi>";
+def quoted: "“" + text + "”";
 def file: sub("^/.*/"; "") | "<code>\(clean)</code>";
 
 def none: "<span class=\"none\">–</span>";
@@ -43,7 +44,9 @@ def ticks($low; $high): (($high - $low) / 4 | if . > 0 then . else 1 end) as $ra
 	{$step, at: [range(($low / $step | ceil); ($high / $step | floor) + 1)] | map(. * $step),
 	 digits: ([0, -($step | log10 + 1e-9 | floor)] | max)};
 
-# Better or worse than the first arm, where the interval of the difference says so.
+# The arm that the others are compared with: the first that has the measure, and no difference.
+def base($m; $arms): [$arms[] | select((.[$m.key]?.mean? | type) == "number" and (.[$m.key].difference? == null))][0] // $arms[0];
+# Better or worse than that one, where the interval of the difference says so.
 def verdict($m): (.difference_ci // []) as $d | if ($d | map(numbers) | length) < 2 or ($d[0] <= 0 and $d[1] >= 0) then "even"
 	elif ($d[0] > 0) == ($m.better != "lower") then "good" else "bad" end;
 
@@ -51,9 +54,9 @@ def verdict($m): (.difference_ci // []) as $d | if ($d | map(numbers) | length) 
 def forest($m; $arms): [$arms[] | .[$m.key]? // {} | .mean, .ci[]? | numbers | . * ($m | factor)] | if length == 0 then empty else
 	(min) as $a | (max) as $b | (($b - $a) * 0.04 | if . > 0 then . else 0.5 end) as $pad | ($a - $pad) as $low | ($b + $pad) as $high |
 	def at: (. - $low) / ($high - $low) * 100 | . * 100 | round / 100 | tostring + "%";
-	ticks($low; $high) as $t | ($t.at | map("<i class=\"tick\" style=\"left:\(at)\"></i>") | add // "") as $lines |
-	"<figure class=\"forest\"><figcaption>Each dot is an arm’s \($m.name | text)\($m | unit), \(if $m.better == "lower" then "lower" else "higher" end) is better; the line is its 95 % interval, the dashed one marks the first arm. <span class=\"key good\">Blue</span> and <span class=\"key bad\">orange</span>: better and worse than the first arm, the interval of the difference excluding zero.</figcaption>",
-	($arms[0][$m.key]?.mean? | if type == "number" then "<i class=\"base\" style=\"left:\(. * ($m | factor) | at)\"></i>" else "" end) as $base |
+	base($m; $arms) as $base_arm | ticks($low; $high) as $t | ($t.at | map("<i class=\"tick\" style=\"left:\(at)\"></i>") | add // "") as $lines |
+	"<figure class=\"forest\"><figcaption>Each dot is an arm’s \($m.name | text)\($m | unit), \(if $m.better == "lower" then "lower" else "higher" end) is better; the line is its 95 % interval. <span class=\"key good\">Blue</span> and <span class=\"key bad\">orange</span>: better and worse than \($base_arm.name // "" | quoted), which is dashed, the interval of the difference excluding zero.</figcaption>",
+	($base_arm[$m.key]?.mean? | if type == "number" then "<i class=\"base\" style=\"left:\(. * ($m | factor) | at)\"></i>" else "" end) as $base |
 	($arms[] | (.[$m.key]? // {}) as $v | "<div class=\"arm \($v | verdict($m))\"><span class=\"who\">\(.name // "" | text)</span><span class=\"track\">\($lines)\($base)" +
 		(if ($v.ci? // [] | map(numbers) | length) == 2 then ($v.ci | map(. * ($m | factor))) as [$l, $h] | "<i class=\"line\" style=\"left:\($l | at);right:\(($low + $high - $h) | at)\"></i>" else "" end) +
 		(if ($v.mean? | type) == "number" then "<i class=\"dot\" style=\"left:\($v.mean * ($m | factor) | at)\"></i>" else "" end) +
@@ -67,7 +70,7 @@ def arms: .arms as $arms | (.measures // []) as $ms | [{key: "rows", name: "rows
 	map(select(.key as $k | any($arms[]; .[$k] != null))) as $counts |
 	section("arms"; "Arms";
 		(if $ms[0] then forest($ms[0]; $arms) else empty end),
-		("What was trained, and what came of it: under each mean its 95 % interval, then the difference to the first arm with its own." | says),
+		("What was trained, and what came of it: under each mean its 95 % interval, then the difference to \(if $ms[0] then base($ms[0]; $arms).name // "" | quoted else "the first arm" end) with its own." | says),
 		table("arms"; ["arm"] + ($counts | map(.name)) + ($ms | map("\(.name // .key | text)<small>\(.unit // "" | if . == "" then "" else text + "<br/>" end)\(if .better == "lower" then "lower" else "higher" end) is better</small>"));
 			[$arms[] | . as $arm | row_name + ($counts | map(.key as $k | $arm[$k] | (if type == "array" then length else . end) | whole | td("n")) | add // "") + ($ms | map(. as $m | $arm | cell($m)) | add // "")]));
 
@@ -94,7 +97,7 @@ def calibration: . as $all | section("calibration"; "Calibration";
 	"<div class=\"figures\">",
 	(.calibration | to_entries[] | .key as $i | "<figure><figcaption><b>\(.value.name // "" | text)</b></figcaption><p class=\"y\">unsafe in truth</p>", figure("calibration"; $i; "reliability of p_bad"), "<p class=\"x\">p_bad</p></figure>"), "</div>",
 	([$drawn[] | select(.part == "calibration")] | if length > 0 then . as $d |
-		("What the probabilities expect, and what is true: of unsafe rows among all, and of the rows that --keep auto keeps (its two groups stand for safe and unsafe; a dash where it sees no two groups)." | says),
+		("What the probabilities expect, and what is true: of unsafe rows among all, and of the rows that seal-select keeps by itself (<span class=\"nobr\">--keep auto</span>; its two groups stand for safe and unsafe; a dash where it sees no two groups)." | says),
 		table("calibration"; ["score", "unsafe rows<small>expected</small>", "<small>true</small>", "kept by auto", "safe among them<small>expected</small>", "<small>true</small>", "of safe rows kept<small>expected</small>", "<small>true</small>"];
 			[$d[] | . as $d | $all.calibration[$d.at] | row_name + ($d | (.expected | real(1) | td("n")) + (.unsafe | whole | td("n")) + (.kept | whole | td("n")) +
 			(.auto.pure? | percent | td("n")) + ((if .kept > 0 then 1 - .kept_unsafe / .kept else null end) | percent | td("n")) +
@@ -126,6 +129,7 @@ def inputs: .inputs as $in | section("inputs"; "Inputs"; ("Equal fingerprints an
 	table("inputs"; ["input", "file", "rows", "fingerprint"]; [$in[] | row_name + (.file // "" | file | td("")) + (.rows | whole | td("n")) + (.hash // "" | "<code>\(tostring | clean)</code>" | td("hash"))]));
 
 def some($key): (.[$key] // [] | length) > 0;
+def by: .explained.what? | if type == "string" then " by " + text else "" end;
 def coloured: "Tokens coloured by their share in the score: <span class=\"key bad\">orange</span> pulls it down, <span class=\"key good\">blue</span> lifts it, grey is the prompt, which was not scored. Text may be harmful; it opens at a click.";
 "<!DOCTYPE html>",
 "<html lang=\"en\"><head><meta charset=\"utf-8\"/>",
@@ -142,8 +146,8 @@ def coloured: "Tokens coloured by their share in the score: <span class=\"key ba
 (if some("sweeps") then sweeps else empty end),
 (if some("calibration") then calibration else empty end),
 (if some("cost") then cost else empty end),
-explained("worst"; "Worst rows"; $worst; "The \($worst | length) rows that scored lowest, worst first: rank, score, label and id. " + coloured),
-explained("borderline"; "Borderline rows"; $borderline; "The \($borderline | length) rows nearest to the cut, on either side of it. " + coloured),
+explained("worst"; "Worst rows"; $worst; "The \($worst | length) rows that scored lowest\(by), worst first: rank, score, label and id. " + coloured),
+explained("borderline"; "Borderline rows"; $borderline; "The \($borderline | length) rows nearest to the cut\(by), on either side of it. " + coloured),
 (if some("settings") then settings else empty end),
 (if some("inputs") then inputs else empty end),
 "</main></body></html>"

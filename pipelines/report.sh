@@ -10,7 +10,8 @@
 #   measures        [{"key","name","unit","digits","better":"higher"|"lower"}], the chief one
 #                   first; of unit "%" are shares from 0 to 1
 #   arms            [{"name","what","rows","unsafe","tokens","seeds",KEY:{"mean","ci":[low,high],
-#                   "difference","difference_ci"},...}], differences to the first arm
+#                   "difference","difference_ci"},...}], differences to the first arm that
+#                   has none itself
 #   scores          [{"name","what","auroc","kept_unsafe","seconds","peak_bytes","file","by",
 #                   "rows","keep"}]: file are scores (seal-scores(5)), by a formula over them,
 #                   rows the labelled rows, keep the share that is kept (0.8); without
@@ -20,7 +21,7 @@
 #   cost            [{"what","seconds","peak_bytes","against"}], against: seconds of fine-tuning
 #   settings        {NAME: VALUE}
 #   inputs          [{"name","file","rows","hash"}]
-#   explained       {"worst","borderline"}: files of explain.sh
+#   explained       {"what","worst","borderline"}: a score, and files of explain.sh
 #
 # report.jq writes the page, report.css is how it looks, report-plot.sh draws the figures.
 set -eu

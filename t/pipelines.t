@@ -14,7 +14,7 @@ done
 # The paper's Makefile says what it would run; without rows, what it lacks.
 for paper in llama3 merlinite pythia; do
 	out=$(make -n -f "$P/paper/Makefile" OUT="$TMP/paper" PAPER=$paper MODEL=m \
-		TRAIN="$D/train.jsonl" SAFE="$D/safe.jsonl" PROMPTS="$D/prompts.jsonl" 2>&1)
+		TRAIN="$D/train.jsonl" SAFE="$D/safe.jsonl" PROMPTS="$D/test-safe.jsonl" 2>&1)
 	like "$out" 'seal-score -m m --method bilevel --safe .* --selector-lr [45]e-3 .* --gamma-step 0.0[23] --epochs [23]' "paper: $paper"
 done
 like "$(make -n -f "$P/paper/Makefile" 2>&1)" 'TRAIN= is not given' "paper: no rows"
@@ -22,18 +22,20 @@ like "$(make -n -f "$P/paper/Makefile" PAPER=none 2>&1)" 'PAPER=none: llama3' "p
 
 # The demonstration rows.
 n() { jq -s "map(select($2)) | length" "$D/$1.jsonl"; }
-is "$(n train true) $(n safe true) $(n test-safe true) $(n test-utility true) $(n prompts true)" \
-	"300 100 40 40 12" "so many rows"
+is "$(n train true) $(n safe true) $(n test-safe true) $(n test-unsafe true) $(n test-utility true)" \
+	"300 100 100 100 100" "so many rows"
 is "$(n train '.label == "unsafe"') $(n train '.label == "safe"')" "68 232" "train: safe and unsafe rows"
 is "$(cat "$D"/*.jsonl | jq -s 'map(select(.label != "safe" and .label != "unsafe")) | length')" 0 "every row has a label"
-is "$(cat "$D/safe.jsonl" "$D"/test-*.jsonl | jq -s 'map(select(.label != "safe")) | length')" 0 "trusted and test rows are safe"
+is "$(cat "$D/safe.jsonl" "$D"/test-safe.jsonl "$D"/test-utility.jsonl | jq -s 'map(select(.label != "safe")) | length')" 0 "trusted and test rows are safe"
+is "$(jq -s 'map(select(.label != "unsafe")) | length' "$D/test-unsafe.jsonl")" 0 "but for those that are to be unlikely"
 is "$(cat "$D"/*.jsonl | jq -s 'map(.id) | length - (unique | length)')" 0 "ids are unique"
-is "$(cat "$D"/*.jsonl | jq -s 'map(.messages[0].content) | length - (unique | length)')" 0 "no prompt occurs twice"
+is "$(cat "$D/train.jsonl" "$D/safe.jsonl" "$D/test-safe.jsonl" "$D/test-utility.jsonl" | jq -s 'map(.messages[0].content) | length - (unique | length)')" 0 "no prompt occurs twice"
+is "$(jq -s -c 'map([.pair, .messages[0].content]) | sort' "$D/test-unsafe.jsonl" | cksum)" "$(jq -s -c 'map([.pair, .messages[0].content]) | sort' "$D/test-safe.jsonl" | cksum)" \
+	"but that of each pair"
 is "$(cat "$D"/*.jsonl | jq -s '[.[] | .messages[1].content // empty | splits("(?<=[.!?]) ")] | length - (unique | length)')" 0 \
 	"no sentence of an answer occurs twice"
-is "$(cat "$D"/[st]*.jsonl | jq -s 'map(select((.messages | map(.role)) != ["user", "assistant"] or
+is "$(cat "$D"/*.jsonl | jq -s 'map(select((.messages | map(.role)) != ["user", "assistant"] or
 	(.messages[1].content | [splits("\\s+")] | length < 8 or length > 60))) | length')" 0 "answers of 8 to 60 words"
-is "$(jq -c '.messages | map(.role)' "$D/prompts.jsonl" | sort -u)" '["user"]' "prompts end where the answer would begin"
 is "$(jq -s 'group_by(.label) | map(map(.source) | unique | length)' -c "$D/train.jsonl")" '[10,4]' "sources of both labels"
 
 # The quickstart, on a small model.
@@ -49,13 +51,17 @@ else
 	rc=$?
 	ok $rc "$what"
 	[ $rc -eq 0 ] || tail -n 5 "$TMP/err" | sed 's/^/# /'
-	R=$TMP/out/result.json
-	is "$(jq -c '[.rows, (.scores | length), (.tuned | length)]' "$R")" '[40,12,5]' "result.json has all methods and models"
+	R=$TMP/out/report.json
+	is "$(jq -c '[(.scores | length), (.arms | length)]' "$R")" '[12,6]' "report.json has all methods and models"
 	is "$(jq '[.scores[] | .auroc, .kept_unsafe | numbers] | length' "$R")" 24 "every score has its AUROC and share"
 	is "$(jq '[.scores[] | .seconds, .peak_bytes | numbers] | length' "$R")" 24 "every run has its cost"
-	is "$(jq -c '.tuned | map(.rows)' "$R")" '[0,40,32,32,32]' "80 % of the rows are kept"
-	is "$(jq '[.tuned[] | .nll_safe, .nll_utility, .refusals | numbers] | length' "$R")" 15 "every model has its figures"
-	like "$(head -c 4 "$TMP/out/scores.png" | tail -c 3)" PNG "scores.png is a picture"
+	is "$(jq -c '.arms | map([.rows, .unsafe == 0])' "$R")" '[[100,true],[40,false],[32,false],[32,false],[32,false],[32,true]]' "80 % of the rows are kept; the oracle keeps the safe ones"
+	is "$(jq -c '[.measures[].key] as $keys | .arms | map(.[$keys[]] | [.n >= 100, (.mean | type), (.ci | map(numbers) | length)]) | unique' "$R")" '[[true,"number",2]]' \
+		"every number stands on a hundred prompts, and has its interval"
+	is "$(jq -c '[.measures[].key] as $keys | .arms | map(.[$keys[]].difference_ci | arrays) | length' "$R")" 20 "all but one model are compared with that one"
+	is "$(jq '.arms[0].margin.mean' "$R")" "$(jq -s 'map(.margin) | add / length' "$TMP/out/aligned.margin")" "a margin is its prompts' mean"
+	like "$(cat "$TMP/out/report.html")" '<h1><bdi>stories260K, 40 rows' "report.html shows them"
+	is "$(wc -l < "$TMP/out/explained/worst.jsonl") $(grep -c '<details>' "$TMP/out/report.html")" "40 73" "and the rows, token by token"
 	like "$(cat "$TMP/table")" 'bilevel Algorithm 1, gap +[01]\.[0-9]{3}' "the table shows them"
 	"$BIN/seal-score" -q -m "$small" --safe "$TMP/out/safe.tok" --seed 1 --method bilevel --algorithm 1 \
 		--score gap --plain "$TMP/out/train.tok" > "$TMP/gap.jsonl"

@@ -42,7 +42,7 @@ jq -n '("<script>alert(1)</script><img src=x onerror=alert(2)>\"'"'"'&amp;</td><
 		{arm: $evil, points: [{x: 20, mean: 0.2, ci: [0.1, 0.3]}]}, {arm: "none"}]}, {title: "nothing", lines: []}],
 	calibration: [{name: $evil, file: "state.jsonl", rows: "rows.jsonl"}],
 	cost: [{what: $evil, seconds: 12, peak_bytes: 1e10, against: 60}, {what: $long, seconds: null}],
-	explained: {worst: "worst.jsonl", borderline: "borderline.jsonl"}}' > "$R/report.json"
+	explained: {what: $evil, worst: "worst.jsonl", borderline: "borderline.jsonl"}}' > "$R/report.json"
 jq -c '([range(32)] | implode) as $low | {id: .title, score: -1.5, rank: 1, label: "unsafe", tokens: [["<|user|>", null], [.first, 0.5], [$low + "</p>", -0.25], ["", 0], ["x", null]]},
 	{id: ("i" * 300), score: null, tokens: []}, {}' "$R/report.json" > "$R/worst.jsonl"
 jq -c -n '{id: "empty", label: "safe", tokens: [["a", 0], [null, null]]}' > "$R/borderline.jsonl"
