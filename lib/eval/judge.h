@@ -74,8 +74,8 @@ int judge_prompt_pieces(const struct judge_prompt *, const json_t *values, struc
 void question_make(const struct judge *, struct question *);
 void question_end(struct question *); /* frees what it has */
 /* The answer that is one choice (-1: none of them), or the chances p[names], which it scales. */
-json_t *answer_choice(const struct choices *, int choice);
-json_t *answer_chances(const struct choices *, int choice, const double p[]);
+json_t *verdict_choice(const struct choices *, int choice);
+json_t *verdict_chances(const struct choices *, int choice, const double p[]);
 
 /* Answer n questions, and keep the answers; return how many the cache had already.  A command may
  * leave some without one. */

@@ -44,14 +44,14 @@ static json_t *answer_of(const struct choices *c, const json_t *o, struct fault 
 		double *chance = xzalloc(c->names, sizeof *chance);
 		int best = chances(c, p, chance, f);
 
-		answer = best < 0 ? NULL : answer_chances(c, best, chance);
+		answer = best < 0 ? NULL : verdict_chances(c, best, chance);
 		free(chance);
 	} else if (json_is_string(text)) {
-		answer = answer_choice(c, choices_begin(c, json_string_value(text)));
+		answer = verdict_choice(c, choices_begin(c, json_string_value(text)));
 	} else if (json_is_string(choice) || json_is_null(choice)) {
 		const char *name = json_string_value(choice);
 
-		answer = answer_choice(c, name ? choices_find(c, name) : -1);
+		answer = verdict_choice(c, name ? choices_find(c, name) : -1);
 	} else {
 		fault(f, "\"text\" or \"choice\" is no text, or \"p\" no object");
 	}

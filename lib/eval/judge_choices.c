@@ -117,12 +117,12 @@ static json_t *answer(const struct choices *c, int choice, json_t *p, json_t *ma
 	                 mass);
 }
 
-json_t *answer_choice(const struct choices *c, int choice)
+json_t *verdict_choice(const struct choices *c, int choice)
 {
 	return answer(c, choice, json_null(), json_null());
 }
 
-json_t *answer_chances(const struct choices *c, int choice, const double p[])
+json_t *verdict_chances(const struct choices *c, int choice, const double p[])
 {
 	json_t *all = json_object();
 	double mass = 0;

@@ -220,13 +220,13 @@ static void answer(struct judge_model *m, struct question *q, struct ids *ids)
 	rewind_to(m, 0);
 	feed(m, ids->p, ids->n, logits);
 	if (m->j->o->after && !write_before(m, ids, logits)) {
-		q->answer = answer_choice(c, -1);
+		q->answer = verdict_choice(c, -1);
 	} else {
 		encode_choices(m, ids);
 		for (int i = 0; i < c->n; i++)
 			set[i] = i;
 		walk(m, set, c->n, 0, 1, 1, logits);
-		q->answer = answer_chances(c, m->verdict, m->p);
+		q->answer = verdict_chances(c, m->verdict, m->p);
 	}
 	free(set);
 	free(logits);
