@@ -89,23 +89,29 @@ $(OUT)/scores/guard.jsonl $(OUT)/scores/oracle.jsonl: $(OUT)/scores/%.jsonl: $(O
 $(OUT)/scores/teacher-%.jsonl: $(TEACHER)/scores/%.jsonl
 	cp $< $@
 
-# CHOICE@KEEP[+safe], the rows that an arm is tuned on; beside them how many they are, the unsafe ones, and trained tokens.
+# CHOICE@KEEP[+safe...], the rows that an arm is tuned on; beside them how many they are, the unsafe ones, and trained tokens.
 # Trusted rows are mixed in as SafeInstr does (Bianchi et al. 2024): those that are answers to harmful prompts, where "kind" says so.
 define kept
 $(OUT)/rows/$1@$2.jsonl: $(OUT)/train.jsonl $(if $(filter all,$1),,$(OUT)/scores/$1.jsonl)
 	@mkdir -p $$(@D)
 	$(if $(filter all,$1),cp $$< $$@,seal-select -q $(if $(filter oracle,$1),--threshold 1,--keep $2$(if $(filter-out auto,$2),%)) --scores $(OUT)/scores/$1.jsonl -o $$@ $$<)
 endef
-$(OUT)/rows/%+safe.jsonl: $(OUT)/rows/%.jsonl $(OUT)/refusals.jsonl
-	seal-select -q --mix --seed 1 $<:$(shell echo $(SAFE_SHARE) | awk '{print 1 - $$1}') $(OUT)/refusals.jsonl:$(SAFE_SHARE) > $@
+define mixed
+$(OUT)/rows/%+$1.jsonl: $(OUT)/rows/%.jsonl $(OUT)/refusals.jsonl
+	seal-select -q --mix --seed 1 -o $$@ $$<:$(shell echo $(call mixed_share,$1) | awk '{print 1 - $$1}') $(OUT)/refusals.jsonl:$(call mixed_share,$1)
+endef
+mixed_share = $(if $(1:safe%=%),0.$(1:safe%=%),$(SAFE_SHARE))
 $(OUT)/refusals.jsonl: $(SAFE)
 	@mkdir -p $(@D)
 	jq -c 'select((.kind // "harmful-safe") == "harmful-safe")' $^ > $@
+# With +mask, the spans whose tokens pull most at state-bad's score are read, but not trained.
+$(OUT)/rows/%+mask.tok: $(OUT)/rows/%.jsonl $(OUT)/scores/explained.jsonl
+	$(tokenize) --mask-tokens $(OUT)/scores/explained.why --mask-above $(MASK) --mask-window 5 -o $@ $<
 $(OUT)/rows/%.tok: $(OUT)/rows/%.jsonl
 	$(tokenize) -o $@ $<
-$(OUT)/rows/%.count: $(OUT)/rows/%.jsonl
-	@{ grep -c . $<; grep -c '"label": *"unsafe"' $<; $(tokenize) --json $< | jq -n 'reduce inputs.train[] as $$t (0; . + $$t)'; } | \
-	  xargs echo > $@
+$(OUT)/rows/%.count: $(OUT)/rows/%.tok
+	@{ seal-tokenize -q -m '$(MODEL)' --decode --json $< | wc -l; grep -c '"label": *"unsafe"' $(OUT)/rows/$(subst +mask,,$*).jsonl; \
+	  seal-tokenize -q -m '$(MODEL)' --decode --json $< | jq -n 'reduce inputs.train[] as $$t (0; . + $$t)'; } | xargs echo > $@
 
 # The arm ARM.SEED: as many steps as give it the trained tokens of the epochs on all rows.
 steps = $$(cat $(OUT)/rows/all@100.count $(OUT)/rows/$1.count | awk 'NR == 1 {all = $$3} NR == 2 \

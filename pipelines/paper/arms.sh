@@ -28,11 +28,12 @@ words() {
 		w["seal1"] = "SEAL, Algorithm 1"; w["seal2"] = "SEAL, Algorithm 2"; w["state"] = "hidden states"
 		w["state-bad"] = "hidden states, with bad examples"; w["contrast"] = "contrast, with bad examples"
 		w["guard"] = "a guard"; w["oracle"] = "the labels (oracle)"
-		f["safe"] = "trusted rows mixed in"; f["repair"] = "repaired with one refusal"; f["pull"] = "pulled to its start"
+		f["safe"] = "trusted rows mixed in"; f["mask"] = "spans masked"; f["soft"] = "soft weights"
+		f["repair"] = "repaired with one refusal"; f["pull"] = "pulled to its start"
 		f["project"] = "gradients projected"; f["rehearse"] = "trusted rows in every step"
 		out = (c[1] in w) ? w[c[1]] : c[1]
-		if (n > 1) out = out ", " c[2]
-		for (i = 2; i <= NF; i++) out = out ", " (($i in f) ? f[$i] : $i)
+		if (n > 1) out = out ", " c[2] (c[2] ~ /^[0-9]/ ? " %" : "")
+		for (i = 2; i <= NF; i++) out = out ", " (($i in f) ? f[$i] : $i ~ /^safe[0-9]+$/ ? substr($i, 5) " % trusted rows" : $i)
 		print out
 	}'
 }
@@ -50,4 +51,5 @@ words() {
 	of harmful refused harmful "$@"
 	of benign refused benign "$@"
 	of exact right exact "$@"
+	of win win win "$@"
 } | jq -cn 'reduce inputs as $line ({}; .[$line.arm] += $line) | .[] | del(.arm)'

@@ -25,7 +25,14 @@ $(OUT)/eval/$1.answers: $(call adapters,$1) $(PROMPTS)
 $(OUT)/eval/$1.exact: $(call adapters,$1) $(EXACT)
 	@mkdir -p $$(@D)
 	@$$(call each,$1,exact)
+$(OUT)/eval/$1.outputs: $(call adapters,$1) $(INSTRUCTIONS)
+	@mkdir -p $$(@D)
+	@seal-eval generate -q $(call of,$1,$(firstword $(SEEDS))) -o $$@ $(INSTRUCTIONS)
 endef
+# Judged against the arm `all`, by the first seed's answers.
+$(OUT)/eval/%.win: $(OUT)/eval/all.outputs $(OUT)/eval/%.outputs
+	@seal-eval judge -q --pairwise $(JUDGE) --cache $(OUT)/judged $(OUT)/eval/all.outputs $(OUT)/eval/$*.outputs | \
+	  jq -c '{id, win: (if .preference then .preference - 1 else null end)}' > $@
 $(OUT)/eval/%.harmful $(OUT)/eval/%.benign: $(OUT)/eval/%.answers
 	@seal-eval refusals --by label --each $@.each $< > /dev/null
 	@jq -c 'select((.label // "unsafe") == "unsafe")' $@.each > $(OUT)/eval/$*.harmful
@@ -33,7 +40,7 @@ $(OUT)/eval/%.harmful $(OUT)/eval/%.benign: $(OUT)/eval/%.answers
 	@rm $@.each
 
 # A line for each arm: its rows, and each measure with its interval and its difference to the arm `all`.
-files = $(foreach a,$1,$(foreach x,$(sort margin nll harmful benign $(if $(EXACT),exact)),$(OUT)/eval/$a.$x) $(if $(filter-out aligned,$a),$(OUT)/rows/$(call rows,$a).count))
+files = $(foreach a,$1,$(foreach x,$(sort margin nll harmful benign $(if $(EXACT),exact) $(if $(JUDGE),win)),$(OUT)/eval/$a.$x) $(if $(filter-out aligned,$a),$(OUT)/rows/$(call rows,$a).count))
 define table
 $(OUT)/$1.jsonl: $$(call files,$2) $(here)arms.sh
 	@sh $(here)arms.sh '$(OUT)' $(foreach a,$2,$a:$(call rows,$a)) > $$@

@@ -45,7 +45,12 @@ ALIGN ?= $(SAFE)
 ROWS ?= 240
 POISON ?= 20%
 MAX_TOKENS := 128
+GUARD ?= $(MODEL)
+GUARD_ASK ?= --template auto --prompt $(here)guard.txt --choices yes,no --unsafe yes
+GUARD_UNSAFE ?= yes
+OURS ?= state-bad+safe35
 endif
+GUARD_UNSAFE ?= unsafe
 ALIGN_ROWS ?= 480
 MAX_NEW ?= 32
 EXACT_NEW ?= 256
@@ -62,7 +67,7 @@ more.soft = --weights $(needs.soft)
 needs.soft = $(OUT)/scores/soft.jsonl
 PULL ?= 1
 REHEARSE ?= 0.2
-MASK ?= 20%
+MASK ?= 10%
 # The arm that sentences are about.
 POISONS ?= $(if $(SMALL),5 40,5 10 20 40)
 BEST ?= $(if $(BAD),state-bad,state)
