@@ -14,8 +14,8 @@
 #include "model.h"
 
 /* Lays a folder's pairs out, without memory, and has its changes made to the model's weights, which
- * are not yet loaded; NULL if it has no pairs but only changes.  Several folders may be laid out for
- * one model while none has changes (weights_changed).  Dies. */
+ * are not yet loaded; NULL if it has no pairs but only changes.  Several folders may be laid out
+ * for one model while none has changes (weights_changed).  Dies. */
 struct params *peft_layout(struct model *, const char *dir);
 /* Sets the values of its pairs. */
 void peft_read(struct params *, const char *dir);
