@@ -14,7 +14,9 @@
  *
  * A judge that writes more before (--after) writes that first, by its likeliest tokens.
  *
- * Prompts are fed one at a time, so that an answer does not depend on what else is asked.
+ * Prompts are fed one at a time and in chunks of one length, so that an answer does not depend,
+ * not by a bit, on what else is asked; and the chunks with which a prompt begins as the one before
+ * it, a guard's policy say, stay where they are.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -29,6 +31,8 @@
 #include "generate.h"
 #include "judge.h"
 
+enum { CHUNK = 256 };
+
 struct judge_model {
 	const struct judge *j;
 	struct setup setup;
@@ -39,7 +43,9 @@ struct judge_model {
 	long vocab;
 
 	struct cache *cache;
-	long fed;          /* tokens of the cache's only slot */
+	long fed;               /* tokens of the cache's only slot */
+	const struct ids *last; /* begins with the prompt that was fed last, last_n tokens */
+	long last_n;
 	const char *where; /* of the question at hand */
 	struct ids *as;    /* [choices.n]: tokens of each of the choices' texts */
 	double *p;         /* [choices.names] */
@@ -76,6 +82,22 @@ static void rewind_to(struct judge_model *m, long n)
 {
 	cache_rewind(m->cache, 0, n);
 	m->fed = n;
+}
+
+/* Rows beyond rope.original turn otherwise, and are fed once more: there nothing is kept. */
+static void feed_prompt(struct judge_model *m, const struct ids *ids, float *logits)
+{
+	long most = long_min(m->last_n, ids->n - 1), same = 0;
+
+	if (m->setup.model->config.rope[0].original)
+		most = 0;
+	while (same < most && m->last->p[same] == ids->p[same])
+		same++;
+	rewind_to(m, same / CHUNK * CHUNK);
+	while (m->fed < ids->n)
+		feed(m, ids->p + m->fed, long_min(CHUNK, ids->n - m->fed), logits);
+	m->last = ids;
+	m->last_n = ids->n;
 }
 
 /* Of the n choices in set, which have their first `depth` tokens in common, moves those with this
@@ -218,8 +240,7 @@ static void answer(struct judge_model *m, struct question *q, struct ids *ids)
 	m->where = q->where;
 	m->verdict = -1;
 	memset(m->p, 0, c->names * sizeof *m->p);
-	rewind_to(m, 0);
-	feed(m, ids->p, ids->n, logits);
+	feed_prompt(m, ids, logits);
 	if (m->j->o->after && !write_before(m, ids, logits)) {
 		q->answer = answer_choice(c, -1);
 	} else {
