@@ -30,6 +30,9 @@ is "$(jq -c keys_unsorted got | sort -u)" '["id","instruction","output","verdict
 lone() { judge -m "$G/judge-llama3" "$@"; }
 lone outs.jsonl > a; lone outs.jsonl > b; cmp -s a b; ok $? "the same twice"
 tail -2 outs.jsonl | lone > b; is "$(cat b)" "$(tail -2 a)" "a verdict does not depend on the outputs beside it"
+jq -c '.instruction = ([range(300) | "w\(.) "] | add) + .instruction' outs.jsonl > long; lone --choices yes,no long > b
+while read -r line; do printf '%s\n' "$line" | lone --choices yes,no; done < long > c; cmp -s b c
+ok $? "nor where long prompts begin alike"
 is "$(jq -c '. + {source: "x", p: 1}' outs.jsonl | lone | jq -c 'del(.source)' | cmp - a && echo same)" same "other keys stay, those of an earlier judge do not"
 jq -c '.output += "<|eot_id|>"' outs.jsonl | lone > b
 ! cmp -s b a; ok $? "a special token in an output is text"

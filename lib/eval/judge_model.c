@@ -14,12 +14,15 @@
  *
  * A judge that writes more before (--after) writes that first, by its likeliest tokens.
  *
- * Prompts are fed one at a time, so that an answer does not depend on what else is asked.
+ * Prompts are fed one at a time and in chunks of one length, so that an answer does not depend,
+ * not by a bit, on what else is asked; and the chunks with which a prompt begins as the one before
+ * it, a guard's policy say, stay where they are.
  */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/hash.h"
 #include "../base/memory.h"
 #include "../base/num.h"
 #include "../base/progress.h"
@@ -27,6 +30,8 @@
 #include "../train/setup.h"
 #include "generate.h"
 #include "judge.h"
+
+enum { CHUNK = 256 };
 
 struct judge_model {
 	const struct judge *j;
@@ -38,7 +43,9 @@ struct judge_model {
 	long vocab;
 
 	struct cache *cache;
-	long fed;          /* tokens of the cache's only slot */
+	long fed;               /* tokens of the cache's only slot */
+	const struct ids *last; /* begins with the prompt that was fed last, last_n tokens */
+	long last_n;
 	const char *where; /* of the question at hand */
 	struct ids *as;    /* [choices.n]: tokens of each of the choices' texts */
 	double *p;         /* [choices.names] */
@@ -77,6 +84,22 @@ static void rewind_to(struct judge_model *m, long n)
 	m->fed = n;
 }
 
+/* Rows beyond rope.original turn otherwise, and are fed once more: there nothing is kept. */
+static void feed_prompt(struct judge_model *m, const struct ids *ids, float *logits)
+{
+	long most = long_min(m->last_n, ids->n - 1), same = 0;
+
+	if (m->setup.model->config.rope[0].original)
+		most = 0;
+	while (same < most && m->last->p[same] == ids->p[same])
+		same++;
+	rewind_to(m, same / CHUNK * CHUNK);
+	while (m->fed < ids->n)
+		feed(m, ids->p + m->fed, long_min(CHUNK, ids->n - m->fed), logits);
+	m->last = ids;
+	m->last_n = ids->n;
+}
+
 /* Of the n choices in set, which have their first `depth` tokens in common, moves those with this
  * next token to the front; returns how many they are, and whether they have one name. */
 static int gather(const struct judge_model *m, int set[], int n, long depth, int32_t token,
@@ -108,7 +131,7 @@ static void walk(struct judge_model *m, int set[], int n, long depth, double p, 
 	long here = m->fed;
 	double log_sum, rest = 1;
 	int32_t best = likeliest(m, logits, &log_sum);
-	int ended = -1, left = 0, stays = greedy;
+	int ended = -1, stays = greedy;
 	float *next = NULL;
 
 	for (int i = 0; i < n; i++)
@@ -116,7 +139,7 @@ static void walk(struct judge_model *m, int set[], int n, long depth, double p, 
 			ended = as[set[i]].name;
 	for (int i = 0, k; i < n; i += k) {
 		int32_t token;
-		int one_name;
+		int one_name, left;
 		double q;
 
 		k = 1;
@@ -217,8 +240,7 @@ static void answer(struct judge_model *m, struct question *q, struct ids *ids)
 	m->where = q->where;
 	m->verdict = -1;
 	memset(m->p, 0, c->names * sizeof *m->p);
-	rewind_to(m, 0);
-	feed(m, ids->p, ids->n, logits);
+	feed_prompt(m, ids, logits);
 	if (m->j->o->after && !write_before(m, ids, logits)) {
 		q->answer = verdict_choice(c, -1);
 	} else {
@@ -232,38 +254,46 @@ static void answer(struct judge_model *m, struct question *q, struct ids *ids)
 	free(logits);
 }
 
-/* The tokens of a question. */
-static void encode(const struct judge_model *m, const struct question *q, struct ids *ids)
+/* The tokens of a dialogue, or of a text that is a user's turn, in the template. */
+static int encode_turns(const struct judge_model *m, const json_t *request, struct ids *ids,
+                        struct fault *f)
+{
+	const json_t *prompt = json_object_get(request, "prompt"), *turn;
+	struct dialogue d = {0};
+	size_t i;
+	int rc;
+
+	if (prompt)
+		dialogue_add(&d, ROLE_USER, json_string_value(prompt), json_string_length(prompt));
+	json_array_foreach(json_object_get(request, "messages"), i, turn)
+	{
+		const json_t *v = json_object_get(turn, "content");
+
+		dialogue_add(&d, i ? ROLE_ASSISTANT : ROLE_USER, json_string_value(v),
+		             json_string_length(v));
+	}
+	rc = encode_asked(m->encoder, &d, ids, f);
+	if (!rc && d.left_out)
+		rc = fault(f, "%s", d.left_out);
+	dialogue_free(&d);
+	return rc;
+}
+
+/* The tokens of a question; a hash of them goes into its request, which is what the cache knows. */
+static void encode(const struct judge_model *m, struct question *q, struct ids *ids)
 {
 	const struct judge *j = m->j;
-	struct dialogue d = {0};
 	struct pieces pieces = {0};
 	struct fault f;
-	int rc = 0;
+	int rc;
 
-	if (!j->prompt || template_is_chat(encoder_template(m->encoder)) ||
-	    strcmp(j->o->encode.template.name, "none")) {
-		const json_t *turns = json_object_get(q->request, "messages");
-		const json_t *prompt = json_object_get(q->request, "prompt"), *turn;
-		size_t i;
-
-		if (prompt)
-			dialogue_add(&d, ROLE_USER, json_string_value(prompt),
-			             json_string_length(prompt));
-		json_array_foreach(turns, i, turn)
-		{
-			const json_t *v = json_object_get(turn, "content");
-
-			dialogue_add(&d, i ? ROLE_ASSISTANT : ROLE_USER, json_string_value(v),
-			             json_string_length(v));
-		}
-		rc = encode_asked(m->encoder, &d, ids, &f);
-		if (!rc && d.left_out)
-			rc = fault(&f, "%s", d.left_out);
+	if (!j->prompt || strcmp(j->o->encode.template.name, "none")) {
+		rc = encode_turns(m, q->request, ids, &f);
 	} else {
 		rc = judge_prompt_pieces(j->prompt, q->values, &pieces, &f);
 		if (!rc)
 			encode_pieces(m->encoder, &pieces, ids);
+		pieces_free(&pieces);
 	}
 	if (!rc && !ids->n)
 		rc = fault(&f, "the prompt is empty");
@@ -273,11 +303,11 @@ static void encode(const struct judge_model *m, const struct question *q, struct
 		if (ids->p[i] >= m->vocab)
 			die("%s: token %d is not among the model's %ld", q->where, ids->p[i],
 			    m->vocab);
-	dialogue_free(&d);
-	pieces_free(&pieces);
+	json_object_set_new(q->request, "tokens",
+	                    json_hash(hash_bytes(ids->p, ids->n * sizeof *ids->p)));
 }
 
-/* Who answers, and how: all that decides what is said. */
+/* Who answers, and how: with the prompt's tokens, all that decides what is said. */
 static json_t *who(const struct judge_model *m)
 {
 	const struct judge_opts *o = m->j->o;
@@ -292,17 +322,10 @@ static json_t *who(const struct judge_model *m)
 		json_object_set_new(by, "adapter", json_hash(setup_theta_hash(&m->setup)));
 	json_object_set_new(by, "dtype", json_string(model->type == DT_BF16 ? "bf16" : "f32"));
 	json_object_set_new(by, "device", json_string(model->dev->name));
-	json_object_set_new(by, "template",
-	                    json_string(template_name(encoder_template(m->encoder))));
-	json_object_set_new(by, "system",
-	                    o->encode.template.system ? json_string(o->encode.template.system)
-	                                              : json_null());
-	json_object_set_new(by, "date",
-	                    o->encode.template.date ? json_string(o->encode.template.date)
-	                                            : json_null());
-	json_object_set_new(by, "bos", json_string(o->encode.bos));
-	json_object_set_new(by, "after", o->after ? json_string(o->after) : json_null());
-	json_object_set_new(by, "max-new", json_integer(o->max_new));
+	if (o->after) {
+		json_object_set_new(by, "after", json_repaired(o->after, strlen(o->after)));
+		json_object_set_new(by, "max-new", json_integer(o->max_new));
+	}
 	for (int i = 0; i < m->j->choices.n; i++)
 		json_array_append_new(as, json_string(m->j->choices.as[i].text));
 	json_object_set_new(by, "as", as);
@@ -317,11 +340,11 @@ static void load(struct judge_model *m)
 }
 
 /* Opens the model, and encodes what is asked. */
-static void begin(struct judge_model *m, const struct question q[], long n)
+static void begin(struct judge_model *m, struct question q[], long n)
 {
 	const struct judge_opts *o = m->j->o;
 	struct setup *s = &m->setup;
-	long longest = 0, answer_most = o->after ? o->max_new : 0;
+	long longest = 0, choice = 0;
 
 	setup_open(s, o->model, o->adapter, &o->compute);
 	m->tokenizer = tokenizer_open(o->model);
@@ -338,14 +361,13 @@ static void begin(struct judge_model *m, const struct question q[], long n)
 	m->as = xzalloc(m->j->choices.n, sizeof *m->as);
 	m->p = xalloc(m->j->choices.names * sizeof *m->p);
 	for (int i = 0; i < m->j->choices.n; i++)
-		answer_most = long_max(answer_most, (o->after ? o->max_new : 0) +
-		                                            (long)m->j->choices.as[i].n + 1);
+		choice = long_max(choice, (long)m->j->choices.as[i].n + 1);
 	if (s->model->config.context && longest > s->model->config.context)
 		notice("prompts beyond the %ld positions that the judge was made for: up to %ld "
 		       "tokens",
 		       s->model->config.context, longest);
 	s->demand.slots = 1;
-	s->demand.longest = s->demand.positions = longest + answer_most;
+	s->demand.longest = s->demand.positions = longest + choice + (o->after ? o->max_new : 0);
 	generate_ends(&m->ends, m->tokenizer, o->model);
 	ids_add(&m->ends, template_stop(encoder_template(m->encoder)));
 }
