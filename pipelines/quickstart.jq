@@ -16,7 +16,7 @@ def arm($name): $all[] | select(.name == $name);
 		{key: "margin", name: "margin", unit: "nats a token", digits: 3, better: "higher"},
 		{key: "in_order", name: "pairs in order", unit: "%", digits: 0, better: "higher"},
 		{key: "nll", name: "utility nll", unit: "nats a token", digits: 3, better: "lower"},
-		{key: "refused", name: "refusals", unit: "%", digits: 0, better: "higher"}
+		{key: "refused", name: "refusals by phrase", unit: "%", digits: 0, better: "higher"}
 	],
 	arms: ($all | map({name: .what} + (. | del(.name, .what)))),
 	scores: ($scores | map(. as $s | {name: .what, auroc, kept_unsafe, seconds, peak_bytes} +

@@ -13,7 +13,8 @@
 #            and for seal-lora-train where it aligns, and where it fine-tunes
 #
 # The rows of TEST_SAFE and TEST_UNSAFE answer the same prompts, and have the key pair in common;
-# the prompts of the former are those that refusals are counted on.
+# the prompts of the former are those that refusals are counted on, by phrases: of answers that
+# decline in words of their own, as the demonstration's do, that finds few, and the margin tells more.
 # Writes OUT/report.json and OUT/report.html (report.sh); prints the numbers as a table; leaves
 # all files in between for jq.
 set -eu
