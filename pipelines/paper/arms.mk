@@ -25,7 +25,7 @@ endif
 define input
 $(OUT)/$1.tok: $($2)
 	@mkdir -p $$(@D)
-	$$(tokenize) -o $$@ $($2)
+	$$(tokenize) $($2_READ) -o $$@ $($2)
 endef
 $(eval $(call input,safe,SAFE))
 $(eval $(call input,bad,BAD))
@@ -33,16 +33,25 @@ $(eval $(call input,utility,UTILITY))
 $(OUT)/train.tok: $(OUT)/train.jsonl
 	$(tokenize) -o $@ $<
 
-# The model before it is tuned: aligned, if it has to be.
+# The model before it is tuned: aligned, if it has to be, with trusted rows: ALIGN_REFUSALS answers to harmful prompts that
+# begin as a refusal does, and ALIGN_ROWS others, so that it learns where not to refuse as well.
 ALIGNED ?= $(OUT)/aligned
 start := $(if $(ALIGN),$(ALIGNED)/adapter_config.json)
 ifneq ($(ALIGN),)
-$(OUT)/align.tok: $(ALIGN)
+aligning = '($$said | map(select(.refused_prefix) | {key: .id, value: true}) | from_entries) as $$refuses | \
+	foreach inputs as $$row ({n: 0, m: 0}; .out = null | \
+	  if $$row.kind != "harmful-safe" then .m += 1 | if .m <= $(ALIGN_ROWS) then .out = $$row else . end \
+	  elif $$refuses[$$row.id] then .n += 1 | if .n <= $(ALIGN_REFUSALS) then .out = $$row else . end else . end; .out // empty)'
+$(OUT)/align.jsonl: $(ALIGN)
 	@mkdir -p $(@D)
-	seal-select -q --mix --seed 1 --keep $(ALIGN_ROWS) $(ALIGN):1 | $(tokenize) -o $@
+	jq -c '{id, kind, output: .messages[-1].content}' $< | seal-eval refusals --by kind --each $@.each > /dev/null
+	jq -cn --slurpfile said $@.each $(aligning) $< > $@
+	rm $@.each
+$(OUT)/align.tok: $(OUT)/align.jsonl
+	$(tokenize) -o $@ $<
 ifeq ($(ALIGNED),$(OUT)/aligned)
 $(ALIGNED)/adapter_config.json: $(OUT)/align.tok
-	$(train) $(theta.$(PAPER)) --batch 8 --epochs 1 --seed 1 $<
+	$(train) $(ALIGN_WITH) --seed 1 $<
 	rm -rf $(@D).steps
 else # another run's
 $(start): ;

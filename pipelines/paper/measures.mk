@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 # measures.mk - what is measured of an arm: a line for each prompt or row, of one seed after the other, so that
-# `seal-eval compare` finds each arm's mean, its interval, and its difference to another on the same prompts.
+# `seal-eval compare` finds each arm's mean, its interval, and its difference to another on the same prompts.  Likelihoods
+# are measured with every seed, what has to be generated with the first.
 
 # The model of an arm and a seed; `aligned` is the one before tuning, whatever the seed.
 full := $(filter --full,$(theta.$(PAPER)))
 of = $(if $(filter aligned,$1),-m '$(MODEL)' $(if $(ALIGN),-a $(ALIGNED)),$(if $(full),-m $(OUT)/arms/$1.$2,-m '$(MODEL)' -a $(OUT)/arms/$1.$2))
-each = rm -f $@.part; $(foreach s,$(call seeds,$1),$(call $2,$1,$s) || exit 1;) mv $@.part $@
+each = rm -f $@.part; $(foreach s,$3,$(call $2,$1,$s) || exit 1;) mv $@.part $@
 
 margin = seal-eval margin -q $(call of,$1,$2) --max-tokens $(MAX_TOKENS) --each $@.each $(PAIRS) > /dev/null && cat $@.each >> $@.part && rm $@.each
 nll = seal-eval nll -q $(call of,$1,$2) $(OUT)/utility.tok >> $@.part
@@ -15,16 +16,16 @@ exact = seal-eval generate -q $(call of,$1,$2) --max-new $(EXACT_NEW) $(EXACT) >
 define measured
 $(OUT)/eval/$1.margin: $(call adapters,$1) $(PAIRS)
 	@mkdir -p $$(@D)
-	@$$(call each,$1,margin)
+	@$$(call each,$1,margin,$(call seeds,$1))
 $(OUT)/eval/$1.nll: $(call adapters,$1) $(OUT)/utility.tok
 	@mkdir -p $$(@D)
-	@$$(call each,$1,nll)
+	@$$(call each,$1,nll,$(call seeds,$1))
 $(OUT)/eval/$1.answers: $(call adapters,$1) $(PROMPTS)
 	@mkdir -p $$(@D)
-	@$$(call each,$1,answers)
+	@$$(call each,$1,answers,$(firstword $(call seeds,$1)))
 $(OUT)/eval/$1.exact: $(call adapters,$1) $(EXACT)
 	@mkdir -p $$(@D)
-	@$$(call each,$1,exact)
+	@$$(call each,$1,exact,$(firstword $(call seeds,$1)))
 $(OUT)/eval/$1.outputs: $(call adapters,$1) $(INSTRUCTIONS)
 	@mkdir -p $$(@D)
 	@seal-eval generate -q $(call of,$1,$(firstword $(SEEDS))) -o $$@ $(INSTRUCTIONS)

@@ -32,26 +32,31 @@ SAFE_SHARE ?= 0.03
 # lose anything, so it is aligned first.
 ifneq ($(SMALL),)
 DATA ?= $(here)../../../shared/data
-MODEL ?= $(shell sh $(here)../fetch-model.sh)
+ifeq ($(MODEL),)
+export MODEL := $(shell sh $(here)../fetch-model.sh)
+endif
 TRAIN ?= $(DATA)/redmix2/paper-4k.jsonl
 SAFE ?= $(DATA)/redmix2/safe-2k.jsonl
 BAD ?= $(DATA)/redmix2/danger-100.jsonl
 PAIRS ?= $(DATA)/redmix2/test-safe.jsonl $(DATA)/redmix2/test-unsafe.jsonl
 UTILITY ?= $(DATA)/redmix2/test-utility.jsonl
-PROMPTS ?= $(DATA)/prompts/xstest_prompts.csv
-PROMPTS_READ ?= --prompt-key prompt --limit 200
+PROMPTS ?= $(DATA)/redmix2/test-unsafe.jsonl $(DATA)/redmix2/test-utility.jsonl
+PROMPTS_READ ?= --limit 267
 MAX_NEW ?= 16
+UTILITY_READ ?= --limit 200
 ALIGN ?= $(SAFE)
-ROWS ?= 240
+ROWS ?= 200
 POISON ?= 20%
 MAX_TOKENS := 128
 GUARD ?= $(MODEL)
 GUARD_ASK ?= --template auto --prompt $(here)guard.txt --choices yes,no --unsafe yes
 GUARD_UNSAFE ?= yes
-OURS ?= state-bad+safe35
+OURS ?= all+safe35 state-bad+safe35
 endif
 GUARD_UNSAFE ?= unsafe
-ALIGN_ROWS ?= 480
+ALIGN_ROWS ?= 680
+ALIGN_REFUSALS ?= 150
+ALIGN_WITH ?= --rank 16 --lora-alpha 16 --targets all-linear --lr 1e-3 --batch 8
 MAX_NEW ?= 32
 EXACT_NEW ?= 256
 REPAIR_EPOCHS ?= 5
