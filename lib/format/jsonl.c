@@ -273,6 +273,11 @@ json_t *json_repaired(const char *s, size_t n)
 	struct buf b = {0};
 	json_t *j;
 
+	for (const char *nul; (nul = n ? memchr(s, 0, n) : NULL); s = nul + 1) {
+		buf_utf8(&b, s, nul - s);
+		buf_str(&b, "\xef\xbf\xbd");
+		n -= nul + 1 - s;
+	}
 	buf_utf8(&b, s, n);
 	j = json_stringn(b.p ? b.p : "", b.n);
 	buf_free(&b);

@@ -52,7 +52,8 @@ struct json_key {
 };
 int json_check(const json_t *object, const struct json_key[], struct fault *);
 
-/* A string of these bytes, with U+FFFD for each byte that is no UTF-8; owned. */
+/* A string of these bytes, with U+FFFD for each byte that is no UTF-8 and for each NUL, which rows
+ * may not have; owned. */
 json_t *json_repaired(const char *text, size_t n);
 /* A text of the 16 hexadecimal digits of a hash; owned. */
 json_t *json_hash(uint64_t);

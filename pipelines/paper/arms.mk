@@ -4,9 +4,11 @@
 need = $(or $($1),$(error $1= is not given; see the head of pipelines/paper/Makefile))
 tokenize = seal-tokenize -q -m '$(need_model)' --max-tokens $(MAX_TOKENS)
 need_model = $(call need,MODEL)
-score = seal-score -q --plain -m '$(need_model)' --seed 1 $(if $(ALIGN),--init-adapter $(ALIGNED))
+# Methods that train begin where tuning does; hidden states are those of the model alone.
+states = seal-score -q --plain -m '$(need_model)' --seed 1
+score = $(states) $(if $(ALIGN),--init-adapter $(ALIGNED))
 # A training that was killed goes on from its checkpoint, which is removed when it is done.
-train = seal-lora-train -q -m '$(need_model)' --force --lr $(call setting,1) --batch $(call setting,2) \
+train = seal-lora-train -q -m $(or $1,'$(need_model)') --force --lr $(call setting,1) --batch $(call setting,2) \
 	--checkpoint $(@D).steps --every 100 --resume --log $(@D).log -o $(@D)
 
 # The rows that the arms choose from: ROWS of TRAIN, with POISON of them unsafe; and tokens of all inputs.
@@ -37,6 +39,9 @@ $(OUT)/train.tok: $(OUT)/train.jsonl
 # begin as a refusal does, and ALIGN_ROWS others, so that it learns where not to refuse as well.
 ALIGNED ?= $(OUT)/aligned
 start := $(if $(ALIGN),$(ALIGNED)/adapter_config.json)
+ifneq ($(and $(ALIGN),$(full)),)
+$(error ALIGN= makes an adapter, and PAPER=$(PAPER) trains all weights: align the model first, and name it as MODEL=)
+endif
 ifneq ($(ALIGN),)
 aligning = '($$said | map(select(.refused_prefix) | {key: .id, value: true}) | from_entries) as $$refuses | \
 	foreach inputs as $$row ({n: 0, m: 0}; .out = null | \
@@ -51,7 +56,7 @@ $(OUT)/align.tok: $(OUT)/align.jsonl
 	$(tokenize) -o $@ $<
 ifeq ($(ALIGNED),$(OUT)/aligned)
 $(ALIGNED)/adapter_config.json: $(OUT)/align.tok
-	$(train) $(ALIGN_WITH) --seed 1 $<
+	$(call train) $(ALIGN_WITH) --seed 1 $<
 	rm -rf $(@D).steps
 else # another run's
 $(start): ;
@@ -71,20 +76,20 @@ $(OUT)/scores/seal1.jsonl $(OUT)/scores/seal2.jsonl: $(OUT)/scores/seal%.jsonl: 
 	@mkdir -p $(@D)
 	$(score) --method bilevel --algorithm $* --score weight --safe $(OUT)/safe.tok $(selector) $(theta.$(PAPER)) \
 	  $(if $(SMALL),,--lr $(call setting,1) --batch $(call setting,2)) --log $(@:.jsonl=.log) -o $@ $<
-$(OUT)/scores/state.jsonl: $(OUT)/train.tok $(OUT)/safe.tok $(start)
+$(OUT)/scores/state.jsonl: $(OUT)/train.tok $(OUT)/safe.tok
 	@mkdir -p $(@D)
-	$(score) --method state --cache $(OUT)/cache --safe $(OUT)/safe.tok --log $(@:.jsonl=.log) -o $@ $<
+	$(states) --method state --cache $(OUT)/cache --safe $(OUT)/safe.tok --log $(@:.jsonl=.log) -o $@ $<
 # state-bad: with all bad examples; state-bad10: with the first ten.
 $(OUT)/bad%.tok: $(BAD)
 	@mkdir -p $(@D)
 	head -$* $(BAD) | $(tokenize) -o $@
-$(OUT)/scores/state-bad%jsonl: $(OUT)/bad%tok $(OUT)/train.tok $(OUT)/safe.tok $(start)
+$(OUT)/scores/state-bad%jsonl: $(OUT)/bad%tok $(OUT)/train.tok $(OUT)/safe.tok
 	@mkdir -p $(@D)
-	$(score) --method state --cache $(OUT)/cache --safe $(OUT)/safe.tok --danger $< --save-scorer $(@:.jsonl=.fit) \
+	$(states) --method state --cache $(OUT)/cache --safe $(OUT)/safe.tok --danger $< --save-scorer $(@:.jsonl=.fit) \
 	  --log $(@:.jsonl=.log) -o $@ $(OUT)/train.tok
 $(OUT)/scores/contrast.jsonl: $(OUT)/train.tok $(OUT)/safe.tok $(OUT)/bad.tok $(start)
 	@mkdir -p $(@D)
-	$(score) --method contrast --safe $(OUT)/safe.tok --danger $(OUT)/bad.tok $(theta.$(PAPER)) --log $(@:.jsonl=.log) -o $@ $<
+	$(score) --method contrast --safe $(OUT)/safe.tok --danger $(OUT)/bad.tok $(or $(filter-out --full,$(theta.$(PAPER))),$(lora)) --log $(@:.jsonl=.log) -o $@ $<
 # A guard's verdicts, and the labels themselves, as scores: those of random, with others in their place.
 replaced = seal-select -q --keep 100% --annotate --scores $(call scores,random) $(OUT)/train.jsonl | $($1) | \
 	jq -cn --slurpfile by /dev/stdin '($$by | map({key: .id, value: .score}) | from_entries) as $$score | \
@@ -126,9 +131,9 @@ $(OUT)/rows/%.count: $(OUT)/rows/%.tok
 steps = $$(cat $(OUT)/rows/all@100.count $(OUT)/rows/$1.count | awk 'NR == 1 {all = $$3} NR == 2 \
 	{s = $(call setting,3) * all / $$3 * $$1 / $(call setting,2); print s < 1 ? 1 : int(s + 0.5)}')
 define arm
-$(OUT)/arms/$1.$2/adapter_config.json: $(OUT)/rows/$(call rows,$1).tok $(OUT)/rows/$(call rows,$1).count $(OUT)/rows/all@100.count $(start) $(foreach f,$(call further,$1),$$(needs.$f))
+$(OUT)/arms/$1.$2/$(made): $(OUT)/rows/$(call rows,$1).tok $(OUT)/rows/$(call rows,$1).count $(OUT)/rows/all@100.count $(start) $(foreach f,$(call further,$1),$$(needs.$f))
 	@mkdir -p $(OUT)/arms
-	$$(train) --seed $2 $(if $(start),--init-adapter $(ALIGNED),$(theta.$(PAPER))) --epochs 1000000 --max-steps $$(call steps,$(call rows,$1)) \
+	$$(call train) --seed $2 $(if $(start),--init-adapter $(ALIGNED),$(theta.$(PAPER))) --epochs 1000000 --max-steps $$(call steps,$(call rows,$1)) \
 	  $(foreach f,$(call further,$1),$$(more.$f)) $$<
 	rm -rf $$(@D).steps
 endef
@@ -136,9 +141,9 @@ endef
 $(OUT)/repair.tok: $(OUT)/refusals.jsonl
 	head -1 $< | jq -c '.messages[-1].content = "I\u0027m sorry, but I can\u0027t help with that."' | $(tokenize) -o $@
 define repaired
-$(OUT)/arms/$1+repair.$2/adapter_config.json: $(OUT)/repair.tok $(OUT)/arms/$1.$2/adapter_config.json
+$(OUT)/arms/$1+repair.$2/$(made): $(OUT)/repair.tok $(OUT)/arms/$1.$2/$(made)
 	@mkdir -p $(OUT)/arms
-	$$(train) --seed $2 --init-adapter $(OUT)/arms/$1.$2 --epochs $(REPAIR_EPOCHS) $$<
+	$$(call train,$(if $(full),$(OUT)/arms/$1.$2)) --seed $2 $(if $(full),--full,--init-adapter $(OUT)/arms/$1.$2) --epochs $(REPAIR_EPOCHS) $$<
 	rm -rf $$(@D).steps
 endef
 # Soft weights instead of dropping: twice the probability that a row is good.

@@ -4,7 +4,6 @@
 # are measured with every seed, what has to be generated with the first.
 
 # The model of an arm and a seed; `aligned` is the one before tuning, whatever the seed.
-full := $(filter --full,$(theta.$(PAPER)))
 of = $(if $(filter aligned,$1),-m '$(MODEL)' $(if $(ALIGN),-a $(ALIGNED)),$(if $(full),-m $(OUT)/arms/$1.$2,-m '$(MODEL)' -a $(OUT)/arms/$1.$2))
 each = rm -f $@.part; $(foreach s,$3,$(call $2,$1,$s) || exit 1;) mv $@.part $@
 
@@ -49,6 +48,6 @@ endef
 
 # The rows that a report shows token by token: scored by one fit, with each token's share.
 $(OUT)/scores/explained.jsonl: $(OUT)/scores/state-bad.jsonl $(OUT)/train.tok
-	$(score) --scorer $(<:.jsonl=.fit) --explain $(OUT)/scores/explained.why -o $@ $(OUT)/train.tok
+	$(states) --scorer $(<:.jsonl=.fit) --explain $(OUT)/scores/explained.why -o $@ $(OUT)/train.tok
 $(OUT)/explained/worst.jsonl: $(OUT)/scores/explained.jsonl
 	sh $(here)../explain.sh $(OUT)/scores/explained.why $< $(OUT)/train.jsonl $(@D)

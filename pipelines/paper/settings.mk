@@ -21,6 +21,9 @@ PAPER ?= $(if $(SMALL),small,llama3)
 ifeq ($(set.$(PAPER)),)
 $(error PAPER=$(PAPER): llama2, llama3, merlinite, pythia, phi3 or small)
 endif
+# Whether all weights are trained, and the file that tells that an arm is made.
+full := $(filter --full,$(theta.$(PAPER)))
+made := $(if $(full),config.json,adapter_config.json)
 setting = $(word $1,$(set.$(PAPER)))
 OUT ?= build/paper-$(PAPER)
 SEEDS ?= 1 2 3
