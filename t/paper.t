@@ -29,12 +29,13 @@ jq -c 'select(.label == "unsafe") | .id = "bad-" + .id' "$D/train.jsonl" | tail 
 jq -c '.kind = "harmful-safe"' "$D/safe.jsonl" > "$TMP/align.jsonl"
 printf '{instruction}\n{output}\nGood?' > "$TMP/ask"
 printf '{instruction}\n1: {output_1}\n2: {output_2}\nBetter:' > "$TMP/compare"
-all() { # OUT
+all() { # OUT MAKE'S WORDS...
+	out=$1; shift
 	paper PAPER=small MODEL="$G/model" BAD="$TMP/bad.jsonl" ALIGN="$D/safe.jsonl" ALIGN_ROWS=16 ALIGN_WITH='--batch 8' \
 		GUARD="$G/model" GUARD_ASK="--prompt $TMP/ask --choices yes,no --unsafe yes" GUARD_UNSAFE=yes \
 		JUDGE="-m $G/model --prompt $TMP/compare --choices 1,2" INSTRUCTIONS="$TMP/instructions.jsonl" EXACT="$TMP/instructions.jsonl" EXACT_NEW=4 \
 		ROWS=24 MAX_TOKENS=256 SEEDS='1 2' POISONS=40 FIGURE3_CHOICES=state-bad \
-		OURS='state-bad+safe20 state-bad+project state-bad+pull state-bad+rehearse' OUT="$1" all
+		OURS='state-bad+safe20 state-bad+project state-bad+pull state-bad+rehearse' OUT="$out" "$@" all
 }
 printf '{"id":"%s","messages":[{"role":"user","content":"%s"},{"role":"assistant","content":"%s"}]}\n' \
 	sum 'What is 2 + 2?' 4 days 'How many days has a week?' 7 > "$TMP/instructions.jsonl"
@@ -53,17 +54,25 @@ is "$(jq -s 'map(select(.name == "all" or .name == "all+mask") | .tokens) | .[0]
 like "$(PATH=$BIN:$PATH sh "$T/../pipelines/paper/results.sh" "$TMP/one" state-bad)" '^. `state-bad` is .* `dsir`' "results in words"
 ok "$([ -s "$TMP/one/report.html" ]; echo $?)" "and a page"
 
-# Killed with all that it runs, time and again, it goes on, to the same tables.
+# With selectors of another run, and on a second model.  Killed with all that it runs, time and again, it goes on, to the same tables.
+cp -rL "$G/judge-mistral" "$TMP/second"
+jq 'del(.chat_template)' "$G/judge-mistral/tokenizer_config.json" > "$TMP/second/tokenizer_config.json"
+again() { all "$TMP/two" TEACHER="$TMP/one" MODELS="$TMP/second"; }
 for seconds in 2 5 9; do
-	all "$TMP/two" > "$TMP/log" 2>&1 &
+	again > "$TMP/log" 2>&1 &
 	sleep $seconds
 	while pkill -KILL -f "OUT=$TMP/two|$TMP/two/"; do sleep 0.1; done
 	wait
 done
-all "$TMP/two" > "$TMP/log" 2>&1
-ok $? "killed three times, it goes on"
+again > "$TMP/log" 2>&1
+rc=$?
+ok $rc "killed three times, it goes on"
+[ $rc -eq 0 ] || tail -n 5 "$TMP/log" | cut -c1-300 | sed 's/^/# /'
 tables() { (cd "$TMP/$1" && cat table1.jsonl figure3.jsonl beyond.jsonl benign/table1.jsonl poison-40/table1.jsonl); }
 is "$(tables two | sha256sum)" "$(tables one | sha256sum)" "to the same bytes"
+is "$(jq -cs 'INDEX(.name) | [."teacher-seal2" == ."seal2", (."teacher-seal2" | del(.name, .what)) == (.seal2 | del(.name, .what))]' "$TMP/two/figure4.jsonl")" \
+	'[false,true]' "figure 4: the same selector of another run chooses the same rows"
+is "$(jq -s length "$TMP/two/second/table1.jsonl")" 18 "table 2: a second model"
 
 # The paper's families, at small size.
 for name in llama2:judge-llama2 llama3:judge-llama3 merlinite:judge-mistral pythia:paper-neox phi3:paper-phi3; do

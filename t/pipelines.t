@@ -6,19 +6,10 @@
 P=$T/../pipelines
 D=$P/demo
 
-for f in "$P"/*.sh; do
+for f in "$P"/*.sh "$P"/paper/*.sh; do
 	sh -n "$f"; ok $? "sh parses ${f##*/}"
 	if command -v dash > /dev/null; then dash -n "$f"; ok $? "dash parses ${f##*/}"; fi
 done
-
-# The paper's Makefile says what it would run; without rows, what it lacks.
-for paper in llama3 merlinite pythia; do
-	out=$(make -n -f "$P/paper/Makefile" OUT="$TMP/paper" PAPER=$paper MODEL=m \
-		TRAIN="$D/train.jsonl" SAFE="$D/safe.jsonl" PROMPTS="$D/test-safe.jsonl" 2>&1)
-	like "$out" 'seal-score -m m --method bilevel --safe .* --selector-lr [45]e-3 .* --gamma-step 0.0[23] --epochs [23]' "paper: $paper"
-done
-like "$(make -n -f "$P/paper/Makefile" 2>&1)" 'TRAIN= is not given' "paper: no rows"
-like "$(make -n -f "$P/paper/Makefile" PAPER=none 2>&1)" 'PAPER=none: llama3' "paper: no such setting"
 
 # The demonstration rows.
 n() { jq -s "map(select($2)) | length" "$D/$1.jsonl"; }

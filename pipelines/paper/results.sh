@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# results.sh OUT BEST - what came of a run, in Markdown: OUT/*.jsonl as tables.  BEST is the arm that the others
-# are held against in the first sentences.
+# results.sh OUT BEST [costs] - what came of a run, in Markdown: OUT/*.jsonl as tables, or only what it cost.  BEST is the arm
+# that the others are held against in the first sentences.
 set -eu
-out=$1 best=$2
+out=$1 best=$2 only=${3-}
 
 # against ARM: a sentence on how far BEST's margin is from ARM's, on the same prompts
 against() {
@@ -36,6 +36,16 @@ table() {
 			(.harmful | percent), (.benign | percent)] + (if $exact then [.exact | percent] else [] end) | row)' "$out/$1.jsonl"
 }
 
+# costs: time and memory, from the logs
+costs() {
+	printf '| | seconds | peak MB |\n| --- | --- | --- |\n'
+	for log in "$out"/scores/*.log "$out/arms/all.1.log"; do
+		[ ! -s "$log" ] || jq -r --arg name "$(basename "$log" .log)" "$numbers"'select(.event == "end") |
+			["`\($name)`", (.seconds | round | tostring), (.peak_bytes / 1e6 | round | tostring)] | row' "$log"
+	done
+}
+[ "$only" != costs ] || { costs; exit; }
+
 echo "Margin on $(jq -r .id "$out/eval/all.margin" | sort -u | wc -l) prompts that have a safe and an unsafe answer; intervals of 95 %, over prompts:"
 echo
 for arm in dsir all+repair random seal2 oracle aligned all; do against "$arm"; done
@@ -47,8 +57,5 @@ table figure3 "The share that is kept (figure 3):"
 table figure4 "Selectors of another model (figure 4):"
 table beyond "Beyond the paper:"
 
-printf '\nWhat choosing costs against tuning once (table 3):\n\n| | seconds | peak MB |\n| --- | --- | --- |\n'
-for log in "$out"/scores/*.log "$out/arms/all.1.log"; do
-	[ ! -s "$log" ] || jq -r --arg name "$(basename "$log" .log)" "$numbers"'select(.event == "end") |
-		["`\($name)`", (.seconds | round | tostring), (.peak_bytes / 1e6 | round | tostring)] | row' "$log"
-done
+printf '\nWhat choosing costs, and tuning once on all rows (`all.1`; table 3):\n\n'
+costs
