@@ -109,7 +109,7 @@ done
 for doc in *.md lib/README.md t/README.md man/*.[157]; do
 	for target in $(grep -oE '(`|^ *|Dl )make [^`#|]*' "$doc" | sed 's/"[^"]*"//g; s/^[` ]*\(Dl \)*make //; s/2*>.*//' | tr ' ' '\n' | grep -E '^[a-z][a-z/_-]*$' | sort -u); do
 		n=$((n + 1))
-		case $target in t/*) ls "$target".[ct] > /dev/null 2>&1 ;; bin/*) [ -f "$target.c" ] ;; *) grep -qE "^([a-z-]+ )*$target( [a-z-]+)*:" Makefile ;; esac || bad="$bad $doc:make-$target"
+		case $target in t/*) ls "$target".[ct] > /dev/null 2>&1 ;; bin/*) [ -f "$target.c" ] ;; *) grep -qE "^([a-z-]+ )*$target( [a-z-]+)*:" Makefile pipelines/paper/Makefile pipelines/*.mk ;; esac || bad="$bad $doc:make-$target"
 	done
 done
 is "$bad" "" "what the documents name is there"
