@@ -57,6 +57,17 @@ state --safe safe.tok --danger danger.tok --cache kept train.tok > s.c; cmp -s s
 n=$(ls kept | wc -l); state --safe safe.tok --danger danger.tok --cache kept train.tok | cmp -s - s.a; ok $? "and out of the cache"
 is "$(ls kept | wc -l)" "$n" "which needed no new file"
 head -100 train.jsonl > some.jsonl; "$BIN/seal-tokenize" -q -m model some.jsonl -o some.tok
+# A model of five layers: with bad rows those are wanted after 2 and 3 blocks, and the cache has the same rows' after 3.
+story=$SEAL_DATA/models/stories260K what="a cache of the same rows after one of several blocks"
+if [ -d "$story" ]; then
+	for f in train safe danger; do "$BIN/seal-tokenize" -q -m "$story" --template seal $f.jsonl -o story.$f.tok; done
+	told() { "$BIN/seal-score" -q --plain -m "$story" --seed 1 "$@"; }
+	told --layer 3 --safe story.safe.tok --cache grown story.train.tok > /dev/null
+	told --safe story.safe.tok --danger story.danger.tok --cache grown story.train.tok > story.c
+	told --safe story.safe.tok --danger story.danger.tok story.train.tok | cmp -s - story.c; ok $? "$what"
+else
+	skip "$what" "no $story"
+fi
 state --safe safe.tok --danger danger.tok some.tok > some.a; state --safe safe.tok --danger danger.tok --cache kept some.tok > some.c
 is "$(apart some.a some.c 100)" near "a part of the rows, out of the cache"
 f=$(ls kept/* | head -1); head -c 50 "$f" > cut; cp cut "$f"

@@ -133,32 +133,42 @@ void states_cache_close(struct states_cache *c)
 	free(c);
 }
 
-/* Writes a file of the rows that were not there, n of them. */
-static void save(const struct states_cache *c, int layer, const uint64_t *key, const char *had,
-                 long rows, long n, const float *x)
+/* Writes a file of those of the rows that the cache does not have after this layer, if there are
+ * any.  Its name is a hash of them, so a file of that name would have had them. */
+static void save(const struct states_cache *c, int layer, const uint64_t *key, long rows,
+                 const float *x)
 {
-	struct st_tensor tensor[] = {
-		{"row", ST_U64, 1, {n}, NULL, n * sizeof *key},
-		{"x", ST_F32, 2, {n, c->wide}, NULL, n * c->wide * sizeof *x},
-	};
+	uint64_t *lacking = xalloc(rows * sizeof *lacking);
+	long *at = xalloc(rows * sizeof *at), n = 0;
+	struct st_tensor tensor[] = {{"row", ST_U64, 1, {0}, NULL, 0},
+	                             {"x", ST_F32, 2, {0, c->wide}, NULL, 0}};
 	struct buf head = {0};
 	char hex[17], *path;
 	struct zout *out;
 
-	hash_hex(hash_bytes(key, rows * sizeof *key), hex);
-	path = xprintf("%s/%s%d-%s.states", c->folder, c->prefix, layer, hex);
-	out = zout_open(path, ZOUT_BINARY);
-	st_head(&head, tensor, 2, NULL, 0);
-	zout_write(out, head.p, head.n);
 	for (long i = 0; i < rows; i++)
-		if (!had[i])
-			zout_write(out, &key[i], sizeof *key);
-	for (long i = 0; i < rows; i++)
-		if (!had[i])
-			zout_write(out, x + i * c->wide, c->wide * sizeof *x);
-	zout_close(out);
-	buf_free(&head);
-	free(path);
+		if (!places_look(c->place, layer_key(key[i], layer))) {
+			lacking[n] = key[i];
+			at[n++] = i;
+		}
+	if (n) {
+		hash_hex(hash_bytes(lacking, n * sizeof *lacking), hex);
+		path = xprintf("%s/%s%d-%s.states", c->folder, c->prefix, layer, hex);
+		tensor[0].shape[0] = tensor[1].shape[0] = n;
+		tensor[0].bytes = n * sizeof *lacking;
+		tensor[1].bytes = n * c->wide * sizeof *x;
+		out = zout_open(path, ZOUT_BINARY);
+		st_head(&head, tensor, 2, NULL, 0);
+		zout_write(out, head.p, head.n);
+		zout_write(out, lacking, n * sizeof *lacking);
+		for (long i = 0; i < n; i++)
+			zout_write(out, x + at[i] * c->wide, c->wide * sizeof *x);
+		zout_close(out);
+		buf_free(&head);
+		free(path);
+	}
+	free(lacking);
+	free(at);
 }
 
 /* Sets the features that the cache has of a row; 0 when it lacks some of the layers'. */
@@ -208,7 +218,7 @@ void states_fill(const struct states *s, struct states_cache *c, const struct to
 	if (n)
 		states_each(s, t, had, put, &f, what);
 	for (int l = 0; c && n && l < s->layers; l++)
-		save(c, s->layer[l], key, had, t->rows, n, x[l]);
+		save(c, s->layer[l], key, t->rows, x[l]);
 	free(key);
 	free(had);
 }
