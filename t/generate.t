@@ -4,7 +4,7 @@
 . "$(dirname "$0")/tap.sh"
 cd "$TMP" || exit 1
 cp -rL "$T/gold/model" model
-head -5 "$T/../pipelines/demo/prompts.jsonl" > p.jsonl
+head -5 "$T/../pipelines/demo/test-safe.jsonl" | jq -c "{id, messages: .messages[:1]}" > p.jsonl
 gen() { "$BIN/seal-eval" generate -q -j 1 -m model --max-new 12 "$@"; }
 
 gen p.jsonl > a && gen p.jsonl > b; cmp -s a b; ok $? "greedy answers are the same twice"
