@@ -33,7 +33,7 @@ all() { # OUT MAKE'S WORDS...
 	out=$1; shift
 	paper PAPER=small MODEL="$G/model" BAD="$TMP/bad.jsonl" ALIGN="$D/safe.jsonl" ALIGN_ROWS=16 ALIGN_WITH='--batch 8' \
 		GUARD="$G/model" GUARD_ASK="--prompt $TMP/ask --choices yes,no --unsafe yes" GUARD_UNSAFE=yes \
-		JUDGE="-m $G/model --prompt $TMP/compare --choices 1,2" INSTRUCTIONS="$TMP/instructions.jsonl" EXACT="$TMP/instructions.jsonl" EXACT_NEW=4 \
+		JUDGE="--cmd \"jq -c '{id, choice: .choices[0]}'\" --prompt $TMP/compare --choices 1,2" INSTRUCTIONS="$TMP/instructions.jsonl" EXACT="$TMP/instructions.jsonl" EXACT_NEW=4 \
 		ROWS=24 MAX_TOKENS=256 SEEDS='1 2' POISONS=40 FIGURE3_CHOICES=state-bad \
 		OURS='state-bad+safe20 state-bad+project state-bad+pull state-bad+rehearse' OUT="$out" "$@" all
 }
@@ -70,8 +70,8 @@ ok $rc "killed three times, it goes on"
 [ $rc -eq 0 ] || tail -n 5 "$TMP/log" | cut -c1-300 | sed 's/^/# /'
 tables() { (cd "$TMP/$1" && cat table1.jsonl figure3.jsonl beyond.jsonl benign/table1.jsonl poison-40/table1.jsonl); }
 is "$(tables two | sha256sum)" "$(tables one | sha256sum)" "to the same bytes"
-is "$(jq -cs 'INDEX(.name) | [."teacher-seal2" == ."seal2", (."teacher-seal2" | del(.name, .what)) == (.seal2 | del(.name, .what))]' "$TMP/two/figure4.jsonl")" \
-	'[false,true]' "figure 4: the same selector of another run chooses the same rows"
+rows_of() { jq -cs --arg arm "$1" '.[] | select(.name == $arm) | [.rows, .unsafe, .tokens]' "$TMP/two/figure4.jsonl"; }
+is "$(rows_of teacher-seal2)" "$(rows_of seal2)" "figure 4: the same selector of another run chooses the same rows"
 is "$(jq -s length "$TMP/two/second/table1.jsonl")" 18 "table 2: a second model"
 
 # The paper's families, at small size.
