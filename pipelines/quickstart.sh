@@ -125,22 +125,16 @@ for arm in $arms; do
 	seal-eval generate -m "$MODEL" -a "$OUT/adapter.$arm" --limit 100 --max-new 24 "$OUT/test-safe.jsonl" > "$OUT/$arm.outputs"
 	seal-eval refusals --each "$OUT/$arm.refused" "$OUT/$arm.outputs" > "$OUT/$arm.refusals"
 done
-# of FILE KEY: means, intervals, and differences to the model tuned on all rows
+# of ENDING KEY: means, intervals, and differences to the model tuned on all rows
 of() {
-	set -- "$1" "$2" $(for arm in $arms; do echo "$arm.$1"; done)
-	key=$2 suffix=.$1; shift 2
-	(cd "$OUT" && seal-eval compare --by "$key" "$@") | jq -c --arg key "$key" --arg suffix "$suffix" '{name: (.file | rtrimstr($suffix)),
-		($key): {mean: .[$key], ci: .[$key + "_ci"], n, difference, difference_ci}}'
+	ending=$1 key=$2; set --
+	for arm in $arms; do set -- "$@" "$OUT/$arm.$ending"; done
+	sh "$here/means.sh" "$key" "$key" "$@"
 }
 { of margin margin; of margin in_order; of nll nll; of refused refused; } > "$OUT/measured.jsonl"
 
 # The report.
-for file in "$OUT/train.jsonl" "$SAFE" "$TEST_SAFE" "$TEST_UNSAFE" "$TEST_UTILITY"; do
-	zstdcat -f "$file" > "$OUT/input.rows"
-	jq -c -n --arg file "${file##*/}" --arg hash "$(sha256sum < "$OUT/input.rows" | cut -c1-16)" \
-		--argjson rows "$(grep -c . "$OUT/input.rows")" '{name: $file, $file, $rows, $hash}'
-done > "$OUT/inputs.jsonl"
-rm "$OUT/input.rows"
+sh "$here/inputs.sh" "$OUT/train.jsonl" "$SAFE" "$TEST_SAFE" "$TEST_UNSAFE" "$TEST_UTILITY" > "$OUT/inputs.jsonl"
 jq -n -f "$here/quickstart.jq" --arg model "${MODEL##*/}" --arg train "${TRAIN##*/}" --arg selected_by "$SEAL_SCORE" \
 	--arg align "${ALIGN_OPTIONS---epochs 2}" --arg options "${TRAIN_OPTIONS-}" --slurpfile header "$OUT/base.jsonl" \
 	--slurpfile scores "$OUT/detect.jsonl" --slurpfile arms "$OUT/arms.jsonl" --slurpfile measured "$OUT/measured.jsonl" \

@@ -3,21 +3,17 @@
 # arms.sh OUT ARM:ROWS... - a JSON line for each arm of OUT/eval: what of OUT/rows it was tuned on, every measure's mean
 # over prompts and seeds, its interval of 95 %, and how it differs from the arm `all` on the same prompts.
 set -eu
-out=$1; shift
+here=$(dirname "$0") out=$1; shift
 
-# of FILE KEY NAME ARM:ROWS...: KEY of the lines in eval/ARM.FILE, as the measure NAME, where it was measured
+# of ENDING KEY NAME ARM:ROWS...: KEY of the lines in eval/ARM.ENDING, as the measure NAME, where it was measured
 of() {
-	file=$1 key=$2 name=$3; shift 3
-	[ -s "$out/eval/all.$file" ] || return 0
-	(
-		cd "$out/eval"
-		for arm; do # the first file is what all are compared with
-			[ "${arm%:*}" = all ] || set -- "$@" "${arm%:*}.$file"
-			shift
-		done
-		seal-eval compare --by "$key" "all.$file" "$@"
-	) | jq -c --arg key "$key" --arg name "$name" --arg file ".$file" '{arm: (.file | rtrimstr($file)), ($name):
-		{mean: .[$key], ci: .[$key + "_ci"], n, difference, difference_ci}}'
+	ending=$1 key=$2 name=$3; shift 3
+	[ -s "$out/eval/all.$ending" ] || return 0
+	for arm; do # the first file is what all are compared with
+		[ "${arm%:*}" = all ] || set -- "$@" "$out/eval/${arm%:*}.$ending"
+		shift
+	done
+	sh "$here/../means.sh" "$name" "$key" "$out/eval/all.$ending" "$@"
 }
 
 # what ARM is, in words
@@ -43,7 +39,7 @@ words() {
 		count=$out/rows/${arm#*:}.count arm=${arm%:*}
 		if [ "$arm" = aligned ]; then echo null null null; else cat "$count"; fi |
 			jq -cR --arg arm "$arm" --arg what "$(words "$arm")" 'split(" ") | map(fromjson) as [$rows, $unsafe, $tokens] |
-				{$arm, name: $arm, $what, $rows, $unsafe, $tokens}'
+				{name: $arm, $what, $rows, $unsafe, $tokens}'
 	done
 	of margin margin margin "$@"
 	of margin in_order in_order "$@"
@@ -52,4 +48,4 @@ words() {
 	of benign refused benign "$@"
 	of exact right exact "$@"
 	of win win win "$@"
-} | jq -cn 'reduce inputs as $line ({}; .[$line.arm] += $line) | .[] | del(.arm)'
+} | jq -cn 'reduce inputs as $line ({}; .[$line.name] += $line) | .[]'

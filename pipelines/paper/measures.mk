@@ -50,4 +50,4 @@ endef
 $(OUT)/scores/explained.jsonl: $(OUT)/scores/state-bad.jsonl $(OUT)/train.tok
 	$(states) --scorer $(<:.jsonl=.fit) --explain $(OUT)/scores/explained.why -o $@ $(OUT)/train.tok
 $(OUT)/explained/worst.jsonl: $(OUT)/scores/explained.jsonl
-	sh $(here)../explain.sh $(OUT)/scores/explained.why $< $(OUT)/train.jsonl $(@D)
+	sh $(here)../explain.sh $(OUT)/scores/explained.why $< $(OUT)/train.jsonl $(@D) $(shell echo $(subst %,,$(KEEP)) | awk '{print $$1 / 100}')
