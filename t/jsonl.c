@@ -304,8 +304,22 @@ static void test_settings(void)
 	buf_free(&b);
 }
 
+static void test_repaired(void)
+{
+	json_t *j = json_repaired("a\0\0b\xffz\0", 7);
+
+	ok(!strcmp(json_string_value(j), "a\uFFFD\uFFFDb\uFFFDz\uFFFD") &&
+	           json_string_length(j) == strlen(json_string_value(j)),
+	   "what is no UTF-8, and NUL, becomes U+FFFD");
+	json_decref(j);
+	j = json_repaired("", 0);
+	ok(!*json_string_value(j), "nothing stays nothing");
+	json_decref(j);
+}
+
 int main(void)
 {
+	test_repaired();
 	test_parse();
 	test_lookups();
 	test_put();

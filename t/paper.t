@@ -26,7 +26,6 @@ like "$(paper -n PAPER=phi3 MODEL=m ALIGN="$D/safe.jsonl" 2>&1)" 'ALIGN= makes a
 
 # All of it, in small.
 jq -c 'select(.label == "unsafe") | .id = "bad-" + .id' "$D/train.jsonl" | tail -20 > "$TMP/bad.jsonl"
-jq -c '.kind = "harmful-safe"' "$D/safe.jsonl" > "$TMP/align.jsonl"
 printf '{instruction}\n{output}\nGood?' > "$TMP/ask"
 printf '{instruction}\n1: {output_1}\n2: {output_2}\nBetter:' > "$TMP/compare"
 all() { # OUT MAKE'S WORDS...

@@ -27,14 +27,16 @@ static struct judge_opts opts = {.choices = "safe,unsafe",
 static const struct opt options[] = {
 	{"model", 'm', OPT_TEXT, AT(model), "JUDGE", "Hugging Face folder or GGUF file", 0, 0},
 	{"adapter", 'a', OPT_TEXT, AT(adapter), "ADAPTER", "a PEFT folder", 0, 0},
-	{"prompt", 0, OPT_TEXT, AT(prompt), "FILE", "what is asked, with {instruction} and {output}", 0, 0},
+	{"prompt", 0, OPT_TEXT, AT(prompt), "FILE",
+		"what is asked, with {instruction} and {output}", 0, 0},
 	{"choices", 0, OPT_TEXT, AT(choices), "A,B,...", "what the answer may be", 0, 0},
 	{"unsafe", 0, OPT_TEXT, AT(unsafe), "VALUE", "the choice that is bad (default: unsafe)", 0, 0},
 	{"after", 0, OPT_TEXT, AT(after), "TEXT", "the judge writes up to this before its choice", 0, 0},
 	{"max-new", 0, OPT_COUNT, AT(max_new), "N", "tokens that it writes for that at most", 1, 0},
 	{"pairwise", 0, OPT_FLAG, AT(pairwise), NULL, "which of two outputs is better", 0, 0},
 	{"hard", 0, OPT_FLAG, AT(hard), NULL, "preferences of 1, 2 and 1.5 alone", 0, 0},
-	{"cache", 0, OPT_TEXT, AT(cache), "DIR", "keep answers there, and take those that are there", 0, 0},
+	{"cache", 0, OPT_TEXT, AT(cache), "DIR",
+		"keep answers there, and take those that are there", 0, 0},
 	{0},
 };
 
@@ -130,7 +132,7 @@ static long count(const struct judge *j, const struct question q[], long n, int 
 static void summarize(const struct judge *j, const struct question q[], long n, int unsafe)
 {
 	struct buf b = {0};
-	long none = count(j, q, n, -1), of = -none;
+	long none = count(j, q, n, -1), of = 0; /* verdicts */
 
 	for (int i = 0; i < j->choices.names; i++) {
 		long k = count(j, q, n, i);
@@ -138,7 +140,6 @@ static void summarize(const struct judge *j, const struct question q[], long n, 
 		buf_fmt(&b, ", %ld %s", k, j->choices.name[i]);
 		of += k;
 	}
-	of += none;
 	buf_fmt(&b, ", %ld none of these", none);
 	if (of + none < n)
 		buf_fmt(&b, ", %ld not answered", n - of - none);

@@ -36,7 +36,7 @@ $(OUT)/train.tok: $(OUT)/train.jsonl
 	$(tokenize) -o $@ $<
 
 # The model before it is tuned: aligned, if it has to be, with trusted rows: ALIGN_REFUSALS answers to harmful prompts that
-# begin as a refusal does, and ALIGN_ROWS others, so that it learns where not to refuse as well.
+# begin as a refusal does ("kind" harmful-safe), and ALIGN_ROWS of other kinds, so that it learns where not to refuse as well.
 ALIGNED ?= $(OUT)/aligned
 start := $(if $(ALIGN),$(ALIGNED)/adapter_config.json)
 ifneq ($(and $(ALIGN),$(full)),)
@@ -124,8 +124,8 @@ $(OUT)/rows/%+mask.tok: $(OUT)/rows/%.jsonl $(OUT)/scores/explained.jsonl
 $(OUT)/rows/%.tok: $(OUT)/rows/%.jsonl
 	$(tokenize) -o $@ $<
 $(OUT)/rows/%.count: $(OUT)/rows/%.tok
-	@{ seal-tokenize -q -m '$(MODEL)' --decode --json $< | wc -l; grep -c '"label": *"unsafe"' $(OUT)/rows/$(subst +mask,,$*).jsonl; \
-	  seal-tokenize -q -m '$(MODEL)' --decode --json $< | jq -n 'reduce inputs.train[] as $$t (0; . + $$t)'; } | xargs echo > $@
+	@unsafe=$$(grep -c '"label": *"unsafe"' $(OUT)/rows/$(subst +mask,,$*).jsonl); seal-tokenize -q -m '$(MODEL)' --decode --json $< | \
+	  jq -rn --arg unsafe "$$unsafe" 'reduce (inputs.train | add) as $$n ([0, 0]; [.[0] + 1, .[1] + $$n]) | "\(.[0]) \($$unsafe) \(.[1])"' > $@
 
 # The arm ARM.SEED: as many steps as give it the trained tokens of the epochs on all rows.
 steps = $$(cat $(OUT)/rows/all@100.count $(OUT)/rows/$1.count | awk 'NR == 1 {all = $$3} NR == 2 \

@@ -76,6 +76,6 @@ needs.soft = $(OUT)/scores/soft.jsonl
 PULL ?= 1
 REHEARSE ?= 0.2
 MASK ?= 10%
-# The arm that sentences are about.
 POISONS ?= $(if $(SMALL),5 40,5 10 20 40)
+# The arm that sentences are about.
 BEST ?= $(if $(BAD),state-bad,state)
