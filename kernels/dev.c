@@ -29,11 +29,20 @@ static const struct {
 
 void dev_prepare(char **argv)
 {
+	char path[4096];
+	ssize_t n;
+
 	if (getenv("OMP_WAIT_POLICY"))
 		return;
 	setenv("OMP_WAIT_POLICY", "passive", 1);
 	setenv("GOMP_SPINCOUNT", "20000", 0); /* some microseconds, as long as the shorter waits */
-	execv("/proc/self/exe", argv);        /* where that cannot be, only speed is lost */
+	/* By its own path, for that names the process in ps and top; where neither can be, only speed is lost. */
+	n = readlink("/proc/self/exe", path, sizeof path - 1);
+	if (n > 0) {
+		path[n] = 0;
+		execv(path, argv);
+	}
+	execv("/proc/self/exe", argv);
 }
 
 struct dev *dev_open(const char *name, int threads, const char **why)
@@ -41,7 +50,7 @@ struct dev *dev_open(const char *name, int threads, const char **why)
 	int any = !strcmp(name, "auto");
 
 	if (threads <= 0)
-		threads = omp_get_num_procs();
+		threads = omp_get_max_threads(); /* OMP_NUM_THREADS, or all processors */
 	omp_set_dynamic(0);
 	omp_set_num_threads(threads); /* for what the host does beside the device */
 	for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {

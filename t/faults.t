@@ -101,6 +101,17 @@ fails 1 'rows.zst: rows, not tokens' "packed ones" $score rows.zst
 fails 1 'rows.tok: tokens, not rows' "tokens for a reader of rows" "$BIN/seal-tokenize" -m model rows.tok
 fails 1 'rows.tok: tokens, not rows' "for a method that reads rows" "$BIN/seal-score" --method random rows.tok
 
+# --- a program that began anew for its threads is still called by its name
+mkfifo never
+$score never > named.scores 2> named.err &
+for i in 1 2 3 4 5 6 7 8 9; do
+	name=$(cat /proc/$!/comm); [ "$name" = sh ] || [ "$name" = faults.t ] || break
+	sleep 0.1
+done
+is "$name" seal-score "ps and top show the name"
+kill -TERM $!; wait $! 2> /dev/null
+is $? 143 "and SIGTERM ends it while it waits for its input"
+
 # --- a GGUF file without a vocabulary fits any tokens, as a folder without tokenizer.json does
 is "$("$BIN/seal-eval" nll -q --dtype f32 -m "$T/gold/tiny-llama.gguf" "$T/gold/rows.tok" | jq -c '.nll * 1e4 | round')" \
    "$(jq '.base.loss[] * 1e4 | round' "$T/gold/tiny-llama.json")" "a GGUF file that brings no tokenizer"

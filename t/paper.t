@@ -7,6 +7,7 @@ P=$T/../pipelines/paper/Makefile
 D=$T/../pipelines/demo
 G=$T/gold
 unset MAKEFLAGS MAKELEVEL MODEL
+export OMP_NUM_THREADS=1
 
 paper() { # MAKE'S WORDS...
 	make -f "$P" TRAIN="$D/train.jsonl" SAFE="$D/safe.jsonl" PAIRS="$D/test-safe.jsonl $D/test-unsafe.jsonl" \
@@ -38,7 +39,7 @@ all() { # OUT MAKE'S WORDS...
 }
 printf '{"id":"%s","messages":[{"role":"user","content":"%s"},{"role":"assistant","content":"%s"}]}\n' \
 	sum 'What is 2 + 2?' 4 days 'How many days has a week?' 7 > "$TMP/instructions.jsonl"
-all "$TMP/one" > "$TMP/log" 2>&1
+all "$TMP/one" -j2 > "$TMP/log" 2>&1
 rc=$?
 ok $rc "all of it, on a small model"
 [ $rc -eq 0 ] || tail -n 5 "$TMP/log" | cut -c1-300 | sed 's/^/# /'

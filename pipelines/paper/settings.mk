@@ -32,8 +32,10 @@ MAX_TOKENS ?= 2048
 SAFE_SHARE ?= 0.03
 
 # The small setting: SmolLM2-135M-Instruct on redmix2, rows cut at 128 tokens.  The model refuses too little to
-# lose anything, so it is aligned first.
+# lose anything, so it is aligned first.  Every program has one thread, so that results are the same whatever the number of
+# processors; `make -j` is how more of them are used, and with a model so small it is the better way.
 ifneq ($(SMALL),)
+export OMP_NUM_THREADS ?= 1
 DATA ?= $(here)../../../shared/data
 ifeq ($(MODEL),)
 export MODEL := $(shell sh $(here)../fetch-model.sh)
@@ -46,7 +48,7 @@ UTILITY ?= $(DATA)/redmix2/test-utility.jsonl
 PROMPTS ?= $(DATA)/redmix2/test-unsafe.jsonl $(DATA)/redmix2/test-utility.jsonl
 PROMPTS_READ ?= --limit 267
 MAX_NEW ?= 16
-UTILITY_READ ?= --limit 200
+UTILITY_READ ?= --limit 120
 ALIGN ?= $(SAFE)
 ROWS ?= 160
 POISON ?= 20%
@@ -55,6 +57,8 @@ GUARD ?= $(MODEL)
 GUARD_ASK ?= --template auto --prompt $(here)guard.txt --choices yes,no --unsafe yes
 GUARD_UNSAFE ?= yes
 OURS ?= all+safe35 state-bad+safe35
+FIGURE3_SHARES ?= 20 50
+FIGURE3_CHOICES ?= random seal2 state-bad
 endif
 GUARD_UNSAFE ?= unsafe
 ALIGN_ROWS ?= 1200
@@ -63,6 +67,7 @@ ALIGN_WITH ?= --rank 16 --lora-alpha 16 --targets all-linear --lr 1e-3 --batch 8
 MAX_NEW ?= 32
 EXACT_NEW ?= 256
 REPAIR_EPOCHS ?= 5
+FIGURE3_SHARES ?= 20 40 60
 FIGURE3_CHOICES ?= random seal2 $(if $(BAD),state-bad,state)
 
 # What FURTHER adds to an arm's training, and what has to be there before.
