@@ -36,7 +36,7 @@ void dev_prepare(char **argv)
 		return;
 	setenv("OMP_WAIT_POLICY", "passive", 1);
 	setenv("GOMP_SPINCOUNT", "20000", 0); /* some microseconds, as long as the shorter waits */
-	/* By its own path, for that names the process in ps and top; where neither can be, only speed is lost. */
+	/* By its own path, which names it in ps and top.  Where neither can be, only speed is lost. */
 	n = readlink("/proc/self/exe", path, sizeof path - 1);
 	if (n > 0) {
 		path[n] = 0;
