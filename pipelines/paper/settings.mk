@@ -62,8 +62,8 @@ FIGURE3_CHOICES ?= random seal2 state-bad
 endif
 GUARD_UNSAFE ?= unsafe
 ALIGN_ROWS ?= 1200
-ALIGN_REFUSALS ?= 350
-ALIGN_WITH ?= --rank 16 --lora-alpha 16 --targets all-linear --lr 1e-3 --batch 8 --schedule cosine
+ALIGN_REFUSALS ?= 300
+ALIGN_WITH ?= --rank 16 --lora-alpha 16 --targets all-linear --lr 1e-3 --batch 8 --epochs 2 --schedule cosine
 MAX_NEW ?= 32
 EXACT_NEW ?= 256
 REPAIR_EPOCHS ?= 5
