@@ -53,6 +53,14 @@ HOT static void soften(float *s, const struct attn_mask *w, float scale, float *
 	}
 }
 
+HOT static void scale_columns(float *o, const float *c, long rows, long wide)
+{
+	for (long r = 0; r < rows; r++)
+#pragma omp simd
+		for (long j = 0; j < wide; j++)
+			o[r * wide + j] *= c[j];
+}
+
 HOT static void scale_rows(float *o, const float *c, long rows, long wide)
 {
 	for (long r = 0; r < rows; r++)
@@ -63,9 +71,10 @@ HOT static void scale_rows(float *o, const float *c, long rows, long wide)
 
 /* The state of a block of tiles (q transposed, o, m, l) and room for the tile at hand (k, v, s, c;
  * query: the lanes' queries).  Where products are of pairs, q and v are pairs, and so is what s
- * becomes. */
+ * becomes.  With AMX, q are panels of q', v is v', k is room, p are panels of the probabilities,
+ * and o is o'. */
 struct forward {
-	float *q, *o, *m, *l, *k, *v, *s, *c;
+	float *q, *o, *m, *l, *k, *v, *s, *p, *c;
 	int32_t *query;
 };
 
@@ -73,17 +82,36 @@ struct forward {
 static void scores(struct forward *f, const float *q, struct mat k, long j, long n,
                    const struct attn_task *t)
 {
-	if (t->pairs)
+	long ld;
+	const uint16_t *keys;
+
+	switch (t->way) {
+	case ATTN_AMX:
+		keys = amx_keys(k, j, n, t, (uint16_t *)f->k, &ld);
+		amx_products(f->s, t->lanes, keys, ld, (const bf16_pair *)q, t->dim / AMX_STEP, n,
+		             t->lanes, 0);
+		break;
+	case ATTN_PAIRS:
 		pair_product(f->s, t->lanes, pairs_at(k, j, t), k.ld / 2, 1, (const bf16_pair *)q,
 		             t->lanes, n, t->lanes, t->dim / 2, 0);
-	else
+		break;
+	case ATTN_F32:
 		product(f->s, t->lanes, f->k, t->wide, 1, q, t->lanes, n, t->lanes, t->wide, 0);
+	}
 }
 
-/* o += p' v, of n keys and the first `rows` lanes; p is in s */
+/* o = c o + p' v, of n keys and the first `rows` lanes; p is in s */
 static void mix_values(struct forward *f, float *o, long rows, long n, const struct attn_task *t)
 {
-	if (t->pairs) {
+	if (t->way == ATTN_AMX) {
+		scale_columns(o, f->c, t->dim, t->lanes);
+		amx_panels_f32((bf16_pair *)f->p, f->s, t->lanes, t->lanes, n);
+		amx_products(o, t->lanes, (const uint16_t *)f->v, ATTN_KEYS,
+		             (const bf16_pair *)f->p, amx_steps(n), t->dim, t->lanes, 1);
+		return;
+	}
+	scale_rows(o, f->c, t->lanes, t->wide);
+	if (t->way == ATTN_PAIRS) {
 		pair_rows((bf16_pair *)f->s, f->s, n, t->lanes);
 		pair_product(o, t->wide, (const bf16_pair *)f->s, 1, t->lanes,
 		             (const bf16_pair *)f->v, t->wide, rows, t->wide, (n + 1) / 2, 1);
@@ -94,7 +122,9 @@ static void mix_values(struct forward *f, float *o, long rows, long n, const str
 static struct forward forward_room(struct dev *d, const struct attn_task *t)
 {
 	long lanes = t->lanes, block = BLOCK * lanes, keys = ATTN_KEYS * t->wide;
-	float *p = own_workspace(d, 2 * block * t->wide + 2 * block + 2 * keys +
+	long room =
+		ATTN_KEYS * round_up(lanes, AMX_EDGE) / 2; /* of panels as deep as a tile of keys */
+	float *p = own_workspace(d, 2 * block * t->wide + 2 * block + 2 * keys + room +
 	                                    (ATTN_KEYS + 2) * lanes);
 	struct forward f = {.q = p, .o = p + block * t->wide};
 
@@ -103,7 +133,8 @@ static struct forward forward_room(struct dev *d, const struct attn_task *t)
 	f.k = f.l + block;
 	f.v = f.k + keys;
 	f.s = f.v + keys;
-	f.c = f.s + ATTN_KEYS * lanes;
+	f.p = f.s + ATTN_KEYS * lanes;
+	f.c = f.p + room;
 	f.query = (int32_t *)(f.c + lanes);
 	number_lanes(f.query, t);
 	return f;
@@ -124,7 +155,6 @@ static void pass_keys(struct forward *f, long b, long i, struct mat k, long j, l
 		cap_scores(f->s, w.n * lanes, t->h->scale, t->h->cap);
 	hide(f->s, &w);
 	soften(f->s, &w, unit_of(t->h), f->m + b * lanes, f->l + b * lanes, f->c);
-	scale_rows(o, f->c, lanes, wide);
 	mix_values(f, o, filled(t, i), w.n, t);
 }
 
@@ -133,7 +163,11 @@ static void start_tile(struct forward *f, struct mat q, long b, long i, const st
 	long size = t->lanes * t->wide;
 	float *x = f->q + b * size;
 
-	if (t->pairs) {
+	if (t->way == ATTN_AMX) {
+		fetch_pairs((bf16_pair *)(f->o + b * size), q, i, t);
+		amx_panels_transposed((bf16_pair *)x, (const uint16_t *)(f->o + b * size), t->dim,
+		                      t->lanes, t->dim);
+	} else if (t->way == ATTN_PAIRS) {
 		fetch_pairs((bf16_pair *)(f->o + b * size), q, i, t);
 		transpose(x, f->o + b * size, t->lanes, t->wide / 2);
 	} else {
@@ -152,6 +186,11 @@ static void finish_tile(struct forward *f, struct mat o, float *lse, long b, lon
 {
 	long n = filled(t, i), first = b * t->lanes;
 
+	if (t->way == ATTN_AMX) {
+		memcpy(f->q + first * t->wide, f->o + first * t->wide,
+		       t->lanes * t->wide * sizeof(float));
+		transpose(f->o + first * t->wide, f->q + first * t->wide, t->wide, t->lanes);
+	}
 	for (long r = 0; r < n; r++) {
 		long token = token_of(t, i, r), head = head_of(t, r);
 		float *row = f->o + (first + r) * t->wide, l = f->l[first + r];
@@ -170,12 +209,16 @@ static void attend(struct dev *d, struct mat o, float *lse, struct mat q, struct
 	struct forward f = forward_room(d, t);
 	long past = long_min(t->queries, i + BLOCK * t->tile), end = last_key(t, past - 1);
 
+	if (t->way == ATTN_AMX)
+		amx_begin();
 	for (long a = i, b = 0; a < past; a += t->tile, b++)
 		start_tile(&f, q, b, a, t);
 	for (long j = first_key(t, i); j < end; j += ATTN_KEYS) {
 		long nk = long_min(ATTN_KEYS, end - j);
 
-		if (t->pairs)
+		if (t->way == ATTN_AMX)
+			amx_keys_transposed((uint16_t *)f.v, v, j, nk, t, (bf16_pair *)f.k);
+		else if (t->way == ATTN_PAIRS)
 			pair_rows_bf16((bf16_pair *)f.v, at(v, t->k + j, t->head * t->h->kv_stride),
 			               v.ld, nk, t->dim, t->wide);
 		else {
@@ -187,6 +230,8 @@ static void attend(struct dev *d, struct mat o, float *lse, struct mat q, struct
 	}
 	for (long a = i, b = 0; a < past; a += t->tile, b++)
 		finish_tile(&f, o, lse, b, a, t);
+	if (t->way == ATTN_AMX)
+		amx_end();
 }
 
 static long most_queries(const struct spans *s)
@@ -209,7 +254,7 @@ void cpu_attn(struct dev *d, struct mat o, float *lse, struct mat q, struct mat 
 			for (long i = 0; i < most; i += step) {
 				struct attn_task t = attn_task_of(&spans, &h, row, head);
 
-				t.pairs = can_pair(k, &h); /* values are read one by one */
+				t.way = way_of(k, &h); /* values are read one by one */
 				if (i < t.queries)
 					attend(d, o, lse, q, k, v, i, &t);
 			}

@@ -10,13 +10,16 @@
 #ifndef SEAL_ATTN_H
 #define SEAL_ATTN_H
 
-#include "tile_bf16.h"
+#include "tile_amx.h"
 #include "tile.h"
 
 enum {
 	ATTN_KEYS = 96, /* keys in a tile */
 	ATTN_TILE = 48, /* lanes in a tile */
 };
+
+/* What products are of: F32 values, bf16 pairs (tile_bf16.h), or AMX's tiles (tile_amx.h). */
+enum attn_way { ATTN_F32, ATTN_PAIRS, ATTN_AMX };
 
 /* The work on one row of tokens under one key head. */
 struct attn_task {
@@ -25,7 +28,7 @@ struct attn_task {
 	long head;                /* the key head */
 	long q, queries, k, keys; /* where its tokens start in q and in k, how many */
 	long tile, lanes;         /* queries in a tile; its lanes, rounded up to TILE_LANES */
-	int pairs;                /* products are of bf16 pairs, else F32 */
+	enum attn_way way;
 };
 
 /* How many queries make a tile of about ATTN_TILE lanes. */
@@ -48,24 +51,54 @@ static inline struct attn_task attn_task_of(const struct spans *s, const struct 
 	                      s->len[row],
 	                      queries_a_tile(h),
 	                      0,
-	                      0};
+	                      ATTN_F32};
 
 	t.tile = long_min(t.tile, long_max(1, t.queries));
 	t.lanes = round_up(t.tile * t.group, TILE_LANES);
 	return t;
 }
 
-/* Whether keys (or values) are bf16 values that can be read in pairs, where that is fast. */
-static inline int can_pair(struct mat k, const struct heads *h)
+/* How products with these keys (or values) are best computed. */
+static inline enum attn_way way_of(struct mat k, const struct heads *h)
 {
-	return k.type == DT_BF16 && !((uintptr_t)k.p % sizeof(bf16_pair)) &&
-	       !((k.ld | h->dim | h->kv_stride) % 2) && bf16_is_fast();
+	if (k.type != DT_BF16 || !bf16_is_fast())
+		return ATTN_F32;
+	if (h->dim % AMX_STEP == 0 && amx_is_there())
+		return ATTN_AMX;
+	return (uintptr_t)k.p % sizeof(bf16_pair) || (k.ld | h->dim | h->kv_stride) % 2
+	               ? ATTN_F32
+	               : ATTN_PAIRS;
 }
 
 /* The pairs of key (or value) j. */
 static inline const bf16_pair *pairs_at(struct mat k, long j, const struct attn_task *t)
 {
 	return at(k, t->k + j, t->head * t->h->kv_stride);
+}
+
+/* n keys (or values) from key j of the row on, as rows that AMX reads 16 at a time; where the matrix
+ * ends before that, copies of the last ones in room, which holds ATTN_KEYS rows. */
+static inline const uint16_t *amx_keys(struct mat k, long j, long n, const struct attn_task *t,
+                                       uint16_t *room, long *ld)
+{
+	long column = t->head * t->h->kv_stride;
+
+	*ld = k.ld;
+	if (t->k + j + round_up(n, 16) <= k.rows)
+		return at(k, t->k + j, column);
+	*ld = t->dim;
+	for (long r = 0; r < n; r++)
+		memcpy(room + r * t->dim, at(k, t->k + j + r, column), t->dim * sizeof *room);
+	return room;
+}
+
+/* y [dim x ATTN_KEYS] = n keys (or values) from key j of the row on, transposed, and 0 behind the
+ * last of them as far as a step goes; room holds their panels. */
+static inline void amx_keys_transposed(uint16_t *y, struct mat k, long j, long n,
+                                       const struct attn_task *t, bf16_pair *room)
+{
+	amx_panels(room, at(k, t->k + j, t->head * t->h->kv_stride), k.ld, t->dim, n);
+	amx_columns(y, ATTN_KEYS, room, t->dim, n);
 }
 
 /* Query i of a row sees the keys from first_key up to, but without, last_key. */

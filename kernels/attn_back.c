@@ -15,7 +15,8 @@
 /* What a thread works in.  Of all queries of its row, a tile after another: q and dout as they are
  * and transposed (where products are of pairs, all four are pairs), dq, lse and D (sum).  Of the
  * tile of keys at hand: k, v, dk and dv (k may be pairs).  Of both: p, ds, and `half` for either of
- * them rounded. */
+ * them rounded.  With AMX, q, dout and what they are transposed are panels, dq is dq', k is k' and v
+ * is room. */
 struct backward {
 	float *q, *qt, *dout, *doutt, *dq, *lse, *sum;
 	float *k, *v, *dk, *dv;
@@ -33,7 +34,8 @@ static struct backward backward_room(struct dev *d, const struct attn_task *t)
 {
 	long all = all_lanes(t), size = all * t->wide;
 	long keys = ATTN_KEYS * t->wide, both = ATTN_KEYS * t->lanes;
-	float *p = own_workspace(d, 5 * size + 2 * all + 4 * keys + 5 * both / 2 + t->lanes);
+	long half = ATTN_KEYS * round_up(t->lanes, AMX_EDGE) / 2;
+	float *p = own_workspace(d, 5 * size + 2 * all + 4 * keys + 2 * both + half + t->lanes);
 	struct backward b = {.q = p,
 	                     .qt = p + size,
 	                     .dout = p + 2 * size,
@@ -49,7 +51,7 @@ static struct backward backward_room(struct dev *d, const struct attn_task *t)
 	b.p = b.dv + keys;
 	b.ds = b.p + both;
 	b.half = b.ds + both;
-	b.query = (int32_t *)(b.half + both / 2);
+	b.query = (int32_t *)(b.half + half);
 	number_lanes(b.query, t);
 	return b;
 }
@@ -62,6 +64,15 @@ HOT static float dot(const float *x, const float *y, long n)
 	for (long j = 0; j < n; j++)
 		s += x[j] * y[j];
 	return s;
+}
+
+/* x [lanes x dim] F32 becomes panels, n lanes deep, and xt panels of its transpose; room holds x
+ * rounded. */
+static void make_panels(float *x, float *xt, long n, uint16_t *room, const struct attn_task *t)
+{
+	narrow(room, x, t->lanes * t->dim);
+	amx_panels((bf16_pair *)x, room, t->dim, t->dim, n);
+	amx_panels_transposed((bf16_pair *)xt, room, t->dim, t->lanes, t->dim);
 }
 
 /* Fetches all that belongs to the tile at query i, and sets its dq to 0. */
@@ -79,9 +90,14 @@ static void start_back(struct backward *b, struct mat q, struct mat dout, struct
 		b->lse[first + r] = r < n ? lse[token_of(t, i, r) * t->h->q + head_of(t, r)] : 0;
 	}
 	fetch_tile(b->q + at, q, t->h->q_stride, i, t);
-	transpose(b->qt + at, b->q + at, t->lanes, t->wide);
-	transpose(b->doutt + at, b->dout + at, t->lanes, t->wide);
-	if (t->pairs) {
+	if (t->way == ATTN_AMX) {
+		make_panels(b->q + at, b->qt + at, n, (uint16_t *)(b->dq + at), t);
+		make_panels(b->dout + at, b->doutt + at, n, (uint16_t *)(b->dq + at), t);
+	} else {
+		transpose(b->qt + at, b->q + at, t->lanes, t->wide);
+		transpose(b->doutt + at, b->dout + at, t->lanes, t->wide);
+	}
+	if (t->way == ATTN_PAIRS) {
 		float *x[] = {b->q + at, b->dout + at}, *xt[] = {b->qt + at, b->doutt + at};
 
 		for (int k = 0; k < 2; k++) {
@@ -130,26 +146,81 @@ static void add_pairs(struct backward *b, float *dx, const float *s, const float
 	             t->wide, keys, t->wide, (n + 1) / 2, 1);
 }
 
+/* The same with AMX, where lanes are filled up to a whole step, and keys to whole tiles, with zeros. */
+static void add_panels(struct backward *b, float *dx, const float *s, const float *y, long keys,
+                       long n, const struct attn_task *t)
+{
+	long steps = amx_steps(n), wide = steps * AMX_STEP, some = long_min(wide, t->lanes);
+	uint16_t *half = (uint16_t *)b->half;
+
+	if (some < wide || keys % 16)
+		memset(half, 0, round_up(keys, 16) * wide * sizeof *half);
+	for (long r = 0; r < keys; r++)
+		narrow(half + r * wide, s + r * t->lanes, some);
+	amx_products(dx, t->wide, half, wide, (const bf16_pair *)y, steps, keys, t->dim, 1);
+}
+
+/* Products of n keys from key j on with the lanes of a tile: x = k q', where qt is that tile's. */
+static void tile_products(struct backward *b, float *x, struct mat k, const float *tile,
+                          const float *qt, long j, long n, const struct attn_task *t)
+{
+	const uint16_t *keys;
+	long ld;
+
+	switch (t->way) {
+	case ATTN_AMX:
+		keys = amx_keys(k, j, n, t, (uint16_t *)b->v, &ld);
+		amx_products(x, t->lanes, keys, ld, (const bf16_pair *)qt, t->dim / AMX_STEP, n,
+		             t->lanes, 0);
+		break;
+	case ATTN_PAIRS:
+		pair_product(x, t->lanes, pairs_at(k, j, t), k.ld / 2, 1, (const bf16_pair *)qt,
+		             t->lanes, n, t->lanes, t->dim / 2, 0);
+		break;
+	case ATTN_F32:
+		product(x, t->lanes, tile, t->wide, 1, qt, t->lanes, n, t->lanes, t->wide, 0);
+	}
+}
+
+/* dk, dv and dq are added to, of n keys and the first `lanes` lanes; p and ds are known. */
+static void add_gradients(struct backward *b, const float *q, const float *dout, float *dq, long n,
+                          long lanes, const struct attn_task *t)
+{
+	long wide = t->wide, all = t->lanes;
+
+	switch (t->way) {
+	case ATTN_AMX:
+		add_panels(b, b->dv, b->p, dout, n, lanes, t);
+		add_panels(b, b->dk, b->ds, q, n, lanes, t);
+		amx_panels_f32((bf16_pair *)b->half, b->ds, all, all, n);
+		amx_products(dq, all, (const uint16_t *)b->k, ATTN_KEYS, (const bf16_pair *)b->half,
+		             amx_steps(n), t->dim, all, 1);
+		break;
+	case ATTN_PAIRS:
+		add_pairs(b, b->dv, b->p, dout, n, lanes, t);
+		add_pairs(b, b->dk, b->ds, q, n, lanes, t);
+		pair_rows((bf16_pair *)b->ds, b->ds, n, all);
+		pair_product(dq, wide, (bf16_pair *)b->ds, 1, all, (bf16_pair *)b->k, wide, lanes,
+		             wide, (n + 1) / 2, 1);
+		break;
+	case ATTN_F32:
+		product(b->dv, wide, b->p, all, 1, dout, wide, n, wide, lanes, 1);
+		product(b->dk, wide, b->ds, all, 1, q, wide, n, wide, lanes, 1);
+		product(dq, wide, b->ds, 1, all, b->k, wide, lanes, wide, n, 1);
+	}
+}
+
 /* The tile at query i meets nk keys from key j on: adds to dk, dv and dq. */
 static void back_tile(struct backward *b, struct mat k, struct mat v, long i, long j, long nk,
                       const struct attn_task *t)
 {
 	struct attn_mask w = attn_mask_of(t, b->query, i, j, nk);
-	long wide = t->wide, lanes = t->lanes, n = filled(t, i), first = i / t->tile * lanes;
-	float *q = b->q + first * wide, *qt = b->qt + first * wide, *dq = b->dq + first * wide;
-	float *dout = b->dout + first * wide, *doutt = b->doutt + first * wide;
+	long lanes = t->lanes, first = i / t->tile * lanes, at = first * t->wide;
 
 	if (!w.n)
 		return;
-	if (t->pairs) {
-		pair_product(b->p, lanes, pairs_at(k, j, t), k.ld / 2, 1, (bf16_pair *)qt, lanes,
-		             w.n, lanes, t->dim / 2, 0);
-		pair_product(b->ds, lanes, pairs_at(v, j, t), v.ld / 2, 1, (bf16_pair *)doutt,
-		             lanes, w.n, lanes, t->dim / 2, 0);
-	} else {
-		product(b->p, lanes, b->k, wide, 1, qt, lanes, w.n, lanes, wide, 0);
-		product(b->ds, lanes, b->v, wide, 1, doutt, lanes, w.n, lanes, wide, 0);
-	}
+	tile_products(b, b->p, k, b->k, b->qt + at, j, w.n, t);
+	tile_products(b, b->ds, v, b->v, b->doutt + at, j, w.n, t);
 	if (t->h->cap > 0)
 		cap_scores(b->p, w.n * lanes, t->h->scale, t->h->cap);
 	hide(b->p, &w);
@@ -157,17 +228,7 @@ static void back_tile(struct backward *b, struct mat k, struct mat v, long i, lo
 		soften_capped(b->p, b->ds, &w, t->h->cap, b->lse + first, b->sum + first);
 	else
 		soften_back(b->p, b->ds, &w, t->h->scale, b->lse + first, b->sum + first);
-	if (t->pairs) {
-		add_pairs(b, b->dv, b->p, dout, w.n, n, t);
-		add_pairs(b, b->dk, b->ds, q, w.n, n, t);
-		pair_rows((bf16_pair *)b->ds, b->ds, w.n, lanes);
-		pair_product(dq, wide, (bf16_pair *)b->ds, 1, lanes, (bf16_pair *)b->k, wide, n,
-		             wide, (w.n + 1) / 2, 1);
-	} else {
-		product(b->dv, wide, b->p, lanes, 1, dout, wide, w.n, wide, n, 1);
-		product(b->dk, wide, b->ds, lanes, 1, q, wide, w.n, wide, n, 1);
-		product(dq, wide, b->ds, 1, lanes, b->k, wide, n, wide, w.n, 1);
-	}
+	add_gradients(b, b->q + at, b->dout + at, b->dq + at, w.n, filled(t, i), t);
 }
 
 /* Writes dq of the tile at query i. */
@@ -176,6 +237,10 @@ static void finish_back(struct backward *b, struct mat dq, long i, const struct 
 	long n = filled(t, i), first = i / t->tile * t->lanes;
 	float *x = b->dq + first * t->wide;
 
+	if (t->way == ATTN_AMX) {
+		memcpy(b->q + first * t->wide, x, t->lanes * t->wide * sizeof *x);
+		transpose(x, b->q + first * t->wide, t->wide, t->lanes);
+	}
 	scale_by(x, n * t->wide, t->h->scale);
 	for (long r = 0; r < n; r++)
 		put(dq, token_of(t, i, r), head_of(t, r) * t->h->q_stride, t->dim, x + r * t->wide);
@@ -189,12 +254,16 @@ static void back_row(struct dev *d, struct mat dq, struct mat dk, struct mat dv,
 	struct backward b = backward_room(d, t);
 	long column = t->head * t->h->kv_stride;
 
+	if (t->way == ATTN_AMX)
+		amx_begin();
 	for (long i = 0; i < t->queries; i += t->tile)
 		start_back(&b, q, dout, o, lse, i, t);
 	for (long j = 0; j < t->keys; j += ATTN_KEYS) {
 		long nk = long_min(ATTN_KEYS, t->keys - j);
 
-		if (t->pairs)
+		if (t->way == ATTN_AMX)
+			amx_keys_transposed((uint16_t *)b.k, k, j, nk, t, (bf16_pair *)b.v);
+		else if (t->way == ATTN_PAIRS)
 			pair_rows_bf16((bf16_pair *)b.k, at(k, t->k + j, column), k.ld, nk, t->dim,
 			               t->wide);
 		else {
@@ -213,6 +282,8 @@ static void back_row(struct dev *d, struct mat dq, struct mat dk, struct mat dv,
 	}
 	for (long i = 0; i < t->queries; i += t->tile)
 		finish_back(&b, dq, i, t);
+	if (t->way == ATTN_AMX)
+		amx_end();
 }
 
 void cpu_attn_back(struct dev *d, struct mat dq, struct mat dk, struct mat dv, struct mat dout,
@@ -224,7 +295,7 @@ void cpu_attn_back(struct dev *d, struct mat dq, struct mat dk, struct mat dv, s
 		for (long head = 0; head < h.kv; head++) {
 			struct attn_task t = attn_task_of(&spans, &h, row, head);
 
-			t.pairs = can_pair(k, &h) && can_pair(v, &h);
+			t.way = way_of(k, &h) == way_of(v, &h) ? way_of(k, &h) : ATTN_F32;
 			back_row(d, dq, dk, dv, dout, o, lse, q, k, v, &t);
 		}
 }

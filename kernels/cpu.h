@@ -64,6 +64,10 @@ void narrow(uint16_t *y, const float *x, long n);
 /* y += scale x, n values */
 void add_scaled(float *y, const float *x, long n, float scale);
 
+/* n columns of row i of c from column j on, at most CPU_CHUNK, = alpha x + beta times what they were,
+ * which is not read where beta is 0. */
+void mix_into(struct mat c, long i, long j, long n, const float *x, float alpha, float beta);
+
 /* Columns j..j+n-1 of row i as F32: where they lie, or converted in buf, which holds n. */
 static inline const float *load(struct mat m, long i, long j, long n, float *buf)
 {
@@ -184,6 +188,9 @@ void row_product(struct dev *, struct mat c, struct mat a, struct mat b, float a
  * faster than the other ways. */
 enum { GEMM_FEW = 64 };
 int few_product(struct dev *, struct mat c, struct mat a, struct mat b, float alpha, float beta);
+/* c = alpha op(a) op(b) + beta c by AMX; returns 0, having done nothing, where that cannot be. */
+int amx_gemm(struct dev *, struct mat c, struct mat a, int ta, struct mat b, int tb, float alpha,
+             float beta);
 /* Frees oneDNN's products; NULL is none. */
 void products_close(struct products *);
 /* Whether this processor multiplies bf16 values (AVX-512 BF16). */

@@ -13,7 +13,7 @@
 
 #include "../lib/base/memory.h"
 #include "../lib/base/hash.h"
-#include "cpu.h"
+#include "tile_amx.h"
 
 /* All that a primitive is made for. */
 struct product_shape {
@@ -42,15 +42,12 @@ struct products {
 	struct workspace scratch;
 };
 
-int bf16_is_fast(void)
-{
-#ifdef __x86_64__
-	__builtin_cpu_init();
-	return __builtin_cpu_supports("avx512bf16") != 0;
-#else
-	return 0;
-#endif
-}
+/* oneDNN knows the processor, and what of it ONEDNN_MAX_CPU_ISA allows. */
+static int has(dnnl_cpu_isa_t isa) { return (dnnl_get_effective_cpu_isa() & isa) == isa; }
+
+int bf16_is_fast(void) { return has(dnnl_cpu_isa_avx512_core_bf16); }
+
+int amx_is_there(void) { return has(dnnl_cpu_isa_avx512_core_amx) && amx_is_allowed(); }
 
 static void check(dnnl_status_t s, const char *what)
 {
@@ -366,6 +363,8 @@ void cpu_gemm(struct dev *d, struct mat c, struct mat a, int ta, struct mat b, i
 		return;
 	if (!(ta ? a.rows : a.cols) || alpha == 0)
 		scale_all(c, beta);
+	else if (c.rows > 1 && amx_gemm(d, c, a, ta, b, tb, alpha, beta))
+		return;
 	else if (!ta && tb && few_product(d, c, a, b, alpha, beta))
 		return;
 	else if (c.rows == 1 && !ta && tb)

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+/* gemm_amx.c - c = alpha op(a) op(b) + beta c of bf16 matrices by AMX.
+ *
+ * One of the two matrices is read as it lies, by rows along k (the "rows"); the other is put in
+ * order first (the "panels" of tile_amx.h).  Which is which is chosen such that little is put in
+ * order: where a is short, as when texts are generated, b' are the rows, and what is computed is
+ * c'.  Rows that do not lie along k are copied.
+ *
+ * A thread takes a block of rows against some panels, DEEP values along k at a time: so much of a
+ * panel stays in the first cache while the rows pass, which stay in the second one while panels
+ * do.  Sums run in the order of k whatever the way, so that no choice here changes a bit.
+ */
+#include "tile_amx.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+enum {
+	BLOCK = 256, /* rows of a block, and columns */
+	DEEP = 640,
+	FEW = 256, /* of so few rows of a, what is computed is c' */
+	SUMS = AMX_EDGE * AMX_EDGE,
+	SIDE = AMX_EDGE / 2, /* of a tile */
+};
+/* So many values are put in order at a time (8 MB). */
+#define PANELS (1L << 22)
+
+/* A matrix whose rows (or, where down, columns) are multiplied along k. */
+struct side {
+	struct mat x;
+	int down;
+	long n, k;
+};
+
+/* n of them from number `first` on; and the values from l on, k of each. */
+static struct side some(struct side s, long first, long n)
+{
+	return (struct side){s.down ? columns(s.x, first, n) : row_range(s.x, first, n), s.down, n,
+	                     s.k};
+}
+
+static struct side part(struct side s, long l, long k)
+{
+	return (struct side){s.down ? row_range(s.x, l, k) : columns(s.x, l, k), s.down, s.n, k};
+}
+
+struct amx_work {
+	struct mat c;
+	int turned; /* what is computed is c' */
+	float alpha, beta;
+	struct side rows, panels;
+	const uint16_t *row,
+		*last;          /* rows in place or copied; those after the last whole AMX_EDGE */
+	long lda, last_lda;     /* how far they lie apart, in values */
+	const bf16_pair *panel; /* all panels, or NULL: a block makes its own */
+	long steps, deep;       /* of k; of those that pass at a time */
+	long block, wide;       /* rows and columns of a block */
+};
+
+static void make_panel(bf16_pair *y, struct side s)
+{
+	(s.down ? amx_panels : amx_panels_transposed)(y, s.x.p, s.x.ld, s.n, s.k);
+}
+
+/* y [AMX_EDGE x lda] = at most so many rows, with zeros where there is nothing.  Columns become rows
+ * by way of a panel, whose tiles are transposed. */
+static void copy_rows(uint16_t *y, long lda, struct side s, bf16_pair *room)
+{
+	if (!s.down) {
+		memset(y, 0, AMX_EDGE * lda * sizeof *y);
+		for (long i = 0; i < s.n; i++)
+			memcpy(y + i * lda, at(s.x, i, 0), s.k * sizeof *y);
+		return;
+	}
+	make_panel(room, s);
+	amx_columns(y, lda, room, s.n, s.k);
+}
+
+/* n values of c = alpha x + beta times what they were */
+INLINE_WIDE void mix(void *c, enum dtype type, const float *x, long n, float alpha, float beta)
+{
+	const __m512 a = _mm512_set1_ps(alpha), b = _mm512_set1_ps(beta);
+
+	for (long j = 0; j < n; j += 16) {
+		__mmask16 some = n - j < 16 ? (1u << (n - j)) - 1 : 0xffff;
+		__m512 y = _mm512_mul_ps(a, _mm512_loadu_ps(x + j)), old = _mm512_setzero_ps();
+		uint16_t *half = (uint16_t *)c + j;
+		float *whole = (float *)c + j;
+
+		if (beta != 0 && type == DT_F32)
+			old = _mm512_maskz_loadu_ps(some, whole);
+		else if (beta != 0)
+			old = (__m512)_mm512_slli_epi32(_mm512_cvtepu16_epi32(
+								_mm256_maskz_loadu_epi16(some,
+			                                                                 half)),
+			                                16);
+		y = _mm512_fmadd_ps(b, old, y);
+		if (type == DT_F32)
+			_mm512_mask_storeu_ps(whole, some, y);
+		else
+			_mm256_mask_storeu_epi16(half, some, (__m256i)_mm512_cvtneps_pbh(y));
+	}
+}
+
+/* m rows of c from (i, j) on = x [m x AMX_EDGE], all columns, as most products are. */
+INLINE_WIDE void set_rows(struct mat c, long i, long m, long j, const float *x)
+{
+	for (long r = 0; r < m; r++, x += AMX_EDGE) {
+		__m512 y = _mm512_loadu_ps(x), z = _mm512_loadu_ps(x + SIDE);
+		char *to = at(c, i + r, j);
+
+		if (c.type == DT_BF16) {
+			_mm512_storeu_si512(to, (__m512i)_mm512_cvtne2ps_pbh(z, y));
+		} else {
+			_mm512_storeu_ps(to, y);
+			_mm512_storeu_ps(to + SIDE * sizeof *x, z);
+		}
+	}
+}
+
+/* Writes m rows and n columns of what is computed, from x [AMX_EDGE x AMX_EDGE]. */
+WIDE static void put(const struct amx_work *w, long i, long m, long j, long n, const float *x)
+{
+	float t[SUMS];
+	int plain = w->alpha == 1 && w->beta == 0;
+
+	if (!w->turned && plain && n == AMX_EDGE)
+		set_rows(w->c, i, m, j, x);
+	else if (!w->turned)
+		for (long r = 0; r < m; r++)
+			mix(at(w->c, i + r, j), w->c.type, x + r * AMX_EDGE, n, w->alpha, w->beta);
+	if (!w->turned)
+		return;
+	for (long r = 0; r < m; r += SIDE)
+		for (long q = 0; q < n; q += SIDE)
+			amx_transpose((uint32_t *)t + q * AMX_EDGE + r, AMX_EDGE,
+			              (uint32_t *)x + r * AMX_EDGE + q, AMX_EDGE);
+	if (plain && m == AMX_EDGE)
+		set_rows(w->c, j, n, i, t);
+	else
+		for (long q = 0; q < n; q++)
+			mix(at(w->c, j + q, i), w->c.type, t + q * AMX_EDGE, m, w->alpha, w->beta);
+}
+
+/* Rows i..last-1 against the panel of column j, steps s.. of k.  x are their sums. */
+static void pass(const struct amx_work *w, long i, long last, long j, long s,
+                 const bf16_pair *panel, float *x)
+{
+	long n = long_min(AMX_EDGE, w->panels.n - j), steps = long_min(w->deep, w->steps - s);
+
+	for (; i < last; i += AMX_EDGE, x += w->deep < w->steps ? SUMS : 0) {
+		long m = long_min(AMX_EDGE, last - i), lda = m < AMX_EDGE ? w->last_lda : w->lda;
+		const uint16_t *a = m < AMX_EDGE ? w->last : w->row + i * lda;
+
+		amx_product(x, AMX_EDGE, a + s * AMX_STEP, lda, panel, steps, m, n, s > 0);
+		if (s + steps == w->steps)
+			put(w, i, m, j, n, x);
+	}
+}
+
+/* The block at row i and column j. */
+static void block(struct dev *d, const struct amx_work *w, long i, long j)
+{
+	long last = long_min(i + w->block, w->rows.n), end = long_min(j + w->wide, w->panels.n);
+	long sums =
+		w->deep < w->steps ? w->block * AMX_EDGE : 0; /* of a panel, where they are kept */
+	bf16_pair *own = (bf16_pair *)own_workspace(d, w->deep * AMX_PAIRS +
+	                                                       w->wide / AMX_EDGE * sums + SUMS);
+	float *x = (float *)(own + w->deep * AMX_PAIRS);
+
+	for (long s = 0; s < w->steps; s += w->deep)
+		for (long q = j; q < end; q += AMX_EDGE) {
+			const bf16_pair *panel = own;
+
+			if (w->panel)
+				panel = w->panel + (q / AMX_EDGE * w->steps + s) * AMX_PAIRS;
+			else
+				make_panel(own, some(part(w->panels, s * AMX_STEP,
+				                          long_min(w->deep * AMX_STEP,
+				                                   w->panels.k - s * AMX_STEP)),
+				                     q, long_min(AMX_EDGE, w->panels.n - q)));
+			pass(w, i, last, q, s, panel, x + (q - j) / AMX_EDGE * sums);
+		}
+}
+
+/* The most of n, in whole AMX_EDGE and equal parts, that is no more than `most`. */
+static long equal_part(long n, long most)
+{
+	long parts = (n + most - 1) / most;
+
+	return round_up((n + parts - 1) / parts, AMX_EDGE);
+}
+
+static void multiply(struct dev *d, struct amx_work *w)
+{
+	long wide = w->steps * AMX_STEP, panel = w->steps * AMX_PAIRS;
+	int copied = w->rows.down || w->rows.k % AMX_STEP != 0, shared = w->rows.n > BLOCK;
+	long from = copied ? 0 : w->rows.n / AMX_EDGE * AMX_EDGE;
+	long panels = shared ? round_up(w->panels.n, AMX_EDGE) / AMX_EDGE * panel : 0;
+	bf16_pair *room =
+		(bf16_pair *)workspace(&cpu_of(d)->whole,
+	                               panels + round_up(w->rows.n - from, AMX_EDGE) * wide / 2);
+	uint16_t *copy = (uint16_t *)(room + panels);
+
+	w->panel = shared ? room : NULL;
+	w->row = copied ? copy : w->rows.x.p;
+	w->lda = copied ? wide : w->rows.x.ld;
+	w->last = copy + (w->rows.n - from) / AMX_EDGE * AMX_EDGE * wide;
+	w->last_lda = wide;
+#pragma omp parallel num_threads(threads_of(d))
+	{
+#pragma omp for schedule(static) nowait
+		for (long j = 0; j < (shared ? w->panels.n : 0); j += AMX_EDGE)
+			make_panel(room + j / AMX_EDGE * panel,
+			           some(w->panels, j, long_min(AMX_EDGE, w->panels.n - j)));
+#pragma omp for schedule(static)
+		for (long i = from; i < w->rows.n; i += AMX_EDGE)
+			copy_rows(copy + (i - from) * wide, wide,
+			          some(w->rows, i, long_min(AMX_EDGE, w->rows.n - i)),
+			          (bf16_pair *)own_workspace(d, panel));
+		amx_begin();
+#pragma omp for schedule(dynamic) collapse(2)
+		for (long i = 0; i < w->rows.n; i += w->block)
+			for (long j = 0; j < w->panels.n; j += w->wide)
+				block(d, w, i, j);
+		amx_end();
+	}
+}
+
+int amx_gemm(struct dev *d, struct mat c, struct mat a, int ta, struct mat b, int tb, float alpha,
+             float beta)
+{
+	long k = ta ? a.rows : a.cols, steps = amx_steps(k);
+	long parts = (steps * AMX_STEP + DEEP - 1) / DEEP;
+	struct side as = {a, ta, c.rows, k}, bs = {b, !tb, c.cols, k};
+	int turned = ta ? tb || c.rows > c.cols : tb && c.rows <= FEW;
+	struct side rows = turned ? bs : as, panels = turned ? as : bs;
+	long room = long_max(1, PANELS / (steps * AMX_STEP * AMX_EDGE)) * AMX_EDGE;
+
+	if (a.type != DT_BF16 || !amx_is_there())
+		return 0;
+	for (long j = 0; j < panels.n; j += room) {
+		long n = long_min(room, panels.n - j);
+		struct amx_work w = {.c = turned ? row_range(c, j, n) : columns(c, j, n),
+		                     .turned = turned,
+		                     .alpha = alpha,
+		                     .beta = beta,
+		                     .rows = rows,
+		                     .panels = some(panels, j, n),
+		                     .steps = steps,
+		                     .deep = (steps + parts - 1) / parts,
+		                     .block = equal_part(rows.n, BLOCK),
+		                     .wide = equal_part(n, BLOCK)};
+
+		multiply(d, &w);
+	}
+	return 1;
+}
+#else
+int amx_gemm(struct dev *d, struct mat c, struct mat a, int ta, struct mat b, int tb, float alpha,
+             float beta)
+{
+	(void)d, (void)c, (void)a, (void)ta, (void)b, (void)tb, (void)alpha, (void)beta;
+	return 0;
+}
+#endif
