@@ -138,8 +138,28 @@ static void move_scaled(struct mat y, long iy, struct mat x, long ix, long j, lo
 	store(y, iy, j, n, o);
 }
 
+/* y[i] = scale x[id[i]], of values that come in blocks. */
+static void decode_rows(struct dev *d, struct mat y, struct mat x, const int32_t *id, float scale)
+{
+	size_t row = x.ld / dtype_block(x.type) * dtype_block_bytes(x.type);
+
+#pragma omp parallel for schedule(static) num_threads(threads_of(d))
+	for (long i = 0; i < y.rows; i++) {
+		float *v = own_workspace(d, x.cols);
+
+		dtype_decode(x.type, (const char *)x.p + id[i] * row, x.cols, v);
+		if (scale != 1)
+			multiply(v, v, x.cols, scale);
+		dtype_encode(y.type, v, x.cols, at(y, i, 0));
+	}
+}
+
 void cpu_gather(struct dev *d, struct mat y, struct mat x, const int32_t *id, float scale)
 {
+	if (x.type != DT_F32 && x.type != DT_BF16) {
+		decode_rows(d, y, x, id, scale);
+		return;
+	}
 #pragma omp parallel for collapse(2) schedule(static) num_threads(threads_of(d))
 	for (long i = 0; i < y.rows; i++)
 		for (long j = 0; j < y.cols; j += CPU_CHUNK) {

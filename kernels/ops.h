@@ -119,7 +119,8 @@ struct ops {
 	/* db += scale sum_i dy[i]; dy any, db F32 [1 x cols] */
 	void (*bias_back)(struct dev *, struct mat db, struct mat dy, float scale);
 
-	/* y[i] = scale x[id[i]] for i < y.rows; any types (embedding) */
+	/* y[i] = scale x[id[i]] for i < y.rows; y any, x of any type that files hold (embedding,
+	 * and the decoding of matrices) */
 	void (*gather)(struct dev *, struct mat y, struct mat x, const int32_t *id, float scale);
 	/* y[id[i]] = x[i] for i < x.rows, ids distinct; any types (key/value cache) */
 	void (*scatter)(struct dev *, struct mat y, struct mat x, const int32_t *id);

@@ -8,7 +8,7 @@
 
 #include "../base/buf.h"
 #include "../base/die.h"
-#include "dtype.h"
+#include "../../kernels/dtype.h"
 
 struct gguf_tensor {
 	const char *name; /* owned by the struct gguf */

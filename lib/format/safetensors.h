@@ -10,7 +10,7 @@
 
 #include "../base/buf.h"
 #include "../base/die.h"
-#include "dtype.h"
+#include "../../kernels/dtype.h"
 
 /* clang-format off */
 enum st_type {

@@ -30,6 +30,17 @@ static const struct layer *gradients_of(const struct block *b)
 	return b->theta && b->theta->grad ? &b->theta->grad->layer[b->layer] : &frozen;
 }
 
+/* The part's matrix, decoded where it is as the file has it: it holds until the next call. */
+static struct mat weight(const struct block *b, const struct linear_part *p)
+{
+	struct mat w = mat_of(b->decoded.p, b->decoded.type, p->w.rows, p->w.cols);
+
+	if (!p->order)
+		return p->w;
+	b->dev->op->gather(b->dev, w, p->w, p->order, 1);
+	return w;
+}
+
 /* y = beta y + r (the layer of x); t = r x a' is kept for the way back. */
 static void linear(const struct block *b, enum site s, struct mat y, struct mat x, float r,
                    float beta)
@@ -43,7 +54,7 @@ static void linear(const struct block *b, enum site s, struct mat y, struct mat 
 		const struct linear_part *p = &l->part[i];
 		struct mat part = columns(y, p->first, p->w.rows);
 
-		d->op->gemm(d, part, x, 0, p->w, 1, r, beta);
+		d->op->gemm(d, part, x, 0, weight(b, p), 1, r, beta);
 		if (p->bias.p)
 			d->op->bias(d, part, p->bias, r);
 	}
@@ -87,7 +98,7 @@ static void linear_back(const struct block *b, enum site s, struct mat dx, struc
 	for (int i = 0; i < l->n && dx.p; i++) {
 		const struct linear_part *p = &l->part[i];
 
-		d->op->gemm(d, dx, columns(dy, p->first, p->w.rows), 0, p->w, 0, r,
+		d->op->gemm(d, dx, columns(dy, p->first, p->w.rows), 0, weight(b, p), 0, r,
 		            i > 0 ? 1 : beta);
 	}
 	weights_back(d, dy, x, &gradients_of(b)->at[s], r);

@@ -59,6 +59,7 @@ struct block {
 	const struct params *theta; /* NULL: the model alone */
 	const struct pass *pass;
 	struct kept kept;
+	struct mat decoded; /* room for a matrix that is as the file has it */
 };
 
 /* y = block(x), F32 [tokens x dim]; may be the same memory, and kept.x1 too where there is no

@@ -64,6 +64,7 @@ struct engine *engine_open(struct model *m, const struct compute_opts *o, const 
 	tokens = long_max(p.tokens[0], p.tokens[1]);
 	open_pack(e, tokens + 2 * PACK_ROUND);
 	open_ropes(e, long_max(tokens, d->positions));
+	m->stored = p.stored;
 	if (!d->theta || d->theta->site)
 		model_load(m);
 	return e;

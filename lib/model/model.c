@@ -70,10 +70,32 @@ static void load_tensor(void *ctx, const struct tensor_role *r, struct mat *at)
 {
 	struct model *m = ctx;
 
-	*at = weights_mat(m->weights, m->dev, &m->config, r);
+	*at = weights_mat(m->weights, m->dev, &m->config, r, m->stored);
 }
 
-void model_load(struct model *m) { net_each(&m->net, &m->config, m->type, load_tensor, m); }
+/* Where the rows of stored matrices are. */
+static void load_orders(struct model *m)
+{
+	const struct config *c = &m->config;
+
+	for (long i = 0; i < c->layers; i++) {
+		int n[SITES] = {0};
+
+		for (const struct part *p = c->family->part; p->module; p++) {
+			struct linear_part *q = &m->net.layer[i].at[p->site].part[n[p->site]++];
+
+			if (q->w.type != m->type)
+				q->order = weights_order(m->weights, m->dev, c,
+				                         part_gguf_order(c, p), q->w.rows);
+		}
+	}
+}
+
+void model_load(struct model *m)
+{
+	net_each(&m->net, &m->config, m->type, load_tensor, m);
+	load_orders(m);
+}
 
 void model_close(struct model *m)
 {
@@ -87,7 +109,8 @@ void model_close(struct model *m)
 
 struct counting {
 	const struct weights *weights;
-	size_t bytes[3]; /* of each way */
+	int stored;
+	size_t bytes[WEIGHTS_WAYS];
 };
 
 static void count_tensor(void *ctx, const struct tensor_role *r, struct mat *at)
@@ -95,18 +118,18 @@ static void count_tensor(void *ctx, const struct tensor_role *r, struct mat *at)
 	struct counting *n = ctx;
 
 	(void)at;
-	n->bytes[weights_way(n->weights, r)] += (size_t)r->rows * r->cols * dtype_size(r->type);
+	n->bytes[weights_way(n->weights, r, n->stored)] += weights_bytes(n->weights, r, n->stored);
 }
 
-void model_bytes(const struct model *m, size_t *mapped, size_t *copied)
+void model_bytes(const struct model *m, int stored, size_t *mapped, size_t *copied)
 {
-	struct counting n = {.weights = m->weights};
+	struct counting n = {.weights = m->weights, .stored = stored};
 	struct net none;
 
 	net_like(&none, &m->net, &m->config);
 	net_each(&none, &m->config, m->type, count_tensor, &n);
 	net_close(&none);
-	*mapped = n.bytes[WEIGHTS_MAPPED];
+	*mapped = n.bytes[WEIGHTS_MAPPED] + n.bytes[WEIGHTS_STORED];
 	*copied = n.bytes[WEIGHTS_COPIED];
 }
 

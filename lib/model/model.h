@@ -28,6 +28,7 @@ struct model { /* to be read */
 	struct config config;
 	struct weights *weights;
 	struct net net; /* without tensors until model_load */
+	int stored; /* the blocks' matrices stay as a file of blocks has them; before model_load */
 };
 
 /* path: Hugging Face folder or GGUF file.  Maps the files, reads the configuration and opens the
@@ -38,7 +39,7 @@ void model_load(struct model *);
 void model_close(struct model *);
 
 /* Bytes of the weights that are used where they lie in the file, and of those that are not. */
-void model_bytes(const struct model *, size_t *mapped, size_t *copied);
+void model_bytes(const struct model *, int stored, size_t *mapped, size_t *copied);
 /* The template that it was tuned with by seal, or NULL. */
 const char *model_template(const struct model *);
 

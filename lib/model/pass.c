@@ -17,6 +17,7 @@ void pass_open(struct engine *e, const struct params *theta, long tokens, long k
 	                      .ranks = theta ? theta->ranks : NULL,
 	                      .tokens = tokens,
 	                      .keys = keys,
+	                      .stored = e->model->stored,
 	                      .backward = backward};
 
 	s.kept = work_keeps(&e->work, &s, e->arena.size);
@@ -49,7 +50,8 @@ static struct block block_of(struct engine *e, const struct way *w, long i)
 	                      .at = &net_of(e, w->theta)->layer[i],
 	                      .theta = w->theta,
 	                      .pass = w->pass,
-	                      .kept = e->work.block[i > shared ? i - shared : 0]};
+	                      .kept = e->work.block[i > shared ? i - shared : 0],
+	                      .decoded = e->work.decoded};
 }
 
 static void tap(struct engine *e, const struct way *w, long after, struct mat x)

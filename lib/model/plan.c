@@ -26,7 +26,7 @@ static void sum_up(struct plan *p)
 static void plan_fixed(struct plan *p, const struct model *m, const struct demand *d)
 {
 	if (!d->theta || d->theta->site) /* else theta stands in the weights' place */
-		model_bytes(m, &p->bytes[MEMORY_MAPPED], &p->bytes[MEMORY_WEIGHTS]);
+		model_bytes(m, p->stored, &p->bytes[MEMORY_MAPPED], &p->bytes[MEMORY_WEIGHTS]);
 	if (d->theta)
 		p->bytes[MEMORY_THETA] = d->copies * params_bytes(d->theta) +
 		                         d->vectors * d->theta->n * sizeof(float);
@@ -46,6 +46,7 @@ static struct work_size size_of(const struct plan *p, const struct model *m, con
 	                          .tokens = p->tokens[backward],
 	                          .keys = d->slots ? 0 : p->tokens[backward] + PACK_ROUND,
 	                          .kept = p->kept,
+	                          .stored = p->stored,
 	                          .backward = backward};
 }
 
@@ -100,8 +101,8 @@ static size_t limit_of(struct dev *dev, size_t asked)
 	return dev->apart ? size_min(asked, spare) : asked;
 }
 
-void plan_make(struct plan *p, const struct model *m, const struct demand *d,
-               const struct compute_opts *o)
+static void plan_with(struct plan *p, const struct model *m, const struct demand *d,
+                      const struct compute_opts *o, int stored)
 {
 	struct work_size s;
 	struct work w;
@@ -109,6 +110,7 @@ void plan_make(struct plan *p, const struct model *m, const struct demand *d,
 
 	memset(p, 0, sizeof *p);
 	p->layers = (int)m->config.layers;
+	p->stored = stored;
 	p->limit = limit_of(m->dev, o->memory);
 	p->pass = o->pass ? o->pass : m->dev->pass_tokens;
 	for (int b = 0; b < 2; b++)
@@ -123,6 +125,15 @@ void plan_make(struct plan *p, const struct model *m, const struct demand *d,
 	else if (s.tokens)
 		plan_passes(p, &w, m, d, work_keeps(&w, &s, limit - p->total + of_pass(p)));
 	work_close(&w);
+}
+
+/* Converted weights are decoded once; where they do not fit, for each product. */
+void plan_make(struct plan *p, const struct model *m, const struct demand *d,
+               const struct compute_opts *o)
+{
+	plan_with(p, m, d, o, 0);
+	if (!p->kept && !m->dev->apart && (!d->theta || d->theta->site))
+		plan_with(p, m, d, o, 1);
 }
 
 /* The longest pass with which it would fit: 0 if there is none. */
@@ -173,7 +184,8 @@ void plan_say(const struct plan *p, const struct model *m, const struct demand *
 	for (int k = 0; k < MEMORY_KINDS; k++) {
 		if (p->bytes[k] < 50000)
 			continue;
-		buf_fmt(&b, "%s%s", b.n ? ", " : "", name[k]);
+		buf_fmt(&b, "%s%s", b.n ? ", " : "",
+		        k == MEMORY_MAPPED && p->stored ? "weights as stored" : name[k]);
 		if (k == MEMORY_ACTIVATIONS && d->rows[1])
 			buf_fmt(&b, " of %d of %d blocks", p->kept, p->layers);
 		buf_fmt(&b, " %s", memory_text(p->bytes[k], text));

@@ -24,7 +24,7 @@ struct demand {
 };
 
 enum memory {
-	MEMORY_MAPPED,  /* weights used where they lie in the file */
+	MEMORY_MAPPED,  /* weights used where they lie in the file, or decoded for each product */
 	MEMORY_WEIGHTS, /* weights of another type or order, copied */
 	MEMORY_THETA,   /* with gradients and the optimiser's state */
 	MEMORY_ACTIVATIONS,
@@ -41,6 +41,7 @@ struct plan {
 	long pass;        /* tokens that a pass is to have */
 	long tokens[2];   /* of the largest pass without and with gradients, padded; 0: none */
 	int kept, layers; /* blocks that keep their activations; kept 0: not even one can */
+	int stored;       /* the blocks' matrices stay as the file has them, for want of memory */
 };
 
 /* Plans for this device and these options. */

@@ -9,7 +9,8 @@
 
 /* A linear layer: its parts each fill w.rows columns of the output, from `first` on. */
 struct linear_part {
-	struct mat w, bias; /* bias.p may be NULL */
+	struct mat w, bias;   /* bias.p may be NULL */
+	const int32_t *order; /* device: w is as the file has it, and this is where its rows are */
 	long first;
 };
 struct linear {

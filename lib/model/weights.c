@@ -51,6 +51,7 @@ void weights_close(struct weights *w, struct dev *d)
 	free(w->file);
 	free(w->held);
 	free(w->adopted);
+	free(w->order);
 	free(w->head);
 	free(w->path);
 	free(w);
@@ -243,39 +244,84 @@ int weights_has(const struct weights *w, const struct tensor_role *n)
 }
 
 /* Vectors are copied: to use one in place would keep the pages around it in memory. */
-enum weights_way weights_way(const struct weights *w, const struct tensor_role *n)
+enum weights_way weights_way(const struct weights *w, const struct tensor_role *n, int stored)
 {
 	enum row_order order;
 	struct source s;
 
 	if (!locate(w, n, &s, &order))
 		return WEIGHTS_ABSENT;
-	return n->rows > 1 && order == ORDER_SAME && s.type == n->type && !change_adds(s.change) &&
-	                       (uintptr_t)s.data % dtype_size(n->type) == 0
-	               ? WEIGHTS_MAPPED
-	               : WEIGHTS_COPIED;
+	if (n->rows == 1 || change_adds(s.change))
+		return WEIGHTS_COPIED;
+	if (order == ORDER_SAME && s.type == n->type &&
+	    (uintptr_t)s.data % dtype_size(n->type) == 0)
+		return WEIGHTS_MAPPED;
+	return stored && n->part && !s.change && s.type != n->type ? WEIGHTS_STORED
+	                                                           : WEIGHTS_COPIED;
+}
+
+/* The bytes of the tensor in its file. */
+static size_t stored_bytes(const struct source *s, const struct tensor_role *n)
+{
+	return (size_t)n->rows * (n->cols / dtype_block(s->type)) * dtype_block_bytes(s->type);
+}
+
+size_t weights_bytes(const struct weights *w, const struct tensor_role *n, int stored)
+{
+	struct source s;
+
+	if (weights_way(w, n, stored) == WEIGHTS_STORED && find(w, n, &s))
+		return stored_bytes(&s, n);
+	return (size_t)n->rows * n->cols * dtype_size(n->type);
+}
+
+static void *hold(struct weights *w, void *p)
+{
+	w->held = xrealloc(w->held, (w->n_held + 1) * sizeof *w->held);
+	return w->held[w->n_held++] = p;
+}
+
+const int32_t *weights_order(struct weights *w, struct dev *d, const struct config *c,
+                             enum row_order order, long rows)
+{
+	int32_t *host, *at;
+
+	order = w->is_gguf ? order : ORDER_SAME;
+	for (int i = 0; i < w->orders; i++)
+		if (w->order[i].order == order && w->order[i].rows == rows)
+			return w->order[i].at;
+	host = xalloc(rows * sizeof *host);
+	for (long i = 0; i < rows; i++)
+		host[i] = (int32_t)weights_row(order, c, i);
+	at = hold(w, d->op->alloc(d, rows * sizeof *at));
+	d->op->put(d, at, host, rows * sizeof *at);
+	free(host);
+	w->order = xrealloc(w->order, (w->orders + 1) * sizeof *w->order);
+	w->order[w->orders].order = order;
+	w->order[w->orders].rows = rows;
+	w->order[w->orders++].at = at;
+	return at;
 }
 
 struct mat weights_mat(struct weights *w, struct dev *d, const struct config *c,
-                       const struct tensor_role *n)
+                       const struct tensor_role *n, int stored)
 {
 	struct mat m = mat_of(NULL, n->type, n->rows, n->cols);
-	size_t bytes = (size_t)n->rows * n->cols * dtype_size(n->type);
-	enum weights_way way = weights_way(w, n);
+	enum weights_way way = weights_way(w, n, stored);
+	size_t bytes = weights_bytes(w, n, stored);
 	struct source s;
 
 	if (way == WEIGHTS_ABSENT)
 		return m;
-	if (way == WEIGHTS_MAPPED) {
+	if (way == WEIGHTS_MAPPED || way == WEIGHTS_STORED) {
 		find(w, n, &s);
+		m.type = s.type;
 		m.p = (void *)d->op->adopt(d, s.data, bytes);
 		w->adopted = xrealloc(w->adopted, (w->n_adopted + 1) * sizeof *w->adopted);
 		w->adopted[w->n_adopted++] = m.p;
 		return m;
 	}
-	m.p = d->op->alloc(d, bytes);
-	w->held = xrealloc(w->held, (w->n_held + 1) * sizeof *w->held);
-	w->held[w->n_held++] = m.p;
+	m.p = hold(w, d->op->alloc(d, bytes));
 	weights_read(w, d, c, n, m);
 	return m;
 }

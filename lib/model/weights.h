@@ -28,11 +28,18 @@ int weights_same(const struct weights *, const char *hf, const char *other);
 int weights_has(const struct weights *, const struct tensor_role *);
 /* How a matrix gets to a device that shares the host's memory or not: used where it lies in the
  * file, or in memory of its own. */
-enum weights_way { WEIGHTS_ABSENT, WEIGHTS_MAPPED, WEIGHTS_COPIED };
-enum weights_way weights_way(const struct weights *, const struct tensor_role *);
-/* The matrix on the device; owned by weights.  Dies when the shape is not [rows x cols]. */
+enum weights_way { WEIGHTS_ABSENT, WEIGHTS_MAPPED, WEIGHTS_COPIED, WEIGHTS_STORED, WEIGHTS_WAYS };
+/* stored: matrices of blocks that would be copied stay as the file has them, where they can. */
+enum weights_way weights_way(const struct weights *, const struct tensor_role *, int stored);
+/* The bytes that it takes on the device. */
+size_t weights_bytes(const struct weights *, const struct tensor_role *, int stored);
+/* The matrix on the device; owned by weights.  Where it is stored, its type is the file's.  Dies when
+ * the shape is not [rows x cols]. */
 struct mat weights_mat(struct weights *, struct dev *, const struct config *,
-                       const struct tensor_role *);
+                       const struct tensor_role *, int stored);
+/* Where the rows of a stored matrix are, on the device; owned by weights. */
+const int32_t *weights_order(struct weights *, struct dev *, const struct config *,
+                             enum row_order gguf_order, long rows);
 /* Sets `into`, F32 or the role's type, to its values, if it is there. */
 void weights_read(const struct weights *, struct dev *, const struct config *,
                   const struct tensor_role *, struct mat into);

@@ -17,6 +17,12 @@ struct weights {
 	void **held;
 	const void **adopted;
 	long n_held, n_adopted;
+	struct {
+		enum row_order order;
+		long rows;
+		const int32_t *at;
+	} * order; /* of stored matrices */
+	int orders;
 	struct change *change; /* what an adapter makes of some tensors */
 	int changes;
 	struct mapped adapter;    /* that they point into; path NULL: none */

@@ -86,6 +86,19 @@ static void place_head(struct work *w, struct arena *a, const struct work_size *
 	w->dlogits = s->type == DT_F32 ? w->logits : arena_mat(a, s->type, rows, c->vocab);
 }
 
+/* The largest matrix of a block, in values. */
+static long largest(const struct config *c)
+{
+	long most = 0, in, out, first, rows;
+
+	for (const struct part *p = c->family->part; p->module; p++) {
+		config_site(c, p->site, &in, &out);
+		config_extent(c, p, &first, &rows);
+		most = in * rows > most ? in * rows : most;
+	}
+	return most;
+}
+
 void work_place(struct work *w, struct arena *a, const struct work_size *s)
 {
 	const struct config *c = s->config;
@@ -103,6 +116,7 @@ void work_place(struct work *w, struct arena *a, const struct work_size *s)
 	a->kind = ARENA_HEAD;
 	place_head(w, a, s);
 	a->kind = ARENA_SCRATCH;
+	w->decoded = arena_mat(a, s->type, 1, s->stored ? largest(c) : 0);
 	w->keys = arena_mat(a, s->type, s->keys, c->qkv - c->k_at);
 	if (s->backward) {
 		w->dy = arena_mat(a, DT_F32, s->tokens, c->dim);

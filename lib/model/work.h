@@ -19,6 +19,7 @@ struct work_size {
 	const long *ranks; /* [SITES], of theta's pairs; NULL: none */
 	long tokens, keys; /* keys: of the rows in full; 0 where none shares tokens */
 	int kept;          /* blocks whose activations stay, at least 1 */
+	int stored;        /* the blocks' matrices are as the file has them */
 	int backward;
 };
 
@@ -29,6 +30,7 @@ struct work {
 	struct mat *x;      /* [layers + 1]: the blocks' inputs, and what the last one gives */
 	int one_x;          /* there is but x[0]: no way back */
 	struct mat keys;    /* of rows that share tokens */
+	struct mat decoded; /* one of the blocks' matrices, where these are as the file has them */
 	struct scratch scratch;
 	struct mat dy;                             /* backwards, of x */
 	struct mat h, h2, hn, dh, logits, dlogits; /* the head's, WORK_HEAD_ROWS tokens */

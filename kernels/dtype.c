@@ -20,7 +20,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "../base/num.h"
+#include "../lib/base/num.h"
 
 static float half(const uint8_t *p) { return float_of_half(p[0] | p[1] << 8); }
 
