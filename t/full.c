@@ -106,7 +106,7 @@ static void begin(struct test *t, const char *name, const char *dtype, long pass
 /* A row a pass, and all activations but a block's are computed again. */
 static void begin_least(struct test *t, const char *name, const struct tokens *rows, const json_t *json)
 {
-	begin_with(t, name, tiny_engine(gold_path(name, ""), tiny_opts("f32", 1, 1), 1), rows, json);
+	begin_with(t, name, tiny_engine(gold_path(name, ""), tiny_opts("f32", 1, 1), TINY_LEAST), rows, json);
 }
 
 static void end(struct test *t)

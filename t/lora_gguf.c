@@ -111,7 +111,7 @@ static void check(const char *name, const char *adapter, const char *arch, doubl
 	check_meta(&g, name, arch, a->alpha);
 	ok(g.tensors > 0 && merge(model, &g, a->alpha, path) == g.tensors,
 	   "%s: every one of %ld tensors fits one of the model", name, g.tensors);
-	merged = tiny_engine(path, o, 0);
+	merged = tiny_engine(path, o, TINY_PLAIN);
 	engine_loss(m, NULL, &batch, bare);
 	engine_loss(m, a, &batch, want);
 	engine_loss(merged, NULL, &batch, got);

@@ -58,7 +58,7 @@ static void compare(const char *name, enum dtype type, double most, long alike, 
 	float together[ROWS], alone[ROWS], off = 0;
 	double gradients;
 
-	m = tiny_engine(gold_path(name, ""), tiny_opts(dtype, 0, 1), 0);
+	m = tiny_engine(gold_path(name, ""), tiny_opts(dtype, 0, 1), TINY_PLAIN);
 	a = whole ? tiny_whole(m) : tiny_new(m, "auto", 4, 4, 1);
 	j = rows_alike(alike, engine_model(m)->config.vocab);
 	rows = tiny_rows(j);

@@ -86,7 +86,7 @@ int main(void)
 	o.device = "cpu";
 	o.dtype = "f32";
 	o.threads = 1;
-	m = tiny_engine(path, o, 0);
+	m = tiny_engine(path, o, TINY_PLAIN);
 	t = tokenizer_open(path);
 	gold = json_read_file(GOLD "stories.json");
 	rows = tiny_rows(gold);

@@ -105,8 +105,10 @@ TINY struct compute_opts tiny_opts(const char *dtype, long pass, int threads)
 }
 
 /* An engine for rows of up to 100 tokens, batches and caches of up to 600 of them, pairs of up to
- * rank 16 on every layer, and all weights.  least: as few blocks as can be keep activations. */
-TINY struct engine *tiny_engine(const char *path, struct compute_opts o, int least)
+ * rank 16 on every layer, and all weights.  As few blocks as can be keep activations, or weights stay
+ * as the file has them. */
+enum tiny_way { TINY_PLAIN, TINY_LEAST, TINY_STORED };
+TINY struct engine *tiny_engine(const char *path, struct compute_opts o, enum tiny_way way)
 {
 	struct model *m = model_open(path, &o);
 	struct params *widest = params_lora(&m->config, m->type, "all-linear", 16, 16);
@@ -115,7 +117,8 @@ TINY struct engine *tiny_engine(const char *path, struct compute_opts o, int lea
 	struct plan p;
 
 	notice_quiet(1);
-	if (least) {
+	m->stored = way == TINY_STORED;
+	if (way == TINY_LEAST) {
 		o.memory = 1;
 		plan_make(&p, m, &d, &o);
 		o.memory = (long)p.total;
@@ -128,7 +131,7 @@ TINY struct engine *tiny_engine(const char *path, struct compute_opts o, int lea
 /* threads: 1 for long tests, since threads that wait for each other crawl on a busy machine. */
 TINY struct engine *tiny_open(const char *name, const char *dtype, long pass, int threads)
 {
-	return tiny_engine(gold_path(name, ""), tiny_opts(dtype, pass, threads), 0);
+	return tiny_engine(gold_path(name, ""), tiny_opts(dtype, pass, threads), TINY_PLAIN);
 }
 
 TINY void tiny_close(struct engine *e)

@@ -28,7 +28,9 @@ struct model { /* to be read */
 	struct config config;
 	struct weights *weights;
 	struct net net; /* without tensors until model_load */
-	int stored; /* the blocks' matrices stay as a file of blocks has them; before model_load */
+	/* The blocks' matrices stay as the file has them: asked for before engine_open, or set by it
+	 * for want of memory. */
+	int stored;
 };
 
 /* path: Hugging Face folder or GGUF file.  Maps the files, reads the configuration and opens the

@@ -131,9 +131,14 @@ static void plan_with(struct plan *p, const struct model *m, const struct demand
 void plan_make(struct plan *p, const struct model *m, const struct demand *d,
                const struct compute_opts *o)
 {
-	plan_with(p, m, d, o, 0);
-	if (!p->kept && !m->dev->apart && (!d->theta || d->theta->site))
-		plan_with(p, m, d, o, 1);
+	struct plan stored;
+
+	plan_with(p, m, d, o, m->stored);
+	if (p->kept || m->dev->apart || (d->theta && !d->theta->site))
+		return;
+	plan_with(&stored, m, d, o, 1);
+	if (stored.total < p->total)
+		*p = stored;
 }
 
 /* The longest pass with which it would fit: 0 if there is none. */

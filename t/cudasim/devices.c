@@ -42,7 +42,7 @@ static struct end run(const char *device, const char *name, int algorithm, struc
 	for (long i = 0; i < data->rows; i++)
 		row[i] = i;
 	all = tiny_batch(data, row, (int)data->rows);
-	setup.engine = tiny_engine(gold_path(name, ""), compute, 0);
+	setup.engine = tiny_engine(gold_path(name, ""), compute, TINY_PLAIN);
 	setup.theta = tiny_adapter(setup.engine, lora);
 	b.hat = algorithm == 1 ? params_clone(setup.theta) : NULL;
 	b.omega = selector_open(data->rows, ACTIVATION_SOFTMAX, SELECTOR_SGD, 0.5);
