@@ -144,6 +144,8 @@ $S/%.cu.o: %.cu $B/flags | $B/headers
 	$(call run,CXX,$<)$(CXX) $(SIM_CUFLAGS) -c -o $@ $< && \
 	  objcopy --redefine-sym memcpy=cudasim_memcpy --redefine-sym memmove=cudasim_memmove \
 	    --redefine-sym memset=cudasim_memset $@
+# The bits of the CPU's decoding: it rounds products before they are added.
+$B/kernels/dtype.cu.o: NVCCFLAGS += -fmad=false
 # What ptxas says of registers and spills is kept for t/cuda.t.
 $B/%.cu.o: %.cu $B/flags
 	@mkdir -p $(@D)

@@ -183,6 +183,9 @@ static inline long strips_of(long rows) { return (rows + strip_of(rows) - 1) / s
 void cuda_add_parts(struct dev *, float *sum, const float *part, long strips, long cols,
                     float scale);
 
+/* gather of rows whose values come in blocks. */
+void cuda_decode(struct dev *, struct mat y, struct mat x, const int32_t *id, float scale);
+
 /* The bodies, one for each entry of struct ops. */
 void *cuda_alloc(struct dev *, size_t bytes);
 void cuda_free(struct dev *, void *);

@@ -202,7 +202,10 @@ void cuda_copy(struct dev *d, struct mat y, struct mat x) { move(d, y, NULL, x, 
 
 void cuda_gather(struct dev *d, struct mat y, struct mat x, const int32_t *id, float scale)
 {
-	move(d, y, NULL, x, id, scale, y.rows);
+	if (x.type == DT_F32 || x.type == DT_BF16)
+		move(d, y, NULL, x, id, scale, y.rows);
+	else
+		cuda_decode(d, y, x, id, scale);
 }
 
 void cuda_scatter(struct dev *d, struct mat y, struct mat x, const int32_t *id)

@@ -323,7 +323,7 @@ int main(void)
 	}
 	for (int i = 0; ggufs[i] && (on_cpu() || i < 2); i++)
 		check_gguf(ggufs[i]);
-	for (int i = 0; ggufs[i] && on_cpu(); i++)
+	for (int i = 0; ggufs[i] && (on_cpu() || i < 2); i++)
 		check_stored(ggufs[i]);
 	return tap_done();
 }

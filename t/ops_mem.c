@@ -171,6 +171,40 @@ static void check_rows(enum dtype to, enum dtype from, long n, long table, long 
 	tidy();
 }
 
+/* Rows of every type that files hold, of any bytes, come as the host decodes them, bit for bit. */
+static void check_stored(enum dtype type, enum dtype to)
+{
+	enum { ROWS = 5, COLS = 512, N = 7 };
+	static const int32_t id[N] = {4, 0, 3, 3, 1, 2, 0};
+	size_t row = COLS / dtype_block(type) * dtype_block_bytes(type);
+	uint8_t *x = host_alloc(ROWS * row);
+	struct mat y = host_mat(to, N, COLS, 8, 1), u = upload(y), from = mat_of(NULL, type, ROWS, COLS);
+	long wrong = 0;
+
+	for (size_t i = 0; i < ROWS * row; i++)
+		x[i] = rng_below(&dice, 256);
+	from.p = upload_bytes(x, ROWS * row);
+	op->gather(dev, u, from, upload_bytes(id, sizeof id), 1);
+	y = download(u);
+	for (long i = 0; i < N; i++) {
+		float want[COLS], got[COLS];
+
+		dtype_decode(type, x + id[i] * row, COLS, want);
+		if (to == DT_BF16) {
+			uint16_t half[COLS];
+
+			dtype_encode(DT_BF16, want, COLS, half);
+			dtype_decode(DT_BF16, half, COLS, want);
+		}
+		for (long j = 0; j < COLS; j++) {
+			got[j] = (float)get(y, i, j);
+			wrong += memcmp(&got[j], &want[j], 4) && !(isnan(got[j]) && isnan(want[j]));
+		}
+	}
+	ok(!wrong, "gather %s <- %s: %ld values are not the host's", type_name(to), dtype_name(type), wrong);
+	tidy();
+}
+
 static void check_bias(enum dtype type, long rows, long cols, float scale, int aligned)
 {
 	struct mat y = host_mat(type, rows, cols, gap_for(cols, 3, aligned), 1), b = host_mat(DT_F32, 1, cols, 0, 1);
@@ -197,6 +231,9 @@ int main(void)
 	check_adopted();
 	check_much();
 	check_rounding();
+	for (int type = DT_F16; type < DT_TYPES; type++)
+		for (int to = DT_F32; to <= DT_BF16; to++)
+			check_stored(type, to);
 	for (int to = DT_F32; to <= DT_BF16; to++)
 		for (int from = DT_F32; from <= DT_BF16; from++) {
 			check_copy(to, from, 5, 2100, 0);

@@ -115,6 +115,28 @@ static void same_bits(const char *name, const struct tokens *rows)
 	free(lora);
 }
 
+/* A file of halves takes less than their floats, and stays as it is where these do not fit. */
+static void stored(void)
+{
+	struct compute_opts o = tiny_opts("f32", 0, 1);
+	struct model *m = model_open(gold_path("tiny-gemma3", ".gguf"), &o);
+	struct params *theta = params_lora(&m->config, m->type, "all-linear", 16, 16);
+	struct demand d = {.theta = theta, .copies = 1, .longest = 20, .rows = {2, 2}};
+	struct plan all = planned(m, &d, 1L << 40, 0), least = planned(m, &d, 1, 0), p;
+
+	m->stored = 1;
+	p = planned(m, &d, 1L << 40, 0);
+	ok(!all.stored && p.stored, "converted, but where it is asked for");
+	ok(p.bytes[MEMORY_WEIGHTS] < all.bytes[MEMORY_WEIGHTS] && p.bytes[MEMORY_MAPPED] > 0,
+	   "stored weights take fewer bytes, mapped");
+	m->stored = 0;
+	ok(least.stored, "what a run needs at least is with stored weights");
+	ok(planned(m, &d, (long)least.total, 0).stored, "which are taken where the others do not fit");
+	ok(!planned(m, &d, (long)all.total, 0).stored, "and not where they do");
+	params_close(theta);
+	model_close(m);
+}
+
 int main(void)
 {
 	static const char *const names[] = {"tiny-llama", "tiny-neox", "tiny-olmo2", "tiny-gemma3"};
@@ -131,6 +153,7 @@ int main(void)
 	passes(m, d);
 	vectors(m, d);
 	weights(m, d);
+	stored();
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		same_bits(names[i], rows);
 	params_close(theta);

@@ -134,7 +134,7 @@ void plan_make(struct plan *p, const struct model *m, const struct demand *d,
 	struct plan stored;
 
 	plan_with(p, m, d, o, m->stored);
-	if (p->kept || m->dev->apart || (d->theta && !d->theta->site))
+	if (p->kept || (d->theta && !d->theta->site))
 		return;
 	plan_with(&stored, m, d, o, 1);
 	if (stored.total < p->total)
