@@ -76,8 +76,8 @@ static inline const bf16_pair *pairs_at(struct mat k, long j, const struct attn_
 	return at(k, t->k + j, t->head * t->h->kv_stride);
 }
 
-/* n keys (or values) from key j of the row on, as rows that AMX reads 16 at a time; where the matrix
- * ends before that, copies of the last ones in room, which holds ATTN_KEYS rows. */
+/* n keys (or values) from key j of the row on, as rows that AMX reads 16 at a time; where the
+ * matrix ends before that, copies of the last ones in room, which holds ATTN_KEYS rows. */
 static inline const uint16_t *amx_keys(struct mat k, long j, long n, const struct attn_task *t,
                                        uint16_t *room, long *ld)
 {

@@ -15,8 +15,8 @@
 /* What a thread works in.  Of all queries of its row, a tile after another: q and dout as they are
  * and transposed (where products are of pairs, all four are pairs), dq, lse and D (sum).  Of the
  * tile of keys at hand: k, v, dk and dv (k may be pairs).  Of both: p, ds, and `half` for either of
- * them rounded.  With AMX, q, dout and what they are transposed are panels, dq is dq', k is k' and v
- * is room. */
+ * them rounded.  With AMX, q, dout and what they are transposed are panels, dq is dq', k is k' and
+ * v is room. */
 struct backward {
 	float *q, *qt, *dout, *doutt, *dq, *lse, *sum;
 	float *k, *v, *dk, *dv;
@@ -146,7 +146,7 @@ static void add_pairs(struct backward *b, float *dx, const float *s, const float
 	             t->wide, keys, t->wide, (n + 1) / 2, 1);
 }
 
-/* The same with AMX, where lanes are filled up to a whole step, and keys to whole tiles, with zeros. */
+/* The same with AMX: lanes are filled up to a whole step, and keys to whole tiles, with zeros. */
 static void add_panels(struct backward *b, float *dx, const float *s, const float *y, long keys,
                        long n, const struct attn_task *t)
 {

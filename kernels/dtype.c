@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* dtype.c - types of stored weights: plain floats, and ggml's blocks of values that share a scale. */
+/* dtype.c - the types of stored weights: plain floats, and ggml's blocks of values. */
 #include "dtype.h"
 
 #include <assert.h>

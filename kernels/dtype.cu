@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* dtype.cu - rows of weights that are as a file has them, decoded: a thread for each piece of a row. */
+/* dtype.cu - rows of stored weights, decoded: a thread for each piece of a row. */
 #include "cuda.h"
 #include "dtype_blocks.h"
 

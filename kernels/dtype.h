@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* dtype.h - how numbers are stored: the types, their names, their blocks, and how floats are made of
- * them.
+/* dtype.h - how numbers are stored: types, names, blocks, and how floats are made of them.
  *
  * Operations compute on matrices of DT_F32 and DT_BF16.  The others are what files hold; gather
  * decodes them.  Values come in blocks of dtype_block() values and dtype_block_bytes() bytes; a

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* dtype_blocks.h - the values of blocks of stored weights, on the CPU and on a GPU: the same lines, so
- * that both have the same bits.  Private to kernels/.  Each function gives value j of the block at p.
+/* dtype_blocks.h - the values of blocks of stored weights, on the CPU and on a GPU: the same
+ * lines, so that both have the same bits.  Each function gives value j of the block at p.  Private
+ * to kernels/.
  *
  * Small blocks are 32 values; q is an integer of 4, 5 or 8 bits:
  *   Q4_0, Q5_0, Q8_0   x = d (q - 8),  d (q - 16),  d q (signed)
@@ -84,8 +85,8 @@ DECODER int iq4_level(int q)
 
 DECODER float iq4_nl(const uint8_t *p, int j) { return half_at(p) * iq4_level(nibble(p + 2, j)); }
 
-/* Floats of four bits, E2M1, times two: 0, 1, 2, 3, 4, 6, 8, 12, and the same with the sign bit; the
- * scale is two to the first byte, times a half. */
+/* Floats of four bits, E2M1, times two: 0, 1, 2, 3, 4, 6, 8, 12, and the same with the sign bit;
+ * the scale is two to the first byte, times a half. */
 DECODER float mxfp4(const uint8_t *p, int j)
 {
 	int q = nibble(p + 1, j), level = (int)(0x0c08060403020100 >> q % 8 * 8 & 0xff);

@@ -62,8 +62,8 @@ static void make_panel(bf16_pair *y, struct side s)
 	(s.down ? amx_panels : amx_panels_transposed)(y, s.x.p, s.x.ld, s.n, s.k);
 }
 
-/* y [AMX_EDGE x lda] = at most so many rows, with zeros where there is nothing.  Columns become rows
- * by way of a panel, whose tiles are transposed. */
+/* y [AMX_EDGE x lda] = at most so many rows, with zeros where there is nothing.  Columns become
+ * rows by way of a panel, whose tiles are transposed. */
 static void copy_rows(uint16_t *y, long lda, struct side s, bf16_pair *room)
 {
 	if (!s.down) {

@@ -12,7 +12,7 @@
 
 enum { SIDE = 16 }; /* rows of a tile, and pairs in one of its rows */
 
-/* All eight tiles are whole.  Static: the compiler does not see that the instruction reads all of it. */
+/* All eight tiles are whole.  Static, since the compiler does not see that all of it is read. */
 static const struct {
 	uint8_t palette, start, zero[14];
 	uint16_t bytes[16];

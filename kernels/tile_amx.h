@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tile_amx.h - products of bf16 tiles by AMX, and the orders that it wants them in; private to kernels/.
+/* tile_amx.h - products of bf16 tiles by AMX, and the orders that it wants; private to kernels/.
  *
  * AMX (Intel's processors from Sapphire Rapids on) has eight registers of 16 rows by 64 bytes.  One
  * instruction adds to 16 x 16 sums the product of 16 rows of 32 values of a and of 32 rows of b,
@@ -28,10 +28,10 @@ int amx_is_allowed(void);
 void amx_begin(void);
 void amx_end(void);
 
-/* c [m x n] = (or += where add) a times a panel of `steps`, where m and n are at most AMX_EDGE.  16 or
- * 32 rows of a are read, of AMX_STEP values a step, and 16 or 32 rows and columns of c written; rows
- * lie lda and ldc values apart.  The order of a sum is that of k, whatever is computed beside
- * it: equal rows of a give equal bits. */
+/* c [m x n] = (or += where add) a times a panel of `steps`, where m and n are at most AMX_EDGE.
+ * 16 or 32 rows of a are read, of AMX_STEP values a step, and 16 or 32 rows and columns of c
+ * written; rows lie lda and ldc values apart.  The order of a sum is that of k, whatever is
+ * computed beside it: equal rows of a give equal bits. */
 void amx_product(float *c, long ldc, const uint16_t *a, long lda, const bf16_pair *panel,
                  long steps, long m, long n, int add);
 /* The same of any m and n, where panels follow each other. */
@@ -44,8 +44,8 @@ void amx_panels(bf16_pair *panels, const uint16_t *x, long ld, long n, long k);
 void amx_panels_f32(bf16_pair *panels, const float *x, long ld, long n, long k);
 /* The same of x transposed: n rows of k values. */
 void amx_panels_transposed(bf16_pair *panels, const uint16_t *x, long ld, long n, long k);
-/* y [n x k] = what the panels are of, transposed.  n and k are rounded up to whole panels and steps,
- * rows lie ldy values apart. */
+/* y [n x k] = what the panels are of, transposed.  n and k are rounded up to whole panels and
+ * steps; rows lie ldy values apart. */
 void amx_columns(uint16_t *y, long ldy, const bf16_pair *panels, long n, long k);
 
 /* y [16 x 16] = x transposed; rows lie ldy and ldx apart. */

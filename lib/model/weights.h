@@ -33,8 +33,8 @@ enum weights_way { WEIGHTS_ABSENT, WEIGHTS_MAPPED, WEIGHTS_COPIED, WEIGHTS_STORE
 enum weights_way weights_way(const struct weights *, const struct tensor_role *, int stored);
 /* The bytes that it takes on the device. */
 size_t weights_bytes(const struct weights *, const struct tensor_role *, int stored);
-/* The matrix on the device; owned by weights.  Where it is stored, its type is the file's.  Dies when
- * the shape is not [rows x cols]. */
+/* The matrix on the device; owned by weights.  Where it is stored, its type is the file's.  Dies
+ * when the shape is not [rows x cols]. */
 struct mat weights_mat(struct weights *, struct dev *, const struct config *,
                        const struct tensor_role *, int stored);
 /* Where the rows of a stored matrix are, on the device; owned by weights. */
