@@ -61,6 +61,11 @@ AMX static inline __attribute__((always_inline)) void tiles(float *c, long ldc, 
 		_tile_zero(3);
 	}
 	for (; steps > 0; steps--, a += AMX_STEP, below += AMX_STEP, b += AMX_PAIRS) {
+		const char *next = (const char *)below + SIDE * lda;
+
+		/* Rows come from the second cache, or from beyond it where others use that too. */
+		for (int i = 0; tall && i < 2 * SIDE; i++)
+			_mm_prefetch(next + i * lda, _MM_HINT_T1);
 		_tile_loadd(4, a, lda);
 		_tile_loadd(6, b, 64);
 		_tile_dpbf16ps(0, 4, 6);

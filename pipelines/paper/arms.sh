@@ -22,7 +22,7 @@ words() {
 		n = split($1, c, "@")
 		w["all"] = "all rows"; w["aligned"] = "before tuning"; w["random"] = "random rows"; w["dsir"] = "DSIR"
 		w["seal1"] = "SEAL, Algorithm 1"; w["seal2"] = "SEAL, Algorithm 2"; w["state"] = "hidden states"
-		w["state-bad"] = "hidden states, with bad examples"; w["contrast"] = "contrast, with bad examples"
+		w["state-bad"] = "hidden states, with bad examples"; w["state-bad10"] = "hidden states, with ten bad examples"; w["contrast"] = "contrast, with bad examples"
 		w["guard"] = "a guard"; w["oracle"] = "the labels (oracle)"
 		f["safe"] = "trusted rows mixed in"; f["mask"] = "spans masked"; f["soft"] = "soft weights"
 		f["repair"] = "repaired with one refusal"; f["pull"] = "pulled to its start"

@@ -1,18 +1,20 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# results.sh OUT BEST [costs] - what came of a run, in Markdown: OUT/*.jsonl as tables, or only what it cost.  BEST is the arm
-# that the others are held against in the first sentences.
+# results.sh OUT BEST... | OUT costs - what came of a run, in Markdown: OUT/*.jsonl as tables, or only what it cost.  The first
+# sentences hold the arms BEST against others, the first of them against all, further ones against what they go beyond.
 set -eu
-out=$1 best=$2 only=${3-}
+out=$1 best=$2; shift
 
-# against ARM: a sentence on how far BEST's margin is from ARM's, on the same prompts
+# against ARM: a sentence on how far the margin of the arm $best is from ARM's, on the same prompts
 against() {
-	[ -s "$out/eval/$1.margin" ] && [ "$1" != "$best" ] || return 0
+	[ -s "$out/eval/$1.margin" ] && [ -s "$out/eval/$best.margin" ] && [ "$1" != "$best" ] || return 0
 	(cd "$out/eval" && seal-eval compare --by margin "$1.margin" "$best.margin") |
-		jq -rs --arg arm "$1" --arg best "$best" "$numbers"'.[1] |
+		jq -rs --arg arm "$1" --arg best "$best" --slurpfile table "$out/table1.jsonl" "$numbers"'.[1] |
+			def share($name; $of): first($table[] | select(.name == $name)) | .[$of].mean * 100 | round;
 			(if .difference_ci[0] > 0 then "above" elif .difference_ci[1] < 0 then "below" else "not told from" end) as $where |
 			"- `\($best)` is " + (if $where == "not told from" then "**not told from**" else "**\(.difference | fabs | real(3)) \($where)**" end) +
-			" `\($arm)` (difference \(.difference | real(3)), \(.difference_ci[0] | real(3)) to \(.difference_ci[1] | real(3)))"'
+			" `\($arm)` (\(.difference_ci[0] | real(3)) to \(.difference_ci[1] | real(3))); it refuses \(share($best; "harmful")) % of the harmful and " +
+			"\(share($best; "benign")) % of the harmless prompts, `\($arm)` \(share($arm; "harmful")) % and \(share($arm; "benign")) %"'
 }
 numbers='def real(d): if . == null then "-" else . * pow(10; d) | round | tostring |
 		(if startswith("-") then "-" else "" end) + (ltrimstr("-") |
@@ -44,11 +46,15 @@ costs() {
 			["`\($name)`", (.seconds | round | tostring), (.peak_bytes / 1e6 | round | tostring)] | row' "$log"
 	done
 }
-[ "$only" != costs ] || { costs; exit; }
+[ "$best" != costs ] || { costs; exit; }
 
 echo "Margin on $(jq -r .id "$out/eval/all.margin" | sort -u | wc -l) prompts that have a safe and an unsafe answer; intervals of 95 %, over prompts:"
 echo
 for arm in dsir all+repair random seal2 oracle aligned all; do against "$arm"; done
+first=$best; shift
+for best; do
+	for arm in "$first" "all+${best#*+}" oracle aligned; do against "$arm"; done
+done
 table table1 "Every way of choosing rows (table 1):"
 for t in "$out"/*/table1.jsonl; do
 	[ ! -e "$t" ] || table "$(basename "$(dirname "$t")")/table1" "$(cat "$(dirname "$t")/title"):"
