@@ -10,11 +10,11 @@ against() {
 	[ -s "$out/eval/$1.margin" ] && [ -s "$out/eval/$best.margin" ] && [ "$1" != "$best" ] || return 0
 	(cd "$out/eval" && seal-eval compare --by margin "$1.margin" "$best.margin") |
 		jq -rs --arg arm "$1" --arg best "$best" --slurpfile table "$out/table1.jsonl" "$numbers"'.[1] |
-			def share($name; $of): first($table[] | select(.name == $name)) | .[$of].mean * 100 | round;
+			def share($name; $of): first($table[] | select(.name == $name)) | .[$of] | if . then "\(.mean * 100 | round) %" else "unknown" end;
 			(if .difference_ci[0] > 0 then "above" elif .difference_ci[1] < 0 then "below" else "not told from" end) as $where |
 			"- `\($best)` is " + (if $where == "not told from" then "**not told from**" else "**\(.difference | fabs | real(3)) \($where)**" end) +
-			" `\($arm)` (\(.difference_ci[0] | real(3)) to \(.difference_ci[1] | real(3))); it refuses \(share($best; "harmful")) % of the harmful and " +
-			"\(share($best; "benign")) % of the harmless prompts, `\($arm)` \(share($arm; "harmful")) % and \(share($arm; "benign")) %"'
+			" `\($arm)` (\(.difference_ci[0] | real(3)) to \(.difference_ci[1] | real(3))); it refuses \(share($best; "harmful")) of the harmful and " +
+			"\(share($best; "benign")) of the harmless prompts, `\($arm)` \(share($arm; "harmful")) and \(share($arm; "benign"))"'
 }
 numbers='def real(d): if . == null then "-" else . * pow(10; d) | round | tostring |
 		(if startswith("-") then "-" else "" end) + (ltrimstr("-") |
