@@ -65,7 +65,6 @@ endif
 
 # Scores, a file for each choice, and beside it the log of what it took.  Choices see labels nowhere, but for the oracle.
 scores = $(OUT)/scores/$1.jsonl
-CACHE ?= $(OUT)/cache
 selector = --selector-optim sgd --selector-lr $(call setting,4) --gamma 0 --gamma-step $(call setting,5) --epochs $(call setting,6)
 $(OUT)/scores/random.jsonl: $(OUT)/train.jsonl
 	@mkdir -p $(@D)
@@ -79,14 +78,14 @@ $(OUT)/scores/seal1.jsonl $(OUT)/scores/seal2.jsonl: $(OUT)/scores/seal%.jsonl: 
 	  $(if $(SMALL),,--lr $(call setting,1) --batch $(call setting,2)) --log $(@:.jsonl=.log) -o $@ $<
 $(OUT)/scores/state.jsonl: $(OUT)/train.tok $(OUT)/safe.tok
 	@mkdir -p $(@D)
-	$(states) --method state --cache $(CACHE) --safe $(OUT)/safe.tok --log $(@:.jsonl=.log) -o $@ $<
+	$(states) --method state --cache $(OUT)/cache --safe $(OUT)/safe.tok --log $(@:.jsonl=.log) -o $@ $<
 # state-bad: with all bad examples; state-bad10: with the first ten.
 $(OUT)/bad%.tok: $(BAD)
 	@mkdir -p $(@D)
 	head -$* $(BAD) | $(tokenize) -o $@
 $(OUT)/scores/state-bad%jsonl: $(OUT)/bad%tok $(OUT)/train.tok $(OUT)/safe.tok
 	@mkdir -p $(@D)
-	$(states) --method state --cache $(CACHE) --safe $(OUT)/safe.tok --danger $< --save-scorer $(@:.jsonl=.fit) \
+	$(states) --method state --cache $(OUT)/cache --safe $(OUT)/safe.tok --danger $< --save-scorer $(@:.jsonl=.fit) \
 	  --log $(@:.jsonl=.log) -o $@ $(OUT)/train.tok
 $(OUT)/scores/contrast.jsonl: $(OUT)/train.tok $(OUT)/safe.tok $(OUT)/bad.tok $(start)
 	@mkdir -p $(@D)
