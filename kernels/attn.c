@@ -247,6 +247,7 @@ void cpu_attn(struct dev *d, struct mat o, float *lse, struct mat q, struct mat 
               struct spans spans, struct heads h)
 {
 	long step = BLOCK * queries_a_tile(&h), most = most_queries(&spans);
+	enum attn_way way = way_of(k, &h); /* values are read one by one */
 
 #pragma omp parallel for collapse(3) schedule(dynamic) num_threads(threads_of(d))
 	for (long row = 0; row < spans.n; row++)
@@ -254,7 +255,7 @@ void cpu_attn(struct dev *d, struct mat o, float *lse, struct mat q, struct mat 
 			for (long i = 0; i < most; i += step) {
 				struct attn_task t = attn_task_of(&spans, &h, row, head);
 
-				t.way = way_of(k, &h); /* values are read one by one */
+				t.way = way;
 				if (i < t.queries)
 					attend(d, o, lse, q, k, v, i, &t);
 			}

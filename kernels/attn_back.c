@@ -290,12 +290,15 @@ void cpu_attn_back(struct dev *d, struct mat dq, struct mat dk, struct mat dv, s
                    struct mat o, const float *lse, struct mat q, struct mat k, struct mat v,
                    struct spans spans, struct heads h)
 {
+	enum attn_way way = way_of(k, &h);
+
+	way = way == way_of(v, &h) ? way : ATTN_F32;
 #pragma omp parallel for collapse(2) schedule(dynamic) num_threads(threads_of(d))
 	for (long row = 0; row < spans.n; row++)
 		for (long head = 0; head < h.kv; head++) {
 			struct attn_task t = attn_task_of(&spans, &h, row, head);
 
-			t.way = way_of(k, &h) == way_of(v, &h) ? way_of(k, &h) : ATTN_F32;
+			t.way = way;
 			back_row(d, dq, dk, dv, dout, o, lse, q, k, v, &t);
 		}
 }

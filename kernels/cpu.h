@@ -64,10 +64,6 @@ void narrow(uint16_t *y, const float *x, long n);
 /* y += scale x, n values */
 void add_scaled(float *y, const float *x, long n, float scale);
 
-/* n columns of row i of c from column j on, at most CPU_CHUNK, = alpha x + beta times what they
- * were, which is not read where beta is 0. */
-void mix_into(struct mat c, long i, long j, long n, const float *x, float alpha, float beta);
-
 /* Columns j..j+n-1 of row i as F32: where they lie, or converted in buf, which holds n. */
 static inline const float *load(struct mat m, long i, long j, long n, float *buf)
 {

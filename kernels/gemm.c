@@ -5,7 +5,8 @@
  * product: what was made is kept in a table and used again.  It computes
  * alpha (op(a) op(b) + beta / alpha c), since oneDNN is only fast where the sum comes first.
  * What it cannot multiply on this CPU (bf16 without AVX-512, F32 into bf16) is converted to F32,
- * a piece of c at a time.  Products of one or a few rows are gemm_row.c's and gemm_few.c's.
+ * a piece of c at a time.  Products of one or a few rows are gemm_row.c's and gemm_few.c's, and
+ * those of bf16 gemm_amx.c's where there is AMX.
  */
 #include <omp.h>
 #include <oneapi/dnnl/dnnl.h>

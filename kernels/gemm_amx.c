@@ -49,8 +49,8 @@ struct amx_work {
 	int turned; /* what is computed is c' */
 	float alpha, beta;
 	struct side rows, panels;
-	const uint16_t *row,
-		*last;          /* rows in place or copied; those after the last whole AMX_EDGE */
+	const uint16_t *row;    /* rows, in place or copied */
+	const uint16_t *last;   /* those after the last whole AMX_EDGE */
 	long lda, last_lda;     /* how far they lie apart, in values */
 	const bf16_pair *panel; /* all panels, or NULL: a block makes its own */
 	long steps, deep;       /* of k; of those that pass at a time */
@@ -82,23 +82,23 @@ INLINE_WIDE void mix(void *c, enum dtype type, const float *x, long n, float alp
 	const __m512 a = _mm512_set1_ps(alpha), b = _mm512_set1_ps(beta);
 
 	for (long j = 0; j < n; j += 16) {
-		__mmask16 some = n - j < 16 ? (1u << (n - j)) - 1 : 0xffff;
+		__mmask16 there = n - j < 16 ? (1u << (n - j)) - 1 : 0xffff;
 		__m512 y = _mm512_mul_ps(a, _mm512_loadu_ps(x + j)), old = _mm512_setzero_ps();
 		uint16_t *half = (uint16_t *)c + j;
 		float *whole = (float *)c + j;
 
 		if (beta != 0 && type == DT_F32)
-			old = _mm512_maskz_loadu_ps(some, whole);
+			old = _mm512_maskz_loadu_ps(there, whole);
 		else if (beta != 0)
 			old = (__m512)_mm512_slli_epi32(_mm512_cvtepu16_epi32(
-								_mm256_maskz_loadu_epi16(some,
+								_mm256_maskz_loadu_epi16(there,
 			                                                                 half)),
 			                                16);
 		y = _mm512_fmadd_ps(b, old, y);
 		if (type == DT_F32)
-			_mm512_mask_storeu_ps(whole, some, y);
+			_mm512_mask_storeu_ps(whole, there, y);
 		else
-			_mm256_mask_storeu_epi16(half, some, (__m256i)_mm512_cvtneps_pbh(y));
+			_mm256_mask_storeu_epi16(half, there, (__m256i)_mm512_cvtneps_pbh(y));
 	}
 }
 
@@ -162,8 +162,8 @@ static void pass(const struct amx_work *w, long i, long last, long j, long s,
 static void block(struct dev *d, const struct amx_work *w, long i, long j)
 {
 	long last = long_min(i + w->block, w->rows.n), end = long_min(j + w->wide, w->panels.n);
-	long sums =
-		w->deep < w->steps ? w->block * AMX_EDGE : 0; /* of a panel, where they are kept */
+	/* Of a panel, where they are kept. */
+	long sums = w->deep < w->steps ? w->block * AMX_EDGE : 0;
 	bf16_pair *own = (bf16_pair *)own_workspace(d, w->deep * AMX_PAIRS +
 	                                                       w->wide / AMX_EDGE * sums + SUMS);
 	float *x = (float *)(own + w->deep * AMX_PAIRS);

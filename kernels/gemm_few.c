@@ -133,18 +133,32 @@ static void block(float *y, struct mat a, struct mat b, long first, long n)
 		}
 }
 
+/* y = alpha x + beta y; beta 0 does not read y */
+HOT static void mix(float *y, const float *x, long n, float alpha, float beta)
+{
+#pragma omp simd
+	for (long j = 0; j < n; j++)
+		y[j] = alpha * x[j] + (beta != 0 ? beta * y[j] : 0);
+}
+
 int few_product(struct dev *d, struct mat c, struct mat a, struct mat b, float alpha, float beta)
 {
 	if (c.rows > GEMM_FEW || (c.rows == 1 && a.type == DT_F32) || !bf16_is_fast())
 		return 0;
 #pragma omp parallel for schedule(static) num_threads(threads_of(d))
 	for (long j = 0; j < c.cols; j += BLOCK) {
-		float *x = own_workspace(d, GEMM_FEW * BLOCK);
+		float *x = own_workspace(d, GEMM_FEW * BLOCK), buf[BLOCK];
 		long n = long_min(BLOCK, c.cols - j);
 
 		block(x, a, b, j, n);
-		for (long i = 0; i < c.rows; i++)
-			mix_into(c, i, j, n, x + i * BLOCK, alpha, beta);
+		for (long i = 0; i < c.rows; i++) {
+			float *y = place(c, i, j, buf);
+
+			if (beta != 0)
+				load(c, i, j, n, buf);
+			mix(y, x + i * BLOCK, n, alpha, beta);
+			store(c, i, j, n, y);
+		}
 	}
 	return 1;
 }

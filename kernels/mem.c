@@ -92,24 +92,6 @@ HOT static void multiply(float *y, const float *x, long n, float scale)
 		y[j] = scale * x[j];
 }
 
-/* y = alpha x + beta y; beta 0 does not read y */
-HOT static void mix(float *y, const float *x, long n, float alpha, float beta)
-{
-#pragma omp simd
-	for (long j = 0; j < n; j++)
-		y[j] = alpha * x[j] + (beta != 0 ? beta * y[j] : 0);
-}
-
-void mix_into(struct mat c, long i, long j, long n, const float *x, float alpha, float beta)
-{
-	float buf[CPU_CHUNK], *y = place(c, i, j, buf);
-
-	if (beta != 0)
-		load(c, i, j, n, buf);
-	mix(y, x, n, alpha, beta);
-	store(c, i, j, n, y);
-}
-
 /* Columns j..j+n-1 of row iy of y = those of row ix of x. */
 static void move(struct mat y, long iy, struct mat x, long ix, long j, long n)
 {

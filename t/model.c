@@ -138,7 +138,8 @@ static void check_passes(const struct tiny *t, struct engine *m, struct params *
 	for (int way = 0; way < 3; way++) {
 		/* passes of a few rows, of a single one, and nothing kept: all recomputed */
 		struct compute_opts o = tiny_opts("f32", way == 0 ? 64 : way == 1 ? 1 : 2048, way == 2 ? 2 : 1);
-		struct engine *narrow = tiny_engine(gold_path(t->name, ""), o, way == 2 ? TINY_LEAST : TINY_PLAIN);
+		struct engine *narrow = tiny_engine(gold_path(t->name, ""), o,
+		                                    way == 2 ? TINY_LEAST : TINY_PLAIN);
 		struct params *b = tiny_adapter(narrow, adapter);
 
 		engine_grad(narrow, b, &t->batch, t->weight, again);
@@ -274,33 +275,30 @@ static void check_gguf(const char *name)
 /* Weights that stay as the file has them give the bits of those that are converted. */
 static void check_stored(const char *name)
 {
-	float loss[2][ROWS], grad[2][ROWS];
-	double sum[2] = {0};
+	float loss[2][ROWS], *grad[2];
 	char adapter[64];
+	size_t bytes = 0;
 
 	snprintf(adapter, sizeof adapter, "%s-lora", name);
-	for (int way = 0; way < 2; way++) {
+	for (int stored = 0; stored < 2; stored++) {
 		struct engine *m = tiny_engine(gold_path(name, ".gguf"), tiny_opts("bf16", 2048, 1),
-		                               way ? TINY_STORED : TINY_PLAIN);
+		                               stored ? TINY_STORED : TINY_PLAIN);
 		struct params *a = tiny_adapter(m, adapter);
 		struct tiny t;
-		float *g;
 
 		tiny_begin(&t, name);
-		engine_loss(m, NULL, &t.batch, loss[way]);
-		engine_grad(m, a, &t.batch, t.weight, grad[way]);
-		g = xalloc(a->n * sizeof *g);
-		a->dev->op->get(a->dev, g, a->g, a->n * sizeof *g);
-		for (long i = 0; i < a->n; i++)
-			sum[way] += g[i] * cos((double)i);
-		free(g);
+		engine_grad(m, a, &t.batch, t.weight, loss[stored]);
+		bytes = a->n * sizeof **grad;
+		grad[stored] = xalloc(bytes);
+		a->dev->op->get(a->dev, grad[stored], a->g, bytes);
 		params_close(a);
 		tiny_close(m);
 		tiny_end(&t);
 	}
-	ok(!memcmp(loss[0], loss[1], sizeof *loss) && !memcmp(grad[0], grad[1], sizeof *grad),
-	   "%s.gguf: losses with stored weights, bit for bit", name);
-	ok(sum[0] == sum[1] && sum[0] != 0, "%s.gguf: and the gradient", name);
+	ok(!memcmp(loss[0], loss[1], sizeof *loss), "%s.gguf: stored weights, losses bit for bit", name);
+	ok(!memcmp(grad[0], grad[1], bytes), "%s.gguf: and the gradient", name);
+	free(grad[0]);
+	free(grad[1]);
 }
 
 int main(void)

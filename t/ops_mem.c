@@ -201,7 +201,8 @@ static void check_stored(enum dtype type, enum dtype to)
 			wrong += memcmp(&got[j], &want[j], 4) && !(isnan(got[j]) && isnan(want[j]));
 		}
 	}
-	ok(!wrong, "gather %s <- %s: %ld values are not the host's", type_name(to), dtype_name(type), wrong);
+	ok(!wrong, "gather %s <- %s: %ld values are not the host's", type_name(to), dtype_name(type),
+	   wrong);
 	tidy();
 }
 

@@ -7,9 +7,7 @@
 
 enum { TOKENS = 300, HEADS = 6, KV = 2, DIM = 20, WIDE = HEADS * DIM, CUTS = 4, COUNT = 30011 };
 
-struct results {
-	struct mat o, dq, dk, dv, dgain, dbias, sums, rows, square;
-};
+struct results { struct mat o, dq, dk, dv, dgain, dbias, sums, rows, square; };
 
 static struct mat fresh(long rows, long cols)
 {
@@ -29,13 +27,13 @@ static struct results all(int threads)
 	struct results r;
 
 	setenv("CUDASIM_ORDER", orders[threads - 1], 1);
-	open_device(threads); /* and the same dice */
+	open_device(threads);                  /* and the same dice */
 	for (int i = 0; i < CUTS; i++)
 		len[i] = start[i + 1] - start[i];
 	for (int i = 0; i < TOKENS; i++)
 		id[i] = rng_below(&dice, 10);
-	struct spans s = {upload_bytes(start, sizeof start), NULL, upload_bytes(len, sizeof len),
-	                  CUTS, TOKENS - 137};
+	struct spans s = {upload_bytes(start, sizeof start), NULL, upload_bytes(len, sizeof len), CUTS,
+	                  TOKENS - 137};
 	s.k = s.q;
 	int32_t *at = upload_bytes(id, sizeof id);
 	struct mat q = upload(host_mat(DT_F32, TOKENS, WIDE, 0, 1));

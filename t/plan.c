@@ -98,7 +98,8 @@ static void same_bits(const char *name, const struct tokens *rows)
 	long n = 0;
 
 	for (int least = 0; least < 2; least++) {
-		struct engine *e = tiny_engine(gold_path(name, ""), tiny_opts("f32", 128, 2), least ? TINY_LEAST : TINY_PLAIN);
+		struct engine *e = tiny_engine(gold_path(name, ""), tiny_opts("f32", 128, 2),
+		                               least ? TINY_LEAST : TINY_PLAIN);
 		struct params *a = tiny_adapter(e, lora);
 
 		n = a->n;

@@ -105,8 +105,8 @@ TINY struct compute_opts tiny_opts(const char *dtype, long pass, int threads)
 }
 
 /* An engine for rows of up to 100 tokens, batches and caches of up to 600 of them, pairs of up to
- * rank 16 on every layer, and all weights.  As few blocks as can be keep activations, or weights stay
- * as the file has them. */
+ * rank 16 on every layer, and all weights.  As few blocks as can be keep activations, or weights
+ * stay as the file has them. */
 enum tiny_way { TINY_PLAIN, TINY_LEAST, TINY_STORED };
 TINY struct engine *tiny_engine(const char *path, struct compute_opts o, enum tiny_way way)
 {
