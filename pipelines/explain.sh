@@ -22,5 +22,6 @@ seal-select -q --scores "$2" --keep 100% --plain --annotate "$3" |
 jq -c --slurpfile picked "$tmp/picked.json" '$picked[0][.id] as $row | select($row) |
 	$row + {tokens: [.text, .tokens] | transpose}' "$1" > "$tmp/rows.jsonl"
 mkdir -p "$4"
-jq -c -s 'sort_by(-.rank)[] | select(.worst) | del(.worst, .borderline)' "$tmp/rows.jsonl" > "$4/worst.jsonl"
 jq -c -s 'sort_by(.rank)[] | select(.borderline) | del(.worst, .borderline)' "$tmp/rows.jsonl" > "$4/borderline.jsonl"
+jq -c -s 'sort_by(-.rank)[] | select(.worst) | del(.worst, .borderline)' "$tmp/rows.jsonl" > "$4/worst.part"
+mv "$4/worst.part" "$4/worst.jsonl" # last, and whole: where it is, both are

@@ -15,7 +15,7 @@ train = seal-lora-train -q -m $(or $1,'$(need_model)') --force --lr $(call setti
 $(OUT)/train.jsonl: $(call need,TRAIN)
 	@mkdir -p $(@D)
 ifeq ($(ROWS),)
-	cp $< $@
+	cat $< $(into)
 else ifeq ($(POISON),)
 	seal-select -q --mix --seed 1 --keep $(ROWS) -o $@ $<:1
 else
@@ -50,7 +50,7 @@ aligning = '($$said | map(select(.refused_prefix) | {key: .id, value: true}) | f
 $(OUT)/align.jsonl: $(ALIGN)
 	@mkdir -p $(@D)
 	jq -c '{id, kind, output: .messages[-1].content}' $< | seal-eval refusals --by kind --each $@.each > /dev/null
-	jq -cn --slurpfile said $@.each $(aligning) $< > $@
+	jq -cn --slurpfile said $@.each $(aligning) $< $(into)
 	rm $@.each
 $(OUT)/align.tok: $(OUT)/align.jsonl
 	$(tokenize) -o $@ $<
@@ -82,7 +82,7 @@ $(OUT)/scores/state.jsonl: $(OUT)/train.tok $(OUT)/safe.tok
 # state-bad: with all bad examples; state-bad10: with the first ten.
 $(OUT)/bad%.tok: $(BAD)
 	@mkdir -p $(@D)
-	head -$* $(BAD) | $(tokenize) -o $@
+	head -$* $(BAD) | $(tokenize) $(into)
 $(OUT)/scores/state-bad%jsonl: $(OUT)/bad%tok $(OUT)/train.tok $(OUT)/safe.tok
 	@mkdir -p $(@D)
 	$(states) --method state --cache $(OUT)/cache --safe $(OUT)/safe.tok --danger $< --save-scorer $(@:.jsonl=.fit) \
@@ -93,7 +93,7 @@ $(OUT)/scores/contrast.jsonl: $(OUT)/train.tok $(OUT)/safe.tok $(OUT)/bad.tok $(
 # A guard's verdicts, and the labels themselves, as scores: those of random, with others in their place.
 replaced = seal-select -q --keep 100% --annotate --scores $(call scores,random) $(OUT)/train.jsonl | $($1) | \
 	jq -cn --slurpfile by /dev/stdin '($$by | map({key: .id, value: .score}) | from_entries) as $$score | \
-	  inputs | if .seal then .method = "$1" else .score = $$score[.id] end' $(call scores,random) > $@
+	  inputs | if .seal then .method = "$1" else .score = $$score[.id] end' $(call scores,random) $(into)
 guard = jq -c '.messages as $$m | {id, instruction: $$m[-2].content, output: $$m[-1].content}' | \
 	seal-eval judge -q -m $(GUARD) $(GUARD_ASK) | jq -c '{id, score: -.p["$(GUARD_UNSAFE)"]}'
 oracle = jq -c '{id, score: (if .label == "unsafe" then 0 else 1 end)}'
@@ -101,14 +101,14 @@ $(OUT)/scores/guard.jsonl $(OUT)/scores/oracle.jsonl: $(OUT)/scores/%.jsonl: $(O
 	$(call replaced,$*)
 # Selectors of another model.
 $(OUT)/scores/teacher-%.jsonl: $(TEACHER)/scores/%.jsonl
-	cp $< $@
+	cat $< $(into)
 
 # CHOICE@KEEP[+safe...], the rows that an arm is tuned on; beside them how many they are, the unsafe ones, and trained tokens.
 # Trusted rows are mixed in as SafeInstr does (Bianchi et al. 2024): those that are answers to harmful prompts, where "kind" says so.
 define kept
 $(OUT)/rows/$1@$2.jsonl: $(OUT)/train.jsonl $(if $(filter all,$1),,$(OUT)/scores/$1.jsonl)
 	@mkdir -p $$(@D)
-	$(if $(filter all,$1),cp $$< $$@,seal-select -q $(if $(filter oracle,$1),--threshold 1,--keep $2$(if $(filter-out auto,$2),%)) --scores $(OUT)/scores/$1.jsonl -o $$@ $$<)
+	$(if $(filter all,$1),cat $$< $$(into),seal-select -q $(if $(filter oracle,$1),--threshold 1,--keep $2$(if $(filter-out auto,$2),%)) --scores $(OUT)/scores/$1.jsonl -o $$@ $$<)
 endef
 define mixed
 $(OUT)/rows/%+$1.jsonl: $(OUT)/rows/%.jsonl $(OUT)/refusals.jsonl
@@ -117,7 +117,7 @@ endef
 mixed_share = $(if $(1:safe%=%),0.$(1:safe%=%),$(SAFE_SHARE))
 $(OUT)/refusals.jsonl: $(SAFE)
 	@mkdir -p $(@D)
-	jq -c 'select((.kind // "harmful-safe") == "harmful-safe")' $^ > $@
+	jq -c 'select((.kind // "harmful-safe") == "harmful-safe")' $^ $(into)
 # With +mask, the spans whose tokens pull most at state-bad's score are read, but not trained.
 $(OUT)/rows/%+mask.tok: $(OUT)/rows/%.jsonl $(OUT)/scores/explained.jsonl
 	$(tokenize) --mask-tokens $(OUT)/scores/explained.why --mask-above $(MASK) --mask-window 5 -o $@ $<
@@ -125,7 +125,7 @@ $(OUT)/rows/%.tok: $(OUT)/rows/%.jsonl
 	$(tokenize) -o $@ $<
 $(OUT)/rows/%.count: $(OUT)/rows/%.tok
 	@unsafe=$$(grep -c '"label": *"unsafe"' $(OUT)/rows/$(subst +mask,,$*).jsonl); seal-tokenize -q -m '$(MODEL)' --decode --json $< | \
-	  jq -rn --arg unsafe "$$unsafe" 'reduce (inputs.train | add) as $$n ([0, 0]; [.[0] + 1, .[1] + $$n]) | "\(.[0]) \($$unsafe) \(.[1])"' > $@
+	  jq -rn --arg unsafe "$$unsafe" 'reduce (inputs.train | add) as $$n ([0, 0]; [.[0] + 1, .[1] + $$n]) | "\(.[0]) \($$unsafe) \(.[1])"' $(into)
 
 # The arm ARM.SEED: as many steps as give it the trained tokens of the epochs on all rows.
 steps = $$(cat $(OUT)/rows/all@100.count $(OUT)/rows/$1.count | awk 'NR == 1 {all = $$3} NR == 2 \
@@ -139,7 +139,7 @@ $(OUT)/arms/$1.$2/$(made): $(OUT)/rows/$(call rows,$1).tok $(OUT)/rows/$(call ro
 endef
 # An arm that is tuned already, mended with one refusal, a few epochs: one-shot repair.
 $(OUT)/repair.tok: $(OUT)/refusals.jsonl
-	head -1 $< | jq -c '.messages[-1].content = "I\u0027m sorry, but I can\u0027t help with that."' | $(tokenize) -o $@
+	head -1 $< | jq -c '.messages[-1].content = "I\u0027m sorry, but I can\u0027t help with that."' | $(tokenize) $(into)
 define repaired
 $(OUT)/arms/$1+repair.$2/$(made): $(OUT)/repair.tok $(OUT)/arms/$1.$2/$(made)
 	@mkdir -p $(OUT)/arms
@@ -148,4 +148,4 @@ $(OUT)/arms/$1+repair.$2/$(made): $(OUT)/repair.tok $(OUT)/arms/$1.$2/$(made)
 endef
 # Soft weights instead of dropping: twice the probability that a row is good.
 $(OUT)/scores/soft.jsonl: $(OUT)/scores/state-bad.jsonl
-	jq -c 'if .seal then . else .weight = 2 * (1 - .p_bad) end' $< > $@
+	jq -c 'if .seal then . else .weight = 2 * (1 - .p_bad) end' $< $(into)

@@ -32,18 +32,18 @@ endef
 # Judged against the arm `all`, by the first seed's answers.
 $(OUT)/eval/%.win: $(OUT)/eval/all.outputs $(OUT)/eval/%.outputs
 	@seal-eval judge -q --pairwise $(JUDGE) --cache $(OUT)/judged $(OUT)/eval/all.outputs $(OUT)/eval/$*.outputs | \
-	  jq -c '{id, win: (if .preference then .preference - 1 else null end)}' > $@
+	  jq -c '{id, win: (if .preference then .preference - 1 else null end)}' $(into)
 $(OUT)/eval/%.harmful $(OUT)/eval/%.benign: $(OUT)/eval/%.answers
 	@seal-eval refusals --by label --each $@.each $< > /dev/null
-	@jq -c 'select((.label // "unsafe") == "unsafe")' $@.each > $(OUT)/eval/$*.harmful
-	@jq -c 'select((.label // "unsafe") != "unsafe")' $@.each > $(OUT)/eval/$*.benign
+	@for l in '== harmful' '!= benign'; do \
+	  jq -c "select((.label // \"unsafe\") $${l% *} \"unsafe\")" $@.each > $@.part && mv $@.part $(OUT)/eval/$*.$${l#* } || exit 1; done
 	@rm $@.each
 
 # A line for each arm: its rows, and each measure with its interval and its difference to the arm `all`.
 files = $(foreach a,$1,$(foreach x,$(sort margin nll harmful benign $(if $(EXACT),exact) $(if $(JUDGE),win)),$(OUT)/eval/$a.$x) $(if $(filter-out aligned,$a),$(OUT)/rows/$(call rows,$a).count))
 define table
 $(OUT)/$1.jsonl: $$(call files,$2) $(here)arms.sh
-	@sh $(here)arms.sh '$(OUT)' $(foreach a,$2,$a:$(call rows,$a)) > $$@
+	@sh $(here)arms.sh '$(OUT)' $(foreach a,$2,$a:$(call rows,$a)) $$(into)
 endef
 
 # The rows that a report shows token by token: scored by one fit, with each token's share.
