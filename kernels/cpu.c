@@ -44,8 +44,6 @@ static const struct ops cpu_ops = {
 	.put = cpu_put,
 	.get = cpu_get,
 	.zero = cpu_zero,
-	.adopt = cpu_adopt,
-	.disown = cpu_disown,
 	.spare = cpu_spare,
 	.copy = cpu_copy,
 	.gemm = cpu_gemm,
@@ -61,6 +59,7 @@ static const struct ops cpu_ops = {
 	.attn_back = cpu_attn_back,
 	.act = cpu_act,
 	.act_back = cpu_act_back,
+	.argmax = cpu_argmax,
 	.softcap = cpu_softcap,
 	.xent = cpu_xent,
 	.dot = cpu_dot,
@@ -85,6 +84,7 @@ struct dev *cpu_open(const char *name, int threads, const char **why)
 	                  .name = "cpu",
 	                  .self = cpu,
 	                  .fast_bf16 = bf16_is_fast(),
-	                  .pass_tokens = 2560};
+	                  .pass_tokens = 2560,
+	                  .head_rows = 256};
 	return d;
 }

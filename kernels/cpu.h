@@ -147,8 +147,6 @@ void cpu_free(struct dev *, void *);
 void cpu_put(struct dev *, void *dst, const void *host, size_t bytes);
 void cpu_get(struct dev *, void *host, const void *src, size_t bytes);
 void cpu_zero(struct dev *, struct mat x);
-const void *cpu_adopt(struct dev *, const void *host, size_t bytes);
-void cpu_disown(struct dev *, const void *);
 size_t cpu_spare(struct dev *);
 void cpu_copy(struct dev *, struct mat y, struct mat x);
 void cpu_gemm(struct dev *, struct mat c, struct mat a, int ta, struct mat b, int tb, float alpha,
@@ -157,7 +155,7 @@ void cpu_bias(struct dev *, struct mat y, struct mat b, float scale);
 void cpu_bias_back(struct dev *, struct mat db, struct mat dy, float scale);
 void cpu_gather(struct dev *, struct mat y, struct mat x, const int32_t *id, float scale);
 void cpu_scatter(struct dev *, struct mat y, struct mat x, const int32_t *id);
-void cpu_scatter_add(struct dev *, struct mat y, struct mat x, const int32_t *id, float scale);
+void cpu_scatter_add(struct dev *, struct mat y, struct mat x, struct groups, float scale);
 void cpu_norm(struct dev *, struct mat y, float *stat, struct mat x, struct mat gain,
               struct mat bias, struct norm, int add);
 void cpu_norm_back(struct dev *, struct mat dx, struct mat dgain, struct mat dbias, struct mat dy,
@@ -173,6 +171,7 @@ void cpu_act(struct dev *, struct mat y, struct mat x, struct act);
 void cpu_act_back(struct dev *, struct mat dx, struct mat dy, struct mat x, struct act);
 void cpu_xent(struct dev *, float *loss, struct mat dlogits, struct mat logits,
               const int32_t *target, const float *weight, float cap);
+void cpu_argmax(struct dev *, int32_t *id, struct mat x);
 void cpu_softcap(struct dev *, struct mat x, float cap);
 void cpu_dot(struct dev *, float *sum, const float *x, const float *y, long n);
 void cpu_adamw(struct dev *, float *p, const float *g, float *m, float *v, long n, struct adamw,

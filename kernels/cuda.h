@@ -40,11 +40,9 @@ struct cuda {
 	char *stage[2];               /* pinned host memory for uploads, stage_bytes each */
 	size_t stage_bytes, stage_at; /* stage[turn] is filled up to stage_at */
 	int turn;
-	cudaEvent_t staged[2];   /* the copies from stage[i] are done */
-	struct adopted *adopted; /* see mem.cu */
-	int n_adopted;
-	void *blas_work; /* cuBLAS's own scratch */
-	void *work;      /* scratch of a kernel, work_bytes; grown by cuda_work */
+	cudaEvent_t staged[2]; /* the copies from stage[i] are done */
+	void *blas_work;       /* cuBLAS's own scratch */
+	void *work;            /* scratch of a kernel, work_bytes; grown by cuda_work */
 	size_t work_bytes;
 	char name[320];
 };
@@ -192,8 +190,6 @@ void cuda_free(struct dev *, void *);
 void cuda_put(struct dev *, void *dst, const void *host, size_t bytes);
 void cuda_get(struct dev *, void *host, const void *src, size_t bytes);
 void cuda_zero(struct dev *, struct mat x);
-const void *cuda_adopt(struct dev *, const void *host, size_t bytes);
-void cuda_disown(struct dev *, const void *);
 size_t cuda_spare(struct dev *);
 void cuda_copy(struct dev *, struct mat y, struct mat x);
 void cuda_gemm(struct dev *, struct mat c, struct mat a, int ta, struct mat b, int tb, float alpha,
@@ -202,7 +198,7 @@ void cuda_bias(struct dev *, struct mat y, struct mat b, float scale);
 void cuda_bias_back(struct dev *, struct mat db, struct mat dy, float scale);
 void cuda_gather(struct dev *, struct mat y, struct mat x, const int32_t *id, float scale);
 void cuda_scatter(struct dev *, struct mat y, struct mat x, const int32_t *id);
-void cuda_scatter_add(struct dev *, struct mat y, struct mat x, const int32_t *id, float scale);
+void cuda_scatter_add(struct dev *, struct mat y, struct mat x, struct groups, float scale);
 void cuda_norm(struct dev *, struct mat y, float *stat, struct mat x, struct mat gain,
                struct mat bias, struct norm, int add);
 void cuda_norm_back(struct dev *, struct mat dx, struct mat dgain, struct mat dbias, struct mat dy,
@@ -218,6 +214,7 @@ void cuda_act(struct dev *, struct mat y, struct mat x, struct act);
 void cuda_act_back(struct dev *, struct mat dx, struct mat dy, struct mat x, struct act);
 void cuda_xent(struct dev *, float *loss, struct mat dlogits, struct mat logits,
                const int32_t *target, const float *weight, float cap);
+void cuda_argmax(struct dev *, int32_t *id, struct mat x);
 void cuda_softcap(struct dev *, struct mat x, float cap);
 void cuda_dot(struct dev *, float *sum, const float *x, const float *y, long n);
 void cuda_adamw(struct dev *, float *p, const float *g, float *m, float *v, long n, struct adamw,

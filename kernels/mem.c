@@ -8,7 +8,7 @@
 
 void *cpu_alloc(struct dev *d, size_t bytes)
 {
-	void *p = aligned_alloc(64, (bytes / 64 + 1) * 64);
+	void *p = aligned_alloc(MAT_ALIGN, (bytes / MAT_ALIGN + 1) * MAT_ALIGN);
 
 	(void)d;
 	if (!p)
@@ -43,19 +43,6 @@ void cpu_zero(struct dev *d, struct mat x)
 		x = mat_of(x.p, x.type, 1, x.rows * x.cols);
 	for (long i = 0; i < x.rows && x.cols; i++)
 		memset(at(x, i, 0), 0, x.cols * size);
-}
-
-const void *cpu_adopt(struct dev *d, const void *host, size_t bytes)
-{
-	(void)d;
-	(void)bytes;
-	return host;
-}
-
-void cpu_disown(struct dev *d, const void *p)
-{
-	(void)d;
-	(void)p;
 }
 
 size_t cpu_spare(struct dev *d)
@@ -162,20 +149,21 @@ void cpu_scatter(struct dev *d, struct mat y, struct mat x, const int32_t *id)
 			move(y, id[i], x, i, j, long_min(CPU_CHUNK, x.cols - j));
 }
 
-/* Where sums run over rows, threads divide the columns among them, in stripes of so many: each sum
- * then runs in the order of the rows whatever the number of threads. */
-enum { STRIPE = 64 };
-
-void cpu_scatter_add(struct dev *d, struct mat y, struct mat x, const int32_t *id, float scale)
+/* A group of many rows, the first tokens of a prompt that all rows share, lies beside others of the
+ * kind: threads take few groups at a time. */
+void cpu_scatter_add(struct dev *d, struct mat y, struct mat x, struct groups g, float scale)
 {
-#pragma omp parallel for schedule(static) num_threads(threads_of(d))
-	for (long j = 0; j < x.cols; j += STRIPE) {
-		long n = long_min(STRIPE, x.cols - j);
-		float buf[STRIPE];
+#pragma omp parallel for schedule(static, 4) num_threads(threads_of(d))
+	for (long i = 0; i < g.n; i++)
+		for (long j = 0; j < x.cols; j += CPU_CHUNK) {
+			long n = long_min(CPU_CHUNK, x.cols - j);
+			float sum[CPU_CHUNK], buf[CPU_CHUNK], *o = place(y, g.to[i], j, sum);
 
-		for (long i = 0; i < x.rows; i++)
-			add_scaled(at(y, id[i], j), load(x, i, j, n, buf), n, scale);
-	}
+			load(y, g.to[i], j, n, sum);
+			for (long k = g.start[i]; k < g.start[i + 1]; k++)
+				add_scaled(o, load(x, g.place[k], j, n, buf), n, scale);
+			store(y, g.to[i], j, n, o);
+		}
 }
 
 void cpu_bias(struct dev *d, struct mat y, struct mat b, float scale)
@@ -191,6 +179,10 @@ void cpu_bias(struct dev *d, struct mat y, struct mat b, float scale)
 			store(y, i, j, n, o);
 		}
 }
+
+/* Where sums run over rows, threads divide the columns among them, in stripes of so many: each sum
+ * then runs in the order of the rows whatever the number of threads. */
+enum { STRIPE = 64 };
 
 void cpu_bias_back(struct dev *d, struct mat db, struct mat dy, float scale)
 {

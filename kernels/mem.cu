@@ -3,7 +3,7 @@
  *
  * Uploads go through two pinned buffers (stages), so that the caller's memory is free again
  * when put returns and nothing waits for the device: small ones fill a stage in turn, of large
- * ones (adopt: the weights, read from a mapped file) the next 16 MB are read while the last 16
+ * ones (the weights, read from a mapped file) the next 16 MB are read while the last 16
  * are on the bus.  A stage is used again when its event says that its copies are done.
  *
  * The kernels do nothing but read and write, once each.  For 4096 rows of 4096 columns and
@@ -16,21 +16,12 @@
  *   bias_back     4096 * 4096 * 2 + 2 * 2.1 MB =  37.7 MB  0.049 ms  0.011 ms
  *   scatter_add   256 * 4096 * (4 + 4 + 4)    =  12.6 MB   0.016 ms  0.004 ms
  *
- * with at most one addition an element: 17 MFLOP, under 1 us on either.  chain, before
- * scatter_add, compares each pair of ids: 65 k for 256 rows.
+ * with at most one addition an element: 17 MFLOP, under 1 us on either.
  */
 #include "cuda.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* A copy of host memory, which several may have adopted, or parts of it. */
-struct adopted {
-	const char *host;
-	char *here;
-	size_t bytes;
-	int users;
-};
 
 size_t cuda_spare(struct dev *d)
 {
@@ -118,46 +109,6 @@ void cuda_zero(struct dev *d, struct mat x)
 		                          cuda_of(d)->stream));
 }
 
-/* What is adopted again, or is part of what was (tied embeddings), is there already. */
-const void *cuda_adopt(struct dev *d, const void *host, size_t bytes)
-{
-	struct cuda *c = cuda_of(d);
-	const char *p = (const char *)host;
-	struct adopted *a;
-
-	for (int i = 0; i < c->n_adopted; i++) {
-		a = &c->adopted[i];
-		if (p >= a->host && p + bytes <= a->host + a->bytes) {
-			a->users++;
-			return a->here + (p - a->host);
-		}
-	}
-	c->adopted =
-		(struct adopted *)xrealloc(c->adopted, (c->n_adopted + 1) * sizeof *c->adopted);
-	a = &c->adopted[c->n_adopted++];
-	*a = (struct adopted){p, (char *)cuda_alloc(d, bytes), bytes, 1};
-	cuda_put(d, a->here, host, bytes);
-	return a->here;
-}
-
-void cuda_disown(struct dev *d, const void *on_device)
-{
-	struct cuda *c = cuda_of(d);
-	const char *p = (const char *)on_device;
-
-	for (int i = 0; i < c->n_adopted; i++) {
-		struct adopted *a = &c->adopted[i];
-
-		if (p != a->here && !(p > a->here && p < a->here + a->bytes))
-			continue;
-		if (--a->users == 0) {
-			cuda_free(d, a->here);
-			*a = c->adopted[--c->n_adopted];
-		}
-		return;
-	}
-}
-
 /* y[to[i]] = scale x[from[i]]; where to or from is NULL: i */
 template <class Y, class X>
 static __global__ void move_rows(Y *y, long ldy, const int32_t *to, const X *x, long ldx,
@@ -213,95 +164,48 @@ void cuda_scatter(struct dev *d, struct mat y, struct mat x, const int32_t *id)
 	move(d, y, id, x, NULL, 1, x.rows);
 }
 
-/* Whether id[i] is x, for a place i of n; there is nothing beyond the ends. */
-static inline __device__ bool is_at(const int32_t *id, int i, int n, int32_t x)
-{
-	return i >= 0 && i < n && id[i] == x;
-}
-
-/* The place of x in id nearest to `from`, that included, in direction `way` (1 or -1), or -1.  A
- * warp looks at EACH times 32 places at once; with one after another, all ids would take a
- * hundred times as long as the sum that they are for. */
-static inline __device__ int nearest(const int32_t *id, int from, int way, int n, int32_t x)
-{
-	enum { EACH = 4 };
-	int me = threadIdx.x % 32;
-
-	for (int at = from; at >= 0 && at < n; at += way * 32 * EACH) {
-		bool here[EACH], any = false;
-
-#pragma unroll
-		for (int k = 0; k < EACH; k++) {
-			here[k] = is_at(id, at + way * (32 * k + me), n, x);
-			any |= here[k];
-		}
-		if (!__ballot_sync(0xffffffffu, any))
-			continue;
-		for (int k = 0; k < EACH; k++) {
-			unsigned found = __ballot_sync(0xffffffffu, here[k]);
-
-			if (found)
-				return at + way * (32 * k + __ffs(found) - 1);
-		}
-	}
-	return -1;
-}
-
-/* next[i] = the next place of id[i] after i, -1: none; first[i]: there is none before.  A warp a
- * place. */
-static __global__ void chain(int32_t *next, int32_t *first, const int32_t *id, int n)
-{
-	int i = (int)(((long)blockIdx.x * blockDim.x + threadIdx.x) / 32), after, before;
-
-	if (i >= n)
-		return;
-	after = nearest(id, i + 1, 1, n, id[i]);
-	before = nearest(id, i - 1, -1, n, id[i]);
-	if (threadIdx.x % 32 == 0) {
-		next[i] = after;
-		first[i] = before < 0;
-	}
-}
-
-/* The thread of an id's first place adds its rows in turn, so that the order is fixed. */
-template <class X>
-static __global__ void add_rows(float *y, long ldy, const X *x, long ldx, const int32_t *id,
-                                const int32_t *next, const int32_t *first, float scale, long rows,
-                                long cols, int wide)
+/* y[to[i]] += scale times the sum of group i's rows of x, one after another, so that the order is
+ * fixed */
+template <class Y, class X>
+static __global__ void add_groups(Y *y, long ldy, const X *x, long ldx, const int32_t *to,
+                                  const int32_t *start, const int32_t *place, float scale, long n,
+                                  long cols, int wide)
 {
 	long i, j;
 	float sum[CUDA_PIECE], v[CUDA_PIECE];
 
-	if (!own_piece(rows, cols, &i, &j) || !first[i])
+	if (!own_piece(n, cols, &i, &j))
 		return;
-	y += id[i] * ldy + j;
+	y += to[i] * ldy + j;
 	load_piece(sum, y, cols - j, wide);
-	for (; i >= 0; i = next[i]) {
-		load_piece(v, x + i * ldx + j, cols - j, wide);
-		for (int k = 0; k < CUDA_PIECE; k++)
-			sum[k] += scale * v[k];
+	for (int k = start[i]; k < start[i + 1]; k++) {
+		load_piece(v, x + place[k] * ldx + j, cols - j, wide);
+		for (int e = 0; e < CUDA_PIECE; e++)
+			sum[e] += scale * v[e];
 	}
 	store_piece(y, sum, cols - j, wide);
 }
 
-void cuda_scatter_add(struct dev *d, struct mat y, struct mat x, const int32_t *id, float scale)
+template <class Y, class X>
+static void add_as(struct dev *d, struct mat y, struct mat x, struct groups g, float scale)
 {
-	cudaStream_t stream = cuda_of(d)->stream;
-	int32_t *next, *first;
-	unsigned blocks = blocks_of(x.rows * pieces_of(x.cols));
-	int wide = is_wide(y) && is_wide(x);
+	LAUNCH((add_groups<Y, X>), blocks_of(g.n * pieces_of(x.cols)), CUDA_BLOCK, 0,
+	       cuda_of(d)->stream, (Y *)y.p, y.ld, (const X *)x.p, x.ld, g.to, g.start, g.place,
+	       scale, g.n, x.cols, is_wide(y) && is_wide(x));
+}
 
-	if (!x.rows || !x.cols)
+void cuda_scatter_add(struct dev *d, struct mat y, struct mat x, struct groups g, float scale)
+{
+	if (!g.n || !x.cols)
 		return;
-	next = (int32_t *)cuda_work(d, 2 * x.rows * sizeof *next);
-	first = next + x.rows;
-	LAUNCH(chain, blocks_of(32 * x.rows), CUDA_BLOCK, 0, stream, next, first, id, (int)x.rows);
-	if (x.type == DT_F32)
-		LAUNCH(add_rows<float>, blocks, CUDA_BLOCK, 0, stream, (float *)y.p, y.ld,
-		       (const float *)x.p, x.ld, id, next, first, scale, x.rows, x.cols, wide);
+	if (y.type == DT_F32 && x.type == DT_F32)
+		add_as<float, float>(d, y, x, g, scale);
+	else if (y.type == DT_F32)
+		add_as<float, bf16>(d, y, x, g, scale);
+	else if (x.type == DT_F32)
+		add_as<bf16, float>(d, y, x, g, scale);
 	else
-		LAUNCH(add_rows<bf16>, blocks, CUDA_BLOCK, 0, stream, (float *)y.p, y.ld,
-		       (const bf16 *)x.p, x.ld, id, next, first, scale, x.rows, x.cols, wide);
+		add_as<bf16, bf16>(d, y, x, g, scale);
 }
 
 template <class Y>

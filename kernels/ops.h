@@ -20,6 +20,8 @@
 
 #include "dtype.h"
 
+enum { MAT_ALIGN = 64 }; /* bytes: where memory of a matrix begins */
+
 struct mat { /* a matrix in device memory; owns nothing */
 	void *p;
 	enum dtype type;
@@ -58,6 +60,15 @@ struct spans {
 	int longest; /* the largest len */
 };
 
+/* Rows that are added up: group i is the rows place[start[i]] .. place[start[i + 1] - 1] of a
+ * matrix, which go to row to[i] of another. */
+struct groups {
+	const int32_t *to;    /* [n], distinct */
+	const int32_t *start; /* [n + 1] */
+	const int32_t *place; /* [start[n]] */
+	long n;
+};
+
 /* Head h of the queries is columns h * q_stride .. + dim; key and value head g
  * is g * kv_stride .. + dim; query head h reads key head h / (q / kv). */
 struct heads {
@@ -94,17 +105,13 @@ struct adamw {
 struct dev;
 
 struct ops {
-	/* Memory.  alloc dies when there is none and aligns to 64 bytes. */
+	/* Memory.  alloc dies when there is none and aligns to MAT_ALIGN. */
 	void *(*alloc)(struct dev *, size_t bytes);
 	void (*free)(struct dev *, void *);
 	void (*put)(struct dev *, void *dst, const void *host, size_t bytes);
 	void (*get)(struct dev *, void *host, const void *src, size_t bytes);
 	/* x = 0 */
 	void (*zero)(struct dev *, struct mat x);
-	/* Device memory that holds what host memory (a mapped file, kept until
-	 * disown) holds; the CPU returns the pointer itself. */
-	const void *(*adopt)(struct dev *, const void *host, size_t bytes);
-	void (*disown)(struct dev *, const void *);
 	/* Bytes that a run may take where it is not told: most of what there is. */
 	size_t (*spare)(struct dev *);
 	/* y = x, any types */
@@ -122,11 +129,11 @@ struct ops {
 	/* y[i] = scale x[id[i]] for i < y.rows; y any, x of any type that files hold (embedding,
 	 * and the decoding of matrices) */
 	void (*gather)(struct dev *, struct mat y, struct mat x, const int32_t *id, float scale);
-	/* y[id[i]] = x[i] for i < x.rows, ids distinct; any types (key/value cache) */
+	/* y[id[i]] = x[i] for i < x.rows, ids distinct; any types (key/value cache,
+	 * gradient of the head's rows) */
 	void (*scatter)(struct dev *, struct mat y, struct mat x, const int32_t *id);
-	/* y[id[i]] += scale x[i], ids may repeat; y F32, x any (gradient of gather) */
-	void (*scatter_add)(struct dev *, struct mat y, struct mat x, const int32_t *id,
-	                    float scale);
+	/* y[to] += scale times the sum of the group's rows of x; any types (gradient of gather) */
+	void (*scatter_add)(struct dev *, struct mat y, struct mat x, struct groups, float scale);
 
 	/* y = (or += where add) (x - mean) / std * (offset + gain) + bias, a group of columns at a
 	 * time; where rms, mean is 0 and std the root of the mean square.  x any; y any, F32 where
@@ -165,6 +172,9 @@ struct ops {
 	void (*act)(struct dev *, struct mat y, struct mat x, struct act);
 	void (*act_back)(struct dev *, struct mat dx, struct mat dy, struct mat x, struct act);
 
+	/* id[i] = the column of the largest value of row i of x, the first of equal ones; -1 where one is
+	 * no number or the largest is not finite.  x F32 */
+	void (*argmax)(struct dev *, int32_t *id, struct mat x);
 	/* x = cap tanh(x / cap); x F32, cap > 0 (the logits of Gemma-2) */
 	void (*softcap)(struct dev *, struct mat x, float cap);
 	/* loss[i] = -log softmax(logits[i])[target[i]], 0 where target[i] < 0.
@@ -193,7 +203,8 @@ struct dev { /* to be read */
 	void *self;
 	int fast_bf16;    /* it multiplies bf16 faster than f32 */
 	int apart;        /* its memory is not the host's */
-	long pass_tokens; /* it works well on so many tokens at a time */
+	long pass_tokens; /* it works well on so many tokens at a time, */
+	long head_rows;   /* and on the logits of so many: a multiple of 64 */
 };
 
 /* To be called first in main, before anything is read.  OpenMP's threads spin while

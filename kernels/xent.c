@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* xent.c - softmax and cross-entropy in one operation, and the cap on logits before it.
+/* xent.c - softmax and cross-entropy in one operation, the cap on logits before it, and the largest.
  *
  *     loss = log sum_j exp(z_j) - z_target,  dz_j = weight (softmax(z)_j - [j = target])
  *     z = cap tanh(x / cap),  dx = dz (1 - (z / cap)^2)
@@ -109,4 +109,32 @@ void cpu_softcap(struct dev *d, struct mat x, float cap)
 	for (long i = 0; i < x.rows; i++)
 		for (long j = 0; j < x.cols; j += CPU_CHUNK)
 			cap_values(at(x, i, j), long_min(CPU_CHUNK, x.cols - j), cap);
+}
+
+HOT static long not_numbers(const float *z, long n)
+{
+	long k = 0;
+
+#pragma omp simd reduction(+ : k)
+	for (long j = 0; j < n; j++)
+		k += z[j] != z[j];
+	return k;
+}
+
+void cpu_argmax(struct dev *d, int32_t *id, struct mat x)
+{
+#pragma omp parallel for schedule(static) num_threads(threads_of(d))
+	for (long i = 0; i < x.rows; i++) {
+		const float *row = at(x, i, 0);
+		float high = largest(row, x.cols);
+		int32_t j = 0;
+
+		if (!isfinite(high) || not_numbers(row, x.cols)) {
+			id[i] = -1;
+			continue;
+		}
+		while (row[j] != high)
+			j++;
+		id[i] = j;
+	}
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* xent.cu - softmax and cross-entropy in one kernel, and the cap on logits; xent.c has the
- * formulas.
+/* xent.cu - softmax and cross-entropy in one kernel, the cap on logits, and the largest; xent.c has
+ * the formulas.
  *
  * A block has a row.  Its threads pass the vocabulary once in pieces of 8, each with a running
  * largest logit and sum of exponentials (Milakov, Gimelshein 2018); these are put together in a
@@ -13,6 +13,7 @@
  *   loss               2048 * 50304 * 4       = 0.41 GB   0.54 ms   0.12 ms
  *   with its gradient  2048 * 50304 * (4 + 4) = 0.82 GB   1.07 ms   0.25 ms
  *   softcap            the same                           1.07 ms   0.25 ms
+ *   argmax             as loss
  *
  * The second pass reads a row again, 201 KB.  The rows in hand at one time, four a multiprocessor,
  * are 68 MB on an A6000, whose cache has 6 MB: there it is 4 bytes more, and 1.61 ms.  They are
@@ -160,4 +161,59 @@ void cuda_softcap(struct dev *d, struct mat x, float cap)
 	if (x.rows && x.cols)
 		LAUNCH(cap_pieces, blocks_of(x.rows * pieces_of(x.cols)), CUDA_BLOCK, 0,
 		       cuda_of(d)->stream, (float *)x.p, x.ld, x.rows, x.cols, cap, is_wide(x));
+}
+
+/* The largest value so far, and its column; the column is -1 once a value was no number. */
+struct best {
+	float value;
+	int column;
+};
+
+static __device__ struct best better(struct best a, struct best b)
+{
+	if (a.column < 0 || b.column < 0)
+		return {0, -1};
+	return a.value > b.value || (a.value == b.value && a.column < b.column) ? a : b;
+}
+
+static __global__ void __launch_bounds__(THREADS)
+	argmax_rows(int32_t *id, const float *x, long ldx, long cols, int wide)
+{
+	SHARED(float, values, WARPS);
+	SHARED(int, at, WARPS);
+	long i = blockIdx.x;
+	struct best b = {-INFINITY, 0x7fffffff};
+
+	x += i * ldx;
+	for (long j = threadIdx.x * CUDA_PIECE; j < cols; j += THREADS * CUDA_PIECE) {
+		float v[CUDA_PIECE];
+
+		load_piece(v, x + j, cols - j, wide);
+		for (int k = 0; k < CUDA_PIECE; k++)
+			if (j + k < cols)
+				b = better(b, {v[k], isnan(v[k]) ? -1 : (int)(j + k)});
+	}
+	for (int d = 16; d; d /= 2) {
+		struct best other = {__shfl_xor_sync(0xffffffffu, b.value, d),
+		                     __shfl_xor_sync(0xffffffffu, b.column, d)};
+
+		b = better(b, other);
+	}
+	if (threadIdx.x % 32 == 0) {
+		values[threadIdx.x / 32] = b.value;
+		at[threadIdx.x / 32] = b.column;
+	}
+	__syncthreads();
+	if (threadIdx.x)
+		return;
+	for (int w = 1; w < WARPS; w++)
+		b = better(b, {values[w], at[w]});
+	id[i] = isfinite(b.value) ? b.column : -1;
+}
+
+void cuda_argmax(struct dev *d, int32_t *id, struct mat x)
+{
+	if (x.rows)
+		LAUNCH(argmax_rows, (unsigned)x.rows, THREADS, 0, cuda_of(d)->stream, id,
+		       (const float *)x.p, x.ld, x.cols, is_wide(x));
 }

@@ -22,7 +22,7 @@ static int greedy_wrong(struct engine *m, struct params *a, const struct tokens 
 	long vocab = engine_model(m)->config.vocab;
 	struct cache *c = cache_open(m, a, ROWS, 80);
 	float *logits = xalloc(ROWS * vocab * sizeof *logits);
-	int32_t start[ROWS + 1], next[ROWS];
+	int32_t start[ROWS + 1], next[ROWS], named[ROWS];
 	int slot[ROWS], wrong = 0;
 
 	for (int i = 0; i < ROWS; i++) {
@@ -33,13 +33,15 @@ static int greedy_wrong(struct engine *m, struct params *a, const struct tokens 
 	cache_next(c, rows->part->token, start, slot, ROWS, logits);
 	for (int k = 0; k < MORE; k++) {
 		for (int i = 0; i < ROWS; i++) {
-			next[i] = best(logits + i * vocab, vocab);
+			next[i] = k % 2 ? named[i] : best(logits + i * vocab, vocab);
 			wrong += next[i] != json_integer_value(json_array_get(json_array_get(gold, i), k));
 			start[i] = i;
 		}
 		start[ROWS] = ROWS;
-		if (k + 1 < MORE)
+		if (k % 2)
 			cache_next(c, next, start, slot, ROWS, logits);
+		else
+			cache_best(c, next, start, slot, ROWS, named);
 	}
 	cache_close(c);
 	free(logits);

@@ -153,6 +153,30 @@ static void *upload_bytes(const void *p, size_t bytes)
 	return q;
 }
 
+/* The groups in which row i of n goes to row id[i]. */
+__attribute__((unused))
+static struct groups upload_groups(const int32_t *id, long n)
+{
+	int32_t *to = host_alloc(4 * n), *start = host_alloc(4 * (n + 1)), *place = host_alloc(4 * n);
+	long groups = 0, at = 0;
+
+	for (long i = 0; i < n; i++) {
+		long before = 0;
+
+		while (before < i && id[before] != id[i])
+			before++;
+		if (before < i)
+			continue;
+		to[groups] = id[i];
+		for (long j = i; j < n; j++)
+			if (id[j] == id[i])
+				place[at++] = j;
+		start[++groups] = at;
+	}
+	return (struct groups){upload_bytes(to, 4 * groups), upload_bytes(start, 4 * (groups + 1)),
+	                       upload_bytes(place, 4 * n), groups};
+}
+
 /* A matrix of doubles, the reference. */
 struct ref { double *x; long rows, cols; };
 

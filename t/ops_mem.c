@@ -18,7 +18,6 @@ static void check_memory(void)
 {
 	static const char text[] = "held by the host";
 	char *p = dev_alloc(100), back[sizeof text] = "";
-	const void *held = op->adopt(dev, text, sizeof text);
 
 	ok((uintptr_t)p % 64 == 0, "alloc is aligned");
 	op->put(dev, p, text, sizeof text);
@@ -27,40 +26,7 @@ static void check_memory(void)
 	op->zero(dev, mat_of(p, DT_F32, 1, 1));
 	op->get(dev, back, p, sizeof text);
 	ok(!memcmp(back, "\0\0\0\0 by the host", sizeof text), "zero");
-	op->get(dev, back, held, sizeof text);
-	same(back, text, "adopt");
-	op->disown(dev, held);
 	tidy();
-}
-
-/* Memory adopted again, and parts of it, as tied weights are; each is disowned for itself. */
-static void check_adopted(void)
-{
-	static const char text[] = "an adopted text, of which parts are adopted too";
-	const char *whole = op->adopt(dev, text, sizeof text), *again = op->adopt(dev, text, sizeof text);
-	const char *part = op->adopt(dev, text + 11, 4), *wider;
-	char back[sizeof text] = "";
-
-	op->disown(dev, whole);
-	op->get(dev, back, again, sizeof text);
-	same(back, text, "adopted twice, disowned once");
-	op->disown(dev, again);
-	memset(back, 0, sizeof back);
-	op->get(dev, back, part, 4);
-	same(back, "text", "a part outlives the whole");
-	wider = op->adopt(dev, text + 3, 12);
-	op->disown(dev, part);
-	memset(back, 0, sizeof back);
-	op->get(dev, back, wider, 12);
-	same(back, "adopted text", "what is wider than what is there, but within it");
-	op->disown(dev, wider);
-	part = op->adopt(dev, text + 11, 4);
-	wider = op->adopt(dev, text + 3, 12);
-	op->disown(dev, part);
-	memset(back, 0, sizeof back);
-	op->get(dev, back, wider, 12);
-	same(back, "adopted text", "what is wider than all that is there");
-	op->disown(dev, wider);
 }
 
 /* More than passes through a GPU's staging memory at once, and changed as soon as it is put. */
@@ -144,7 +110,7 @@ static void check_rows(enum dtype to, enum dtype from, long n, long table, long 
 	long gap = gap_for(cols, 2, aligned);
 	struct mat x = host_mat(from, table, cols, gap + 8, 1), y = host_mat(to, n, cols, gap, 1);
 	struct mat ux = upload(x), uy = upload(y), z = host_mat(to, table, cols, gap, 1), uz = upload(z);
-	struct mat s = host_mat(DT_F32, table, cols, gap, 1), us = upload(s), dy = host_mat(from, n, cols, gap, 1);
+	struct mat s = host_mat(to, table, cols, gap, 1), us = upload(s), dy = host_mat(from, n, cols, gap, 1);
 	struct ref gathered = ref_new(n, cols), scattered = ref_of(z), added = ref_of(s);
 	int32_t *id = host_alloc(4 * n), *own = host_alloc(4 * n), *uid;
 	char name[100];
@@ -164,8 +130,9 @@ static void check_rows(enum dtype to, enum dtype from, long n, long table, long 
 	struct mat udy = upload(dy);
 	op->gather(dev, uy, ux, uid, scale);
 	agrees(uy, gathered, scale == 1 ? 0 : 1e-7, 0, name);
-	op->scatter_add(dev, us, udy, uid, scale);
-	agrees(us, added, 2e-6, fmax(1, fabs(scale)), "scatter_add");
+	snprintf(name, sizeof name, "scatter_add %s <- %s", type_name(to), type_name(from));
+	op->scatter_add(dev, us, udy, upload_groups(id, n), scale);
+	agrees(us, added, 2e-6, fmax(1, fabs(scale)), name);
 	op->scatter(dev, uz, udy, upload_bytes(own, 4 * n));
 	agrees(uz, scattered, 0, 0, "scatter");
 	tidy();
@@ -229,7 +196,6 @@ int main(void)
 	check_devices();
 	open_device(0);
 	check_memory();
-	check_adopted();
 	check_much();
 	check_rounding();
 	for (int type = DT_F16; type < DT_TYPES; type++)

@@ -290,6 +290,44 @@ static void check_xent(enum dtype type, long rows, long cols, double size, float
 	tidy();
 }
 
+/* Equal values, infinities and what is no number stand in some rows. */
+static void check_argmax(long rows, long cols, int aligned)
+{
+	struct mat x = host_mat(DT_F32, rows, cols, gap_for(cols, 3, aligned), 1);
+	int32_t *want = host_alloc(4 * rows), *got = host_alloc(4 * rows), *id = dev_alloc(4 * rows);
+	long wrong = 0;
+
+	for (long i = 0; i < rows; i++) {
+		long a = rng_below(&dice, cols), b = rng_below(&dice, cols);
+
+		if (i % 3 == 1) { /* the largest twice */
+			set(x, i, a, 50);
+			set(x, i, b, 50);
+		}
+		if (i % 5 == 2)
+			set(x, i, a, -INFINITY);
+		if (i % 7 == 3)
+			set(x, i, b, i % 2 ? NAN : INFINITY);
+		double high = -INFINITY;
+
+		want[i] = -1;
+		for (long j = 0; j < cols && !isnan(high); j++) {
+			double v = get(x, i, j);
+
+			if (v > high || isnan(v)) {
+				high = v;
+				want[i] = isfinite(v) ? j : -1;
+			}
+		}
+	}
+	op->argmax(dev, id, upload(x));
+	op->get(dev, got, id, 4 * rows);
+	for (long i = 0; i < rows; i++)
+		wrong += got[i] != want[i];
+	ok(!wrong, "argmax of %ldx%ld: %ld rows wrong", rows, cols, wrong);
+	tidy();
+}
+
 static void check_softcap(long rows, long cols, double size, float cap)
 {
 	struct mat x = host_mat(DT_F32, rows, cols, gap_for(cols, 3, rows % 2), size), u = upload(x);
@@ -434,6 +472,10 @@ int main(void)
 	}
 	check_xent(DT_F32, 6, 1500, 3, 0, 1);
 	check_xent(DT_F32, 6, 1500, 3, 2, 1);
+	check_argmax(40, 1, 0);
+	check_argmax(40, 37, 1);
+	check_argmax(40, 5003, 0);
+	check_argmax(40, 4608, 1);
 	check_softcap(3, 1100, 1e-3, 30);
 	check_softcap(4, 37, 20, 30);
 	check_softcap(1, 1, 1e6, 50);

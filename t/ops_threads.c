@@ -35,7 +35,6 @@ static struct results all(int threads)
 	struct spans s = {upload_bytes(start, sizeof start), NULL, upload_bytes(len, sizeof len), CUTS,
 	                  TOKENS - 137};
 	s.k = s.q;
-	int32_t *at = upload_bytes(id, sizeof id);
 	struct mat q = upload(host_mat(DT_F32, TOKENS, WIDE, 0, 1));
 	struct mat k = upload(host_mat(DT_F32, TOKENS, KV * DIM, 0, 1));
 	struct mat v = upload(host_mat(DT_F32, TOKENS, KV * DIM, 0, 1));
@@ -53,7 +52,7 @@ static struct results all(int threads)
 	op->norm(dev, y, stat, q, gain, gain, plain, 0);
 	op->norm_back(dev, dx, r.dgain, r.dbias, dout, q, gain, stat, plain, 1);
 	op->bias_back(dev, r.sums, dout, 1);
-	op->scatter_add(dev, r.rows, dout, at, 1);
+	op->scatter_add(dev, r.rows, dout, upload_groups(id, TOKENS), 1);
 	op->dot(dev, r.square.p, many.p, many.p, COUNT);
 	return r;
 }

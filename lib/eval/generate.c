@@ -75,13 +75,16 @@ static int is_end(const struct generation *g, int32_t id)
 	return 0;
 }
 
-/* One token more for each of the n answers fed[i]; logits: [n x vocab]. */
-static void advance(struct generation *g, const int fed[], int n, float *logits)
+/* One token more for each of the n answers fed[i]: best[i], or where logits [n x vocab] are, what is
+ * drawn by them. */
+static void advance(struct generation *g, const int fed[], int n, float *logits,
+                    const int32_t *best)
 {
 	for (int i = 0; i < n; i++) {
 		struct answer *a = &g->answer[fed[i]];
-		int32_t id = sample_token(logits + i * g->vocab, g->vocab, a->ids.p, a->ids.n,
-		                          &opts, &a->rng);
+		int32_t id = !logits ? best[i]
+		                     : sample_token(logits + i * g->vocab, g->vocab, a->ids.p,
+		                                    a->ids.n, &opts, &a->rng);
 
 		if (id < 0)
 			die("row %s: the model's logits are not finite",
@@ -100,8 +103,9 @@ static void answer_group(struct generation *g)
 {
 	long longest = 0, total = 0;
 	int n = g->n, *slot = xalloc(n * sizeof *slot);
-	int32_t *token, *start = xzalloc(n + 1, sizeof *start);
-	float *logits = xalloc(n * g->vocab * sizeof *logits);
+	int32_t *token, *start = xzalloc(n + 1, sizeof *start), *best = xalloc(n * sizeof *best);
+	int greedy = opts.temperature == 0 && opts.penalty == 1;
+	float *logits = greedy ? NULL : xalloc(n * g->vocab * sizeof *logits);
 	struct cache *c;
 
 	for (int i = 0; i < n; i++) {
@@ -118,8 +122,11 @@ static void answer_group(struct generation *g)
 	while (n) {
 		int going = 0;
 
-		cache_next(c, token, start, slot, n, logits);
-		advance(g, slot, n, logits);
+		if (greedy)
+			cache_best(c, token, start, slot, n, best);
+		else
+			cache_next(c, token, start, slot, n, logits);
+		advance(g, slot, n, logits, best);
 		for (int i = 0; i < n; i++) {
 			const struct answer *a = &g->answer[slot[i]];
 
@@ -135,6 +142,7 @@ static void answer_group(struct generation *g)
 	free(slot);
 	free(start);
 	free(token);
+	free(best);
 	free(logits);
 }
 

@@ -4,11 +4,13 @@
 
 #include <assert.h>
 
+#include "../base/num.h"
+
 void *arena_take(struct arena *a, size_t bytes)
 {
 	void *p = a->base && bytes ? a->base + a->used : NULL;
 
-	bytes = (bytes + 63) / 64 * 64;
+	bytes = size_round_up(bytes, MAT_ALIGN);
 	a->used += bytes;
 	a->by[a->kind] += bytes;
 	assert(!a->base || a->used <= a->size);

@@ -15,6 +15,8 @@
  */
 #include "block.h"
 
+#include "../base/num.h"
+
 static const struct lora_site *pairs_of(const struct block *b, enum site s)
 {
 	const struct params *a = b->theta;
@@ -30,15 +32,55 @@ static const struct layer *gradients_of(const struct block *b)
 	return b->theta && b->theta->grad ? &b->theta->grad->layer[b->layer] : &frozen;
 }
 
-/* The part's matrix, decoded where it is as the file has it: it holds until the next call. */
-static struct mat weight(const struct block *b, const struct linear_part *p)
+/* Does m lie right behind the matrix `of`? */
+static int is_behind(struct mat m, struct mat of)
 {
-	struct mat w = mat_of(b->decoded.p, b->decoded.type, p->w.rows, p->w.cols);
+	return m.type == of.type && m.p == (char *)of.p + of.rows * of.ld * dtype_size(of.type);
+}
 
-	if (!p->order)
-		return p->w;
-	b->dev->op->gather(b->dev, w, p->w, p->order, 1);
-	return w;
+static int follows(const struct linear_part *p, const struct linear_part *of)
+{
+	return p->first == of->first + of->w.rows && is_behind(p->w, of->w) &&
+	       (of->bias.p ? is_behind(p->bias, of->bias) : !p->bias.p);
+}
+
+/* The part with its matrix where products find it: for one that is as the file has it, in the room
+ * for decoded ones, of which `used` bytes are taken. */
+static struct linear_part placed(const struct block *b, struct linear_part p, size_t *used)
+{
+	if (!p.order)
+		return p;
+	p.w = mat_of((char *)b->decoded.p + *used, b->decoded.type, p.w.rows, p.w.cols);
+	*used += size_round_up(p.w.rows * p.w.cols * dtype_size(p.w.type), MAT_ALIGN);
+	return p;
+}
+
+static void decode(const struct block *b, struct mat w, const struct linear_part *p)
+{
+	if (p->order)
+		b->dev->op->gather(b->dev, w, p->w, p->order, 1);
+}
+
+/* Part *i of the layer and those after it whose tensors lie behind its own, as one, since one
+ * large product is faster than some small ones; *i becomes the part after these.  What is decoded
+ * holds until the next call. */
+static struct linear_part parts_from(const struct block *b, const struct linear *l, int *i)
+{
+	size_t used = 0;
+	struct linear_part all = placed(b, l->part[*i], &used);
+
+	decode(b, all.w, &l->part[*i]);
+	while (++*i < l->n) {
+		struct linear_part p = placed(b, l->part[*i], &used);
+
+		if (!follows(&p, &all))
+			break;
+		decode(b, p.w, &l->part[*i]);
+		all.w.rows += p.w.rows;
+		all.bias.cols += p.bias.cols;
+		all.bias.ld = all.bias.cols;
+	}
+	return all;
 }
 
 /* y = beta y + r (the layer of x); t = r x a' is kept for the way back. */
@@ -50,13 +92,13 @@ static void linear(const struct block *b, enum site s, struct mat y, struct mat 
 	const struct lora_site *pairs = pairs_of(b, s);
 	struct mat t;
 
-	for (int i = 0; i < l->n; i++) {
-		const struct linear_part *p = &l->part[i];
-		struct mat part = columns(y, p->first, p->w.rows);
+	for (int i = 0; i < l->n;) {
+		struct linear_part p = parts_from(b, l, &i);
+		struct mat part = columns(y, p.first, p.w.rows);
 
-		d->op->gemm(d, part, x, 0, weight(b, p), 1, r, beta);
-		if (p->bias.p)
-			d->op->bias(d, part, p->bias, r);
+		d->op->gemm(d, part, x, 0, p.w, 1, r, beta);
+		if (p.bias.p)
+			d->op->bias(d, part, p.bias, r);
 	}
 	if (!pairs)
 		return;
@@ -73,16 +115,18 @@ static void linear(const struct block *b, enum site s, struct mat y, struct mat 
 }
 
 /* dw += r dy' x, dbias += r sum dy, where they are trained */
-static void weights_back(struct dev *d, struct mat dy, struct mat x, const struct linear *grad,
-                         float r)
+static void weights_back(const struct block *b, struct mat dy, struct mat x,
+                         const struct linear *grad, float r)
 {
-	for (int i = 0; i < grad->n; i++) {
-		const struct linear_part *g = &grad->part[i];
-		struct mat part = columns(dy, g->first, g->w.rows);
+	struct dev *d = b->dev;
 
-		d->op->gemm(d, g->w, part, 1, x, 0, r, 1);
-		if (g->bias.p)
-			d->op->bias_back(d, g->bias, part, r);
+	for (int i = 0; i < grad->n;) {
+		struct linear_part g = parts_from(b, grad, &i);
+		struct mat part = columns(dy, g.first, g.w.rows);
+
+		d->op->gemm(d, g.w, part, 1, x, 0, r, 1);
+		if (g.bias.p)
+			d->op->bias_back(d, g.bias, part, r);
 	}
 }
 
@@ -95,13 +139,12 @@ static void linear_back(const struct block *b, enum site s, struct mat dx, struc
 	const struct linear *l = &b->at->at[s];
 	const struct lora_site *pairs = pairs_of(b, s);
 
-	for (int i = 0; i < l->n && dx.p; i++) {
-		const struct linear_part *p = &l->part[i];
+	for (int i = 0; i < l->n && dx.p; beta = 1) {
+		struct linear_part p = parts_from(b, l, &i);
 
-		d->op->gemm(d, dx, columns(dy, p->first, p->w.rows), 0, weight(b, p), 0, r,
-		            i > 0 ? 1 : beta);
+		d->op->gemm(d, dx, columns(dy, p.first, p.w.rows), 0, p.w, 0, r, beta);
 	}
-	weights_back(d, dy, x, &gradients_of(b)->at[s], r);
+	weights_back(b, dy, x, &gradients_of(b)->at[s], r);
 	if (!pairs)
 		return;
 	dt = columns(dt, 0, pairs->ranks);
@@ -282,16 +325,14 @@ static void attention_back(const struct block *b, const struct scratch *s)
 		op->gather(b->dev, p->keys, kv_columns(c, k->qkv), p->from, 1);
 		v = with_kv(c, v, p->keys);
 		dv = with_kv(c, dv, s->dkeys);
-		op->zero(b->dev, s->dkeys);
-		op->zero(b->dev, s->dqkv);
+		if (c->heads.kv_stride > c->heads.dim) /* queries lie between keys */
+			op->zero(b->dev, s->dkeys);
+		op->zero(b->dev, kv_columns(c, s->dqkv));
 	}
 	op->attn_back(b->dev, dv.q, dv.k, dv.v, s->dout, k->o, k->lse, v.q, v.k, v.v, p->spans,
 	              config_heads(c, b->layer));
-	if (p->keys.p) { /* dq may lie among these columns: it is kept */
-		op->copy(b->dev, s->dsum, kv_columns(c, s->dqkv));
-		op->scatter_add(b->dev, s->dsum, s->dkeys, p->from, 1);
-		op->copy(b->dev, kv_columns(c, s->dqkv), s->dsum);
-	}
+	if (p->keys.p)
+		op->scatter_add(b->dev, kv_columns(c, s->dqkv), s->dkeys, p->shared, 1);
 	rotate(b, dqkv, -1);
 	if (has_norm(b, NORM_QUERY)) {
 		norm_back(b, NORM_QUERY, dqkv.q, dqkv.q, raw.q, 0);

@@ -12,8 +12,9 @@ struct pass {
 	const float *table[2];   /* rope_table of the full and of the local layers */
 	/* Where rows share their first tokens, every row's keys and values are gathered in
 	 * full before attention: row i of them is that of token from[i].  Else keys.p is NULL. */
-	struct mat keys;     /* [keys x key and value columns] */
-	const int32_t *from; /* [keys] */
+	struct mat keys;      /* [keys x key and value columns] */
+	const int32_t *from;  /* [keys] */
+	struct groups shared; /* the keys of each token: on the way back */
 };
 
 /* A block's activations, kept for the way back: x1 in F32, the rest in the compute type.  A
@@ -32,15 +33,15 @@ struct kept {
 	float *lse;              /* of attention */
 };
 
-/* Gradients on the way back, which all blocks share: dn, dn2 and dsum in F32, the rest in the
- * compute type. */
+/* Gradients on the way back, which all blocks share: dn and dn2 in F32, the rest in the compute
+ * type. */
 struct scratch {
 	struct mat g;          /* dy in the compute type, or before a norm after attention or MLP */
 	struct mat dh, du;     /* of h and u */
 	struct mat dn, dn2;    /* of n1 and n2, F32 */
 	struct mat dout, dqkv; /* of o and qkv */
 	struct mat dt;         /* of t */
-	struct mat dkeys, dsum; /* of keys, and their sum over the rows that share one */
+	struct mat dkeys;      /* of keys */
 };
 
 /* Keys and values of former tokens: this pass's are scattered to the rows `at` of kv, which
@@ -59,7 +60,7 @@ struct block {
 	const struct params *theta; /* NULL: the model alone */
 	const struct pass *pass;
 	struct kept kept;
-	struct mat decoded; /* room for a matrix that is as the file has it */
+	struct mat decoded; /* room for the matrices of a layer that are as the file has them */
 };
 
 /* y = block(x), F32 [tokens x dim]; may be the same memory, and kept.x1 too where there is no

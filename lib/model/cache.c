@@ -12,6 +12,7 @@
 
 #include "../base/die.h"
 #include "../base/memory.h"
+#include "../base/num.h"
 #include "engine_in.h"
 
 enum { FEED = 512 }; /* tokens of one call: prompts are fed a few slots at a time */
@@ -124,11 +125,18 @@ static void pack_slot(struct cache *c, struct pack *p, const int32_t *token, lon
 	p->at[p->trained++] = (int32_t)p->tokens - 1;
 }
 
+/* What follows each row: all logits [n x vocab], or where that is NULL the best token's id [n]. */
+struct next {
+	float *logits;
+	int32_t *best;
+};
+
 /* One pass over the rows [0, n). */
 static void feed(struct cache *c, const int32_t *token, const int32_t *start, const int *slot,
-                 int n, float *logits)
+                 int n, struct next next)
 {
 	struct engine *e = c->engine;
+	const struct ops *op = e->dev->op;
 	struct pack *host = &e->pack, *to = &e->work.numbers;
 	const struct mat none = {0};
 	long vocab = e->config->vocab;
@@ -141,7 +149,7 @@ static void feed(struct cache *c, const int32_t *token, const int32_t *start, co
 	pass_open(e, c->theta, host->tokens, 0, 0);
 	pass = pack_put(e->dev, to, host, none, e->rope);
 	pass.spans.k = to->k;
-	e->dev->op->put(e->dev, to->store, host->store, host->tokens * sizeof *host->store);
+	op->put(e->dev, to->store, host->store, host->tokens * sizeof *host->store);
 	for (long i = 0; i < e->config->layers; i++)
 		c->layer[i].at = to->store;
 	x = pass_blocks(e, &(struct way){.theta = c->theta,
@@ -151,30 +159,49 @@ static void feed(struct cache *c, const int32_t *token, const int32_t *start, co
 	                                 .only = to->at,
 	                                 .n = n,
 	                                 .blocks = e->config->layers});
-	for (int i = 0; i < n; i += WORK_HEAD_ROWS) {
-		int rows = n - i < WORK_HEAD_ROWS ? n - i : WORK_HEAD_ROWS;
+	for (long i = 0; i < n; i += e->dev->head_rows) {
+		long rows = long_min(n - i, e->dev->head_rows);
 		struct mat y = pass_logits(e, c->theta, row_range(x, i, rows));
 
-		e->dev->op->get(e->dev, logits + i * vocab, y.p, rows * vocab * sizeof *logits);
+		if (next.logits)
+			op->get(e->dev, next.logits + i * vocab, y.p,
+			        rows * vocab * sizeof *next.logits);
+		else
+			op->argmax(e->dev, to->target + i, y);
+	}
+	if (next.best)
+		op->get(e->dev, next.best, to->target, n * sizeof *next.best);
+}
+
+static void feed_all(struct cache *c, const int32_t *token, const int32_t *start, const int *slot,
+                     int n, struct next next)
+{
+	long room = cache_tokens(c->n, c->positions), vocab = c->engine->config->vocab;
+
+	for (int from = 0, to; from < n; from = to) {
+		struct next its = {next.logits ? next.logits + from * vocab : NULL,
+		                   next.best ? next.best + from : NULL};
+		long total = 0;
+
+		for (to = from; to < n; to++) {
+			long tokens = due(c, slot[to], start[to + 1] - start[to]);
+
+			if (to > from && total + tokens > room)
+				break;
+			total += tokens;
+		}
+		feed(c, token, start + from, slot + from, to - from, its);
 	}
 }
 
 void cache_next(struct cache *c, const int32_t *token, const int32_t *start, const int *slot, int n,
                 float *logits)
 {
-	long room = cache_tokens(c->n, c->positions);
+	feed_all(c, token, start, slot, n, (struct next){.logits = logits});
+}
 
-	for (int from = 0, to; from < n; from = to) {
-		long total = 0;
-
-		for (to = from; to < n; to++) {
-			long next = due(c, slot[to], start[to + 1] - start[to]);
-
-			if (to > from && total + next > room)
-				break;
-			total += next;
-		}
-		feed(c, token, start + from, slot + from, to - from,
-		     logits + from * c->engine->config->vocab);
-	}
+void cache_best(struct cache *c, const int32_t *token, const int32_t *start, const int *slot, int n,
+                int32_t *best)
+{
+	feed_all(c, token, start, slot, n, (struct next){.best = best});
 }

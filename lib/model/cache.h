@@ -14,6 +14,10 @@ void cache_close(struct cache *);
  * logits [n x vocab] (host) to those after its last. */
 void cache_next(struct cache *, const int32_t *token, const int32_t *start, const int *slot, int n,
                 float *logits);
+/* The same, and sets best[i] to the likeliest token after row i's last, -1 where the logits are not
+ * finite. */
+void cache_best(struct cache *, const int32_t *token, const int32_t *start, const int *slot, int n,
+                int32_t *best);
 /* Forgets all but the first n tokens of a slot. */
 void cache_rewind(struct cache *, int slot, long n);
 

@@ -103,6 +103,16 @@ static int next_pass(const struct engine *e, const struct batch *b, int first)
 	return to - first;
 }
 
+/* Whether what the packed rows share is worth it.  On the way back a GPU gathers keys, and adds up
+ * their gradients, in kernels of their own: that takes as long as a tenth of the tokens. */
+static int shares_enough(const struct engine *e, int weighted)
+{
+	const struct pack *p = &e->pack;
+	long saved = p->keys - p->tokens;
+
+	return !saved || !weighted || !e->dev->apart || saved * 10 >= p->keys;
+}
+
 /* Packs the batch's rows from `first` on that make the next pass; returns how many.  weight: of
  * each row's mean loss; NULL: no gradient is taken. */
 static int pack_next(struct engine *e, const struct batch *b, int first, int all,
@@ -110,10 +120,28 @@ static int pack_next(struct engine *e, const struct batch *b, int first, int all
 {
 	int n = next_pass(e, b, first);
 
-	pack_clear(&e->pack);
-	for (int i = first; i < first + n; i++)
-		pack_row(&e->pack, e->config, b, first, i, all, weight ? weight[i] : 0);
+	e->pack.shares = 1;
+	do {
+		pack_clear(&e->pack);
+		for (int i = first; i < first + n; i++)
+			pack_row(&e->pack, e->config, b, first, i, all, weight ? weight[i] : 0);
+	} while (!shares_enough(e, weight != NULL) && e->pack.shares--);
 	return n;
+}
+
+/* Which gradients are added up on the way back: of keys that are one token's, and of tokens that
+ * are one id. */
+static void group_places(struct engine *e, const struct params *theta, struct pass *p,
+                         struct way *w)
+{
+	struct pack *host = &e->pack, *to = &e->work.numbers;
+
+	if (p->keys.p)
+		p->shared = pack_group(e->dev, &to->by_token, &host->by_token, host->from,
+		                       host->keys, host->tokens);
+	if (theta->grad)
+		w->same = pack_group(e->dev, &to->by_id, &host->by_id, host->id, host->tokens,
+		                     e->config->vocab);
 }
 
 /* Runs the pass that is packed, and backwards too where it is weighted.  states: where the
@@ -138,12 +166,14 @@ static void run(struct engine *e, const struct params *theta, int weighted, cons
 		return;
 	pass_open(e, theta, host->tokens, host->keys > host->tokens ? host->keys : 0, weighted);
 	pass = pack_put(e->dev, &e->work.numbers, host, e->work.keys, e->rope);
+	if (weighted)
+		group_places(e, theta, &pass, &way);
 	way.id = e->work.numbers.id;
 	way.only = only ? e->work.numbers.at : NULL;
 	x = pass_blocks(e, &way);
 	if (!nll)
 		return;
-	pass_head(e, theta, x, only, host->trained, weighted);
+	pass_head(e, theta, x, only, trained, weighted);
 	if (weighted)
 		pass_back(e, &way);
 	e->dev->op->get(e->dev, host->loss, e->work.numbers.loss, trained * sizeof *host->loss);

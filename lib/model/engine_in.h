@@ -25,6 +25,7 @@ struct way {
 	const struct params *theta; /* NULL: the model alone */
 	const struct pass *pass;
 	const int32_t *id;         /* device, [tokens] */
+	struct groups same;        /* tokens of one id, where the embedding is trained */
 	struct cache_layer *cache; /* [layers], or NULL */
 	const int32_t *only;       /* device, [n]: the rows that the last block gives; NULL: all */
 	long n;
@@ -39,9 +40,9 @@ struct way {
 void pass_open(struct engine *, const struct params *theta, long tokens, long keys, int backward);
 /* Embeds the tokens and runs the blocks; what the last one gives. */
 struct mat pass_blocks(struct engine *, const struct way *);
-/* The logits that follow the rows of h, at most WORK_HEAD_ROWS, by way of work.hn. */
+/* The logits that follow the rows of h, at most dev->head_rows, by way of work.hn. */
 struct mat pass_logits(struct engine *, const struct params *theta, struct mat h);
-/* Losses of the predicted tokens, `trained` of them, into the device's numbers.loss; where
+/* Losses of the predicted tokens, `trained` of them (and what fills them up), into the device's numbers.loss; where
  * backward, work.dy = their weighted gradient.  x holds the rows that they are predicted from:
  * these alone, in order (only), or among all. */
 void pass_head(struct engine *, const struct params *theta, struct mat x, int only, long trained,

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../base/memory.h"
+#include "../base/num.h"
 
 const struct opt compute_options[] = {
 	{"device", 0, OPT_TEXT, offsetof(struct compute_opts, device), dev_names,
@@ -66,6 +67,47 @@ struct model *model_open(const char *path, const struct compute_opts *o)
 	return m;
 }
 
+struct counting {
+	const struct model *model;
+	int stored;
+	size_t bytes[WEIGHTS_WAYS];
+	size_t room[2]; /* of matrices and of vectors that move to the device */
+};
+
+static void count_tensor(void *ctx, const struct tensor_role *r, struct mat *at)
+{
+	struct counting *n = ctx;
+	const struct weights *w = n->model->weights;
+	enum weights_way way = weights_way(w, r, n->stored);
+	size_t bytes = weights_bytes(w, r, n->stored);
+
+	(void)at;
+	if (weights_moves(n->model->dev, way)) {
+		bytes = size_round_up(bytes, MAT_ALIGN);
+		n->room[r->rows == 1] += bytes;
+	}
+	n->bytes[way] += bytes;
+}
+
+static struct counting count(const struct model *m, int stored)
+{
+	struct counting n = {.model = m, .stored = stored};
+	struct net none;
+
+	net_like(&none, &m->net, &m->config);
+	net_each(&none, &m->config, m->type, count_tensor, &n);
+	net_close(&none);
+	return n;
+}
+
+void model_bytes(const struct model *m, int stored, size_t *mapped, size_t *copied)
+{
+	struct counting n = count(m, stored);
+
+	*mapped = n.bytes[WEIGHTS_MAPPED] + n.bytes[WEIGHTS_STORED];
+	*copied = n.bytes[WEIGHTS_COPIED];
+}
+
 static void load_tensor(void *ctx, const struct tensor_role *r, struct mat *at)
 {
 	struct model *m = ctx;
@@ -93,6 +135,9 @@ static void load_orders(struct model *m)
 
 void model_load(struct model *m)
 {
+	struct counting n = count(m, m->stored);
+
+	weights_room(m->weights, m->dev, n.room);
 	net_each(&m->net, &m->config, m->type, load_tensor, m);
 	load_orders(m);
 }
@@ -105,32 +150,6 @@ void model_close(struct model *m)
 	net_close(&m->net);
 	free(m);
 	dev_close(d);
-}
-
-struct counting {
-	const struct weights *weights;
-	int stored;
-	size_t bytes[WEIGHTS_WAYS];
-};
-
-static void count_tensor(void *ctx, const struct tensor_role *r, struct mat *at)
-{
-	struct counting *n = ctx;
-
-	(void)at;
-	n->bytes[weights_way(n->weights, r, n->stored)] += weights_bytes(n->weights, r, n->stored);
-}
-
-void model_bytes(const struct model *m, int stored, size_t *mapped, size_t *copied)
-{
-	struct counting n = {.weights = m->weights, .stored = stored};
-	struct net none;
-
-	net_like(&none, &m->net, &m->config);
-	net_each(&none, &m->config, m->type, count_tensor, &n);
-	net_close(&none);
-	*mapped = n.bytes[WEIGHTS_MAPPED] + n.bytes[WEIGHTS_STORED];
-	*copied = n.bytes[WEIGHTS_COPIED];
 }
 
 const char *model_template(const struct model *m)

@@ -3,8 +3,17 @@
 #include "pack.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 #include "../base/die.h"
+#include "../base/memory.h"
+
+static void place_groups(struct grouped *g, struct arena *a, long room)
+{
+	g->to = arena_ints(a, room);
+	g->start = arena_ints(a, room + 1);
+	g->place = arena_ints(a, room);
+}
 
 void pack_place(struct pack *p, struct arena *a, long room)
 {
@@ -20,6 +29,8 @@ void pack_place(struct pack *p, struct arena *a, long room)
 	p->target = arena_ints(a, room);
 	p->weight = arena_floats(a, room);
 	p->loss = arena_floats(a, room);
+	place_groups(&p->by_token, a, room);
+	place_groups(&p->by_id, a, room);
 }
 
 void pack_clear(struct pack *p)
@@ -98,7 +109,7 @@ void pack_row(struct pack *p, const struct config *c, const struct batch *b, int
 		if (r->token[j] < 0 || r->token[j] >= c->vocab)
 			die("row %s: token %d is not among the model's %ld",
 			    row_id(r, id, sizeof id), r->token[j], c->vocab);
-	skip = shared(c, b, first, i, all, &with);
+	skip = p->shares ? shared(c, b, first, i, all, &with) : 0;
 	pack_tokens(p, c, r->token, r->n, skip, with);
 	for (long j = 1; j < r->n; j++)
 		if (all || r->train[j]) {
@@ -151,4 +162,30 @@ struct pass pack_put(struct dev *d, struct pack *to, const struct pack *p, struc
 	                     .table = {table[0], table[1]},
 	                     .keys = keys,
 	                     .from = to->from};
+}
+
+struct groups pack_group(struct dev *d, const struct grouped *device, const struct grouped *host,
+                         const int32_t *of, long n, long limit)
+{
+	int32_t *next = xzalloc(limit, sizeof *next); /* place of each number */
+	long groups = 0, at = 0;
+
+	for (long i = 0; i < n; i++)
+		next[of[i]]++;
+	for (long v = 0; v < limit; v++) {
+		if (!next[v])
+			continue;
+		host->to[groups] = (int32_t)v;
+		host->start[groups++] = (int32_t)at;
+		at += next[v];
+		next[v] = host->start[groups - 1];
+	}
+	host->start[groups] = (int32_t)at;
+	for (long i = 0; i < n; i++)
+		host->place[next[of[i]]++] = (int32_t)i;
+	free(next);
+	put(d, device->to, host->to, groups);
+	put(d, device->start, host->start, groups + 1);
+	put(d, device->place, host->place, n);
+	return (struct groups){device->to, device->start, device->place, groups};
 }

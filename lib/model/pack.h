@@ -18,9 +18,15 @@ enum { PACK_ROUND = 64 };
 
 static inline long pack_round(long n) { return (n + PACK_ROUND - 1) / PACK_ROUND * PACK_ROUND; }
 
+/* The places of equal numbers: see struct groups. */
+struct grouped {
+	int32_t *to, *start, *place;
+};
+
 struct pack {
 	long room; /* tokens, keys and rows that there is memory for */
 	long tokens, rows, trained;
+	int shares;             /* may rows? */
 	long keys;              /* of all rows in full: more than tokens where some are shared */
 	int longest;            /* row */
 	int32_t *id, *position; /* [tokens]; the position's rope_entry */
@@ -29,6 +35,7 @@ struct pack {
 	int32_t *store;         /* [tokens]: the row of a cache that the token's key goes to */
 	int32_t *at, *target;   /* [trained]: a token, predicted from activation row `at` */
 	float *weight, *loss;   /* [trained] */
+	struct grouped by_token, by_id; /* keys, and tokens */
 };
 
 /* Lays the arrays out for so many tokens, keys and rows. */
@@ -51,5 +58,8 @@ long pack_fill(struct pack *, const struct config *);
 /* Copies the host's arrays to the device's; what attention goes by. */
 struct pass pack_put(struct dev *, struct pack *device, const struct pack *host, struct mat keys,
                      float *const table[2]);
+/* Groups places 0..n-1 by their numbers of[], which are below `limit`. */
+struct groups pack_group(struct dev *, const struct grouped *device, const struct grouped *host,
+                         const int32_t *of, long n, long limit);
 
 #endif

@@ -3,11 +3,12 @@
  *
  *   x = s_e embed[id];  x = block(x) for each;  logits = cap(s_l norm(x) head')
  *
- * The head works on the predicted tokens alone, WORK_HEAD_ROWS at a time: logits of all tokens
- * never exist at once.
+ * The head works on the predicted tokens alone, some at a time: logits of all tokens never exist
+ * at once.
  */
 #include <assert.h>
 
+#include "../base/num.h"
 #include "engine_in.h"
 
 void pass_open(struct engine *e, const struct params *theta, long tokens, long keys, int backward)
@@ -17,6 +18,7 @@ void pass_open(struct engine *e, const struct params *theta, long tokens, long k
 	                      .ranks = theta ? theta->ranks : NULL,
 	                      .tokens = tokens,
 	                      .keys = keys,
+	                      .head = e->dev->head_rows,
 	                      .stored = e->model->stored,
 	                      .backward = backward};
 
@@ -99,23 +101,23 @@ struct mat pass_logits(struct engine *e, const struct params *theta, struct mat 
 	return logits;
 }
 
-/* From dlogits of n predicted tokens, which follow the rows h of the rows at[0..n) of x, to
- * work.dy and the head's own gradients. */
+/* From dlogits of predicted tokens, which follow the rows h, to the head's own gradients, and to
+ * rows at[0..n) of work.dy: those beyond n fill up. */
 static void head_back(struct engine *e, const struct params *theta, struct mat h,
-                      struct mat dlogits, const int32_t *at)
+                      struct mat dlogits, const int32_t *at, long n)
 {
 	const struct ops *op = e->dev->op;
-	const struct net *n = net_of(e, theta), *g = gradients_of(theta);
+	const struct net *net = net_of(e, theta), *g = gradients_of(theta);
 	struct work *w = &e->work;
 	struct mat dh = row_range(w->dh, 0, h.rows), h2 = row_range(w->h2, 0, h.rows);
 	float scale = e->config->logit_scale;
 
-	op->gemm(e->dev, dh, dlogits, 0, n->head, 0, scale, 0);
+	op->gemm(e->dev, dh, dlogits, 0, net->head, 0, scale, 0);
 	if (g->head.p)
 		op->gemm(e->dev, g->head, dlogits, 1, row_range(w->hn, 0, h.rows), 0, scale, 1);
-	op->norm_back(e->dev, h2, g->final.gain, g->final.bias, dh, h, n->final.gain, w->hstat,
+	op->norm_back(e->dev, h2, g->final.gain, g->final.bias, dh, h, net->final.gain, w->hstat,
 	              e->config->norm, 0);
-	op->scatter_add(e->dev, w->dy, h2, at, 1);
+	op->scatter(e->dev, w->dy, row_range(h2, 0, n), at);
 }
 
 void pass_head(struct engine *e, const struct params *theta, struct mat x, int only, long trained,
@@ -128,8 +130,8 @@ void pass_head(struct engine *e, const struct params *theta, struct mat x, int o
 
 	if (backward)
 		op->zero(e->dev, w->dy);
-	for (long i = 0; i < trained; i += WORK_HEAD_ROWS) {
-		long n = trained - i < WORK_HEAD_ROWS ? trained - i : WORK_HEAD_ROWS;
+	for (long i = 0; i < trained; i += e->dev->head_rows) {
+		long own = long_min(trained - i, e->dev->head_rows), n = pack_round(own);
 		struct mat h = only ? row_range(x, i, n) : row_range(w->h, 0, n), logits;
 		struct mat dlogits = backward ? row_range(w->dlogits, 0, n) : none;
 
@@ -139,7 +141,7 @@ void pass_head(struct engine *e, const struct params *theta, struct mat x, int o
 		op->xent(e->dev, p->loss + i, dlogits, logits, p->target + i, p->weight + i,
 		         e->config->logit_cap);
 		if (backward)
-			head_back(e, theta, h, dlogits, p->at + i);
+			head_back(e, theta, h, dlogits, p->at + i, own);
 	}
 }
 
@@ -169,6 +171,6 @@ void pass_back(struct engine *e, const struct way *w)
 		block_back(&b, work->dy, work->x[i], &work->scratch, i > low || theta->grad);
 	}
 	if (theta->grad)
-		e->dev->op->scatter_add(e->dev, theta->grad->embed, work->dy, w->id,
+		e->dev->op->scatter_add(e->dev, theta->grad->embed, work->dy, w->same,
 		                        e->config->embed_scale);
 }

@@ -45,6 +45,7 @@ static struct work_size size_of(const struct plan *p, const struct model *m, con
 	                          .ranks = d->theta ? d->theta->ranks : NULL,
 	                          .tokens = p->tokens[backward],
 	                          .keys = d->slots ? 0 : p->tokens[backward] + PACK_ROUND,
+	                          .head = m->dev->head_rows,
 	                          .kept = p->kept,
 	                          .stored = p->stored,
 	                          .backward = backward};

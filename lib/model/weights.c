@@ -13,6 +13,7 @@
 
 #include "../base/hash.h"
 #include "../base/memory.h"
+#include "../base/num.h"
 #include "../format/zio.h"
 #include "weights_in.h"
 
@@ -29,8 +30,6 @@ void weights_close(struct weights *w, struct dev *d)
 {
 	while (w->n_held)
 		d->op->free(d, w->held[--w->n_held]);
-	while (w->n_adopted)
-		d->op->disown(d, w->adopted[--w->n_adopted]);
 	if (w->is_gguf)
 		gguf_close(&w->gguf);
 	for (int i = 0; i < w->files; i++) {
@@ -50,7 +49,6 @@ void weights_close(struct weights *w, struct dev *d)
 	free(w->change);
 	free(w->file);
 	free(w->held);
-	free(w->adopted);
 	free(w->order);
 	free(w->head);
 	free(w->path);
@@ -303,26 +301,41 @@ const int32_t *weights_order(struct weights *w, struct dev *d, const struct conf
 	return at;
 }
 
+int weights_moves(const struct dev *d, enum weights_way way)
+{
+	return way == WEIGHTS_COPIED || (way != WEIGHTS_ABSENT && d->apart);
+}
+
+void weights_room(struct weights *w, struct dev *d, const size_t bytes[2])
+{
+	for (int i = 0; i < 2; i++)
+		w->room[i] = hold(w, d->op->alloc(d, bytes[i]));
+}
+
 struct mat weights_mat(struct weights *w, struct dev *d, const struct config *c,
                        const struct tensor_role *n, int stored)
 {
 	struct mat m = mat_of(NULL, n->type, n->rows, n->cols);
 	enum weights_way way = weights_way(w, n, stored);
-	size_t bytes = weights_bytes(w, n, stored);
+	int is_vector = n->rows == 1;
 	struct source s;
 
 	if (way == WEIGHTS_ABSENT)
 		return m;
-	if (way == WEIGHTS_MAPPED || way == WEIGHTS_STORED) {
-		find(w, n, &s);
+	find(w, n, &s);
+	m.p = (void *)s.data;
+	if (way != WEIGHTS_COPIED)
 		m.type = s.type;
-		m.p = (void *)d->op->adopt(d, s.data, bytes);
-		w->adopted = xrealloc(w->adopted, (w->n_adopted + 1) * sizeof *w->adopted);
-		w->adopted[w->n_adopted++] = m.p;
+	if (!weights_moves(d, way))
+		return m;
+	m.p = w->room[is_vector];
+	w->room[is_vector] += size_round_up(weights_bytes(w, n, stored), MAT_ALIGN);
+	if (way == WEIGHTS_COPIED) {
+		weights_read(w, d, c, n, m);
 		return m;
 	}
-	m.p = hold(w, d->op->alloc(d, bytes));
-	weights_read(w, d, c, n, m);
+	d->op->put(d, m.p, s.data, stored_bytes(&s, n));
+	zio_forget(s.data, stored_bytes(&s, n));
 	return m;
 }
 

@@ -33,6 +33,12 @@ enum weights_way { WEIGHTS_ABSENT, WEIGHTS_MAPPED, WEIGHTS_COPIED, WEIGHTS_STORE
 enum weights_way weights_way(const struct weights *, const struct tensor_role *, int stored);
 /* The bytes that it takes on the device. */
 size_t weights_bytes(const struct weights *, const struct tensor_role *, int stored);
+/* Does a tensor that gets to the device in this way take memory there? */
+int weights_moves(const struct dev *, enum weights_way);
+/* Takes memory on the device, as much as all matrices and all vectors that move there need: they
+ * will lie one behind another, in the order in which they are asked for, each from a multiple of
+ * MAT_ALIGN bytes on. */
+void weights_room(struct weights *, struct dev *, const size_t bytes[2]);
 /* The matrix on the device; owned by weights.  Where it is stored, its type is the file's.  Dies
  * when the shape is not [rows x cols]. */
 struct mat weights_mat(struct weights *, struct dev *, const struct config *,

@@ -15,8 +15,8 @@ struct weights {
 	int is_gguf;
 	struct gguf gguf;
 	void **held;
-	const void **adopted;
-	long n_held, n_adopted;
+	long n_held;
+	char *room[2]; /* for the next matrix and the next vector that is not used where it lies */
 	struct {
 		enum row_order order;
 		long rows;

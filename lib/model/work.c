@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../base/memory.h"
+#include "../base/num.h"
 
 void work_open(struct work *w, const struct config *c)
 {
@@ -67,13 +68,12 @@ static void place_scratch(struct scratch *r, struct arena *a, const struct work_
 	r->dqkv = arena_mat(a, s->type, t, c->qkv);
 	r->dt = arena_mat(a, s->type, t, widest);
 	r->dkeys = arena_mat(a, s->type, keys, wide);
-	r->dsum = arena_mat(a, DT_F32, keys ? t : 0, wide);
 }
 
 static void place_head(struct work *w, struct arena *a, const struct work_size *s)
 {
 	const struct config *c = s->config;
-	long rows = WORK_HEAD_ROWS;
+	long rows = s->head;
 
 	w->hn = arena_mat(a, s->type, rows, c->dim);
 	w->hstat = arena_floats(a, 2 * rows);
@@ -86,15 +86,18 @@ static void place_head(struct work *w, struct arena *a, const struct work_size *
 	w->dlogits = s->type == DT_F32 ? w->logits : arena_mat(a, s->type, rows, c->vocab);
 }
 
-/* The largest matrix of a block, in values. */
-static long largest(const struct config *c)
+/* The bytes of a block's largest linear layer, decoded. */
+static size_t largest(const struct work_size *s)
 {
-	long most = 0, in, out, first, rows;
+	const struct config *c = s->config;
+	size_t bytes[SITES] = {0}, most = 0;
+	long in, out, first, rows;
 
 	for (const struct part *p = c->family->part; p->module; p++) {
 		config_site(c, p->site, &in, &out);
 		config_extent(c, p, &first, &rows);
-		most = in * rows > most ? in * rows : most;
+		bytes[p->site] += size_round_up(in * rows * dtype_size(s->type), MAT_ALIGN);
+		most = size_max(most, bytes[p->site]);
 	}
 	return most;
 }
@@ -116,7 +119,7 @@ void work_place(struct work *w, struct arena *a, const struct work_size *s)
 	a->kind = ARENA_HEAD;
 	place_head(w, a, s);
 	a->kind = ARENA_SCRATCH;
-	w->decoded = arena_mat(a, s->type, 1, s->stored ? largest(c) : 0);
+	w->decoded = arena_mat(a, s->type, 1, s->stored ? largest(s) / dtype_size(s->type) : 0);
 	w->keys = arena_mat(a, s->type, s->keys, c->qkv - c->k_at);
 	if (s->backward) {
 		w->dy = arena_mat(a, DT_F32, s->tokens, c->dim);

@@ -10,14 +10,13 @@
 
 #include "pack.h"
 
-enum { WORK_HEAD_ROWS = 256 }; /* tokens whose logits exist at a time */
-
 /* What decides how much it is. */
 struct work_size {
 	const struct config *config;
 	enum dtype type;   /* the compute type */
 	const long *ranks; /* [SITES], of theta's pairs; NULL: none */
 	long tokens, keys; /* keys: of the rows in full; 0 where none shares tokens */
+	long head;         /* tokens whose logits exist at a time */
 	int kept;          /* blocks whose activations stay, at least 1 */
 	int stored;        /* the blocks' matrices are as the file has them */
 	int backward;
@@ -30,10 +29,10 @@ struct work {
 	struct mat *x;      /* [layers + 1]: the blocks' inputs, and what the last one gives */
 	int one_x;          /* there is but x[0]: no way back */
 	struct mat keys;    /* of rows that share tokens */
-	struct mat decoded; /* one of the blocks' matrices, where these are as the file has them */
+	struct mat decoded; /* a layer's matrices, where these are as the file has them */
 	struct scratch scratch;
 	struct mat dy;                             /* backwards, of x */
-	struct mat h, h2, hn, dh, logits, dlogits; /* the head's, WORK_HEAD_ROWS tokens */
+	struct mat h, h2, hn, dh, logits, dlogits; /* the head's */
 	float *hstat;
 	struct pack numbers; /* the device's copy */
 };

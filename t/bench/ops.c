@@ -176,6 +176,7 @@ struct rows {
 	struct mat x, y, dy, f, gain, none, wide, z, dz;
 	float *stat, *table, *loss, *weight;
 	int32_t *id;
+	struct groups same;
 	enum dtype t;
 };
 
@@ -204,7 +205,7 @@ static void run_rope(void *p)
 
 static void run_copy(void *p) { struct rows *r = p; op->copy(dev, r->y, r->f); }
 static void run_gather(void *p) { struct rows *r = p; op->gather(dev, r->y, r->f, r->id, 1); }
-static void run_add(void *p) { struct rows *r = p; op->scatter_add(dev, r->x, r->dy, r->id, 1); }
+static void run_add(void *p) { struct rows *r = p; op->scatter_add(dev, r->x, r->dy, r->same, 1); }
 static void run_bias(void *p) { struct rows *r = p; op->bias(dev, r->y, r->gain, 1); }
 static void run_bias_back(void *p) { struct rows *r = p; op->bias_back(dev, r->gain, r->dy, 1); }
 
@@ -260,7 +261,7 @@ static void rows(enum dtype t)
 	r.z = upload(host_mat(DT_F32, 256, VOCAB, 0, 1)), r.dz = upload(host_mat(t, 256, VOCAB, 0, 1));
 	r.stat = dev_alloc(8 * TOKENS), r.loss = dev_alloc(4 * TOKENS);
 	r.weight = upload(host_mat(DT_F32, 1, TOKENS, 0, 1)).p, r.table = upload(host_mat(DT_F32, 150, HEAD, 0, 1)).p;
-	r.id = upload_bytes(id, sizeof id);
+	r.id = upload_bytes(id, sizeof id), r.same = upload_groups(id, TOKENS);
 	const struct { const char *name; void (*run)(void *); double bytes; } list[] = {
 		{"norm", run_norm, small * (4 + e)}, {"norm_back", run_norm_back, small * (12 + e)},
 		{"rope", run_rope, small * 2 * e}, {"copy", run_copy, small * (4 + e)},
