@@ -17,96 +17,99 @@
  * 2 T L H D.  Pythia-2.8B (H 32, D 80, G 1), 32 rows of 512: 336 MB and 43 Gop, so
  *     A6000  0.44 ms for the bytes (0.28 ms for the operations in bf16; 1.1 ms in f32)
  *     H100   0.10 ms for the bytes (0.04 ms; 0.64 ms)
- * What no floor shows: 16 lanes meet 32 keys with 27 fragments (512 bytes each) and 7 KB of scores
- * through shared memory, which gives 128 bytes a clock and processor: 164 clocks for 164 Kop, on
- * an A6000 as long as its tensor cores take, on an H100 (0.19 ms in all) four times as long.
+ * What no floor shows: 16 lanes meet 32 keys with 25 fragments (512 bytes each) through shared
+ * memory, which gives 128 bytes a clock and multiprocessor: 100 clocks for 164 Kop.  On an A6000
+ * tensor cores take longer (160); on an H100 they take 40, or 65 with the instruction that is used
+ * here, so that 0.1 ms is the floor of the operations too.
  * Pieces on the diagonal add 48 / L to the operations.
  */
 #include "attn_cuda.h"
 
-/* What a warp keeps of its rows: threads 2 r and 2 r + 1 hold row r's; the columns it sees. */
+/* What a thread keeps of its two rows: the largest score, at first finite, since -INFINITY less
+ * itself is no number; its own part of the sum; the keys. */
 struct attn_running {
-	float high, sum;
-	int from, to;
+	float high[2], sum[2];
+	struct seen keys;
 };
 
-/* Scores s [16 x STEP] of the keys j.. become probabilities of type T in the same place;
- * factor [16 x 16]: what that was summed before must be multiplied with. */
-template <typename T, int STEP, typename A>
-static inline __device__ void soften(A &factor, float *s, struct attn_running &w, float scale,
-                                     int j)
+/* Scores s of the keys j.. become probabilities, and o, the sum before, becomes as small. */
+template <int ND, int STEP>
+static inline __device__ void soften(struct piece *o, struct piece *s, struct attn_running &w,
+                                     float scale, int j)
 {
-	int row = threadIdx.x % 32 / 2, half = threadIdx.x % 2 * 4;
-	float x[STEP / 2], top = w.high, sum = 0, shrink;
+	enum { PIECES = STEP / ATTN_EDGE };
+	bool all = sees_all(w.keys, j, j + STEP);
+	float top[2] = {w.high[0], w.high[1]}, shrink[2];
 
 #pragma unroll
-	for (int i = 0; i < STEP / 8; i++) {
-		pack<float, 4> y =
-			*(const pack<float, 4> *)(s + row * ATTN_SCORE_LD + 8 * i + half);
-
+	for (int n = 0; n < PIECES; n++) {
+		if (!all)
+			mask(s[n], w.keys, j + ATTN_EDGE * n, -INFINITY);
 #pragma unroll
-		for (int e = 0; e < 4; e++) {
-			int key = j + 8 * i + half + e;
-
-			x[4 * i + e] = key >= w.from && key < w.to ? y.x[e] * scale : -INFINITY;
-			top = fmaxf(top, x[4 * i + e]);
+		for (int i = 0; i < 8; i++) {
+			s[n].x[i] *= scale;
+			top[half_of(i)] = fmaxf(top[half_of(i)], s[n].x[i]);
 		}
 	}
-	top = fmaxf(top, __shfl_xor_sync(0xffffffffu, top, 1));
 #pragma unroll
-	for (int i = 0; i < STEP / 2; i++)
-		sum += x[i] = exp2f(x[i] - top);
-	sum += __shfl_xor_sync(0xffffffffu, sum, 1);
-	shrink = exp2f(w.high - top);
-	w.sum = w.sum * shrink + sum;
-	w.high = top;
-	spread(factor, s, shrink);
-	put_half_row<T, STEP>(s, row, half, x);
-	__syncwarp();
+	for (int h = 0; h < 2; h++) {
+		top[h] = fmaxf(top[h], __shfl_xor_sync(0xffffffffu, top[h], 1));
+		top[h] = fmaxf(top[h], __shfl_xor_sync(0xffffffffu, top[h], 2));
+		shrink[h] = power_of_2(w.high[h] - top[h]);
+		w.high[h] = top[h];
+		w.sum[h] *= shrink[h];
+	}
+#pragma unroll
+	for (int n = 0; n < PIECES; n++)
+#pragma unroll
+		for (int i = 0; i < 8; i++)
+			w.sum[half_of(i)] += s[n].x[i] = power_of_2(s[n].x[i] - top[half_of(i)]);
+#pragma unroll
+	for (int d = 0; d < ND; d++)
+#pragma unroll
+		for (int i = 0; i < 8; i++)
+			o[d].x[i] *= shrink[half_of(i)];
 }
 
-/* A step of keys from key j on, which are in k and v, passes a warp's rows q; s is its room. */
+/* A step of keys from key j on, which are in k and v, passes a warp's rows q. */
 template <typename T, int ND>
-static inline __device__ void pass_keys(typename acc_of<T>::type *o, struct attn_running &w,
-                                        const T *q, const T *k, const T *v, float *s, int j,
+static inline __device__ void pass_keys(struct piece *o, struct attn_running &w, const T *q,
+                                        const T *k, const T *v, T *room, int j,
                                         const struct cuda_heads &z)
 {
-	typedef tile<T, ND> size;
-	typename acc_of<T>::type c[size::step / ATTN_EDGE], factor;
+	enum { STEP = tile<T, ND>::step };
+	struct piece s[STEP / ATTN_EDGE];
 
-	scores<T, ND, size::step>(c, q, k);
+	scores<T, ND, STEP>(s, q, k);
 	if (z.cap > 0)
-		for (int n = 0; n < size::step / ATTN_EDGE; n++)
-			cap_scores(c[n], z.scale, z.cap);
-	__syncwarp();
-#pragma unroll
-	for (int n = 0; n < size::step / ATTN_EDGE; n++)
-		give(s + ATTN_EDGE * n, c[n], ATTN_SCORE_LD);
-	__syncwarp();
-	soften<T, size::step>(factor, s, w, unit_of(z), j);
-#pragma unroll
-	for (int d = 0; d < ND; d++)
-		scale_by(o[d], factor);
-	add_product<T, ND, size::step>(o, (const T *)s, v);
+		for (int n = 0; n < STEP / ATTN_EDGE; n++)
+			cap_scores(s[n], z.scale, z.cap);
+	soften<ND, STEP>(o, s, w, unit_of(z), j);
+	add_product<T, ND, STEP>(o, s, v, room);
 }
 
-/* Writes o and lse of a warp's rows, which are the lanes from `first` on. */
+/* Writes o and lse of a warp's rows, which are the lanes from `first` on, by way of room, 16 rows
+ * of a tile. */
 template <typename T, int ND>
-static inline __device__ void finish(T *o, float *lse, typename acc_of<T>::type *acc,
-                                     struct attn_running w, float *s, const struct cuda_task &t,
-                                     int first, const struct cuda_heads &z)
+static inline __device__ void finish(T *o, float *lse, struct piece *acc, struct attn_running w,
+                                     T *room, const struct cuda_task &t, int first,
+                                     const struct cuda_heads &z)
 {
-	int r = threadIdx.x % 32 / 2, n = min(ATTN_EDGE, t.lanes - first);
-	typename acc_of<T>::type part;
+	int n = min(ATTN_EDGE, t.lanes - first);
+	float by_sum[2];
 
-	spread(part, s, w.sum != 0 ? 1 / w.sum : 0);
 #pragma unroll
-	for (int d = 0; d < ND; d++)
-		scale_by(acc[d], part);
-	put_all<T, ND>(o, lanes_of(t, z, z.o_ld, z.dim), first, n, s, acc, 1, z);
-	if (lse && threadIdx.x % 2 == 0 && r < n)
-		lse[offset(lanes_of(t, z, z.heads, 1), first + r)] =
-			(w.high + log2f(w.sum)) / LOG2E;
+	for (int h = 0; h < 2; h++) {
+		int r = own_row() + 8 * h;
+
+		w.sum[h] += __shfl_xor_sync(0xffffffffu, w.sum[h], 1);
+		w.sum[h] += __shfl_xor_sync(0xffffffffu, w.sum[h], 2);
+		by_sum[h] = w.sum[h] != 0 ? 1 / w.sum[h] : 0;
+		if (lse && own_column() == 0 && r < n)
+			lse[offset(lanes_of(t, z, z.heads, 1), first + r)] =
+				(w.high[h] + log2f(w.sum[h])) / LOG2E;
+	}
+	put_all<T, ND>(o, lanes_of(t, z, z.o_ld, z.dim), first, n, room, acc, by_sum, z);
 }
 
 template <typename T, int ND>
@@ -127,15 +130,14 @@ __global__ void __launch_bounds__(32 * tile<T, ND>::warps, tile<T, ND>::blocks)
 	struct cuda_task t = cuda_task_of(first_query, first_row, length, blockIdx.x / z.tiles, z);
 	int warp = threadIdx.x / 32, first = (z.tiles - 1 - blockIdx.x % z.tiles) * LANES;
 	int mine = first + warp * ATTN_EDGE, past = min(first + LANES, t.lanes);
-	int query = min(mine + (int)threadIdx.x % 32 / 2, t.lanes - 1) / z.group;
-	float *s = (float *)(vs + STEP * LD) + warp * ATTN_EDGE * ATTN_SCORE_LD;
-	struct attn_running w = {-1e30f, 0, first_key(t, z, query), last_key(t, query)};
-	int from = first_key(t, z, mine / z.group);
-	int to = mine < past ? last_key(t, (min(mine + ATTN_EDGE, past) - 1) / z.group) : 0;
+	int last = (min(mine + ATTN_EDGE, past) - 1) / z.group; /* its last lane's query */
+	T *own = qs + warp * ATTN_EDGE * LD, *room = vs + STEP * LD + warp * left_of<T>::room;
+	int from = first_key(t, z, mine / z.group), to = mine < past ? last_key(t, last) : 0;
+	struct attn_running w = {{-1e30f, -1e30f}, {0, 0}, seen_keys(t, z, mine)};
 	int j = first_key(t, z, first / z.group), end = last_key(t, (past - 1) / z.group);
 	struct cuda_lanes of_k = keys_of(t, z, z.k_ld), of_v = keys_of(t, z, z.v_ld);
 	struct pair<T, ND, STEP, THREADS> next;
-	typename acc_of<T>::type acc[ND];
+	struct piece acc[ND];
 
 	if (first >= t.lanes)
 		return;
@@ -150,10 +152,11 @@ __global__ void __launch_bounds__(32 * tile<T, ND>::warps, tile<T, ND>::blocks)
 		__syncthreads();
 		depart(next, k, of_k, v, of_v, j + STEP, end - j - STEP, z);
 		if (j < to && j + STEP > from)
-			pass_keys<T, ND>(acc, w, qs + warp * ATTN_EDGE * LD, ks, vs, s, j, z);
+			pass_keys<T, ND>(acc, w, own, ks, vs, room, j, z);
 	}
+	__syncthreads(); /* where no key is seen, a tile may still be on its way */
 	if (mine < past)
-		finish<T, ND>(o, lse, acc, w, s, t, mine, z);
+		finish<T, ND>(o, lse, acc, w, own, t, mine, z);
 }
 
 template <typename T, int ND>
@@ -162,8 +165,8 @@ static void attend(struct dev *d, struct mat o, float *lse, struct mat q, struct
 {
 	typedef tile<T, ND> size;
 	int lanes = ATTN_EDGE * size::warps;
-	size_t bytes = (lanes + 2 * size::step) * size::ld * sizeof(T) +
-	               lanes * ATTN_SCORE_LD * sizeof(float);
+	size_t bytes =
+		((lanes + 2 * size::step) * size::ld + size::warps * left_of<T>::room) * sizeof(T);
 
 	z.tiles = tiles_of(spans, q, z.group, lanes);
 	shared_memory((const void *)attn_kernel<T, ND>, bytes);

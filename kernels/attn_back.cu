@@ -18,8 +18,9 @@
  * operations 7 T L H D.  Pythia-2.8B (H 32, D 80, G 1), 32 rows of 512: 1.26 GB and 150 Gop, so
  *     A6000  1.64 ms for the bytes (0.97 ms for the operations in bf16; 3.9 ms in f32)
  *     H100   0.38 ms for the bytes (0.15 ms; 2.2 ms)
- * As forwards, shared memory (128 bytes a clock and processor) bounds the operations on an
- * H100 to a quarter of its peak.
+ * As forwards, shared memory (128 bytes a clock and multiprocessor) bounds the operations on an
+ * H100: 16 lanes and 32 keys take 40 fragments of 512 bytes for dq, 50 for dk and dv, which is two
+ * fifths of its peak.
  */
 #include "attn_cuda.h"
 
@@ -45,68 +46,65 @@ __global__ void attn_dot_kernel(float *sum, const T *dout, const T *o, long n, s
 		sum[id] = x;
 }
 
-/* x [16 x STEP] F32 becomes type T in the same place; row r keeps columns from .. to - 1, the
- * rest (which may be anything) is 0. */
-template <typename T, int STEP> static inline __device__ void narrow(float *x, int from, int to)
-{
-	int row = threadIdx.x % 32 / 2, half = threadIdx.x % 2 * 4;
-	float y[STEP / 2];
-
-#pragma unroll
-	for (int i = 0; i < STEP / 8; i++) {
-		pack<float, 4> some =
-			*(const pack<float, 4> *)(x + row * ATTN_SCORE_LD + 8 * i + half);
-
-#pragma unroll
-		for (int e = 0; e < 4; e++) {
-			int j = 8 * i + half + e;
-
-			y[4 * i + e] = j >= from && j < to ? some.x[e] : 0;
-		}
-	}
-	__syncwarp();
-	put_half_row<T, STEP>(x, row, half, y);
-	__syncwarp();
-}
-
-/* acc += x b, x [16 x step] in accumulators and masked, b [step x wide]; room for x. */
-template <typename T, int ND>
-static inline __device__ void add_masked(typename acc_of<T>::type *acc,
-                                         const typename acc_of<T>::type *x, const T *b, float *room,
-                                         int from, int to)
-{
-	typedef tile<T, ND> size;
-
-	__syncwarp();
-#pragma unroll
-	for (int n = 0; n < size::back_step / ATTN_EDGE; n++)
-		give(room + ATTN_EDGE * n, x[n], ATTN_SCORE_LD);
-	__syncwarp();
-	narrow<T, size::back_step>(room, from, to);
-	add_product<T, ND, size::back_step>(acc, (const T *)room, b);
-}
-
-/* p = 2^(scale s / log 2 - lse) in place of s; ds = p (dp - sum) in place of dp, where scores are
- * capped times the slope of the cap. */
-template <typename A>
-static inline __device__ void soften_back(A &s, A &dp, const A &lse, const A &sum,
+/* p = 2^(scale s / log 2 - lse) in place of s, ds = p (dp - sum) in place of dp, where scores are
+ * capped times the slope of the cap; lse and sum of element i of the piece. */
+static inline __device__ void soften_back(float &s, float &dp, float lse, float sum,
                                           const struct cuda_heads &z)
 {
 	if (z.cap > 0) {
-#pragma unroll
-		for (int i = 0; i < (int)A::num_elements; i++) {
-			float t = tanhf(s.x[i] * (z.scale / z.cap));
+		float t = tanhf(s * (z.scale / z.cap));
 
-			s.x[i] = exp2f(t * (z.cap * LOG2E) - lse.x[i]);
-			dp.x[i] = s.x[i] * (dp.x[i] - sum.x[i]) * (1 - t * t);
-		}
+		s = power_of_2(t * (z.cap * LOG2E) - lse);
+		dp = s * (dp - sum) * (1 - t * t);
 		return;
 	}
-#pragma unroll
-	for (int i = 0; i < (int)A::num_elements; i++) {
-		s.x[i] = exp2f(s.x[i] * (z.scale * LOG2E) - lse.x[i]);
-		dp.x[i] = s.x[i] * (dp.x[i] - sum.x[i]);
+	s = power_of_2(s * (z.scale * LOG2E) - lse);
+	dp = s * (dp - sum);
+}
+
+/* What a thread needs of its two lanes. */
+struct own_lanes {
+	float lse[2], sum[2];
+	struct seen keys;
+};
+
+static inline __device__ struct own_lanes own_lanes_of(const float *lse, const float *sum,
+                                                       const struct cuda_task &t,
+                                                       const struct cuda_heads &z, int mine)
+{
+	struct cuda_lanes rows = lanes_of(t, z, z.heads, 1);
+	struct own_lanes w = {{0, 0}, {0, 0}, seen_keys(t, z, mine)};
+
+	for (int h = 0; h < 2; h++) {
+		int lane = min(mine + own_row() + 8 * h, t.lanes - 1);
+
+		w.lse[h] = lse[offset(rows, lane)] * LOG2E;
+		w.sum[h] = sum[offset(rows, lane)];
 	}
+	return w;
+}
+
+/* A step of keys from key j on, which are in k and v, passes a warp's rows q and dout. */
+template <typename T, int ND>
+static inline __device__ void pass_keys_back(struct piece *dq, const struct own_lanes &w,
+                                             const T *q, const T *dout, const T *k, const T *v,
+                                             T *room, int j, const struct cuda_heads &z)
+{
+	enum { STEP = tile<T, ND>::back_step };
+	struct piece s[STEP / ATTN_EDGE], dp[STEP / ATTN_EDGE];
+	bool all = sees_all(w.keys, j, j + STEP);
+
+	scores<T, ND, STEP>(s, q, k);
+	scores<T, ND, STEP>(dp, dout, v);
+#pragma unroll
+	for (int n = 0; n < STEP / ATTN_EDGE; n++) {
+#pragma unroll
+		for (int i = 0; i < 8; i++)
+			soften_back(s[n].x[i], dp[n].x[i], w.lse[half_of(i)], w.sum[half_of(i)], z);
+		if (!all)
+			mask(dp[n], w.keys, j + ATTN_EDGE * n, 0);
+	}
+	add_product<T, ND, STEP>(dq, dp, k, room);
 }
 
 template <typename T, int ND>
@@ -127,14 +125,12 @@ __global__ void __launch_bounds__(32 * tile<T, ND>::back_warps, tile<T, ND>::dq_
 	struct cuda_task t = cuda_task_of(first_query, first_row, length, blockIdx.x / z.tiles, z);
 	int warp = threadIdx.x / 32, first = (z.tiles - 1 - blockIdx.x % z.tiles) * LANES;
 	int mine = first + warp * ATTN_EDGE, past = min(first + LANES, t.lanes);
-	int lane = min(mine + (int)threadIdx.x % 32 / 2, t.lanes - 1), query = lane / z.group;
-	int lo = first_key(t, z, query), hi = last_key(t, query);
-	int from = first_key(t, z, mine / z.group);
-	int to = mine < past ? last_key(t, (min(mine + ATTN_EDGE, past) - 1) / z.group) : 0;
-	float *room = (float *)(vs + STEP * LD) + warp * ATTN_EDGE * ATTN_SCORE_LD;
-	typename acc_of<T>::type acc[ND], s[size::back_step / ATTN_EDGE],
-		dp[size::back_step / ATTN_EDGE], l, d;
-	struct cuda_lanes rows = lanes_of(t, z, z.heads, 1);
+	int last = (min(mine + ATTN_EDGE, past) - 1) / z.group; /* its last lane's query */
+	int from = first_key(t, z, mine / z.group), to = mine < past ? last_key(t, last) : 0;
+	T *own = qs + warp * ATTN_EDGE * LD, *room = vs + STEP * LD + warp * left_of<T>::room;
+	struct piece acc[ND];
+	float scale[2] = {z.scale, z.scale};
+	struct own_lanes w;
 	int j = first_key(t, z, first / z.group), end = last_key(t, (past - 1) / z.group);
 	struct cuda_lanes of_k = keys_of(t, z, z.k_ld), of_v = keys_of(t, z, z.v_ld);
 	struct pair<T, ND, STEP, THREADS> next;
@@ -142,8 +138,7 @@ __global__ void __launch_bounds__(32 * tile<T, ND>::back_warps, tile<T, ND>::dq_
 	if (first >= t.lanes)
 		return;
 	depart(next, k, of_k, v, of_v, j, end - j, z);
-	spread(l, room, lse[offset(rows, lane)] * LOG2E);
-	spread(d, room, sum[offset(rows, lane)]);
+	w = own_lanes_of(lse, sum, t, z, mine);
 	for (int c = 0; c < ND; c++)
 		clear(acc[c]);
 	fetch<T, ND, THREADS>(qs, q, lanes_of(t, z, z.q_ld, z.q_stride), first, past - first, LANES,
@@ -155,22 +150,18 @@ __global__ void __launch_bounds__(32 * tile<T, ND>::back_warps, tile<T, ND>::dq_
 		land(ks, vs, next, k, of_k, v, of_v, j, end - j, z);
 		__syncthreads();
 		depart(next, k, of_k, v, of_v, j + STEP, end - j - STEP, z);
-		if (j >= to || j + STEP <= from)
-			continue;
-		scores<T, ND, size::back_step>(s, qs + warp * ATTN_EDGE * LD, ks);
-		scores<T, ND, size::back_step>(dp, gs + warp * ATTN_EDGE * LD, vs);
-		for (int n = 0; n < size::back_step / ATTN_EDGE; n++)
-			soften_back(s[n], dp[n], l, d, z);
-		add_masked<T, ND>(acc, dp, ks, room, lo - j, hi - j);
+		if (j < to && j + STEP > from)
+			pass_keys_back<T, ND>(acc, w, own, gs + warp * ATTN_EDGE * LD, ks, vs, room,
+			                      j, z);
 	}
-	put_all<T, ND>(dq, lanes_of(t, z, z.dq_ld, z.q_stride), mine, past - mine, room, acc,
-	               z.scale, z);
+	__syncthreads(); /* where no key is seen, a tile may still be on its way */
+	put_all<T, ND>(dq, lanes_of(t, z, z.dq_ld, z.q_stride), mine, past - mine, own, acc, scale,
+	               z);
 }
 
 enum { KEYS_DV = 1, KEYS_DK = 2 };
 
-/* What the keys kernel needs of a block's lanes: q and dout, and lse and sum as pieces whose 16
- * rows are equal. */
+/* What the keys kernel needs of a block's lanes: q and dout [STEP x ld], lse and sum [STEP]. */
 template <typename T> struct lanes {
 	T *q, *dout;
 	float *lse, *sum;
@@ -192,38 +183,43 @@ template <int STEP> static inline __device__ void land_sums(float *lse, float *s
 {
 	int r = threadIdx.x % STEP, which = threadIdx.x / STEP;
 
-	if (which > 1)
-		return;
-	for (int i = 0; i < ATTN_EDGE; i++)
-		(which ? sum : lse)[i * ATTN_SCORE_LD + r] = x;
+	if (which <= 1)
+		(which ? sum : lse)[r] = x;
 }
 
-/* A warp's keys k and values v meet a block of lanes; its key r is seen by the lanes of these from
- * `from` up to, but without, `to`. */
+/* A warp's keys k and values v meet a block of lanes, from lane j on; by: the lanes that see
+ * them. */
 template <typename T, int ND, int WHAT>
-static inline __device__ void meet_lanes(typename acc_of<T>::type *dk, typename acc_of<T>::type *dv,
-                                         const T *k, const T *v, const struct lanes<T> &b,
-                                         float *room, int from, int to, const struct cuda_heads &z)
+static inline __device__ void meet_lanes(struct piece *dk, struct piece *dv, const T *k, const T *v,
+                                         const struct lanes<T> &b, T *room, int j,
+                                         const struct seen &by, const struct cuda_heads &z)
 {
-	typedef tile<T, ND> size;
-	typename acc_of<T>::type p[size::back_step / ATTN_EDGE], ds[size::back_step / ATTN_EDGE],
-		lse, sum;
+	enum { STEP = tile<T, ND>::back_step, PIECES = STEP / ATTN_EDGE };
+	bool all = sees_all(by, j, j + STEP);
+	struct piece p[PIECES], ds[PIECES];
 
-	scores<T, ND, size::back_step>(p, k, b.q);
+	scores<T, ND, STEP>(p, k, b.q);
 	if (WHAT & KEYS_DK)
-		scores<T, ND, size::back_step>(ds, v, b.dout);
+		scores<T, ND, STEP>(ds, v, b.dout);
 #pragma unroll
-	for (int n = 0; n < size::back_step / ATTN_EDGE; n++) {
-		take(lse, b.lse + ATTN_EDGE * n, ATTN_SCORE_LD);
-		take(sum, b.sum + ATTN_EDGE * n, ATTN_SCORE_LD);
-		if (!(WHAT & KEYS_DK))
-			clear(ds[n]);
-		soften_back(p[n], ds[n], lse, sum, z);
+	for (int n = 0; n < PIECES; n++) {
+#pragma unroll
+		for (int i = 0; i < 8; i++) {
+			int lane = ATTN_EDGE * n + piece_column(i);
+
+			if (!(WHAT & KEYS_DK))
+				ds[n].x[i] = 0;
+			soften_back(p[n].x[i], ds[n].x[i], b.lse[lane], b.sum[lane], z);
+		}
+		if (!all && (WHAT & KEYS_DV))
+			mask(p[n], by, j + ATTN_EDGE * n, 0);
+		if (!all && (WHAT & KEYS_DK))
+			mask(ds[n], by, j + ATTN_EDGE * n, 0);
 	}
 	if (WHAT & KEYS_DV)
-		add_masked<T, ND>(dv, p, b.dout, room, from, to);
+		add_product<T, ND, STEP>(dv, p, b.dout, room);
 	if (WHAT & KEYS_DK)
-		add_masked<T, ND>(dk, ds, b.q, room, from, to);
+		add_product<T, ND, STEP>(dk, ds, b.q, room);
 }
 
 /* The first lane that sees key j, and the lane after the last. */
@@ -238,6 +234,21 @@ static inline __device__ int last_lane(const struct cuda_task &t, const struct c
 	int query = j - t.keys + t.queries + z.window;
 
 	return z.window ? min(max(0, query), t.queries) * z.group : t.lanes;
+}
+
+/* The lanes before `end` that see a thread's two keys, of a warp whose first one is `mine`. */
+static inline __device__ struct seen seeing_lanes(const struct cuda_task &t,
+                                                  const struct cuda_heads &z, int mine, int end)
+{
+	struct seen w;
+
+	for (int h = 0; h < 2; h++) {
+		int key = mine + own_row() + 8 * h;
+
+		w.from[h] = first_lane(t, z, key);
+		w.to[h] = min(last_lane(t, z, key), end);
+	}
+	return w;
 }
 
 template <typename T, int ND, int WHAT>
@@ -256,25 +267,25 @@ __global__ void __launch_bounds__(32 * tile<T, ND>::back_warps, tile<T, ND>::key
 	static_assert(THREADS >= 2 * STEP, "a thread for each lse and sum");
 	SHARED_DYNAMIC(T, ks);
 	T *vs = ks + KEYS * LD, *qs = vs + KEYS * LD, *gs = qs + STEP * LD;
-	float *rooms = (float *)(gs + STEP * LD);
+	float *sums = (float *)(gs + STEP * LD);
 	struct lanes<T> block = {
-		qs, gs, rooms, rooms + ATTN_EDGE *ATTN_SCORE_LD
+		qs, gs, sums, sums + STEP
 	};
 	struct cuda_task t = cuda_task_of(first_query, first_row, length, blockIdx.x / z.tiles, z);
 	int warp = threadIdx.x / 32, first = blockIdx.x % z.tiles * KEYS;
 	int mine = first + warp * ATTN_EDGE, past = min(first + KEYS, t.keys),
 	    mine_past = min(mine + ATTN_EDGE, past);
-	int key = mine + threadIdx.x % 32 / 2, lo = first_lane(t, z, key),
-	    hi = last_lane(t, z, key);
 	int from = first_lane(t, z, mine), to = mine < past ? last_lane(t, z, mine_past - 1) : 0;
-	float *room = rooms + (2 + warp) * ATTN_EDGE * ATTN_SCORE_LD;
+	T *room = (T *)(sums + 2 * STEP) + warp * left_of<T>::room;
+	T *own_k = ks + warp * ATTN_EDGE * LD, *own_v = vs + warp * ATTN_EDGE * LD;
 	int j = first_lane(t, z, first), end = last_lane(t, z, past - 1);
 	struct cuda_lanes of_q = lanes_of(t, z, z.q_ld, z.q_stride),
 			  of_dout = lanes_of(t, z, z.dout_ld, z.dim),
 			  of_sums = lanes_of(t, z, z.heads, 1);
 	struct pair<T, ND, STEP, THREADS> next;
-	typename acc_of<T>::type acc_k[ND], acc_v[ND];
-	float next_sum;
+	struct piece acc_k[ND], acc_v[ND];
+	float next_sum, one[2] = {1, 1}, scale[2] = {z.scale, z.scale};
+	struct seen by = seeing_lanes(t, z, mine, end);
 
 	if (first >= t.keys)
 		return;
@@ -294,15 +305,14 @@ __global__ void __launch_bounds__(32 * tile<T, ND>::back_warps, tile<T, ND>::key
 		depart(next, q, of_q, dout, of_dout, j + STEP, end - j - STEP, z);
 		next_sum = depart_sums<STEP>(lse, sum, of_sums, j + STEP, end - j - STEP);
 		if (j < to && j + STEP > from)
-			meet_lanes<T, ND, WHAT>(acc_k, acc_v, ks + warp * ATTN_EDGE * LD,
-			                        vs + warp * ATTN_EDGE * LD, block, room, lo - j,
-			                        min(hi, end) - j, z);
+			meet_lanes<T, ND, WHAT>(acc_k, acc_v, own_k, own_v, block, room, j, by, z);
 	}
+	__syncthreads(); /* where no lane sees a key, a tile may still be on its way */
 	if (WHAT & KEYS_DK)
-		put_all<T, ND>(dk, keys_of(t, z, z.dk_ld), mine, past - mine, room, acc_k, z.scale,
+		put_all<T, ND>(dk, keys_of(t, z, z.dk_ld), mine, past - mine, own_k, acc_k, scale,
 		               z);
 	if (WHAT & KEYS_DV)
-		put_all<T, ND>(dv, keys_of(t, z, z.dv_ld), mine, past - mine, room, acc_v, 1, z);
+		put_all<T, ND>(dv, keys_of(t, z, z.dv_ld), mine, past - mine, own_v, acc_v, one, z);
 }
 
 /* What one call of attn_back is about. */
@@ -319,8 +329,10 @@ static void launch_keys(struct dev *d, const struct gradients &g)
 {
 	typedef tile<T, ND> size;
 	int keys = ATTN_EDGE * size::back_warps, threads = 32 * size::back_warps;
-	size_t bytes = 2 * (keys + size::back_step) * size::ld * sizeof(T) +
-	               (keys + 2 * ATTN_EDGE) * ATTN_SCORE_LD * sizeof(float);
+	size_t bytes =
+		(2 * (keys + size::back_step) * size::ld + size::back_warps * left_of<T>::room) *
+			sizeof(T) +
+		2 * size::back_step * sizeof(float);
 	struct cuda_heads z = g.z;
 	dim3 grid;
 
@@ -336,8 +348,9 @@ template <typename T, int ND> static void back(struct dev *d, const struct gradi
 {
 	typedef tile<T, ND> size;
 	int lanes = ATTN_EDGE * size::back_warps, threads = 32 * size::back_warps;
-	size_t bytes = 2 * (lanes + size::back_step) * size::ld * sizeof(T) +
-	               lanes * ATTN_SCORE_LD * sizeof(float);
+	size_t bytes =
+		(2 * (lanes + size::back_step) * size::ld + size::back_warps * left_of<T>::room) *
+		sizeof(T);
 	struct cuda_heads z = g.z;
 	dim3 grid;
 

@@ -1,184 +1,199 @@
 /* SPDX-License-Identifier: MIT */
 /* attn_cuda.h - the products that attention forwards and backwards share on a GPU.
  *
- * A warp owns 16 rows of a tile and multiplies 16 x 16 pieces: bf16 on tensor cores through
- * WMMA, f32 in plain registers with the same words.  Where a WMMA accumulator keeps an element
- * is not told, so what differs from row to row (or column to column) is spread to a 16 x 16
- * piece of F32 in shared memory and loaded as an accumulator; equal pieces agree element by
- * element.
+ * A warp owns 16 rows of a tile and multiplies pieces of 16 x 16: bf16 on tensor cores, f32 in
+ * plain registers with the same words.  Which thread has which element of a piece is told by the
+ * tensor cores' instruction, and f32 does alike: thread 4 r + c of a warp has of the rows r and
+ * r + 8 the columns 2 c, 2 c + 1, 2 c + 8 and 2 c + 9.  So a row lies in four threads beside each
+ * other, a softmax stays in registers, and probabilities are a product's left factor as they are.
  */
 #ifndef SEAL_ATTN_CUDA_H
 #define SEAL_ATTN_CUDA_H
 
-#include <mma.h>
-
 #include "attn_tiles.h"
 
-namespace wmma = nvcuda::wmma;
-
-/* An accumulator of a 16 x 16 piece.  In f32, thread t of a warp has 4 columns from 4 (t % 4) on of
- * the rows 2 (t / 4) and the next. */
-struct alignas(16) acc_f32 {
+/* A thread's part of a piece; element i is at (piece_row(i), piece_column(i)). */
+struct alignas(16) piece {
 	float x[8];
-	enum { num_elements = 8 };
-};
-typedef wmma::fragment<wmma::accumulator, ATTN_EDGE, ATTN_EDGE, ATTN_EDGE, float> acc_bf16;
-
-template <typename T> struct acc_of {
-	typedef acc_bf16 type;
-};
-template <> struct acc_of<float> {
-	typedef acc_f32 type;
 };
 
-static inline __device__ int own_row(void) { return threadIdx.x % 32 / 4 * 2; }
-static inline __device__ int own_column(void) { return threadIdx.x % 4 * 4; }
+static inline __device__ int own_row(void) { return threadIdx.x % 32 / 4; }
+static inline __device__ int own_column(void) { return threadIdx.x % 4 * 2; }
+/* Which of its two rows, r or r + 8. */
+static inline __device__ int half_of(int i) { return i / 2 % 2; }
+static inline __device__ int piece_row(int i) { return own_row() + 8 * half_of(i); }
+static inline __device__ int piece_column(int i) { return own_column() + i % 2 + i / 4 * 8; }
 
-static inline __device__ void clear(acc_f32 &c)
+static inline __device__ void clear(struct piece &c)
 {
+#pragma unroll
 	for (int i = 0; i < 8; i++)
 		c.x[i] = 0;
 }
 
-static inline __device__ void clear(acc_bf16 &c) { wmma::fill_fragment(c, 0.0f); }
-
-/* take loads a piece whose rows lie ld apart, give stores it. */
-static inline __device__ void take(acc_f32 &c, const float *p, int ld)
+/* Writes a piece to x, whose rows lie ld apart. */
+template <typename T> static inline __device__ void give(T *x, const struct piece &c, int ld)
 {
-	p += own_row() * ld + own_column();
-	for (int i = 0; i < 2; i++)
-		*(pack<float, 4> *)(c.x + 4 * i) = *(const pack<float, 4> *)(p + i * ld);
+#pragma unroll
+	for (int i = 0; i < 8; i += 2) {
+		pack<T, 2> two;
+
+		store(&two.x[0], c.x[i]);
+		store(&two.x[1], c.x[i + 1]);
+		*(pack<T, 2> *)(x + piece_row(i) * ld + piece_column(i)) = two;
+	}
 }
 
-static inline __device__ void take(acc_bf16 &c, const float *p, int ld)
+/* The instructions of tensor cores, which the simulator has under these names too.  ldmatrix loads
+ * four 8 x 8 matrices of bf16 from shared memory: thread i of a warp says where row i % 8 of matrix
+ * i / 8 begins, and gets of each the two elements that lie where a piece's do, or, transposed,
+ * would; mma adds a [16 x 16] times b [16 x 8] to half a piece. */
+#ifdef CUDASIM
+#include <mma.h>
+#else
+#define LDMATRIX(name, how)                                                   \
+	static inline __device__ void name(unsigned x[4], const bf16 *p)      \
+	{                                                                     \
+		asm volatile("ldmatrix.sync.aligned.m8n8.x4" how              \
+		             ".shared.b16 {%0, %1, %2, %3}, [%4];"            \
+		             : "=r"(x[0]), "=r"(x[1]), "=r"(x[2]), "=r"(x[3]) \
+		             : "r"((unsigned)__cvta_generic_to_shared(p))     \
+		             : "memory");                                     \
+	}
+LDMATRIX(ldmatrix, "")
+LDMATRIX(ldmatrix_transposed, ".trans")
+
+static inline __device__ void mma(float c[4], const unsigned a[4], const unsigned b[2])
 {
-	wmma::load_matrix_sync(c, p, ld, wmma::mem_row_major);
+	asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
+	    "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+	    : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+	    : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+#endif
+
+/* 2^x within two units of the last place; 0 where the result is denormal. */
+static inline __device__ float power_of_2(float x)
+{
+#ifdef CUDASIM
+	return exp2f(x);
+#else
+	float y;
+
+	asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+	return y;
+#endif
 }
 
-static inline __device__ void give(float *p, const acc_f32 &c, int ld)
-{
-	p += own_row() * ld + own_column();
-	for (int i = 0; i < 2; i++)
-		*(pack<float, 4> *)(p + i * ld) = *(const pack<float, 4> *)(c.x + 4 * i);
-}
-
-static inline __device__ void give(float *p, const acc_bf16 &c, int ld)
-{
-	wmma::store_matrix_sync(p, c, ld, wmma::mem_row_major);
-}
-
-/* The left factor of a product, [16 x 16] row-major at p; in f32 it stays where it is. */
+/* The left factor of a product, [16 x 16] row-major in shared memory at p, or a piece: then room is
+ * shared memory of the warp's own, as much as left_room says.  In f32 it stays in shared memory. */
 struct left_f32 {
 	const float *p;
 	int ld;
 };
-typedef wmma::fragment<wmma::matrix_a, ATTN_EDGE, ATTN_EDGE, ATTN_EDGE, bf16, wmma::row_major>
-	left_bf16;
-
+struct left_bf16 {
+	unsigned x[4];
+};
 template <typename T> struct left_of {
-	typedef left_bf16 type;
+	typedef struct left_bf16 type;
+	enum { room = 0 };
 };
 template <> struct left_of<float> {
-	typedef left_f32 type;
+	typedef struct left_f32 type;
+	enum { ld = ATTN_EDGE + 4, room = ATTN_EDGE * ld };
 };
 
-/* load_shared is wmma::load_matrix_sync of a factor that lies in shared memory.  The compiler (nvcc
- * 13.0) finds that out by itself for half, not for bf16, and then loads 4 bytes at a time and
- * transposes in registers; so it is told.  (The simulator has the word alone.) */
-#ifdef CUDASIM
-#define LOAD_SHARED(use, letter, layout)                                             \
-	static inline __device__ void                                                \
-	load_shared(wmma::fragment<wmma::use, ATTN_EDGE, ATTN_EDGE, ATTN_EDGE, bf16, \
-	                           wmma::layout##_major> &f,                         \
-	            const bf16 *p, int ld)                                           \
-	{                                                                            \
-		wmma::load_matrix_sync(f, p, ld);                                    \
-	}
-#else
-#define LOAD_SHARED(use, letter, layout)                                             \
-	static inline __device__ void                                                \
-	load_shared(wmma::fragment<wmma::use, ATTN_EDGE, ATTN_EDGE, ATTN_EDGE, bf16, \
-	                           wmma::layout##_major> &f,                         \
-	            const bf16 *p, int ld)                                           \
-	{                                                                            \
-		unsigned *x = (unsigned *)f.x;                                       \
-                                                                                     \
-		static_assert(sizeof f == 16, "four registers");                     \
-		asm volatile("wmma.load." letter ".sync.aligned." #layout            \
-		             ".m16n16k16.shared.bf16 {%0, %1, %2, %3}, [%4], %5;"    \
-		             : "=r"(x[0]), "=r"(x[1]), "=r"(x[2]), "=r"(x[3])        \
-		             : "r"((unsigned)__cvta_generic_to_shared(p)), "r"(ld)   \
-		             : "memory");                                            \
-	}
-#endif
-LOAD_SHARED(matrix_a, "a", row)
-LOAD_SHARED(matrix_b, "b", row)
-LOAD_SHARED(matrix_b, "b", col)
+static inline __device__ void take(struct left_f32 &a, const float *p, int ld) { a = {p, ld}; }
+static inline __device__ void take(struct left_bf16 &a, const bf16 *p, int ld)
+{
+	ldmatrix(a.x, p + threadIdx.x % 16 * ld + threadIdx.x % 32 / 16 * 8);
+}
 
-static inline __device__ void take(left_f32 &a, const float *p, int ld) { a = {p, ld}; }
-static inline __device__ void take(left_bf16 &a, const bf16 *p, int ld) { load_shared(a, p, ld); }
+static inline __device__ void take(struct left_f32 &a, const struct piece &c, float *room)
+{
+	__syncwarp();
+	give(room, c, left_of<float>::ld);
+	__syncwarp();
+	a = {room, left_of<float>::ld};
+}
+
+static inline __device__ void take(struct left_bf16 &a, const struct piece &c, bf16 *)
+{
+#pragma unroll
+	for (int i = 0; i < 4; i++) {
+		__nv_bfloat162 two = __floats2bfloat162_rn(c.x[2 * i], c.x[2 * i + 1]);
+
+		memcpy(&a.x[i], (void *)&two, sizeof two);
+	}
+}
 
 /* c += a b, b [16 x 16] row-major at p */
-static inline __device__ void multiply(acc_f32 &c, const left_f32 &a, const float *p, int ld)
+static inline __device__ void multiply(struct piece &c, const struct left_f32 &a, const float *p,
+                                       int ld)
 {
 	const float *x = a.p + own_row() * a.ld;
 
 	for (int k = 0; k < ATTN_EDGE; k += 4) {
-		pack<float, 4> x0 = *(const pack<float, 4> *)(x + k);
-		pack<float, 4> x1 = *(const pack<float, 4> *)(x + a.ld + k);
+		pack<float, 4> rows[2] = {*(const pack<float, 4> *)(x + k),
+		                          *(const pack<float, 4> *)(x + 8 * a.ld + k)};
 
 		for (int e = 0; e < 4; e++) {
-			pack<float, 4> y =
-				*(const pack<float, 4> *)(p + (k + e) * ld + own_column());
+			const float *y = p + (k + e) * ld + own_column();
+			pack<float, 2> columns[2] = {*(const pack<float, 2> *)y,
+			                             *(const pack<float, 2> *)(y + 8)};
 
-			for (int j = 0; j < 4; j++) {
-				c.x[j] += x0.x[e] * y.x[j];
-				c.x[4 + j] += x1.x[e] * y.x[j];
-			}
+			for (int i = 0; i < 8; i++)
+				c.x[i] += rows[half_of(i)].x[e] * columns[i / 4].x[i % 2];
 		}
 	}
 }
 
-static inline __device__ void multiply(acc_bf16 &c, const left_bf16 &a, const bf16 *p, int ld)
+static inline __device__ void multiply(struct piece &c, const struct left_bf16 &a, const bf16 *p,
+                                       int ld)
 {
-	wmma::fragment<wmma::matrix_b, ATTN_EDGE, ATTN_EDGE, ATTN_EDGE, bf16, wmma::row_major> b;
+	unsigned b[4];
 
-	load_shared(b, p, ld);
-	wmma::mma_sync(c, a, b, c);
+	ldmatrix_transposed(b, p + threadIdx.x % 16 * ld + threadIdx.x % 32 / 16 * 8);
+	mma(c.x, a.x, b);
+	mma(c.x + 4, a.x, b + 2);
 }
 
 /* c += a b', b [16 x 16] row-major at p */
-static inline __device__ void multiply_t(acc_f32 &c, const left_f32 &a, const float *p, int ld)
+static inline __device__ void multiply_t(struct piece &c, const struct left_f32 &a, const float *p,
+                                         int ld)
 {
 	const float *x = a.p + own_row() * a.ld;
 
-	p += own_column() * ld;
 	for (int k = 0; k < ATTN_EDGE; k += 4) {
-		pack<float, 4> x0 = *(const pack<float, 4> *)(x + k);
-		pack<float, 4> x1 = *(const pack<float, 4> *)(x + a.ld + k);
+		pack<float, 4> rows[2] = {*(const pack<float, 4> *)(x + k),
+		                          *(const pack<float, 4> *)(x + 8 * a.ld + k)};
 
-		for (int j = 0; j < 4; j++) {
-			pack<float, 4> y = *(const pack<float, 4> *)(p + j * ld + k);
+		for (int j = 0; j < 4; j++) { /* which of its four columns */
+			int i = j / 2 * 4 + j % 2;
+			pack<float, 4> y = *(const pack<float, 4> *)(p + piece_column(i) * ld + k);
 
 			for (int e = 0; e < 4; e++) {
-				c.x[j] += x0.x[e] * y.x[e];
-				c.x[4 + j] += x1.x[e] * y.x[e];
+				c.x[i] += rows[0].x[e] * y.x[e];
+				c.x[i + 2] += rows[1].x[e] * y.x[e];
 			}
 		}
 	}
 }
 
-static inline __device__ void multiply_t(acc_bf16 &c, const left_bf16 &a, const bf16 *p, int ld)
+static inline __device__ void multiply_t(struct piece &c, const struct left_bf16 &a, const bf16 *p,
+                                         int ld)
 {
-	wmma::fragment<wmma::matrix_b, ATTN_EDGE, ATTN_EDGE, ATTN_EDGE, bf16, wmma::col_major> b;
+	int row = threadIdx.x % 8 + threadIdx.x % 32 / 16 * 8, column = threadIdx.x % 16 / 8 * 8;
+	unsigned b[4];
 
-	load_shared(b, p, ld);
-	wmma::mma_sync(c, a, b, c);
+	ldmatrix(b, p + row * ld + column);
+	mma(c.x, a.x, b);
+	mma(c.x + 4, a.x, b + 2);
 }
 
 /* c [16 x STEP] = a b', a [16 x wide] and b [STEP x wide] in shared memory */
 template <typename T, int ND, int STEP>
-static inline __device__ void scores(typename acc_of<T>::type *c, const T *a, const T *b)
+static inline __device__ void scores(struct piece *c, const T *a, const T *b)
 {
 	enum { LD = tile<T, ND>::ld, PIECES = STEP / ATTN_EDGE };
 	typename left_of<T>::type x;
@@ -186,7 +201,7 @@ static inline __device__ void scores(typename acc_of<T>::type *c, const T *a, co
 #pragma unroll
 	for (int n = 0; n < PIECES; n++)
 		clear(c[n]);
-#pragma unroll 4
+#pragma unroll 2
 	for (int d = 0; d < ND; d++) {
 		take(x, a + ATTN_EDGE * d, LD);
 #pragma unroll
@@ -195,84 +210,97 @@ static inline __device__ void scores(typename acc_of<T>::type *c, const T *a, co
 	}
 }
 
-/* c [16 x wide] += a b, a [16 x STEP] in the scores' place, b [STEP x wide] */
+/* c [16 x wide] += a b, a [16 x STEP] in pieces, which become of type T, b [STEP x wide] in shared
+ * memory */
 template <typename T, int ND, int STEP>
-static inline __device__ void add_product(typename acc_of<T>::type *c, const T *a, const T *b)
+static inline __device__ void add_product(struct piece *c, const struct piece *a, const T *b,
+                                          T *room)
 {
 	enum { LD = tile<T, ND>::ld };
 	typename left_of<T>::type x;
 
 #pragma unroll
 	for (int n = 0; n < STEP / ATTN_EDGE; n++) {
-		take(x, a + ATTN_EDGE * n, tile<T, ND>::p_ld);
+		take(x, a[n], room);
 #pragma unroll
 		for (int d = 0; d < ND; d++)
 			multiply(c[d], x, b + ATTN_EDGE * n * LD + ATTN_EDGE * d, LD);
 	}
 }
 
-/* Writes the accumulators of a warp's 16 rows times scale, through x [16 x ATTN_SCORE_LD]. */
+/* Writes a warp's 16 rows, of which n exist, times scale[which of a thread's two rows], by way of
+ * 16 rows of a tile that nobody else uses any longer. */
 template <typename T, int ND>
-static inline __device__ void put_all(T *y, const struct cuda_lanes &a, int first, int n, float *x,
-                                      typename acc_of<T>::type *c, float scale,
+static inline __device__ void put_all(T *y, const struct cuda_lanes &a, int first, int n, T *room,
+                                      struct piece *c, const float scale[2],
                                       const struct cuda_heads &s)
 {
+	enum { LD = tile<T, ND>::ld, EACH = tile<T, ND>::wide / CUDA_PIECE };
+
+	__syncwarp();
 #pragma unroll
 	for (int d = 0; d < ND; d++) {
-		for (int i = 0; i < (int)acc_of<T>::type::num_elements; i++)
-			c[d].x[i] *= scale;
-		__syncwarp();
-		give(x, c[d], ATTN_SCORE_LD);
-		__syncwarp();
-		put(y, a, first, n, ATTN_EDGE * d, x, s);
+#pragma unroll
+		for (int i = 0; i < 8; i++)
+			c[d].x[i] *= scale[half_of(i)];
+		give(room + ATTN_EDGE * d, c[d], LD);
 	}
-}
+	__syncwarp();
+	for (int at = threadIdx.x % 32; at < ATTN_EDGE * EACH; at += 32) {
+		int r = at / EACH, j = at % EACH * CUDA_PIECE;
+		float v[CUDA_PIECE];
 
-/* Writes a thread's half of a row of type T over the row's F32 in x [16 x ATTN_SCORE_LD]: of each
- * 8 of the STEP columns the 4 from `half` on. */
-template <typename T, int STEP>
-static inline __device__ void put_half_row(float *x, int row, int half, const float *y)
-{
-	T *to = (T *)(x + row * ATTN_SCORE_LD) + half;
-
-#pragma unroll
-	for (int i = 0; i < STEP / 8; i++) {
-		pack<T, 4> some;
-
-#pragma unroll
-		for (int e = 0; e < 4; e++)
-			store(&some.x[e], y[4 * i + e]);
-		*(pack<T, 4> *)(to + 8 * i) = some;
+		if (r >= n || j >= s.dim)
+			continue;
+		load_piece(v, room + r * LD + j, CUDA_PIECE, 1);
+		store_piece(y + offset(a, first + r) + j, v, s.dim - j, s.vectors);
 	}
-}
-
-/* c *= f, element by element */
-template <typename A> static inline __device__ void scale_by(A &c, const A &f)
-{
-#pragma unroll
-	for (int i = 0; i < (int)A::num_elements; i++)
-		c.x[i] *= f.x[i];
 }
 
 /* Products c become scores cap tanh(scale c / cap). */
-template <typename A> static inline __device__ void cap_scores(A &c, float scale, float cap)
+static inline __device__ void cap_scores(struct piece &c, float scale, float cap)
 {
 #pragma unroll
-	for (int i = 0; i < (int)A::num_elements; i++)
+	for (int i = 0; i < 8; i++)
 		c.x[i] = cap * tanhf(c.x[i] * (scale / cap));
 }
 
-/* A piece whose row r holds the x of threads 2 r and 2 r + 1, through room [16 x ATTN_SCORE_LD]. */
-template <typename A> static inline __device__ void spread(A &c, float *room, float x)
-{
-	float *p = room + threadIdx.x % 32 / 2 * ATTN_SCORE_LD + threadIdx.x % 2 * 8;
+/* The columns that a thread's two rows see: from up to, but without, to. */
+struct seen {
+	int from[2], to[2];
+};
 
-	__syncwarp();
-	for (int j = 0; j < 8; j++)
-		p[j] = x;
-	__syncwarp();
-	take(c, room, ATTN_SCORE_LD);
-	__syncwarp();
+/* The keys that a thread's two lanes see, of a warp whose first one is `mine`. */
+static inline __device__ struct seen seen_keys(const struct cuda_task &t,
+                                               const struct cuda_heads &z, int mine)
+{
+	struct seen w;
+
+	for (int h = 0; h < 2; h++) {
+		int query = min(mine + own_row() + 8 * h, t.lanes - 1) / z.group;
+
+		w.from[h] = first_key(t, z, query);
+		w.to[h] = last_key(t, query);
+	}
+	return w;
+}
+
+/* Does every row of the warp see all columns from j up to, but without, end? */
+static inline __device__ bool sees_all(const struct seen &w, int j, int end)
+{
+	return __all_sync(0xffffffffu,
+	                  j >= max(w.from[0], w.from[1]) && end <= min(w.to[0], w.to[1]));
+}
+
+/* A piece that begins at column j keeps what its rows see, and is x elsewhere. */
+static inline __device__ void mask(struct piece &c, const struct seen &w, int j, float x)
+{
+#pragma unroll
+	for (int i = 0; i < 8; i++) {
+		int at = j + piece_column(i);
+
+		c.x[i] = at >= w.from[half_of(i)] && at < w.to[half_of(i)] ? c.x[i] : x;
+	}
 }
 
 /* The host's part. */

@@ -15,10 +15,7 @@
 
 #include "cuda.h"
 
-enum {
-	ATTN_EDGE = 16,     /* of a piece; rows of a warp */
-	ATTN_SCORE_LD = 40, /* of a warp's scores, [ATTN_EDGE x step] F32 */
-};
+enum { ATTN_EDGE = 16 }; /* of a piece; rows of a warp */
 
 #define LOG2E 1.44269504f
 
@@ -43,7 +40,6 @@ template <typename T, int ND> struct tile {
 		back_warps = ND == 16       ? (F ? 1 : 2)
 		             : F && ND == 8 ? 2
 		                            : 4,
-		p_ld = ATTN_SCORE_LD * 4 / sizeof(T), /* of probabilities, in the scores' place */
 		/* Blocks that a multiprocessor must have registers for */
 		blocks = F || ND > 8 ? 1 : ATTN_BLOCKS,
 		dq_blocks = F || ND > 8 ? 1 : ATTN_BLOCKS,
@@ -228,19 +224,6 @@ static inline __device__ void land(T *ya, T *yb, const struct pair<T, ND, ROWS, 
 		fetch<T, ND, THREADS>(ya, xa, la, first, n, ROWS, s);
 		fetch<T, ND, THREADS>(yb, xb, lb, first, n, ROWS, s);
 	}
-}
-
-/* Writes 16 columns from column j on of a warp's 16 rows, of which n exist, from x
- * [16 x ATTN_SCORE_LD]. */
-template <typename T>
-static inline __device__ void put(T *y, const struct cuda_lanes &a, int first, int n, int j,
-                                  const float *x, const struct cuda_heads &s)
-{
-	int r = threadIdx.x % 32 / 2, half = threadIdx.x % 2 * CUDA_PIECE;
-
-	if (r < n && j + half < s.dim)
-		store_piece(y + offset(a, first + r) + j + half, x + r * ATTN_SCORE_LD + half,
-		            s.dim - j - half, s.vectors);
 }
 
 #endif

@@ -5,8 +5,8 @@
  * t/cudasim, which come first on its include path and define LAUNCH and SHARED themselves).
  * So kernels are plain CUDA C++: raw pointers and numbers as arguments, never a struct that
  * holds a pointer; shared memory only through SHARED and SHARED_DYNAMIC; full-warp shuffles
- * and __syncwarp; WMMA; no textures, no cooperative groups, no constant memory, and no inline PTX
- * but where the simulator has a word for it (load_shared in attn_cuda.h).
+ * and __syncwarp; no textures, no cooperative groups, no constant memory, and no inline PTX
+ * but where the simulator has a word for it (in attn_cuda.h).
  */
 #ifndef SEAL_CUDA_H
 #define SEAL_CUDA_H

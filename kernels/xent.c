@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* xent.c - softmax and cross-entropy in one operation, the cap on logits before it, and the largest.
+/* xent.c - softmax and cross-entropy in one operation, the cap on logits before it, and their
+ * largest.
  *
  *     loss = log sum_j exp(z_j) - z_target,  dz_j = weight (softmax(z)_j - [j = target])
  *     z = cap tanh(x / cap),  dx = dz (1 - (z / cap)^2)

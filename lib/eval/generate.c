@@ -75,8 +75,8 @@ static int is_end(const struct generation *g, int32_t id)
 	return 0;
 }
 
-/* One token more for each of the n answers fed[i]: best[i], or where logits [n x vocab] are, what is
- * drawn by them. */
+/* One token more for each of the n answers fed[i]: best[i], or where there are logits [n x vocab],
+ * what is drawn by them. */
 static void advance(struct generation *g, const int fed[], int n, float *logits,
                     const int32_t *best)
 {

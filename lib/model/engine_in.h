@@ -42,9 +42,9 @@ void pass_open(struct engine *, const struct params *theta, long tokens, long ke
 struct mat pass_blocks(struct engine *, const struct way *);
 /* The logits that follow the rows of h, at most dev->head_rows, by way of work.hn. */
 struct mat pass_logits(struct engine *, const struct params *theta, struct mat h);
-/* Losses of the predicted tokens, `trained` of them (and what fills them up), into the device's numbers.loss; where
- * backward, work.dy = their weighted gradient.  x holds the rows that they are predicted from:
- * these alone, in order (only), or among all. */
+/* Losses of the predicted tokens, `trained` of them and what fills them up, into the device's
+ * numbers.loss; where backward, work.dy = their weighted gradient.  x holds the rows that they are
+ * predicted from: these alone, in order (only), or among all. */
 void pass_head(struct engine *, const struct params *theta, struct mat x, int only, long trained,
                int backward);
 /* From work.dy to theta's gradient. */

@@ -75,14 +75,13 @@ void launch(const char *file, int line, const char *name, dim3 grid, dim3 block,
 /* The place of a barrier or a launch, for messages. */
 struct place { const char *file; int line; };
 
-enum collective { SYNC, SHFL, UP, DOWN, XOR, BALLOT, ADD, MIN_I, MAX_I, MIN_U, MAX_U, AND, OR, UNIFORM, MMA };
+enum collective { SYNC, SHFL, UP, DOWN, XOR, BALLOT, ADD, MIN_I, MAX_I, MIN_U, MAX_U, AND, OR, LDMATRIX, MMA };
 
 /* A lane's part in what a warp does together: its value in, its result out. */
 uint64_t together(enum collective, unsigned mask, uint64_t value, int arg, int width, struct place);
 void barrier(struct place);
 int barrier_count(int what, struct place);
 void fence();
-void aligned(const void *, size_t to, struct place);     /* for WMMA */
 void *shared_static(const void *key, size_t bytes);
 void *shared_dynamic();
 void atomic_load(const void *p, void *old, size_t bytes);

@@ -185,26 +185,24 @@ static void array_past() { LAUNCH(array_kernel, 1, 1, 0, 0, blank(4), 8); }
 static __global__ void unset_kernel(float *x) { SHARED(float, s, 8); *x = s[threadIdx.x]; }
 static void shared_unwritten() { LAUNCH(unset_kernel, 1, 1, 0, 0, blank(4)); }
 
-using namespace nvcuda;
-
-static __global__ void wmma_kernel(float *x, int ld, int with_barrier)
+static __global__ void rows_kernel(float *x, int ld, int with_barrier)
 {
-	SHARED(float, s, 16 * 24);
-	wmma::fragment<wmma::accumulator, 16, 16, 16, float> c;
+	SHARED(__nv_bfloat16, s, 16 * 24);
+	unsigned r[4];
 	int i = threadIdx.x;
 
 	for (int k = i; k < 16 * 24; k += 32)
-		s[k] = 0;
-	__syncwarp();
-	wmma::fill_fragment(c, 1.0f);
-	wmma::store_matrix_sync(s, c, ld, wmma::mem_row_major);
+		s[k] = 1.0f;
 	if (with_barrier)
 		__syncwarp();
-	x[i] = s[i];
+	ldmatrix(r, s + i % 16 * ld + i / 16 * 8);
+	x[i] = r[0];
 }
-static void wmma_good() { LAUNCH(wmma_kernel, 1, 32, 0, 0, blank(128), 20, 1); }
-static void wmma_stride() { LAUNCH(wmma_kernel, 1, 32, 0, 0, blank(128), 17, 1); }
-static void wmma_barrier() { LAUNCH(wmma_kernel, 1, 32, 0, 0, blank(128), 20, 0); }
+static void rows_good() { LAUNCH(rows_kernel, 1, 32, 0, 0, blank(128), 24, 1); }
+static void rows_stride() { LAUNCH(rows_kernel, 1, 32, 0, 0, blank(128), 20, 1); }
+static void rows_barrier() { LAUNCH(rows_kernel, 1, 32, 0, 0, blank(128), 24, 0); }
+static __global__ void rows_of_card(__nv_bfloat16 *x) { unsigned r[4]; ldmatrix(r, x); }
+static void rows_global() { LAUNCH(rows_of_card, 1, 32, 0, 0, (__nv_bfloat16 *)blank(128)); }
 
 static int deep(int n)
 {
@@ -250,9 +248,10 @@ static void order_faults()
 	caught(blocks_race, "a race between blocks", "another block");
 	passes(sum_atomic, "atomic sums");
 	caught(sum_plain, "sums that are not atomic", "another block");
-	passes(wmma_good, "WMMA through shared memory");
-	caught(wmma_barrier, "WMMA's result without a barrier", "faults.cu", "missing barrier");
-	caught(wmma_stride, "a stride that WMMA does not allow", "a stride of 68");
+	passes(rows_good, "ldmatrix of shared memory");
+	caught(rows_barrier, "ldmatrix without a barrier before it", "missing barrier");
+	caught(rows_stride, "rows for ldmatrix that are not aligned", "multiple of 16 bytes");
+	caught(rows_global, "ldmatrix of the card's memory", "not in shared memory");
 }
 
 static void wait_faults()

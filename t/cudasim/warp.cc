@@ -20,7 +20,7 @@ static struct meeting meetings[MAX_THREADS / 32];
 static const char *const names[] = {
 	"__syncwarp", "__shfl_sync", "__shfl_up_sync", "__shfl_down_sync", "__shfl_xor_sync",
 	"a vote", "__reduce_add_sync", "__reduce_min_sync", "__reduce_max_sync", "__reduce_min_sync",
-	"__reduce_max_sync", "__reduce_and_sync", "__reduce_or_sync", "a WMMA load or store", "mma_sync",
+	"__reduce_max_sync", "__reduce_and_sync", "__reduce_or_sync", "ldmatrix", "mma.sync",
 };
 
 /* The lane whose value this lane gets; its own where the hardware says so. */
@@ -96,15 +96,9 @@ static void reduce(struct meeting *m)
 		m->result[lane] = all;
 }
 
-static void uniform(struct meeting *m)
-{
-	for (int lane = 1; lane < 32; lane++)
-		if (m->value[lane] != m->value[0] || m->arg[lane] != m->arg[0])
-			fault("%s of line %d: lanes 0 and %d give different arguments", names[m->what],
-			      m->at.line, lane);
-}
-
-void multiply(const uint64_t lanes[32]);       /* wmma.cc */
+/* mma.cc */
+void find_rows(const uint64_t lanes[32], struct place at);
+void multiply(const uint64_t lanes[32]);
 
 static void meet(struct meeting *m, int warp)
 {
@@ -118,8 +112,8 @@ static void meet(struct meeting *m, int warp)
 	case XOR:
 		shuffle(m);
 		break;
-	case UNIFORM:
-		uniform(m);
+	case LDMATRIX:
+		find_rows(m->value, m->at);
 		break;
 	case MMA:
 		multiply(m->value);

@@ -232,51 +232,60 @@ static void check_wide()
 	cudaFree(q);
 }
 
-using namespace nvcuda;
-
-static __global__ void mma_kernel(float *c, const __nv_bfloat16 *a, const __nv_bfloat16 *b, int n)
+/* c = 2 a b', a [16 x n] and b [8 x n], or where b is transposed 2 a b, b [n x 8] */
+static __global__ void mma_kernel(float *c, const __nv_bfloat16 *a, const __nv_bfloat16 *b, int n, int transposed)
 {
-	SHARED(float, tile, 256);
-	wmma::fragment<wmma::matrix_a, 16, 16, 16, __nv_bfloat16, wmma::row_major> fa;
-	wmma::fragment<wmma::matrix_b, 16, 16, 16, __nv_bfloat16, wmma::col_major> fb;
-	wmma::fragment<wmma::accumulator, 16, 16, 16, float> fc;
+	SHARED(__nv_bfloat16, as, 16 * 24);
+	SHARED(__nv_bfloat16, bs, 16 * 24);
+	int t = threadIdx.x, r = t % 8, which = t / 8;
+	float sum[4] = {0, 0, 0, 0};
 
-	wmma::fill_fragment(fc, 0.0f);
 	for (int k = 0; k < n; k += 16) {
-		wmma::load_matrix_sync(fa, a + k, n);
-		wmma::load_matrix_sync(fb, b + k, n);
-		wmma::mma_sync(fc, fa, fb, fc);
+		unsigned fa[4], fb[4];
+
+		__syncwarp();
+		for (int i = t; i < 256; i += 32)
+			as[i / 16 * 24 + i % 16] = a[i / 16 * n + k + i % 16];
+		for (int i = t; i < 128; i += 32)
+			if (transposed)
+				bs[i / 8 * 24 + i % 8] = b[(k + i / 8) * 8 + i % 8];
+			else
+				bs[i / 16 * 24 + i % 16] = b[i / 16 * n + k + i % 16];
+		__syncwarp();
+		ldmatrix(fa, as + (r + which % 2 * 8) * 24 + which / 2 * 8);
+		if (transposed) /* twice the same: matrices 2 and 3 are not used */
+			ldmatrix_transposed(fb, bs + (r + which % 2 * 8) * 24);
+		else
+			ldmatrix(fb, bs + r * 24 + which % 2 * 8);
+		mma(sum, fa, fb);
 	}
-	for (int i = 0; i < fc.num_elements; i++)
-		fc.x[i] *= 2;
-	wmma::store_matrix_sync(tile, fc, 16, wmma::mem_row_major);
-	__syncwarp();
-	for (int i = threadIdx.x; i < 256; i += 32)
-		c[i] = tile[i];
+	for (int i = 0; i < 4; i++)
+		c[(t / 4 + i / 2 * 8) * 8 + t % 4 * 2 + i % 2] = 2 * sum[i];
 }
 
-static void check_mma()
+static void check_mma(int transposed)
 {
-	std::vector<__nv_bfloat16> a(16 * 48), b(16 * 48);
+	std::vector<__nv_bfloat16> a(16 * 48), b(8 * 48);
 	int good = 1;
 
-	for (int i = 0; i < 16 * 48; i++) {
+	for (int i = 0; i < 16 * 48; i++)
 		a[(size_t)i] = (float)(i * 7 % 11 - 5);
+	for (int i = 0; i < 8 * 48; i++)
 		b[(size_t)i] = (float)(i * 5 % 13 - 6);
-	}
 	__nv_bfloat16 *pa = on_card(a), *pb = on_card(b);
 	float *pc;
-	cudaMalloc(&pc, 1024);
-	LAUNCH(mma_kernel, 1, 32, 0, 0, pc, pa, pb, 48);
-	std::vector<float> c = back(pc, 256);
+	cudaMalloc(&pc, 512);
+	LAUNCH(mma_kernel, 1, 32, 0, 0, pc, pa, pb, 48, transposed);
+	std::vector<float> c = back(pc, 128);
 	for (int i = 0; i < 16; i++)
-		for (int j = 0; j < 16; j++) {
+		for (int j = 0; j < 8; j++) {
 			float s = 0;
 			for (int k = 0; k < 48; k++)
-				s += 2 * (float)a[(size_t)(i * 48 + k)] * (float)b[(size_t)(j * 48 + k)];
-			good &= s == c[(size_t)(i * 16 + j)];
+				s += 2 * (float)a[(size_t)(i * 48 + k)] *
+				     (float)b[(size_t)(transposed ? k * 8 + j : j * 48 + k)];
+			good &= s == c[(size_t)(i * 8 + j)];
 		}
-	ok(good, "WMMA: load, multiply, touch each element, store");
+	ok(good, "ldmatrix and mma%s", transposed ? ", transposed" : "");
 	cudaFree(pa);
 	cudaFree(pb);
 	cudaFree(pc);
@@ -353,7 +362,8 @@ int main()
 		check_warp();
 		check_atomics();
 		check_wide();
-		check_mma();
+		check_mma(0);
+		check_mma(1);
 		check_streams();
 		check_blas();
 	}
