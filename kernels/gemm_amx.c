@@ -17,6 +17,7 @@
 
 enum {
 	BLOCK = 256, /* rows of a block, and columns */
+	ALONE = 64, /* columns, where all rows are one block: so that there is work for all threads */
 	DEEP = 640,
 	FEW = 256, /* of so few rows of a, what is computed is c' */
 	SUMS = AMX_EDGE * AMX_EDGE,
@@ -250,7 +251,7 @@ int amx_gemm(struct dev *d, struct mat c, struct mat a, int ta, struct mat b, in
 		                     .steps = steps,
 		                     .deep = (steps + parts - 1) / parts,
 		                     .block = equal_part(rows.n, BLOCK),
-		                     .wide = equal_part(n, BLOCK)};
+		                     .wide = equal_part(n, rows.n <= BLOCK ? ALONE : BLOCK)};
 
 		multiply(d, &w);
 	}

@@ -144,8 +144,10 @@ void model_load(struct model *m)
 
 void model_close(struct model *m)
 {
-	struct dev *d = m->dev;
+	struct dev *d = m ? m->dev : NULL;
 
+	if (!m)
+		return;
 	weights_close(m->weights, d);
 	net_close(&m->net);
 	free(m);

@@ -168,9 +168,8 @@ static void tune(struct setup *s, const struct lora_train_opts *o, const struct 
 }
 
 /* {"rows","largest","row","mean"}, owned: how far l of `rows` under the model in dir is from what
- * model and adapter gave, `apart`.  Dies when both models at once are more than the memory that the
- * run may take. */
-static json_t *compare(const struct setup *s, const char *dir, const struct tokens *rows,
+ * model and adapter gave, `apart`. */
+static json_t *compare(const struct compute_opts *how, const char *dir, const struct tokens *rows,
                        const float apart[])
 {
 	float *merged = xalloc(rows->rows * sizeof *merged);
@@ -179,9 +178,8 @@ static json_t *compare(const struct setup *s, const char *dir, const struct toke
 	long worst = 0;
 	char id[128];
 
-	setup_open(&again, dir, NULL, s->compute);
+	setup_open(&again, dir, NULL, how);
 	again.demand.rows[0] = LOSS_BATCH;
-	again.demand.bytes = engine_bytes(s->engine); /* which is there meanwhile */
 	setup_count(&again, rows);
 	setup_begin(&again);
 	all_losses(again.engine, NULL, rows, merged, "losses of the merged model");
@@ -201,8 +199,8 @@ static json_t *compare(const struct setup *s, const char *dir, const struct toke
 }
 
 /* --merge: writes W + scale b a, and on stdout how far that is from model and adapter on the first
- * validation rows, or rows of the data. */
-static void write_merged(const struct setup *s, const struct lora_train_opts *o,
+ * validation rows, or rows of the data.  The model is closed then: there may be memory for one. */
+static void write_merged(struct setup *s, const struct lora_train_opts *o,
                          const struct opt_group *groups, struct zout *out)
 {
 	char *template = o->output ? xstrdup(s->data->template) : peft_template(o->train.init);
@@ -218,7 +216,8 @@ static void write_merged(const struct setup *s, const struct lora_train_opts *o,
 	some.rows = long_min(some.rows, MERGE_ROWS);
 	all_losses(s->engine, s->theta, &some, apart, "losses of model and adapter");
 	save_hf(s->model, s->theta, o->merge, template, settings);
-	report = compare(s, o->merge, &some, apart);
+	setup_rest(s);
+	report = compare(&o->compute, o->merge, &some, apart);
 	json_write_line(out, report);
 	zout_close(out);
 	notice("%s: on %ld rows the losses are within %.2g of those of model and adapter", o->merge,
@@ -256,13 +255,13 @@ void lora_train(char *const paths[], int n, struct lora_train_opts *o,
 	setup_begin(&s);
 	if (o->output)
 		tune(&s, o, groups, o->weights ? weights(o->weights, s.data) : NULL, began);
-	if (o->merge)
-		write_merged(&s, o, groups, report);
 	if (gguf) {
 		save_gguf_lora(s.theta, &b);
 		zout_write(gguf, b.p, b.n);
 		zout_close(gguf);
 		buf_free(&b);
 	}
+	if (o->merge)
+		write_merged(&s, o, groups, report);
 	setup_close(&s);
 }

@@ -150,6 +150,16 @@ void setup_begin(struct setup *s)
 		params_random(s->theta, s->opts->seed);
 }
 
+void setup_rest(struct setup *s)
+{
+	params_close(s->theta);
+	engine_close(s->engine);
+	model_close(s->model);
+	s->theta = NULL;
+	s->engine = NULL;
+	s->model = NULL;
+}
+
 void setup_close(struct setup *s)
 {
 	struct tokens *const streams[] = {s->data, s->safe, s->danger, s->valid};
@@ -157,9 +167,7 @@ void setup_close(struct setup *s)
 	for (int i = 0; i < STREAMS; i++)
 		if (streams[i])
 			tokens_close(streams[i]);
-	params_close(s->theta);
-	engine_close(s->engine);
-	model_close(s->model);
+	setup_rest(s);
 	json_decref(s->settings);
 }
 

@@ -50,6 +50,8 @@ struct tokens *setup_valid(struct setup *, const struct train_opts *);
 void setup_count(struct setup *, const struct tokens *);
 /* Opens the engine, which dies when the demand does not fit, and sets theta's values. */
 void setup_begin(struct setup *);
+/* Closes model, theta and engine, so that their memory is free again, and sets them to NULL. */
+void setup_rest(struct setup *);
 /* Closes all that is not NULL. */
 void setup_close(struct setup *);
 
