@@ -47,6 +47,7 @@ static const struct ops cpu_ops = {
 	.spare = cpu_spare,
 	.copy = cpu_copy,
 	.gemm = cpu_gemm,
+	.gemm_add = cpu_gemm_add,
 	.bias = cpu_bias,
 	.bias_back = cpu_bias_back,
 	.gather = cpu_gather,

@@ -151,6 +151,8 @@ size_t cpu_spare(struct dev *);
 void cpu_copy(struct dev *, struct mat y, struct mat x);
 void cpu_gemm(struct dev *, struct mat c, struct mat a, int ta, struct mat b, int tb, float alpha,
               float beta);
+void cpu_gemm_add(struct dev *, struct mat c, struct mat base, struct mat a, int ta, struct mat b,
+                  int tb, float alpha);
 void cpu_bias(struct dev *, struct mat y, struct mat b, float scale);
 void cpu_bias_back(struct dev *, struct mat db, struct mat dy, float scale);
 void cpu_gather(struct dev *, struct mat y, struct mat x, const int32_t *id, float scale);
@@ -183,9 +185,10 @@ void row_product(struct dev *, struct mat c, struct mat a, struct mat b, float a
  * faster than the other ways. */
 enum { GEMM_FEW = 64 };
 int few_product(struct dev *, struct mat c, struct mat a, struct mat b, float alpha, float beta);
-/* c = alpha op(a) op(b) + beta c by AMX; returns 0, having done nothing, where that cannot be. */
-int amx_gemm(struct dev *, struct mat c, struct mat a, int ta, struct mat b, int tb, float alpha,
-             float beta);
+/* c = alpha op(a) op(b) + beta base by AMX, where base may be c; returns 0, having done nothing,
+ * where that cannot be. */
+int amx_gemm(struct dev *, struct mat c, struct mat base, struct mat a, int ta, struct mat b,
+             int tb, float alpha, float beta);
 /* Frees oneDNN's products; NULL is none. */
 void products_close(struct products *);
 /* Whether this processor multiplies bf16 values (AVX-512 BF16). */

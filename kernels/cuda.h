@@ -194,6 +194,8 @@ size_t cuda_spare(struct dev *);
 void cuda_copy(struct dev *, struct mat y, struct mat x);
 void cuda_gemm(struct dev *, struct mat c, struct mat a, int ta, struct mat b, int tb, float alpha,
                float beta);
+void cuda_gemm_add(struct dev *, struct mat c, struct mat base, struct mat a, int ta, struct mat b,
+                   int tb, float alpha);
 void cuda_bias(struct dev *, struct mat y, struct mat b, float scale);
 void cuda_bias_back(struct dev *, struct mat db, struct mat dy, float scale);
 void cuda_gather(struct dev *, struct mat y, struct mat x, const int32_t *id, float scale);

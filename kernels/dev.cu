@@ -173,6 +173,7 @@ static const struct ops cuda_ops = {
 	.spare = cuda_spare,
 	.copy = cuda_copy,
 	.gemm = cuda_gemm,
+	.gemm_add = cuda_gemm_add,
 	.bias = cuda_bias,
 	.bias_back = cuda_bias_back,
 	.gather = cuda_gather,

@@ -364,7 +364,7 @@ void cpu_gemm(struct dev *d, struct mat c, struct mat a, int ta, struct mat b, i
 		return;
 	if (!(ta ? a.rows : a.cols) || alpha == 0)
 		scale_all(c, beta);
-	else if (c.rows > 1 && amx_gemm(d, c, a, ta, b, tb, alpha, beta))
+	else if (c.rows > 1 && amx_gemm(d, c, c, a, ta, b, tb, alpha, beta))
 		return;
 	else if (!ta && tb && few_product(d, c, a, b, alpha, beta))
 		return;
@@ -374,4 +374,14 @@ void cpu_gemm(struct dev *d, struct mat c, struct mat a, int ta, struct mat b, i
 		through_f32(d, c, a, ta, b, tb, alpha, beta);
 	else if (!multiply_here(d, c, a, ta, b, tb, alpha, beta))
 		through_f32(d, c, a, ta, b, tb, alpha, beta);
+}
+
+void cpu_gemm_add(struct dev *d, struct mat c, struct mat base, struct mat a, int ta, struct mat b,
+                  int tb, float alpha)
+{
+	if (c.rows > 1 && c.cols && (ta ? a.rows : a.cols) &&
+	    amx_gemm(d, c, base, a, ta, b, tb, alpha, 1))
+		return;
+	cpu_copy(d, c, base);
+	cpu_gemm(d, c, a, ta, b, tb, alpha, 1);
 }

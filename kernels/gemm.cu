@@ -97,3 +97,10 @@ void cuda_gemm(struct dev *d, struct mat c, struct mat a, int ta, struct mat b, 
 		multiply(d, c, a, ta, b, tb, alpha, beta);
 	}
 }
+
+void cuda_gemm_add(struct dev *d, struct mat c, struct mat base, struct mat a, int ta, struct mat b,
+                   int tb, float alpha)
+{
+	cuda_copy(d, c, base);
+	cuda_gemm(d, c, a, ta, b, tb, alpha, 1);
+}

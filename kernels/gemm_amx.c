@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* gemm_amx.c - c = alpha op(a) op(b) + beta c of bf16 matrices by AMX.
+/* gemm_amx.c - c = alpha op(a) op(b) + beta base of bf16 matrices by AMX.
  *
  * One of the two matrices is read as it lies, by rows along k (the "rows"); the other is put in
  * order first (the "panels" of tile_amx.h).  Which is which is chosen such that little is put in
@@ -25,6 +25,8 @@ enum {
 };
 /* So many values are put in order at a time (8 MB). */
 #define PANELS (1L << 22)
+/* So many bytes are no longer in the second cache when they are read again. */
+#define LARGE (1L << 20)
 
 /* A matrix whose rows (or, where down, columns) are multiplied along k. */
 struct side {
@@ -46,8 +48,9 @@ static struct side part(struct side s, long l, long k)
 }
 
 struct amx_work {
-	struct mat c;
+	struct mat c, base;
 	int turned; /* what is computed is c' */
+	int past; /* c is written past the caches, 64 bytes at a time: what was there is not read */
 	float alpha, beta;
 	struct side rows, panels;
 	const uint16_t *row;    /* rows, in place or copied */
@@ -77,45 +80,54 @@ static void copy_rows(uint16_t *y, long lda, struct side s, bf16_pair *room)
 	amx_columns(y, lda, room, s.n, s.k);
 }
 
-/* n values of c = alpha x + beta times what they were */
-INLINE_WIDE void mix(void *c, enum dtype type, const float *x, long n, float alpha, float beta)
+/* 16 values from p on, of which some are there. */
+INLINE_WIDE __m512 old_values(const void *p, enum dtype type, __mmask16 there)
 {
-	const __m512 a = _mm512_set1_ps(alpha), b = _mm512_set1_ps(beta);
-
-	for (long j = 0; j < n; j += 16) {
-		__mmask16 there = n - j < 16 ? (1u << (n - j)) - 1 : 0xffff;
-		__m512 y = _mm512_mul_ps(a, _mm512_loadu_ps(x + j)), old = _mm512_setzero_ps();
-		uint16_t *half = (uint16_t *)c + j;
-		float *whole = (float *)c + j;
-
-		if (beta != 0 && type == DT_F32)
-			old = _mm512_maskz_loadu_ps(there, whole);
-		else if (beta != 0)
-			old = (__m512)_mm512_slli_epi32(_mm512_cvtepu16_epi32(
-								_mm256_maskz_loadu_epi16(there,
-			                                                                 half)),
-			                                16);
-		y = _mm512_fmadd_ps(b, old, y);
-		if (type == DT_F32)
-			_mm512_mask_storeu_ps(whole, there, y);
-		else
-			_mm256_mask_storeu_epi16(half, there, (__m256i)_mm512_cvtneps_pbh(y));
-	}
+	if (type == DT_F32)
+		return _mm512_maskz_loadu_ps(there, p);
+	return (__m512)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(there, p)),
+	                                 16);
 }
 
-/* m rows of c from (i, j) on = x [m x AMX_EDGE], all columns, as most products are. */
-INLINE_WIDE void set_rows(struct mat c, long i, long m, long j, const float *x)
+INLINE_WIDE void set_line(void *to, __m512i x, int past)
 {
-	for (long r = 0; r < m; r++, x += AMX_EDGE) {
-		__m512 y = _mm512_loadu_ps(x), z = _mm512_loadu_ps(x + SIDE);
-		char *to = at(c, i + r, j);
+	if (past)
+		_mm512_stream_si512(to, x);
+	else
+		_mm512_storeu_si512(to, x);
+}
 
-		if (c.type == DT_BF16) {
-			_mm512_storeu_si512(to, (__m512i)_mm512_cvtne2ps_pbh(z, y));
-		} else {
-			_mm512_storeu_ps(to, y);
-			_mm512_storeu_ps(to + SIDE * sizeof *x, z);
-		}
+/* n values of row i of c from column j on = alpha x + beta times those of base.  Most often they
+ * are AMX_EDGE. */
+INLINE_WIDE void set_row(const struct amx_work *w, long i, long j, const float *x, long n)
+{
+	const __mmask16 there[2] = {n < SIDE ? (1u << n) - 1 : 0xffff, 0xffffu >> (AMX_EDGE - n)};
+	long size = dtype_size(w->c.type);
+	char *to = at(w->c, i, j);
+	__m512 y[2];
+
+#pragma GCC unroll 2
+	for (int h = 0; h < 2; h++) {
+		y[h] = _mm512_mul_ps(_mm512_set1_ps(w->alpha), _mm512_loadu_ps(x + h * SIDE));
+		if (w->beta != 0)
+			y[h] = _mm512_fmadd_ps(_mm512_set1_ps(w->beta),
+			                       old_values((char *)at(w->base, i, j) +
+			                                          h * SIDE * size,
+			                                  w->c.type, there[h]),
+			                       y[h]);
+	}
+	if (n == AMX_EDGE && w->c.type == DT_BF16) {
+		set_line(to, (__m512i)_mm512_cvtne2ps_pbh(y[1], y[0]), w->past);
+	} else if (n == AMX_EDGE) {
+		set_line(to, (__m512i)y[0], w->past);
+		set_line(to + SIDE * size, (__m512i)y[1], w->past);
+	} else {
+		for (int h = 0; h < 2; h++, to += SIDE * size)
+			if (w->c.type == DT_F32)
+				_mm512_mask_storeu_ps(to, there[h], y[h]);
+			else
+				_mm256_mask_storeu_epi16(to, there[h],
+				                         (__m256i)_mm512_cvtneps_pbh(y[h]));
 	}
 }
 
@@ -123,29 +135,24 @@ INLINE_WIDE void set_rows(struct mat c, long i, long m, long j, const float *x)
 WIDE static void put(const struct amx_work *w, long i, long m, long j, long n, const float *x)
 {
 	float t[SUMS];
-	int plain = w->alpha == 1 && w->beta == 0;
 
-	if (!w->turned && plain && n == AMX_EDGE)
-		set_rows(w->c, i, m, j, x);
-	else if (!w->turned)
+	if (!w->turned) {
 		for (long r = 0; r < m; r++)
-			mix(at(w->c, i + r, j), w->c.type, x + r * AMX_EDGE, n, w->alpha, w->beta);
-	if (!w->turned)
+			set_row(w, i + r, j, x + r * AMX_EDGE, n);
 		return;
+	}
 	for (long r = 0; r < m; r += SIDE)
 		for (long q = 0; q < n; q += SIDE)
 			amx_transpose((uint32_t *)t + q * AMX_EDGE + r, AMX_EDGE,
 			              (uint32_t *)x + r * AMX_EDGE + q, AMX_EDGE);
-	if (plain && m == AMX_EDGE)
-		set_rows(w->c, j, n, i, t);
-	else
-		for (long q = 0; q < n; q++)
-			mix(at(w->c, j + q, i), w->c.type, t + q * AMX_EDGE, m, w->alpha, w->beta);
+	for (long q = 0; q < n; q++)
+		set_row(w, j + q, i, t + q * AMX_EDGE, m);
 }
 
-/* Rows i..last-1 against the panel of column j, steps s.. of k.  x are their sums. */
+/* Rows i..last-1 against the panel of column j, steps s.. of k.  x are their sums.  fetch: they come
+ * from memory, since it is the first panel that meets them. */
 static void pass(const struct amx_work *w, long i, long last, long j, long s,
-                 const bf16_pair *panel, float *x)
+                 const bf16_pair *panel, float *x, int fetch)
 {
 	long n = long_min(AMX_EDGE, w->panels.n - j), steps = long_min(w->deep, w->steps - s);
 
@@ -153,7 +160,7 @@ static void pass(const struct amx_work *w, long i, long last, long j, long s,
 		long m = long_min(AMX_EDGE, last - i), lda = m < AMX_EDGE ? w->last_lda : w->lda;
 		const uint16_t *a = m < AMX_EDGE ? w->last : w->row + i * lda;
 
-		amx_product(x, AMX_EDGE, a + s * AMX_STEP, lda, panel, steps, m, n, s > 0);
+		amx_product(x, AMX_EDGE, a + s * AMX_STEP, lda, panel, steps, m, n, s > 0, fetch);
 		if (s + steps == w->steps)
 			put(w, i, m, j, n, x);
 	}
@@ -180,7 +187,7 @@ static void block(struct dev *d, const struct amx_work *w, long i, long j)
 				                          long_min(w->deep * AMX_STEP,
 				                                   w->panels.k - s * AMX_STEP)),
 				                     q, long_min(AMX_EDGE, w->panels.n - q)));
-			pass(w, i, last, q, s, panel, x + (q - j) / AMX_EDGE * sums);
+			pass(w, i, last, q, s, panel, x + (q - j) / AMX_EDGE * sums, q == j);
 		}
 }
 
@@ -225,11 +232,19 @@ static void multiply(struct dev *d, struct amx_work *w)
 			for (long j = 0; j < w->panels.n; j += w->wide)
 				block(d, w, i, j);
 		amx_end();
+		_mm_sfence(); /* what was written past the caches is there for the other threads */
 	}
 }
 
-int amx_gemm(struct dev *d, struct mat c, struct mat a, int ta, struct mat b, int tb, float alpha,
-             float beta)
+static int is_large(struct mat c)
+{
+	long size = dtype_size(c.type);
+
+	return c.rows * c.cols * size > LARGE && (uintptr_t)c.p % 64 == 0 && c.ld * size % 64 == 0;
+}
+
+int amx_gemm(struct dev *d, struct mat c, struct mat base, struct mat a, int ta, struct mat b,
+             int tb, float alpha, float beta)
 {
 	long k = ta ? a.rows : a.cols, steps = amx_steps(k);
 	long parts = (steps * AMX_STEP + DEEP - 1) / DEEP;
@@ -243,7 +258,9 @@ int amx_gemm(struct dev *d, struct mat c, struct mat a, int ta, struct mat b, in
 	for (long j = 0; j < panels.n; j += room) {
 		long n = long_min(room, panels.n - j);
 		struct amx_work w = {.c = turned ? row_range(c, j, n) : columns(c, j, n),
+		                     .base = turned ? row_range(base, j, n) : columns(base, j, n),
 		                     .turned = turned,
+		                     .past = is_large(c) && (beta == 0 || base.p != c.p),
 		                     .alpha = alpha,
 		                     .beta = beta,
 		                     .rows = rows,
@@ -251,17 +268,19 @@ int amx_gemm(struct dev *d, struct mat c, struct mat a, int ta, struct mat b, in
 		                     .steps = steps,
 		                     .deep = (steps + parts - 1) / parts,
 		                     .block = equal_part(rows.n, BLOCK),
-		                     .wide = equal_part(n, rows.n <= BLOCK ? ALONE : BLOCK)};
+		                     .wide = equal_part(n, rows.n <= BLOCK && rows.n * k * 2 < LARGE
+		                                                   ? ALONE
+		                                                   : BLOCK)};
 
 		multiply(d, &w);
 	}
 	return 1;
 }
 #else
-int amx_gemm(struct dev *d, struct mat c, struct mat a, int ta, struct mat b, int tb, float alpha,
-             float beta)
+int amx_gemm(struct dev *d, struct mat c, struct mat base, struct mat a, int ta, struct mat b,
+             int tb, float alpha, float beta)
 {
-	(void)d, (void)c, (void)a, (void)ta, (void)b, (void)tb, (void)alpha, (void)beta;
+	(void)d, (void)c, (void)base, (void)a, (void)ta, (void)b, (void)tb, (void)alpha, (void)beta;
 	return 0;
 }
 #endif

@@ -121,6 +121,9 @@ struct ops {
 	 * a and b are of one type, c any; beta 0 does not read c. */
 	void (*gemm)(struct dev *, struct mat c, struct mat a, int ta, struct mat b, int tb,
 	             float alpha, float beta);
+	/* c = base + alpha op(a) op(b): base is of c's type and shape, and elsewhere */
+	void (*gemm_add)(struct dev *, struct mat c, struct mat base, struct mat a, int ta,
+	                 struct mat b, int tb, float alpha);
 	/* y[i] += scale b; y any, b F32 [1 x cols] */
 	void (*bias)(struct dev *, struct mat y, struct mat b, float scale);
 	/* db += scale sum_i dy[i]; dy any, db F32 [1 x cols] */

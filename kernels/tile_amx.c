@@ -36,10 +36,11 @@ AMX void amx_begin(void) { _tile_loadconfig(&config); }
 AMX void amx_end(void) { _tile_release(); }
 
 /* Tiles 0 to 3 are c, 4 and 5 the upper and the lower half of a, 6 and 7 the left and the right
- * half of b.  tall and wide are constants where this is inlined. */
+ * half of b.  tall, wide and fetch are constants where this is inlined. */
 AMX static inline __attribute__((always_inline)) void tiles(float *c, long ldc, const uint16_t *a,
                                                             long lda, const bf16_pair *b,
-                                                            long steps, int tall, int wide, int add)
+                                                            long steps, int tall, int wide, int add,
+                                                            int fetch)
 {
 	float *lower = c + SIDE * ldc;
 	const uint16_t *below = a + SIDE * lda;
@@ -61,11 +62,8 @@ AMX static inline __attribute__((always_inline)) void tiles(float *c, long ldc, 
 		_tile_zero(3);
 	}
 	for (; steps > 0; steps--, a += AMX_STEP, below += AMX_STEP, b += AMX_PAIRS) {
-		const char *next = (const char *)below + SIDE * lda;
-
-		/* Rows come from the second cache, or from beyond it where others use that too. */
-		for (int i = 0; tall && i < 2 * SIDE; i++)
-			_mm_prefetch(next + i * lda, _MM_HINT_T1);
+		for (int i = 0; fetch && i < 2 * SIDE; i++)
+			_mm_prefetch((const char *)below + (SIDE + i) * lda, _MM_HINT_T1);
 		_tile_loadd(4, a, lda);
 		_tile_loadd(6, b, 64);
 		_tile_dpbf16ps(0, 4, 6);
@@ -90,16 +88,20 @@ AMX static inline __attribute__((always_inline)) void tiles(float *c, long ldc, 
 }
 
 AMX void amx_product(float *c, long ldc, const uint16_t *a, long lda, const bf16_pair *panel,
-                     long steps, long m, long n, int add)
+                     long steps, long m, long n, int add, int fetch)
 {
-	if (m > SIDE && n > SIDE)
-		tiles(c, ldc, a, lda, panel, steps, 1, 1, add);
+	if (m > SIDE && n > SIDE && fetch)
+		tiles(c, ldc, a, lda, panel, steps, 1, 1, add, 1);
+	else if (m > SIDE && n > SIDE)
+		tiles(c, ldc, a, lda, panel, steps, 1, 1, add, 0);
+	else if (m > SIDE && fetch)
+		tiles(c, ldc, a, lda, panel, steps, 1, 0, add, 1);
 	else if (m > SIDE)
-		tiles(c, ldc, a, lda, panel, steps, 1, 0, add);
+		tiles(c, ldc, a, lda, panel, steps, 1, 0, add, 0);
 	else if (n > SIDE)
-		tiles(c, ldc, a, lda, panel, steps, 0, 1, add);
+		tiles(c, ldc, a, lda, panel, steps, 0, 1, add, 0);
 	else
-		tiles(c, ldc, a, lda, panel, steps, 0, 0, add);
+		tiles(c, ldc, a, lda, panel, steps, 0, 0, add, 0);
 }
 
 void amx_products(float *c, long ldc, const uint16_t *a, long lda, const bf16_pair *panels,
@@ -108,7 +110,7 @@ void amx_products(float *c, long ldc, const uint16_t *a, long lda, const bf16_pa
 	for (long j = 0; j < n; j += AMX_EDGE, panels += steps * AMX_PAIRS)
 		for (long i = 0; i < m; i += AMX_EDGE)
 			amx_product(c + i * ldc + j, ldc, a + i * lda, lda, panels, steps,
-			            long_min(AMX_EDGE, m - i), long_min(AMX_EDGE, n - j), add);
+			            long_min(AMX_EDGE, m - i), long_min(AMX_EDGE, n - j), add, 0);
 }
 
 /* The lowest n bits, of 16 or 32. */

@@ -31,9 +31,10 @@ void amx_end(void);
 /* c [m x n] = (or += where add) a times a panel of `steps`, where m and n are at most AMX_EDGE.
  * 16 or 32 rows of a are read, of AMX_STEP values a step, and 16 or 32 rows and columns of c
  * written; rows lie lda and ldc values apart.  The order of a sum is that of k, whatever is
- * computed beside it: equal rows of a give equal bits. */
+ * computed beside it: equal rows of a give equal bits.  fetch: a comes from memory, and the
+ * AMX_EDGE rows after these are next. */
 void amx_product(float *c, long ldc, const uint16_t *a, long lda, const bf16_pair *panel,
-                 long steps, long m, long n, int add);
+                 long steps, long m, long n, int add, int fetch);
 /* The same of any m and n, where panels follow each other. */
 void amx_products(float *c, long ldc, const uint16_t *a, long lda, const bf16_pair *panels,
                   long steps, long m, long n, int add);

@@ -43,6 +43,15 @@ static void one(long m, long n, long k, int ta, int tb, enum dtype type, enum dt
 	 * rounding: their errors all go one way, and grow with k. */
 	double cut = type == DT_BF16 && dev->apart ? 1 + k / 500. : 1;
 	agrees(dc, want, 4e-6, fabs(alpha) * sqrt(k) * cut + fabs(beta), name);
+	if (beta == 1) { /* the same with what is added elsewhere, and c nowhere read */
+		struct mat base = upload(c), dc3;
+
+		set(c, m - 1, n - 1, NAN);
+		dc3 = upload(c);
+		op->gemm_add(dev, dc3, base, da, ta, db, tb, alpha);
+		snprintf(name, sizeof name, "gemm_add %ldx%ldx%ld", m, n, k);
+		agrees(dc3, want, 4e-6, fabs(alpha) * sqrt(k) * cut + fabs(beta), name);
+	}
 	struct mat x = download(dc), y = download(dc2);
 	if (memcmp(x.p, y.p, mat_bytes(x)))
 		ok(0, "%s: the same bits twice", name);

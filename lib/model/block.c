@@ -83,9 +83,19 @@ static struct linear_part parts_from(const struct block *b, const struct linear 
 	return all;
 }
 
-/* y = beta y + r (the layer of x); t = r x a' is kept for the way back. */
-static void linear(const struct block *b, enum site s, struct mat y, struct mat x, float r,
-                   float beta)
+/* c = base + alpha a w', or without base */
+static void product(struct dev *d, struct mat c, struct mat base, struct mat a, struct mat w,
+                    float alpha)
+{
+	if (base.p && base.p != c.p)
+		d->op->gemm_add(d, c, base, a, 0, w, 1, alpha);
+	else
+		d->op->gemm(d, c, a, 0, w, 1, alpha, base.p ? 1 : 0);
+}
+
+/* y = base + r (the layer of x), where base.p is not NULL; t = r x a' is kept for the way back. */
+static void linear(const struct block *b, enum site s, struct mat y, struct mat base, struct mat x,
+                   float r)
 {
 	struct dev *d = b->dev;
 	const struct linear *l = &b->at->at[s];
@@ -96,7 +106,7 @@ static void linear(const struct block *b, enum site s, struct mat y, struct mat 
 		struct linear_part p = parts_from(b, l, &i);
 		struct mat part = columns(y, p.first, p.w.rows);
 
-		d->op->gemm(d, part, x, 0, p.w, 1, r, beta);
+		product(d, part, base.p ? columns(base, p.first, p.w.rows) : base, x, p.w, r);
 		if (p.bias.p)
 			d->op->bias(d, part, p.bias, r);
 	}
@@ -239,9 +249,10 @@ static void attention(const struct block *b, struct mat x, const struct cache_la
 	const struct kept *k = &b->kept;
 	const struct pass *p = b->pass;
 	struct views v = views(c, k->qkv), raw = views(c, k->raw);
+	const struct mat none = {0};
 
 	norm(b, NORM_PRE_ATTN, k->n1, x, 0);
-	linear(b, SITE_QKV, k->qkv, k->n1, 1, 0);
+	linear(b, SITE_QKV, k->qkv, none, k->n1, 1);
 	if (has_norm(b, NORM_QUERY)) {
 		op->copy(b->dev, k->raw, columns(k->qkv, 0, c->v_at));
 		norm(b, NORM_QUERY, v.q, raw.q, 0);
@@ -258,17 +269,21 @@ static void attention(const struct block *b, struct mat x, const struct cache_la
 	op->attn(b->dev, k->o, k->lse, v.q, v.k, v.v, p->spans, config_heads(c, b->layer));
 }
 
-/* x += r (the layer of `in`), by way of the norm after it if there is one, whose input is kept
- * in `out`. */
-static void add_branch(const struct block *b, enum site s, enum norm_role after, struct mat x,
-                       struct mat in, struct mat out)
+/* y = x + r (the layer of `in`), by way of the norm after it if there is one, whose input is kept
+ * in `out`.  y may be x. */
+static void add_branch(const struct block *b, enum site s, enum norm_role after, struct mat y,
+                       struct mat x, struct mat in, struct mat out)
 {
+	const struct mat none = {0};
+
 	if (!has_norm(b, after)) {
-		linear(b, s, x, in, b->config->residual_scale, 1);
+		linear(b, s, y, x, in, b->config->residual_scale);
 		return;
 	}
-	linear(b, s, out, in, 1, 0);
-	norm(b, after, x, out, 1);
+	linear(b, s, out, none, in, 1);
+	if (y.p != x.p)
+		b->dev->op->copy(b->dev, y, x);
+	norm(b, after, y, out, 1);
 }
 
 /* What is kept of the first n rows after attention. */
@@ -288,6 +303,7 @@ void block_forward(const struct block *all, struct mat y, struct mat x,
 	struct dev *d = all->dev;
 	struct block b = *all;
 	struct kept *k = &b.kept;
+	const struct mat none = {0};
 	struct mat o = k->o;
 
 	b.kept = kept_rows(all->kept, y.rows);
@@ -296,19 +312,16 @@ void block_forward(const struct block *all, struct mat y, struct mat x,
 		o = mat_of(k->qkv.p, o.type, y.rows, o.cols); /* attention has read it */
 		d->op->gather(d, o, k->o, only, 1);
 		d->op->gather(d, k->x1, x, only, 1);
-	} else if (k->x1.p != x.p) {
-		d->op->copy(d, k->x1, x);
+		x = k->x1;
 	}
 	if (b.config->parallel)
-		norm(&b, NORM_PRE_MLP, k->n2, k->x1, 0);
-	add_branch(&b, SITE_OUT, NORM_POST_ATTN, k->x1, o, k->attn);
+		norm(&b, NORM_PRE_MLP, k->n2, x, 0);
+	add_branch(&b, SITE_OUT, NORM_POST_ATTN, k->x1, x, o, k->attn);
 	if (!b.config->parallel)
 		norm(&b, NORM_PRE_MLP, k->n2, k->x1, 0);
-	linear(&b, SITE_UP, k->u, k->n2, 1, 0);
+	linear(&b, SITE_UP, k->u, none, k->n2, 1);
 	d->op->act(d, k->h, k->u, b.config->act);
-	if (y.p != k->x1.p)
-		d->op->copy(d, y, k->x1);
-	add_branch(&b, SITE_DOWN, NORM_POST_MLP, y, k->h, k->mlp);
+	add_branch(&b, SITE_DOWN, NORM_POST_MLP, y, k->x1, k->h, k->mlp);
 }
 
 /* Sets dqkv from dout.  A key that several rows share has the sum of what each makes of it. */
