@@ -149,8 +149,8 @@ WIDE static void put(const struct amx_work *w, long i, long m, long j, long n, c
 		set_row(w, j + q, i, t + q * AMX_EDGE, m);
 }
 
-/* Rows i..last-1 against the panel of column j, steps s.. of k.  x are their sums.  fetch: they come
- * from memory, since it is the first panel that meets them. */
+/* Rows i..last-1 against the panel of column j, steps s.. of k.  x are their sums.  fetch: the rows
+ * come from memory, since it is the first panel that meets them. */
 static void pass(const struct amx_work *w, long i, long last, long j, long s,
                  const bf16_pair *panel, float *x, int fetch)
 {
