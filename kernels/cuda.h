@@ -203,8 +203,9 @@ void cuda_scatter(struct dev *, struct mat y, struct mat x, const int32_t *id);
 void cuda_scatter_add(struct dev *, struct mat y, struct mat x, struct groups, float scale);
 void cuda_norm(struct dev *, struct mat y, float *stat, struct mat x, struct mat gain,
                struct mat bias, struct norm, int add);
-void cuda_norm_back(struct dev *, struct mat dx, struct mat dgain, struct mat dbias, struct mat dy,
-                    struct mat x, struct mat gain, const float *stat, struct norm, int add);
+void cuda_norm_back(struct dev *, struct mat dx, struct mat half, struct mat dgain,
+                    struct mat dbias, struct mat dy, struct mat x, struct mat gain,
+                    const float *stat, struct norm, int add);
 void cuda_rope(struct dev *, struct mat x, int n, long stride, int rotary, const int32_t *position,
                const float *table, int sign);
 void cuda_attn(struct dev *, struct mat o, float *lse, struct mat q, struct mat k, struct mat v,

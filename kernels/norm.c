@@ -149,7 +149,7 @@ HOT static void set_dx(float *dx, const float *dy, const float *x, const float *
 	}
 }
 
-static void back_group(struct mat dx, struct mat dy, struct mat x, struct mat gain,
+static void back_group(struct mat dx, struct mat half, struct mat dy, struct mat x, struct mat gain,
                        const struct norm_group *at_group, const struct norm *m, int add)
 {
 	long i = at_group->row, first = at_group->first, cols = gain.cols;
@@ -175,6 +175,8 @@ static void back_group(struct mat dx, struct mat dy, struct mat x, struct mat ga
 		}
 		set_dx(o, g, p, at(gain, 0, j), n, at_group, m->offset, s, add);
 		store(dx, i, first + j, n, o);
+		if (half.p)
+			narrow(at(half, i, first + j), o, n);
 	}
 }
 
@@ -216,8 +218,9 @@ static void back_gain(struct dev *d, struct mat dgain, struct mat dbias, struct 
 	}
 }
 
-void cpu_norm_back(struct dev *d, struct mat dx, struct mat dgain, struct mat dbias, struct mat dy,
-                   struct mat x, struct mat gain, const float *stat, struct norm m, int add)
+void cpu_norm_back(struct dev *d, struct mat dx, struct mat half, struct mat dgain,
+                   struct mat dbias, struct mat dy, struct mat x, struct mat gain,
+                   const float *stat, struct norm m, int add)
 {
 	long groups = x.rows * m.heads;
 
@@ -228,6 +231,6 @@ void cpu_norm_back(struct dev *d, struct mat dx, struct mat dgain, struct mat db
 	for (long k = 0; k < groups; k++) {
 		struct norm_group g = group_of(&m, stat, groups, k);
 
-		back_group(dx, dy, x, gain, &g, &m, add);
+		back_group(dx, half, dy, x, gain, &g, &m, add);
 	}
 }

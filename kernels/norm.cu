@@ -120,7 +120,7 @@ static int is_wide_each(struct mat x, struct norm m)
 
 /* What one call is about. */
 struct norm_call {
-	struct mat y, x, gain, bias, dx, dy, dgain, dbias;
+	struct mat y, x, gain, bias, dx, half, dy, dgain, dbias;
 	float *stat;
 	struct norm m;
 	int add;
@@ -160,9 +160,9 @@ void cuda_norm(struct dev *d, struct mat y, float *stat, struct mat x, struct ma
 
 template <class DX, class DY, class X>
 static __global__ void __launch_bounds__(WIDEST)
-	norm_back_groups(DX *dx, long lddx, const DY *dy, long lddy, const X *x, long ldx,
-                         const float *gain, const float *stat, long groups, long cols,
-                         struct norm m, int add, int wide)
+	norm_back_groups(DX *dx, long lddx, bf16 *half, long ldhalf, const DY *dy, long lddy,
+                         const X *x, long ldx, const float *gain, const float *stat, long groups,
+                         long cols, struct norm m, int add, int wide)
 {
 	SHARED(float, warp, WARPS);
 	long i = (long)blockIdx.x * blockDim.y + threadIdx.y, n = i < groups ? cols : 0;
@@ -170,6 +170,8 @@ static __global__ void __launch_bounds__(WIDEST)
 	float v[CUDA_PIECE], w[CUDA_PIECE], g[CUDA_PIECE], old[CUDA_PIECE] = {0};
 
 	dx += group_at(m, i, lddx);
+	if (half)
+		half += group_at(m, i, ldhalf);
 	dy += group_at(m, i, lddy);
 	x += group_at(m, i, ldx);
 	for (long j = threadIdx.x * CUDA_PIECE; j < n; j += blockDim.x * CUDA_PIECE) {
@@ -195,6 +197,8 @@ static __global__ void __launch_bounds__(WIDEST)
 			old[k] = (add ? old[k] : 0) +
 			         r * (w[k] * (m.offset + g[k]) - sum - (v[k] - mean) * r * product);
 		store_piece(dx + j, old, n - j, wide);
+		if (half)
+			store_piece(half + j, old, n - j, wide);
 	}
 }
 
@@ -246,14 +250,14 @@ static void norm_back_as(struct dev *d, const struct norm_call &c)
 	long groups = c.x.rows * c.m.heads, cols = c.gain.cols;
 	dim3 block = block_of(cols);
 	int wide = is_wide_each(c.dx, c.m) && is_wide_each(c.dy, c.m) && is_wide_each(c.x, c.m) &&
-	           (uintptr_t)c.gain.p % 16 == 0;
+	           (!c.half.p || is_wide_each(c.half, c.m)) && (uintptr_t)c.gain.p % 16 == 0;
 
 	if (c.dgain.p || c.dbias.p) /* before dx, which may take the place of dy */
 		gain_back<DY, X>(d, c);
 	LAUNCH((norm_back_groups<DX, DY, X>), (unsigned)((groups + block.y - 1) / block.y), block,
-	       0, cuda_of(d)->stream, (DX *)c.dx.p, c.dx.ld, (const DY *)c.dy.p, c.dy.ld,
-	       (const X *)c.x.p, c.x.ld, (const float *)c.gain.p, (const float *)c.stat, groups,
-	       cols, c.m, c.add, wide);
+	       0, cuda_of(d)->stream, (DX *)c.dx.p, c.dx.ld, (bf16 *)c.half.p, c.half.ld,
+	       (const DY *)c.dy.p, c.dy.ld, (const X *)c.x.p, c.x.ld, (const float *)c.gain.p,
+	       (const float *)c.stat, groups, cols, c.m, c.add, wide);
 }
 
 template <class DY, class X> static void norm_back_into(struct dev *d, const struct norm_call &c)
@@ -264,8 +268,9 @@ template <class DY, class X> static void norm_back_into(struct dev *d, const str
 		norm_back_as<bf16, DY, X>(d, c);
 }
 
-void cuda_norm_back(struct dev *d, struct mat dx, struct mat dgain, struct mat dbias, struct mat dy,
-                    struct mat x, struct mat gain, const float *stat, struct norm m, int add)
+void cuda_norm_back(struct dev *d, struct mat dx, struct mat half, struct mat dgain,
+                    struct mat dbias, struct mat dy, struct mat x, struct mat gain,
+                    const float *stat, struct norm m, int add)
 {
 	struct norm_call c = {};
 
@@ -274,6 +279,7 @@ void cuda_norm_back(struct dev *d, struct mat dx, struct mat dgain, struct mat d
 	c.x = x;
 	c.gain = gain;
 	c.dx = dx;
+	c.half = half;
 	c.dy = dy;
 	c.dgain = dgain;
 	c.dbias = dbias;

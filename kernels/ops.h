@@ -148,10 +148,10 @@ struct ops {
 	             struct mat bias, struct norm, int add);
 	/* dx = (or += where add) its gradient; dgain, dbias += theirs where p is not NULL, F32.
 	 * dy and x any; dx any, F32 where add, and where not add it may be the same memory as dy
-	 * of the same type.  stat is what norm set. */
-	void (*norm_back)(struct dev *, struct mat dx, struct mat dgain, struct mat dbias,
-	                  struct mat dy, struct mat x, struct mat gain, const float *stat,
-	                  struct norm, int add);
+	 * of the same type.  half = dx in BF16 where its p is not NULL.  stat is what norm set. */
+	void (*norm_back)(struct dev *, struct mat dx, struct mat half, struct mat dgain,
+	                  struct mat dbias, struct mat dy, struct mat x, struct mat gain,
+	                  const float *stat, struct norm, int add);
 
 	/* Rotates, in place, the first `rotary` columns of each of n heads (head h
 	 * at column h * stride of x) by the angles of each token's position: pairs

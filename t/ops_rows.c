@@ -75,6 +75,13 @@ static struct norm_want refer_norm(const struct norm_case *c)
 	return w;
 }
 
+static double rounded_half(double x)
+{
+	uint16_t bits = bf16_of(x);
+
+	return get((struct mat){&bits, DT_BF16, 1, 1, 1}, 0, 0);
+}
+
 /* The sanitizers keep the compiler from summing in several chains at once: one chain of thousands
  * of terms is so much less exact. */
 #ifdef SEAL_SAN
@@ -100,8 +107,20 @@ static void check_norm(struct norm_case c)
 	op->norm(dev, y, stat, c.in_place ? y : x, gain, c.bias ? bias : none, c.m, c.add);
 	agrees(y, w.wy, CHAIN * 2e-6, 1, name);
 	agrees(mat_of(stat, DT_F32, 2, groups), w.wstat, CHAIN * 1e-6, 1, "its statistics");
-	op->norm_back(dev, dx, c.grads ? dgain : none, c.grads ? dbias : none, dy, x, gain, stat, c.m, c.add);
+	struct mat half = c.grads ? none : upload(host_mat(DT_BF16, dx.rows, dx.cols, 3 * (c.rows % 2), 1)), all, rounded;
+	op->norm_back(dev, dx, half, c.grads ? dgain : none, c.grads ? dbias : none, dy, x, gain, stat, c.m, c.add);
 	agrees(dx, w.wdx, CHAIN * 3e-6, w.steepest * (1 + fabs(c.m.offset)), "dx");
+	if (half.p) {
+		long wrong = 0;
+
+		all = download(dx);
+		rounded = download(half);
+		for (long i = 0; i < c.rows; i++)
+			for (long h = 0; h < c.m.heads; h++)
+				for (long j = h * c.m.stride; j < h * c.m.stride + c.cols; j++)
+					wrong += get(rounded, i, j) != rounded_half(get(all, i, j));
+		ok(!wrong && !damaged(rounded), "dx in bf16: %ld values", wrong);
+	}
 	agrees(dgain, c.grads ? w.wdg : ref_of(w.dgain), 3e-6, sqrt(groups), "dgain");
 	agrees(dbias, c.grads ? w.wdb : ref_of(w.dbias), 3e-6, sqrt(groups), "dbias");
 	tidy();
@@ -156,7 +175,7 @@ static void norm_differences(struct norm m)
 	y = upload(dy);
 	dx = upload(dy);
 	op->norm(dev, y, stat, ux, ug, none, m, 0);
-	op->norm_back(dev, dx, none, none, udy, ux, ug, stat, m, 0);
+	op->norm_back(dev, dx, none, none, none, udy, ux, ug, stat, m, 0);
 	got = download(dx);
 	for (int j = 0; j < wide; j++) {
 		double h = 1e-2, d = 0, at = get(x, 0, j);

@@ -48,9 +48,9 @@ static struct results all(int threads)
 	r.sums = fresh(1, WIDE), r.rows = fresh(10, WIDE), r.square = fresh(1, 1);
 	op->attn(dev, r.o, lse, q, k, v, s, h);
 	op->attn_back(dev, r.dq, r.dk, r.dv, g, r.o, lse, q, k, v, s, h);
-	struct mat y = fresh(TOKENS, WIDE), dx = fresh(TOKENS, WIDE);
+	struct mat y = fresh(TOKENS, WIDE), dx = fresh(TOKENS, WIDE), none = {0};
 	op->norm(dev, y, stat, q, gain, gain, plain, 0);
-	op->norm_back(dev, dx, r.dgain, r.dbias, dout, q, gain, stat, plain, 1);
+	op->norm_back(dev, dx, none, r.dgain, r.dbias, dout, q, gain, stat, plain, 1);
 	op->bias_back(dev, r.sums, dout, 1);
 	op->scatter_add(dev, r.rows, dout, upload_groups(id, TOKENS), 1);
 	op->dot(dev, r.square.p, many.p, many.p, COUNT);

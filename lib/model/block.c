@@ -191,15 +191,26 @@ static void norm(const struct block *b, enum norm_role role, struct mat y, struc
 		b->dev->op->copy(b->dev, y, x);
 }
 
-/* dx = (or += where add) the gradient of a norm that is there */
-static void norm_back(const struct block *b, enum norm_role role, struct mat dx, struct mat dy,
-                      struct mat x, int add)
+/* dx = (or += where add) the gradient of a norm that is there, and half the same in BF16 */
+static void norm_back(const struct block *b, enum norm_role role, struct mat dx, struct mat half,
+                      struct mat dy, struct mat x, int add)
 {
 	const struct gains *g = &gradients_of(b)->norm[role];
 	long cols;
 
-	b->dev->op->norm_back(b->dev, dx, g->gain, g->bias, dy, x, b->at->norm[role].gain,
+	b->dev->op->norm_back(b->dev, dx, half, g->gain, g->bias, dy, x, b->at->norm[role].gain,
 	                      b->kept.stat[role], config_norm(b->config, role, &cols), add);
+}
+
+/* dy += the gradient of a norm before attention or MLP; it is rounded for what comes next. */
+static void add_norm_back(const struct block *b, enum norm_role role, struct mat dy, struct mat dn,
+                          struct mat x, struct scratch *s)
+{
+	const struct mat none = {0};
+
+	s->rounded =
+		s->g.type != dy.type && !has_norm(b, NORM_POST_ATTN) && !has_norm(b, NORM_POST_MLP);
+	norm_back(b, role, dy, s->rounded ? s->g : none, dn, x, 1);
 }
 
 struct views {
@@ -331,6 +342,7 @@ static void attention_back(const struct block *b, const struct scratch *s)
 	const struct config *c = b->config;
 	const struct kept *k = &b->kept;
 	const struct pass *p = b->pass;
+	const struct mat none = {0};
 	struct views v = views(c, k->qkv), raw = views(c, k->raw), dqkv = views(c, s->dqkv), dv;
 
 	dv = dqkv;
@@ -348,28 +360,32 @@ static void attention_back(const struct block *b, const struct scratch *s)
 		op->scatter_add(b->dev, kv_columns(c, s->dqkv), s->dkeys, p->shared, 1);
 	rotate(b, dqkv, -1);
 	if (has_norm(b, NORM_QUERY)) {
-		norm_back(b, NORM_QUERY, dqkv.q, dqkv.q, raw.q, 0);
-		norm_back(b, NORM_KEY, dqkv.k, dqkv.k, raw.k, 0);
+		norm_back(b, NORM_QUERY, dqkv.q, none, dqkv.q, raw.q, 0);
+		norm_back(b, NORM_KEY, dqkv.k, none, dqkv.k, raw.k, 0);
 	}
 }
 
 /* din = the gradient of add_branch's `in`, from dy, that of x. */
 static void branch_back(const struct block *b, enum site s, enum norm_role after, struct mat din,
-                        struct mat dy, struct mat in, struct mat out, const struct scratch *r)
+                        struct mat dy, struct mat in, struct mat out, struct scratch *r)
 {
+	const struct mat none = {0};
+	float scale = b->config->residual_scale;
 	struct mat g = r->g;
 
-	if (has_norm(b, after))
-		norm_back(b, after, g, dy, out, 0);
-	else if (dy.type == g.type)
+	if (has_norm(b, after)) {
+		norm_back(b, after, g, none, dy, out, 0);
+		scale = 1;
+	} else if (dy.type == g.type) {
 		g = dy;
-	else
+	} else if (!r->rounded) {
 		b->dev->op->copy(b->dev, g, dy);
-	linear_back(b, s, din, g, in, r->dt, has_norm(b, after) ? 1 : b->config->residual_scale, 0);
+		r->rounded = 1;
+	}
+	linear_back(b, s, din, g, in, r->dt, scale, 0);
 }
 
-void block_back(const struct block *b, struct mat dy, struct mat x, const struct scratch *s,
-                int need_dx)
+void block_back(const struct block *b, struct mat dy, struct mat x, struct scratch *s, int need_dx)
 {
 	const struct kept *k = &b->kept;
 	const struct mat none = {0};
@@ -379,8 +395,9 @@ void block_back(const struct block *b, struct mat dy, struct mat x, const struct
 	branch_back(b, SITE_DOWN, NORM_POST_MLP, s->dh, dy, k->h, k->mlp, s);
 	b->dev->op->act_back(b->dev, s->du, s->dh, k->u, b->config->act);
 	linear_back(b, SITE_UP, pre_mlp ? s->dn2 : dy, s->du, k->n2, s->dt, 1, !pre_mlp);
+	s->rounded = s->rounded && pre_mlp; /* else dy was added to */
 	if (pre_mlp && !parallel)
-		norm_back(b, NORM_PRE_MLP, dy, s->dn2, k->x1, 1);
+		add_norm_back(b, NORM_PRE_MLP, dy, s->dn2, k->x1, s);
 
 	branch_back(b, SITE_OUT, NORM_POST_ATTN, s->dout, dy, k->o, k->attn, s);
 	attention_back(b, s);
@@ -389,10 +406,11 @@ void block_back(const struct block *b, struct mat dy, struct mat x, const struct
 	            : pre_attn ? s->dn
 	                       : dy,
 	            s->dqkv, k->n1, s->dt, 1, !pre_attn);
+	s->rounded = s->rounded && pre_attn;
 	if (!need_dx)
 		return;
 	if (pre_attn)
-		norm_back(b, NORM_PRE_ATTN, dy, s->dn, x, 1);
+		add_norm_back(b, NORM_PRE_ATTN, dy, s->dn, x, s);
 	if (pre_mlp && parallel)
-		norm_back(b, NORM_PRE_MLP, dy, s->dn2, x, 1);
+		add_norm_back(b, NORM_PRE_MLP, dy, s->dn2, x, s);
 }

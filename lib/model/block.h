@@ -37,6 +37,7 @@ struct kept {
  * type. */
 struct scratch {
 	struct mat g;          /* dy in the compute type, or before a norm after attention or MLP */
+	int rounded;           /* g is dy in the compute type now */
 	struct mat dh, du;     /* of h and u */
 	struct mat dn, dn2;    /* of n1 and n2, F32 */
 	struct mat dout, dqkv; /* of o and qkv */
@@ -70,7 +71,6 @@ void block_forward(const struct block *, struct mat y, struct mat x, const struc
                    const int32_t *only);
 /* dy becomes dx, and theta's gradients are added to.  need_dx 0: nothing below is trained, and
  * dy is left unfinished. */
-void block_back(const struct block *, struct mat dy, struct mat x, const struct scratch *,
-                int need_dx);
+void block_back(const struct block *, struct mat dy, struct mat x, struct scratch *, int need_dx);
 
 #endif

@@ -109,14 +109,15 @@ static void head_back(struct engine *e, const struct params *theta, struct mat h
 	const struct ops *op = e->dev->op;
 	const struct net *net = net_of(e, theta), *g = gradients_of(theta);
 	struct work *w = &e->work;
+	const struct mat none = {0};
 	struct mat dh = row_range(w->dh, 0, h.rows), h2 = row_range(w->h2, 0, h.rows);
 	float scale = e->config->logit_scale;
 
 	op->gemm(e->dev, dh, dlogits, 0, net->head, 0, scale, 0);
 	if (g->head.p)
 		op->gemm(e->dev, g->head, dlogits, 1, row_range(w->hn, 0, h.rows), 0, scale, 1);
-	op->norm_back(e->dev, h2, g->final.gain, g->final.bias, dh, h, net->final.gain, w->hstat,
-	              e->config->norm, 0);
+	op->norm_back(e->dev, h2, none, g->final.gain, g->final.bias, dh, h, net->final.gain,
+	              w->hstat, e->config->norm, 0);
 	op->scatter(e->dev, w->dy, row_range(h2, 0, n), at);
 }
 
@@ -163,6 +164,7 @@ void pass_back(struct engine *e, const struct way *w)
 	struct work *work = &e->work;
 	long low = lowest(theta), shared = e->config->layers - work->kept;
 
+	work->scratch.rounded = 0;
 	for (long i = e->config->layers - 1; i >= low; i--) {
 		struct block b = block_of(e, w, i);
 

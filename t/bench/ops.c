@@ -193,7 +193,7 @@ static void run_norm_back(void *p)
 {
 	struct rows *r = p;
 
-	op->norm_back(dev, r->x, r->none, r->none, r->dy, r->f, r->gain, r->stat, rms_norm, 1);
+	op->norm_back(dev, r->x, r->none, r->none, r->none, r->dy, r->f, r->gain, r->stat, rms_norm, 1);
 }
 
 static void run_rope(void *p)
