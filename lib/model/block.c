@@ -241,15 +241,22 @@ static struct views with_kv(const struct config *c, struct views v, struct mat k
 	return v;
 }
 
+/* Turns queries and keys, at once where the key heads follow the query heads as these each other. */
 static void rotate(const struct block *b, struct views v, int sign)
 {
 	const struct config *c = b->config;
 	const struct heads *h = &c->heads;
 	const float *table = b->pass->table[c->ropes > 1 && c->local[b->layer]];
 	const int32_t *position = b->pass->position;
+	int together = h->q_stride == h->kv_stride && c->k_at == h->q * h->q_stride;
 
-	b->dev->op->rope(b->dev, v.q, h->q, h->q_stride, c->rotary, position, table, sign);
-	b->dev->op->rope(b->dev, v.k, h->kv, h->kv_stride, c->rotary, position, table, sign);
+	if (together)
+		v.q.cols = c->k_at + v.k.cols;
+	b->dev->op->rope(b->dev, v.q, h->q + (together ? h->kv : 0), h->q_stride, c->rotary,
+	                 position, table, sign);
+	if (!together)
+		b->dev->op->rope(b->dev, v.k, h->kv, h->kv_stride, c->rotary, position, table,
+		                 sign);
 }
 
 /* Sets kept.o from x. */
