@@ -241,7 +241,7 @@ static struct views with_kv(const struct config *c, struct views v, struct mat k
 	return v;
 }
 
-/* Turns queries and keys, at once where the key heads follow the query heads as these each other. */
+/* Turns queries and keys: at once, where key heads follow the query heads as these each other. */
 static void rotate(const struct block *b, struct views v, int sign)
 {
 	const struct config *c = b->config;
