@@ -22,10 +22,11 @@ done > "$TMP/kernels"
 c++filt < "$TMP/kernels" | sed 's/^/# /'
 
 is "$(cut -d' ' -f1 "$TMP/kernels" | sort -u)" "$(grep -l __global__ kernels/*.cu)" "kernels of every file"
-is "$(cut -d' ' -f3 "$TMP/kernels" | sort -u | tr '\n' ' ')" "sm_80 sm_86 sm_90 " "kernels for three targets"
-for t in sm_86 sm_90; do
-	is "$(grep " $t " "$TMP/kernels" | cut -d' ' -f1,2)" "$(grep ' sm_80 ' "$TMP/kernels" | cut -d' ' -f1,2)" \
-	   "the same ones for $t as for sm_80"
+GPUS=${GPUS:-80 86 90} first=sm_${GPUS%% *}
+is "$(cut -d' ' -f3 "$TMP/kernels" | sort -u)" "$(printf 'sm_%s\n' $GPUS | sort)" "kernels for all targets"
+for t in $GPUS; do
+	is "$(grep " sm_$t " "$TMP/kernels" | cut -d' ' -f1,2)" "$(grep " $first " "$TMP/kernels" | cut -d' ' -f1,2)" \
+	   "the same ones for sm_$t as for $first"
 done
 is "$(awk '$6 > 0 || $5 > 0' "$TMP/kernels")" "" "no kernel spills or keeps arrays in memory"
 # A multiprocessor has 65536, for blocks of at most 256 threads, or of 512 in norm.cu and xent.cu.
