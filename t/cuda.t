@@ -55,6 +55,9 @@ if [ -e /dev/nvidiactl ]; then
 	nll --device cuda > "$TMP/again"
 	ok $(! cmp -s "$TMP/cuda" "$TMP/again"; echo $?) "the same bytes again"
 	fails 1 'there is no cuda:99' "a GPU beyond the last" nll --device cuda:99
+	CUDA_VISIBLE_DEVICES='' nll --device auto > "$TMP/hidden" 2> "$TMP/err"
+	like "$(cat "$TMP/err")" 'computing on cpu \(no cuda: CUDA_VISIBLE_DEVICES names no GPU' "auto says why it passes over a GPU"
+	is "$(cat "$TMP/hidden")" "$(cat "$TMP/cpu")" "and computes on the processor"
 else
 	like "$(cat "$TMP/err")" 'computing on cpu' "auto falls back to the processor and says so"
 	is "$(cat "$TMP/auto")" "$(cat "$TMP/cpu")" "with the same results"
