@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # cuda.t - the build for GPUs: what its kernels take of a multiprocessor, and what the programs do
 # on a machine with a GPU and on one without
+tap_gpu=1
 . "$(dirname "$0")/tap.sh"
 cd "$T/.." || exit 1
 
