@@ -117,6 +117,8 @@ SIM_CXXFLAGS := -std=c++17 -O2 -g -Wall -Wextra $(if $(WERROR),-Werror) -MMD -MP
 SIM_CUFLAGS := $(SIM_CXXFLAGS) -x c++ -It/cudasim -Wno-unknown-pragmas -fsanitize=thread,alignment,bounds \
                -fno-tree-vectorize -fno-tree-loop-distribute-patterns
 C_BENCH := $(patsubst t/bench/%.c,$B/t/bench/%,$(wildcard t/bench/*.c))
+# Operations timed on a GPU.
+GPU_BENCH := $(if $(CUDA),$B/gpu/t/bench/ops)
 FUZZERS := $(patsubst t/fuzz/%.c,build/fuzz/%,$(wildcard t/fuzz/*.c))
 
 all: $(PROGRAMS)
@@ -166,6 +168,7 @@ $(PROGRAMS): $B/flags build/linked
 $(eval $(call link,$$(PROGRAMS),bin/%,$$B/bin/%.o,$$B/libseal.a))
 $(eval $(call link,$$(C_TESTS) $$(filter $$B/%,$$(SLOW_TESTS)) $$(FOR_GPU),%.t,%.o,$$B/libseal.a))
 $(eval $(call link,$$(C_BENCH),%,%.o,$$B/libseal.a))
+$(eval $(call link,$$(GPU_BENCH),%,%.o,$$B/libseal.a))
 $(eval $(call link,$$(filter $$S/t/%,$$(SIM_TESTS)),%.t,%.o,$$S/libseal.a,-lstdc++))
 $(eval $(call link,$$(SIM_PROGRAMS),%,%.o,$$S/libseal.a,-lstdc++))
 $(eval $(call link,$$S/devices.t,$$S/%.t,$$S/t/cudasim/%.o,$$S/libseal.a,-lstdc++))
