@@ -219,6 +219,8 @@ report: all
 quickstart: deps
 	$(MAKE) all
 	MODEL='$(MODEL)' ROWS='$(ROWS)' N='$(N)' sh pipelines/quickstart.sh
+# What t/gpu/check.sh takes to a machine that has a GPU.
+for-gpu: all $(FOR_GPU) $(GPU_BENCH) $B/t/bench/folder
 bench: all $(C_BENCH)
 	SEAL_PYTHON='$(SEAL_PYTHON)' DEVICE='$(DEVICE)' MODEL='$(MODEL)' sh t/bench/run.sh
 
@@ -277,5 +279,5 @@ clean:
 
 -include $(shell find build -name '*.d' 2>/dev/null)
 .PRECIOUS: $B/%.o $S/%.o $S/%.cu.o
-.PHONY: all help deps need-tools tests check check-fast check-slow check-peers $(NAMED) quickstart report bench fuzz \
+.PHONY: all for-gpu help deps need-tools tests check check-fast check-slow check-peers $(NAMED) quickstart report bench fuzz \
         fuzzers format format-check analyze map install uninstall dist clean FORCE
