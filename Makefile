@@ -36,6 +36,7 @@
 #   WERROR=1       a warning is an error: for CI and for those who change the code
 #   CUDA=1         also compute on NVIDIA GPUs of compute capability 8.0 and later;
 #                  needs NVIDIA's CUDA toolkit (nvcc, cuBLAS), and nothing else does
+#   GPUS           compute capabilities to compile for (80 86 90); the last one's PTX is for later cards
 #   SAN=1          AddressSanitizer and UndefinedBehaviorSanitizer, in build/san
 #   CC, CFLAGS     the C compiler (gcc) and its optimisation (-O3 -g)
 #   NVCC, NVCCFLAGS   likewise for CUDA
@@ -57,6 +58,7 @@ CFLAGS ?= -O3 -g
 CUDA ?= $(if $(filter cuda%,$(DEVICE)),1)
 NVCC ?= $(or $(shell command -v nvcc),/usr/local/cuda/bin/nvcc)
 NVCCFLAGS ?= -O3 -lineinfo
+GPUS ?= 80 86 90
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 N ?= 300
@@ -82,8 +84,10 @@ ifneq ($(CUDA),)
 CUDA_LIB := $(abspath $(dir $(NVCC))../lib64)
 ALL_NVCCFLAGS := -std=c++17 $(NVCCFLAGS) -Xcompiler -Wall,-Wextra -Xptxas -v \
                  $(if $(WERROR),-Xcompiler -Werror -Werror all-warnings) \
-                 -gencode arch=compute_80,code=sm_80 -gencode arch=compute_86,code=sm_86 \
-                 -gencode arch=compute_90,code=sm_90 -gencode arch=compute_90,code=compute_90
+                 $(foreach g,$(GPUS),-gencode arch=compute_$g,code=sm_$g) \
+                 $(foreach g,$(lastword $(GPUS)),-gencode arch=compute_$g,code=compute_$g)
+# t/cuda.t asks for these.
+export GPUS
 LIBS += -Wl,--as-needed -L$(CUDA_LIB) -Wl,-rpath,$(CUDA_LIB) -lcublas -lcudart -lstdc++
 endif
 
@@ -113,6 +117,8 @@ SIM_CXXFLAGS := -std=c++17 -O2 -g -Wall -Wextra $(if $(WERROR),-Werror) -MMD -MP
 SIM_CUFLAGS := $(SIM_CXXFLAGS) -x c++ -It/cudasim -Wno-unknown-pragmas -fsanitize=thread,alignment,bounds \
                -fno-tree-vectorize -fno-tree-loop-distribute-patterns
 C_BENCH := $(patsubst t/bench/%.c,$B/t/bench/%,$(wildcard t/bench/*.c))
+# Operations timed on a GPU.
+GPU_BENCH := $(if $(CUDA),$B/gpu/t/bench/ops)
 FUZZERS := $(patsubst t/fuzz/%.c,build/fuzz/%,$(wildcard t/fuzz/*.c))
 
 all: $(PROGRAMS)
@@ -162,6 +168,7 @@ $(PROGRAMS): $B/flags build/linked
 $(eval $(call link,$$(PROGRAMS),bin/%,$$B/bin/%.o,$$B/libseal.a))
 $(eval $(call link,$$(C_TESTS) $$(filter $$B/%,$$(SLOW_TESTS)) $$(FOR_GPU),%.t,%.o,$$B/libseal.a))
 $(eval $(call link,$$(C_BENCH),%,%.o,$$B/libseal.a))
+$(eval $(call link,$$(GPU_BENCH),%,%.o,$$B/libseal.a))
 $(eval $(call link,$$(filter $$S/t/%,$$(SIM_TESTS)),%.t,%.o,$$S/libseal.a,-lstdc++))
 $(eval $(call link,$$(SIM_PROGRAMS),%,%.o,$$S/libseal.a,-lstdc++))
 $(eval $(call link,$$S/devices.t,$$S/%.t,$$S/t/cudasim/%.o,$$S/libseal.a,-lstdc++))
@@ -212,6 +219,8 @@ report: all
 quickstart: deps
 	$(MAKE) all
 	MODEL='$(MODEL)' ROWS='$(ROWS)' N='$(N)' sh pipelines/quickstart.sh
+# What t/gpu/check.sh takes to a machine that has a GPU.
+for-gpu: all $(FOR_GPU) $(GPU_BENCH) $B/t/bench/folder
 bench: all $(C_BENCH)
 	SEAL_PYTHON='$(SEAL_PYTHON)' DEVICE='$(DEVICE)' MODEL='$(MODEL)' sh t/bench/run.sh
 
@@ -270,5 +279,5 @@ clean:
 
 -include $(shell find build -name '*.d' 2>/dev/null)
 .PRECIOUS: $B/%.o $S/%.o $S/%.cu.o
-.PHONY: all help deps need-tools tests check check-fast check-slow check-peers $(NAMED) quickstart report bench fuzz \
+.PHONY: all for-gpu help deps need-tools tests check check-fast check-slow check-peers $(NAMED) quickstart report bench fuzz \
         fuzzers format format-check analyze map install uninstall dist clean FORCE

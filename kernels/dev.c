@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* dev.c - opens a device by its name; the only place that knows which exist. */
 #include <omp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -21,11 +22,16 @@ static struct dev *cuda_open(const char *name, int threads, const char **why)
 #define NAMES "auto|cpu|cuda[:N]"
 const char dev_names[] = NAMES;
 
-/* A device's name is its prefix, or the prefix, a colon and which; auto is the first that opens. */
+/* A device's name is its prefix, or the prefix, a colon and which; auto is the first that opens.
+ * Where the file `sign` is, the machine seems to have one. */
 static const struct {
 	const char *prefix;
 	struct dev *(*open)(const char *name, int threads, const char **why);
-} devices[] = {{"cuda", cuda_open}, {"cpu", cpu_open}};
+	const char *sign;
+} devices[] = {
+	{"cuda", cuda_open, "/dev/nvidiactl"},
+	{"cpu", cpu_open, NULL},
+};
 
 void dev_prepare(char **argv)
 {
@@ -47,8 +53,10 @@ void dev_prepare(char **argv)
 
 struct dev *dev_open(const char *name, int threads, const char **why)
 {
+	static char passed[512]; /* over, though it seemed to be there */
 	int any = !strcmp(name, "auto");
 
+	*passed = 0;
 	if (threads <= 0)
 		threads = omp_get_max_threads(); /* OMP_NUM_THREADS, or all processors */
 	omp_set_dynamic(0);
@@ -61,8 +69,12 @@ struct dev *dev_open(const char *name, int threads, const char **why)
 		if (!any && (strncmp(name, prefix, n) != 0 || (name[n] && name[n] != ':')))
 			continue;
 		d = devices[i].open(any ? prefix : name, threads, why);
+		if (d)
+			*why = *passed ? passed : NULL;
 		if (d || !any)
 			return d;
+		if (devices[i].sign && !access(devices[i].sign, F_OK))
+			snprintf(passed, sizeof passed, "no %s: %s", prefix, *why);
 	}
 	*why = "is none of " NAMES;
 	return NULL;

@@ -61,7 +61,9 @@ static int count_devices(const char **why)
 		return 0;
 	}
 	if (e == cudaErrorNoDevice || (e == cudaSuccess && count == 0)) {
-		*why = "this machine has no NVIDIA GPU";
+		*why = getenv("CUDA_VISIBLE_DEVICES")
+		               ? "CUDA_VISIBLE_DEVICES names no GPU of this machine"
+		               : "this machine has no NVIDIA GPU";
 		return 0;
 	}
 	if (e != cudaSuccess) {

@@ -217,7 +217,9 @@ struct dev { /* to be read */
 void dev_prepare(char **argv);
 
 extern const char dev_names[]; /* the names that dev_open takes, as -h says them */
-/* NULL with the reason if this build or machine has no such device.  threads 0: all. */
+/* NULL with the reason if this build or machine has no such device.  threads 0: all.  Of a device
+ * that opens *why is NULL, but where "auto" passed over one that the machine seems to have: then it
+ * is the reason. */
 struct dev *dev_open(const char *name, int threads, const char **why);
 void dev_close(struct dev *);
 

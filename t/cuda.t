@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # cuda.t - the build for GPUs: what its kernels take of a multiprocessor, and what the programs do
 # on a machine with a GPU and on one without
+tap_gpu=1
 . "$(dirname "$0")/tap.sh"
 cd "$T/.." || exit 1
 
@@ -22,10 +23,11 @@ done > "$TMP/kernels"
 c++filt < "$TMP/kernels" | sed 's/^/# /'
 
 is "$(cut -d' ' -f1 "$TMP/kernels" | sort -u)" "$(grep -l __global__ kernels/*.cu)" "kernels of every file"
-is "$(cut -d' ' -f3 "$TMP/kernels" | sort -u | tr '\n' ' ')" "sm_80 sm_86 sm_90 " "kernels for three targets"
-for t in sm_86 sm_90; do
-	is "$(grep " $t " "$TMP/kernels" | cut -d' ' -f1,2)" "$(grep ' sm_80 ' "$TMP/kernels" | cut -d' ' -f1,2)" \
-	   "the same ones for $t as for sm_80"
+GPUS=${GPUS:-80 86 90} first=sm_${GPUS%% *}
+is "$(cut -d' ' -f3 "$TMP/kernels" | sort -u)" "$(printf 'sm_%s\n' $GPUS | sort)" "kernels for all targets"
+for t in $GPUS; do
+	is "$(grep " sm_$t " "$TMP/kernels" | cut -d' ' -f1,2)" "$(grep " $first " "$TMP/kernels" | cut -d' ' -f1,2)" \
+	   "the same ones for sm_$t as for $first"
 done
 is "$(awk '$6 > 0 || $5 > 0' "$TMP/kernels")" "" "no kernel spills or keeps arrays in memory"
 # A multiprocessor has 65536, for blocks of at most 256 threads, or of 512 in norm.cu and xent.cu.
@@ -54,6 +56,9 @@ if [ -e /dev/nvidiactl ]; then
 	nll --device cuda > "$TMP/again"
 	ok $(! cmp -s "$TMP/cuda" "$TMP/again"; echo $?) "the same bytes again"
 	fails 1 'there is no cuda:99' "a GPU beyond the last" nll --device cuda:99
+	CUDA_VISIBLE_DEVICES='' nll --device auto > "$TMP/hidden" 2> "$TMP/err"
+	like "$(cat "$TMP/err")" 'computing on cpu \(no cuda: CUDA_VISIBLE_DEVICES names no GPU' "auto says why it passes over a GPU"
+	is "$(cat "$TMP/hidden")" "$(cat "$TMP/cpu")" "and computes on the processor"
 else
 	like "$(cat "$TMP/err")" 'computing on cpu' "auto falls back to the processor and says so"
 	is "$(cat "$TMP/auto")" "$(cat "$TMP/cpu")" "with the same results"

@@ -9,6 +9,9 @@ T=$(cd "$(dirname "$0")" && pwd)
 case $T in */t) ;; *) T=${T%/*} ;; esac
 BIN=$T/../bin
 SEAL_DATA=${SEAL_DATA:-$T/../../shared/data}
+# Where a test is not about GPUs (tap_gpu=1 before), programs do not see any: what they should say
+# and take is the processor's.
+[ "${tap_gpu:-}" ] || export CUDA_VISIBLE_DEVICES=
 TMP=$(mktemp -d)
 trap 'rm -rf "$TMP"' EXIT
 tap_n=0 tap_bad=0

@@ -35,7 +35,10 @@ static void open_device(struct model *m, const struct compute_opts *o)
 	m->dev = dev_open(o->device, (int)o->threads, &why);
 	if (!m->dev)
 		die("--device %s: %s", o->device, why);
-	notice("computing on %s", m->dev->name);
+	if (why)
+		notice("computing on %s (%s)", m->dev->name, why);
+	else
+		notice("computing on %s", m->dev->name);
 	m->type = !strcmp(o->dtype, "bf16") || (!strcmp(o->dtype, "auto") && m->dev->fast_bf16)
 	                  ? DT_BF16
 	                  : DT_F32;

@@ -26,7 +26,7 @@ decoded() {
 
 # shape LAYERS: the folder of random weights in Llama-3-8B's shape.
 shape() {
-	[ -d "$out/llama-$1" ] || { rm -rf "$out/part" && "$tools/folder" "$1" "$out/part" && mv "$out/part" "$out/llama-$1"; }
+	[ -d "$out/llama-$1" ] || { rm -rf "$out/part" && "$tools/folder" "llama3:$1" "$out/part" && mv "$out/part" "$out/llama-$1"; }
 	echo "$out/llama-$1"
 }
 

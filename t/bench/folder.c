@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* folder.c - writes Hugging Face folders of the Llama family, for PyTorch to read
- * and for the large shapes: a shard for the outer tensors, and one a layer.
+/* folder.c - writes Hugging Face folders, for PyTorch to read and for the large shapes: a shard for
+ * the outer tensors, and one a layer.
  *
- *     build/t/bench/folder MODEL f32|bf16 DIR     what a model file holds, decoded
- *     build/t/bench/folder LAYERS DIR             Llama-3-8B's shape, random bf16 weights
+ *     build/t/bench/folder MODEL f32|bf16 DIR     what a model file of a Llama holds, decoded
+ *     build/t/bench/folder SHAPE[:LAYERS] DIR     random bf16 weights in a shape of those below
  */
 #include <math.h>
 #include <stdio.h>
@@ -17,7 +17,11 @@
 #include "../../lib/format/zio.h"
 #include "../../lib/model/model.h"
 
-struct shard { struct st_tensor tensor[16]; int n; };
+struct shard {
+	struct st_tensor tensor[16];
+	void *own[16]; /* its numbers where they are to be freed, else NULL */
+	int n;
+};
 
 static const char *dir;
 static json_t *map;            /* of the index: tensor to shard */
@@ -35,6 +39,7 @@ static void write_shard(const struct shard *s, long number)
 	for (int i = 0; i < s->n; i++) {
 		json_object_set_new(map, s->tensor[i].name, json_string(name));
 		free(s->tensor[i].name);
+		free(s->own[i]);
 	}
 	buf_free(&blob);
 	free(path);
@@ -69,14 +74,23 @@ static void save_json(const char *name, json_t *j)
 
 static void save_config(const struct config *c, double theta, const char *type)
 {
-	save_json("config.json", json_pack(
-		"{s:[s], s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:b, s:I, s:s, s:s}", "architectures",
-		"LlamaForCausalLM", "model_type", "llama", "vocab_size", (json_int_t)c->vocab, "hidden_size",
-		(json_int_t)c->dim, "intermediate_size", (json_int_t)c->ffn, "num_hidden_layers",
-		(json_int_t)c->layers, "num_attention_heads", (json_int_t)c->heads.q, "num_key_value_heads",
-		(json_int_t)c->heads.kv, "rms_norm_eps", (double)c->norm.eps, "rope_theta", theta,
-		"tie_word_embeddings", c->tied, "max_position_embeddings", (json_int_t)8192, "hidden_act", "silu",
-		"dtype", type));
+	json_t *j = json_pack(
+		"{s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:I, s:s}", "model_type", c->family->name, "vocab_size",
+		(json_int_t)c->vocab, "hidden_size", (json_int_t)c->dim, "intermediate_size", (json_int_t)c->ffn,
+		"num_hidden_layers", (json_int_t)c->layers, "num_attention_heads", (json_int_t)c->heads.q,
+		"tie_word_embeddings", c->tied, "max_position_embeddings", (json_int_t)8192, "dtype", type);
+
+	if (!strcmp(c->family->name, "gpt_neox"))
+		json_object_update_new(j, json_pack(
+			"{s:[s], s:f, s:f, s:f, s:b, s:s}", "architectures", "GPTNeoXForCausalLM", "layer_norm_eps",
+			(double)c->norm.eps, "rotary_emb_base", theta, "rotary_pct", 0.25, "use_parallel_residual", 1,
+			"hidden_act", "gelu"));
+	else
+		json_object_update_new(j, json_pack(
+			"{s:[s], s:I, s:f, s:f, s:s}", "architectures", "LlamaForCausalLM", "num_key_value_heads",
+			(json_int_t)c->heads.kv, "rms_norm_eps", (double)c->norm.eps, "rope_theta", theta, "hidden_act",
+			"silu"));
+	save_json("config.json", j);
 	save_json("model.safetensors.index.json", json_pack("{s:{}, s:O}", "metadata", "weight_map", map));
 }
 
@@ -122,66 +136,125 @@ static void decode(const char *path, const char *type)
 	model_close(m);
 }
 
-/* Standard deviation about 0.02, uniform: in bf16, from the high bytes of random words. */
-static void *random_bf16(long n, struct rng *r)
+/* Published models.  theta: the base of rotary positions. */
+static const struct shape {
+	const char *name, *family;
+	long layers, dim, ffn, vocab;
+	int q, kv, tied;
+	double theta;
+} shapes[] = {
+	{"smollm2", "llama", 30, 576, 1536, 49152, 9, 3, 1, 1e5},
+	{"llama3", "llama", 32, 4096, 14336, 128256, 32, 8, 0, 5e5},
+	{"pythia", "gpt_neox", 32, 2560, 10240, 50304, 32, 32, 0, 1e4},
+	{0}};
+
+/* Uniform, of standard deviation 0.02: from the pieces of random words.  A piece of the numbers has
+ * a generator of its own, so that threads share the work. */
+static void *random_bf16(long n)
 {
+	enum { PIECE = 1 << 20 };
+	static uint64_t piece;
 	uint16_t *x = xalloc((n + 3) / 4 * 8);
 
-	for (long i = 0; i < n; i += 4) {
-		uint64_t u = rng_next(r);
+#pragma omp parallel for
+	for (long from = 0; from < n; from += PIECE) {
+		struct rng r = rng_new(8, piece + from / PIECE);
 
-		for (int k = 0; k < 4; k++) {
-			float y = ((int)(u >> 16 * k & 0xffff) - 0x8000) * (0.035f / 0x8000);
-			uint32_t bits;
+		for (long i = from; i < n && i < from + PIECE; i += 4) {
+			uint64_t u = rng_next(&r);
 
-			memcpy(&bits, &y, 4);
-			x[i + k] = (uint16_t)(bits >> 16);
+			for (int k = 0; k < 4; k++) {
+				float y = ((int)(u >> 16 * k & 0xffff) - 0x8000) * (0.035f / 0x8000);
+				uint32_t bits;
+
+				memcpy(&bits, &y, 4);
+				x[i + k] = (uint16_t)(bits >> 16);
+			}
 		}
 	}
+	piece += (n + PIECE - 1) / PIECE;
 	return x;
 }
 
-static void random_folder(long layers)
+static void add_random(struct shard *s, char *name, long rows, long cols)
 {
-	enum { DIM = 4096, FFN = 14336, KV = 1024, VOCAB = 128256 };
-	const struct config c = {.vocab = VOCAB, .dim = DIM, .layers = layers, .ffn = FFN, .norm.eps = 1e-5f,
-	                         .heads = {.q = 32, .kv = 8}};
-	static const struct { const char *name; long rows, cols; } part[] = {
-		{"self_attn.q_proj", DIM, DIM}, {"self_attn.k_proj", KV, DIM}, {"self_attn.v_proj", KV, DIM},
-		{"self_attn.o_proj", DIM, DIM}, {"mlp.gate_proj", FFN, DIM}, {"mlp.up_proj", FFN, DIM},
-		{"mlp.down_proj", DIM, FFN}};
-	uint16_t ones[DIM], *x;
-	struct rng r = rng_new(8, 8);
+	s->own[s->n] = random_bf16(rows * cols);
+	add(s, name, ST_BF16, rows, cols, s->own[s->n]);
+}
 
-	for (int i = 0; i < DIM; i++)
+/* Gains of 1, and biases of 0 where the family's norms have them. */
+static void add_norm(struct shard *s, const struct config *c, const char *norm)
+{
+	uint16_t *ones = xalloc(c->dim * 2);
+
+	for (long i = 0; i < c->dim; i++)
 		ones[i] = 0x3f80;
-	for (long i = -1; i < layers; i++) {
-		struct shard s = {0};
+	s->own[s->n] = ones;
+	add(s, xprintf("%s.weight", norm), ST_BF16, 1, c->dim, ones);
+	if (!c->family->layer_norm)
+		return;
+	s->own[s->n] = xzalloc(c->dim, 2);
+	add(s, xprintf("%s.bias", norm), ST_BF16, 1, c->dim, s->own[s->n]);
+}
 
-		x = random_bf16(i < 0 ? 2L * VOCAB * DIM : 3L * FFN * DIM + 2L * (DIM + KV) * DIM, &r);
-		if (i < 0) {
-			add(&s, xstrdup("model.embed_tokens.weight"), ST_BF16, VOCAB, DIM, x);
-			add(&s, xstrdup("lm_head.weight"), ST_BF16, VOCAB, DIM, x + (long)VOCAB * DIM);
-			add(&s, xstrdup("model.norm.weight"), ST_BF16, 1, DIM, ones);
-		}
-		for (long k = 0, at = 0; i >= 0 && k < 7; at += part[k].rows * part[k].cols, k++)
-			add(&s, xprintf("model.layers.%ld.%s.weight", i, part[k].name), ST_BF16, part[k].rows,
-			    part[k].cols, x + at);
-		if (i >= 0) {
-			add(&s, xprintf("model.layers.%ld.input_layernorm.weight", i), ST_BF16, 1, DIM, ones);
-			add(&s, xprintf("model.layers.%ld.post_attention_layernorm.weight", i), ST_BF16, 1, DIM, ones);
-		}
-		write_shard(&s, i + 1);
-		free(x);
+static void random_layer(const struct config *c, long i)
+{
+	const struct family *f = c->family;
+	struct shard s = {0};
+	long in, out, first, rows;
+	char block[64];
+
+	snprintf(block, sizeof block, f->block, i);
+	for (const struct part *p = f->part; p->module; p++) {
+		config_site(c, p->site, &in, &out);
+		config_extent(c, p, &first, &rows);
+		add_random(&s, xprintf("%s.%s.weight", block, p->module), rows, in);
+		if (f->bias[p->site].otherwise)
+			add_random(&s, xprintf("%s.%s.bias", block, p->module), 1, rows);
 	}
-	save_config(&c, 500000, "bfloat16");
+	for (int r = 0; r < NORM_ROLES; r++)
+		if (f->norm[r]) {
+			char *norm = xprintf("%s.%s", block, f->norm[r]);
+
+			add_norm(&s, c, norm);
+			free(norm);
+		}
+	write_shard(&s, i + 1);
+}
+
+static void random_folder(const char *name)
+{
+	const size_t n = strcspn(name, ":");
+	const struct shape *is = shapes;
+	const struct family *f = families();
+	struct shard s = {0};
+
+	while (is->name && (strlen(is->name) != n || strncmp(is->name, name, n)))
+		is++;
+	if (!is->name)
+		die("%s is no shape: smollm2, llama3 or pythia", name);
+	while (strcmp(f->name, is->family))
+		f++;
+	const struct config c = {.family = f, .vocab = is->vocab, .dim = is->dim, .ffn = is->ffn,
+	                         .layers = name[n] ? atol(name + n + 1) : is->layers, .tied = is->tied,
+	                         .norm.eps = 1e-5f, .act.gated = f->gated,
+	                         .heads = {.q = is->q, .kv = is->kv, .dim = (int)(is->dim / is->q)},
+	                         .qkv = is->dim / is->q * (is->q + 2 * is->kv)};
+	add_random(&s, xprintf("%s.weight", f->embed), c.vocab, c.dim);
+	if (!c.tied)
+		add_random(&s, xprintf("%s.weight", f->head), c.vocab, c.dim);
+	add_norm(&s, &c, f->final_norm);
+	write_shard(&s, 0);
+	for (long i = 0; i < c.layers; i++)
+		random_layer(&c, i);
+	save_config(&c, is->theta, "bfloat16");
 }
 
 int main(int argc, char **argv)
 {
 	die_name("folder");
 	if (argc != 3 && argc != 4)
-		die("needs MODEL TYPE DIR, or LAYERS DIR");
+		die("needs MODEL TYPE DIR, or SHAPE[:LAYERS] DIR");
 	dir = argv[argc - 1];
 	map = json_object();
 	if (mkdir(dir, 0777))
@@ -189,7 +262,7 @@ int main(int argc, char **argv)
 	if (argc == 4)
 		decode(argv[1], argv[2]);
 	else
-		random_folder(atol(argv[1]));
+		random_folder(argv[1]);
 	json_decref(map);
 	return 0;
 }

@@ -4,7 +4,8 @@
 #
 # MODEL is a Hugging Face folder; without it, SmolLM2-135M's (common.sh).  Without SEAL_PYTHON (a
 # Python with torch for CUDA, transformers and peft) the peer is left out.  BATCH, STEPS, MAX_TOKENS, DTYPE, ROWS_FILE may be set; PEAK is the card's dense bf16
-# TFLOP/s where it is none of those below; CHECKPOINTING=1 has the peer recompute activations.
+# TFLOP/s where peak.sh does not know it; MICRO rows the peer computes on at a time, WARM times it takes all steps before they count;
+# CHECKPOINTING=1 has it recompute activations.
 #
 # Model FLOP utilisation counts the frozen matrices forwards and for the gradient of their inputs (4
 # operations a weight and token, the head at trained tokens only) and attention (6 L^2 times its
@@ -13,7 +14,8 @@ set -eu
 folder=${MODEL:-}
 unset MODEL
 . "$(dirname "$0")/common.sh"
-DEVICE=${DEVICE:-cuda} BATCH=${BATCH:-64} STEPS=${STEPS:-8} MAX_TOKENS=${MAX_TOKENS:-512}
+. "$here/peak.sh"
+DEVICE=${DEVICE:-cuda} BATCH=${BATCH:-64} STEPS=${STEPS:-8} MICRO=${MICRO:-8} WARM=${WARM:-1} MAX_TOKENS=${MAX_TOKENS:-512}
 ROWS_FILE=${ROWS_FILE:-$(redmix hard-2k)}
 
 fail() { echo "make bench DEVICE=$DEVICE: $*" >&2; exit 1; }
@@ -29,11 +31,7 @@ cuda*)
 	;;
 *) name=$DEVICE ;;
 esac
-case $name in
-*A6000*) PEAK=${PEAK:-155} ;;
-*A100*) PEAK=${PEAK:-312} ;;
-*H100* | *H200*) PEAK=${PEAK:-989} ;;
-esac
+PEAK=${PEAK:-$(peak "$name")}
 
 if [ -n "$folder" ]; then
 	[ -f "$folder/config.json" ] || fail "$folder is no Hugging Face folder"
@@ -89,11 +87,10 @@ seal() {
 		-o "$out/adapter" -b "$BATCH" --dtype "$1" --log "$out/log.$1" "$out/rows.tok"
 }
 
-# Without the first step, which prepares.
 peer() {
-	"$SEAL_PYTHON" "$here/peer.py" train "$folder" "$out/rows.json" --batch "$BATCH" --steps "$STEPS" --dtype "$1" \
+	"$SEAL_PYTHON" "$here/peer.py" train "$folder" "$out/rows.json" --batch "$BATCH" --steps "$STEPS" --micro "$MICRO" --warm "$WARM" --dtype "$1" \
 		--threads "$THREADS" --device "$DEVICE" ${CHECKPOINTING:+--checkpointing} 2> "$out/peer.err" |
-		jq --argjson steps "$STEPS" '{step_seconds: (.seconds / ($steps - 1)), tokens_per_second: (.tokens / .seconds)}' > "$out/peer.$1"
+		jq '{step_seconds: (.seconds / .steps), tokens_per_second: (.tokens / .seconds)}' > "$out/peer.$1"
 	[ -s "$out/peer.$1" ]
 }
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* ops.c - how fast each operation is, at SmolLM2-135M's shapes: 2048 packed
  * tokens in rows of about 150.  The best of some runs is printed; for one
- * thread that is processor time, so that a busy machine matters less.
+ * thread that is processor time, so that a busy machine matters less.  A GPU
+ * has the shapes of three models, and passes of 8192 tokens.
  *
  *     build/t/bench/ops [threads]
+ *     build/cuda/gpu/t/bench/ops
  */
 #include <stdlib.h>
 #include <time.h>
@@ -11,8 +13,10 @@
 #include "../ops_help.h"
 
 enum { TOKENS = 2048, DIM = 576, QKV = 960, WIDE = 1536, VOCAB = 49152, HEAD = 64 };
+enum { PASS = 8192, ANSWERS = 64, SOME = 1 << 18 }; /* on a GPU: tokens; rows that are generated */
 
 static clockid_t watch = CLOCK_MONOTONIC;
+static void *some;                  /* on a GPU: SOME normal values, F32 */
 
 static double now(void)
 {
@@ -25,17 +29,32 @@ static double now(void)
 /* One operation as a call that the timer repeats. */
 struct call { void (*run)(void *); void *with; };
 
+/* Seconds of each of n calls.  A GPU has only been told what to do when they return: who reads
+ * waits until it is done. */
+static double timed(struct call c, int n)
+{
+	double t = now();
+	float x;
+
+	for (int i = 0; i < n; i++)
+		c.run(c.with);
+	if (dev->apart)
+		op->get(dev, &x, some, sizeof x);
+	return (now() - t) / n;
+}
+
+/* A GPU's calls are so many that the one wait for them is nothing. */
 static double best(struct call c)
 {
 	double least = INFINITY, end, t;
+	int n = 1;
 
-	c.run(c.with);
-	c.run(c.with);
-	end = now() + 0.25;
+	timed(c, 2);
+	if (dev->apart)
+		n += (int)fmin(1000, 5e-3 / timed(c, 1));
+	end = now() + (dev->apart ? 0.05 : 0.25);
 	do {
-		t = now();
-		c.run(c.with);
-		t = now() - t;
+		t = timed(c, n);
 		least = t < least ? t : least;
 	} while (now() < end);
 	return least;
@@ -44,12 +63,32 @@ static double best(struct call c)
 static void report(const char *name, double seconds, double flops, double bytes)
 {
 	printf("%-46s %9.1f us", name, seconds * 1e6);
-	if (flops > 0)
+	if (flops > 0 && dev->apart)
+		printf(" %8.1f TFLOP/s", flops / seconds * 1e-12);
+	else if (flops > 0)
 		printf(" %8.1f GFLOP/s", flops / seconds * 1e-9);
 	if (bytes > 0)
 		printf(" %8.1f GB/s", bytes / seconds * 1e-9);
 	putchar('\n');
 	fflush(stdout);
+}
+
+/* A matrix of normal values, on the device, perhaps some columns of one of `wide`.  A GPU's are
+ * large: the same values again and again. */
+static struct mat made(enum dtype t, long rows, long cols, long wide)
+{
+	long n, all = rows * (wide > cols ? wide : cols);
+	struct mat m;
+
+	if (!dev->apart)
+		return upload(host_mat(t, rows, cols, wide > cols ? wide - cols : 0, 1));
+	m = mat_of(dev_alloc(all * dtype_size(t)), t, rows, cols);
+	m.ld = all / rows;
+	for (long at = 0; at < all; at += n) {
+		n = all - at < SOME ? all - at : SOME;
+		op->copy(dev, mat_of((char *)m.p + at * dtype_size(t), t, 1, n), mat_of(some, DT_F32, 1, n));
+	}
+	return m;
 }
 
 struct gemm { struct mat c, a, b; int ta, tb; float alpha, beta; };
@@ -66,9 +105,9 @@ static void gemm(const char *what, long m, long n, long k, int ta, int tb, enum 
                  enum dtype ctype, float alpha, float beta, long wide)
 {
 	struct gemm g = {
-		.a = upload(ta ? host_mat(type, k, m, 0, 1) : host_mat(type, m, k, 0, 1)),
-		.b = upload(tb ? host_mat(type, n, k, 0, 1) : host_mat(type, k, n, 0, 1)),
-		.c = upload(host_mat(ctype, m, n, wide > n ? wide - n : 0, 1)),
+		.a = ta ? made(type, k, m, 0) : made(type, m, k, 0),
+		.b = tb ? made(type, n, k, 0) : made(type, k, n, 0),
+		.c = made(ctype, m, n, wide),
 		.ta = ta, .tb = tb, .alpha = alpha, .beta = beta};
 	char name[100];
 
@@ -136,18 +175,19 @@ static void run_attn_back(void *p)
 	op->attn_back(dev, a->dq, a->dk, a->dv, a->o, a->o, a->lse, a->q, a->k, a->v, a->s, a->h);
 }
 
-/* Rows of `length` give or take a third; dims of a model. */
-static void attention(enum dtype t, long length, int q, int kv, int dim)
+/* Rows of `length`, on a processor give or take a third; dims of a model. */
+static void attention(enum dtype t, long tokens, long length, int q, int kv, int dim)
 {
-	struct mat qkv = upload(host_mat(t, TOKENS, (q + 2 * kv) * dim, 0, 1));
-	struct mat grad = upload(host_mat(t, TOKENS, (q + 2 * kv) * dim, 0, 1));
-	int32_t start[TOKENS + 1] = {0}, len[TOKENS];
+	struct mat qkv = made(t, tokens, (q + 2 * kv) * dim, 0);
+	struct mat grad = made(t, tokens, (q + 2 * kv) * dim, 0);
+	int32_t start[PASS + 1] = {0}, len[PASS];
 	double pairs = 0, flops;
 	struct attn a = {.h = {q, kv, dim, dim, dim, 0, 1 / sqrt(dim), 0}};
 	char name[100];
 
-	for (int n = 0; start[n] < TOKENS; n = a.s.n) {
-		long room = TOKENS - start[n], most = length < room ? length + (n % 3 - 1) * length / 3 : room;
+	for (int n = 0; start[n] < tokens; n = a.s.n) {
+		long room = tokens - start[n], more = dev->apart ? 0 : (n % 3 - 1) * length / 3;
+		long most = length < room ? length + more : room;
 
 		len[n] = most < room ? most : room;
 		start[n + 1] = start[n] + len[n];
@@ -160,8 +200,8 @@ static void attention(enum dtype t, long length, int q, int kv, int dim)
 	a.q = columns(qkv, 0, q * dim), a.dq = columns(grad, 0, q * dim);
 	a.k = columns(qkv, q * dim, kv * dim), a.dk = columns(grad, q * dim, kv * dim);
 	a.v = columns(qkv, (q + kv) * dim, kv * dim), a.dv = columns(grad, (q + kv) * dim, kv * dim);
-	a.o = upload(host_mat(t, TOKENS, q * dim, 0, 1));
-	a.lse = dev_alloc(4 * TOKENS * q);
+	a.o = made(t, tokens, q * dim, 0);
+	a.lse = dev_alloc(4 * tokens * q);
 	flops = 4 * pairs * dim * q;
 	snprintf(name, sizeof name, "attn %s rows of %ld, %d/%d heads of %d", type_name(t), length, q, kv,
 	         dim);
@@ -172,12 +212,20 @@ static void attention(enum dtype t, long length, int q, int kv, int dim)
 	tidy();
 }
 
+/* A model's shapes. */
+struct model {
+	const char *name;
+	long dim, wide, vocab;
+	int q, kv, head;
+	int gated; /* up is two matrices */
+};
+
 struct rows {
 	struct mat x, y, dy, f, gain, none, wide, z, dz;
 	float *stat, *table, *loss, *weight;
-	int32_t *id;
+	int32_t *id, *best;
 	struct groups same;
-	enum dtype t;
+	long n; /* columns of a part of `wide` */
 };
 
 static const struct norm rms_norm = {.rms = 1, .eps = 1e-5f, .heads = 1};
@@ -200,7 +248,7 @@ static void run_rope(void *p)
 {
 	struct rows *r = p;
 
-	op->rope(dev, r->y, 9, HEAD, HEAD, r->id, r->table, 1);
+	op->rope(dev, r->y, (int)(r->y.cols / HEAD), HEAD, HEAD, r->id, r->table, 1);
 }
 
 static void run_copy(void *p) { struct rows *r = p; op->copy(dev, r->y, r->f); }
@@ -213,22 +261,22 @@ static void run_act(void *p)
 {
 	struct rows *r = p;
 
-	op->act(dev, columns(r->wide, 0, WIDE), columns(r->wide, WIDE, 2 * WIDE), (struct act){ACT_SILU, 1});
+	op->act(dev, columns(r->wide, 0, r->n), columns(r->wide, r->n, 2 * r->n), (struct act){ACT_SILU, 1});
 }
 
 static void run_gelu(void *p)
 {
 	struct rows *r = p;
 
-	op->act(dev, columns(r->wide, 0, WIDE), columns(r->wide, WIDE, WIDE), (struct act){ACT_GELU, 0});
+	op->act(dev, columns(r->wide, 0, r->n), columns(r->wide, r->n, r->n), (struct act){ACT_GELU, 0});
 }
 
 static void run_act_back(void *p)
 {
 	struct rows *r = p;
-	struct mat pair = columns(r->wide, WIDE, 2 * WIDE);
+	struct mat pair = columns(r->wide, r->n, 2 * r->n);
 
-	op->act_back(dev, columns(r->wide, 3 * WIDE, 2 * WIDE), columns(r->wide, 0, WIDE), pair,
+	op->act_back(dev, columns(r->wide, 3 * r->n, 2 * r->n), columns(r->wide, 0, r->n), pair,
 	             (struct act){ACT_SILU, 1});
 }
 
@@ -246,22 +294,24 @@ static void run_xent_back(void *p)
 	op->xent(dev, r->loss, r->dz, r->z, r->id, r->weight, 0);
 }
 
-static void rows(enum dtype t)
+static void run_argmax(void *p) { struct rows *r = p; op->argmax(dev, r->best, r->z); }
+
+static void rows(enum dtype t, long n, const struct model *m, long head)
 {
-	double small = TOKENS * DIM, wide = TOKENS * WIDE, logits = 256.0 * VOCAB, e = dtype_size(t);
-	struct rows r = {.t = t, .none = {NULL, DT_F32, 1, DIM, DIM}};
-	int32_t id[TOKENS];
+	double small = n * m->dim, wide = n * m->wide, logits = (double)head * m->vocab, e = dtype_size(t);
+	struct rows r = {.n = m->wide, .none = {NULL, DT_F32, 1, m->dim, m->dim}};
+	int32_t id[PASS];
 	char name[60];
 
-	for (int i = 0; i < TOKENS; i++)
+	for (int i = 0; i < n; i++)
 		id[i] = i % 150;
-	r.x = upload(host_mat(DT_F32, TOKENS, DIM, 0, 1)), r.f = upload(host_mat(DT_F32, TOKENS, DIM, 0, 1));
-	r.y = upload(host_mat(t, TOKENS, DIM, 0, 1)), r.dy = upload(host_mat(t, TOKENS, DIM, 0, 1));
-	r.wide = upload(host_mat(t, TOKENS, 5 * WIDE, 0, 1)), r.gain = upload(host_mat(DT_F32, 1, DIM, 0, 1));
-	r.z = upload(host_mat(DT_F32, 256, VOCAB, 0, 1)), r.dz = upload(host_mat(t, 256, VOCAB, 0, 1));
-	r.stat = dev_alloc(8 * TOKENS), r.loss = dev_alloc(4 * TOKENS);
-	r.weight = upload(host_mat(DT_F32, 1, TOKENS, 0, 1)).p, r.table = upload(host_mat(DT_F32, 150, HEAD, 0, 1)).p;
-	r.id = upload_bytes(id, sizeof id), r.same = upload_groups(id, TOKENS);
+	r.x = made(DT_F32, n, m->dim, 0), r.f = made(DT_F32, n, m->dim, 0);
+	r.y = made(t, n, m->dim, 0), r.dy = made(t, n, m->dim, 0);
+	r.wide = made(t, n, 5 * m->wide, 0), r.gain = made(DT_F32, 1, m->dim, 0);
+	r.z = made(DT_F32, head, m->vocab, 0), r.dz = made(t, head, m->vocab, 0);
+	r.stat = dev_alloc(8 * n), r.loss = dev_alloc(4 * n), r.best = dev_alloc(4 * head);
+	r.weight = made(DT_F32, 1, n, 0).p, r.table = made(DT_F32, 150, HEAD, 0).p;
+	r.id = upload_bytes(id, 4 * n), r.same = upload_groups(id, n);
 	const struct { const char *name; void (*run)(void *); double bytes; } list[] = {
 		{"norm", run_norm, small * (4 + e)}, {"norm_back", run_norm_back, small * (12 + e)},
 		{"rope", run_rope, small * 2 * e}, {"copy", run_copy, small * (4 + e)},
@@ -269,7 +319,7 @@ static void rows(enum dtype t)
 		{"bias", run_bias, small * 2 * e}, {"bias_back", run_bias_back, small * e},
 		{"silu_gate", run_act, wide * 3 * e}, {"silu_gate back", run_act_back, wide * 5 * e},
 		{"gelu", run_gelu, wide * 2 * e}, {"xent", run_xent, logits * 4},
-		{"xent with gradient", run_xent_back, logits * (4 + e)}};
+		{"xent with gradient", run_xent_back, logits * (4 + e)}, {"argmax", run_argmax, logits * 4}};
 	for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
 		snprintf(name, sizeof name, "%s %s", list[i].name, type_name(t));
 		report(name, best((struct call){list[i].run, &r}), 0, list[i].bytes);
@@ -307,22 +357,84 @@ static void optimiser(void)
 	tidy();
 }
 
+static const struct model models[] = {
+	{"SmolLM2-135M", DIM, WIDE, VOCAB, 9, 3, HEAD, 1},
+	{"Llama-3-8B", 4096, 14336, 128256, 32, 8, 128, 1},
+	{"Pythia-2.8B", 2560, 10240, 50304, 32, 32, 80, 0},
+	{0}};
+
+/* A block's products with m rows, forwards. */
+static void block(const struct model *s, long m)
+{
+	long q = s->q * s->head, kv = s->kv * s->head;
+
+	gemm("qkv", m, q + 2 * kv, s->dim, 0, 1, DT_BF16, DT_BF16, 1, 0, 0);
+	gemm("out", m, s->dim, q, 0, 1, DT_BF16, DT_F32, 1, 1, 0);
+	gemm("up", m, s->wide << s->gated, s->dim, 0, 1, DT_BF16, DT_BF16, 1, 0, 0);
+	gemm("down", m, s->dim, s->wide, 0, 1, DT_BF16, DT_F32, 1, 1, 0);
+}
+
+/* What a pass of training is made of, and a step of generation. */
+static void pass_of(const struct model *s)
+{
+	long q = s->q * s->head, qkv = q + 2L * s->kv * s->head, up = s->wide << s->gated, head = dev->head_rows;
+	enum dtype t = DT_BF16;
+
+	printf("%s\n", s->name);
+	for (long length = 256; length <= 4096; length *= length < 512 ? 2 : 8)
+		attention(t, PASS, length, s->q, s->kv, s->head);
+	block(s, PASS);
+	gemm("dx", PASS, s->dim, qkv, 0, 0, t, DT_F32, 1, 0, 0);
+	gemm("dx", PASS, q, s->dim, 0, 0, t, t, 1, 0, 0);
+	gemm("dx", PASS, s->dim, up, 0, 0, t, DT_F32, 1, 0, 0);
+	gemm("dx", PASS, s->wide, s->dim, 0, 0, t, t, 1, 0, 0);
+	gemm("lora t", PASS, 32, s->dim, 0, 1, t, t, 1, 0, 0);
+	gemm("lora y", PASS, q, 16, 0, 1, t, t, 1, 1, qkv);
+	gemm("lora db", q, 16, PASS, 1, 0, t, DT_F32, 1, 1, 0);
+	gemm("lora da", 32, s->dim, PASS, 1, 0, t, DT_F32, 1, 1, 0);
+	gemm("lora dx", PASS, s->dim, 32, 0, 0, t, DT_F32, 1, 1, 0);
+	gemm("head", head, s->vocab, s->dim, 0, 1, t, DT_F32, 1, 0, 0);
+	gemm("head dx", head, s->dim, s->vocab, 0, 0, t, DT_F32, 1, 0, 0);
+	rows(t, PASS, s, head);
+	block(s, ANSWERS);
+	gemm("head", ANSWERS, s->vocab, s->dim, 0, 1, t, DT_F32, 1, 0, 0);
+}
+
+static void at_smollm2(void)
+{
+	for (int t = DT_F32; t <= DT_BF16; t++) {
+		gemms(t);
+		attention(t, TOKENS, 150, 9, 3, HEAD);
+		attention(t, TOKENS, TOKENS, 9, 3, HEAD);
+		attention(t, TOKENS, 150, 32, 8, 128);
+		rows(t, TOKENS, models, 256);
+	}
+}
+
+static void on_gpu(void)
+{
+	struct mat m = host_mat(DT_F32, 1, SOME, 0, 1);
+
+	some = op->alloc(dev, mat_bytes(m));
+	op->put(dev, some, m.p, mat_bytes(m));
+	for (const struct model *s = models; s->name; s++)
+		pass_of(s);
+}
+
 int main(int argc, char **argv)
 {
 	int threads = argc > 1 ? atoi(argv[1]) : 0;
 
-	if (threads == 1)
-		watch = CLOCK_PROCESS_CPUTIME_ID;
 	open_device(threads);
-	printf("bf16 is %s here\n", dev->fast_bf16 ? "fast" : "not fast");
-	for (int t = DT_F32; t <= DT_BF16; t++) {
-		gemms(t);
-		attention(t, 150, 9, 3, HEAD);
-		attention(t, TOKENS, 9, 3, HEAD);
-		attention(t, 150, 32, 8, 128);
-		rows(t);
-	}
+	if (threads == 1 && !dev->apart)
+		watch = CLOCK_PROCESS_CPUTIME_ID;
+	printf("%s: bf16 is %s here\n", dev->name, dev->fast_bf16 ? "fast" : "not fast");
+	if (dev->apart)
+		on_gpu();
+	else
+		at_smollm2();
 	optimiser();
+	op->free(dev, some);
 	dev_close(dev);
 	return 0;
 }

@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: MIT
 """peer.py - the peer of seal-lora-train and seal-eval: PyTorch + transformers + PEFT, at its best.
 
-  peer.py train    MODEL ROWS --batch N --steps N [--micro N] [--order given|sorted] [--compile]
+  peer.py train    MODEL ROWS --batch N --steps N [--micro N] [--order given|sorted] [--warm N] [--compile]
   peer.py nll      MODEL ROWS --batch N [--compile]
   peer.py generate MODEL ROWS --batch N --max-new N
 
 ROWS is what seal-tokenize --json writes.  Rows are padded to the longest of their micro-batch;
-attention is sdpa.  train: LoRA of rank 16 on q_proj and v_proj, Adam; a batch's gradient is added
-up over micro-batches (sum of the losses / the batch's trained tokens), so that neither their size
-nor the order of the rows within the batch changes the step; order sorted: by length within the
-batch.  nll and generate sort by length and pad on the right and the left.  Prints one JSON object:
-seconds and processor seconds of the work (train: of all steps but the first), without the loading
-and without nll's compiling.
+attention is sdpa.  train: LoRA of rank 16 on q_proj and v_proj (GPT-NeoX: query_key_value), Adam; a
+batch's gradient is added up over micro-batches (sum of the losses / the batch's trained tokens), so
+that neither their size nor the order of the rows within the batch changes the step; order sorted: by
+length within the batch.  warm N: the steps are taken N times before they count, since a GPU's memory
+and products, and what is compiled, are prepared anew for each shape; 0: all but the first count.
+nll and generate sort by length and pad on the right and the left.  Prints one JSON object: seconds
+and processor seconds of the work (train: of the steps that count), without the loading and without
+nll's compiling.
 """
 import argparse
 import json
@@ -60,7 +62,8 @@ def clocks():
 def report(begun, **more):
     now = clocks()
     print(json.dumps({"seconds": now[0] - begun[0], "cpu": now[1] - begun[1],
-                      "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, **more}))
+                      "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+                      "card_bytes": torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0, **more}))
 
 
 def batch_grad(m, rows, o):
@@ -74,13 +77,14 @@ def batch_grad(m, rows, o):
         out = m(input_ids=ids.to(o.device), attention_mask=mask.to(o.device), labels=labels, num_items_in_batch=trained,
                 use_cache=False)
         out.loss.backward()
-        total += out.loss.item()
+        total += out.loss.detach()
     return total
 
 
 def train(m, rows, o):
     from peft import LoraConfig, get_peft_model
-    m = get_peft_model(m, LoraConfig(r=16, lora_alpha=16, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM"))
+    targets = ["query_key_value"] if m.config.model_type == "gpt_neox" else ["q_proj", "v_proj"]
+    m = get_peft_model(m, LoraConfig(r=16, lora_alpha=16, target_modules=targets, task_type="CAUSAL_LM"))
     m.train()
     if o.checkpointing:
         m.gradient_checkpointing_enable()
@@ -88,17 +92,21 @@ def train(m, rows, o):
     params = [p for p in m.parameters() if p.requires_grad]
     opt = torch.optim.AdamW(params, lr=2e-4, betas=(0.9, 0.95), eps=1e-8, weight_decay=0)
     call = torch.compile(m, dynamic=True) if o.compile else m
-    losses, tokens, first = [], 0, None
-    for step, batch in enumerate(slices(rows, o.batch)[:o.steps]):
+    batches = slices(rows, o.batch)[:o.steps]
+    losses, first, begun, untimed = [], None, clocks(), o.warm * len(batches) or 1
+    for step, batch in enumerate(batches * (o.warm + 1)):
+        if step == untimed:
+            begun = clocks()
         losses.append(batch_grad(call, batch, o))
         torch.nn.utils.clip_grad_norm_(params, 1.0)
         opt.step()
         opt.zero_grad()
-        if step:
-            tokens += sum(len(r["tokens"]) for r in batch)
-        else:
-            first, begun = time.monotonic() - BEGAN, clocks()
-    report(begun, tokens=tokens, first=first, losses=losses)
+        if step == 0:
+            losses[0] = losses[0].item()
+            first = time.monotonic() - BEGAN
+    counted = batches if o.warm else batches[1:]
+    report(begun, tokens=sum(len(r["tokens"]) for batch in counted for r in batch), steps=len(counted), first=first,
+           losses=[float(x) for x in losses])
 
 
 def nll(m, rows, o):
@@ -140,6 +148,7 @@ def main():
     p.add_argument("--batch", type=int, default=64)
     p.add_argument("--micro", type=int, default=0)
     p.add_argument("--steps", type=int, default=3)
+    p.add_argument("--warm", type=int, default=0)
     p.add_argument("--order", default="sorted")
     p.add_argument("--compile", action="store_true")
     p.add_argument("--dtype", default="bf16")
