@@ -60,6 +60,6 @@ both="needs at least [0-9.]+ MB of memory, and may take 0.3 MB .most of what the
 fails 1 "$both" "too small a card: both numbers" card 300000
 fails 1 "$both" "also when it may take more than there is" card 300000 --max-memory 1G
 [ ! -e card ]; ok $? "and nothing is written"
-card 1130000 2> err; ok $? "where there is little"
-like "$(cat err)" "of 1.1 MB, .*activations of 1 of 2 blocks" "one block keeps its activations"
+card 900000 2> err; ok $? "where there is little"
+like "$(cat err)" "of 0.8 MB, .*activations of 1 of 2 blocks" "one block keeps its activations"
 done_testing

@@ -73,7 +73,7 @@ static void place_scratch(struct scratch *r, struct arena *a, const struct work_
 static void place_head(struct work *w, struct arena *a, const struct work_size *s)
 {
 	const struct config *c = s->config;
-	long rows = s->head;
+	long rows = long_min(s->head, pack_round(s->tokens));
 
 	w->hn = arena_mat(a, s->type, rows, c->dim);
 	w->hstat = arena_floats(a, 2 * rows);
