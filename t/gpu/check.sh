@@ -275,9 +275,9 @@ stage_kernels() {
 		ours ncu --clock-control none --metrics gpu__time_duration.sum --launch-skip 1500 --launch-count 1500 --csv --page raw \
 			--print-units base --print-kernel-base function "$@" > "$W/log/ncu.csv"
 		awk -F '","' '/^"ID"/ {for (i = 1; i <= NF; i++) {if ($i == "Kernel Name") k = i; if ($i ~ /gpu__time_duration/) t = i} next}
-			t && /^"[0-9]/ {x = $t; gsub(/[",]/, "", x); sum[$k] += x; n[$k]++; all += x}
+			t && /^"[0-9]/ {x = $t; gsub(/[",]/, "", x); sum[$k] += x; n[$k]++; all += x; launches++}
 			END {for (k in sum) printf "%5.1f %% %5d x %8.2f us %s\n", 100 * sum[k] / all, n[k], sum[k] / n[k] / 1000, k
-				if (!all) exit 1; printf "%.1f ms in all\n", all / 1e6}' "$W/log/ncu.csv" > "$W/sums" || return
+				if (!all) exit 1; printf "%5.1f %% %5d in %.1f ms\n", 100, launches, all / 1e6}' "$W/log/ncu.csv" > "$W/sums" || return
 		sort -rn "$W/sums" | head -n 30 | sed 's/^/= /'
 	elif command -v nsys > /dev/null; then
 		ours nsys profile -t cuda -o "$W/nsys" --force-overwrite true "$@" &&
