@@ -17,7 +17,7 @@
 
 enum {
 	BLOCK = 256, /* rows of a block, and columns */
-	ALONE = 64, /* columns, where all rows are one block: so that there is work for all threads */
+	ALONE = 64,  /* columns, where all rows are one block and stay in the second cache */
 	DEEP = 640,
 	FEW = 256, /* of so few rows of a, what is computed is c' */
 	SUMS = AMX_EDGE * AMX_EDGE,

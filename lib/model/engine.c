@@ -57,7 +57,6 @@ struct engine *engine_open(struct model *m, const struct compute_opts *o, const 
 	e->model = m;
 	e->dev = m->dev;
 	e->config = &m->config;
-	e->bytes = p.total;
 	e->pass = p.pass;
 	work_open(&e->work, e->config);
 	open_arena(e, &p);
@@ -83,8 +82,6 @@ void engine_close(struct engine *e)
 }
 
 const struct model *engine_model(const struct engine *e) { return e->model; }
-
-size_t engine_bytes(const struct engine *e) { return e->bytes; }
 
 long engine_pass(const struct engine *e) { return e->pass; }
 

@@ -19,8 +19,6 @@ struct engine;
 struct engine *engine_open(struct model *, const struct compute_opts *, const struct demand *);
 void engine_close(struct engine *); /* NULL: nothing */
 const struct model *engine_model(const struct engine *);
-/* The memory that it was planned to take, in bytes. */
-size_t engine_bytes(const struct engine *);
 /* The length of a pass: it decides the rounding, so a run records it. */
 long engine_pass(const struct engine *);
 

@@ -10,7 +10,6 @@ struct engine {
 	struct model *model;
 	struct dev *dev;
 	const struct config *config;
-	size_t bytes;       /* planned */
 	long pass;          /* tokens that a pass is to have */
 	struct arena arena; /* the device memory of a pass */
 	struct work work;   /* how it is divided for this one */
