@@ -164,6 +164,11 @@ static void everything(void)
 	one(3, 1100, 1030, 0, 1, DT_BF16, DT_F32, 1, 1, 0);
 	one(1100, 3, 5000, 1, 0, DT_F32, DT_BF16, 1, 1, 1);
 	many_shapes();
+	/* A c of more than a megabyte, whose rows are whole lines, and one whose are not. */
+	for (int ctype = DT_F32; ctype <= DT_BF16; ctype++)
+		for (long gap = 0; gap < 8; gap += 7)
+			for (int beta = 0; beta < 2; beta++)
+				one(700, 1030 + 26 * (gap == 0), 33, 0, 1, DT_BF16, ctype, 1, beta, gap);
 	dev_close(dev);
 }
 
