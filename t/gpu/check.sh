@@ -36,10 +36,9 @@ fail() { echo "check.sh: $*" >&2; exit 1; }
 
 # ---- in a checkout
 
-# tokens NAME LENGTH - rows/NAME.jsonl as a stream for us, as JSON for the peer, and their sums:
-# tokens, trained ones, squares of the rows' lengths
+# tokens NAME LENGTH - rows/NAME.jsonl as JSON for the peer, and its sums: tokens, trained ones,
+# squares of the rows' lengths
 tokens() {
-	bin/seal-tokenize -q -m "$model" --max-tokens "$2" "$pack/rows/$1.jsonl" > "$pack/rows/$1.tok"
 	bin/seal-tokenize -q -m "$model" --max-tokens "$2" --json "$pack/rows/$1.jsonl" > "$pack/rows/$1.json"
 	jq -n -r '[inputs | {n: (.tokens | length), trained: (.train | add)}] |
 		[(map(.n) | add), (map(.trained) | add), (map(.n * .n) | add)] | @tsv' "$pack/rows/$1.json" > "$pack/rows/$1.sums"
@@ -194,7 +193,7 @@ train() {
 	smi memory.used > /dev/null 2>&1 &&
 		{ nvidia-smi --query-gpu=memory.used --format=csv,noheader,nounits -lms 200 > "$W/used" & watcher=$!; }
 	ours "$W/pack/bin/seal-lora-train" --force --no-shuffle --device "$DEVICE" --dtype bf16 -m "$FOLDERS/$1" -r 16 --lora-alpha 16 \
-		-b "$3" --max-steps "$4" --log "$W/$5.log" -o "$W/$5" "$W/pack/rows/$2.tok"
+		-b "$3" --max-steps "$4" --log "$W/$5.log" -o "$W/$5" "$W/pack/rows/$1-$2.tok"
 	rc=$?
 	[ -z "${watcher:-}" ] || { kill "$watcher"; wait "$watcher"; } 2> /dev/null
 	[ $rc = 0 ] || { say "$5: failed"; return $rc; }
@@ -222,7 +221,7 @@ stage_train() {
 }
 
 # nll MODEL DEVICE TYPE FILE: losses of some rows
-nll() { ours "$W/pack/bin/seal-eval" nll --device "$2" --dtype "$3" -m "$FOLDERS/$1" "$W/pack/rows/some.tok" > "$W/nll"; rc=$?; number nll "$W/nll" > "$4"; return $rc; }
+nll() { ours "$W/pack/bin/seal-eval" nll --device "$2" --dtype "$3" -m "$FOLDERS/$1" "$W/pack/rows/$1-some.tok" > "$W/nll"; rc=$?; number nll "$W/nll" > "$4"; return $rc; }
 
 # apart WHAT A B - how far two files of numbers are apart
 apart() {
@@ -270,7 +269,7 @@ stage_compiled() { peer "$1" compiled --compile; }
 stage_kernels() {
 	have smollm2 || return
 	set -- "$W/pack/bin/seal-lora-train" -q --force --no-shuffle --device "$DEVICE" --dtype bf16 -m "$FOLDERS/smollm2" -r 16 -b 48 --max-steps 3 \
-		-o "$W/kernels" "$W/pack/rows/short.tok"
+		-o "$W/kernels" "$W/pack/rows/smollm2-short.tok"
 	if command -v ncu > /dev/null; then
 		ours ncu --clock-control none --metrics gpu__time_duration.sum --launch-skip 1500 --launch-count 1500 --csv --page raw \
 			--print-units base --print-kernel-base function "$@" > "$W/log/ncu.csv"
@@ -350,11 +349,21 @@ parts() {
 weights() {
 	for m in $models; do
 		case " $(parts | tr '\n' ' ') " in *"-$m "* | *" kernels "*) ;; *) continue ;; esac
-		[ ! -d "$FOLDERS/$m" ] || continue
-		rm -rf "$FOLDERS/$m.part"
-		ours timeout 150 "$W/pack/bin/folder" "$m" "$FOLDERS/$m.part" && cp "$W"/pack/tokenizer/* "$FOLDERS/$m.part/" && mv "$FOLDERS/$m.part" "$FOLDERS/$m"
+		[ -d "$FOLDERS/$m" ] || made "$m" || continue
+		stream "$m" short 512
+		stream "$m" long 4096
+		stream "$m" some 512
 	done
 }
+
+made() {
+	rm -rf "$FOLDERS/$1.part"
+	ours timeout 150 "$W/pack/bin/folder" "$1" "$FOLDERS/$1.part" && cp "$W"/pack/tokenizer/* "$FOLDERS/$1.part/" &&
+		mv "$FOLDERS/$1.part" "$FOLDERS/$1"
+}
+
+# The same tokens for each model, whose stream names its vocabulary.
+stream() { ours "$W/pack/bin/seal-tokenize" -q -m "$FOLDERS/$1" --max-tokens "$3" "$W/pack/rows/$2.jsonl" > "$W/pack/rows/$1-$2.tok"; }
 
 run() {
 	self=$(realpath "$0") pack=$(dirname "$(realpath "$0")")/pack.tar.xz
