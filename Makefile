@@ -37,6 +37,8 @@
 #   CUDA=1         also compute on NVIDIA GPUs of compute capability 8.0 and later;
 #                  needs NVIDIA's CUDA toolkit (nvcc, cuBLAS), and nothing else does
 #   GPUS           compute capabilities to compile for (80 86 90); the last one's PTX is for later cards
+#   CUDNN_FRONTEND folder of cudnn_frontend.h, of NVIDIA's cudnn-frontend, if CUDA's has it not: then
+#                  attention is left to cuDNN where that is installed
 #   SAN=1          AddressSanitizer and UndefinedBehaviorSanitizer, in build/san
 #   CC, CFLAGS     the C compiler (gcc) and its optimisation (-O3 -g)
 #   NVCC, NVCCFLAGS   likewise for CUDA
@@ -59,6 +61,7 @@ CUDA ?= $(if $(filter cuda%,$(DEVICE)),1)
 NVCC ?= $(or $(shell command -v nvcc),/usr/local/cuda/bin/nvcc)
 NVCCFLAGS ?= -O3 -lineinfo
 GPUS ?= 80 86 90
+CUDNN_FRONTEND ?= $(patsubst %/,%,$(dir $(firstword $(wildcard $(patsubst %,%/include/cudnn_frontend.h,/usr/local/cuda /usr /usr/local)))))
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 N ?= 300
@@ -88,13 +91,16 @@ ALL_NVCCFLAGS := -std=c++17 $(NVCCFLAGS) -Xcompiler -Wall,-Wextra -Xptxas -v \
                  $(foreach g,$(lastword $(GPUS)),-gencode arch=compute_$g,code=compute_$g)
 # t/cuda.t asks for these.
 export GPUS
+ifneq ($(CUDNN_FRONTEND),)
+ALL_NVCCFLAGS += -DSEAL_CUDNN
+endif
 LIBS += -Wl,--as-needed -L$(CUDA_LIB) -Wl,-rpath,$(CUDA_LIB) -lcublas -lcudart -lstdc++
 endif
 
 PROGRAMS := $(patsubst bin/%.c,bin/%,$(wildcard bin/seal-*.c))
 SOURCES := $(wildcard lib/*/*.c kernels/*.c)
 KERNELS := $(wildcard kernels/*.cu)
-OBJECTS := $(SOURCES:%.c=$B/%.o) $(if $(CUDA),$(KERNELS:%=$B/%.o))
+OBJECTS := $(SOURCES:%.c=$B/%.o) $(if $(CUDA),$(KERNELS:%=$B/%.o) $(if $(CUDNN_FRONTEND),$B/kernels/attn_cudnn.cc.o))
 # The tiers: C tests of the library, tests of the programs in sh, and two folders.
 C_TESTS := $(patsubst t/%.c,$B/t/%.t,$(wildcard t/*.c))
 SH_TESTS := $(wildcard t/*.t)
@@ -119,6 +125,8 @@ SIM_CUFLAGS := $(SIM_CXXFLAGS) -x c++ -It/cudasim -Wno-unknown-pragmas -fsanitiz
 C_BENCH := $(patsubst t/bench/%.c,$B/t/bench/%,$(wildcard t/bench/*.c))
 # Operations timed on a GPU.
 GPU_BENCH := $(if $(CUDA),$B/gpu/t/bench/ops)
+# cuDNN is opened at run time.  Its headers are CUDA's neighbours, cudnn-frontend's wherever they are.
+CUDNN_CXXFLAGS := -std=c++17 -O1 -g -DSEAL_CUDNN -Wall -Wextra -MMD -MP -isystem $(CUDNN_FRONTEND) -isystem $(CUDA_LIB)/../include
 FUZZERS := $(patsubst t/fuzz/%.c,build/fuzz/%,$(wildcard t/fuzz/*.c))
 
 all: $(PROGRAMS)
@@ -144,6 +152,7 @@ archive = $(call run,AR,$@)rm -f $@ && ar rcs $@ $^
 $(eval $(call compile,$$B/%.o,%.c,$$(CC) $$(ALL_CFLAGS)))
 $(eval $(call compile,$$B/gpu/t/%.o,t/%.c,$$(CC) $$(ALL_CFLAGS) -DTEST_DEVICE='"cuda"'))
 $(eval $(call compile,$$S/%.o,%.c,$$(CC) $$(ALL_CFLAGS) -DSEAL_CUDA -DTEST_DEVICE='"cuda"'))
+$(eval $(call compile,$$B/%.cc.o,%.cc,$$(CXX) $$(CUDNN_CXXFLAGS)))
 $(eval $(call compile,$$S/%.cc.o,%.cc,$$(CXX) $$(SIM_CXXFLAGS)))
 $S/%.cu.o: %.cu $B/flags | $B/headers
 	@mkdir -p $(@D)
@@ -236,7 +245,7 @@ build/fuzz/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(call run,CLANG,$<)clang $(FUZZ_CFLAGS) -c -o $@ $<
 
-FORMATTED := $(wildcard lib/*/*.[ch] kernels/*.[ch] kernels/*.cu bin/*.c)
+FORMATTED := $(wildcard lib/*/*.[ch] kernels/*.[ch] kernels/*.c[cu] bin/*.c)
 FORMAT := $(firstword $(foreach f,clang-format-14 clang-format,$(if $(findstring version 14,$(shell $f --version 2>&1)),$f)))
 format:
 	$(or $(FORMAT),$(error needs clang-format 14: apt-get install clang-format-14)) -i $(FORMATTED)

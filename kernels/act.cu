@@ -20,34 +20,51 @@
 #define ROOT_2_OVER_PI 0.79788456f
 #define CUBIC          0.044715f
 
-static __device__ float sigmoid(float x) { return 1 / (1 + expf(-x)); }
-
-/* Phi(x) */
-static __device__ float normal(float x) { return 0.5f * erfcf(-0.70710678f * x); }
-
-static __device__ float inner(float x) { return ROOT_2_OVER_PI * (x + CUBIC * x * x * x); }
-
-template <enum act_function F> static __device__ float value(float x)
+/* 1 / x and e^x.  For results that become bf16 the card's own approximations will do, which are
+ * exact to some units of f32's last place: exact ones would take longer than the bytes. */
+template <class T> static __device__ float inverse(float x)
 {
-	if (F == ACT_GELU)
-		return x * normal(x);
-	return x * sigmoid(F == ACT_SILU ? x : 2 * inner(x));
+	return sizeof(T) == 2 ? __fdividef(1, x) : 1 / x;
 }
 
-/* The derivative of value. */
-template <enum act_function F> static __device__ float slope(float x)
+template <class T> static __device__ float power(float x)
 {
-	float s, du;
+	return sizeof(T) == 2 ? __expf(x) : expf(x);
+}
 
-	if (F == ACT_GELU)
-		return normal(x) + x * 0.39894228f * expf(-0.5f * x * x);
-	if (F == ACT_GELU_TANH) {
-		s = sigmoid(2 * inner(x));
-		du = ROOT_2_OVER_PI * (1 + 3 * CUBIC * x * x);
-		return s + x * s * (1 - s) * 2 * du;
+template <class T> static __device__ float sigmoid(float x) { return inverse<T>(1 + power<T>(-x)); }
+
+/* Phi(x), and exp(-x^2/2) in *e: formula 7.1.26 of Abramowitz and Stegun, exact to 1e-7. */
+template <class T> static __device__ float normal(float x, float *e)
+{
+	float z = fabsf(x) * 0.70710678f, t = inverse<T>(1 + 0.3275911f * z);
+	float p = 1.061405429f, tail;
+
+	p = p * t - 1.453152027f;
+	p = p * t + 1.421413741f;
+	p = p * t - 0.284496736f;
+	p = p * t + 0.254829592f;
+	*e = power<T>(-z * z);
+	tail = 0.5f * p * t * *e;
+	return x < 0 ? tail : 1 - tail;
+}
+
+/* The function, and its derivative in *slope. */
+template <class T, enum act_function F> static __device__ float value(float x, float *slope)
+{
+	float s, e, u = ROOT_2_OVER_PI * (x + CUBIC * x * x * x);
+
+	if (F == ACT_GELU) {
+		s = normal<T>(x, &e);
+		*slope = s + x * 0.39894228f * e;
+	} else if (F == ACT_GELU_TANH) {
+		s = sigmoid<T>(2 * u);
+		*slope = s + x * s * (1 - s) * 2 * ROOT_2_OVER_PI * (1 + 3 * CUBIC * x * x);
+	} else {
+		s = sigmoid<T>(x);
+		*slope = s * (1 + x * (1 - s));
 	}
-	s = sigmoid(x);
-	return s * (1 + x * (1 - s));
+	return x * s;
 }
 
 /* up is the column where it begins in a row of x, or 0 where not gated. */
@@ -56,7 +73,7 @@ static __global__ void act_pieces(T *y, long ldy, const T *x, long ldx, long up,
                                   long cols, int wide)
 {
 	long i, j;
-	float v[CUDA_PIECE], u[CUDA_PIECE];
+	float v[CUDA_PIECE], u[CUDA_PIECE], slope;
 
 	if (!own_piece(rows, cols, &i, &j))
 		return;
@@ -64,7 +81,7 @@ static __global__ void act_pieces(T *y, long ldy, const T *x, long ldx, long up,
 	if (up)
 		load_piece(u, x + i * ldx + up + j, cols - j, wide);
 	for (int k = 0; k < CUDA_PIECE; k++)
-		v[k] = up ? value<F>(v[k]) * u[k] : value<F>(v[k]);
+		v[k] = value<T, F>(v[k], &slope) * (up ? u[k] : 1);
 	store_piece(y + i * ldy + j, v, cols - j, wide);
 }
 
@@ -73,22 +90,20 @@ static __global__ void act_back_pieces(T *dx, long lddx, const T *dy, long lddy,
                                        long ldx, long up, long rows, long cols, int wide)
 {
 	long i, j;
-	float g[CUDA_PIECE], v[CUDA_PIECE], u[CUDA_PIECE], by_up[CUDA_PIECE];
+	float g[CUDA_PIECE], v[CUDA_PIECE], u[CUDA_PIECE], by_up[CUDA_PIECE], slope;
 
 	if (!own_piece(rows, cols, &i, &j))
 		return;
 	load_piece(g, dy + i * lddy + j, cols - j, wide);
 	load_piece(v, x + i * ldx + j, cols - j, wide);
-	if (up) {
+	if (up)
 		load_piece(u, x + i * ldx + up + j, cols - j, wide);
-		for (int k = 0; k < CUDA_PIECE; k++) {
-			by_up[k] = g[k] * value<F>(v[k]);
-			g[k] *= u[k];
-		}
-		store_piece(dx + i * lddx + up + j, by_up, cols - j, wide);
+	for (int k = 0; k < CUDA_PIECE; k++) {
+		by_up[k] = g[k] * value<T, F>(v[k], &slope);
+		v[k] = g[k] * (up ? u[k] : 1) * slope;
 	}
-	for (int k = 0; k < CUDA_PIECE; k++)
-		v[k] = g[k] * slope<F>(v[k]);
+	if (up)
+		store_piece(dx + i * lddx + up + j, by_up, cols - j, wide);
 	store_piece(dx + i * lddx + j, v, cols - j, wide);
 }
 

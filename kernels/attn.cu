@@ -24,6 +24,7 @@
  * Pieces on the diagonal add 48 / L to the operations.
  */
 #include "attn_cuda.h"
+#include "attn_cudnn.h"
 
 /* What a thread keeps of its two rows: the largest score, at first finite, since -INFINITY less
  * itself is no number; its own part of the sum; the keys. */
@@ -193,12 +194,45 @@ static void attend_any(struct dev *d, struct mat o, float *lse, struct mat q, st
 		attend<T, 16>(d, o, lse, q, k, v, spans, z);
 }
 
+/* The elements from one row of a matrix to the next. */
+struct pitches {
+	int of[MATS];
+};
+
+__global__ void ragged_kernel(int32_t *to, const int32_t *q, const int32_t *k, const int32_t *len,
+                              int n, int rows, struct pitches pitch)
+{
+	int i = blockIdx.x * blockDim.x + threadIdx.x;
+
+	if (i > rows)
+		return;
+	for (int m = 0; m < MATS; m++) {
+		int keys = i < n ? k[i] : k[n - 1] + len[n - 1];
+
+		to[m * RAGGED(rows) + i] = (is_of_keys(m) ? keys : q[min(i, n)]) * pitch.of[m];
+	}
+	to[MATS * RAGGED(rows) + i] = i < n ? q[i + 1] - q[i] : 0;
+	to[(MATS + 1) * RAGGED(rows) + i] = i < n ? len[i] : 0;
+}
+
+void cuda_ragged(struct dev *d, int32_t *to, struct spans spans, int rows, const long ld[MATS])
+{
+	struct pitches pitch;
+
+	for (int m = 0; m < MATS; m++)
+		pitch.of[m] = (int)ld[m];
+	LAUNCH(ragged_kernel, blocks_of(rows + 1), CUDA_BLOCK, 0, cuda_of(d)->stream, to, spans.q,
+	       spans.k, spans.len, spans.n, rows, pitch);
+}
+
 void cuda_attn(struct dev *d, struct mat o, float *lse, struct mat q, struct mat k, struct mat v,
                struct spans spans, struct heads h)
 {
 	struct cuda_heads z = cuda_heads_of(spans, h);
 
-	if (!spans.n || !o.rows)
+	struct mat m[] = {q, k, v, o};
+
+	if (!spans.n || !o.rows || cudnn_attn(d, m, lse, spans, h, 0))
 		return;
 	z.q_ld = q.ld;
 	z.k_ld = k.ld;

@@ -23,6 +23,7 @@
  * fifths of its peak.
  */
 #include "attn_cuda.h"
+#include "attn_cudnn.h"
 
 enum { TEAM = 8 }; /* threads a dot product of D */
 
@@ -396,7 +397,9 @@ void cuda_attn_back(struct dev *d, struct mat dq, struct mat dk, struct mat dv, 
 	                      k,  v,  lse, NULL, spans, cuda_heads_of(spans, h)};
 	struct cuda_heads *z = &g.z;
 
-	if (!spans.n || !o.rows)
+	struct mat m[] = {q, k, v, o, dout, dq, dk, dv};
+
+	if (!spans.n || !o.rows || cudnn_attn(d, m, (float *)lse, spans, h, 1))
 		return;
 	z->q_ld = q.ld;
 	z->k_ld = k.ld;

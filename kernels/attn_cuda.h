@@ -31,17 +31,21 @@ static inline __device__ void clear(struct piece &c)
 		c.x[i] = 0;
 }
 
+static inline __device__ void put_two(float *p, float a, float b)
+{
+	*(float2 *)p = make_float2(a, b);
+}
+static inline __device__ void put_two(bf16 *p, float a, float b)
+{
+	*(unsigned *)p = two_bf16(a, b);
+}
+
 /* Writes a piece to x, whose rows lie ld apart. */
 template <typename T> static inline __device__ void give(T *x, const struct piece &c, int ld)
 {
 #pragma unroll
-	for (int i = 0; i < 8; i += 2) {
-		pack<T, 2> two;
-
-		store(&two.x[0], c.x[i]);
-		store(&two.x[1], c.x[i + 1]);
-		*(pack<T, 2> *)(x + piece_row(i) * ld + piece_column(i)) = two;
-	}
+	for (int i = 0; i < 8; i += 2)
+		put_two(x + piece_row(i) * ld + piece_column(i), c.x[i], c.x[i + 1]);
 }
 
 /* The instructions of tensor cores, which the simulator has under these names too.  ldmatrix loads
@@ -120,11 +124,8 @@ static inline __device__ void take(struct left_f32 &a, const struct piece &c, fl
 static inline __device__ void take(struct left_bf16 &a, const struct piece &c, bf16 *)
 {
 #pragma unroll
-	for (int i = 0; i < 4; i++) {
-		__nv_bfloat162 two = __floats2bfloat162_rn(c.x[2 * i], c.x[2 * i + 1]);
-
-		memcpy(&a.x[i], (void *)&two, sizeof two);
-	}
+	for (int i = 0; i < 4; i++)
+		a.x[i] = two_bf16(c.x[2 * i], c.x[2 * i + 1]);
 }
 
 /* c += a b, b [16 x 16] row-major at p */

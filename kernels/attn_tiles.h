@@ -19,6 +19,11 @@ enum { ATTN_EDGE = 16 }; /* of a piece; rows of a warp */
 
 #define LOG2E 1.44269504f
 
+/* N values that are loaded at once. */
+template <typename T, int N> struct alignas(N * sizeof(T)) pack {
+	T x[N];
+};
+
 /* Three blocks of 128 threads get 168 registers a thread, which is faster wherever it can be had
  * without a spill: on an H100 by a tenth to a quarter. */
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900

@@ -6,7 +6,7 @@
  * So kernels are plain CUDA C++: raw pointers and numbers as arguments, never a struct that
  * holds a pointer; shared memory only through SHARED and SHARED_DYNAMIC; full-warp shuffles
  * and __syncwarp; no textures, no cooperative groups, no constant memory, and no inline PTX
- * but where the simulator has a word for it (in attn_cuda.h).
+ * but where the simulator has a word for it (here and in attn_cuda.h).
  */
 #ifndef SEAL_CUDA_H
 #define SEAL_CUDA_H
@@ -44,6 +44,7 @@ struct cuda {
 	void *blas_work;       /* cuBLAS's own scratch */
 	void *work;            /* scratch of a kernel, work_bytes; grown by cuda_work */
 	size_t work_bytes;
+	struct cudnn *dnn; /* of attn_cudnn.cu; NULL at first */
 	char name[320];
 };
 
@@ -62,16 +63,6 @@ void *cuda_work(struct dev *, size_t bytes);
 enum { CUDA_BLOCK = 256 };
 static inline unsigned blocks_of(long n) { return (unsigned)((n + CUDA_BLOCK - 1) / CUDA_BLOCK); }
 
-static inline __device__ float load(const float *p) { return *p; }
-static inline __device__ float load(const bf16 *p) { return __bfloat162float(*p); }
-static inline __device__ void store(float *p, float x) { *p = x; }
-static inline __device__ void store(bf16 *p, float x) { *p = __float2bfloat16_rn(x); }
-
-/* N values that are loaded and stored at once: 16 bytes where the address allows. */
-template <typename T, int N> struct alignas(N * sizeof(T)) pack {
-	T x[N];
-};
-
 /* Rows are cut into pieces of 8 columns, one a thread, the last of a row shorter.  Where
  * every whole piece of the operands starts at a multiple of 16 bytes (wide), it is read and
  * written 16 bytes at a time. */
@@ -85,6 +76,13 @@ static inline int is_wide(struct mat m)
 	return (uintptr_t)m.p % 16 == 0 && m.ld * dtype_size(m.type) % 16 == 0;
 }
 
+#if defined __CUDACC__ || defined CUDASIM /* for kernels */
+
+static inline __device__ float load(const float *p) { return *p; }
+static inline __device__ float load(const bf16 *p) { return __bfloat162float(*p); }
+static inline __device__ void store(float *p, float x) { *p = x; }
+static inline __device__ void store(bf16 *p, float x) { *p = __float2bfloat16_rn(x); }
+
 /* The piece that is this thread's, where a matrix has one thread for each: row *i, and column *j
  * where it starts; false beyond the last row. */
 static inline __device__ bool own_piece(long rows, long cols, long *i, long *j)
@@ -96,43 +94,57 @@ static inline __device__ bool own_piece(long rows, long cols, long *i, long *j)
 	return *i < rows;
 }
 
+/* Two numbers rounded to bf16, as they lie in memory. */
+static inline __device__ unsigned two_bf16(float a, float b)
+{
+	__nv_bfloat162 two = __floats2bfloat162_rn(a, b);
+	unsigned x;
+
+	memcpy(&x, (void *)&two, sizeof x);
+	return x;
+}
+
+/* Stores 16 bytes to global memory.  An assignment the compiler takes apart at will, at worst into
+ * stores of 2 bytes, which take three times as long. */
+static inline __device__ void store_16(void *p, unsigned a, unsigned b, unsigned c, unsigned d)
+{
+#ifdef CUDASIM
+	*(uint4 *)p = make_uint4(a, b, c, d);
+#else
+	asm volatile("st.global.v4.u32 [%0], {%1, %2, %3, %4};" ::"l"(__cvta_generic_to_global(p)),
+	             "r"(a), "r"(b), "r"(c), "r"(d)
+	             : "memory");
+#endif
+}
+
 static inline __device__ void load_whole(float v[CUDA_PIECE], const float *p)
 {
-	pack<float, 4> a = ((const pack<float, 4> *)p)[0], b = ((const pack<float, 4> *)p)[1];
+	float4 a = ((const float4 *)p)[0], b = ((const float4 *)p)[1];
 
-	for (int k = 0; k < 4; k++) {
-		v[k] = a.x[k];
-		v[4 + k] = b.x[k];
-	}
+	v[0] = a.x, v[1] = a.y, v[2] = a.z, v[3] = a.w;
+	v[4] = b.x, v[5] = b.y, v[6] = b.z, v[7] = b.w;
 }
 
 static inline __device__ void load_whole(float v[CUDA_PIECE], const bf16 *p)
 {
-	pack<bf16, 8> a = *(const pack<bf16, 8> *)p;
+	uint4 a = *(const uint4 *)p;
+	unsigned x[] = {a.x, a.y, a.z, a.w};
 
 	for (int k = 0; k < CUDA_PIECE; k++)
-		v[k] = __bfloat162float(a.x[k]);
+		v[k] = __uint_as_float(k % 2 ? x[k / 2] & 0xffff0000u : x[k / 2] << 16);
 }
 
 static inline __device__ void store_whole(float *p, const float v[CUDA_PIECE])
 {
-	pack<float, 4> a, b;
-
-	for (int k = 0; k < 4; k++) {
-		a.x[k] = v[k];
-		b.x[k] = v[4 + k];
-	}
-	((pack<float, 4> *)p)[0] = a;
-	((pack<float, 4> *)p)[1] = b;
+	for (int k = 0; k < CUDA_PIECE; k += 4)
+		store_16(p + k, __float_as_uint(v[k]), __float_as_uint(v[k + 1]),
+		         __float_as_uint(v[k + 2]), __float_as_uint(v[k + 3]));
 }
 
 static inline __device__ void store_whole(bf16 *p, const float v[CUDA_PIECE])
 {
-	pack<bf16, 8> a;
-
-	for (int k = 0; k < CUDA_PIECE; k++)
-		a.x[k] = __float2bfloat16_rn(v[k]);
-	*(pack<bf16, 8> *)p = a;
+	store_16(p, two_bf16(v[0], v[1]), two_bf16(v[2], v[3]), two_bf16(v[4], v[5]),
+	         two_bf16(v[6], v[7]));
 }
 
 /* A piece, of which the row has n more columns; those past its end load as 0. */
@@ -173,6 +185,8 @@ static inline __device__ float warp_max(float x)
 		x = fmaxf(x, __shfl_xor_sync(0xffffffffu, x, d));
 	return x;
 }
+
+#endif
 
 /* Sums over rows are taken in two steps, in a fixed order: strips of rows into part
  * [strips x cols], then  sum[j] += scale sum_i part[i][j]. */

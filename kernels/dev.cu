@@ -4,7 +4,7 @@
  * Everything runs on one stream, so that whatever was started first is done first, and the
  * host waits only where it reads a result (get).
  */
-#include "cuda.h"
+#include "attn_cudnn.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -154,6 +154,7 @@ static void cuda_close(struct dev *d)
 	struct cuda *c = cuda_of(d);
 
 	CUDA_OK(cudaStreamSynchronize(c->stream));
+	cudnn_close(c->dnn);
 	CUBLAS_OK(cublasDestroy(c->blas));
 	cuda_free(d, c->blas_work);
 	cuda_free(d, c->work);

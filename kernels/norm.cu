@@ -2,11 +2,9 @@
 /* norm.cu - LayerNorm and RMSNorm, of rows or of heads; the formulas are in norm.c.  A row below is
  * what is normalised by itself.
  *
- * One warp a row of up to 256 columns, more warps for wider ones; each thread has one piece of
- * 8 columns (two and more from 4096 columns on).  The sums come first and the results after, so
- * that a row is read two or three times, but from memory once: what the threads of a
- * multiprocessor have in hand at one time is 1536 pieces of 32 + 16 bytes, within the first
- * cache.
+ * A thread keeps its pieces of a row, of 8 columns each, in registers between the sums and the
+ * results, so that a row is read once.  One warp has a row of up to 768 columns, three pieces a
+ * thread, more warps a wider one, four pieces a thread: few threads wait for each other's sums.
  *
  * Floors, 4096 rows of 4096 columns, y and dy bf16:
  *
@@ -27,15 +25,18 @@
  */
 #include "cuda.h"
 
-enum { WIDEST = 512, WARPS = WIDEST / 32 }; /* threads of a row */
+/* Threads of a row; pieces of a thread, and of one of a row that a single warp has. */
+enum { WIDEST = 512, WARPS = WIDEST / 32, HELD = 4, HELD_ALONE = 3 };
 
 /* Threads for a row of so many columns by rows of a block. */
 static dim3 block_of(long cols)
 {
-	unsigned threads = 32;
+	long pieces = pieces_of(cols), held = pieces > 32 * HELD_ALONE ? HELD : HELD_ALONE;
+	unsigned threads = (unsigned)((pieces + 32 * held - 1) / (32 * held) * 32);
 
-	while (threads < WIDEST && threads < pieces_of(cols))
-		threads *= 2;
+	if (threads > WIDEST)
+		die("rows of %ld columns to normalise: at most %d on a GPU", cols,
+		    WIDEST * HELD * CUDA_PIECE);
 	return dim3(threads, threads < CUDA_BLOCK ? CUDA_BLOCK / threads : 1);
 }
 
@@ -58,19 +59,37 @@ static __device__ float row_sum(float x, float *warp)
 	return s;
 }
 
-/* The sum of (x - mean)^power, power 1 or 2, over this thread's pieces of a group of n columns;
- * with power 1 mean is not looked at. */
-template <class X>
-static __device__ float sum_power(const X *x, long n, float mean, int power, int wide)
-{
-	float v[CUDA_PIECE], s = 0;
+/* A thread's pieces of a row: piece p begins at column column_of(p). */
+struct held {
+	float v[HELD][CUDA_PIECE];
+};
 
-	for (long j = threadIdx.x * CUDA_PIECE; j < n; j += blockDim.x * CUDA_PIECE) {
-		load_piece(v, x + j, n - j, wide);
+static __device__ long column_of(int p)
+{
+	return (threadIdx.x + p * (long)blockDim.x) * CUDA_PIECE;
+}
+
+/* Of a row of n columns; what lies past its end is 0. */
+template <class X> static __device__ void hold(struct held &h, const X *x, long n, int wide)
+{
+#pragma unroll
+	for (int p = 0; p < HELD; p++)
+		load_piece(h.v[p], x + column_of(p), n - column_of(p), wide);
+}
+
+/* The sum of (x - mean)^power, power 1 or 2, over this thread's pieces of a row of n columns; with
+ * power 1 mean is not looked at. */
+static __device__ float sum_power(const struct held &x, long n, float mean, int power)
+{
+	float s = 0;
+
+#pragma unroll
+	for (int p = 0; p < HELD; p++)
+#pragma unroll
 		for (int k = 0; k < CUDA_PIECE; k++)
-			if (j + k < n)
-				s += power == 1 ? v[k] : (v[k] - mean) * (v[k] - mean);
-	}
+			if (column_of(p) + k < n)
+				s += power == 1 ? x.v[p][k]
+				                : (x.v[p][k] - mean) * (x.v[p][k] - mean);
 	return s;
 }
 
@@ -88,19 +107,25 @@ static __global__ void __launch_bounds__(WIDEST)
 {
 	SHARED(float, warp, WARPS);
 	long i = (long)blockIdx.x * blockDim.y + threadIdx.y, n = i < groups ? cols : 0;
-	float mean = 0, r, v[CUDA_PIECE], g[CUDA_PIECE], b[CUDA_PIECE] = {0}, old[CUDA_PIECE] = {0};
+	float mean = 0, r, g[CUDA_PIECE], b[CUDA_PIECE] = {0}, old[CUDA_PIECE] = {0};
+	struct held h;
 
-	x += group_at(m, i, ldx);
 	y += group_at(m, i, ldy);
+	hold(h, x + group_at(m, i, ldx), n, wide);
 	if (!m.rms)
-		mean = row_sum(sum_power(x, n, 0, 1, wide), warp) / cols;
-	r = 1 / sqrtf(row_sum(sum_power(x, n, mean, 2, wide), warp) / cols + m.eps);
+		mean = row_sum(sum_power(h, n, 0, 1), warp) / cols;
+	r = 1 / sqrtf(row_sum(sum_power(h, n, mean, 2), warp) / cols + m.eps);
 	if (threadIdx.x == 0 && n) {
 		stat[i] = mean;
 		stat[groups + i] = r;
 	}
-	for (long j = threadIdx.x * CUDA_PIECE; j < n; j += blockDim.x * CUDA_PIECE) {
-		load_piece(v, x + j, n - j, wide);
+#pragma unroll
+	for (int p = 0; p < HELD; p++) {
+		long j = column_of(p);
+		float *v = h.v[p];
+
+		if (j >= n)
+			break;
 		load_piece(g, gain + j, n - j, wide);
 		if (bias)
 			load_piece(b, bias + j, n - j, wide);
@@ -167,35 +192,37 @@ static __global__ void __launch_bounds__(WIDEST)
 	SHARED(float, warp, WARPS);
 	long i = (long)blockIdx.x * blockDim.y + threadIdx.y, n = i < groups ? cols : 0;
 	float mean = n ? stat[i] : 0, r = n ? stat[groups + i] : 0, sum = 0, product = 0;
-	float v[CUDA_PIECE], w[CUDA_PIECE], g[CUDA_PIECE], old[CUDA_PIECE] = {0};
+	struct held h, a; /* x, and dy times the gain */
 
 	dx += group_at(m, i, lddx);
 	if (half)
 		half += group_at(m, i, ldhalf);
-	dy += group_at(m, i, lddy);
-	x += group_at(m, i, ldx);
-	for (long j = threadIdx.x * CUDA_PIECE; j < n; j += blockDim.x * CUDA_PIECE) {
-		load_piece(v, x + j, n - j, wide);
-		load_piece(w, dy + j, n - j, wide); /* 0 past the end, and so is what is added */
-		load_piece(g, gain + j, n - j, wide);
-		for (int k = 0; k < CUDA_PIECE; k++) {
-			float a = w[k] * (m.offset + g[k]);
+	hold(h, x + group_at(m, i, ldx), n, wide);
+	hold(a, dy + group_at(m, i, lddy), n, wide);
+#pragma unroll
+	for (int p = 0; p < HELD; p++) {
+		float g[CUDA_PIECE];
 
-			sum += a;
-			product += a * (v[k] - mean);
+		load_piece(g, gain + column_of(p), n - column_of(p), wide);
+		for (int k = 0; k < CUDA_PIECE; k++) {
+			a.v[p][k] *= m.offset + g[k];
+			sum += a.v[p][k]; /* 0 past the end */
+			product += a.v[p][k] * (h.v[p][k] - mean);
 		}
 	}
 	sum = m.rms ? 0 : row_sum(sum, warp) / cols;
 	product = row_sum(product, warp) * r / cols;
-	for (long j = threadIdx.x * CUDA_PIECE; j < n; j += blockDim.x * CUDA_PIECE) {
-		load_piece(v, x + j, n - j, wide);
-		load_piece(w, dy + j, n - j, wide);
-		load_piece(g, gain + j, n - j, wide);
+#pragma unroll
+	for (int p = 0; p < HELD; p++) {
+		long j = column_of(p);
+		float old[CUDA_PIECE] = {0};
+
+		if (j >= n)
+			break;
 		if (add)
 			load_piece(old, dx + j, n - j, wide);
 		for (int k = 0; k < CUDA_PIECE; k++)
-			old[k] = (add ? old[k] : 0) +
-			         r * (w[k] * (m.offset + g[k]) - sum - (v[k] - mean) * r * product);
+			old[k] += r * (a.v[p][k] - sum - (h.v[p][k] - mean) * r * product);
 		store_piece(dx + j, old, n - j, wide);
 		if (half)
 			store_piece(half + j, old, n - j, wide);

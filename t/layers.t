@@ -13,7 +13,7 @@ esac
 
 # The first line of a source is its licence, the second its name and what it is (make map).
 bad=
-for f in lib/*/*.[ch] kernels/*.[ch] kernels/*.cu bin/*.c; do
+for f in lib/*/*.[ch] kernels/*.[ch] kernels/*.c[cu] bin/*.c; do
 	name=${f##*/}
 	head -2 "$f" | tr '\n' ' ' | grep -qE "^/\* SPDX-License-Identifier: MIT \*/ /\* (${name%.c}|$name) - " || bad="$bad $f"
 done
@@ -56,14 +56,14 @@ for floor in $floors; do
 	is "$bad" "" "lib/$floor includes only what lies below it"
 done
 
-is "$(grep -nE '#include ".*/[a-z_]*_in\.h"' lib/*/*.[ch] kernels/*.[ch] kernels/*.cu bin/*.c)" "" "private headers (*_in.h) stay in their folder"
-is "$(grep -h '#include "\.\./' kernels/*.[ch] kernels/*.cu | grep -v '"\.\./lib/base/')" "" "kernels include nothing of lib but its base"
-is "$(grep -lE '\((.*, )?stderr\b|perror\(' lib/*/*.c kernels/*.c kernels/*.cu bin/*.c | tr '\n' ' ')" "lib/base/die.c lib/base/progress.c " \
+is "$(grep -nE '#include ".*/[a-z_]*_in\.h"' lib/*/*.[ch] kernels/*.[ch] kernels/*.c[cu] bin/*.c)" "" "private headers (*_in.h) stay in their folder"
+is "$(grep -h '#include "\.\./' kernels/*.[ch] kernels/*.c[cu] | grep -v '"\.\./lib/base/')" "" "kernels include nothing of lib but its base"
+is "$(grep -lE '\((.*, )?stderr\b|perror\(' lib/*/*.c kernels/*.c kernels/*.c[cu] bin/*.c | tr '\n' ' ')" "lib/base/die.c lib/base/progress.c " \
    "only die.c and progress.c write to stderr"
 
 # header, the files that may include it
 while read -r header files; do
-	is "$(grep -lE "#include <($header)>" lib/*/*.[ch] kernels/*.[ch] kernels/*.cu bin/*.c | tr '\n' ' ')" "$files " "$header enters in $files alone"
+	is "$(grep -lE "#include <($header)>" lib/*/*.[ch] kernels/*.[ch] kernels/*.c[cu] bin/*.c | tr '\n' ' ')" "$files " "$header enters in $files alone"
 done <<'END'
 zstd.h lib/format/zio_out.c lib/format/zio_unpack.c
 zlib.h lib/format/zio_unpack.c
@@ -80,11 +80,11 @@ cuda.* kernels/cuda.h
 cublas.* kernels/cuda.h
 END
 
-is "$(grep -hoE '^[[:space:]]*(static )?(const )?(struct|enum) [a-z_0-9]+ \{' lib/*/*.[ch] kernels/*.[ch] kernels/*.cu bin/*.c |
+is "$(grep -hoE '^[[:space:]]*(static )?(const )?(struct|enum) [a-z_0-9]+ \{' lib/*/*.[ch] kernels/*.[ch] kernels/*.c[cu] bin/*.c |
 	grep -oE '(struct|enum) [a-z_0-9]+' | cut -d' ' -f2 | sort | uniq -d)" "" "no two structs or enums have one name"
-is "$(for f in lib/*/*.[ch] kernels/*.[ch] kernels/*.cu bin/*.c t/cudasim/*.*; do [ "$(wc -l < "$f")" -le 500 ] || echo "$f"; done)" "" \
+is "$(for f in lib/*/*.[ch] kernels/*.[ch] kernels/*.c[cu] bin/*.c t/cudasim/*.*; do [ "$(wc -l < "$f")" -le 500 ] || echo "$f"; done)" "" \
    "no file is over 500 lines"
-is "$(awk 'FNR==1{n=0; name=""} /^[a-zA-Z_].*\)$/ || /^[ \t]+.*\)$/ && prev ~ /^[a-zA-Z_]/ {name=$0} /^{/ {n=FNR} /^}/ {if (n && FNR-n>60) print FILENAME ": " name; n=0} {prev=$0}' lib/*/*.c kernels/*.c kernels/*.cu bin/*.c t/cudasim/*.c*)" "" \
+is "$(awk 'FNR==1{n=0; name=""} /^[a-zA-Z_].*\)$/ || /^[ \t]+.*\)$/ && prev ~ /^[a-zA-Z_]/ {name=$0} /^{/ {n=FNR} /^}/ {if (n && FNR-n>60) print FILENAME ": " name; n=0} {prev=$0}' lib/*/*.c kernels/*.c kernels/*.c[cu] bin/*.c t/cudasim/*.c*)" "" \
    "no function is over 60 lines"
 # What the documents name is there: files, targets of make, functions.  A diff's own new files are not.
 named() { grep -v '^[-+]' "$1" | grep -oE "$2" | sort -u; }
@@ -114,7 +114,7 @@ for doc in *.md lib/README.md t/README.md man/*.[157]; do
 done
 is "$bad" "" "what the documents name is there"
 cases $n "names in the documents"
-is "$(awk 'length > 100 && /^[ \t]*(\/\*| \*|\/\/)/ { print FILENAME ":" FNR }' lib/*/*.[ch] kernels/*.[ch] kernels/*.cu bin/*.c)" "" \
+is "$(awk 'length > 100 && /^[ \t]*(\/\*| \*|\/\/)/ { print FILENAME ":" FNR }' lib/*/*.[ch] kernels/*.[ch] kernels/*.c[cu] bin/*.c)" "" \
    "no line of a comment is over 100 columns"
 is "$(git ls-files -z 2>/dev/null | xargs -0 -r du -k 2>/dev/null | awk '$1 > 600')" "" "no large file is committed"
 done_testing

@@ -111,6 +111,11 @@ static void refer_gradients(struct problem *t, struct mat o)
 	t->o = exact;
 }
 
+/* Between the rows of a matrix there is room for so many times a few numbers more.  With 8 all rows
+ * of heads that are a multiple of 8 wide begin at a multiple of 16 bytes, as a model's do: then a
+ * device may compute in other ways. */
+static long gaps = 1;
+
 /* Rows of `queries` and `keys` lengths, ending with -1. */
 static struct problem make(struct heads h, enum dtype type, const int *queries, const int *keys,
                            double size)
@@ -129,17 +134,17 @@ static struct problem make(struct heads h, enum dtype type, const int *queries, 
 	}
 	t.qs[n] = t.queries;
 	t.spans.n = n;
-	t.q = host_mat(type, t.queries, nq, 3, size);
-	t.k = host_mat(type, t.keys, nk, 2, size);
+	t.q = host_mat(type, t.queries, nq, 3 * gaps, size);
+	t.k = host_mat(type, t.keys, nk, 2 * gaps, size);
 	t.v = host_mat(type, t.keys, nk, 0, 1);
-	t.dout = host_mat(type, t.queries, h.q * h.dim, 2, 1);
+	t.dout = host_mat(type, t.queries, h.q * h.dim, 2 * gaps, 1);
 	refer(&t);
 	return t;
 }
 
 static struct mat blank(struct mat like, long gap)
 {
-	struct mat host = host_mat(like.type, like.rows, like.cols, gap, 1), m = upload(host);
+	struct mat host = host_mat(like.type, like.rows, like.cols, gap * gaps, 1), m = upload(host);
 
 	return m;
 }
@@ -364,6 +369,16 @@ int main(void)
 	check("cap, dim 128", capped(heads(4, 2, 128, 0, 0), 2), short_rows, short_rows, 2);
 	check("cap, dim 256, window", capped(heads(4, 2, 256, 0, 20), 2), middle_rows, middle_rows, 2);
 	check("dim 256, window, cache", heads(4, 2, 256, 8, 20), next, cached, 1);
+	gaps = 8;
+	check("in vectors", heads(9, 3, 64, 0, 0), long_rows, long_rows, 1);
+	check("in vectors, short rows", heads(3, 3, 16, 8, 0), short_rows, short_rows, 1);
+	check("in vectors, empty rows", heads(4, 2, 64, 0, 0), with_empty, with_empty, 1);
+	check("in vectors, dim 80", heads(4, 4, 80, 160, 0), rows, rows, 1);
+	check("in vectors, dim 128, window", heads(8, 2, 128, 0, 40), rows, rows, 1);
+	check("in vectors, dim 256", heads(2, 1, 256, 0, 0), middle_rows, middle_rows, 1);
+	check("in vectors, cache, window", heads(6, 2, 128, 0, 50), next, cached, 1);
+	check("in vectors, large scores", heads(2, 1, 64, 0, 0), rows, rows, 8);
+	gaps = 1;
 	differences(heads(4, 2, 8, 0, 0));
 	differences(capped(heads(4, 2, 8, 0, 0), 0.5f));
 	for (int type = DT_F32; type <= DT_BF16; type++) {

@@ -186,9 +186,9 @@ rated() {
 number() { sed -n 's/.*"'"$1"'": *\(-\{0,1\}[0-9][-+.0-9e]*\).*/\1/p' "$2"; }
 
 # batch MODEL: rows a step, and at a time for the peer
-batch() { case $1 in smollm2) echo 256 64 ;; llama3) echo 128 8 ;; pythia) echo 256 32 ;; esac; }
+batch() { case $1 in smollm2) echo 256 64 ;; llama3) echo 256 8 ;; pythia) echo 256 32 ;; esac; }
 
-# train MODEL ROWS BATCH STEPS NAME: LoRA; the steps but the first are timed
+# train MODEL ROWS BATCH STEPS NAME: LoRA; the steps but the first are timed, also each by itself
 train() {
 	smi memory.used > /dev/null 2>&1 &&
 		{ nvidia-smi --query-gpu=memory.used --format=csv,noheader,nounits -lms 200 > "$W/used" & watcher=$!; }
@@ -199,9 +199,13 @@ train() {
 	[ $rc = 0 ] || { say "$5: failed"; return $rc; }
 	grep '"step"' "$W/$5.log" > "$W/$5.steps"
 	cat "$W/$5.steps"
-	at=$(number tokens "$W/$5.steps" | paste -s -d ' ') when=$(number seconds "$W/$5.steps" | paste -s -d ' ')
-	n=$((${at##* } - ${at%% *})) s=$(awk "BEGIN {print ${when##* } - ${when%% *}}")
-	say "$5: $(rated "$1" "$2" "$n" "$s"); $(printf 'loss %.4f, gradient %.4f' "$(number loss "$W/$5.steps" | head -n 1)" "$(number norm "$W/$5.steps" | head -n 1)"), at most $(sort -n "$W/used" 2> /dev/null | tail -n 1) MB"
+	number tokens "$W/$5.steps" > "$W/at"
+	number seconds "$W/$5.steps" > "$W/when"
+	paste "$W/at" "$W/when" > "$W/progress"
+	set -- "$@" $(awk 'NR == 1 {n = $1; t = $2} END {print $1 - n, $2 - t}' "$W/progress") \
+		"$(awk 'NR > 1 {print ($1 - n) / ($2 - t)} {n = $1; t = $2}' "$W/progress" | sort -n |
+			awk '{x[NR] = $1} END {print x[int((NR + 1) / 2)]}')"
+	say "$5: $(rated "$1" "$2" "$6" "$7"), median step $(rated "$1" "$2" "$8" 1); $(printf 'loss %.4f, gradient %.4f' "$(number loss "$W/$5.steps" | head -n 1)" "$(number norm "$W/$5.steps" | head -n 1)"), at most $(sort -n "$W/used" 2> /dev/null | tail -n 1) MB"
 }
 
 stage_train() {
@@ -257,7 +261,7 @@ peer() {
 	shift 2
 	set -- $(batch "$model") "$@"
 	env HF_HUB_OFFLINE=1 PYTHONDONTWRITEBYTECODE=1 "$PYTHON" "$W/pack/t/bench/peer.py" train "$FOLDERS/$model" "$W/pack/rows/short.json" \
-		--batch "$1" --micro "$2" ${3:+"$3"} --steps 3 --warm 2 --device "$DEVICE" --dtype bf16 > "$W/peer" || return
+		--batch "$1" --micro "$2" ${3:+"$3"} --steps 2 --warm 1 --device "$DEVICE" --dtype bf16 > "$W/peer" || return
 	cat "$W/peer"
 	say "torch $model $what: $(rated "$model" short "$(number tokens "$W/peer")" "$(number seconds "$W/peer")"), $(($(number card_bytes "$W/peer") / 1000000)) MB"
 }
