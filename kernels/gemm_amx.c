@@ -19,11 +19,12 @@ enum {
 	BLOCK = 256, /* rows of a block, and columns */
 	ALONE = 64,  /* columns, where all rows are one block and stay in the second cache */
 	DEEP = 640,
+	PIECE = 8, /* steps of which panels are made at a time, where that is across */
 	FEW = 256, /* of so few rows of a, what is computed is c' */
 	SUMS = AMX_EDGE * AMX_EDGE,
 	SIDE = AMX_EDGE / 2, /* of a tile */
 };
-/* So many values are put in order at a time (8 MB). */
+/* So many values are put in order at a time (8 MB) for all blocks. */
 #define PANELS (1L << 22)
 /* So many bytes are no longer in the second cache when they are read again. */
 #define LARGE (1L << 20)
@@ -64,6 +65,20 @@ struct amx_work {
 static void make_panel(bf16_pair *y, struct side s)
 {
 	(s.down ? amx_panels : amx_panels_transposed)(y, s.x.p, s.x.ld, s.n, s.k);
+}
+
+/* The panels of s, which lie `apart` pairs after each other.  Where s is read across, a step of all
+ * panels comes before the next step of any: else each 64 bytes would come from a page of their own,
+ * and of large matrices these are thousands. */
+static void make_panels(bf16_pair *y, long apart, struct side s)
+{
+	long step = s.down ? AMX_STEP : s.k;
+
+	for (long l = 0; l < s.k; l += step)
+		for (long j = 0; j < s.n; j += AMX_EDGE)
+			make_panel(y + j / AMX_EDGE * apart + l / AMX_STEP * AMX_PAIRS,
+			           some(part(s, l, long_min(step, s.k - l)), j,
+			                long_min(AMX_EDGE, s.n - j)));
 }
 
 /* y [AMX_EDGE x lda] = at most so many rows, with zeros where there is nothing.  Columns become
@@ -169,26 +184,29 @@ static void pass(const struct amx_work *w, long i, long last, long j, long s,
 /* The block at row i and column j. */
 static void block(struct dev *d, const struct amx_work *w, long i, long j)
 {
-	long last = long_min(i + w->block, w->rows.n), end = long_min(j + w->wide, w->panels.n);
+	long last = long_min(i + w->block, w->rows.n), n = long_min(w->wide, w->panels.n - j);
+	long panels = w->wide / AMX_EDGE, apart = (w->panel ? w->steps : w->deep) * AMX_PAIRS;
 	/* Of a panel, where they are kept. */
 	long sums = w->deep < w->steps ? w->block * AMX_EDGE : 0;
-	bf16_pair *own = (bf16_pair *)own_workspace(d, w->deep * AMX_PAIRS +
-	                                                       w->wide / AMX_EDGE * sums + SUMS);
-	float *x = (float *)(own + w->deep * AMX_PAIRS);
+	long made = w->panel ? 0 : panels * apart;
+	bf16_pair *own = (bf16_pair *)own_workspace(d, made + panels * sums + SUMS);
+	float *x = (float *)(own + made);
 
-	for (long s = 0; s < w->steps; s += w->deep)
-		for (long q = j; q < end; q += AMX_EDGE) {
-			const bf16_pair *panel = own;
+	for (long s = 0; s < w->steps; s += w->deep) {
+		const bf16_pair *panel = own;
 
-			if (w->panel)
-				panel = w->panel + (q / AMX_EDGE * w->steps + s) * AMX_PAIRS;
-			else
-				make_panel(own, some(part(w->panels, s * AMX_STEP,
-				                          long_min(w->deep * AMX_STEP,
-				                                   w->panels.k - s * AMX_STEP)),
-				                     q, long_min(AMX_EDGE, w->panels.n - q)));
-			pass(w, i, last, q, s, panel, x + (q - j) / AMX_EDGE * sums, q == j);
-		}
+		if (w->panel)
+			panel = w->panel + j / AMX_EDGE * apart + s * AMX_PAIRS;
+		else
+			make_panels(own, apart,
+			            some(part(w->panels, s * AMX_STEP,
+			                      long_min(w->deep * AMX_STEP,
+			                               w->panels.k - s * AMX_STEP)),
+			                 j, n));
+		for (long q = 0; q < n; q += AMX_EDGE)
+			pass(w, i, last, j + q, s, panel + q / AMX_EDGE * apart,
+			     x + q / AMX_EDGE * sums, q == 0);
+	}
 }
 
 /* The most of n, in whole AMX_EDGE and equal parts, that is no more than `most`. */
@@ -199,12 +217,25 @@ static long equal_part(long n, long most)
 	return round_up((n + parts - 1) / parts, AMX_EDGE);
 }
 
+/* Piece p of those in which several threads make panels: PIECE steps of all, or one panel. */
+static struct side piece(struct side s, long p)
+{
+	long l = p * PIECE * AMX_STEP, j = p * AMX_EDGE;
+
+	if (s.down)
+		return part(s, l, long_min(PIECE * AMX_STEP, s.k - l));
+	return some(s, j, long_min(AMX_EDGE, s.n - j));
+}
+
 static void multiply(struct dev *d, struct amx_work *w)
 {
 	long wide = w->steps * AMX_STEP, panel = w->steps * AMX_PAIRS;
 	int copied = w->rows.down || w->rows.k % AMX_STEP != 0, shared = w->rows.n > BLOCK;
 	long from = copied ? 0 : w->rows.n / AMX_EDGE * AMX_EDGE;
 	long panels = shared ? round_up(w->panels.n, AMX_EDGE) / AMX_EDGE * panel : 0;
+	long pieces = !shared          ? 0
+	              : w->panels.down ? (w->steps + PIECE - 1) / PIECE
+	                               : (w->panels.n + AMX_EDGE - 1) / AMX_EDGE;
 	bf16_pair *room =
 		(bf16_pair *)workspace(&cpu_of(d)->whole,
 	                               panels + round_up(w->rows.n - from, AMX_EDGE) * wide / 2);
@@ -218,9 +249,9 @@ static void multiply(struct dev *d, struct amx_work *w)
 #pragma omp parallel num_threads(threads_of(d))
 	{
 #pragma omp for schedule(static) nowait
-		for (long j = 0; j < (shared ? w->panels.n : 0); j += AMX_EDGE)
-			make_panel(room + j / AMX_EDGE * panel,
-			           some(w->panels, j, long_min(AMX_EDGE, w->panels.n - j)));
+		for (long p = 0; p < pieces; p++)
+			make_panels(room + p * (w->panels.down ? PIECE * AMX_PAIRS : panel), panel,
+			            piece(w->panels, p));
 #pragma omp for schedule(static)
 		for (long i = from; i < w->rows.n; i += AMX_EDGE)
 			copy_rows(copy + (i - from) * wide, wide,
@@ -251,7 +282,11 @@ int amx_gemm(struct dev *d, struct mat c, struct mat base, struct mat a, int ta,
 	struct side as = {a, ta, c.rows, k}, bs = {b, !tb, c.cols, k};
 	int turned = ta ? tb || c.rows > c.cols : tb && c.rows <= FEW;
 	struct side rows = turned ? bs : as, panels = turned ? as : bs;
-	long room = long_max(1, PANELS / (steps * AMX_STEP * AMX_EDGE)) * AMX_EDGE;
+	/* What blocks put in order by themselves takes no room here; for the others a few columns would
+	 * have all rows read again and again. */
+	long room = rows.n > BLOCK
+	                    ? long_max(BLOCK, PANELS / (steps * AMX_STEP * AMX_EDGE) * AMX_EDGE)
+	                    : panels.n;
 
 	if (a.type != DT_BF16 || !amx_is_there())
 		return 0;
