@@ -18,6 +18,7 @@ static const struct opt_group groups[] = {
 	{"Length and training", length_options, &encode},
 	{"Masking", mask_options, &opts.mask},
 	{"Broken rows", fate_options, &fate},
+	{"Sharing the work", shard_options, &opts.shard},
 	{0},
 };
 

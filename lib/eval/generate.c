@@ -270,16 +270,59 @@ static void begin(struct generation *g)
 	g->answer = xalloc(opts.batch * sizeof *g->answer);
 }
 
+/* Forgets the row that was taken last. */
+static void leave_row(struct generation *g)
+{
+	struct answer *a = &g->answer[--g->n];
+
+	json_decref(a->out);
+	ids_free(&a->ids);
+}
+
+/* How many rows have a prompt that is answered. */
+static long count_rows(struct generation *g, char *const paths[], int n)
+{
+	struct fates *fates = fates_open(&(struct fate_opts){.on_error = "skip"});
+	struct rows *rows = rows_open(paths, n, fates, &opts.fate, 0);
+	struct row row;
+	long count = 0;
+
+	fates_mute(fates, 1);
+	while (rows_next(rows, &row)) {
+		take_row(g, &row, fates);
+		count += g->n;
+		if (g->n)
+			leave_row(g);
+	}
+	rows_close(rows);
+	fates_close(fates, 0);
+	return count;
+}
+
+/* Answers the rows of a share, which are counted by prompts that are answered; a row that is not
+ * belongs to the share of the next one that is. */
 static void answer_rows(struct generation *g, char *const paths[], int n, struct zout *out)
 {
+	long all = opts.shard.shard ? count_rows(g, paths, n) : 0, taken = 0, done = 0;
+	struct share share = shard_of(&opts.shard, all, opts.batch);
 	struct fates *fates = fates_open(&opts.fate);
 	struct rows *rows = rows_open(paths, n, fates, &opts.fate, 0);
 	struct progress *p = progress_open("generate", "rows", 0);
 	struct row row;
-	long done = 0;
+	int before;
 
-	while (rows_next(rows, &row)) {
+	for (;;) {
+		int last = share.end == all,
+		    own = taken >= share.first && (taken < share.end || last);
+
+		fates_mute(fates, !own);
+		if (!rows_next(rows, &row))
+			break;
+		before = g->n;
 		take_row(g, &row, fates);
+		taken += g->n - before;
+		if (!own && g->n > before)
+			leave_row(g);
 		if (g->n < opts.batch)
 			continue;
 		done += g->n;
@@ -290,7 +333,8 @@ static void answer_rows(struct generation *g, char *const paths[], int n, struct
 	if (g->n)
 		answer_group(g);
 	write_group(g, out);
-	fates_need_row(fates);
+	if (!opts.shard.shard)
+		fates_need_row(fates);
 	if (g->beyond)
 		notice("answers beyond the %ld positions that the model was made for: %ld",
 		       g->context, g->beyond);
@@ -303,6 +347,7 @@ static void run(char *const paths[], int n, struct zout *out)
 {
 	struct generation g = {0};
 
+	shard_check(&opts.shard, 1, paths, n);
 	begin(&g);
 	answer_rows(&g, paths, n, out);
 	free(g.answer);
@@ -317,6 +362,7 @@ static const struct opt_group groups[] = {{"Model", model_options, &opts},
                                           {"Rows", schema_options, &opts.encode.schema},
                                           {"Template", template_options, &opts.encode},
                                           {"Fates", fate_options, &opts.fate},
+                                          {"Sharing the work", shard_options, &opts.shard},
                                           {"Computing", compute_options, &opts.compute},
                                           {0}};
 

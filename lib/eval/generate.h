@@ -7,6 +7,7 @@
 #include "../model/model.h"
 #include "../rows/encode.h"
 #include "../rows/fate.h"
+#include "../rows/shard.h"
 #include "../train/setup.h"
 
 struct generate_opts {
@@ -17,6 +18,7 @@ struct generate_opts {
 	long seed;
 	struct encode_opts encode;
 	struct fate_opts fate;
+	struct shard_opts shard;
 	struct compute_opts compute;
 };
 

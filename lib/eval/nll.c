@@ -7,6 +7,7 @@
 
 #include "../base/progress.h"
 #include "../rows/order.h"
+#include "../rows/shard.h"
 #include "../train/losses.h"
 #include "../train/setup.h"
 #include "command.h"
@@ -14,6 +15,7 @@
 static struct nll_opts {
 	const char *model, *adapter; /* adapter NULL: the model alone */
 	int per_token;
+	struct shard_opts shard;
 	struct compute_opts compute;
 } opts = {.compute = COMPUTE_DEFAULTS};
 
@@ -60,17 +62,21 @@ static void run(char *const paths[], int n, struct zout *out)
 {
 	const struct visit visit = {.see = write_row, .ctx = out};
 	struct progress *p;
+	struct share share;
 	struct order o;
 	struct batch b;
 	struct setup s;
 	long done = 0;
 
+	shard_check(&opts.shard, 0, paths, n);
 	setup_open(&s, opts.model, opts.adapter, &opts.compute);
 	s.data = setup_read(&s, paths, n);
 	s.demand.rows[0] = LOSS_BATCH;
 	setup_begin(&s);
-	p = progress_open("nll", "rows", s.data->rows);
+	share = shard_of(&opts.shard, s.data->rows, LOSS_BATCH);
+	p = progress_open("nll", "rows", share.end - share.first);
 	order_open(&o, s.data, 0, 0, 0);
+	order_within(&o, share.first, share.end);
 	for (order_next(&o, &b, LOSS_BATCH); b.n; order_next(&o, &b, LOSS_BATCH)) {
 		engine_visit(s.engine, s.theta, &b, &visit);
 		progress_at(p, done += b.n, NULL);
@@ -81,6 +87,7 @@ static void run(char *const paths[], int n, struct zout *out)
 }
 
 static const struct opt_group groups[] = {{"Likelihood", options, &opts},
+                                          {"Sharing the work", shard_options, &opts.shard},
                                           {"Computing", compute_options, &opts.compute},
                                           {0}};
 

@@ -38,6 +38,8 @@ void fate_dropped_beside(struct fates *, const char *id, long line, const char *
  * ("bad JSON").  id may be NULL: it could not be read. */
 void fate_broken(struct fates *, const char *file, const char *id, long line, long element,
                  const char *reason, const struct fault *);
+/* While muted, nothing is told, and a broken row is no reason to die: another process has it. */
+void fates_mute(struct fates *, int on);
 /* To be called when all fates are told, before outputs are put in place: dies when no row was kept,
  * but with --allow-empty. */
 void fates_need_row(struct fates *);

@@ -25,12 +25,23 @@ static void begin_epoch(struct order *o, long epoch)
 void order_open(struct order *o, const struct tokens *data, uint64_t seed, uint64_t stream,
                 int shuffle)
 {
-	*o = (struct order){.data = data, .seed = seed, .stream = stream, .shuffle = shuffle};
+	*o = (struct order){.data = data,
+	                    .seed = seed,
+	                    .stream = stream,
+	                    .shuffle = shuffle,
+	                    .end = data->rows};
 	if (data->rows > INT32_MAX)
 		die("%ld rows are too many", data->rows);
 	if (shuffle)
 		o->row = xalloc(data->rows * sizeof *o->row);
 	begin_epoch(o, 0);
+}
+
+void order_within(struct order *o, long first, long end)
+{
+	assert(!o->shuffle && first <= end && end <= o->data->rows);
+	o->at = first;
+	o->end = end;
 }
 
 /* Adds the epoch's next rows to the batch, until it has n; at the epoch's end it gets
@@ -42,11 +53,11 @@ static void take(struct order *o, struct batch *b, int n)
 		o->batch = xrealloc(o->batch, n * sizeof *o->batch);
 	}
 	b->row = o->batch;
-	if (o->at == o->data->rows) {
+	if (o->at == o->end) {
 		begin_epoch(o, o->epoch + 1);
 		return;
 	}
-	for (; b->n < n && o->at < o->data->rows; o->at++)
+	for (; b->n < n && o->at < o->end; o->at++)
 		o->batch[b->n++] = tokens_row(o->data, o->row ? o->row[o->at] : o->at);
 }
 

@@ -13,6 +13,7 @@ struct order {
 	uint64_t seed, stream;
 	int shuffle;
 	long epoch, at;           /* rows of this epoch that were given */
+	long end;                 /* rows of an epoch: all, but for order_within */
 	int32_t *row;             /* [rows] this epoch's order; NULL: file order */
 	struct tokens_row *batch; /* [cap] the rows given last */
 	int cap;
@@ -20,6 +21,8 @@ struct order {
 
 /* stream: which of the orders that one seed makes; see rng.h. */
 void order_open(struct order *, const struct tokens *, uint64_t seed, uint64_t stream, int shuffle);
+/* Visits rows first..end-1 of the file once; not shuffled. */
+void order_within(struct order *, long first, long end);
 /* The next (at most) n rows of this epoch.  b->n is 0 when the epoch has ended, and the call
  * after that begins the next one.  The rows are borrowed until the next call. */
 void order_next(struct order *, struct batch *b, int n);

@@ -6,6 +6,7 @@
  */
 #include "tokenize.h"
 
+#include <limits.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "../base/memory.h"
+#include "../base/num.h"
 #include "../base/progress.h"
 #include "tokens.h"
 
@@ -45,11 +47,13 @@ struct run {
 	struct mask *mask;            /* NULL: none */
 	struct tokens_writer *writer; /* NULL where no token stream is written */
 	int colour;
-	struct buf text; /* of the row at hand */
+	struct share share; /* the rows that are encoded */
+	struct buf text;    /* of the row at hand */
 	long decoded;
 };
 
-static void check_usage(const struct tokenize_opts *o, const struct encode_opts *encode)
+static void check_usage(const struct tokenize_opts *o, const struct encode_opts *encode,
+                        char *const paths[], int n)
 {
 	if (!o->model == !o->tokenizer)
 		die_usage("needs -m MODEL or -t TOKENIZER, one of them");
@@ -57,6 +61,9 @@ static void check_usage(const struct tokenize_opts *o, const struct encode_opts 
 		die_usage("--show and --json exclude each other");
 	if (o->decode && o->mask.path)
 		die_usage("--mask-tokens is for rows, not for --decode");
+	if (o->decode && o->shard.shard)
+		die_usage("--shard is for rows, not for --decode");
+	shard_check(&o->shard, 1, paths, n);
 	zstd_check(&o->packing);
 	schema_check(&encode->schema, 1);
 }
@@ -139,6 +146,26 @@ static void show_template(struct run *r, const char *name)
 	zout_write(r->out, r->text.p, r->text.n);
 }
 
+/* How many rows there are, also broken ones. */
+static long count_rows(const struct run *r, char *const paths[], int n)
+{
+	struct fates *fates = fates_open(&(struct fate_opts){.on_error = "skip"});
+	struct rows *rows = rows_open(paths, n, fates, r->fate_opts, r->opts->dedupe);
+	struct row *row = xalloc(CHUNK * sizeof *row);
+	long count = 0;
+	int got;
+
+	while ((got = rows_take(rows, row, CHUNK))) {
+		rows_release(row, got);
+		count += got;
+	}
+	free(row);
+	rows_close(rows);
+	fates_close(fates, 0);
+	return count;
+}
+
+/* Encodes the share's rows; the others are read alone. */
 static void encode_all(struct run *r, struct rows *rows, const struct encoder *encoder, long most)
 {
 	struct row *row = xalloc(CHUNK * sizeof *row);
@@ -148,12 +175,15 @@ static void encode_all(struct run *r, struct rows *rows, const struct encoder *e
 	int n;
 
 	while ((n = rows_take(rows, row, CHUNK))) {
+		int from = (int)long_min(long_max(r->share.first - done, 0), n);
+		int to = (int)long_min(long_max(r->share.end - done, 0), n);
+
 #pragma omp parallel for schedule(dynamic, 16)
-		for (int i = 0; i < n; i++)
+		for (int i = from; i < to; i++)
 			if (!row[i].dropped)
 				e[i].how = encode_row(encoder, row[i].json, 0, &e[i].ids,
 				                      &e[i].train, &e[i].why);
-		for (int i = 0; i < n; i++)
+		for (int i = from; i < to; i++)
 			settle(r, &row[i], &e[i], most);
 		rows_release(row, n);
 		progress_at(p, done += n, NULL);
@@ -185,15 +215,19 @@ static struct tokens_writer *writer_open(const struct run *r, const struct encod
 static void encode(struct run *r, char *const paths[], int n, const struct encode_opts *opts,
                    const struct opt_group *recorded)
 {
+	int shares = r->opts->shard.shard != NULL;
 	struct encoder *encoder = encoder_open(r->tok, opts);
 	struct rows *rows = rows_open(paths, n, r->fates, r->fate_opts, r->opts->dedupe);
 
-	if (r->opts->show)
+	r->share = shares ? shard_of(&r->opts->shard, count_rows(r, paths, n), 1)
+	                  : (struct share){0, LONG_MAX, 1};
+	if (r->opts->show && r->share.head)
 		show_template(r, template_name(encoder_template(encoder)));
-	else if (!r->opts->json)
+	else if (!r->opts->json && !r->opts->show)
 		r->writer = writer_open(r, encoder, recorded);
 	encode_all(r, rows, encoder, opts->max_tokens);
-	fates_need_row(r->fates);
+	if (!shares)
+		fates_need_row(r->fates);
 	if (r->writer)
 		tokens_write_close(r->writer, rows_hash(rows));
 	rows_close(rows);
@@ -233,7 +267,7 @@ void tokenize(char *const paths[], int n, const struct tokenize_opts *o,
 	int tokens = !o->show && !o->json && !o->decode, zstd = zstd_flag(&o->packing, tokens);
 	const char *name = o->model ? o->model : o->tokenizer;
 
-	check_usage(o, encode_opts);
+	check_usage(o, encode_opts, paths, n);
 	if (o->threads)
 		omp_set_num_threads((int)o->threads);
 	/* Outputs come before the tokenizer is read, so that they can be none of its files. */

@@ -6,6 +6,7 @@
 #include "batch.h"
 #include "encode.h"
 #include "mask.h"
+#include "shard.h"
 
 struct tokenize_opts {
 	const char *model, *tokenizer; /* one of them is given */
@@ -13,6 +14,7 @@ struct tokenize_opts {
 	struct zstd_opts packing; /* of zstd_options; tokens are compressed by default */
 	long threads;             /* 0: one a core */
 	struct mask_opts mask;
+	struct shard_opts shard;
 };
 extern const struct opt tokenize_options[];
 

@@ -55,7 +55,8 @@ static void run(struct score_run *run)
 	for (int k = 0; k < s.files; k++)
 		add_ranks(s.score[k], s.n, sum);
 	json_object_set_new(run->header, "settings", json_pack("{s:i}", "files", s.files));
-	out = scores_create(run->out, run->header, run->columns, &run->score, s.n);
+	out = scores_create(run->out, run->header, run->columns, &run->score, s.n,
+	                    share_of(run, s.n));
 	for (long i = 0; i < s.n; i++) {
 		double mean = sum[i] / s.files;
 

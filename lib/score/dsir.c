@@ -243,6 +243,7 @@ static void run(struct score_run *run)
 const struct method method_dsir = {
 	.name = "dsir",
 	.what = "from n-grams shared with a target's rows",
+	.needs = METHOD_SHARES,
 	.score = "score",
 	.options = groups,
 	.columns = score_column,

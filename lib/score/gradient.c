@@ -130,7 +130,7 @@ static void run(struct score_run *run)
 const struct method method_gradient = {
 	.name = "gradient",
 	.what = "where a step on the row leads",
-	.needs = METHOD_MODEL | METHOD_SAFE | METHOD_DANGER,
+	.needs = METHOD_MODEL | METHOD_SAFE | METHOD_DANGER | METHOD_SHARES,
 	.score = "gradient",
 	.columns = filled,
 	.check = check,

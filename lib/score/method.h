@@ -24,6 +24,8 @@ struct score_run {
 	json_t *header;   /* has "method"; what else the method knows is for it to put in */
 	struct zout *out; /* for scores_create */
 	double began;     /* seconds_now of the program's start */
+	struct share
+		share; /* the rows that are written, where the method knows how many there are */
 };
 
 /* What a method needs, or-ed. */
@@ -34,7 +36,11 @@ enum {
 	METHOD_DANGER = 8,  /* it can use --danger */
 	METHOD_TOKENS = 16, /* one token stream, but no model */
 	METHOD_FITS = 32,   /* the options of suspect.h have a meaning */
+	METHOD_SHARES = 64, /* a row's score needs no other row's: --shard */
 };
+
+/* The share of so many rows that is to be written. */
+struct share share_of(const struct score_run *, long rows);
 
 struct method {
 	const char *name;                /* of --method */

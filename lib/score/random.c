@@ -26,6 +26,7 @@ static void run(struct score_run *run)
 const struct method method_random = {
 	.name = "random",
 	.what = "by chance",
+	.needs = METHOD_SHARES,
 	.score = "score",
 	.columns = score_column,
 	.run = run,

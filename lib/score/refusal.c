@@ -208,11 +208,11 @@ static void begin(struct refused *f, struct score_run *run)
 	f->loss = xalloc(2 * ROWS * sizeof *f->loss);
 }
 
-/* The column of all rows under a theta. */
+/* The column of the share's rows under a theta. */
 static void pass(struct refused *f, const struct params *theta, float value[], const char *what)
 {
 	f->theta = theta;
-	f->value = value;
+	f->value = value + f->two.run->share.first;
 	two_thetas_each(&f->two, ROWS, what, see, f);
 }
 
@@ -221,7 +221,7 @@ static void write_rows(struct refused *f, const float tuned[], const float base[
 	struct scores_out *out = two_thetas_scores(&f->two);
 	const struct tokens *data = f->two.setup.data;
 
-	for (long i = 0; i < data->rows; i++) {
+	for (long i = f->two.run->share.first; i < f->two.run->share.end; i++) {
 		struct tokens_row r = tokens_row(data, i);
 		const double value[] = {tuned[i], base[i]};
 
@@ -268,7 +268,7 @@ static const struct opt_group groups[] = {{"Refusals (--method refusal)", option
 const struct method method_refusal = {
 	.name = "refusal",
 	.what = "a refusal in the answer's place",
-	.needs = METHOD_MODEL,
+	.needs = METHOD_MODEL | METHOD_SHARES,
 	.score = "refusal",
 	.score_alone = "refusal_base",
 	.options = groups,

@@ -34,15 +34,17 @@ void row_list_read(struct row_list *l, const struct score_run *run)
 void row_list_write(struct row_list *l, struct score_run *run, double (*score)(void *ctx, long i),
                     void *ctx)
 {
+	struct share share = share_of(run, l->n);
 	struct scores_out *out =
-		scores_create(run->out, run->header, run->columns, &run->score, l->n);
+		scores_create(run->out, run->header, run->columns, &run->score, l->n, share);
 
 	for (long i = 0; i < l->n; i++) {
 		const struct row_name *row = &l->row[i];
 		const char *id = l->ids.p + row->id;
 		double value = score(ctx, i);
 
-		scores_add(out, id, strlen(id), row->hash, row->line, &value);
+		if (i >= share.first && i < share.end)
+			scores_add(out, id, strlen(id), row->hash, row->line, &value);
 	}
 	scores_finish(out);
 	free(l->row);

@@ -20,8 +20,8 @@ struct row_list { /* begins as {0} */
 void row_list_add(struct row_list *, const char *id, uint64_t hash, long line);
 /* Adds all rows of the run's operands (none: of stdin), and tells their fates. */
 void row_list_read(struct row_list *, const struct score_run *);
-/* Writes all rows, under the column "score"; score: the number of row i, asked for once a row in
- * their order, NaN for null.  Then frees the list. */
+/* Writes the rows of the run's share, under the column "score"; score: the number of row i, asked
+ * for once a row in their order, NaN for null.  Then frees the list. */
 void row_list_write(struct row_list *, struct score_run *, double (*score)(void *ctx, long i),
                     void *ctx);
 

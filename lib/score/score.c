@@ -8,6 +8,7 @@
 
 #include "../base/progress.h"
 #include "../train/log.h"
+#include "../train/losses.h"
 #include "method.h"
 
 #define AT(field) offsetof(struct score_opts, field)
@@ -60,6 +61,7 @@ void score_groups(struct score_opts *o, struct opt_group *group)
 			*g++ = *own;
 	*g++ = (struct opt_group){"Training", train_options, &o->train};
 	*g++ = (struct opt_group){"Computing", compute_options, &o->compute};
+	*g++ = (struct opt_group){"Sharing the work", shard_options, &o->shard};
 	*g++ = (struct opt_group){"Rows (methods without a model)", fate_options, &o->fate};
 	*g = (struct opt_group){0};
 }
@@ -92,9 +94,17 @@ static void check(const struct score_opts *o, const struct method *m, int operan
 		die_usage("--valid %s: all rows are scored, none is held out (./%s is a file of "
 		          "that name)",
 		          t->valid, t->valid);
+	shard_check(&o->shard, 0, NULL, 0);
+	if (o->shard.shard && !(m->needs & METHOD_SHARES))
+		die_usage("--method %s looks at all rows together: no --shard", m->name);
 	for (int k = 0; methods[k]; k++)
 		if (methods[k]->check)
 			methods[k]->check(o, methods[k] == m);
+}
+
+struct share share_of(const struct score_run *run, long rows)
+{
+	return shard_of(&run->o->shard, rows, LOSS_BATCH);
 }
 
 void score_rows(struct score_opts *o, const struct opt_group *groups, char *const paths[], int n)

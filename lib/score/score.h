@@ -7,6 +7,7 @@
 #include "../format/zio.h"
 #include "../model/model.h"
 #include "../rows/fate.h"
+#include "../rows/shard.h"
 #include "../train/train.h"
 
 struct score_opts {
@@ -19,6 +20,7 @@ struct score_opts {
 	struct train_opts train;
 	struct compute_opts compute;
 	struct fate_opts fate;
+	struct shard_opts shard;
 };
 #define SCORE_DEFAULTS                                                                   \
 	{                                                                                \
@@ -26,7 +28,7 @@ struct score_opts {
 		.fate = FATE_DEFAULTS,                                                   \
 	}
 
-enum { SCORE_GROUPS = 24 };
+enum { SCORE_GROUPS = 25 };
 /* Sets the option groups of seal-score, all methods' among them, that fill these options, and
  * their end: group[SCORE_GROUPS] at most. */
 void score_groups(struct score_opts *, struct opt_group *group);

@@ -13,20 +13,22 @@
 #include <stdint.h>
 
 #include "../format/jsonl.h"
+#include "../rows/shard.h"
 #include "columns.h"
 
 /* Writing (scores_write.c). */
 struct scores_out;
 
-/* Writes the header: "seal", "rows", "method", "score" and "columns", then what else `header`
- * holds (an object with "method", borrowed).  The columns, and the formula, whose columns must be
- * among them, are kept until scores_finish.  A column "score" is written once. */
+/* Writes the header, if the share begins the output: "seal", "rows", "method", "score" and
+ * "columns", then what else `header` holds (an object with "method", borrowed).  The columns, and
+ * the formula, whose columns must be among them, are kept until scores_finish.  A column "score" is
+ * written once. */
 struct scores_out *scores_create(struct zout *, const json_t *header, const struct column[],
-                                 const struct formula *score, long rows);
+                                 const struct formula *score, long rows, struct share);
 /* Writes a row; value[i]: of column i, NaN for null. */
 void scores_add(struct scores_out *, const char *id, size_t id_n, uint64_t hash, long line,
                 const double value[]);
-/* To be called after as many rows as were promised; the zout stays open. */
+/* To be called after all rows of the share; the zout stays open. */
 void scores_finish(struct scores_out *);
 /* The first of the formula's columns that is not among these, or NULL. */
 const char *columns_lack(const struct column[], const struct formula *);

@@ -52,7 +52,7 @@ static json_t *described(const struct column column[])
 
 struct scores_out *scores_create(struct zout *out, const json_t *header,
                                  const struct column column[], const struct formula *score,
-                                 long rows)
+                                 long rows, struct share share)
 {
 	struct scores_out *s = xzalloc(1, sizeof *s);
 	json_t *first = json_pack("{s:s, s:I, s:O, s:s, s:o}", "seal", "scores", "rows",
@@ -60,11 +60,12 @@ struct scores_out *scores_create(struct zout *out, const json_t *header,
 	                          "score", score->text, "columns", described(column));
 
 	assert(!columns_lack(column, score));
-	*s = (struct scores_out){out, column, score, .left = rows};
+	*s = (struct scores_out){out, column, score, .left = share.end - share.first};
 	for (int i = 0; i < score->columns; i++)
 		s->operand[i] = find(column, score->column[i]);
 	json_object_update_missing(first, (json_t *)header);
-	json_write_line(out, first);
+	if (share.head)
+		json_write_line(out, first);
 	json_decref(first);
 	return s;
 }

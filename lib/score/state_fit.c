@@ -210,7 +210,8 @@ static void write_rows(struct fitting *f)
 
 	state_record(&f->r, f->layer);
 	json_object_set_new(run->header, "fit", described(f));
-	out = scores_create(run->out, run->header, run->columns, &run->score, data->rows);
+	out = scores_create(run->out, run->header, run->columns, &run->score, data->rows,
+	                    share_of(run, data->rows));
 	for (long i = 0; i < data->rows; i++) {
 		struct tokens_row row = tokens_row(data, i);
 

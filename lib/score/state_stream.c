@@ -119,7 +119,8 @@ void state_stream(struct score_run *run)
 	r.states = (struct states){.engine = s->engine, .layer = {c.layer}, .layers = 1};
 	state_record(&r, c.layer);
 	to.dim = s->model->config.dim;
-	to.out = scores_create(run->out, run->header, run->columns, &run->score, s->data->rows);
+	to.out = scores_create(run->out, run->header, run->columns, &run->score, s->data->rows,
+	                       share_of(run, s->data->rows));
 	states_each(&r.states, s->data, NULL, see, &to, "rows");
 	scores_finish(to.out);
 	zout_close(to.explain);

@@ -218,12 +218,12 @@ static void begin(struct asked *a)
 		die("no safe rows");
 }
 
-/* The loss of every row under theta, owned. */
+/* The losses of the share's rows under theta, owned: [rows]. */
 static float *losses(const struct asked *a, const struct params *theta, const char *what)
 {
 	float *loss = xalloc(a->setup.data->rows * sizeof *loss);
 
-	all_losses(a->setup.engine, theta, a->setup.data, loss, what);
+	share_losses(a->setup.engine, theta, a->setup.data, a->run->share, loss, what);
 	return loss;
 }
 
@@ -273,10 +273,10 @@ static void write_rows(const struct asked *a)
 {
 	const struct score_run *run = a->run;
 	const struct tokens *data = a->setup.data;
-	struct scores_out *out =
-		scores_create(run->out, run->header, run->columns, &run->score, data->rows);
+	struct scores_out *out = scores_create(run->out, run->header, run->columns, &run->score,
+	                                       data->rows, run->share);
 
-	for (long i = 0; i < data->rows; i++) {
+	for (long i = run->share.first; i < run->share.end; i++) {
 		struct tokens_row r = tokens_row(data, i);
 		double v[COLUMNS] = {
 			[HAT] = a->loss_hat ? a->loss_hat[i] : NAN,
@@ -301,6 +301,7 @@ static void run(struct score_run *run)
 	a.bilevel = run->method == &method_bilevel;
 	a.hat = a.bilevel && seal.algorithm == 1;
 	begin(&a);
+	run->share = share_of(run, s->data->rows);
 	/* theta before its first step, or the model alone, to which new pairs add nothing */
 	a.base = losses(&a, s->adapter || a.opts.full ? s->theta : NULL, "base losses");
 	if (a.trains)
@@ -341,7 +342,7 @@ const struct method method_bilevel = {
 const struct method method_safe_loss = {
 	.name = "safe-loss",
 	.what = "theta trained on safe rows only",
-	.needs = METHOD_MODEL | METHOD_SAFE | METHOD_TRAINS,
+	.needs = METHOD_MODEL | METHOD_SAFE | METHOD_TRAINS | METHOD_SHARES,
 	.score = "loss",
 	.columns = loss_columns,
 	.run = run,
@@ -350,7 +351,7 @@ const struct method method_safe_loss = {
 const struct method method_loss = {
 	.name = "loss",
 	.what = "the model as it is",
-	.needs = METHOD_MODEL,
+	.needs = METHOD_MODEL | METHOD_SHARES,
 	.score = "loss",
 	.columns = loss_columns,
 	.run = run,

@@ -76,6 +76,7 @@ void two_thetas_begin(struct two_thetas *t)
 	struct setup *s = &t->setup;
 
 	setup_begin(s);
+	t->run->share = share_of(t->run, s->data->rows);
 	s->settings = settings(t);
 	if (s->safe)
 		overlap_warn(s->data, s->safe, s->danger, compute_threads(s->compute));
@@ -108,19 +109,22 @@ struct scores_out *two_thetas_scores(struct two_thetas *t)
 
 	json_object_set(run->header, "settings", t->setup.settings);
 	json_object_set(run->header, "history", data->history);
-	return scores_create(run->out, run->header, run->columns, &run->score, data->rows);
+	return scores_create(run->out, run->header, run->columns, &run->score, data->rows,
+	                     run->share);
 }
 
 void two_thetas_each(const struct two_thetas *t, int n, const char *what,
                      void (*see)(void *ctx, const struct batch *), void *ctx)
 {
 	const struct tokens *data = t->setup.data;
-	struct progress *bar = progress_open(what, "rows", data->rows);
+	struct share share = t->run->share;
+	struct progress *bar = progress_open(what, "rows", share.end - share.first);
 	struct order o;
 	struct batch b;
 	long at = 0;
 
 	order_open(&o, data, 0, 0, 0);
+	order_within(&o, share.first, share.end);
 	for (order_next(&o, &b, n); b.n; order_next(&o, &b, n)) {
 		see(ctx, &b);
 		progress_at(bar, at += b.n, NULL);

@@ -131,8 +131,8 @@ static double choose(const struct suspects *all)
 
 static void write_rows(struct score_run *run, const struct tokens *data, const struct suspects *s)
 {
-	struct scores_out *out =
-		scores_create(run->out, run->header, run->columns, &run->score, data->rows);
+	struct scores_out *out = scores_create(run->out, run->header, run->columns, &run->score,
+	                                       data->rows, share_of(run, data->rows));
 
 	for (long i = 0; i < data->rows; i++) {
 		struct tokens_row r = tokens_row(data, i);

@@ -4,6 +4,7 @@
 #define SEAL_LOSSES_H
 
 #include "../model/engine.h"
+#include "../rows/shard.h"
 #include "../rows/tokens.h"
 
 enum { LOSS_BATCH = 64 }; /* rows of a batch where nothing is trained */
@@ -12,5 +13,8 @@ enum { LOSS_BATCH = 64 }; /* rows of a batch where nothing is trained */
  * theta NULL: the model alone.  what: a few words for progress and messages. */
 void all_losses(struct engine *, const struct params *theta, const struct tokens *, float loss[],
                 const char *what);
+/* The same for a share's rows alone. */
+void share_losses(struct engine *, const struct params *theta, const struct tokens *, struct share,
+                  float loss[], const char *what);
 
 #endif
