@@ -12,6 +12,7 @@ float *workspace(struct workspace *w, size_t n)
 	if (w->n < n) {
 		free(w->p);
 		w->p = cpu_alloc(NULL, n * sizeof(float));
+		memory_all_used(w->p, n * sizeof(float));
 		w->n = n;
 	}
 	return w->p;

@@ -1,27 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* mem.c - the CPU's memory, and the operations that only move, convert, scale or add rows. */
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #include "../lib/base/die.h"
 #include "../lib/base/limits.h"
 #include "cpu.h"
 
-enum { PAGE = 2 << 20 };
-
-/* Large memory is asked for in pages of 2 MB: matrices are read across their rows too, where each
- * row is a page of its own, and of those of 4 KB a processor knows too few (training is 1.1 to 1.2
- * times as fast).  What is no whole page of that size stays as it is, so no more memory is used. */
 void *cpu_alloc(struct dev *d, size_t bytes)
 {
-	size_t align = bytes < 2 * PAGE ? MAT_ALIGN : PAGE;
-	void *p = aligned_alloc(align, (bytes / align + 1) * align);
+	void *p = aligned_alloc(MAT_ALIGN, (bytes / MAT_ALIGN + 1) * MAT_ALIGN);
 
 	(void)d;
 	if (!p)
 		die("out of memory (%zu bytes)", bytes);
-	if (align == PAGE)
-		madvise(p, bytes / PAGE * PAGE, MADV_HUGEPAGE); /* where the system has them */
 	return p;
 }
 

@@ -3,9 +3,12 @@
 #include "memory.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 void *xrealloc(void *p, size_t bytes)
 {
@@ -49,4 +52,12 @@ char *xprintf(const char *fmt, ...)
 	if (n < 0)
 		die("out of memory");
 	return s;
+}
+
+void memory_all_used(void *p, size_t n)
+{
+	size_t page = sysconf(_SC_PAGESIZE), before = -(uintptr_t)p % page;
+
+	if (n > before + page)
+		madvise((char *)p + before, (n - before) / page * page, MADV_HUGEPAGE);
 }

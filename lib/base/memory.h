@@ -33,6 +33,11 @@ static inline void *xgrow(void *p, long n, long *room, size_t size)
 	return xrealloc(p, *room * size);
 }
 
+/* Tells the system that all of these n bytes will be used, so that it may give them in pages of
+ * 2 MB.  Matrices are read across their rows too, where each row is a page of its own, and of pages
+ * of 4 KB a processor knows too few: training is 1.1 to 1.2 times as fast. */
+void memory_all_used(void *p, size_t n);
+
 /* Whether a text ends so. */
 static inline int ends_with(const char *s, const char *end)
 {

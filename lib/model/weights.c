@@ -308,8 +308,11 @@ int weights_moves(const struct dev *d, enum weights_way way)
 
 void weights_room(struct weights *w, struct dev *d, const size_t bytes[2])
 {
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 2; i++) {
 		w->room[i] = hold(w, d->op->alloc(d, bytes[i]));
+		if (!d->apart)
+			memory_all_used(w->room[i], bytes[i]);
+	}
 }
 
 struct mat weights_mat(struct weights *w, struct dev *d, const struct config *c,
