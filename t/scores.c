@@ -39,7 +39,7 @@ static void write_file(const char *path, const char *score)
 
 	unlink(path);
 	out = zout_open(path, ZOUT_ZSTD);
-	s = scores_create(out, header, made, &f, ROWS);
+	s = scores_create(out, header, made, &f, ROWS, (struct share){0, ROWS, 1});
 	for (int i = 0; i < ROWS; i++)
 		scores_add(s, rows[i].id, strlen(rows[i].id), rows[i].hash, i + 1, rows[i].value);
 	scores_finish(s);
@@ -224,7 +224,7 @@ static void permuted(struct rng *r, const char *path)
 
 	unlink(path);
 	out = zout_open(path, ZOUT_PLAIN);
-	s = scores_create(out, header, made, &f, MANY);
+	s = scores_create(out, header, made, &f, MANY, (struct share){0, MANY, 1});
 	for (int i = 0; i < MANY; i++)
 		scores_add(s, id, sprintf(id, "r%d", i), i * 77, i + 1, (double[]){i, i, i});
 	scores_finish(s);
