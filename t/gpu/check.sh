@@ -11,6 +11,7 @@
 #
 # Of prepare:
 #   SM      the card's compute capability (90)
+#   CUDNN_FRONTEND   as of make: attention by cuDNN
 #   JOBS    make's -j (as many as there are processors)
 #   ROWS    JSONL with rows (pipelines/demo/train.jsonl)
 #   MODEL   whose tokenizer makes tokens of them, a folder (t/gold/model)
