@@ -236,6 +236,7 @@ static void run(struct score_run *run)
 		free(r->grams[i].p);
 	fclose(r->scratch);
 	buf_free(&r->text);
+	buf_free(&r->own);
 	dialogue_free(&r->row);
 	free(r);
 }
