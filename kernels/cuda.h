@@ -44,7 +44,7 @@ struct cuda {
 	void *blas_work;       /* cuBLAS's own scratch */
 	void *work;            /* scratch of a kernel, work_bytes; grown by cuda_work */
 	size_t work_bytes;
-	struct cudnn *dnn; /* of attn_cudnn.cu; NULL at first */
+	struct cudnn *dnn; /* of attn_cudnn.cc; NULL at first */
 	char name[320];
 };
 

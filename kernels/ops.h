@@ -142,7 +142,7 @@ struct ops {
 	 * time; where rms, mean is 0 and std the root of the mean square.  x any; y any, F32 where
 	 * add, and where not add it may be the same memory as x of the same type.  gain and bias
 	 * F32 [1 x columns of a group]; bias.p may be NULL.  stat [2 x rows * heads]: the mean of
-	 * each row's groups, and then 1/std of each.
+	 * each row's groups, and then 1/std of each.  A GPU refuses groups of more than 16384 columns.
 	 * (Ba, Kiros, Hinton 2016; Zhang, Sennrich 2019) */
 	void (*norm)(struct dev *, struct mat y, float *stat, struct mat x, struct mat gain,
 	             struct mat bias, struct norm, int add);

@@ -107,7 +107,8 @@ static void check_norm(struct norm_case c)
 	op->norm(dev, y, stat, c.in_place ? y : x, gain, c.bias ? bias : none, c.m, c.add);
 	agrees(y, w.wy, CHAIN * 2e-6, 1, name);
 	agrees(mat_of(stat, DT_F32, 2, groups), w.wstat, CHAIN * 1e-6, 1, "its statistics");
-	struct mat half = c.grads ? none : upload(host_mat(DT_BF16, dx.rows, dx.cols, 3 * (c.rows % 2), 1));
+	struct mat like = host_mat(DT_BF16, dx.rows, dx.cols, 3 * (c.rows % 2), 1);
+	struct mat half = c.grads ? none : upload(like);
 	struct mat all, rounded;
 
 	op->norm_back(dev, dx, half, c.grads ? dgain : none, c.grads ? dbias : none, dy, x, gain, stat, c.m, c.add);
