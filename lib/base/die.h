@@ -26,6 +26,13 @@ void warn(const char *fmt, ...) PRINTF(1, 2);
 void notice(const char *fmt, ...) PRINTF(1, 2);
 void notice_quiet(int quiet);
 int notice_is_quiet(void);
+/* From now on neither says anything: this is a process of several, and another one speaks. */
+void notice_mute(void);
+/* Where several processes are one run (world.h): messages of the end begin with `who`, which is
+ * kept, and are given to `tell` first; it returns 1 where another process says it. */
+void die_of_several(const char *who, int (*tell)(const char *text));
+/* Says such a message here; it is for the caller to end the program. */
+void warn_last(const char *fmt, ...) PRINTF(1, 2);
 
 /* What a parser of foreign bytes found wrong.  Parsers return -1 and set it; they neither print
  * nor exit.  fault() puts '?' for control characters, and always returns -1. */

@@ -34,6 +34,12 @@ void program_at_end(void (*f)(void))
 	end = f;
 }
 
+void program_abort(void)
+{
+	at_end();
+	_exit(1);
+}
+
 /* A descriptor that cannot be used in the direction in which 0 to 2 are used. */
 static void hold_descriptors(void)
 {

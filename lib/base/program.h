@@ -18,5 +18,7 @@ void program_begin(char **argv);
 /* f is called when the program ends by exit(), die() or such a signal: it may do only what a
  * signal handler may.  A forked child does not call it.  There is one. */
 void program_at_end(void (*f)(void));
+/* Ends the program at once, with status 1, from any thread of it. */
+void program_abort(void) __attribute__((noreturn));
 
 #endif
