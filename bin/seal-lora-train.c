@@ -2,6 +2,7 @@
 /* seal-lora-train - tunes LoRA pairs, or all weights, on a token stream; writes a PEFT adapter or
  * a model. */
 #include "../lib/base/program.h"
+#include "../lib/base/world.h"
 #include "../lib/score/join.h"
 #include "../lib/train/lora_train.h"
 
@@ -30,6 +31,8 @@ int main(int argc, char **argv)
 	dev_prepare(argv);
 	k = opt_parse(&program, argc, argv);
 	notice_quiet(base.quiet);
+	world_open();
 	lora_train(argv + k, argc - k, &opts, groups, score_weights);
+	world_close();
 	return 0;
 }

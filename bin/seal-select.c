@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* seal-select - keeps the rows that score best, drops duplicates, mixes files. */
 #include "../lib/base/program.h"
+#include "../lib/base/world.h"
 #include "../lib/score/select.h"
 
 static struct opt_base base;
@@ -29,6 +30,8 @@ int main(int argc, char **argv)
 	program_begin(argv);
 	k = opt_parse(&program, argc, argv);
 	notice_quiet(base.quiet);
+	world_open();
 	select_rows(argv + k, argc - k, &pick, &fate, base.output);
+	world_close();
 	return 0;
 }

@@ -2,6 +2,7 @@
 /* seal-tokenize - rows to tokens: which ids a model reads, and which of them it
  * is trained to write. */
 #include "../lib/base/program.h"
+#include "../lib/base/world.h"
 #include "../lib/rows/tokenize.h"
 
 static struct opt_base base;
@@ -35,6 +36,8 @@ int main(int argc, char **argv)
 	k = opt_parse(&program, argc, argv);
 
 	notice_quiet(base.quiet);
+	world_open();
 	tokenize(argv + k, argc - k, &opts, &encode, &fate, groups, base.output);
+	world_close();
 	return 0;
 }

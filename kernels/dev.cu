@@ -10,6 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+extern "C" {
+#include "../lib/base/world.h"
+}
+
 /* Uploads go through two buffers of this size; cuBLAS's scratch is what NVIDIA advises for
  * its largest chips.  It is ours because cuBLAS promises equal bits from run to run only then. */
 enum { STAGE_BYTES = 16 << 20, BLAS_BYTES = 32 << 20 };
@@ -128,9 +132,13 @@ static int choose(const char *name, struct cudaDeviceProp *is, const char **why)
 	}
 	if (name[4])
 		return look_at((int)n, is, why) ? -1 : (int)n;
-	for (int i = 0; i < count; i++)
-		if (!look_at(i, is, why))
-			return i;
+	/* Each rank of a host begins with another one. */
+	for (int i = 0; i < count; i++) {
+		int k = (world_local() + i) % count;
+
+		if (!look_at(k, is, why))
+			return k;
+	}
 	return -1;
 }
 

@@ -381,7 +381,7 @@ static void check_clone(const struct tokens *rows)
 	ok(!memcmp(one, two, sizeof one), "a clone gives the same losses");
 	params_zero(b);
 	engine_grad(model, b, &batch, weight, two);
-	params_step(b, w);
+	params_step(b, w, NULL);
 	ok(b->step == 1 && params_norm(b) == 0, "a step clears the gradient");
 	engine_loss(model, b, &batch, two);
 	ok(memcmp(one, two, sizeof one), "the clone moves");

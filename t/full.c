@@ -192,7 +192,7 @@ static void check_steps(const char *name, const struct tokens *rows, const json_
 		t.weight[i] = 1.f / ROWS;
 	for (int s = 0; s < STEPS; s++) {
 		engine_grad(t.model, t.a, &t.batch, t.weight, loss);
-		params_step(t.a, w);
+		params_step(t.a, w, NULL);
 		for (int i = 0; i < ROWS; i++) {
 			double want = json_number_value(json_array_get(json_array_get(json_object_get(gold, "loss"), s), i));
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../../kernels/ops.h"
+#include "../base/world.h"
 
 static const struct command *const commands[] = {
 	&command_nll,    &command_margin, &command_generate,  &command_refusals,
@@ -29,10 +30,12 @@ static void run(const struct command *c, int argc, char **argv)
 	program.name = name.p;
 	k = opt_parse(&program, argc, argv);
 	notice_quiet(base.quiet);
+	world_open();
 	/* before the inputs are opened, so that it can be none of them */
-	out = zout_open(base.output, ZOUT_PLAIN);
+	out = zout_open(base.output, c->shares ? ZOUT_JOINED : ZOUT_PLAIN);
 	c->run(argv + k, argc - k, out);
 	zout_close(out);
+	world_close();
 }
 
 /* What is not a command: -h, --version, or wrong. */

@@ -303,9 +303,9 @@ static long count_rows(struct generation *g, char *const paths[], int n)
  * belongs to the share of the next one that is. */
 static void answer_rows(struct generation *g, char *const paths[], int n, struct zout *out)
 {
-	long all = opts.shard.shard ? count_rows(g, paths, n) : 0, taken = 0, done = 0;
+	long all = shard_asked(&opts.shard) ? count_rows(g, paths, n) : 0, taken = 0, done = 0;
 	struct share share = shard_of(&opts.shard, all, opts.batch);
-	struct fates *fates = fates_open(&opts.fate);
+	struct fates *fates = fates_open_joined(&opts.fate);
 	struct rows *rows = rows_open(paths, n, fates, &opts.fate, 0);
 	struct progress *p = progress_open("generate", "rows", 0);
 	struct row row;
@@ -333,7 +333,7 @@ static void answer_rows(struct generation *g, char *const paths[], int n, struct
 	if (g->n)
 		answer_group(g);
 	write_group(g, out);
-	if (!opts.shard.shard)
+	if (!shard_asked(&opts.shard))
 		fates_need_row(fates);
 	if (g->beyond)
 		notice("answers beyond the %ld positions that the model was made for: %ld",
@@ -373,5 +373,6 @@ const struct command command_generate = {
 	.operands = "[ROWS...]",
 	.groups = groups,
 	.computes = 1,
+	.shares = 1,
 	.run = run,
 };

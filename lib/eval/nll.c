@@ -98,5 +98,6 @@ const struct command command_nll = {
 	.operands = "[TOKENS...]",
 	.groups = groups,
 	.computes = 1,
+	.shares = 1,
 	.run = run,
 };

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../base/memory.h"
+#include "../base/world.h"
 #include "zio.h"
 #include "zio_claim.h"
 
@@ -36,9 +37,12 @@ static void claim(const char *path)
 
 void folder_refuse(const char *path, int force, const char *mark)
 {
-	char *inside = xprintf("%s/%s", path, mark);
+	char *inside;
 	struct stat st;
 
+	if (world_rank())
+		return; /* rank 0 writes it */
+	inside = xprintf("%s/%s", path, mark);
 	if (!force && !lstat(path, &st))
 		die("%s exists (--force replaces it)", path);
 	if (!lstat(path, &st) && lstat(inside, &st))

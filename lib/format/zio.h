@@ -15,6 +15,7 @@
  *   is.
  *   No input is overwritten and no two outputs are one file (zio_claim.h).
  *   Binary data is not written to a terminal.
+ *   Where several processes are one run, inputs are files, which all of them read.
  *
  * The parts: zio_in.c reads streams and maps files, zio_out.c writes, zio_claim.c knows who uses
  * which file, zio_unpack.c has the three packings.
@@ -64,12 +65,14 @@ void zio_forget(const void *, size_t bytes);
 void zio_unmap(const void *, size_t bytes); /* NULL: nothing */
 
 /* Writing. */
-enum { ZOUT_PLAIN = 0, ZOUT_ZSTD = 1, ZOUT_BINARY = 2 }; /* flags, or-ed */
+enum { ZOUT_PLAIN = 0, ZOUT_ZSTD = 1, ZOUT_BINARY = 2, ZOUT_JOINED = 4 }; /* flags, or-ed */
 
 struct zout;
 
 /* With ZOUT_ZSTD or ZOUT_BINARY a terminal is refused.  An empty path is a wrong usage, a folder
- * an error. */
+ * an error.  Where several processes are one run (world.h), rank 0 writes, and what the others
+ * write goes nowhere; with ZOUT_JOINED each writes its part, and zout_close, which all call, puts
+ * the parts one behind the other. */
 struct zout *zout_open(const char *path, int flags);
 void zout_write(struct zout *, const void *, size_t);
 void zout_str(struct zout *, const char *);

@@ -13,6 +13,7 @@
 
 #include "../base/memory.h"
 #include "../base/num.h"
+#include "../base/world.h"
 #include "foreign.h"
 #include "zio_claim.h"
 #include "zio_unpack.h"
@@ -202,6 +203,9 @@ struct zin *zin_open(const char *path)
 	z->fd = zio_is_std(path) ? fcntl(0, F_DUPFD_CLOEXEC, 3) : open(path, O_RDONLY | O_CLOEXEC);
 	if (z->fd < 0 || fstat(z->fd, &s))
 		die("open %s:", z->name);
+	if (world_size() > 1 && !S_ISREG(s.st_mode))
+		die("%s is no file, and each of the run's %d processes is to read it", z->name,
+		    world_size());
 	claim_input(&s, z->name);
 	z->cap = CHUNK;
 	z->p = xalloc(z->cap + 1);

@@ -19,7 +19,10 @@
 #include <zstd.h>
 
 #include "../base/memory.h"
+#include "../base/num.h"
 #include "../base/program.h"
+#include "../base/world.h"
+#include "scratch.h"
 #include "zio_claim.h"
 
 enum { CHUNK = 1 << 18, LEVEL = 3, UNFINISHED_MOST = 64 };
@@ -47,6 +50,8 @@ struct zout {
 	char *to;   /* where temp is renamed to in the end; NULL: fd is the output itself */
 	char *temp;
 	int slot;        /* its place in `unfinished` */
+	int joined;      /* all ranks write parts of it */
+	FILE *part;      /* where those that are not rank 0 do */
 	ZSTD_CCtx *pack; /* NULL when plain */
 	char *p;
 	size_t n, cap;
@@ -155,27 +160,45 @@ static void open_path(struct zout *z, const char *path)
 	open_temp(z, old);
 }
 
+static void open_stdout(struct zout *z)
+{
+	struct stat s;
+
+	z->fd = fcntl(1, F_DUPFD_CLOEXEC, 3);
+	if (z->fd < 0)
+		die("open stdout:");
+	claim_stdout(&s, z);
+	if (write(z->fd, "", 0)) /* it was closed, or is open for reading only */
+		die("write stdout:");
+	if (S_ISFIFO(s.st_mode))
+		fcntl(z->fd, F_SETPIPE_SZ, 4 * CHUNK); /* for speed; it may fail */
+}
+
+/* What a rank writes that is not rank 0. */
+static void open_aside(struct zout *z)
+{
+	z->part = z->joined ? scratch_open() : NULL;
+	z->fd = z->part ? fcntl(fileno(z->part), F_DUPFD_CLOEXEC, 3)
+	                : open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (z->fd < 0)
+		die("open %s:", z->name);
+}
+
 struct zout *zout_open(const char *path, int flags)
 {
 	struct zout *z = xzalloc(1, sizeof *z);
-	struct stat s;
 
 	if (path && !*path)
 		die_usage("the name of an output is empty");
 	z->name = xstrdup(zio_is_std(path) ? "stdout" : path);
-	if (zio_is_std(path)) {
-		z->fd = fcntl(1, F_DUPFD_CLOEXEC, 3);
-		if (z->fd < 0)
-			die("open stdout:");
-		claim_stdout(&s, z);
-		if (write(z->fd, "", 0)) /* it was closed, or is open for reading only */
-			die("write stdout:");
-		if (S_ISFIFO(s.st_mode))
-			fcntl(z->fd, F_SETPIPE_SZ, 4 * CHUNK); /* for speed; it may fail */
-	} else {
+	z->joined = flags & ZOUT_JOINED && world_size() > 1;
+	if (world_rank())
+		open_aside(z);
+	else if (zio_is_std(path))
+		open_stdout(z);
+	else
 		open_path(z, path);
-	}
-	if (flags && isatty(z->fd))
+	if (flags & (ZOUT_ZSTD | ZOUT_BINARY) && isatty(z->fd))
 		die("refusing to write binary data to a terminal (use -o FILE, or a pipe)");
 	z->cap = CHUNK;
 	z->p = xalloc(z->cap);
@@ -238,6 +261,38 @@ void zout_flush(struct zout *z)
 	empty(z);
 }
 
+/* Gives rank 0 what this one wrote. */
+static void give_part(struct zout *z)
+{
+	off_t n = lseek(z->fd, 0, SEEK_END);
+
+	world_pass(&n, sizeof n, world_rank(), 0);
+	for (off_t at = 0; at < n;) {
+		size_t some = size_min(z->cap, n - at);
+
+		scratch_read_at(z->part, z->p, some, at);
+		world_pass(z->p, some, world_rank(), 0);
+		at += some;
+	}
+}
+
+/* Rank 0: writes the parts of the others behind its own. */
+static void take_parts(struct zout *z)
+{
+	for (int r = 1; r < world_size(); r++) {
+		off_t n;
+
+		world_pass(&n, sizeof n, r, 0);
+		for (off_t at = 0; at < n;) {
+			size_t some = size_min(z->cap, n - at);
+
+			world_pass(z->p, some, r, 0);
+			write_all(z, z->p, some);
+			at += some;
+		}
+	}
+}
+
 void zout_close(struct zout *z)
 {
 	if (!z)
@@ -245,12 +300,18 @@ void zout_close(struct zout *z)
 	if (z->pack)
 		pack(z, NULL, 0, ZSTD_e_end);
 	empty(z);
+	if (z->joined && world_rank())
+		give_part(z);
+	else if (z->joined)
+		take_parts(z);
 	if (z->to)
 		keep_temp(z);
 	else if (close(z->fd))
 		die("write %s:", z->name);
 	claim_drop(z);
 	ZSTD_freeCCtx(z->pack);
+	if (z->part)
+		fclose(z->part);
 	free(z->p);
 	free(z->to);
 	free(z->temp);

@@ -8,6 +8,7 @@
 
 #include "../base/memory.h"
 #include "../base/num.h"
+#include "../base/world.h"
 
 const struct opt compute_options[] = {
 	{"device", 0, OPT_TEXT, offsetof(struct compute_opts, device), dev_names,
@@ -25,14 +26,14 @@ const struct opt compute_options[] = {
 
 int compute_threads(const struct compute_opts *o)
 {
-	return o->threads ? (int)o->threads : omp_get_max_threads();
+	return o->threads ? (int)o->threads : world_threads(omp_get_max_threads());
 }
 
 static void open_device(struct model *m, const struct compute_opts *o)
 {
 	const char *why = NULL;
 
-	m->dev = dev_open(o->device, (int)o->threads, &why);
+	m->dev = dev_open(o->device, compute_threads(o), &why);
 	if (!m->dev)
 		die("--device %s: %s", o->device, why);
 	if (why)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* params.c - theta's vectors, and its optimiser step. */
+/* params.c - theta's vectors, and its optimiser step; see params.h. */
 #include "params.h"
 
 #include <math.h>
@@ -8,7 +8,9 @@
 
 #include "../base/die.h"
 #include "../base/memory.h"
+#include "../base/num.h"
 #include "../base/rng.h"
+#include "ranks.h"
 
 long params_add(struct params *a, struct slice s)
 {
@@ -19,9 +21,22 @@ long params_add(struct params *a, struct slice s)
 	return s.at;
 }
 
+enum { PART_ROUND = 64 }; /* parts begin at multiples of so many values */
+
+/* Where the r-th rank's part begins. */
+static size_t part_begin(const struct params *a, int r)
+{
+	long units = a->n / PART_ROUND;
+
+	return r == world_size() ? a->n : units * r / world_size() * PART_ROUND;
+}
+
 size_t params_bytes(const struct params *a)
 {
-	return a->n * (4 * sizeof(float) + (a->type == DT_F32 ? 0 : dtype_size(a->type)));
+	size_t shadow = a->type == DT_F32 ? 0 : dtype_size(a->type);
+	size_t own = part_begin(a, world_rank() + 1) - part_begin(a, world_rank());
+
+	return a->n * (2 * sizeof(float) + shadow) + own * 2 * sizeof(float);
 }
 
 static float *vector(struct dev *d, long n)
@@ -35,10 +50,13 @@ static float *vector(struct dev *d, long n)
 void params_room(struct params *a, struct dev *d)
 {
 	a->dev = d;
+	a->part = xalloc((world_size() + 1) * sizeof *a->part);
+	for (int r = 0; r <= world_size(); r++)
+		a->part[r] = part_begin(a, r);
 	a->p = d->op->alloc(d, a->n * sizeof *a->p);
 	a->g = vector(d, a->n);
-	a->m = vector(d, a->n);
-	a->v = vector(d, a->n);
+	a->m = vector(d, long_max(1, params_own(a)));
+	a->v = vector(d, long_max(1, params_own(a)));
 	a->sum = vector(d, 1);
 	a->shadow = a->type == DT_F32 ? a->p : d->op->alloc(d, a->n * dtype_size(a->type));
 	if (a->site)
@@ -73,6 +91,7 @@ void params_close(struct params *a)
 	for (int i = 0; i < a->slices; i++)
 		free(a->slice[i].name);
 	free(a->slice);
+	free(a->part);
 	free(a->net);
 	free(a->grad);
 	free(a->targets);
@@ -166,7 +185,25 @@ const struct slice *params_find(const struct params *a, const char *name)
 	return NULL;
 }
 
+void params_sum(struct params *a) { ranks_sum(a); }
+
 void params_zero(struct params *a) { a->dev->op->zero(a->dev, mat_of(a->g, DT_F32, 1, a->n)); }
+
+/* Sets a->sum to x'y. */
+static void dot(const struct params *a, const float *x, const float *y)
+{
+	long first = params_first(a);
+	float sum = 0;
+
+	if (params_own(a))
+		a->dev->op->dot(a->dev, a->sum, x + first, y + first, params_own(a));
+	if (world_size() == 1)
+		return;
+	if (params_own(a))
+		a->dev->op->get(a->dev, &sum, a->sum, sizeof sum);
+	sum = (float)world_add(sum);
+	a->dev->op->put(a->dev, a->sum, &sum, sizeof sum);
+}
 
 double params_norm(const struct params *a) { return sqrt(params_dot(a, a->g, a->g)); }
 
@@ -174,7 +211,7 @@ double params_dot(const struct params *a, const float *x, const float *y)
 {
 	float sum;
 
-	a->dev->op->dot(a->dev, a->sum, x, y, a->n);
+	dot(a, x, y);
 	a->dev->op->get(a->dev, &sum, a->sum, sizeof sum);
 	return sum;
 }
@@ -202,17 +239,34 @@ void params_refresh(struct params *a)
 		                 mat_of(a->p, DT_F32, 1, a->n));
 }
 
-double params_step(struct params *a, struct adamw w)
+/* A step of this rank's part. */
+static void step_part(struct params *a, struct adamw w, const struct pull *to)
 {
 	const struct ops *op = a->dev->op;
+	long first = params_first(a), n = params_own(a);
+
+	if (!n)
+		return;
+	if (to)
+		w.decay += (float)to->strength; /* to begin, which is then added again */
+	op->adamw(a->dev, a->p + first, a->g + first, a->m, a->v, n, w, a->sum);
+	if (to)
+		op->bias(a->dev, mat_of(a->p + first, DT_F32, 1, n),
+		         mat_of((float *)to->begin + first, DT_F32, 1, n),
+		         (float)((double)w.rate * (float)to->strength));
+}
+
+double params_step(struct params *a, struct adamw w, const struct pull *to)
+{
 	float sum;
 
 	w.step = ++a->step;
-	op->dot(a->dev, a->sum, a->g, a->g, a->n);
-	op->adamw(a->dev, a->p, a->g, a->m, a->v, a->n, w, a->sum);
+	dot(a, a->g, a->g);
+	step_part(a, w, to);
 	params_zero(a);
+	ranks_gather(a);
 	params_refresh(a);
 	/* Read last: a GPU then has nothing to wait for in between. */
-	op->get(a->dev, &sum, a->sum, sizeof sum);
+	a->dev->op->get(a->dev, &sum, a->sum, sizeof sum);
 	return sqrt(sum);
 }

@@ -12,10 +12,17 @@
  *
  * A layout is made first, without memory, so that memory can be planned; params_room gives it
  * some.
+ *
+ * Where several processes are one run (../base/world.h), all hold the same p, and each adds to g what
+ * its rows give.  params_sum then makes each rank's part of g the sum of all: its optimiser state,
+ * and steps, are of that part alone (ZeRO stage 1: Rajbhandari et al. 2020), and params_step gives
+ * everybody the new p.  So a weight takes 8 bytes and 8 divided by the ranks, and all ranks have the
+ * same bits.  After params_sum the other values of g mean nothing; norms and products are of all parts.
  */
 #ifndef SEAL_PARAMS_H
 #define SEAL_PARAMS_H
 
+#include "../base/world.h"
 #include "../format/jsonl.h"
 #include "roles.h"
 
@@ -61,11 +68,13 @@ struct params {
 	enum dtype type; /* that products see */
 	struct slice *slice;
 	int slices;
-	long n;               /* values */
-	float *p, *g, *m, *v; /* device, [n] */
-	void *shadow;         /* p in the compute type; p itself where that is F32 */
-	float *sum;           /* device, for the gradient's squared norm */
-	long step;            /* optimiser steps taken */
+	long n;       /* values */
+	size_t *part; /* [ranks+1]: where each rank's part of the vectors begins; see below */
+	float *p, *g; /* device, [n] */
+	float *m, *v; /* device: of this rank's part */
+	void *shadow; /* p in the compute type; p itself where that is F32 */
+	float *sum;   /* device, for the gradient's squared norm */
+	long step;    /* optimiser steps taken */
 
 	/* LoRA; site is NULL where theta is all weights */
 	long rank; /* of pairs of which nothing else is said; so is alpha */
@@ -111,6 +120,7 @@ struct mat params_gradient(const struct params *, const struct slice *);
 const struct slice *params_find(const struct params *, const char *name);
 
 void params_zero(struct params *);         /* g = 0 */
+void params_sum(struct params *);          /* to be called when a step's g is complete */
 double params_norm(const struct params *); /* of g */
 
 /* Further vectors of theta's length, in its device's memory: new with the values of another one
@@ -119,10 +129,23 @@ float *params_vector(const struct params *, const float *like);
 double params_dot(const struct params *, const float *x, const float *y);
 void params_add_scaled(const struct params *, float *y, const float *x, double scale);
 
-/* One Adam step with torch's clipping, then g = 0; returns the norm that g had. */
-double params_step(struct params *, struct adamw);
+/* A pull to where theta began: theta <- theta - rate strength (theta - begin), beside the step. */
+struct pull {
+	const float *begin; /* device, [n] */
+	double strength;
+};
+/* One Adam step with torch's clipping, and a pull (NULL: none), then g = 0; returns the norm that g
+ * had. */
+double params_step(struct params *, struct adamw, const struct pull *);
 /* To be called after p was set from outside: products see the new values. */
 void params_refresh(struct params *);
+
+/* This rank's part: its first value, and how many they are. */
+static inline long params_first(const struct params *a) { return (long)a->part[world_rank()]; }
+static inline long params_own(const struct params *a)
+{
+	return (long)(a->part[world_rank() + 1] - a->part[world_rank()]);
+}
 
 /* What the two layouts give params.c: each places its matrices in the memory that is there. */
 void lora_place(struct params *);

@@ -27,6 +27,10 @@ struct batch {
 	int n;
 };
 
+/* Divides a batch into parts of about as many tokens each, by the longest rows first: sets part[i]
+ * of each row, from 0. */
+void batch_divide(const struct batch *, int parts, int part[]);
+
 /* The row's id for a message, cut to fit: NUL-terminated in into[size]; returns into. */
 static inline char *row_id(const struct tokens_row *r, char *into, size_t size)
 {

@@ -38,14 +38,21 @@ struct fates {
 	struct buf line;
 };
 
-struct fates *fates_open(const struct fate_opts *opts)
+static struct fates *open_with(const struct fate_opts *opts, int flags)
 {
 	struct fates *f = xzalloc(1, sizeof *f);
 
 	f->opts = opts;
 	if (opts->fates)
-		f->out = zout_open(opts->fates, ZOUT_PLAIN);
+		f->out = zout_open(opts->fates, flags);
 	return f;
+}
+
+struct fates *fates_open(const struct fate_opts *opts) { return open_with(opts, ZOUT_PLAIN); }
+
+struct fates *fates_open_joined(const struct fate_opts *opts)
+{
+	return open_with(opts, ZOUT_JOINED);
 }
 
 static void count(struct fates *f, enum fate_kind kind, const char *text)

@@ -25,6 +25,8 @@ extern const struct opt fate_options[]; /* --fates --on-error --limit --columns 
 
 struct fates;
 struct fates *fates_open(const struct fate_opts *);
+/* The same where each process of a run tells of its own rows alone (fates_mute). */
+struct fates *fates_open_joined(const struct fate_opts *);
 void fate_kept(struct fates *, const char *id, long line);
 void fate_truncated(struct fates *, const char *id, long line, const char *reason);
 /* Kept; or, where `left` (else NULL or empty) names what was left out of the row, truncated. */

@@ -8,6 +8,7 @@
 
 #include "../base/die.h"
 #include "../base/num.h"
+#include "../base/world.h"
 
 const struct opt shard_options[] = {
 	{"shard", 0, OPT_TEXT, offsetof(struct shard_opts, shard), "I/N",
@@ -37,6 +38,10 @@ void shard_check(const struct shard_opts *o, int twice, char *const paths[], int
 
 	if (!o->shard)
 		return;
+	if (world_size() > 1)
+		die_usage("--shard is for processes that know nothing of each other: here are %d "
+		          "ranks, which share the rows already",
+		          world_size());
 	if (parse(o->shard, &i, &of))
 		die_usage("--shard %s: I/N, a share from 1 to N, and how many there are", o->shard);
 	if (twice && !n)
@@ -46,12 +51,28 @@ void shard_check(const struct shard_opts *o, int twice, char *const paths[], int
 			die_usage("--shard: %s is no file that can be read twice", paths[k]);
 }
 
-struct share shard_of(const struct shard_opts *o, long rows, long unit)
-{
-	long units = (rows + unit - 1) / unit, i = 1, n = 1;
+int shard_asked(const struct shard_opts *o) { return o->shard || world_size() > 1; }
 
-	if (o->shard)
-		parse(o->shard, &i, &n);
+/* The i-th, from 1, of n. */
+static struct share share(long i, long n, long rows, long unit)
+{
+	long units = (rows + unit - 1) / unit;
+
 	return (struct share){long_min(rows, units * (i - 1) / n * unit),
 	                      long_min(rows, units * i / n * unit), i == 1};
+}
+
+struct share share_of_rank(int rank, long rows, long unit)
+{
+	return share(rank + 1, world_size(), rows, unit);
+}
+
+struct share shard_of(const struct shard_opts *o, long rows, long unit)
+{
+	long i, n;
+
+	if (!o->shard)
+		return share_of_rank(world_rank(), rows, unit);
+	parse(o->shard, &i, &n);
+	return share(i, n, rows, unit);
 }

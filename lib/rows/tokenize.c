@@ -215,7 +215,7 @@ static struct tokens_writer *writer_open(const struct run *r, const struct encod
 static void encode(struct run *r, char *const paths[], int n, const struct encode_opts *opts,
                    const struct opt_group *recorded)
 {
-	int shares = r->opts->shard.shard != NULL;
+	int shares = shard_asked(&r->opts->shard);
 	struct encoder *encoder = encoder_open(r->tok, opts);
 	struct rows *rows = rows_open(paths, n, r->fates, r->fate_opts, r->opts->dedupe);
 
@@ -271,8 +271,9 @@ void tokenize(char *const paths[], int n, const struct tokenize_opts *o,
 	if (o->threads)
 		omp_set_num_threads((int)o->threads);
 	/* Outputs come before the tokenizer is read, so that they can be none of its files. */
-	r.fates = fates_open(fate_opts);
-	r.out = zout_open(output, zstd | (tokens ? ZOUT_BINARY : 0));
+	r.fates = fates_open_joined(fate_opts);
+	r.out = zout_open(output,
+	                  (o->decode ? 0 : ZOUT_JOINED) | zstd | (tokens ? ZOUT_BINARY : 0));
 	r.colour = !output && !zstd && isatty(1);
 	r.mask = mask_open(&o->mask);
 	r.tok = o->decode ? tokenizer_open_vocabulary(name) : tokenizer_open(name);

@@ -152,7 +152,7 @@ static void run(struct score_run *run)
 	struct setup *s = &k.two.setup;
 	long most;
 
-	k.tokens = opts.tokens ? zout_open(opts.tokens, ZOUT_PLAIN) : NULL;
+	k.tokens = opts.tokens ? zout_open(opts.tokens, ZOUT_JOINED) : NULL;
 	two_thetas_open(&k.two, run);
 	most = tokens_most(s->data, LOSS_BATCH);
 	s->demand.bytes += most * sizeof *k.safe + s->data->longest * sizeof *k.c;

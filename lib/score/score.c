@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../base/progress.h"
+#include "../base/world.h"
 #include "../train/log.h"
 #include "../train/losses.h"
 #include "method.h"
@@ -115,6 +116,7 @@ void score_rows(struct score_opts *o, const struct opt_group *groups, char *cons
 
 	run.began = seconds_now();
 	notice_quiet(o->base.quiet);
+	world_open();
 	check(o, m, n);
 	if (!o->score)
 		o->score = !o->safe && m->score_alone ? m->score_alone : m->score;
@@ -127,10 +129,11 @@ void score_rows(struct score_opts *o, const struct opt_group *groups, char *cons
 	if (o->save)
 		train_save_check(&o->train, o->model, o->save, o->force);
 	train_check(&o->train);
-	run.out = zout_open(o->base.output, zstd_flag(&o->packing, 1));
+	run.out = zout_open(o->base.output, ZOUT_JOINED | zstd_flag(&o->packing, 1));
 	run.header = json_pack("{s:s}", "method", m->name);
 	m->run(&run);
 	zout_close(run.out);
 	json_decref(run.header);
 	log_end(o->train.log, run.began);
+	world_close();
 }

@@ -206,13 +206,13 @@ static void write_rows(struct fitting *f)
 	struct score_run *run = f->r.run;
 	const struct tokens *data = f->r.setup.data;
 	const struct scorer s = scorer_of(f);
+	struct share share = share_of(run, data->rows);
 	struct scores_out *out;
 
 	state_record(&f->r, f->layer);
 	json_object_set_new(run->header, "fit", described(f));
-	out = scores_create(run->out, run->header, run->columns, &run->score, data->rows,
-	                    share_of(run, data->rows));
-	for (long i = 0; i < data->rows; i++) {
+	out = scores_create(run->out, run->header, run->columns, &run->score, data->rows, share);
+	for (long i = share.first; i < share.end; i++) {
 		struct tokens_row row = tokens_row(data, i);
 
 		suspect_write(out, &row, &s.odds, f->found.value[known(f) + i]);

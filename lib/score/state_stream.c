@@ -23,7 +23,7 @@ struct stream {
 	long dim;
 };
 
-static double share(const double *w, const float *x, const double *mean, long n)
+static double contribution(const double *w, const float *x, const double *mean, long n)
 {
 	double sum = 0;
 
@@ -43,8 +43,9 @@ static json_t *token_shares(const struct stream *s, const struct pooled *p)
 	for (long t = 0; t < r->n; t++)
 		n += r->train[t];
 	for (long t = 0; t < r->n; t++) {
-		double x =
-			r->train[t] ? share(f->w, p->state + t * s->dim, f->mean, s->dim) / n : 0;
+		double x = r->train[t]
+		                   ? contribution(f->w, p->state + t * s->dim, f->mean, s->dim) / n
+		                   : 0;
 
 		json_array_append_new(all, r->train[t] ? json_float(x) : json_null());
 	}
@@ -55,7 +56,8 @@ static void explain(const struct stream *s, const struct pooled *p, double value
 {
 	const struct logit *f = &s->scorer->fit;
 	int prompt = f->d > s->dim;
-	double x = prompt ? share(f->w + s->dim, p->x + s->dim, f->mean + s->dim, s->dim) : 0;
+	double x =
+		prompt ? contribution(f->w + s->dim, p->x + s->dim, f->mean + s->dim, s->dim) : 0;
 	json_t *line = json_pack("{s:o, s:f, s:f, s:f, s:o}", "id",
 	                         json_repaired(p->row->id, p->row->id_n), "state", value, "b", f->b,
 	                         "prompt", x, "tokens", token_shares(s, p));
@@ -106,22 +108,24 @@ void state_stream(struct score_run *run)
 {
 	struct state_run r = {0};
 	struct setup *s = &r.setup;
+	struct share share;
 	struct scorer c;
 	struct stream to = {.scorer = &c};
 
 	scorer_read(&c, state_opts.scorer);
 	if (state_opts.explain && tokenizer_exists(run->o->model))
 		to.tokenizer = tokenizer_open_vocabulary(run->o->model);
-	to.explain = state_opts.explain ? zout_open(state_opts.explain, ZOUT_PLAIN) : NULL;
+	to.explain = state_opts.explain ? zout_open(state_opts.explain, ZOUT_JOINED) : NULL;
 	state_begin(&r, run, 1);
 	check_scorer(&c, s, state_opts.scorer);
 	setup_begin(s);
 	r.states = (struct states){.engine = s->engine, .layer = {c.layer}, .layers = 1};
 	state_record(&r, c.layer);
 	to.dim = s->model->config.dim;
+	share = share_of(run, s->data->rows);
 	to.out = scores_create(run->out, run->header, run->columns, &run->score, s->data->rows,
-	                       share_of(run, s->data->rows));
-	states_each(&r.states, s->data, NULL, see, &to, "rows");
+	                       share);
+	states_each(&r.states, s->data, share, NULL, see, &to, "rows");
 	scores_finish(to.out);
 	zout_close(to.explain);
 	notice("%ld rows scored by %s in %.1f s, peak memory %.0f MB", s->data->rows,

@@ -54,22 +54,24 @@ static void see(void *pooling, const struct visited *v)
 	p->see(p->ctx, &(struct pooled){r, p->x, v->state});
 }
 
-/* The next rows that are not marked; *at: where to go on. */
-static int next_rows(const struct tokens *t, const char *skip, long *at, struct tokens_row row[])
+/* The next rows before `end` that are not marked; *at: where to go on. */
+static int next_rows(const struct tokens *t, long end, const char *skip, long *at,
+                     struct tokens_row row[])
 {
 	int n = 0;
 
-	for (; *at < t->rows && n < LOSS_BATCH; ++*at)
+	for (; *at < end && n < LOSS_BATCH; ++*at)
 		if (!skip || !skip[*at])
 			row[n++] = tokens_row(t, *at);
 	return n;
 }
 
-void states_each(const struct states *s, const struct tokens *t, const char *skip,
-                 void (*shown)(void *ctx, const struct pooled *), void *ctx, const char *what)
+void states_each(const struct states *s, const struct tokens *t, struct share share,
+                 const char *skip, void (*shown)(void *ctx, const struct pooled *), void *ctx,
+                 const char *what)
 {
 	const struct config *c = &engine_model(s->engine)->config;
-	struct progress *bar = progress_open(what, "rows", t->rows);
+	struct progress *bar = progress_open(what, "rows", share.end - share.first);
 	struct pooling p = {.dim = c->dim, .layers = s->layers, .see = shown, .ctx = ctx};
 	const struct visit visit = {.see = see,
 	                            .ctx = &p,
@@ -78,13 +80,13 @@ void states_each(const struct states *s, const struct tokens *t, const char *ski
 	                            .no_nll = 1};
 	struct tokens_row row[LOSS_BATCH];
 	struct batch b = {.row = row};
-	long at = 0;
+	long at = share.first;
 
 	p.x = xalloc(s->layers * states_wide(c) * sizeof *p.x);
 	p.sum = xalloc(c->dim * sizeof *p.sum);
-	while ((b.n = next_rows(t, skip, &at, row)) > 0) {
+	while ((b.n = next_rows(t, share.end, skip, &at, row)) > 0) {
 		engine_visit(s->engine, s->theta, &b, &visit);
-		progress_at(bar, at, NULL);
+		progress_at(bar, at - share.first, NULL);
 	}
 	progress_close(bar);
 	free(p.x);

@@ -12,6 +12,7 @@
 
 #include "../base/num.h"
 #include "../model/engine.h"
+#include "../rows/shard.h"
 #include "../rows/tokens.h"
 
 enum { STATES_LAYERS = 8 }; /* at a time, at most */
@@ -41,9 +42,9 @@ struct states {
 	int layers;
 };
 
-/* Shows the features of all rows but those that are marked (skip [rows]; NULL: none), in file
+/* Shows the features of a share's rows but those that are marked (skip [rows]; NULL: none), in file
  * order.  Dies when one is not finite, or when a row has no trained token. */
-void states_each(const struct states *, const struct tokens *, const char *skip,
+void states_each(const struct states *, const struct tokens *, struct share, const char *skip,
                  void (*see)(void *ctx, const struct pooled *), void *ctx, const char *what);
 
 /* Features that were computed before, in a folder (states_cache.c). */
@@ -55,7 +56,7 @@ struct states_cache *states_cache_open(const char *folder, uint64_t model, enum 
 void states_cache_close(struct states_cache *); /* NULL: nothing */
 
 /* Sets x[l] [rows x wide] to the features of all rows after layer l: computes those that the cache
- * (NULL: none) does not have, and puts them there. */
+ * (NULL: none) does not have, each rank of the run a share of them, and puts them there. */
 void states_fill(const struct states *, struct states_cache *, const struct tokens *, float *x[],
                  const char *what);
 

@@ -18,9 +18,11 @@
 
 #include "../base/hash.h"
 #include "../base/memory.h"
+#include "../base/world.h"
 #include "../format/safetensors.h"
 #include "../format/zio.h"
 #include "../rows/places.h"
+#include "../train/losses.h"
 #include "states.h"
 
 struct states_cache {
@@ -200,10 +202,45 @@ static void put(void *sink, const struct pooled *p)
 		memcpy(f->x[l] + p->row->at * f->wide, p->x + l * f->wide, f->wide * sizeof *p->x);
 }
 
+/* Where the shares of those of the rows that the cache lacks begin, at[r] of rank r: each has whole
+ * batches of them, as one process would make them. */
+static void share_lacking(const struct tokens *t, const char *had, long lacking, size_t at[])
+{
+	long k = 0, row = 0;
+
+	for (int r = 0; r < world_size(); r++) {
+		struct share share = share_of_rank(r, lacking, LOSS_BATCH);
+
+		for (; k < share.first || (row < t->rows && had[row] && k == share.first && r);
+		     row++)
+			k += !had[row];
+		at[r] = row;
+	}
+	at[world_size()] = t->rows;
+}
+
+/* Computes the features of the rows that the cache lacks: this rank's, and the others tell
+ * theirs. */
+static void compute(const struct states *s, const struct tokens *t, const char *had, long lacking,
+                    float *x[], const char *what)
+{
+	struct states_sink f = {s, states_wide(&engine_model(s->engine)->config), x};
+	size_t *at = xalloc((world_size() + 1) * sizeof *at);
+	int rank = world_rank();
+
+	world_same("the features that are there already", hash_bytes(had, t->rows));
+	share_lacking(t, had, lacking, at);
+	states_each(s, t, (struct share){at[rank], at[rank + 1], !rank}, had, put, &f, what);
+	for (int r = 0; r <= world_size(); r++)
+		at[r] *= f.wide * sizeof(float);
+	for (int l = 0; l < s->layers; l++)
+		world_gather(x[l], at);
+	free(at);
+}
+
 void states_fill(const struct states *s, struct states_cache *c, const struct tokens *t, float *x[],
                  const char *what)
 {
-	struct states_sink f = {s, states_wide(&engine_model(s->engine)->config), x};
 	uint64_t *key = xalloc(t->rows * sizeof *key);
 	char *had = xzalloc(t->rows, 1);
 	long n = t->rows;
@@ -216,7 +253,7 @@ void states_fill(const struct states *s, struct states_cache *c, const struct to
 		n -= had[i];
 	}
 	if (n)
-		states_each(s, t, had, put, &f, what);
+		compute(s, t, had, n, x, what);
 	for (int l = 0; c && n && l < s->layers; l++)
 		save(c, s->layer[l], key, t->rows, x[l]);
 	free(key);

@@ -51,27 +51,25 @@ static double mean(const float x[], int n)
 
 /* Adds to theta's gradient that of (1-gamma) mean l(theta; z0) + gamma mean w l(theta; z).
  * Where gamma is 0, only the losses of z are computed. */
-static void upper(struct bilevel *b, const struct batch *z0, const struct batch *z, double gamma,
-                  struct room *r)
+static void upper(struct bilevel *b, struct training *t, const struct batch *z0,
+                  const struct batch *z, double gamma, struct room *r)
 {
-	const struct setup *setup = b->setup;
+	struct params *theta = b->setup->theta;
 
 	scale(r->scaled, NULL, 1 - gamma, z0->n);
-	engine_grad(setup->engine, setup->theta, z0, r->scaled, r->l0);
-	if (!b->omega)
-		return;
+	training_grad(t, theta, z0, r->scaled, r->l0);
 	scale(r->scaled, r->w, gamma, z->n);
-	if (gamma > 0)
-		engine_grad(setup->engine, setup->theta, z, r->scaled, r->l);
-	else
-		engine_loss(setup->engine, setup->theta, z, r->l);
+	if (b->omega)
+		training_grad(t, theta, z, gamma > 0 ? r->scaled : NULL, r->l);
+	params_sum(theta);
 }
 
 /* Adds to hat's gradient that of mean w l(hat; z). */
-static void lower(struct bilevel *b, const struct batch *z, struct room *r)
+static void lower(struct bilevel *b, struct training *t, const struct batch *z, struct room *r)
 {
 	scale(r->scaled, r->w, 1, z->n);
-	engine_grad(b->setup->engine, b->hat, z, r->scaled, r->lhat);
+	training_grad(t, b->hat, z, r->scaled, r->lhat);
+	params_sum(b->hat);
 }
 
 /* One step of the algorithm; returns what is to be logged of it, owned. */
@@ -86,20 +84,15 @@ static json_t *step(struct bilevel *b, struct training *t, const struct batch *z
 		r->at[j] = z->row[j].at;
 	if (b->omega)
 		selector_weights(b->omega, r->at, z->n, r->w);
-	upper(b, z0, z, gamma, r);
-	training_saw(t, z0, r->l0);
-	if (b->omega)
-		training_saw(t, z, r->l);
-	if (b->hat) {
-		lower(b, z, r);
-		training_saw(t, z, r->lhat);
-	}
+	upper(b, t, z0, z, gamma, r);
+	if (b->hat)
+		lower(b, t, z, r);
 	for (int j = 0; j < z->n; j++)
 		r->gap[j] = r->l[j] - r->lhat[j];
 
-	norm = training_update(t, b->setup->theta, adamw);
+	norm = training_update(t, b->setup->theta, adamw, NULL);
 	if (b->hat)
-		training_update(t, b->hat, adamw);
+		training_update(t, b->hat, adamw, NULL);
 	if (b->omega)
 		selector_step(b->omega, r->at, r->gap, z->n);
 	line = json_pack("{s:f, s:f}", "epoch", (double)training_epoch(t), "loss_safe",

@@ -16,6 +16,8 @@
 #include <unistd.h>
 
 #include "../base/memory.h"
+#include "../base/num.h"
+#include "../base/world.h"
 #include "../format/folder.h"
 #include "../format/zio.h"
 
@@ -32,13 +34,14 @@ void state_add(struct state *s, const char *name, enum st_type type, void *host,
 
 void state_params(struct state *s, const char *name, struct params *a)
 {
-	float *const part[] = {a->p, a->m, a->v};
+	float *const vector[] = {a->p, a->m, a->v};
 	char full[32];
 
 	for (int k = 0; k < 3; k++) {
 		snprintf(full, sizeof full, "%s.%c", name, "pmv"[k]);
-		state_add(s, full, ST_F32, part[k], a->n);
+		state_add(s, full, ST_F32, vector[k], a->n);
 		s->item[s->n - 1].dev = a->dev;
+		s->item[s->n - 1].part = k ? a->part : NULL;
 	}
 	snprintf(full, sizeof full, "%s.step", name);
 	state_add(s, full, ST_I64, &a->step, 1);
@@ -102,6 +105,8 @@ void checkpoint_refuse(const char *dir)
 {
 	long step[2];
 
+	if (world_rank())
+		return;
 	newest(dir, step);
 	if (step[0] >= 0)
 		die("%s holds a checkpoint of step %ld (--resume goes on from it)", dir, step[0]);
@@ -115,17 +120,47 @@ void checkpoint_refuse(const char *dir)
 
 enum { CHUNK = 1 << 22 }; /* bytes written or read at a time */
 
-/* room: [CHUNK] bytes, for what comes from the device. */
+/* Bytes of an item that one rank has: the owner's, of the item's from..to-1. */
+struct piece_of {
+	int owner;
+	size_t from, to;
+};
+
+/* The piece that begins at a byte.  What is not divided is rank 0's. */
+static struct piece_of piece_at(const struct state_item *it, size_t at)
+{
+	size_t one = st_size(it->type), end = it->n * one;
+	int r = 0;
+
+	while (it->part && it->part[r + 1] * one <= at)
+		r++;
+	if (it->part)
+		end = it->part[r + 1] * one;
+	return (struct piece_of){r, at, size_min(end, at + CHUNK)};
+}
+
+/* Where a byte of an item lies, of those that this rank has. */
+static char *place(const struct state_item *it, size_t at)
+{
+	return (char *)it->p + at - (it->part ? it->part[world_rank()] * st_size(it->type) : 0);
+}
+
+/* Rank 0 writes what each rank has; the others' outputs go nowhere.  room: [CHUNK] bytes. */
 static void write_item(struct zout *out, const struct state_item *it, void *room)
 {
-	size_t bytes = it->n * st_size(it->type);
+	struct piece_of k;
 
-	for (size_t at = 0; at < bytes; at += CHUNK) {
-		size_t n = bytes - at < CHUNK ? bytes - at : CHUNK;
+	for (size_t at = 0; at < it->n * st_size(it->type); at = k.to) {
+		size_t n;
 
-		if (it->dev)
-			it->dev->op->get(it->dev, room, (char *)it->p + at, n);
-		zout_write(out, it->dev ? room : (char *)it->p + at, n);
+		k = piece_at(it, at);
+		n = k.to - at;
+		if (k.owner == world_rank() && it->dev)
+			it->dev->op->get(it->dev, room, place(it, at), n);
+		else if (k.owner == world_rank())
+			memcpy(room, place(it, at), n);
+		world_pass(room, n, k.owner, 0);
+		zout_write(out, room, n);
 	}
 }
 
@@ -157,9 +192,14 @@ static void write_state(const char *path, const struct state *s, const json_t *s
 
 void checkpoint_save(const char *dir, long step, const struct state *s, const json_t *settings)
 {
-	char *to = xprintf("%s/step-%ld", dir, step), *begun, *path;
+	char *to, *begun, *path;
 	long kept[2];
 
+	if (world_rank()) {
+		write_state("a checkpoint", s, settings);
+		return;
+	}
+	to = xprintf("%s/step-%ld", dir, step);
 	if (mkdir(dir, 0777) && errno != EEXIST)
 		die("create %s:", dir);
 	begun = folder_begin(to);
@@ -212,48 +252,60 @@ static void check_settings(const char *path, const char *was, const json_t *now)
 }
 
 /* A piece at a time, and each leaves the memory, so that the file takes none beside what it
- * fills. */
-static void read_item(const struct state_item *it, const char *data, size_t bytes)
+ * fills.  data: on rank 0, the item's bytes in the file; the others are told them. */
+static void read_item(const struct state_item *it, const char *data, void *room)
 {
-	for (size_t at = 0; at < bytes; at += CHUNK) {
-		size_t n = bytes - at < CHUNK ? bytes - at : CHUNK;
+	struct piece_of k;
 
-		if (it->dev)
-			it->dev->op->put(it->dev, (char *)it->p + at, data + at, n);
+	for (size_t at = 0; at < it->n * st_size(it->type); at = k.to) {
+		size_t n;
+
+		k = piece_at(it, at);
+		n = k.to - at;
+		if (data) {
+			memcpy(room, data + at, n);
+			zio_forget(data + at, n);
+		}
+		if (it->part)
+			world_pass(room, n, 0, k.owner);
 		else
-			memcpy((char *)it->p + at, data + at, n);
-		zio_forget(data + at, n);
+			world_broadcast(room, n);
+		if (it->part && k.owner != world_rank())
+			continue;
+		if (it->dev)
+			it->dev->op->put(it->dev, place(it, at), room, n);
+		else
+			memcpy(place(it, at), room, n);
 	}
 }
 
+/* st: of rank 0; NULL on the others. */
 static void restore(const char *path, const struct safetensors *st, struct state *s)
 {
+	void *room = xalloc(CHUNK);
+
 	for (int i = 0; i < s->n; i++) {
 		struct state_item *it = &s->item[i];
-		const struct st_tensor *t = st_find(st, it->name);
+		const struct st_tensor *t = st ? st_find(st, it->name) : NULL;
 
-		if (!t || t->type != it->type || t->bytes != it->n * st_size(it->type))
+		if (st && (!t || t->type != it->type || t->bytes != it->n * st_size(it->type)))
 			die("%s: %s is missing or of another size", path, it->name);
-		read_item(it, t->data, t->bytes);
+		read_item(it, t ? t->data : NULL, room);
 	}
 	for (int i = 0; i < s->n_params; i++)
 		params_refresh(s->params[i]);
+	free(room);
 }
 
-long checkpoint_load(const char *dir, struct state *s, const json_t *settings)
+/* Reads the checkpoint of a step. */
+static void load(const char *dir, long step, struct state *s, const json_t *settings)
 {
 	struct safetensors st;
 	struct fault why;
 	const void *map;
-	long step[2];
 	size_t bytes, used;
-	char *path;
+	char *path = xprintf("%s/step-%ld/%s", dir, step, file);
 
-	newest(dir, step);
-	prune(dir, step[1]);
-	if (step[0] < 0)
-		return 0;
-	path = xprintf("%s/step-%ld/%s", dir, step[0], file);
 	map = zio_map(path, &bytes);
 	if (st_parse(&st, map, bytes, &used, &why))
 		die("%s: %s", path, why.text);
@@ -262,5 +314,22 @@ long checkpoint_load(const char *dir, struct state *s, const json_t *settings)
 	st_close(&st);
 	zio_unmap(map, bytes);
 	free(path);
+}
+
+long checkpoint_load(const char *dir, struct state *s, const json_t *settings)
+{
+	long step[2] = {0, 0};
+
+	if (!world_rank()) {
+		newest(dir, step);
+		prune(dir, step[1]);
+	}
+	world_broadcast(step, sizeof step);
+	if (step[0] < 0)
+		return 0;
+	if (world_rank())
+		restore(dir, NULL, s);
+	else
+		load(dir, step[0], s, settings);
 	return step[0];
 }

@@ -2,7 +2,8 @@
 /* checkpoint.h - a run's state in DIR/step-N, written whole or not at all.
  *
  * A checkpoint is a folder with one safetensors file, a tensor for each item of the state.  The
- * two newest stay.
+ * two newest stay.  It does not know how many processes were one run: all ranks call these, rank 0
+ * writes and reads the files, and any number of ranks can go on from them.
  */
 #ifndef SEAL_CHECKPOINT_H
 #define SEAL_CHECKPOINT_H
@@ -21,6 +22,7 @@ struct state {
 		void *p; /* [n], borrowed; in the device's memory, or with dev NULL in the host's */
 		long n;
 		struct dev *dev;
+		const size_t *part; /* [ranks+1]: p is this rank's part of the n; NULL: all */
 	} item[STATE_ITEMS];
 	int n;
 	struct params *params[2]; /* of n_params, which are told when their values were restored */

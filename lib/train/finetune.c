@@ -54,8 +54,7 @@ static double add_rows(struct finetune *f, struct training *t, const struct batc
 	double sum = 0;
 
 	batch_weights(weight, b, a, f->w);
-	engine_grad(f->setup->engine, f->setup->theta, b, f->w, f->loss);
-	training_saw(t, b, f->loss);
+	training_grad(t, f->setup->theta, b, f->w, f->loss);
 	for (int i = 0; i < b->n; i++)
 		sum += (double)f->w[i] * f->loss[i];
 	return sum / a;
@@ -88,11 +87,13 @@ static double gradient(struct finetune *f, struct training *t, const struct batc
 		json_object_set_new(line, "loss_safe", json_real(mean));
 	}
 	if (f->safe) {
+		params_sum(theta);
 		theta->dev->op->copy(theta->dev, mat_of(f->safe, DT_F32, 1, theta->n),
 		                     mat_of(theta->g, DT_F32, 1, theta->n));
 		params_zero(theta);
 	}
 	mean = add_rows(f, t, b, f->weight, 1 - share);
+	params_sum(theta);
 	json_object_set_new(line, "loss", json_real(mean));
 	if (f->safe)
 		project(f, share, line);
@@ -101,18 +102,12 @@ static double gradient(struct finetune *f, struct training *t, const struct batc
 
 static void step(struct finetune *f, struct training *t, const struct batch *b)
 {
-	const struct train_opts *o = f->setup->opts;
 	struct adamw adamw = training_adamw(t);
 	json_t *line = json_pack("{s:f}", "epoch", (double)training_epoch(t));
-	double mean = gradient(f, t, b, line), norm;
+	double mean = gradient(f, t, b, line);
+	struct pull pull = {f->begin, f->setup->opts->pull};
+	double norm = training_update(t, f->setup->theta, adamw, f->begin ? &pull : NULL);
 
-	adamw.decay += (float)o->pull; /* to theta_0, so that is added again */
-	norm = training_update(t, f->setup->theta, adamw);
-	if (f->begin) {
-		params_add_scaled(f->setup->theta, f->setup->theta->p, f->begin,
-		                  (double)adamw.rate * (float)o->pull);
-		params_refresh(f->setup->theta);
-	}
 	json_object_set_new(line, "norm", json_real(norm));
 	json_object_set_new(line, "lr", json_real(adamw.rate));
 	training_stepped(t, line, mean);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../base/progress.h"
+#include "../base/world.h"
 #include "../format/zio.h"
 #include "../format/zio_claim.h"
 
@@ -41,9 +42,12 @@ static _Noreturn void failed(void) { die("write %s:", zio_is_std(name) ? "stdout
 
 void log_claim(const char *path)
 {
-	FILE *f = path && !zio_is_std(path) ? fopen(path, "a") : NULL;
+	FILE *f;
 	struct stat s;
 
+	if (world_rank())
+		return; /* the log is rank 0's */
+	f = path && !zio_is_std(path) ? fopen(path, "a") : NULL;
 	if (path && zio_is_std(path)) {
 		claim_stdout(&s, &name);
 		return;
@@ -73,7 +77,7 @@ void log_open(const char *path, long resume_step)
 	if (file)
 		fclose(file);
 	file = NULL;
-	if (!path)
+	if (!path || world_rank())
 		return;
 	name = path;
 	file = open_log(path, resume_step ? "r+" : "a");

@@ -11,6 +11,7 @@
 #include "../base/memory.h"
 #include "../base/num.h"
 #include "../base/progress.h"
+#include "../base/world.h"
 #include "../model/peft.h"
 #include "../model/save_gguf.h"
 #include "../model/save_hf.h"
@@ -182,7 +183,8 @@ static json_t *compare(const struct compute_opts *how, const char *dir, const st
 	again.demand.rows[0] = LOSS_BATCH;
 	setup_count(&again, rows);
 	setup_begin(&again);
-	all_losses(again.engine, NULL, rows, merged, "losses of the merged model");
+	share_losses(again.engine, NULL, rows, (struct share){0, rows->rows, 1}, merged,
+	             "losses of the merged model");
 	setup_close(&again);
 	for (long i = 0; i < rows->rows; i++) {
 		double off = fabs((double)merged[i] - apart[i]);
@@ -214,7 +216,8 @@ static void write_merged(struct setup *s, const struct lora_train_opts *o,
 	if (!some.rows)
 		die("no rows to compare the merged model on");
 	some.rows = long_min(some.rows, MERGE_ROWS);
-	all_losses(s->engine, s->theta, &some, apart, "losses of model and adapter");
+	share_losses(s->engine, s->theta, &some, (struct share){0, some.rows, 1}, apart,
+	             "losses of model and adapter");
 	save_hf(s->model, s->theta, o->merge, template, settings);
 	setup_rest(s);
 	report = compare(&o->compute, o->merge, &some, apart);
@@ -261,7 +264,7 @@ void lora_train(char *const paths[], int n, struct lora_train_opts *o,
 		zout_close(gguf);
 		buf_free(&b);
 	}
-	if (o->merge)
+	if (o->merge && !world_rank())
 		write_merged(&s, o, groups, report);
 	setup_close(&s);
 }

@@ -3,8 +3,11 @@
 #include "losses.h"
 
 #include <math.h>
+#include <stdlib.h>
 
+#include "../base/memory.h"
 #include "../base/progress.h"
+#include "../base/world.h"
 #include "../rows/order.h"
 
 void share_losses(struct engine *e, const struct params *theta, const struct tokens *d,
@@ -34,5 +37,12 @@ void share_losses(struct engine *e, const struct params *theta, const struct tok
 void all_losses(struct engine *e, const struct params *theta, const struct tokens *d, float loss[],
                 const char *what)
 {
-	share_losses(e, theta, d, (struct share){0, d->rows, 1}, loss, what);
+	size_t *at = xalloc((world_size() + 1) * sizeof *at);
+
+	for (int r = 0; r < world_size(); r++)
+		at[r] = share_of_rank(r, d->rows, LOSS_BATCH).first * sizeof *loss;
+	at[world_size()] = d->rows * sizeof *loss;
+	share_losses(e, theta, d, share_of_rank(world_rank(), d->rows, LOSS_BATCH), loss, what);
+	world_gather(loss, at);
+	free(at);
 }

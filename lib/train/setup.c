@@ -8,6 +8,7 @@
 #include "../base/hash.h"
 #include "../base/memory.h"
 #include "../base/num.h"
+#include "../base/world.h"
 #include "../model/peft.h"
 #include "../model/save_hf.h"
 #include "../text/tokenizer.h"
@@ -132,8 +133,24 @@ static void measure_batches(struct setup *s)
 					long_max(d->most[b], tokens_most(streams[i], d->rows[b]));
 }
 
+/* All ranks of the run see the same model and the same rows. */
+static void same_inputs(const struct setup *s)
+{
+	static const char *const name[STREAMS] = {"the rows", "the trusted rows", "the bad rows",
+	                                          "the rows to validate on"};
+	struct tokens *const streams[STREAMS] = {s->data, s->safe, s->danger, s->valid};
+
+	if (world_size() == 1)
+		return;
+	world_same("the model's files", weights_hash(s->model->weights));
+	for (int i = 0; i < STREAMS; i++)
+		if (streams[i])
+			world_same(name[i], streams[i]->input);
+}
+
 void setup_begin(struct setup *s)
 {
+	same_inputs(s);
 	measure_batches(s);
 	if (s->adapter && s->opts && s->demand.rows[1] && weights_changed(s->model->weights))
 		die("%s changes %s of the model: such an adapter is not trained further",
@@ -218,6 +235,8 @@ json_t *setup_settings(const struct setup *s, const struct opt_group *groups)
 
 void setup_save(const struct setup *s, const char *dir)
 {
+	if (world_rank())
+		return; /* all have the same theta */
 	if (s->opts->full)
 		save_hf(s->model, s->theta, dir, s->data->template, s->settings);
 	else

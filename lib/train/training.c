@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/hash.h"
 #include "../base/memory.h"
+#include "../base/world.h"
 #include "log.h"
 #include "losses.h"
 #include "stop.h"
@@ -77,6 +79,18 @@ static void check_resumed(const struct training *t)
 		    o->checkpoint, t->step, o->patience);
 }
 
+/* What decides the result is the same on all ranks. */
+static void same_settings(const json_t *settings)
+{
+	struct buf b = {0};
+
+	if (world_size() == 1)
+		return;
+	json_put(&b, settings);
+	world_same("the options, or what they name,", hash_bytes(b.p, b.n));
+	buf_free(&b);
+}
+
 void training_open(struct training *t)
 {
 	const struct setup *s = t->setup;
@@ -99,6 +113,7 @@ void training_open(struct training *t)
 		state_add(&t->state, "safe.epoch", ST_I64, &t->safe_order.epoch, 1);
 		state_add(&t->state, "safe.at", ST_I64, &t->safe_order.at, 1);
 	}
+	same_settings(s->settings);
 	if (o->checkpoint && o->resume)
 		t->step = checkpoint_load(o->checkpoint, &t->state, s->settings);
 	if (t->step)
@@ -211,9 +226,12 @@ static void take_best(struct training *t)
 static void keep_state(struct training *t)
 {
 	const struct train_opts *o = t->setup->opts;
-	int sig = stop_asked();
+	int sig;
 
-	if (!o->checkpoint || (t->step % o->every && !is_done(t) && !sig))
+	if (!o->checkpoint)
+		return;
+	sig = (int)world_most(stop_asked()); /* whichever rank it came to */
+	if (t->step % o->every && !is_done(t) && !sig)
 		return;
 	checkpoint_save(o->checkpoint, t->step, &t->state, t->setup->settings);
 	if (!sig)
@@ -222,6 +240,7 @@ static void keep_state(struct training *t)
 	warn("signal %d: stopped after step %ld of %ld, whose state is in %s/step-%ld (--resume "
 	     "goes on from it)",
 	     sig, t->step, t->steps, o->checkpoint, t->step);
+	world_close();
 	exit(128 + sig);
 }
 
@@ -263,7 +282,8 @@ void training_close(struct training *t)
 		take_best(t);
 }
 
-void training_saw(struct training *t, const struct batch *b, const float loss[])
+/* Counts the batch's tokens; dies where a loss is not finite. */
+static void saw(struct training *t, const struct batch *b, const float loss[])
 {
 	struct buf ids = {0};
 	char id[128];
@@ -278,9 +298,64 @@ void training_saw(struct training *t, const struct batch *b, const float loss[])
 		die("step %ld: the loss is not finite on row %s", t->step + 1, ids.p);
 }
 
-double training_update(const struct training *t, struct params *a, struct adamw w)
+/* The losses of a batch, and with weights its gradient: all of it by this process. */
+static void compute(const struct training *t, struct params *theta, const struct batch *b,
+                    const float weight[], float loss[])
 {
-	double norm = params_step(a, w);
+	if (weight)
+		engine_grad(t->setup->engine, theta, b, weight, loss);
+	else
+		engine_loss(t->setup->engine, theta, b, loss);
+}
+
+/* The same by all ranks.  The losses lie one rank's behind the other's until all are there. */
+static void compute_together(const struct training *t, struct params *theta, const struct batch *b,
+                             const float weight[], float loss[])
+{
+	int *part = xalloc(b->n * sizeof *part), *place = xalloc(b->n * sizeof *place), n = 0,
+	    first;
+	struct tokens_row *row = xalloc(b->n * sizeof *row);
+	float *w = xalloc(b->n * sizeof *w), *each = xalloc(b->n * sizeof *each);
+	size_t *at = xalloc((world_size() + 1) * sizeof *at);
+	struct batch mine = {.row = row};
+
+	batch_divide(b, world_size(), part);
+	for (int r = 0; r < world_size(); r++) {
+		at[r] = n * sizeof *each;
+		for (int i = 0; i < b->n; i++)
+			if (part[i] == r)
+				place[n++] = i;
+	}
+	at[world_size()] = n * sizeof *each;
+	first = (int)(at[world_rank()] / sizeof *each);
+	mine.n = (int)(at[world_rank() + 1] / sizeof *each) - first;
+	for (int k = 0; k < mine.n; k++) {
+		row[k] = b->row[place[first + k]];
+		w[k] = weight ? weight[place[first + k]] : 0;
+	}
+	compute(t, theta, &mine, weight ? w : NULL, each + first);
+	world_gather(each, at);
+	for (int k = 0; k < n; k++)
+		loss[place[k]] = each[k];
+	free(part);
+	free(place);
+	free(row);
+	free(w);
+	free(each);
+	free(at);
+}
+
+void training_grad(struct training *t, struct params *theta, const struct batch *b,
+                   const float weight[], float loss[])
+{
+	(world_size() > 1 ? compute_together : compute)(t, theta, b, weight, loss);
+	saw(t, b, loss);
+}
+
+double training_update(const struct training *t, struct params *a, struct adamw w,
+                       const struct pull *to)
+{
+	double norm = params_step(a, w, to);
 
 	if (!isfinite(norm))
 		die("step %ld: the gradient is not finite", t->step + 1);

@@ -3,7 +3,7 @@
  *
  *	training_open(&t);
  *	while (training_next(&t, &batch)) {
- *		... engine_grad ... training_saw ... training_update ...
+ *		... training_grad ... params_sum ... training_update ...
  *		training_stepped(&t, line, loss);
  *	}
  *	training_close(&t);
@@ -56,12 +56,15 @@ void training_safe(struct training *, struct batch *);
 long training_epoch(const struct training *);
 /* The optimiser's settings at this step: constant or cosine, after a linear warm-up. */
 struct adamw training_adamw(const struct training *);
-/* To be called of each batch that was computed on, with its losses [n]: counts its tokens, and
- * dies naming the step and the rows when a loss is not finite. */
-void training_saw(struct training *, const struct batch *, const float loss[]);
-/* An optimiser step with the gradient of params; returns its norm, and dies when that is not
- * finite. */
-double training_update(const struct training *, struct params *, struct adamw);
+/* Sets loss[i] = l(theta; z_i) of a batch, and adds sum_i weight[i] grad l(theta; z_i) to theta's
+ * gradient (weight NULL: does not).  Where several processes are one run, each computes a part of
+ * the rows, and all get all losses; the gradient is complete after params_sum.  Counts the tokens,
+ * and dies naming the step and the rows when a loss is not finite. */
+void training_grad(struct training *, struct params *theta, const struct batch *,
+                   const float weight[], float loss[]);
+/* An optimiser step with theta's gradient, summed, and a pull (NULL: none); returns its norm, and
+ * dies when that is not finite. */
+double training_update(const struct training *, struct params *, struct adamw, const struct pull *);
 /* A step is done: counts it, logs `line` (owned; step and timings are put in), shows progress and
  * this loss, validates when it is time, and writes a checkpoint when it is.  With
  * checkpoints, SIGINT and SIGTERM have one written here and end the program with 128 + signal. */

@@ -229,7 +229,7 @@ int main(int argc, char **argv)
 			began = now();
 		order_cycle(&order, &b, atoi(argv[5]));
 		engine_grad(e, theta, &b, weight, loss);
-		params_step(theta, (struct adamw){1e-4f, 0.9f, 0.95f, 1e-8f, 0, 1, 0});
+		params_step(theta, (struct adamw){1e-4f, 0.9f, 0.95f, 1e-8f, 0, 1, 0}, NULL);
 	}
 	report(now() - began, atoi(argv[4]));
 	m->dev->op = body;
