@@ -2,7 +2,7 @@
 # seal - safe fine-tuning data, as Unix filters
 #
 # Build
-#   make                 the programs, bin/seal-*                         [CUDA=1] [SAN=1] [WERROR=1]
+#   make                 the programs, bin/seal-*                  [CUDA=1] [MPI=1] [SAN=1] [WERROR=1]
 #   make deps            install the Debian packages that are missing (as root, or with sudo)
 #   make install         programs, man pages, bash completion             [PREFIX=] [DESTDIR=]
 #   make uninstall       remove them again                                [PREFIX=] [DESTDIR=]
@@ -39,6 +39,8 @@
 #   GPUS           compute capabilities to compile for (80 86 90); the last one's PTX is for later cards
 #   CUDNN_FRONTEND folder of cudnn_frontend.h, of NVIDIA's cudnn-frontend, if CUDA's has it not: then
 #                  attention is left to cuDNN where that is installed
+#   MPI=1          also be one run of several processes under mpirun and srun (seal-cluster(7)); MPICC
+#                  (mpicc) compiles the one file that is concerned, and links
 #   SAN=1          AddressSanitizer and UndefinedBehaviorSanitizer, in build/san
 #   CC, CFLAGS     the C compiler (gcc) and its optimisation (-O3 -g)
 #   NVCC, NVCCFLAGS   likewise for CUDA
@@ -62,6 +64,7 @@ NVCC ?= $(or $(shell command -v nvcc),/usr/local/cuda/bin/nvcc)
 NVCCFLAGS ?= -O3 -lineinfo
 GPUS ?= 80 86 90
 CUDNN_FRONTEND ?= $(patsubst %/,%,$(dir $(firstword $(wildcard $(patsubst %,%/include/cudnn_frontend.h,/usr/local/cuda /usr /usr/local)))))
+MPICC ?= mpicc
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 N ?= 300
@@ -73,7 +76,7 @@ ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
 
-B := build$(if $(CUDA),/cuda)$(if $(SAN),/san)
+B := build$(if $(CUDA),/cuda)$(if $(MPI),/mpi)$(if $(SAN),/san)
 WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wvla -Wundef -Wnull-dereference
 STANDARD := -std=gnu11 -D_GNU_SOURCE -fopenmp
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
@@ -145,7 +148,7 @@ endef
 define link
 $1: $2: $3 $4
 	@mkdir -p $$(@D)
-	$$(call run,LINK,$$@)$$(CC) $$(ALL_CFLAGS) -o $$@ $$< $4 $$(LIBS) $5
+	$$(call run,LINK,$$@)$$(if $$(MPI),$$(MPICC),$$(CC)) $$(ALL_CFLAGS) -o $$@ $$< $4 $$(LIBS) $5
 endef
 archive = $(call run,AR,$@)rm -f $@ && ar rcs $@ $^
 
@@ -154,6 +157,9 @@ $(eval $(call compile,$$B/gpu/t/%.o,t/%.c,$$(CC) $$(ALL_CFLAGS) -DTEST_DEVICE='"
 $(eval $(call compile,$$S/%.o,%.c,$$(CC) $$(ALL_CFLAGS) -DSEAL_CUDA -DTEST_DEVICE='"cuda"'))
 $(eval $(call compile,$$B/%.cc.o,%.cc,$$(CXX) $$(CUDNN_CXXFLAGS)))
 $(eval $(call compile,$$S/%.cc.o,%.cc,$$(CXX) $$(SIM_CXXFLAGS)))
+ifneq ($(MPI),)
+$(eval $(call compile,$$B/lib/base/world_mpi.o,lib/base/world_mpi.c,$$(MPICC) $$(ALL_CFLAGS) -DSEAL_MPI))
+endif
 $S/%.cu.o: %.cu $B/flags | $B/headers
 	@mkdir -p $(@D)
 	$(call run,CXX,$<)$(CXX) $(SIM_CUFLAGS) -c -o $@ $< && \

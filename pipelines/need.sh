@@ -23,7 +23,9 @@ zstd zstd
 xz xz-utils
 jq jq
 mandoc mandoc
-python3 python3"
+python3 python3
+mpirun openmpi-bin
+mpicc libopenmpi-dev"
 quickstart="gnuplot gnuplot-nox
 unzip unzip
 pip3 python3-pip"

@@ -14,6 +14,8 @@ SEAL_DATA=${SEAL_DATA:-$T/../../shared/data}
 [ "${tap_gpu:-}" ] || export CUDA_VISIBLE_DEVICES=
 TMP=$(mktemp -d)
 trap 'rm -rf "$TMP"' EXIT
+# A test that starts ranks of one run says so itself.
+unset RANK WORLD_SIZE
 tap_n=0 tap_bad=0
 
 # ok STATUS NAME

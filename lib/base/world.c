@@ -27,11 +27,11 @@ enum {
 
 static const struct carrier *carrier; /* NULL: one rank */
 static int rank, size = 1;
-static struct member *all;     /* [size] */
-static struct piece *out, *in; /* [size] */
-static size_t *part;           /* [size+1] where the parts of what is divided begin */
-static double *each;           /* [size] a number of each rank */
-static char who[128];          /* "rank 2 on host" */
+static struct member *all;      /* [size] */
+static struct parcel *out, *in; /* [size] */
+static size_t *part;            /* [size+1] where the parts of what is divided begin */
+static double *each;            /* [size] a number of each rank */
+static char who[128];           /* "rank 2 on host" */
 
 int world_rank(void) { return rank; }
 int world_size(void) { return size; }
@@ -104,6 +104,7 @@ void world_open(void)
 	die_of_several(who, died);
 	if (rank)
 		notice_mute();
+	carrier->open();
 	if (self.build != all[0].build)
 		die("is of another build of the program than rank 0 on %s", all[0].host);
 	world_barrier();
@@ -125,7 +126,7 @@ void world_pass(void *p, size_t n, int from, int to)
 	if (from == to || (rank != from && rank != to))
 		return;
 	for (size_t at = 0; at < n; at += MESSAGE) {
-		struct piece some = {(char *)p + at, size_min(n - at, MESSAGE)};
+		struct parcel some = {(char *)p + at, size_min(n - at, MESSAGE)};
 
 		if (rank == from)
 			out[to] = some;
@@ -159,14 +160,14 @@ void world_gather(void *p, const size_t at[])
 {
 	for (size_t from = 0; carrier && from < largest_part(at); from += MESSAGE) {
 		size_t first, n = some_of(at, rank, from, MESSAGE, &first);
-		struct piece own = {(char *)p + first, n};
+		struct parcel own = {(char *)p + first, n};
 
 		for (int r = 0; r < size; r++) {
 			if (r == rank)
 				continue;
 			out[r] = own;
 			n = some_of(at, r, from, MESSAGE, &first);
-			in[r] = (struct piece){(char *)p + first, n};
+			in[r] = (struct parcel){(char *)p + first, n};
 		}
 		exchange();
 	}
@@ -213,9 +214,9 @@ void world_sum(float *x, const size_t at[])
 		for (int r = 0; r < size; r++) {
 			if (r == rank)
 				continue;
-			in[r] = (struct piece){theirs + r * room, own * sizeof *x};
+			in[r] = (struct parcel){theirs + r * room, own * sizeof *x};
 			n = some_of(at, r, from, room, &first);
-			out[r] = (struct piece){x + first, n * sizeof *x};
+			out[r] = (struct parcel){x + first, n * sizeof *x};
 		}
 		exchange();
 		some_of(at, rank, from, room, &first);

@@ -15,16 +15,18 @@ struct member {
 };
 
 /* A message to, or from, a rank; n 0: none. */
-struct piece {
+struct parcel {
 	void *p;
 	size_t n;
 };
 
 struct carrier {
 	/* Sends out[r] to each rank r, and receives in[r] of it.  Both sides know the sizes. */
-	void (*exchange)(const struct piece out[], const struct piece in[]);
+	void (*exchange)(const struct parcel out[], const struct parcel in[]);
 	/* The program ends with this message.  1 where another rank says it. */
 	int (*died)(const char *text);
+	/* To be called first, when `died` can be. */
+	void (*open)(void);
 	/* All have come to the end. */
 	void (*close)(void);
 };
@@ -43,5 +45,7 @@ struct links {
 	int *control; /* [size]: on rank 0 to each of the others; elsewhere [0] alone; -1: none */
 	int *data;    /* [size]: to each of the others; -1 to itself */
 };
+/* Sets all of it but data; then meet_all sets those, and waits for all ranks. */
 void meet(struct links *, const struct member *self, const char *address, const char *port);
+void meet_all(void);
 #endif

@@ -31,13 +31,15 @@ enum {
 	CALLERS = 64 /* who have not, at most; the oldest is dropped */
 };
 
+static const int64_t GRACE = 1000000000; /* nanoseconds until who is gone may have called again */
 static const char magic[8] = "sealwd1", heard[8] = "sealack", refused[8] = "sealnay";
 
 struct hello {
 	char magic[8];
 	uint32_t rank, size;
-	uint64_t job; /* a hash of the launcher's name for it */
-	uint64_t run; /* the number that rank 0 drew; 0 at the first call */
+	uint64_t job;     /* a hash of the launcher's name for it */
+	uint64_t run;     /* the number that rank 0 drew; 0 at the first call */
+	uint64_t process; /* a number that the caller drew: it may call again */
 	uint32_t port;
 	struct member member;
 };
@@ -45,6 +47,8 @@ struct hello {
 /* A rank's place in the table. */
 struct seat {
 	struct member member;
+	uint64_t process;
+	int64_t gone;               /* since when its connection is broken; 0: it is not */
 	struct sockaddr_storage at; /* where its port is; without a family: where rank 0's is */
 	uint32_t port;
 };
@@ -106,7 +110,9 @@ static int is_ours(const struct meeting *m, const struct hello *h)
 static void check_call(const struct meeting *m, const struct caller *c, const int fd[])
 {
 	const struct hello *h = &c->said;
-	int size = h->size != m->self.size, twice = !size && h->rank < h->size && fd[h->rank] >= 0;
+	int size = h->size != m->self.size;
+	int twice = !size && h->rank < h->size && fd[h->rank] >= 0 &&
+	            h->process != m->seat[h->rank].process;
 
 	if (size || twice)
 		socket_send(c->fd, refused, sizeof refused);
@@ -153,10 +159,13 @@ static void take_call(struct meeting *m, struct caller *c, int fd[])
 	seat = &m->seat[c->said.rank];
 	fcntl(c->fd, F_SETFL, 0);
 	socket_tune(c->fd);
+	if (fd[c->said.rank] >= 0) /* it lost that one */
+		close(fd[c->said.rank]);
 	fd[c->said.rank] = c->fd;
 	if (m->self.run)
 		return;
 	seat->member = c->said.member;
+	seat->process = c->said.process;
 	seat->port = c->said.port;
 	note_address(seat, c->fd);
 	socket_send(c->fd, heard, sizeof heard);
@@ -190,15 +199,20 @@ static int missing(const struct meeting *m, const int fd[], struct buf *names)
 	return n;
 }
 
-/* Dies when a rank that had come went away meanwhile. */
-static void check_those_here(const struct meeting *m, const int fd[])
+/* Dies when a rank that had come went away meanwhile, and has had the time to call again. */
+static void check_those_here(struct meeting *m, const int fd[])
 {
 	for (uint32_t r = m->self.rank + 1; r < m->self.size; r++) {
 		struct pollfd p = {fd[r], POLLRDHUP, 0};
+		struct seat *seat = &m->seat[r];
 
-		if (fd[r] >= 0 && poll(&p, 1, 0) > 0)
+		if (fd[r] < 0 || poll(&p, 1, 0) <= 0)
+			seat->gone = 0;
+		else if (!seat->gone)
+			seat->gone = clock_now();
+		else if (clock_now() - seat->gone > GRACE)
 			die("rank %u on %s ended while the others were awaited", r,
-			    m->seat[r].member.host);
+			    seat->member.host);
 	}
 }
 
@@ -310,19 +324,24 @@ static struct sockaddr_storage address_of(const struct meeting *m, uint32_t r)
 	return a;
 }
 
-/* Calls all ranks below this one. */
-static void call_those_below(struct meeting *m)
+/* Calls a rank below this one, again where that fails at first. */
+static int call_rank(struct meeting *m, uint32_t r)
 {
-	for (uint32_t r = 0; r < m->self.rank; r++) {
-		struct sockaddr_storage a = address_of(m, r);
-		int fd = socket_connect((struct sockaddr *)&a,
-		                        a.ss_family == AF_INET6 ? sizeof(struct sockaddr_in6)
-		                                                : sizeof(struct sockaddr_in),
-		                        m->deadline);
+	struct sockaddr_storage a = address_of(m, r);
+	socklen_t n =
+		a.ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+	int64_t until = soon(m);
 
-		if (fd < 0 || !socket_send(fd, &m->self, sizeof m->self))
+	for (;;) {
+		int fd = socket_connect((struct sockaddr *)&a, n, until);
+
+		if (fd >= 0 && socket_send(fd, &m->self, sizeof m->self))
+			return fd;
+		if (fd >= 0)
+			close(fd);
+		if (clock_now() > until)
 			die("connect to rank %u on %s:", r, m->seat[r].member.host);
-		m->links->data[r] = fd;
+		usleep(100000);
 	}
 }
 
@@ -364,19 +383,32 @@ static uint64_t job_hash(void)
 	return h;
 }
 
+static struct meeting meeting;
+
+/* Sets what this rank says of itself. */
+static void introduce(struct meeting *m, const struct member *self)
+{
+	const struct links *l = m->links;
+
+	m->self = (struct hello){.rank = l->rank,
+	                         .size = l->size,
+	                         .job = job_hash(),
+	                         .member = *self};
+	memcpy(m->self.magic, magic, sizeof magic);
+	if (getrandom(&m->self.process, sizeof m->self.process, 0) < 0)
+		die("draw a number:");
+}
+
 void meet(struct links *l, const struct member *self, const char *address, const char *port)
 {
 	const char *wait = getenv("SEAL_WORLD_WAIT");
-	struct meeting m = {.links = l, .listener = -1};
+	struct meeting *m = &meeting;
 
-	m.wait = wait && atof(wait) > 0 ? atof(wait) : WAIT;
-	m.deadline = deadline_in(m.wait);
-	m.self = (struct hello){.rank = l->rank,
-	                        .size = l->size,
-	                        .job = job_hash(),
-	                        .member = *self};
-	memcpy(m.self.magic, magic, sizeof magic);
-	m.seat = xzalloc(l->size, sizeof *m.seat);
+	*m = (struct meeting){.links = l, .listener = -1};
+	m->wait = wait && atof(wait) > 0 ? atof(wait) : WAIT;
+	m->deadline = deadline_in(m->wait);
+	introduce(m, self);
+	m->seat = xzalloc(l->size, sizeof *m->seat);
 	l->control = xalloc(l->size * sizeof *l->control);
 	l->data = xalloc(l->size * sizeof *l->data);
 	for (int r = 0; r < l->size; r++)
@@ -385,21 +417,28 @@ void meet(struct links *l, const struct member *self, const char *address, const
 		struct sockaddr_in6 a = {0};
 		socklen_t n = sizeof a;
 
-		m.listener = socket_listen_anywhere(0);
-		if (m.listener < 0 || getsockname(m.listener, (struct sockaddr *)&a, &n))
+		m->listener = socket_listen_anywhere(0);
+		if (m->listener < 0 || getsockname(m->listener, (struct sockaddr *)&a, &n))
 			die("listen:");
-		m.self.port = ntohs(a.sin6_port); /* at the same place in both families */
-		l->control[0] = call_first(&m, address, port);
+		m->self.port = ntohs(a.sin6_port); /* at the same place in both families */
+		l->control[0] = call_first(m, address, port);
 	} else {
-		m.listener = listen_as_first(address, port);
-		take_calls(&m, l->control);
+		m->listener = listen_as_first(address, port);
+		take_calls(m, l->control);
 	}
-	share_table(&m);
-	call_those_below(&m);
-	take_calls(&m, l->data);
-	close(m.listener);
+	share_table(m);
 	l->all = xalloc(l->size * sizeof *l->all);
 	for (int r = 0; r < l->size; r++)
-		l->all[r] = m.seat[r].member;
-	free(m.seat);
+		l->all[r] = m->seat[r].member;
+}
+
+void meet_all(void)
+{
+	struct meeting *m = &meeting;
+
+	for (uint32_t r = 0; r < m->self.rank; r++)
+		m->links->data[r] = call_rank(m, r);
+	take_calls(m, m->links->data);
+	close(m->listener);
+	free(m->seat);
 }

@@ -28,7 +28,7 @@ static int started(void)
 static MPI_Request *request; /* [2 x size] */
 static int ranks, self_rank;
 
-static void exchange(const struct piece out[], const struct piece in[])
+static void exchange(const struct parcel out[], const struct parcel in[])
 {
 	int n = 0;
 
@@ -53,6 +53,8 @@ static int died(const char *text)
 	return 1;
 }
 
+static void begin(void) {}
+
 static void finish(void)
 {
 	free(request);
@@ -61,7 +63,7 @@ static void finish(void)
 
 const struct carrier *mpi_open(const struct member *self, int *rank, int *size, struct member **all)
 {
-	static const struct carrier mpi = {exchange, died, finish};
+	static const struct carrier mpi = {exchange, died, begin, finish};
 	int level;
 
 	if (!started())

@@ -37,7 +37,7 @@ struct head {
 struct lane {
 	uint32_t count;
 	struct head head;
-	struct piece body;
+	struct parcel body;
 	size_t done, all; /* bytes of head and body */
 };
 
@@ -65,7 +65,7 @@ static _Noreturn void lost(int r)
 	die("lost rank %d on %s", r, links.all[r].host);
 }
 
-static void lane_begin(struct lane *l, const struct piece *p)
+static void lane_begin(struct lane *l, const struct parcel *p)
 {
 	l->done = 0;
 	l->body = *p;
@@ -106,7 +106,8 @@ static void check_head(const struct lane *l, int r)
 		    r, links.all[r].host, l->head.count, l->head.n, l->count, l->body.n);
 }
 
-/* A message's head arrives before its bytes are put where they belong, and tells whether they do. */
+/* A message's head arrives before its bytes are put where they belong, and tells whether they
+ * do. */
 static void receive(struct lane *l, int r)
 {
 	size_t n = l->body.n;
@@ -142,7 +143,7 @@ static int move_all(void)
 	return left;
 }
 
-static void exchange(const struct piece to[], const struct piece from[])
+static void exchange(const struct parcel to[], const struct parcel from[])
 {
 	int left;
 
@@ -284,8 +285,8 @@ static void say_goodbye(void)
 	free(waiting);
 }
 
-/* Signals are for the thread that computes. */
-static void begin_watch(void)
+/* From now on it is noticed when a rank ends.  Signals are for the thread that computes. */
+static void begin(void)
 {
 	sigset_t all, old;
 
@@ -294,6 +295,7 @@ static void begin_watch(void)
 	if (pthread_create(&watcher, NULL, watch, NULL))
 		die("out of memory");
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	meet_all();
 }
 
 /* A number of the environment, from `least` to `most`. */
@@ -312,7 +314,7 @@ static int number(const char *name, long least, long most)
 
 const struct carrier *tcp_open(const struct member *self, int *rank, int *size, struct member **all)
 {
-	static const struct carrier tcp = {exchange, died, say_goodbye};
+	static const struct carrier tcp = {exchange, died, begin, say_goodbye};
 	const char *address = getenv("MASTER_ADDR");
 	char port[16];
 
@@ -332,7 +334,6 @@ const struct carrier *tcp_open(const struct member *self, int *rank, int *size, 
 	in = xzalloc(links.size, sizeof *in);
 	waiting = xzalloc(links.size, sizeof *waiting);
 	meet(&links, self, address, port);
-	begin_watch();
 	*rank = links.rank;
 	*size = links.size;
 	*all = links.all;

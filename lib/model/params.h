@@ -13,11 +13,12 @@
  * A layout is made first, without memory, so that memory can be planned; params_room gives it
  * some.
  *
- * Where several processes are one run (../base/world.h), all hold the same p, and each adds to g what
- * its rows give.  params_sum then makes each rank's part of g the sum of all: its optimiser state,
- * and steps, are of that part alone (ZeRO stage 1: Rajbhandari et al. 2020), and params_step gives
- * everybody the new p.  So a weight takes 8 bytes and 8 divided by the ranks, and all ranks have the
- * same bits.  After params_sum the other values of g mean nothing; norms and products are of all parts.
+ * Where several processes are one run (../base/world.h), all hold the same p, and each adds to g
+ * what its rows give.  params_sum then makes each rank's part of g the sum of all: its optimiser
+ * state, and steps, are of that part alone (ZeRO stage 1: Rajbhandari et al. 2020), and params_step
+ * gives everybody the new p.  So a weight takes 8 bytes, and 8 divided by the ranks, and all ranks
+ * have the same bits.  After params_sum the other values of g mean nothing; norms and products are
+ * of all parts.
  */
 #ifndef SEAL_PARAMS_H
 #define SEAL_PARAMS_H
