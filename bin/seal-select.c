@@ -31,7 +31,8 @@ int main(int argc, char **argv)
 	k = opt_parse(&program, argc, argv);
 	notice_quiet(base.quiet);
 	world_open();
-	select_rows(argv + k, argc - k, &pick, &fate, base.output);
+	if (world_alone())
+		select_rows(argv + k, argc - k, &pick, &fate, base.output);
 	world_close();
 	return 0;
 }

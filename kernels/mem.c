@@ -4,6 +4,7 @@
 
 #include "../lib/base/die.h"
 #include "../lib/base/limits.h"
+#include "../lib/base/world.h"
 #include "cpu.h"
 
 void *cpu_alloc(struct dev *d, size_t bytes)
@@ -48,7 +49,7 @@ void cpu_zero(struct dev *d, struct mat x)
 size_t cpu_spare(struct dev *d)
 {
 	(void)d;
-	return memory_available() / 4 * 3; /* the host has other things to do */
+	return memory_available() / 4 * 3 / world_locals(); /* the host has other things to do */
 }
 
 HOT void widen(float *y, const uint16_t *x, long n)

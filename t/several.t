@@ -78,8 +78,8 @@ $score --method state --danger bad.tok --save-scorer scorer train.tok > many
 same "a fit that was found before" "$BIN/seal-score" -q -m model -j 1 --plain --method state --scorer scorer --explain why train.tok
 for n in 1 3; do np $n "$BIN/seal-score" -q -m model -j 1 --method state --scorer scorer --explain why.$n -o scores.$n train.tok; done
 cmp -s why.1 why.3; ok $? "and what explains it"
-$score --method state --danger bad.tok train.tok > one
-np 2 $score --method state --cache cache train.tok > many && np 3 $score --method state --cache cache --danger bad.tok train.tok | cmp -s - one
+$score --method state --danger bad.tok train.tok > known
+np 2 $score --method state --cache cache train.tok > many0 && np 3 $score --method state --cache cache --danger bad.tok train.tok | cmp -s - known
 ok $? "states from a cache that another size filled"
 for n in 1 2; do np $n "$BIN/seal-tokenize" -q -m model train.jsonl --fates fates.$n -o rows.tok; "$BIN/seal-tokenize" --decode --json -m model rows.tok > rows.$n; done
 cmp -s rows.1 rows.2 && cmp -s fates.1 fates.2; ok $? "tokens, and the fates of rows"
@@ -88,6 +88,16 @@ for m in contrast gradient refusal; do
 	how="$score --method $m $danger -b 4 --max-steps 3"
 	$how train.tok > one; np 2 $how train.tok > many && near one many 1e-4; ok $? "$m: scores"
 done
+
+printf '{"id":"a"}\n{"id":"b"}\n' > broken.jsonl
+np 3 "$BIN/seal-eval" generate -q -j 1 -m model --on-error skip --allow-empty --fates fates broken.jsonl; is $?-"$(wc -l < fates)" 0-2 "rows without a prompt are told once"
+np 3 "$BIN/seal-tokenize" -m model --on-error skip train.jsonl broken.jsonl --fates fates -o rows.tok 2> said
+like "$(cat said)" "seal-tokenize: 90 rows kept, 2 dropped \(2 " "counts are of all ranks"
+np 2 $score --method state --cache cache --danger bad.tok train.tok | cmp -s - known; ok $? "all features from the cache"
+np 2 sh -c "exec $score --method state --cache cache.\$RANK train.tok" | cmp -s - many0; ok $? "a cache for each rank"
+all_fail "rank 1 on $host: the features that are there already differ" "caches that differ" 2 sh -c "exec $score --method state --cache cache.\$RANK train.tok"
+np 3 $tune --max-steps 2 -o with --merge merged train.tok > said; is $?-"$(jq '.largest < 0.01' said)" 0-true "a merged model, by rank 0"
+np 2 "$BIN/seal-eval" margin -q -j 1 -m model --pairs 2> /dev/null > said; [ $? -ne 0 ]; ok $? "a wrong usage of what rank 0 does alone ends all"
 
 # --- checkpoints do not know the size
 ck="$tune --epochs 2 --every 3"
@@ -126,9 +136,15 @@ jq -c 'if .id then .weight = 1e38 else . end' weights > huge
 all_fail "rank . on $host: step .*: the (loss|gradient) is not finite" "numbers that overflow" 2 $tune --weights weights --lr 1e30 --epochs 9 -o never train.tok
 [ -w /dev/full ] && all_fail "rank 0 on $host: write .*No space" "rank 0's disk is full" 3 sh -c "exec $score --method loss train.tok > /dev/full"
 [ -w /dev/full ] && all_fail "rank 0 on $host: write .*No space" "or its log's" 3 $tune --log /dev/full -o never train.tok
-all_fail "stdin is no file, and each of the run's 2 processes" "a pipe as input" 2 sh -c "cat train.tok | $tune -o never"
-all_fail "rank 0 on $host: open none.tok" "an input that is missing" 3 $tune -o never none.tok
+all_fail "stdin is no file that" "a pipe as input" 2 sh -c "cat train.tok | $tune -o never"
+all_fail "stdin is no file that" "a file as standard input, which is one for all" 2 sh -c "exec $BIN/seal-tokenize -q -m model < train.jsonl"
+mkfifo pipe
+all_fail "pipe is no file that" "a named pipe" 2 $tune -o never pipe
+all_fail "rank . on $host: open none.tok" "an input that is missing" 3 $tune -o never none.tok
 all_fail "rank 1 on $host: the rows differ from those of rank 0 on $host" "other rows" 2 sh -c "[ \$RANK = 0 ] && exec $tune -o never train.tok; exec $tune -o never safe.tok"
+all_fail "rank 1 on $host: the rows differ" "other rows to answer" 2 sh -c "[ \$RANK = 0 ] && exec $BIN/seal-eval generate -q -m model --max-new 2 bad.jsonl; exec $BIN/seal-eval generate -q -m model --max-new 2 safe.jsonl"
+all_fail "rank 1 on $host: the options differ" "another temperature" 2 sh -c "exec $BIN/seal-eval generate -q -m model --max-new 2 --temperature 0.\$RANK bad.jsonl"
+all_fail "nothing is left: " "no row that can be tokenized" 3 "$BIN/seal-tokenize" -q -m model --on-error skip broken.jsonl -o never
 all_fail "rank 1 on $host: the model's files differ" "another model" 2 sh -c "[ \$RANK = 0 ] && exec $tune -o never train.tok; cp -r model other; echo '{}' > other/x; printf 1 | dd of=other/model.safetensors bs=1 seek=5000 conv=notrunc 2> /dev/null; exec $BIN/seal-lora-train -q -m other -j 1 --dtype f32 -b 8 -o never train.tok"
 all_fail "rank 1 on $host: the options, or what they name, differ" "other options" 2 sh -c "exec $tune --seed \$RANK -o never train.tok"
 cp "$BIN/seal-lora-train" older && printf x >> older

@@ -203,6 +203,38 @@ static void collectives(void)
 	world_same("the weather", 4711);
 }
 
+/* A rank that is late, as by a checkpoint that it writes, is no rank that is lost. */
+static void late(void)
+{
+	float *x = calloc(1 << 20, sizeof *x);
+
+	for (int from = 0; from < 2; from++) {
+		if (world_rank() != from)
+			sleep(8);
+		world_pass(x, (size_t)4 << 20, from, !from);
+	}
+	free(x);
+}
+
+/* Only rank 0 works, in a world of its own. */
+static void alone(void)
+{
+	int rank = world_rank();
+
+	must(world_alone() == !rank, "who is alone");
+	if (!rank) {
+		must(world_size() == 1 && world_add(3) == 3 && world_most(7) == 7, "a world of one");
+		world_same("anything", 5);
+		usleep(200000);
+	}
+}
+
+static void alone_dies(void)
+{
+	if (world_alone())
+		die("in the end");
+}
+
 static void nothing(void) {}
 
 static void one_dies(void)
@@ -237,6 +269,21 @@ static void first_is_killed(void)
 static void all_die(void) { die("all see the same"); }
 
 static void one_differs(void) { world_same("the rows", world_rank() == 1 ? 5 : 6); }
+
+static void other_call(void)
+{
+	if (world_rank())
+		world_add(1);
+	else
+		world_most(1);
+	sleep(30);
+}
+
+static void ends_early(void)
+{
+	if (!world_rank())
+		world_add(1);
+}
 
 static void out_of_step(void)
 {
@@ -427,17 +474,22 @@ int main(void)
 	if (socket(AF_INET6, SOCK_STREAM, 0) >= 0)
 		ok(all_do(3, collectives), "over IPv6");
 	address = "127.0.0.1";
+	ok(all_do(2, late), "a rank that is late");
+	ok(all_do(3, alone), "rank 0 alone");
 	strangers();
 	impostor("HTTP/1.0 400 no\r\n", "garbage");
 	impostor(NULL, "silence");
 	who_does_not_come();
 	all_end(4, one_dies, "rank 1 on", "a rank that dies");
+	all_end(3, alone_dies, "in the end", "rank 0 dies alone");
 	all_end(3, first_dies, "rank 0 on", "rank 0 dies");
 	all_end(4, one_is_killed, "ended without a word", "a rank that is killed");
 	all_end(4, first_is_killed, "ended without a word", "rank 0 is killed");
 	all_end(4, all_die, "all see the same", "what all find");
 	all_end(3, one_differs, "the rows differ from those of rank 0", "other rows");
-	all_end(2, out_of_step, "does not do the same", "other calls");
+	all_end(2, out_of_step, "does not do the same", "other bytes");
+	all_end(2, other_call, "does not do the same", "other calls");
+	all_end(3, ends_early, "does not do the same", "the end of others");
 	environment();
 	unlink(name);
 	return tap_done();

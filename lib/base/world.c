@@ -25,8 +25,22 @@ enum {
 	MESSAGE = 1 << 28 /* the most bytes of one message */
 };
 
-static const struct carrier *carrier; /* NULL: one rank */
+/* What an exchange is for. */
+enum call {
+	CALL_ADD = 1,
+	CALL_MOST,
+	CALL_SAME,
+	CALL_PASS,
+	CALL_GATHER,
+	CALL_BROADCAST,
+	CALL_SUM,
+	CALL_END
+};
+
+static const struct carrier *carrier; /* NULL: one rank, or one that works alone */
+static const struct carrier *resting; /* meanwhile */
 static int rank, size = 1;
+static int ranks;               /* of the run, also while one works alone */
 static struct member *all;      /* [size] */
 static struct parcel *out, *in; /* [size] */
 static size_t *part;            /* [size+1] where the parts of what is divided begin */
@@ -47,20 +61,26 @@ int world_local(void)
 	return local;
 }
 
+int world_locals(void)
+{
+	int locals = 0;
+
+	for (int r = 0; r < size; r++)
+		locals += size == 1 || is_mine(r);
+	return locals;
+}
+
 int world_threads(int n)
 {
 	cpu_set_t cpus;
-	int ranks = 0;
 
 	if (size == 1)
 		return n;
 	CPU_ZERO(&cpus);
 	for (int r = 0; r < size; r++)
-		if (is_mine(r)) {
+		if (is_mine(r))
 			CPU_OR(&cpus, &cpus, &all[r].cpus);
-			ranks++;
-		}
-	return (int)long_max(1, long_min(n, CPU_COUNT(&cpus) / ranks));
+	return (int)long_max(1, long_min(n, CPU_COUNT(&cpus) / world_locals()));
 }
 
 /* Of the file that this process runs. */
@@ -81,8 +101,8 @@ static uint64_t build_hash(void)
 	return value;
 }
 
-/* For die(): the message's end of the run. */
-static int died(const char *text) { return carrier->died(text); }
+/* For die(). */
+static int died(const char *text) { return (carrier ? carrier : resting)->died(text); }
 
 void world_open(void)
 {
@@ -104,6 +124,7 @@ void world_open(void)
 	die_of_several(who, died);
 	if (rank)
 		notice_mute();
+	ranks = size;
 	carrier->open();
 	if (self.build != all[0].build)
 		die("is of another build of the program than rank 0 on %s", all[0].host);
@@ -111,17 +132,14 @@ void world_open(void)
 }
 
 /* All messages of `out` and `in` are sent, and there are none then. */
-static void exchange(void)
+static void exchange(enum call call)
 {
-	carrier->exchange(out, in);
+	carrier->exchange(call, out, in);
 	memset(out, 0, size * sizeof *out);
 	memset(in, 0, size * sizeof *in);
 }
 
-/* What a rank tells where it has nothing to tell. */
-void world_barrier(void) { world_add(0); }
-
-void world_pass(void *p, size_t n, int from, int to)
+static void pass(enum call call, void *p, size_t n, int from, int to)
 {
 	if (from == to || (rank != from && rank != to))
 		return;
@@ -132,9 +150,11 @@ void world_pass(void *p, size_t n, int from, int to)
 			out[to] = some;
 		else
 			in[from] = some;
-		exchange();
+		exchange(call);
 	}
 }
+
+void world_pass(void *p, size_t n, int from, int to) { pass(CALL_PASS, p, n, from, to); }
 
 /* The most that one rank has of what is so divided. */
 static size_t largest_part(const size_t at[])
@@ -156,7 +176,7 @@ static size_t some_of(const size_t at[], int r, size_t from, size_t most, size_t
 	return n > from ? size_min(n - from, most) : 0;
 }
 
-void world_gather(void *p, const size_t at[])
+static void gather(enum call call, void *p, const size_t at[])
 {
 	for (size_t from = 0; carrier && from < largest_part(at); from += MESSAGE) {
 		size_t first, n = some_of(at, rank, from, MESSAGE, &first);
@@ -169,9 +189,11 @@ void world_gather(void *p, const size_t at[])
 			n = some_of(at, r, from, MESSAGE, &first);
 			in[r] = (struct parcel){(char *)p + first, n};
 		}
-		exchange();
+		exchange(call);
 	}
 }
+
+void world_gather(void *p, const size_t at[]) { gather(CALL_GATHER, p, at); }
 
 void world_broadcast(void *p, size_t n)
 {
@@ -179,11 +201,11 @@ void world_broadcast(void *p, size_t n)
 		part[r] = n < SPLIT && r ? n : n / size * r + size_min(r, n % size);
 	for (int r = 1; r < size; r++)
 		if (n < SPLIT) /* all of it */
-			world_pass(p, n, 0, r);
+			pass(CALL_BROADCAST, p, n, 0, r);
 		else
-			world_pass((char *)p + part[r], part[r + 1] - part[r], 0, r);
+			pass(CALL_BROADCAST, (char *)p + part[r], part[r + 1] - part[r], 0, r);
 	if (n >= SPLIT)
-		world_gather(p, part);
+		gather(CALL_BROADCAST, p, part);
 }
 
 /* x[i] becomes the sum of it and the others' values, in the ranks' order, for n values of this
@@ -218,7 +240,7 @@ void world_sum(float *x, const size_t at[])
 			n = some_of(at, r, from, room, &first);
 			out[r] = (struct parcel){x + first, n * sizeof *x};
 		}
-		exchange();
+		exchange(CALL_SUM);
 		some_of(at, rank, from, room, &first);
 		add_up(x + first, theirs, room, own);
 	}
@@ -226,13 +248,24 @@ void world_sum(float *x, const size_t at[])
 }
 
 /* Sets each[r] to rank r's x, 8 bytes. */
-static void tell_each(const void *x)
+static void tell_each(enum call call, const void *x)
 {
 	for (int r = 0; r <= size; r++)
 		part[r] = r * sizeof *each;
 	memcpy(&each[rank], x, sizeof *each);
-	world_gather(each, part);
+	gather(call, each, part);
 }
+
+/* What the ranks tell where they have nothing to tell. */
+static void barrier(enum call call)
+{
+	double nothing = 0;
+
+	if (carrier)
+		tell_each(call, &nothing);
+}
+
+void world_barrier(void) { barrier(CALL_ADD); }
 
 double world_add(double x)
 {
@@ -240,7 +273,7 @@ double world_add(double x)
 
 	if (!carrier)
 		return x;
-	tell_each(&x);
+	tell_each(CALL_ADD, &x);
 	for (int r = 0; r < size; r++)
 		sum += each[r];
 	return sum;
@@ -252,7 +285,7 @@ long world_most(long x)
 
 	if (!carrier)
 		return x;
-	tell_each(&x);
+	tell_each(CALL_MOST, &x);
 	for (int r = 0; r < size; r++) {
 		memcpy(&x, &each[r], sizeof x);
 		most = long_max(most, x);
@@ -267,21 +300,36 @@ void world_same(const char *what, uint64_t value)
 
 	if (!carrier)
 		return;
-	tell_each(&value);
+	tell_each(CALL_SAME, &value);
 	memcpy(&its, &each[0], sizeof its);
 	hash_hex(its, hex);
 	hash_hex(value, own);
 	if (value != its)
 		die("%s differ from those of rank 0 on %s (%s here, %s there)", what, all[0].host,
 		    own, hex);
-	world_barrier();
+	barrier(CALL_SAME); /* rank 0 may be the one that waits for the message */
+}
+
+int world_alone(void)
+{
+	if (!carrier || rank)
+		return !rank;
+	resting = carrier;
+	carrier = NULL;
+	size = 1;
+	return 1;
 }
 
 void world_close(void)
 {
+	if (resting) {
+		carrier = resting;
+		resting = NULL;
+		size = ranks;
+	}
 	if (!carrier)
 		return;
-	world_barrier();
+	barrier(CALL_END);
 	carrier->close();
 	die_of_several(NULL, NULL);
 	free(all);

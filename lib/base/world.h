@@ -28,10 +28,15 @@ void world_close(void);
 
 int world_rank(void); /* 0 before world_open */
 int world_size(void);
-int world_local(void); /* this rank's number among those of its host */
+int world_local(void);  /* this rank's number among those of its host */
+int world_locals(void); /* how many ranks its host has */
 /* How many threads are this rank's, of the n that it may use: no more than its part of the host's
  * processors, where the host's ranks are not bound to processors of their own. */
 int world_threads(int n);
+
+/* What follows, up to world_close, is for rank 0: 1 there, and the world is one of one rank for
+ * it; 0 on the others, which are to call world_close next. */
+int world_alone(void);
 
 void world_barrier(void);
 /* p: n bytes, of rank 0. */

@@ -21,8 +21,9 @@ struct parcel {
 };
 
 struct carrier {
-	/* Sends out[r] to each rank r, and receives in[r] of it.  Both sides know the sizes. */
-	void (*exchange)(const struct parcel out[], const struct parcel in[]);
+	/* Sends out[r] to each rank r, and receives in[r] of it.  Both sides know the sizes, and
+	 * which call (world.c) it is for: it dies where one of them is another. */
+	void (*exchange)(int call, const struct parcel out[], const struct parcel in[]);
 	/* The program ends with this message.  1 where another rank says it. */
 	int (*died)(const char *text);
 	/* To be called first, when `died` can be. */

@@ -63,8 +63,26 @@ struct meeting {
 	double wait;
 };
 
-/* At rank 0's address where that is one of this host's, else anywhere.  Another program may hold
- * the port for a moment: one that calls itself, for instance, waiting for this one. */
+/* Where rank 0 listens: at an address that is given as such, if it is one of this host's, and at
+ * localhost; for another name at all addresses, since a host may know itself by one that only it
+ * can reach (127.0.1.1). */
+static int listen_once(const struct addrinfo *all, const char *address, const char *port)
+{
+	struct in6_addr a6;
+	struct in_addr a4;
+	int exact = !strcmp(address, "localhost") || inet_pton(AF_INET, address, &a4) == 1 ||
+	            inet_pton(AF_INET6, address, &a6) == 1,
+	    fd = -1;
+
+	for (const struct addrinfo *a = exact ? all : NULL; a && fd < 0; a = a->ai_next)
+		fd = socket_listen(a->ai_addr, a->ai_addrlen);
+	if (fd < 0 && (!exact || errno != EADDRINUSE))
+		fd = socket_listen_anywhere((uint16_t)atoi(port));
+	return fd;
+}
+
+/* Another program may hold the port for a moment: one that calls itself, for instance, waiting for
+ * this one. */
 static int listen_as_first(const char *address, const char *port)
 {
 	int why, fd = -1;
@@ -75,10 +93,7 @@ static int listen_as_first(const char *address, const char *port)
 	for (int tries = 0; tries < 30 && fd < 0; tries++) {
 		if (tries)
 			usleep(100000);
-		for (struct addrinfo *a = all; a && fd < 0; a = a->ai_next)
-			fd = socket_listen(a->ai_addr, a->ai_addrlen);
-		if (fd < 0 && errno != EADDRINUSE)
-			fd = socket_listen_anywhere((uint16_t)atoi(port));
+		fd = listen_once(all, address, port);
 		if (fd < 0 && errno != EADDRINUSE)
 			break;
 	}
@@ -158,17 +173,17 @@ static void take_call(struct meeting *m, struct caller *c, int fd[])
 	}
 	seat = &m->seat[c->said.rank];
 	fcntl(c->fd, F_SETFL, 0);
-	socket_tune(c->fd);
+	socket_tune(c->fd, !m->self.run);
 	if (fd[c->said.rank] >= 0) /* it lost that one */
 		close(fd[c->said.rank]);
 	fd[c->said.rank] = c->fd;
+	socket_send(c->fd, heard, sizeof heard);
 	if (m->self.run)
 		return;
 	seat->member = c->said.member;
 	seat->process = c->said.process;
 	seat->port = c->said.port;
 	note_address(seat, c->fd);
-	socket_send(c->fd, heard, sizeof heard);
 }
 
 /* Reads on; 1 when the caller is done with, well or not. */
@@ -226,6 +241,8 @@ static void answer(const struct meeting *m, struct caller callers[], int *n)
 {
 	int fd = accept4(m->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+		die("take the ranks' calls:");
 	if (fd < 0)
 		return;
 	if (*n == CALLERS) {
@@ -284,6 +301,8 @@ static int call_first(struct meeting *m, const char *address, const char *port)
 		for (struct addrinfo *a = all; a; a = a->ai_next) {
 			int fd = socket_connect(a->ai_addr, a->ai_addrlen, m->deadline);
 
+			if (fd >= 0)
+				socket_tune(fd, 1);
 			if (fd >= 0 && socket_send(fd, &m->self, sizeof m->self) &&
 			    socket_receive(fd, reply, sizeof reply, soon(m)) &&
 			    !memcmp(reply, heard, sizeof heard)) {
@@ -324,22 +343,28 @@ static struct sockaddr_storage address_of(const struct meeting *m, uint32_t r)
 	return a;
 }
 
-/* Calls a rank below this one, again where that fails at first. */
+/* Calls a rank below this one, again where that fails at first.  It answers when it has called
+ * those below itself. */
 static int call_rank(struct meeting *m, uint32_t r)
 {
 	struct sockaddr_storage a = address_of(m, r);
 	socklen_t n =
 		a.ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
-	int64_t until = soon(m);
+	char reply[sizeof heard];
 
 	for (;;) {
-		int fd = socket_connect((struct sockaddr *)&a, n, until);
+		int fd = socket_connect((struct sockaddr *)&a, n, m->deadline);
 
-		if (fd >= 0 && socket_send(fd, &m->self, sizeof m->self))
-			return fd;
-		if (fd >= 0)
+		if (fd >= 0) {
+			socket_tune(fd, 0);
+			if (socket_send(fd, &m->self, sizeof m->self) &&
+			    socket_receive(fd, reply, sizeof reply, soon(m)) &&
+			    !memcmp(reply, heard, sizeof heard))
+				return fd;
+			errno = ETIMEDOUT;
 			close(fd);
-		if (clock_now() > until)
+		}
+		if (clock_now() > m->deadline)
 			die("connect to rank %u on %s:", r, m->seat[r].member.host);
 		usleep(100000);
 	}
@@ -352,8 +377,9 @@ static void share_table(struct meeting *m)
 	int *control = m->links->control;
 
 	if (m->self.rank) {
+		/* rank 0 may have begun to wait later than this one */
 		if (!socket_receive(control[0], &m->self.run, sizeof m->self.run,
-		                    m->deadline + (int64_t)SPEAK * 1000000000) ||
+		                    deadline_in(m->wait + SPEAK)) ||
 		    !socket_receive(control[0], m->seat, n, deadline_in(SPEAK)))
 			die("rank 0 ended while the others were awaited");
 		return;
@@ -372,7 +398,7 @@ static void share_table(struct meeting *m)
 /* What the launchers call this run: two that use one port by mistake do not mix. */
 static uint64_t job_hash(void)
 {
-	static const char *const name[] = {"TORCHELASTIC_RUN_ID", "SLURM_JOB_ID", "SLURM_STEP_ID"};
+	static const char *const name[] = {"TORCHELASTIC_RUN_ID", "SLURM_JOB_ID"};
 	struct buf b = {0};
 	uint64_t h;
 
@@ -436,6 +462,7 @@ void meet_all(void)
 {
 	struct meeting *m = &meeting;
 
+	m->deadline = deadline_in(m->wait);
 	for (uint32_t r = 0; r < m->self.rank; r++)
 		m->links->data[r] = call_rank(m, r);
 	take_calls(m, m->links->data);

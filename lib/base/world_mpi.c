@@ -26,21 +26,28 @@ static int started(void)
 #include <mpi.h>
 
 static MPI_Request *request; /* [2 x size] */
+static MPI_Status *status;   /* [2 x size] */
 static int ranks, self_rank;
 
-static void exchange(const struct parcel out[], const struct parcel in[])
+static void exchange(int call, const struct parcel out[], const struct parcel in[])
 {
-	int n = 0;
+	int n = 0, got;
 
 	for (int r = 0; r < ranks; r++)
 		if (in[r].n)
-			MPI_Irecv(in[r].p, (int)in[r].n, MPI_BYTE, r, 0, MPI_COMM_WORLD,
+			MPI_Irecv(in[r].p, (int)in[r].n, MPI_BYTE, r, MPI_ANY_TAG, MPI_COMM_WORLD,
 			          &request[n++]);
+	got = n;
 	for (int r = 0; r < ranks; r++)
 		if (out[r].n)
-			MPI_Isend(out[r].p, (int)out[r].n, MPI_BYTE, r, 0, MPI_COMM_WORLD,
+			MPI_Isend(out[r].p, (int)out[r].n, MPI_BYTE, r, call, MPI_COMM_WORLD,
 			          &request[n++]);
-	MPI_Waitall(n, request, MPI_STATUSES_IGNORE);
+	MPI_Waitall(n, request, status);
+	for (int i = 0; i < got; i++)
+		if (status[i].MPI_TAG != call)
+			die("rank %d does not do the same: its message is for call %d, and here "
+			    "for %d",
+			    status[i].MPI_SOURCE, status[i].MPI_TAG, call);
 }
 
 /* Often all ranks find the same; then rank 0 says it, and MPI ends the others meanwhile. */
@@ -58,6 +65,7 @@ static void begin(void) {}
 static void finish(void)
 {
 	free(request);
+	free(status);
 	MPI_Finalize();
 }
 
@@ -73,7 +81,12 @@ const struct carrier *mpi_open(const struct member *self, int *rank, int *size, 
 	MPI_Comm_size(MPI_COMM_WORLD, size);
 	ranks = *size;
 	self_rank = *rank;
+	if (ranks == 1)
+		die("the launcher started several processes, and MPI sees one: srun needs "
+		    "--mpi=pmix, or "
+		    "what else this MPI was built for");
 	request = xzalloc(2 * ranks, sizeof *request);
+	status = xzalloc(2 * ranks, sizeof *status);
 	*all = xzalloc(ranks, sizeof **all);
 	MPI_Allgather((void *)self, sizeof *self, MPI_BYTE, *all, sizeof *self, MPI_BYTE,
 	              MPI_COMM_WORLD);

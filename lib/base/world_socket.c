@@ -30,17 +30,18 @@ static int milliseconds_to(int64_t deadline)
 	return left < 0 ? 0 : left > 1000000 ? 1000000 : (int)left;
 }
 
-void socket_tune(int fd)
+void socket_tune(int fd, int watched)
 {
 	static const struct {
 		int level, name, value;
 	} option[] = {
-		{SOL_SOCKET, SO_KEEPALIVE, 1},  {IPPROTO_TCP, TCP_NODELAY, 1},
+		{IPPROTO_TCP, TCP_NODELAY, 1},  {SOL_SOCKET, SO_KEEPALIVE, 1},
 		{IPPROTO_TCP, TCP_KEEPIDLE, 3}, {IPPROTO_TCP, TCP_KEEPINTVL, 1},
 		{IPPROTO_TCP, TCP_KEEPCNT, 3},  {IPPROTO_TCP, TCP_USER_TIMEOUT, 6000},
 	};
+	size_t n = sizeof option / sizeof *option;
 
-	for (size_t i = 0; i < sizeof option / sizeof *option; i++)
+	for (size_t i = 0; i < (watched ? n : 1); i++)
 		setsockopt(fd, option[i].level, option[i].name, &option[i].value, sizeof(int));
 }
 
@@ -84,11 +85,14 @@ struct addrinfo *socket_addresses(const char *address, const char *port, int *wh
 
 int socket_listen(const struct sockaddr *a, socklen_t n)
 {
-	int fd = socket(a->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), on = 1;
+	int fd = socket(a->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), on = 1,
+	    off = 0;
 
 	if (fd < 0)
 		return -1;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	if (a->sa_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
 	if (!bind(fd, a, n) && !listen(fd, 4096))
 		return fd;
 	close(fd);
@@ -114,13 +118,18 @@ int socket_connect(const struct sockaddr *a, socklen_t n, int64_t deadline)
 
 	if (fd < 0)
 		return -1;
-	socket_tune(fd);
-	if ((!connect(fd, a, n) ||
-	     (errno == EINPROGRESS &&
-	      poll(&wait, 1, (int)long_min(5000, milliseconds_to(deadline))) == 1)) &&
-	    !getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) && !error &&
-	    !fcntl(fd, F_SETFL, 0))
+	if (connect(fd, a, n)) {
+		error = errno;
+		if (error == EINPROGRESS &&
+		    poll(&wait, 1, (int)long_min(5000, milliseconds_to(deadline))) != 1)
+			error = ETIMEDOUT;
+		else if (error == EINPROGRESS &&
+		         getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size))
+			error = errno;
+	}
+	if (!error && !fcntl(fd, F_SETFL, 0))
 		return fd;
 	close(fd);
+	errno = error;
 	return -1;
 }

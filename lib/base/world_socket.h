@@ -17,11 +17,12 @@ struct addrinfo *socket_addresses(const char *address, const char *port, int *wh
  * port or, 0, one of the system's choice.  -1 with errno. */
 int socket_listen(const struct sockaddr *, socklen_t);
 int socket_listen_anywhere(uint16_t port);
-/* A connection to there, tuned; -1: there is none within five seconds, or until then. */
+/* A connection to there; -1 with errno: there is none within five seconds, or until then. */
 int socket_connect(const struct sockaddr *, socklen_t, int64_t deadline);
-/* The system asks each second whether the other end is still there, and gives the connection up
- * when it has not answered for some. */
-void socket_tune(int fd);
+/* What is sent goes at once.  Of a connection that is watched, the system asks each second whether
+ * the other end is still there, and gives it up when it has not answered for some: one that carries
+ * data would be given up too where the other end only reads late. */
+void socket_tune(int fd, int watched);
 /* Receives n bytes until then, or sends them; 0 where that fails. */
 int socket_receive(int fd, void *, size_t n, int64_t deadline);
 int socket_send(int fd, const void *, size_t n);

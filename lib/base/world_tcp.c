@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,10 +28,10 @@
 
 enum { TEXT = 1000, PATIENCE = 9 }; /* bytes of a message; seconds until one has heard why */
 
-/* Before each message: how many its sender has sent there, and its bytes.  Where ranks do not make
- * the same calls, this shows it. */
+/* Before each message: how many its sender has sent there, what call it is for, and its bytes.
+ * Where ranks do not make the same calls, this shows it. */
 struct head {
-	uint32_t count, n;
+	uint32_t count, call, n;
 };
 
 /* One direction of a connection. */
@@ -65,13 +66,13 @@ static _Noreturn void lost(int r)
 	die("lost rank %d on %s", r, links.all[r].host);
 }
 
-static void lane_begin(struct lane *l, const struct parcel *p)
+static void lane_begin(struct lane *l, int call, const struct parcel *p)
 {
 	l->done = 0;
 	l->body = *p;
 	l->all = p->n ? sizeof l->head + p->n : 0;
 	if (p->n)
-		l->head = (struct head){++l->count, (uint32_t)p->n};
+		l->head = (struct head){++l->count, (uint32_t)call, (uint32_t)p->n};
 }
 
 /* Sends or receives what goes without waiting. */
@@ -96,19 +97,20 @@ static ssize_t give(int fd, struct msghdr *m)
 
 static ssize_t take(int fd, struct msghdr *m) { return recvmsg(fd, m, MSG_DONTWAIT); }
 
-/* What was received is what was expected. */
-static void check_head(const struct lane *l, int r)
+/* What is received is what is expected. */
+static void check_head(const struct lane *l, int call, int r)
 {
-	if (l->all && (l->head.count != l->count || l->head.n != l->body.n))
-		die("rank %d on %s does not do the same: its message %u has %u bytes, and %u of "
-		    "%zu "
-		    "was expected",
-		    r, links.all[r].host, l->head.count, l->head.n, l->count, l->body.n);
+	const struct head *h = &l->head;
+
+	if (h->count != l->count || h->call != (uint32_t)call || h->n != l->body.n)
+		die("rank %d on %s does not do the same: its message %u is for call %u and has %u "
+		    "bytes, and here number %u is for call %d and has %zu",
+		    r, links.all[r].host, h->count, h->call, h->n, l->count, call, l->body.n);
 }
 
 /* A message's head arrives before its bytes are put where they belong, and tells whether they
  * do. */
-static void receive(struct lane *l, int r)
+static void receive(struct lane *l, int call, int r)
 {
 	size_t n = l->body.n;
 
@@ -117,14 +119,14 @@ static void receive(struct lane *l, int r)
 		lane_move(l, r, take);
 		l->body.n = n;
 		if (l->done == sizeof l->head)
-			check_head(l, r);
+			check_head(l, call, r);
 	}
 	if (l->done >= sizeof l->head && l->done < l->all)
 		lane_move(l, r, take);
 }
 
 /* One round over all lanes that are not done; how many of them there are then. */
-static int move_all(void)
+static int move_all(int call)
 {
 	int left = 0;
 
@@ -134,7 +136,7 @@ static int move_all(void)
 		if (out[r].done < out[r].all)
 			lane_move(&out[r], r, give);
 		if (in[r].done < in[r].all)
-			receive(&in[r], r);
+			receive(&in[r], call, r);
 		events |= out[r].done < out[r].all ? POLLOUT : 0;
 		events |= in[r].done < in[r].all ? POLLIN : 0;
 		if (events)
@@ -143,15 +145,15 @@ static int move_all(void)
 	return left;
 }
 
-static void exchange(const struct parcel to[], const struct parcel from[])
+static void exchange(int call, const struct parcel to[], const struct parcel from[])
 {
 	int left;
 
 	for (int r = 0; r < links.size; r++) {
-		lane_begin(&out[r], &to[r]);
-		lane_begin(&in[r], &from[r]);
+		lane_begin(&out[r], call, &to[r]);
+		lane_begin(&in[r], call, &from[r]);
 	}
-	while ((left = move_all()) > 0)
+	while ((left = move_all(call)) > 0)
 		if (poll(waiting, left, -1) < 0 && errno != EINTR)
 			die("wait for the other ranks:");
 }
@@ -166,12 +168,14 @@ static int tell(int fd, char letter, const char *text)
 	return send(fd, line, n, MSG_NOSIGNAL) == (ssize_t)n;
 }
 
-/* What a rank said on its control connection: 'B', 'D' and the text, or 0 where it is gone. */
+/* What a rank said on its control connection: 'B', 'D' and the text, or 0 with errno where it is
+ * gone, 0 if it closed the connection. */
 static char hear(int fd, char text[TEXT + 1])
 {
 	char letter;
 	size_t n = 0;
 
+	errno = 0;
 	if (recv(fd, &letter, 1, 0) != 1)
 		return 0;
 	while (letter == 'D' && n < TEXT && recv(fd, text + n, 1, 0) == 1 && text[n])
@@ -221,13 +225,16 @@ static void watch_others(void)
 	free(p);
 }
 
-/* Whether a rank below this one is still connected: then it says that rank 0 is lost. */
-static int another_says_it(void)
+/* Whether a rank below this one is still connected: then it says that rank 0 is lost.  Where the
+ * host is lost, it is none of that host. */
+static int another_says_it(int host_lost)
 {
 	for (int r = 1; r < links.rank; r++) {
 		struct pollfd p = {links.data[r], POLLRDHUP, 0};
 
-		if (!poll(&p, 1, 0))
+		if (host_lost && !strcmp(links.all[r].host, links.all[0].host))
+			continue;
+		if (links.data[r] >= 0 && !poll(&p, 1, 0))
 			return 1;
 	}
 	return 0;
@@ -236,11 +243,11 @@ static int another_says_it(void)
 static void watch_first(void)
 {
 	char text[TEXT + 1], letter = hear(links.control[0], text);
+	int reset = !errno || errno == ECONNRESET || errno == EPIPE;
 
-	if (atomic_load(&ending))
+	if (atomic_exchange(&ending, 1))
 		return;
-	end_once();
-	if (!letter && !another_says_it()) {
+	if (!letter && !another_says_it(!reset)) {
 		warn_last("rank 0 on %s %s", links.all[0].host, without_a_word);
 		usleep(300000); /* so that the others find this rank connected */
 	}
@@ -268,7 +275,7 @@ static int died(const char *text)
 static void say_goodbye(void)
 {
 	if (links.rank) {
-		atomic_store(&ending, 1);
+		end_once();
 		tell(links.control[0], 'B', NULL);
 	}
 	pthread_join(watcher, NULL); /* rank 0 has heard all; the others, that it has */
@@ -316,6 +323,7 @@ const struct carrier *tcp_open(const struct member *self, int *rank, int *size, 
 {
 	static const struct carrier tcp = {exchange, died, begin, say_goodbye};
 	const char *address = getenv("MASTER_ADDR");
+	struct rlimit files;
 	char port[16];
 
 	if (!getenv("RANK") || !getenv("WORLD_SIZE"))
@@ -333,6 +341,10 @@ const struct carrier *tcp_open(const struct member *self, int *rank, int *size, 
 	out = xzalloc(links.size, sizeof *out);
 	in = xzalloc(links.size, sizeof *in);
 	waiting = xzalloc(links.size, sizeof *waiting);
+	if (!getrlimit(RLIMIT_NOFILE, &files)) {
+		files.rlim_cur = files.rlim_max; /* two for each rank */
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
 	meet(&links, self, address, port);
 	*rank = links.rank;
 	*size = links.size;

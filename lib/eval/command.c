@@ -31,10 +31,14 @@ static void run(const struct command *c, int argc, char **argv)
 	k = opt_parse(&program, argc, argv);
 	notice_quiet(base.quiet);
 	world_open();
-	/* before the inputs are opened, so that it can be none of them */
-	out = zout_open(base.output, c->shares ? ZOUT_JOINED : ZOUT_PLAIN);
-	c->run(argv + k, argc - k, out);
-	zout_close(out);
+	if (c->shares || world_alone()) {
+		if (c->shares)
+			json_settings_same(groups);
+		/* before the inputs are opened, so that it can be none of them */
+		out = zout_open(base.output, c->shares ? ZOUT_JOINED : ZOUT_PLAIN);
+		c->run(argv + k, argc - k, out);
+		zout_close(out);
+	}
 	world_close();
 }
 

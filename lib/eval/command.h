@@ -18,7 +18,7 @@ struct command {
 	const struct opt_group
 		*groups; /* its options, COMMAND_GROUPS at most; ends with a NULL table */
 	int computes;    /* it opens a model */
-	int shares;      /* where several processes are one run, each writes its rows */
+	int shares; /* where several processes are one run, each writes its rows; else one runs */
 	/* Reads n files (0: stdin) and writes what it finds. */
 	void (*run)(char *const paths[], int n, struct zout *);
 };

@@ -13,6 +13,7 @@
 #include "../base/memory.h"
 #include "../base/num.h"
 #include "../base/progress.h"
+#include "../base/world.h"
 #include "../model/cache.h"
 #include "../model/peft.h"
 #include "../train/setup.h"
@@ -312,7 +313,8 @@ static void answer_rows(struct generation *g, char *const paths[], int n, struct
 	int before;
 
 	for (;;) {
-		int last = share.end == all,
+		/* rows that have no prompt, behind all that have one, are the last share's */
+		int last = share.end == all && (all || world_rank() == world_size() - 1),
 		    own = taken >= share.first && (taken < share.end || last);
 
 		fates_mute(fates, !own);
@@ -333,8 +335,9 @@ static void answer_rows(struct generation *g, char *const paths[], int n, struct
 	if (g->n)
 		answer_group(g);
 	write_group(g, out);
-	if (!shard_asked(&opts.shard))
+	if (!opts.shard.shard)
 		fates_need_row(fates);
+	world_same("the rows", rows_hash(rows));
 	if (g->beyond)
 		notice("answers beyond the %ld positions that the model was made for: %ld",
 		       g->context, g->beyond);

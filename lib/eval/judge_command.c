@@ -45,6 +45,8 @@ static _Noreturn void be_command(const char *command, int in, int out)
 	setpgid(0, 0); /* so that its own children can be ended with it */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	signal(SIGPIPE, SIG_DFL);
+	unsetenv("RANK"); /* it is no rank of this run */
+	unsetenv("WORLD_SIZE");
 	if (dup2(in, 0) == 0 && dup2(out, 1) == 1)
 		execl("/bin/sh", "sh", "-c", command, (char *)NULL);
 	_exit(127);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../base/hash.h"
+#include "../base/world.h"
 #include "../base/utf8.h"
 
 static json_t *parse(const char *text, size_t n, size_t flags, struct fault *f)
@@ -266,6 +267,17 @@ json_t *json_settings(const struct opt_group *g)
 			if (o->recorded && (v = setting(o, opt_field(g, o))))
 				json_object_set_new(all, o->name, v);
 	return all;
+}
+
+void json_settings_same(const struct opt_group *g)
+{
+	json_t *all = json_settings(g);
+	struct buf b = {0};
+
+	json_put(&b, all);
+	world_same("the options", hash_bytes(b.p, b.n));
+	buf_free(&b);
+	json_decref(all);
 }
 
 json_t *json_repaired(const char *s, size_t n)

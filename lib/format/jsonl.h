@@ -71,6 +71,8 @@ void json_write_line(struct zout *, const json_t *);
 /* The recorded options of these groups that have a value, as one flat object; numbers are
  * numbers. */
 json_t *json_settings(const struct opt_group *);
+/* Dies where they are not those of all ranks (world.h). */
+void json_settings_same(const struct opt_group *);
 
 /* Calls see() for every object of n inputs (0: of stdin), each of which is JSONL or JSON as
  * values.h has it; dies on one that is neither, or has no object.  `where` names the place of the

@@ -193,6 +193,16 @@ static void look(struct zin *z)
 		begin_packed(z, packing);
 }
 
+/* Where several processes are one run, all of them are to read the same. */
+static void check_file(const char *path, const char *name)
+{
+	struct stat s;
+
+	if (world_size() > 1 && (zio_is_std(path) || (!stat(path, &s) && !S_ISREG(s.st_mode))))
+		die("%s is no file that each of the run's %d processes can read", name,
+		    world_size());
+}
+
 struct zin *zin_open(const char *path)
 {
 	struct zin *z = xzalloc(1, sizeof *z);
@@ -200,12 +210,10 @@ struct zin *zin_open(const char *path)
 	struct stat s;
 
 	z->name = xstrdup(zio_is_std(path) ? "stdin" : path);
+	check_file(path, z->name);
 	z->fd = zio_is_std(path) ? fcntl(0, F_DUPFD_CLOEXEC, 3) : open(path, O_RDONLY | O_CLOEXEC);
 	if (z->fd < 0 || fstat(z->fd, &s))
 		die("open %s:", z->name);
-	if (world_size() > 1 && !S_ISREG(s.st_mode))
-		die("%s is no file, and each of the run's %d processes is to read it", z->name,
-		    world_size());
 	claim_input(&s, z->name);
 	z->cap = CHUNK;
 	z->p = xalloc(z->cap + 1);

@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,9 +47,9 @@ int zstd_flag(const struct zstd_opts *o, int otherwise)
 
 struct zout {
 	int fd;
-	char *name; /* for messages */
-	char *to;   /* where temp is renamed to in the end; NULL: fd is the output itself */
-	char *temp;
+	char *name;      /* for messages */
+	char *to;        /* where temp is renamed to in the end; NULL: fd is the output itself */
+	char *temp;      /* its name in `unfinished` */
 	int slot;        /* its place in `unfinished` */
 	int joined;      /* all ranks write parts of it */
 	FILE *part;      /* where those that are not rank 0 do */
@@ -58,15 +59,15 @@ struct zout {
 };
 
 static struct zout *volatile unfinished[UNFINISHED_MOST];
+/* Their temporary names stay where they are, for whoever walks the array in another thread
+ * (program_abort). */
+static char temp_name[UNFINISHED_MOST][PATH_MAX];
 
 static void remove_unfinished(void)
 {
-	for (int i = 0; i < UNFINISHED_MOST; i++) {
-		const struct zout *z = unfinished[i];
-
-		if (z)
-			unlink(z->temp);
-	}
+	for (int i = 0; i < UNFINISHED_MOST; i++)
+		if (unfinished[i])
+			unlink(temp_name[i]);
 }
 
 /* The new file gets owner, group and mode of the one that it will replace.  Who may not give files
@@ -99,8 +100,10 @@ static void open_temp(struct zout *z, const struct stat *old)
 	assert(z->slot < UNFINISHED_MOST);
 	do {
 		unfinished[z->slot] = NULL;
-		free(z->temp);
-		z->temp = xprintf("%.*s.seal-%ld-%u.tmp", folder, z->to, (long)getpid(), count++);
+		z->temp = temp_name[z->slot];
+		if (snprintf(z->temp, PATH_MAX, "%.*s.seal-%ld-%u.tmp", folder, z->to,
+		             (long)getpid(), count++) >= PATH_MAX)
+			die("create %s: the name is too long", z->to);
 		unfinished[z->slot] = z;
 		z->fd = open(z->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, old ? 0600 : 0666);
 	} while (z->fd < 0 && errno == EEXIST);
@@ -314,7 +317,6 @@ void zout_close(struct zout *z)
 		fclose(z->part);
 	free(z->p);
 	free(z->to);
-	free(z->temp);
 	free(z->name);
 	free(z);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../base/memory.h"
+#include "../base/world.h"
 #include "../format/jsonl.h"
 
 #define AT(field) offsetof(struct fate_opts, field)
@@ -32,6 +33,7 @@ struct fates {
 	const struct fate_opts *opts;
 	struct zout *out; /* --fates, or NULL */
 	int muted;
+	int joined;   /* each rank tells of its own rows */
 	long rows[3]; /* by kind */
 	struct reason *reason;
 	int reasons;
@@ -43,6 +45,7 @@ static struct fates *open_with(const struct fate_opts *opts, int flags)
 	struct fates *f = xzalloc(1, sizeof *f);
 
 	f->opts = opts;
+	f->joined = flags == ZOUT_JOINED && world_size() > 1;
 	if (opts->fates)
 		f->out = zout_open(opts->fates, flags);
 	return f;
@@ -55,7 +58,7 @@ struct fates *fates_open_joined(const struct fate_opts *opts)
 	return open_with(opts, ZOUT_JOINED);
 }
 
-static void count(struct fates *f, enum fate_kind kind, const char *text)
+static void count(struct fates *f, enum fate_kind kind, const char *text, long n)
 {
 	int i = 0;
 
@@ -65,7 +68,7 @@ static void count(struct fates *f, enum fate_kind kind, const char *text)
 		f->reason = xrealloc(f->reason, (f->reasons + 1) * sizeof *f->reason);
 		f->reason[f->reasons++] = (struct reason){xstrdup(text), kind, 0};
 	}
-	f->reason[i].count++;
+	f->reason[i].count += n;
 }
 
 static void put_text(struct buf *b, const char *s)
@@ -87,7 +90,7 @@ static void tell(struct fates *f, enum fate_kind kind, const char *id, long line
 		return;
 	f->rows[kind]++;
 	if (reason)
-		count(f, kind, reason);
+		count(f, kind, reason, 1);
 	if (!f->out)
 		return;
 	b->n = 0;
@@ -175,14 +178,64 @@ static const char *summary(struct fates *f)
 	return b->p;
 }
 
+/* Adds what another rank counted: lines of a kind, a count and a reason, or no reason. */
+static void add_counts(struct fates *f, char *text)
+{
+	for (char *next; *text; text = next) {
+		char *end;
+		long kind = strtol(text, &end, 10), n = strtol(end, &end, 10);
+
+		next = strchrnul(end, '\n');
+		if (*next)
+			*next++ = 0;
+		if (end[1])
+			count(f, (enum fate_kind)kind, end + 1, n);
+		else
+			f->rows[kind] += n;
+	}
+}
+
+/* Rank 0 counts the rows of all. */
+static void join_counts(struct fates *f)
+{
+	struct buf b = {0};
+	size_t n;
+
+	for (int k = 0; k < 3; k++)
+		buf_fmt(&b, "%d %ld \n", k, f->rows[k]);
+	for (int i = 0; i < f->reasons; i++)
+		buf_fmt(&b, "%d %ld %s\n", (int)f->reason[i].kind, f->reason[i].count,
+		        f->reason[i].text);
+	for (int r = 1; r < world_size(); r++) {
+		n = b.n;
+		world_pass(&n, sizeof n, r, 0);
+		if (!world_rank()) {
+			b.n = 0;
+			buf_need(&b, n + 1);
+		}
+		world_pass(b.p, n, r, 0);
+		if (!world_rank()) {
+			b.p[n] = 0;
+			add_counts(f, b.p);
+		}
+	}
+	buf_free(&b);
+}
+
 void fates_need_row(struct fates *f)
 {
-	if (!f->rows[KEPT] && !f->rows[TRUNCATED] && !f->opts->allow_empty)
+	long left = f->rows[KEPT] + f->rows[TRUNCATED];
+
+	if (f->joined)
+		left = (long)world_add((double)left);
+	if (!left && !f->opts->allow_empty)
 		die("nothing is left: %s", summary(f));
 }
 
 void fates_close(struct fates *f, int always)
 {
+	if (f->joined)
+		join_counts(f);
 	if (always || f->reasons)
 		notice("%s", summary(f));
 	zout_close(f->out);

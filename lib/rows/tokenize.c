@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "../base/memory.h"
+#include "../base/world.h"
 #include "../base/num.h"
 #include "../base/progress.h"
 #include "tokens.h"
@@ -226,8 +227,9 @@ static void encode(struct run *r, char *const paths[], int n, const struct encod
 	else if (!r->opts->json && !r->opts->show)
 		r->writer = writer_open(r, encoder, recorded);
 	encode_all(r, rows, encoder, opts->max_tokens);
-	if (!shares)
+	if (!r->opts->shard.shard)
 		fates_need_row(r->fates);
+	world_same("the rows", rows_hash(rows));
 	if (r->writer)
 		tokens_write_close(r->writer, rows_hash(rows));
 	rows_close(rows);
@@ -268,8 +270,8 @@ void tokenize(char *const paths[], int n, const struct tokenize_opts *o,
 	const char *name = o->model ? o->model : o->tokenizer;
 
 	check_usage(o, encode_opts, paths, n);
-	if (o->threads)
-		omp_set_num_threads((int)o->threads);
+	json_settings_same(recorded);
+	omp_set_num_threads(o->threads ? (int)o->threads : world_threads(omp_get_max_threads()));
 	/* Outputs come before the tokenizer is read, so that they can be none of its files. */
 	r.fates = fates_open_joined(fate_opts);
 	r.out = zout_open(output,

@@ -108,32 +108,41 @@ struct share share_of(const struct score_run *run, long rows)
 	return shard_of(&run->o->shard, rows, LOSS_BATCH);
 }
 
-void score_rows(struct score_opts *o, const struct opt_group *groups, char *const paths[], int n)
+static void score(struct score_run *run, struct score_opts *o)
 {
-	const struct method *m = method_of(o->method);
-	struct score_run run = {.method = m, .o = o, .groups = groups, .paths = paths, .n = n};
+	const struct method *m = run->method;
 	const char *lacks;
 
-	run.began = seconds_now();
-	notice_quiet(o->base.quiet);
-	world_open();
-	check(o, m, n);
+	check(o, m, run->n);
 	if (!o->score)
 		o->score = !o->safe && m->score_alone ? m->score_alone : m->score;
-	run.score = formula_option("--score", o->score);
-	run.columns = m->columns();
-	lacks = columns_lack(run.columns, &run.score);
+	run->score = formula_option("--score", o->score);
+	run->columns = m->columns();
+	lacks = columns_lack(run->columns, &run->score);
 	if (lacks)
 		die_usage("--score %s: --method %s has no column %s, with these options", o->score,
 		          m->name, lacks);
 	if (o->save)
 		train_save_check(&o->train, o->model, o->save, o->force);
 	train_check(&o->train);
-	run.out = zout_open(o->base.output, ZOUT_JOINED | zstd_flag(&o->packing, 1));
-	run.header = json_pack("{s:s}", "method", m->name);
-	m->run(&run);
-	zout_close(run.out);
-	json_decref(run.header);
-	log_end(o->train.log, run.began);
+	json_settings_same(run->groups);
+	run->out = zout_open(o->base.output, ZOUT_JOINED | zstd_flag(&o->packing, 1));
+	run->header = json_pack("{s:s}", "method", m->name);
+	m->run(run);
+	zout_close(run->out);
+	json_decref(run->header);
+	log_end(o->train.log, run->began);
+}
+
+void score_rows(struct score_opts *o, const struct opt_group *groups, char *const paths[], int n)
+{
+	const struct method *m = method_of(o->method);
+	struct score_run run = {.method = m, .o = o, .groups = groups, .paths = paths, .n = n};
+
+	run.began = seconds_now();
+	notice_quiet(o->base.quiet);
+	world_open();
+	if (m->needs & METHOD_MODEL || world_alone()) /* without a model it is soon done */
+		score(&run, o);
 	world_close();
 }

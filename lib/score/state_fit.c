@@ -14,6 +14,7 @@
 #include "../base/memory.h"
 #include "../base/num.h"
 #include "../base/progress.h"
+#include "../base/world.h"
 #include "../format/scratch.h"
 #include "danger.h"
 #include "overlap.h"
@@ -250,6 +251,7 @@ void state_fit(struct score_run *run)
 	features(&f);
 	suspect_deal(p);
 	suspect_find(p);
+	world_same("the fits", hash_bytes(p->fit.w, p->fit.d * sizeof *p->fit.w));
 	write_rows(&f);
 	notice("%ld rows scored by their states after %d of %ld blocks, of which about %.0f %% "
 	       "look bad; %.1f s, peak memory %.0f MB",

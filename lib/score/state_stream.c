@@ -12,6 +12,7 @@
 
 #include "../base/hash.h"
 #include "../base/progress.h"
+#include "../base/world.h"
 #include "../rows/tokenize.h"
 #include "state_in.h"
 
@@ -118,6 +119,7 @@ void state_stream(struct score_run *run)
 	to.explain = state_opts.explain ? zout_open(state_opts.explain, ZOUT_JOINED) : NULL;
 	state_begin(&r, run, 1);
 	check_scorer(&c, s, state_opts.scorer);
+	world_same("the scorers", hash_bytes(c.fit.w, c.fit.d * sizeof *c.fit.w));
 	setup_begin(s);
 	r.states = (struct states){.engine = s->engine, .layer = {c.layer}, .layers = 1};
 	state_record(&r, c.layer);

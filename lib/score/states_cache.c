@@ -228,7 +228,6 @@ static void compute(const struct states *s, const struct tokens *t, const char *
 	size_t *at = xalloc((world_size() + 1) * sizeof *at);
 	int rank = world_rank();
 
-	world_same("the features that are there already", hash_bytes(had, t->rows));
 	share_lacking(t, had, lacking, at);
 	states_each(s, t, (struct share){at[rank], at[rank + 1], !rank}, had, put, &f, what);
 	for (int r = 0; r <= world_size(); r++)
@@ -252,6 +251,7 @@ void states_fill(const struct states *s, struct states_cache *c, const struct to
 		had[i] = (char)look(c, s, key[i], i, x);
 		n -= had[i];
 	}
+	world_same("the features that are there already", hash_bytes(had, t->rows));
 	if (n)
 		compute(s, t, had, n, x, what);
 	for (int l = 0; c && n && l < s->layers; l++)

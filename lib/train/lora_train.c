@@ -264,7 +264,7 @@ void lora_train(char *const paths[], int n, struct lora_train_opts *o,
 		zout_close(gguf);
 		buf_free(&b);
 	}
-	if (o->merge && !world_rank())
+	if (o->merge && world_alone())
 		write_merged(&s, o, groups, report);
 	setup_close(&s);
 }

@@ -143,6 +143,7 @@ static void same_inputs(const struct setup *s)
 	if (world_size() == 1)
 		return;
 	world_same("the model's files", weights_hash(s->model->weights));
+	world_same("the types of products", s->model->type);
 	for (int i = 0; i < STREAMS; i++)
 		if (streams[i])
 			world_same(name[i], streams[i]->input);
@@ -156,12 +157,15 @@ void setup_begin(struct setup *s)
 		die("%s changes %s of the model: such an adapter is not trained further",
 		    s->adapter, weights_changed(s->model->weights));
 	s->engine = engine_open(s->model, s->compute, &s->demand);
+	world_same("the passes' tokens", engine_pass(s->engine));
 	if (!s->theta)
 		return;
 	params_room(s->theta, s->model->dev);
-	if (s->adapter)
+	if (s->adapter) {
 		peft_read(s->theta, s->adapter);
-	else if (s->opts->full)
+		if (world_size() > 1)
+			world_same("the adapter's values", setup_theta_hash(s));
+	} else if (s->opts->full)
 		model_values(s->model, s->theta);
 	else
 		params_random(s->theta, s->opts->seed);
