@@ -45,6 +45,7 @@ struct cuda {
 	void *work;            /* scratch of a kernel, work_bytes; grown by cuda_work */
 	size_t work_bytes;
 	struct cudnn *dnn; /* of attn_cudnn.cc; NULL at first */
+	struct nccl *nccl; /* of exchange.cu; likewise */
 	char name[320];
 };
 
@@ -236,5 +237,7 @@ void cuda_softcap(struct dev *, struct mat x, float cap);
 void cuda_dot(struct dev *, float *sum, const float *x, const float *y, long n);
 void cuda_adamw(struct dev *, float *p, const float *g, float *m, float *v, long n, struct adamw,
                 const float *sum);
+int cuda_exchange(struct dev *, const struct mat out[], const struct mat in[]);
+void cuda_exchange_close(struct dev *);
 
 #endif

@@ -163,6 +163,7 @@ static void cuda_close(struct dev *d)
 
 	CUDA_OK(cudaStreamSynchronize(c->stream));
 	cudnn_close(c->dnn);
+	cuda_exchange_close(d);
 	CUBLAS_OK(cublasDestroy(c->blas));
 	cuda_free(d, c->blas_work);
 	cuda_free(d, c->work);
@@ -202,6 +203,7 @@ static const struct ops cuda_ops = {
 	.xent = cuda_xent,
 	.dot = cuda_dot,
 	.adamw = cuda_adamw,
+	.exchange = cuda_exchange,
 	.close = cuda_close,
 };
 

@@ -196,6 +196,11 @@ struct ops {
 	void (*adamw)(struct dev *, float *p, const float *g, float *m, float *v, long n,
 	              struct adamw, const float *sum);
 
+	/* Sends F32 out[r] [1 x cols] to each rank r of the run (../lib/base/world.h), and sets in[r] to
+	 * what that one sends; cols 0: nothing.  0 where it cannot, on all ranks, and nothing was done;
+	 * NULL: it never can. */
+	int (*exchange)(struct dev *, const struct mat out[], const struct mat in[]);
+
 	/* Frees all that the device holds; its allocations were freed before. */
 	void (*close)(struct dev *);
 };

@@ -54,6 +54,28 @@ near log.cpu log.cuda 1e-4 '["step", "loss", "norm"]'; ok $? "--full: losses and
 is "$(wc -l < text.cuda)" 2 "seal-eval generate answers"
 is "$(cat text.cuda)" "$(cat text.cpu)" "in the same words"
 
+# Ranks with a card each: NCCL carries gradients from card to card, or the hosts do.
+. "$T/several.sh"
+cards="$sim/seal-lora-train -j 1 -m model -b 4 --epochs 3 --force --device cuda --dtype f32 --lr 1e-3"
+CUDASIM_DEVICES=4; export CUDASIM_DEVICES
+$cards -q --log log.1 -o one train.tok
+for n in 2 4; do
+	np $n $cards --log log.$n -o cards.$n train.tok > said 2>&1; ok $? "$n ranks, each with a card"
+	near log.1 log.$n 1e-5 '["step", "loss", "norm"]'; ok $? "$n cards: losses and norms of one"
+	for k in 0 2; do
+		CUDASIM_NCCL=$k np $n $cards --log log -o hosts.$k train.tok > said 2>&1; ok $? "through the hosts' memory (NCCL $k)"
+		near log log.1 1e-5 '["step", "loss", "norm"]'; ok $? "the same losses"
+	done
+	like "$(cat said)" "the ranks' gradients go through the hosts' memory \(NCCL: " "which is said where NCCL refuses"
+	np $n $cards -q -o again.$n train.tok; cmp -s again.$n/adapter_model.safetensors cards.$n/adapter_model.safetensors; ok $? "$n cards: equal bytes"
+done
+np 2 $cards -q --full --log log.2 -o full.2 train.tok && $cards -q --full --log log.1 -o full.1 train.tok && near log.1 log.2 1e-4 '["step", "loss", "norm"]'
+ok $? "--full on two cards"
+np 2 $cards --max-steps 1 -o which train.tok > said 2>&1
+like "$(cat said)" "computing on cuda:0" "rank 0 takes the first card"
+np 2 sh -c "[ \$RANK = 0 ] || exec 2> rank1; exec $sim/seal-eval nll -j 1 -m model --device cuda:\$RANK train.tok" > nll; ok $? "a card that is named"
+unset CUDASIM_DEVICES
+
 # Cards of 32 MiB, which is cuBLAS's scratch, and so much more.
 card() { extra=$1; shift; env CUDASIM_MEMORY=$(((32 << 20) + extra)) $lora --device cuda --dtype f32 --rank 4 -o card "$@" train.tok; }
 both="needs at least [0-9.]+ MB of memory, and may take 0.3 MB .most of what there is"

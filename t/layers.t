@@ -79,6 +79,7 @@ oneapi/dnnl/.* kernels/gemm.c
 cuda.* kernels/cuda.h
 cublas.* kernels/cuda.h
 mpi.h lib/base/world_mpi.c
+nccl.h kernels/exchange.cu
 END
 
 is "$(grep -hoE '^[[:space:]]*(static )?(const )?(struct|enum) [a-z_0-9]+ \{' lib/*/*.[ch] kernels/*.[ch] kernels/*.c[cu] bin/*.c |

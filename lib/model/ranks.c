@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* ranks.c - theta's vectors where several processes are one run; see ranks.h.
  *
- * In the host's memory the vectors go as they lie.  Those in a GPU's go through a buffer, some
- * values of each rank's part at a time.
+ * In the host's memory the vectors go as they lie.  GPUs send them to each other where they can;
+ * else they go through the host's memory, some values of each rank's part at a time.  Either way
+ * what is added is added in the ranks' order.
  */
 #include "ranks.h"
 
@@ -12,6 +13,9 @@
 #include "../base/num.h"
 
 enum { ROOM = 1 << 22 }; /* values of the buffer */
+
+/* A GPU's memory for what it receives: bytes. */
+size_t ranks_bytes(void) { return world_size() > 1 ? ROOM * sizeof(float) : 0; }
 
 /* Some of each part: values from[r] to from[r]+n[r]-1 of the vector lie at at[r] in the buffer. */
 struct window {
@@ -102,21 +106,109 @@ static void gather_apart(const struct params *a, size_t at[])
 	window_close(&w);
 }
 
+/* What goes from card to card: of each rank's part of x some values, and of this rank's part as
+ * many of each rank, or all of them where room is NULL. */
+struct trade {
+	struct mat *out, *in; /* [ranks] */
+	float *room;
+};
+
+static void trade_open(struct trade *t, const struct params *a, int room)
+{
+	int ranks = world_size();
+
+	t->out = xzalloc(ranks, sizeof *t->out);
+	t->in = xzalloc(ranks, sizeof *t->in);
+	t->room = room ? a->dev->op->alloc(a->dev, ranks_bytes()) : NULL;
+}
+
+static void trade_close(struct trade *t, const struct params *a)
+{
+	if (t->room)
+		a->dev->op->free(a->dev, t->room);
+	free(t->out);
+	free(t->in);
+}
+
+/* g's own values from `first` on become the sum of what all ranks have there. */
+static void add_up(struct params *a, float *first, const struct trade *t, long n, size_t most)
+{
+	const struct ops *op = a->dev->op;
+	struct mat sum = mat_of(t->room, DT_F32, 1, n), own = mat_of(first, DT_F32, 1, n);
+
+	op->copy(a->dev, mat_of(t->room + world_rank() * most, DT_F32, 1, n), own);
+	for (int r = 1; r < world_size(); r++)
+		op->bias(a->dev, sum, mat_of(t->room + r * most, DT_F32, 1, n), 1);
+	op->copy(a->dev, own, sum);
+}
+
+/* 0: the cards cannot. */
+static int sum_on_cards(struct params *a)
+{
+	int ranks = world_size(), rank = world_rank(), done_all = 1;
+	size_t most = ROOM / ranks / 64 * 64, longest = 0;
+	struct trade t;
+
+	if (!a->dev->op->exchange)
+		return 0;
+	for (int r = 0; r < ranks; r++)
+		longest = size_max(longest, a->part[r + 1] - a->part[r]);
+	trade_open(&t, a, 1);
+	for (size_t done = 0; done < longest && done_all; done += most) {
+		size_t own = 0;
+
+		for (int r = 0; r < ranks; r++) {
+			size_t left = a->part[r + 1] - a->part[r];
+
+			left = left > done ? size_min(left - done, most) : 0;
+			t.out[r] = mat_of(a->g + a->part[r] + done, DT_F32, 1,
+			                  r == rank ? 0 : (long)left);
+			own = r == rank ? left : own;
+		}
+		for (int r = 0; r < ranks; r++)
+			t.in[r] = mat_of(t.room + r * most, DT_F32, 1, r == rank ? 0 : (long)own);
+		done_all = a->dev->op->exchange(a->dev, t.out, t.in);
+		if (done_all && own)
+			add_up(a, a->g + a->part[rank] + done, &t, (long)own, most);
+	}
+	trade_close(&t, a);
+	return done_all;
+}
+
+static int gather_on_cards(const struct params *a)
+{
+	int rank = world_rank(), done;
+	struct trade t;
+
+	if (!a->dev->op->exchange)
+		return 0;
+	trade_open(&t, a, 0);
+	for (int r = 0; r < world_size(); r++) {
+		long n = (long)(a->part[r + 1] - a->part[r]);
+
+		t.out[r] = mat_of(a->p + a->part[rank], DT_F32, 1, r == rank ? 0 : params_own(a));
+		t.in[r] = mat_of(a->p + a->part[r], DT_F32, 1, r == rank ? 0 : n);
+	}
+	done = a->dev->op->exchange(a->dev, t.out, t.in);
+	trade_close(&t, a);
+	return done;
+}
+
 void ranks_sum(struct params *a)
 {
 	if (world_size() == 1)
 		return;
-	if (a->dev->apart)
-		sum_apart(a);
-	else
+	if (!a->dev->apart)
 		world_sum(a->g, a->part);
+	else if (!sum_on_cards(a))
+		sum_apart(a);
 }
 
 void ranks_gather(const struct params *a)
 {
 	size_t *at;
 
-	if (world_size() == 1)
+	if (world_size() == 1 || (a->dev->apart && gather_on_cards(a)))
 		return;
 	at = xalloc((world_size() + 1) * sizeof *at);
 	if (a->dev->apart) {

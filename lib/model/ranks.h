@@ -5,6 +5,7 @@
 
 #include "params.h"
 
+size_t ranks_bytes(void);                 /* that a GPU needs beside the vectors */
 void ranks_sum(struct params *);          /* this rank's part of g becomes the sum of all ranks' */
 void ranks_gather(const struct params *); /* each rank's part of p becomes everybody's */
 

@@ -6,7 +6,7 @@
 cd "$TMP" || exit 1
 . "$T/tune.sh"
 . "$T/several.sh"
-export OMP_NUM_THREADS=1
+export OMP_NUM_THREADS=1 SEAL_WORLD_WAIT=5 # a rank may be killed before it comes
 tuning 48 12
 state=${SEED:-$(od -An -tu2 -N2 /dev/urandom | tr -d ' ')}
 echo "# SEED=$state"
@@ -20,7 +20,6 @@ killed() {
 	name=$1 kills=$2 sizes=$3 early=0 late=0 spoke=0; shift 3
 	rm -rf ck
 	for k in $(seq "$kills"); do
-		set -- "$@"
 		size=$(echo $sizes | cut -d' ' -f$(((k - 1) % $(echo $sizes | wc -w) + 1)))
 		begin "$size" "$@" --checkpoint ck --every 1 --resume --log part.log
 		roll 1000; sleep "$(printf '0.%03d' $rolled)"
@@ -30,21 +29,20 @@ killed() {
 		finish && { echo "# the run was over"; continue; }
 		early=$((early + 1))
 		[ $(($(date +%s) - began)) -le 10 ] && ! grep -q '^0$' codes || late=$((late + 1))
-		[ "$(cat err.? | wc -l)" -le 1 ] || { spoke=$((spoke + 1)); sed 's/^/# /' err.?; }
+		[ "$(cat err.? | grep -vc 'ended while the others were awaited')" -le 1 ] || { spoke=$((spoke + 1)); sed 's/^/# /' err.?; }
 	done
 	[ $early -gt $((kills / 2)) ]; ok $? "$name: $early times killed in mid-run"
 	is $late 0 "$name: all ended, in time"
 	is $spoke 0 "$name: one line said it"
 }
-tune="$BIN/seal-lora-train -q -m model -j 1 -b 8 --lr 1e-3 --epochs 40 --force"
+tune="$BIN/seal-lora-train -q -m model -j 1 -b 8 --lr 1e-3 --epochs 400 --force"
 killed "three ranks" 20 3 $tune -o tuned train.tok
 np 3 $tune -o tuned --checkpoint ck --resume --log part.log train.tok && np 3 $tune -o whole --log whole.log train.tok
 cmp -s tuned/adapter_model.safetensors whole/adapter_model.safetensors; ok $? "equal bytes in the end"
 is "$(timeless part.log | md5sum)" "$(timeless whole.log | md5sum)" "and the same log"
 killed "other sizes" 8 "1 4 2 3" $tune --dtype f32 -o tuned train.tok
 np 2 $tune --dtype f32 -o tuned --checkpoint ck --resume --log part.log train.tok && $tune --dtype f32 -o whole --log whole.log train.tok
-paste "-d " part.log whole.log > /dev/null
-is "$(jq -s 'map(select(.loss)) | length' part.log)" 240 "all steps are there"
+is "$(jq -s 'map(select(.loss)) | length' part.log)" 2400 "all steps are there"
 jq -r 'select(.loss) | .loss' part.log > a; jq -r 'select(.loss) | .loss' whole.log > b
 paste a b | awk '{d = $1 - $2; if (d < 0) d = -d; if (d > m) m = d} END {print "# largest difference of a loss: " m; exit !(m < 1e-3)}'
 ok $? "and the curve is one process's"
