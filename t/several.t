@@ -56,6 +56,20 @@ for m in $models; do
 done
 cases "$(echo $models | wc -w)" "families"
 
+# --- frozen weights that are divided; ranks have other numbers of passes.  In f32 they are converted,
+# else they would be mapped
+for n in 2 3; do
+	rm -rf joint divided
+	np $n $tune --pass-tokens 256 --valid 10% -o joint train.tok && np $n $tune --pass-tokens 256 --valid 10% --shard-weights -o divided train.tok &&
+		cmp -s joint/adapter_model.safetensors divided/adapter_model.safetensors
+	ok $? "--shard-weights, $n ranks: equal bytes"
+done
+how="$score --method bilevel --algorithm 1 --selector-states --pass-tokens 256 -b 4 --max-steps 4"
+np 3 $how train.tok > many && np 3 $how --shard-weights train.tok | cmp -s - many; ok $? "and bilevel's scores"
+fails 2 'no --shard-weights' "a merged model needs it whole" $tune --shard-weights --merge merged -o never train.tok
+fails 2 'no frozen weights' "all weights are not frozen" $tune --shard-weights --full -o never train.tok
+fails 2 'shard-weights' "for those that train" $score --method loss --shard-weights train.tok
+
 # --- rows one by one: the bytes of one process
 same() { # NAME COMMAND...
 	name=$1; shift

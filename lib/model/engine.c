@@ -8,6 +8,7 @@
 #include "../base/die.h"
 #include "../base/memory.h"
 #include "../base/num.h"
+#include "../base/world.h"
 #include "engine_in.h"
 
 /* Tables for so many positions. */
@@ -163,6 +164,8 @@ static void run(struct engine *e, const struct params *theta, int weighted, cons
 
 	if (!trained && !states)
 		return;
+	if (e->model->spread)
+		world_most(pass_number(&way, weighted));
 	pass_open(e, theta, host->tokens, host->keys > host->tokens ? host->keys : 0, weighted);
 	pass = pack_put(e->dev, &e->work.numbers, host, e->work.keys, e->rope);
 	if (weighted)
@@ -176,6 +179,14 @@ static void run(struct engine *e, const struct params *theta, int weighted, cons
 	if (weighted)
 		pass_back(e, &way);
 	e->dev->op->get(e->dev, host->loss, e->work.numbers.loss, trained * sizeof *host->loss);
+}
+
+void engine_wait(struct engine *e)
+{
+	long number;
+
+	while (e->model->spread && (number = world_most(0)) > 0)
+		pass_idle(e, number);
 }
 
 /* Spreads a row's losses over its tokens; returns how many there are. */

@@ -76,6 +76,7 @@ struct counting {
 	int stored;
 	size_t bytes[WEIGHTS_WAYS];
 	size_t room[2]; /* of matrices and of vectors that move to the device */
+	size_t *block;  /* [layers] of matrices that are divided among the ranks; NULL: none are */
 };
 
 static void count_tensor(void *ctx, const struct tensor_role *r, struct mat *at)
@@ -88,6 +89,10 @@ static void count_tensor(void *ctx, const struct tensor_role *r, struct mat *at)
 	(void)at;
 	if (weights_moves(n->model->dev, way)) {
 		bytes = size_round_up(bytes, MAT_ALIGN);
+		if (n->block && r->part) {
+			n->block[r->layer] += bytes;
+			return;
+		}
 		n->room[r->rows == 1] += bytes;
 	}
 	n->bytes[way] += bytes;
@@ -98,6 +103,8 @@ static struct counting count(const struct model *m, int stored)
 	struct counting n = {.model = m, .stored = stored};
 	struct net none;
 
+	if (m->spreads)
+		n.block = xzalloc(m->config.layers, sizeof *n.block);
 	net_like(&none, &m->net, &m->config);
 	net_each(&none, &m->config, m->type, count_tensor, &n);
 	net_close(&none);
@@ -108,14 +115,29 @@ void model_bytes(const struct model *m, int stored, size_t *mapped, size_t *copi
 {
 	struct counting n = count(m, stored);
 
+	if (n.block)
+		n.bytes[WEIGHTS_COPIED] += spread_bytes(n.block, m->config.layers);
+	free(n.block);
 	*mapped = n.bytes[WEIGHTS_MAPPED] + n.bytes[WEIGHTS_STORED];
 	*copied = n.bytes[WEIGHTS_COPIED];
 }
 
+struct loading {
+	struct model *model;
+	long layer; /* whose matrices are being divided; -1: none yet */
+};
+
 static void load_tensor(void *ctx, const struct tensor_role *r, struct mat *at)
 {
-	struct model *m = ctx;
+	struct loading *l = ctx;
+	struct model *m = l->model;
 
+	if (m->spread && r->part && r->layer != l->layer) {
+		if (l->layer >= 0)
+			spread_keep(m->spread, l->layer);
+		l->layer = r->layer;
+		weights_room_at(m->weights, spread_place(m->spread, l->layer));
+	}
 	*at = weights_mat(m->weights, m->dev, &m->config, r, m->stored);
 }
 
@@ -141,8 +163,14 @@ void model_load(struct model *m)
 {
 	struct counting n = count(m, m->stored);
 
+	struct loading l = {m, -1};
+
 	weights_room(m->weights, m->dev, n.room);
-	net_each(&m->net, &m->config, m->type, load_tensor, m);
+	if (n.block)
+		m->spread = spread_open(m->dev, n.block, m->config.layers);
+	net_each(&m->net, &m->config, m->type, load_tensor, &l);
+	if (l.layer >= 0)
+		spread_keep(m->spread, l.layer);
 	load_orders(m);
 }
 
@@ -152,6 +180,7 @@ void model_close(struct model *m)
 
 	if (!m)
 		return;
+	spread_close(m->spread);
 	weights_close(m->weights, d);
 	net_close(&m->net);
 	free(m);

@@ -36,7 +36,7 @@ size_t params_bytes(const struct params *a)
 	size_t shadow = a->type == DT_F32 ? 0 : dtype_size(a->type);
 	size_t own = part_begin(a, world_rank() + 1) - part_begin(a, world_rank());
 
-	return a->n * (2 * sizeof(float) + shadow) + own * 2 * sizeof(float) + ranks_bytes();
+	return a->n * (2 * sizeof(float) + shadow) + own * 2 * sizeof(float) + ranks_bytes(a->n);
 }
 
 static float *vector(struct dev *d, long n)

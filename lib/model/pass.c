@@ -56,6 +56,13 @@ static struct block block_of(struct engine *e, const struct way *w, long i)
 	                      .decoded = e->work.decoded};
 }
 
+/* The block's matrices are where it looks for them. */
+static void bring(const struct engine *e, const struct way *w, long i)
+{
+	if (e->model->spread && !(w->theta && w->theta->net))
+		spread_bring(e->model->spread, i);
+}
+
 static void tap(struct engine *e, const struct way *w, long after, struct mat x)
 {
 	for (int k = 0; k < w->taps; k++)
@@ -75,6 +82,7 @@ struct mat pass_blocks(struct engine *e, const struct way *w)
 		struct mat y = e->work.one_x ? x : e->work.x[i + 1];
 		struct block b = block_of(e, w, i);
 
+		bring(e, w, i);
 		if (only)
 			y.rows = w->n;
 		else if (y.p == x.p) /* there is no way back: x1 in place too */
@@ -146,6 +154,28 @@ void pass_head(struct engine *e, const struct params *theta, struct mat x, int o
 	}
 }
 
+/* A number for a way, from which pass_idle knows which blocks it goes through. */
+enum { WAY_LAYERS = 1 << 20 };
+
+static long lowest(const struct params *theta);
+
+long pass_number(const struct way *w, int backward)
+{
+	long low = backward ? lowest(w->theta) : WAY_LAYERS - 1;
+
+	return w->blocks * WAY_LAYERS + WAY_LAYERS - 1 - low;
+}
+
+void pass_idle(struct engine *e, long number)
+{
+	long low = WAY_LAYERS - 1 - number % WAY_LAYERS;
+
+	for (long i = 0; i < number / WAY_LAYERS; i++)
+		spread_bring(e->model->spread, i);
+	for (long i = e->config->layers - 1; i >= low; i--)
+		spread_bring(e->model->spread, i);
+}
+
 /* The lowest block with anything trained. */
 static long lowest(const struct params *theta)
 {
@@ -168,6 +198,7 @@ void pass_back(struct engine *e, const struct way *w)
 	for (long i = e->config->layers - 1; i >= low; i--) {
 		struct block b = block_of(e, w, i);
 
+		bring(e, w, i);
 		if (i < shared) /* its activations were overwritten: compute them again */
 			block_forward(&b, work->x[i + 1], work->x[i], NULL, NULL);
 		block_back(&b, work->dy, work->x[i], &work->scratch, i > low || theta->grad);

@@ -14,8 +14,10 @@
 
 enum { ROOM = 1 << 22 }; /* values of the buffer */
 
-/* A GPU's memory for what it receives: bytes. */
-size_t ranks_bytes(void) { return world_size() > 1 ? ROOM * sizeof(float) : 0; }
+size_t ranks_bytes(long n)
+{
+	return world_size() > 1 ? size_min(ROOM, n + 64 * world_size()) * sizeof(float) : 0;
+}
 
 /* Some of each part: values from[r] to from[r]+n[r]-1 of the vector lie at at[r] in the buffer. */
 struct window {
@@ -119,7 +121,7 @@ static void trade_open(struct trade *t, const struct params *a, int room)
 
 	t->out = xzalloc(ranks, sizeof *t->out);
 	t->in = xzalloc(ranks, sizeof *t->in);
-	t->room = room ? a->dev->op->alloc(a->dev, ranks_bytes()) : NULL;
+	t->room = room ? a->dev->op->alloc(a->dev, ranks_bytes(a->n)) : NULL;
 }
 
 static void trade_close(struct trade *t, const struct params *a)
@@ -146,7 +148,7 @@ static void add_up(struct params *a, float *first, const struct trade *t, long n
 static int sum_on_cards(struct params *a)
 {
 	int ranks = world_size(), rank = world_rank(), done_all = 1;
-	size_t most = ROOM / ranks / 64 * 64, longest = 0;
+	size_t most = ranks_bytes(a->n) / sizeof(float) / ranks / 64 * 64, longest = 0;
 	struct trade t;
 
 	if (!a->dev->op->exchange)

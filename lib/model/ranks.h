@@ -5,7 +5,7 @@
 
 #include "params.h"
 
-size_t ranks_bytes(void);                 /* that a GPU needs beside the vectors */
+size_t ranks_bytes(long n);               /* that are needed beside vectors of n values */
 void ranks_sum(struct params *);          /* this rank's part of g becomes the sum of all ranks' */
 void ranks_gather(const struct params *); /* each rank's part of p becomes everybody's */
 

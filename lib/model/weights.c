@@ -315,6 +315,8 @@ void weights_room(struct weights *w, struct dev *d, const size_t bytes[2])
 	}
 }
 
+void weights_room_at(struct weights *w, void *p) { w->room[0] = p; }
+
 struct mat weights_mat(struct weights *w, struct dev *d, const struct config *c,
                        const struct tensor_role *n, int stored)
 {

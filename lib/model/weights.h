@@ -39,6 +39,8 @@ int weights_moves(const struct dev *, enum weights_way);
  * will lie one behind another, in the order in which they are asked for, each from a multiple of
  * MAT_ALIGN bytes on. */
 void weights_room(struct weights *, struct dev *, const size_t bytes[2]);
+/* The next matrices lie at this place in the device's memory, which is the caller's. */
+void weights_room_at(struct weights *, void *);
 /* The matrix on the device; owned by weights.  Where it is stored, its type is the file's.  Dies
  * when the shape is not [rows x cols]. */
 struct mat weights_mat(struct weights *, struct dev *, const struct config *,

@@ -87,9 +87,9 @@ static void check(const struct score_opts *o, const struct method *m, int operan
 	if (tokens && operands > 1)
 		die_usage("one token stream, please (cat joins several)");
 	if (!(m->needs & METHOD_TRAINS) &&
-	    (o->save || t->full || t->checkpoint || t->resume || t->valid))
+	    (o->save || t->full || t->checkpoint || t->resume || t->valid || t->shard_weights))
 		die_usage("--method %s does not train a theta that is kept: no --save-adapter, "
-		          "--full, --checkpoint, --resume, --valid",
+		          "--full, --checkpoint, --resume, --valid, --shard-weights",
 		          m->name);
 	if (valid_share(t) > 0)
 		die_usage("--valid %s: all rows are scored, none is held out (./%s is a file of "

@@ -88,6 +88,7 @@ void states_each(const struct states *s, const struct tokens *t, struct share sh
 		engine_visit(s->engine, s->theta, &b, &visit);
 		progress_at(bar, at - share.first, NULL);
 	}
+	engine_wait(s->engine);
 	progress_close(bar);
 	free(p.x);
 	free(p.sum);

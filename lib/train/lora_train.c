@@ -86,6 +86,8 @@ static void check(const struct lora_train_opts *o, int operands)
 		          "--checkpoint, --log, --keep, --patience");
 	if (!o->output && !o->merge && (operands || t->valid))
 		die_usage("--lora-gguf alone takes no rows");
+	if (o->merge && t->shard_weights)
+		die_usage("--merge needs the whole model in one process: no --shard-weights");
 	if (o->output && o->merge && !strcmp(o->output, o->merge))
 		die_usage("-o and --merge name the same folder");
 	check_safety(o);

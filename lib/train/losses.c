@@ -30,6 +30,7 @@ void share_losses(struct engine *e, const struct params *theta, const struct tok
 		at += b.n;
 		progress_at(p, at - share.first, NULL);
 	}
+	engine_wait(e);
 	order_close(&o);
 	progress_close(p);
 }

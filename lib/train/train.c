@@ -32,6 +32,8 @@ const struct opt train_options[] = {
 		"layers to adapt: PEFT's names, auto or all-linear", 0, 1},
 	{"full", 0, OPT_FLAG, AT(full), NULL,
 		"train all weights of the model instead of LoRA pairs", 0, 1},
+	{"shard-weights", 0, OPT_FLAG, AT(shard_weights), NULL,
+		"divide the frozen weights among the processes of the run", 0, 0},
 	{"init-adapter", 0, OPT_TEXT, AT(init), "DIR", "start theta from this adapter", 0, 0},
 	{"valid", 0, OPT_TEXT, AT(valid), "TOKENS|P%",
 		"log the mean loss on these rows, or on a share of the rows that is held out", 0, 0},
@@ -72,6 +74,8 @@ void train_check(const struct train_opts *o)
 {
 	if (!o->valid && (valid_decides(o) || o->valid_every))
 		die_usage("--keep best, --patience and --valid-every need --valid");
+	if (o->full && o->shard_weights)
+		die_usage("--full has no frozen weights for --shard-weights");
 	if (o->full && o->init)
 		die_usage("--full trains no adapter: --init-adapter is of no use (--merge writes "
 		          "the model with it)");

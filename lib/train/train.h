@@ -16,6 +16,7 @@ struct train_opts {
 	double alpha;
 	const char *targets; /* PEFT's module names, "auto" or "all-linear" */
 	int full;            /* theta is all weights of the model */
+	int shard_weights;   /* frozen weights are divided among the ranks of the run */
 	const char *init;    /* an adapter that theta starts from, or NULL */
 	int no_shuffle;
 	const char *checkpoint; /* a folder for them, or NULL */

@@ -334,6 +334,7 @@ static void compute_together(const struct training *t, struct params *theta, con
 		w[k] = weight ? weight[place[first + k]] : 0;
 	}
 	compute(t, theta, &mine, weight ? w : NULL, each + first);
+	engine_wait(t->setup->engine);
 	world_gather(each, at);
 	for (int k = 0; k < n; k++)
 		loss[place[k]] = each[k];

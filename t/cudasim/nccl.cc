@@ -59,6 +59,8 @@ static int call(const char *id, int to, int rank)
 /* What NCCL does when the stream comes to it: all transfers of a group at once. */
 static void run_group(std::vector<struct transfer> t)
 {
+	for (auto &x : t)
+		device_must(x.out ? "ncclSend" : "ncclRecv", x.p, x.bytes, x.out);
 	space_open();
 	for (size_t left = t.size(); left;) {
 		std::vector<struct pollfd> p;
@@ -91,7 +93,7 @@ static ncclResult_t add(const char *what, void *p, size_t count, ncclDataType_t 
 {
 	if (type != ncclFloat32 || peer < 0 || peer >= c->ranks || peer == c->rank || !grouped)
 		return ncclInvalidArgument;
-	device_must(what, p, count * sizeof(float), out);
+	device_must(what, p, count * sizeof(float), false);
 	if (!group.empty() && s != group_stream)
 		fault("%s: the streams of a group differ", what);
 	for (auto &x : group)
