@@ -65,8 +65,12 @@ static struct nccl *meet(void)
 	ncclUniqueId id;
 	ncclResult_t e;
 
-	if (world_add(find(n)) < world_size())
+	if (world_add(find(n)) < world_size()) {
+		notice("the ranks' gradients go through the hosts' memory (NCCL: not installed, on "
+		       "all or "
+		       "some)");
 		return n;
+	}
 	memset(&id, 0, sizeof id);
 	if (!world_rank())
 		check(n, n->id(&id));

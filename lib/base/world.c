@@ -106,16 +106,15 @@ static int died(const char *text) { return (carrier ? carrier : resting)->died(t
 
 void world_open(void)
 {
-	struct member self = {.build = build_hash()};
+	struct member self = {0};
 
+	if (!mpi_started() && !tcp_started())
+		return;
+	self.build = build_hash();
 	if (gethostname(self.host, sizeof self.host - 1))
 		strcpy(self.host, "?");
 	sched_getaffinity(0, sizeof self.cpus, &self.cpus);
-	carrier = mpi_open(&self, &rank, &size, &all);
-	if (!carrier)
-		carrier = tcp_open(&self, &rank, &size, &all);
-	if (!carrier)
-		return;
+	carrier = (mpi_started() ? mpi_open : tcp_open)(&self, &rank, &size, &all);
 	out = xzalloc(size, sizeof *out);
 	in = xzalloc(size, sizeof *in);
 	part = xzalloc(size + 1, sizeof *part);

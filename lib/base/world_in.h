@@ -32,8 +32,10 @@ struct carrier {
 	void (*close)(void);
 };
 
-/* Sets rank and size, and who the others are: [*size], owned.  NULL: the environment is not of this
- * kind. */
+/* Whether the environment says that this process is one of several, of this kind. */
+int mpi_started(void);
+int tcp_started(void);
+/* Set rank and size, and who the others are: [*size], owned. */
 const struct carrier *mpi_open(const struct member *self, int *rank, int *size,
                                struct member **all);
 const struct carrier *tcp_open(const struct member *self, int *rank, int *size,

@@ -11,7 +11,7 @@
 #include "memory.h"
 #include "world_in.h"
 
-/* Whether a launcher of MPI started this process, as one of several. */
+/* A launcher of MPI started this process, as one of several. */
 static int started(void)
 {
 	static const char *const size[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MPI_LOCALNRANKS"};
@@ -74,8 +74,6 @@ const struct carrier *mpi_open(const struct member *self, int *rank, int *size, 
 	static const struct carrier mpi = {exchange, died, begin, finish};
 	int level;
 
-	if (!started())
-		return NULL;
 	MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &level);
 	MPI_Comm_rank(MPI_COMM_WORLD, rank);
 	MPI_Comm_size(MPI_COMM_WORLD, size);
@@ -93,7 +91,19 @@ const struct carrier *mpi_open(const struct member *self, int *rank, int *size, 
 	return &mpi;
 }
 
+int mpi_started(void) { return started(); }
+
 #else
+
+int mpi_started(void)
+{
+	if (started() && !getenv("RANK"))
+		die_usage(
+			"was started by MPI, as one of several processes, and is built without it "
+			"(make MPI=1); without MPI set RANK, WORLD_SIZE, MASTER_ADDR and "
+			"MASTER_PORT");
+	return 0;
+}
 
 const struct carrier *mpi_open(const struct member *self, int *rank, int *size, struct member **all)
 {
@@ -101,11 +111,6 @@ const struct carrier *mpi_open(const struct member *self, int *rank, int *size, 
 	(void)rank;
 	(void)size;
 	(void)all;
-	if (started() && !getenv("RANK"))
-		die_usage(
-			"was started by MPI, as one of several processes, and is built without it "
-			"(make MPI=1); without MPI set RANK, WORLD_SIZE, MASTER_ADDR and "
-			"MASTER_PORT");
 	return NULL;
 }
 #endif

@@ -319,6 +319,15 @@ static int number(const char *name, long least, long most)
 	return (int)n;
 }
 
+int tcp_started(void)
+{
+	if (!getenv("RANK") || !getenv("WORLD_SIZE"))
+		return 0;
+	links.size = number("WORLD_SIZE", 1, 65536);
+	links.rank = number("RANK", 0, links.size - 1);
+	return links.size > 1;
+}
+
 const struct carrier *tcp_open(const struct member *self, int *rank, int *size, struct member **all)
 {
 	static const struct carrier tcp = {exchange, died, begin, say_goodbye};
@@ -326,12 +335,6 @@ const struct carrier *tcp_open(const struct member *self, int *rank, int *size, 
 	struct rlimit files;
 	char port[16];
 
-	if (!getenv("RANK") || !getenv("WORLD_SIZE"))
-		return NULL;
-	links.size = number("WORLD_SIZE", 1, 65536);
-	links.rank = number("RANK", 0, links.size - 1);
-	if (links.size == 1)
-		return NULL;
 	if (!address || !*address)
 		die_usage("RANK and WORLD_SIZE are set, and MASTER_ADDR is not");
 	/* torchrun keeps the port that it tells for itself. */
