@@ -332,6 +332,7 @@ const struct carrier *tcp_open(const struct member *self, int *rank, int *size, 
 {
 	static const struct carrier tcp = {exchange, died, begin, say_goodbye};
 	const char *address = getenv("MASTER_ADDR");
+	const char *store = getenv("TORCHELASTIC_USE_AGENT_STORE");
 	struct rlimit files;
 	char port[16];
 
@@ -339,8 +340,7 @@ const struct carrier *tcp_open(const struct member *self, int *rank, int *size, 
 		die_usage("RANK and WORLD_SIZE are set, and MASTER_ADDR is not");
 	/* torchrun keeps the port that it tells for itself. */
 	snprintf(port, sizeof port, "%d",
-	         number("MASTER_PORT", 1, 65534) +
-	                 (getenv("TORCHELASTIC_USE_AGENT_STORE") != NULL));
+	         number("MASTER_PORT", 1, 65534) + (store && !strcmp(store, "True")));
 	out = xzalloc(links.size, sizeof *out);
 	in = xzalloc(links.size, sizeof *in);
 	waiting = xzalloc(links.size, sizeof *waiting);

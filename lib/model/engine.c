@@ -164,7 +164,7 @@ static void run(struct engine *e, const struct params *theta, int weighted, cons
 
 	if (!trained && !states)
 		return;
-	if (e->model->spread)
+	if (e->model->divided)
 		world_most(pass_number(&way, weighted));
 	pass_open(e, theta, host->tokens, host->keys > host->tokens ? host->keys : 0, weighted);
 	pass = pack_put(e->dev, &e->work.numbers, host, e->work.keys, e->rope);
@@ -185,7 +185,7 @@ void engine_wait(struct engine *e)
 {
 	long number;
 
-	while (e->model->spread && (number = world_most(0)) > 0)
+	while (e->model->divided && (number = world_most(0)) > 0)
 		pass_idle(e, number);
 }
 

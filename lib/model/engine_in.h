@@ -46,7 +46,7 @@ struct mat pass_logits(struct engine *, const struct params *theta, struct mat h
  * predicted from: these alone, in order (only), or among all. */
 void pass_head(struct engine *, const struct params *theta, struct mat x, int only, long trained,
                int backward);
-/* Where the weights are divided among ranks (spread.h): a number, not 0, for the blocks that a way
+/* Where the weights are divided among ranks (divided.h): a number, not 0, for the blocks that a way
  * goes through, and back; and the same without computing, beside ranks that do. */
 long pass_number(const struct way *, int backward);
 void pass_idle(struct engine *, long number);

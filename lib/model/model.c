@@ -103,7 +103,7 @@ static struct counting count(const struct model *m, int stored)
 	struct counting n = {.model = m, .stored = stored};
 	struct net none;
 
-	if (m->spreads)
+	if (m->divides)
 		n.block = xzalloc(m->config.layers, sizeof *n.block);
 	net_like(&none, &m->net, &m->config);
 	net_each(&none, &m->config, m->type, count_tensor, &n);
@@ -116,7 +116,7 @@ void model_bytes(const struct model *m, int stored, size_t *mapped, size_t *copi
 	struct counting n = count(m, stored);
 
 	if (n.block)
-		n.bytes[WEIGHTS_COPIED] += spread_bytes(n.block, m->config.layers);
+		n.bytes[WEIGHTS_COPIED] += divided_bytes(n.block, m->config.layers);
 	free(n.block);
 	*mapped = n.bytes[WEIGHTS_MAPPED] + n.bytes[WEIGHTS_STORED];
 	*copied = n.bytes[WEIGHTS_COPIED];
@@ -132,11 +132,11 @@ static void load_tensor(void *ctx, const struct tensor_role *r, struct mat *at)
 	struct loading *l = ctx;
 	struct model *m = l->model;
 
-	if (m->spread && r->part && r->layer != l->layer) {
+	if (m->divided && r->part && r->layer != l->layer) {
 		if (l->layer >= 0)
-			spread_keep(m->spread, l->layer);
+			divided_keep(m->divided, l->layer);
 		l->layer = r->layer;
-		weights_room_at(m->weights, spread_place(m->spread, l->layer));
+		weights_room_at(m->weights, divided_place(m->divided, l->layer));
 	}
 	*at = weights_mat(m->weights, m->dev, &m->config, r, m->stored);
 }
@@ -167,10 +167,10 @@ void model_load(struct model *m)
 
 	weights_room(m->weights, m->dev, n.room);
 	if (n.block)
-		m->spread = spread_open(m->dev, n.block, m->config.layers);
+		m->divided = divided_open(m->dev, n.block, m->config.layers);
 	net_each(&m->net, &m->config, m->type, load_tensor, &l);
 	if (l.layer >= 0)
-		spread_keep(m->spread, l.layer);
+		divided_keep(m->divided, l.layer);
 	load_orders(m);
 }
 
@@ -180,7 +180,7 @@ void model_close(struct model *m)
 
 	if (!m)
 		return;
-	spread_close(m->spread);
+	divided_close(m->divided);
 	weights_close(m->weights, d);
 	net_close(&m->net);
 	free(m);

@@ -8,7 +8,7 @@
 
 #include "../base/opt.h"
 #include "params.h"
-#include "spread.h"
+#include "divided.h"
 #include "weights.h"
 
 struct compute_opts {
@@ -32,8 +32,8 @@ struct model { /* to be read */
 	/* The blocks' matrices stay as the file has them: asked for before engine_open, or set by it
 	 * for want of memory. */
 	int stored;
-	int spreads; /* the blocks' matrices are to be divided among the ranks of the run */
-	struct spread *spread; /* then, once they are loaded; else NULL */
+	int divides; /* the blocks' matrices are to be divided among the ranks of the run */
+	struct divided *divided; /* then, once they are loaded; else NULL */
 };
 
 /* path: Hugging Face folder or GGUF file.  Maps the files, reads the configuration and opens the

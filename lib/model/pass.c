@@ -59,8 +59,8 @@ static struct block block_of(struct engine *e, const struct way *w, long i)
 /* The block's matrices are where it looks for them. */
 static void bring(const struct engine *e, const struct way *w, long i)
 {
-	if (e->model->spread && !(w->theta && w->theta->net))
-		spread_bring(e->model->spread, i);
+	if (e->model->divided && !(w->theta && w->theta->net))
+		divided_bring(e->model->divided, i);
 }
 
 static void tap(struct engine *e, const struct way *w, long after, struct mat x)
@@ -171,9 +171,9 @@ void pass_idle(struct engine *e, long number)
 	long low = WAY_LAYERS - 1 - number % WAY_LAYERS;
 
 	for (long i = 0; i < number / WAY_LAYERS; i++)
-		spread_bring(e->model->spread, i);
+		divided_bring(e->model->divided, i);
 	for (long i = e->config->layers - 1; i >= low; i--)
-		spread_bring(e->model->spread, i);
+		divided_bring(e->model->divided, i);
 }
 
 /* The lowest block with anything trained. */

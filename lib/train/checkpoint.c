@@ -142,7 +142,7 @@ static struct piece_of piece_at(const struct state_item *it, size_t at)
 /* Where a byte of an item lies, of those that this rank has. */
 static char *place(const struct state_item *it, size_t at)
 {
-	return (char *)it->p + at - (it->part ? it->part[world_rank()] * st_size(it->type) : 0);
+	return (char *)it->p + (at - (it->part ? it->part[world_rank()] * st_size(it->type) : 0));
 }
 
 /* Rank 0 writes what each rank has; the others' outputs go nowhere.  room: [CHUNK] bytes. */

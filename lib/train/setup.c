@@ -38,7 +38,7 @@ void setup_theta(struct setup *s, struct train_opts *o)
 	enum dtype type = s->model->type;
 
 	s->opts = o;
-	s->model->spreads = o->shard_weights && world_size() > 1;
+	s->model->divides = o->shard_weights && world_size() > 1;
 	if (s->adapter && !s->theta)
 		die("%s has no pairs in the model's blocks, which are what is trained and merged",
 		    s->adapter);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* spread.c - see spread.h. */
-#include "spread.h"
+/* divided.c - see divided.h. */
+#include "divided.h"
 
 #include <stdlib.h>
 
@@ -10,7 +10,7 @@
 
 enum { PLACES = 2, UNIT = 256 }; /* parts begin at multiples of so many bytes */
 
-struct spread {
+struct divided {
 	struct dev *dev;
 	size_t *bytes; /* [layers] */
 	long layers;
@@ -37,7 +37,7 @@ static size_t begin(size_t bytes, int r)
 	return r == world_size() ? bytes : bytes / UNIT * r / world_size() * UNIT;
 }
 
-size_t spread_bytes(const size_t bytes[], long layers)
+size_t divided_bytes(const size_t bytes[], long layers)
 {
 	size_t all = PLACES * largest(bytes, layers);
 
@@ -46,9 +46,9 @@ size_t spread_bytes(const size_t bytes[], long layers)
 	return all;
 }
 
-struct spread *spread_open(struct dev *d, size_t *bytes, long layers)
+struct divided *divided_open(struct dev *d, size_t *bytes, long layers)
 {
-	struct spread *s = xzalloc(1, sizeof *s);
+	struct divided *s = xzalloc(1, sizeof *s);
 	int ranks = world_size();
 
 	s->dev = d;
@@ -67,7 +67,7 @@ struct spread *spread_open(struct dev *d, size_t *bytes, long layers)
 	return s;
 }
 
-void spread_close(struct spread *s)
+void divided_close(struct divided *s)
 {
 	if (!s)
 		return;
@@ -85,7 +85,7 @@ void spread_close(struct spread *s)
 	free(s);
 }
 
-char *spread_place(const struct spread *s, long layer) { return s->place[layer % PLACES]; }
+char *divided_place(const struct divided *s, long layer) { return s->place[layer % PLACES]; }
 
 /* Bytes from..to-1 of a layer, as a row of floats. */
 static struct mat bytes_of(char *p, size_t n)
@@ -94,14 +94,14 @@ static struct mat bytes_of(char *p, size_t n)
 }
 
 /* Sets s->at; how many bytes are this rank's. */
-static size_t divide(struct spread *s, long layer)
+static size_t divide(struct divided *s, long layer)
 {
 	for (int r = 0; r <= world_size(); r++)
 		s->at[r] = begin(s->bytes[layer], r);
 	return s->at[world_rank() + 1] - s->at[world_rank()];
 }
 
-void spread_keep(struct spread *s, long layer)
+void divided_keep(struct divided *s, long layer)
 {
 	size_t own = divide(s, layer);
 
@@ -109,11 +109,11 @@ void spread_keep(struct spread *s, long layer)
 		return;
 	s->own[layer] = s->dev->op->alloc(s->dev, own);
 	s->dev->op->copy(s->dev, bytes_of(s->own[layer], own),
-	                 bytes_of(spread_place(s, layer) + s->at[world_rank()], own));
+	                 bytes_of(divided_place(s, layer) + s->at[world_rank()], own));
 }
 
 /* By way of the host's memory, which is the device's where that is the host. */
-static void gather(struct spread *s, char *to, size_t bytes)
+static void gather(struct divided *s, char *to, size_t bytes)
 {
 	size_t first = s->at[world_rank()], own = s->at[world_rank() + 1] - first;
 
@@ -128,10 +128,10 @@ static void gather(struct spread *s, char *to, size_t bytes)
 	s->dev->op->put(s->dev, to, s->host, bytes);
 }
 
-void spread_bring(struct spread *s, long layer)
+void divided_bring(struct divided *s, long layer)
 {
 	const struct ops *op = s->dev->op;
-	char *to = spread_place(s, layer);
+	char *to = divided_place(s, layer);
 	int rank = world_rank();
 	size_t own;
 
