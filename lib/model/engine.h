@@ -28,8 +28,8 @@ void engine_loss(struct engine *, const struct params *theta, const struct batch
 void engine_grad(struct engine *, struct params *theta, const struct batch *, const float weight[],
                  float loss[]);
 
-/* Where weights are divided among the ranks of a run (divided.h), each of them has to call this when
- * it has no more batches of a kind: it waits for the others, and gives them its parts. */
+/* Where weights are divided among the ranks of a run (divided.h), each of them has to call this
+ * when it has no more batches of a kind: it waits for the others, and gives them its parts. */
 void engine_wait(struct engine *);
 
 /* What a visitor is shown of a row; pointers hold during the call. */
