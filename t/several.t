@@ -158,7 +158,7 @@ all_fail "rank . on $host: open none.tok" "an input that is missing" 3 $tune -o 
 all_fail "rank 1 on $host: the rows differ from those of rank 0 on $host" "other rows" 2 sh -c "[ \$RANK = 0 ] && exec $tune -o never train.tok; exec $tune -o never safe.tok"
 all_fail "rank 1 on $host: the rows differ" "other rows to answer" 2 sh -c "[ \$RANK = 0 ] && exec $BIN/seal-eval generate -q -m model --max-new 2 bad.jsonl; exec $BIN/seal-eval generate -q -m model --max-new 2 safe.jsonl"
 all_fail "rank 1 on $host: the options differ" "another temperature" 2 sh -c "exec $BIN/seal-eval generate -q -m model --max-new 2 --temperature 0.\$RANK bad.jsonl"
-all_fail "nothing is left: " "no row that can be tokenized" 3 "$BIN/seal-tokenize" -q -m model --on-error skip broken.jsonl -o never
+all_fail "nothing is left: 0 rows kept, 2 dropped" "no row that can be tokenized" 3 "$BIN/seal-tokenize" -q -m model --on-error skip broken.jsonl -o never
 all_fail "rank 1 on $host: the model's files differ" "another model" 2 sh -c "[ \$RANK = 0 ] && exec $tune -o never train.tok; cp -r model other; echo '{}' > other/x; printf 1 | dd of=other/model.safetensors bs=1 seek=5000 conv=notrunc 2> /dev/null; exec $BIN/seal-lora-train -q -m other -j 1 --dtype f32 -b 8 -o never train.tok"
 all_fail "rank 1 on $host: the options, or what they name, differ" "other options" 2 sh -c "exec $tune --seed \$RANK -o never train.tok"
 cp "$BIN/seal-lora-train" older && printf x >> older

@@ -214,9 +214,12 @@ static int missing(const struct meeting *m, const int fd[], struct buf *names)
 	return n;
 }
 
-/* Dies when a rank that had come went away meanwhile, and has had the time to call again. */
-static void check_those_here(struct meeting *m, const int fd[])
+/* Dies when a rank that had come went away meanwhile, and has had the time to call again; how many
+ * may do so yet. */
+static int gone_again(struct meeting *m, const int fd[])
 {
+	int n = 0;
+
 	for (uint32_t r = m->self.rank + 1; r < m->self.size; r++) {
 		struct pollfd p = {fd[r], POLLRDHUP, 0};
 		struct seat *seat = &m->seat[r];
@@ -228,7 +231,9 @@ static void check_those_here(struct meeting *m, const int fd[])
 		else if (clock_now() - seat->gone > GRACE)
 			die("rank %u on %s ended while the others were awaited", r,
 			    seat->member.host);
+		n += seat->gone != 0;
 	}
+	return n;
 }
 
 static _Noreturn void never_came(const struct meeting *m, const char *names)
@@ -259,7 +264,7 @@ static void take_calls(struct meeting *m, int fd[])
 	struct buf names = {0};
 	int n = 0;
 
-	while (missing(m, fd, &names)) {
+	while (missing(m, fd, &names) || gone_again(m, fd)) {
 		struct pollfd p[CALLERS + 1] = {{m->listener, POLLIN, 0}};
 
 		if (clock_now() > m->deadline)
@@ -273,7 +278,7 @@ static void take_calls(struct meeting *m, int fd[])
 				callers[i] = callers[--n];
 		if (p[0].revents)
 			answer(m, callers, &n);
-		check_those_here(m, fd);
+		gone_again(m, fd);
 	}
 	while (n > 0)
 		close(callers[--n].fd);

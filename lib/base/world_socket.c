@@ -51,7 +51,7 @@ int socket_receive(int fd, void *p, size_t n, int64_t deadline)
 		struct pollfd wait = {fd, POLLIN, 0};
 		ssize_t got;
 
-		if (poll(&wait, 1, milliseconds_to(deadline)) <= 0 && errno != EINTR)
+		if (poll(&wait, 1, milliseconds_to(deadline)) < 0 && errno != EINTR)
 			return 0;
 		got = recv(fd, (char *)p + done, n - done, MSG_DONTWAIT);
 		if (!got || (got < 0 && errno != EAGAIN && errno != EINTR))

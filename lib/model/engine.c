@@ -56,6 +56,10 @@ struct engine *engine_open(struct model *m, const struct compute_opts *o, const 
 	long tokens;
 
 	plan_make(&p, m, d, o);
+	if (m->divides && world_most(p.stored) != p.stored) {
+		m->stored = 1; /* as on a rank that has less memory: parts are of the same bytes */
+		plan_make(&p, m, d, o);
+	}
 	plan_say(&p, m, d, o);
 	e->model = m;
 	e->dev = m->dev;

@@ -228,8 +228,13 @@ void fates_need_row(struct fates *f)
 
 	if (f->joined)
 		left = (long)world_add((double)left);
-	if (!left && !f->opts->allow_empty)
-		die("nothing is left: %s", summary(f));
+	if (left || f->opts->allow_empty)
+		return;
+	if (f->joined)
+		join_counts(f);
+	if (world_rank())
+		world_barrier(); /* rank 0 knows all counts, and says it */
+	die("nothing is left: %s", summary(f));
 }
 
 void fates_close(struct fates *f, int always)

@@ -145,6 +145,7 @@ static void same_inputs(const struct setup *s)
 		return;
 	world_same("the model's files", weights_hash(s->model->weights));
 	world_same("the types of products", s->model->type);
+	world_same("the kinds of devices", s->model->dev->apart);
 	for (int i = 0; i < STREAMS; i++)
 		if (streams[i])
 			world_same(name[i], streams[i]->input);

@@ -168,6 +168,7 @@ ncclResult_t ncclGroupEnd()
 		return ncclSuccess;
 	enqueue(group_stream, [t = group] { run_group(t); });
 	group.clear();
+	finish(group_stream);  /* a card sends while its host waits for something else */
 	return ncclSuccess;
 }
 
