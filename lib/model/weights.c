@@ -415,9 +415,14 @@ static void hash_file(struct hash *h, const struct mapped *f)
 	if (step < page)
 		step = page;
 	hash_add(h, &f->bytes, sizeof f->bytes);
-	for (size_t at = 0; at < f->bytes; at += step)
-		hash_add(h, (const char *)f->map + at, f->bytes - at < page ? f->bytes - at : page);
-	zio_forget(f->map, f->bytes);
+	for (size_t at = 0; at < f->bytes; at += step) {
+		const char *p = (const char *)f->map + at;
+		size_t left = f->bytes - at;
+
+		hash_add(h, p, left < page ? left : page);
+		zio_forget(p,
+		           left < step ? left : step); /* the system maps pages around this one */
+	}
 }
 
 uint64_t weights_hash(const struct weights *w)
