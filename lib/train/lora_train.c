@@ -268,5 +268,7 @@ void lora_train(char *const paths[], int n, struct lora_train_opts *o,
 	}
 	if (o->merge && world_alone())
 		write_merged(&s, o, groups, report);
+	else
+		zout_close(report);
 	setup_close(&s);
 }
