@@ -111,7 +111,7 @@ np 2 $score --method state --cache cache --danger bad.tok train.tok | cmp -s - k
 np 2 sh -c "exec $score --method state --cache cache.\$RANK train.tok" | cmp -s - many0; ok $? "a cache for each rank"
 all_fail "rank 1 on $host: the features that are there already differ" "caches that differ" 2 sh -c "exec $score --method state --cache cache.\$RANK train.tok"
 np 3 $tune --max-steps 2 -o with --merge merged train.tok > said; is $?-"$(jq '.largest < 0.01' said)" 0-true "a merged model, by rank 0"
-np 2 "$BIN/seal-eval" margin -q -j 1 -m model --pairs 2> /dev/null > said; [ $? -ne 0 ]; ok $? "a wrong usage of what rank 0 does alone ends all"
+all_fail "seal-eval margin: rank 0 on $host: .*-m MODEL is needed" "a wrong usage of what rank 0 does alone ends all" 2 "$BIN/seal-eval" margin -q rows.jsonl
 
 # --- checkpoints do not know the size
 ck="$tune --epochs 2 --every 3"

@@ -28,9 +28,17 @@ static double now(void)
 	return t.tv_sec + t.tv_nsec * 1e-9;
 }
 
+static struct sockaddr_in here(int p)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(p)};
+
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	return a;
+}
+
 static int bound(int p)
 {
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(p)};
+	struct sockaddr_in a = here(p);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
 
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -315,7 +323,7 @@ static void all_end(int size, void (*f)(void), const char *with, const char *nam
 /* Somebody else calls rank 0, and says this; returns the connection. */
 static int call(const void *p, size_t n)
 {
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port)};
+	struct sockaddr_in a = here(port);
 
 	for (int i = 0; i < 100; i++) {
 		int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -385,7 +393,8 @@ static void impostor(const char *answer, const char *name)
 	setenv("SEAL_WORLD_WAIT", "2", 1);
 	pid = start(1, 2, nothing);
 	unsetenv("SEAL_WORLD_WAIT");
-	ok(ended_well(&pid, 1) == 0 && only("only others than rank 0 of this run answered"), "%s in rank 0's place", name);
+	ok(ended_well(&pid, 1) == 0 && only("only others than rank 0 of this run answered"),
+	   "%s in rank 0's place", name);
 	kill(false_first, SIGKILL);
 	waitpid(false_first, NULL, 0);
 }
@@ -398,7 +407,8 @@ static void who_does_not_come(void)
 	forget_said();
 	setenv("SEAL_WORLD_WAIT", "1", 1);
 	pid[0] = start(0, 3, nothing);
-	ok(ended_well(pid, 1) == 0 && only("within 1 seconds these ranks did not come: 1, 2"), "rank 0 names those who do not come");
+	ok(ended_well(pid, 1) == 0 && only("within 1 seconds these ranks did not come: 1, 2"),
+	   "rank 0 names those who do not come");
 	forget_said();
 	pid[0] = start(1, 2, nothing);
 	ok(ended_well(pid, 1) == 0 && only("nobody answered at 127.0.0.1 port"), "no rank 0");
@@ -406,7 +416,8 @@ static void who_does_not_come(void)
 	forget_said();
 	pid[0] = start(0, 2, nothing);
 	pid[1] = start(1, 3, nothing);
-	ok(ended_well(pid, 2) == 0 && also("the run has 3 ranks, and here 2 (WORLD_SIZE)"), "ranks of two sizes");
+	ok(ended_well(pid, 2) == 0 && also("the run has 3 ranks, and here 2 (WORLD_SIZE)"),
+	   "ranks of two sizes");
 	choose_port();
 	forget_said();
 	pid[0] = start(0, 3, nothing);

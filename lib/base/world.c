@@ -196,15 +196,15 @@ void world_gather(void *p, const size_t at[]) { gather(CALL_GATHER, p, at); }
 
 void world_broadcast(void *p, size_t n)
 {
-	for (int r = 0; r <= size && carrier; r++)
-		part[r] = n < SPLIT && r ? n : n / size * r + size_min(r, n % size);
+	for (int r = 1; r < size && n < SPLIT; r++)
+		pass(CALL_BROADCAST, p, n, 0, r);
+	if (!carrier || n < SPLIT)
+		return;
+	for (int r = 0; r <= size; r++)
+		part[r] = n / size * r + size_min(r, n % size);
 	for (int r = 1; r < size; r++)
-		if (n < SPLIT) /* all of it */
-			pass(CALL_BROADCAST, p, n, 0, r);
-		else
-			pass(CALL_BROADCAST, (char *)p + part[r], part[r + 1] - part[r], 0, r);
-	if (n >= SPLIT)
-		gather(CALL_BROADCAST, p, part);
+		pass(CALL_BROADCAST, (char *)p + part[r], part[r + 1] - part[r], 0, r);
+	gather(CALL_BROADCAST, p, part);
 }
 
 /* x[i] becomes the sum of it and the others' values, in the ranks' order, for n values of this

@@ -264,7 +264,7 @@ static void take_calls(struct meeting *m, int fd[])
 	struct buf names = {0};
 	int n = 0;
 
-	while (missing(m, fd, &names) || gone_again(m, fd)) {
+	while (missing(m, fd, &names) + gone_again(m, fd) > 0) {
 		struct pollfd p[CALLERS + 1] = {{m->listener, POLLIN, 0}};
 
 		if (clock_now() > m->deadline)
@@ -275,10 +275,9 @@ static void take_calls(struct meeting *m, int fd[])
 		poll(p, n + 1, 200);
 		for (int i = n - 1; i >= 0; i--)
 			if (hear_on(m, &callers[i], fd))
-				callers[i] = callers[--n];
+				memmove(callers + i, callers + i + 1, (--n - i) * sizeof *callers);
 		if (p[0].revents)
 			answer(m, callers, &n);
-		gone_again(m, fd);
 	}
 	while (n > 0)
 		close(callers[--n].fd);

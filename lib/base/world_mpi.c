@@ -81,8 +81,7 @@ const struct carrier *mpi_open(const struct member *self, int *rank, int *size, 
 	self_rank = *rank;
 	if (ranks == 1)
 		die("the launcher started several processes, and MPI sees one: srun needs "
-		    "--mpi=pmix, or "
-		    "what else this MPI was built for");
+		    "--mpi=pmix, or what else this MPI was built for");
 	request = xzalloc(2 * ranks, sizeof *request);
 	status = xzalloc(2 * ranks, sizeof *status);
 	*all = xzalloc(ranks, sizeof **all);

@@ -269,17 +269,22 @@ json_t *json_settings(const struct opt_group *g)
 	return all;
 }
 
-void json_settings_same(const struct opt_group *g)
+void json_same(const char *what, const json_t *j)
 {
 	struct buf b = {0};
-	json_t *all;
 
 	if (world_size() == 1)
 		return;
-	all = json_settings(g);
-	json_put(&b, all);
-	world_same("the options", hash_bytes(b.p, b.n));
+	json_put(&b, j);
+	world_same(what, hash_bytes(b.p, b.n));
 	buf_free(&b);
+}
+
+void json_settings_same(const struct opt_group *g)
+{
+	json_t *all = world_size() > 1 ? json_settings(g) : NULL;
+
+	json_same("the options", all);
 	json_decref(all);
 }
 

@@ -71,7 +71,8 @@ void json_write_line(struct zout *, const json_t *);
 /* The recorded options of these groups that have a value, as one flat object; numbers are
  * numbers. */
 json_t *json_settings(const struct opt_group *);
-/* Dies where they are not those of all ranks (world.h). */
+/* Dies where this value, or these options, are not those of all ranks (world.h). */
+void json_same(const char *what, const json_t *);
 void json_settings_same(const struct opt_group *);
 
 /* Calls see() for every object of n inputs (0: of stdin), each of which is JSONL or JSON as

@@ -49,7 +49,7 @@ struct zout {
 	int fd;
 	char *name;      /* for messages */
 	char *to;        /* where temp is renamed to in the end; NULL: fd is the output itself */
-	char *temp;      /* its name in `unfinished` */
+	char *temp;      /* in temp_name */
 	int slot;        /* its place in `unfinished` */
 	int joined;      /* all ranks write parts of it */
 	FILE *part;      /* where those that are not rank 0 do */

@@ -58,6 +58,8 @@ void params_room(struct params *a, struct dev *d)
 	a->m = vector(d, long_max(1, params_own(a)));
 	a->v = vector(d, long_max(1, params_own(a)));
 	a->sum = vector(d, 1);
+	if (d->apart && world_size() > 1)
+		a->room = d->op->alloc(d, ranks_bytes(a->n));
 	a->shadow = a->type == DT_F32 ? a->p : d->op->alloc(d, a->n * dtype_size(a->type));
 	if (a->site)
 		lora_place(a);
@@ -76,6 +78,8 @@ static void free_room(struct params *a)
 	op->free(a->dev, a->m);
 	op->free(a->dev, a->v);
 	op->free(a->dev, a->sum);
+	if (a->room)
+		op->free(a->dev, a->room);
 }
 
 void params_close(struct params *a)

@@ -75,6 +75,7 @@ struct params {
 	float *m, *v; /* device: of this rank's part */
 	void *shadow; /* p in the compute type; p itself where that is F32 */
 	float *sum;   /* device, for the gradient's squared norm */
+	float *room;  /* a GPU's, for what ranks.c receives; NULL with one rank */
 	long step;    /* optimiser steps taken */
 
 	/* LoRA; site is NULL where theta is all weights */

@@ -154,10 +154,20 @@ void pass_head(struct engine *e, const struct params *theta, struct mat x, int o
 	}
 }
 
+/* The lowest block with anything trained. */
+static long lowest(const struct params *theta)
+{
+	if (theta->grad)
+		return 0;
+	for (long i = 0; i < theta->config->layers; i++)
+		for (int s = 0; s < SITES; s++)
+			if (theta->site[i][s].n)
+				return i;
+	return theta->config->layers;
+}
+
 /* A number for a way, from which pass_idle knows which blocks it goes through. */
 enum { WAY_LAYERS = 1 << 20 };
-
-static long lowest(const struct params *theta);
 
 long pass_number(const struct way *w, int backward)
 {
@@ -174,18 +184,6 @@ void pass_idle(struct engine *e, long number)
 		divided_bring(e->model->divided, i);
 	for (long i = e->config->layers - 1; i >= low; i--)
 		divided_bring(e->model->divided, i);
-}
-
-/* The lowest block with anything trained. */
-static long lowest(const struct params *theta)
-{
-	if (theta->grad)
-		return 0;
-	for (long i = 0; i < theta->config->layers; i++)
-		for (int s = 0; s < SITES; s++)
-			if (theta->site[i][s].n)
-				return i;
-	return theta->config->layers;
 }
 
 void pass_back(struct engine *e, const struct way *w)

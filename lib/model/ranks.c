@@ -19,19 +19,19 @@ size_t ranks_bytes(long n)
 	return world_size() > 1 ? size_min(ROOM, n + 64 * world_size()) * sizeof(float) : 0;
 }
 
-/* Some of each part: values from[r] to from[r]+n[r]-1 of the vector lie at at[r] in the buffer. */
+/* Some of each part: its values from from[r] on, at[r+1] - at[r] of them, `most` at most. */
 struct window {
-	float *room;
 	size_t *from, *at; /* [ranks], [ranks+1] */
-	size_t most;       /* of a part */
+	size_t most;
+	float *room; /* the host's, where they lie at at[r]; NULL: none */
 };
 
-static void window_open(struct window *w)
+static void window_open(struct window *w, const struct params *a)
 {
 	int ranks = world_size();
 
-	w->most = ROOM / ranks;
-	w->room = xalloc((size_t)ROOM * sizeof *w->room);
+	w->most = ranks_bytes(a->n) / sizeof(float) / ranks / 64 * 64;
+	w->room = NULL;
 	w->from = xalloc(ranks * sizeof *w->from);
 	w->at = xalloc((ranks + 1) * sizeof *w->at);
 }
@@ -74,7 +74,8 @@ static void sum_apart(struct params *a)
 	int ranks = world_size();
 	struct window w;
 
-	window_open(&w);
+	window_open(&w, a);
+	w.room = xalloc(ranks_bytes(a->n));
 	for (size_t done = 0; window_move(&w, a, done); done += w.most) {
 		for (int r = 0; r < ranks; r++)
 			window_get(&w, a, a->g, r);
@@ -96,7 +97,8 @@ static void gather_apart(const struct params *a, size_t at[])
 	int ranks = world_size();
 	struct window w;
 
-	window_open(&w);
+	window_open(&w, a);
+	w.room = xalloc(ranks_bytes(a->n));
 	for (size_t done = 0; window_move(&w, a, done); done += w.most) {
 		window_get(&w, a, a->p, world_rank());
 		in_bytes(at, w.at);
@@ -108,92 +110,78 @@ static void gather_apart(const struct params *a, size_t at[])
 	window_close(&w);
 }
 
-/* What goes from card to card: of each rank's part of x some values, and of this rank's part as
- * many of each rank, or all of them where room is NULL. */
+/* What goes from card to card: to each rank, and from it. */
 struct trade {
-	struct mat *out, *in; /* [ranks] */
-	float *room;
+	struct mat *out, *in; /* [ranks]; without columns to and from itself */
 };
 
-static void trade_open(struct trade *t, const struct params *a, int room)
+static void trade_open(struct trade *t)
 {
-	int ranks = world_size();
-
-	t->out = xzalloc(ranks, sizeof *t->out);
-	t->in = xzalloc(ranks, sizeof *t->in);
-	t->room = room ? a->dev->op->alloc(a->dev, ranks_bytes(a->n)) : NULL;
+	t->out = xzalloc(world_size(), sizeof *t->out);
+	t->in = xzalloc(world_size(), sizeof *t->in);
 }
 
-static void trade_close(struct trade *t, const struct params *a)
+static void trade_close(struct trade *t)
 {
-	if (t->room)
-		a->dev->op->free(a->dev, t->room);
 	free(t->out);
 	free(t->in);
 }
 
-/* g's own values from `first` on become the sum of what all ranks have there. */
-static void add_up(struct params *a, float *first, const struct trade *t, long n, size_t most)
+/* g's own values from `first` on become the sum of what all ranks have there; those of rank r are
+ * received at r * most of the room. */
+static void add_up(struct params *a, float *first, long n, size_t most)
 {
 	const struct ops *op = a->dev->op;
-	struct mat sum = mat_of(t->room, DT_F32, 1, n), own = mat_of(first, DT_F32, 1, n);
+	struct mat sum = mat_of(a->room, DT_F32, 1, n), own = mat_of(first, DT_F32, 1, n);
 
-	op->copy(a->dev, mat_of(t->room + world_rank() * most, DT_F32, 1, n), own);
+	op->copy(a->dev, mat_of(a->room + world_rank() * most, DT_F32, 1, n), own);
 	for (int r = 1; r < world_size(); r++)
-		op->bias(a->dev, sum, mat_of(t->room + r * most, DT_F32, 1, n), 1);
+		op->bias(a->dev, sum, mat_of(a->room + r * most, DT_F32, 1, n), 1);
 	op->copy(a->dev, own, sum);
 }
 
 /* 0: the cards cannot. */
 static int sum_on_cards(struct params *a)
 {
-	int ranks = world_size(), rank = world_rank(), done_all = 1;
-	size_t most = ranks_bytes(a->n) / sizeof(float) / ranks / 64 * 64, longest = 0;
+	int rank = world_rank(), can = a->dev->op->exchange != NULL;
+	struct window w;
 	struct trade t;
 
-	if (!a->dev->op->exchange)
-		return 0;
-	for (int r = 0; r < ranks; r++)
-		longest = size_max(longest, a->part[r + 1] - a->part[r]);
-	trade_open(&t, a, 1);
-	for (size_t done = 0; done < longest && done_all; done += most) {
-		size_t own = 0;
+	window_open(&w, a);
+	trade_open(&t);
+	for (size_t done = 0; can && window_move(&w, a, done); done += w.most) {
+		long own = (long)(w.at[rank + 1] - w.at[rank]);
 
-		for (int r = 0; r < ranks; r++) {
-			size_t left = a->part[r + 1] - a->part[r];
+		for (int r = 0; r < world_size(); r++) {
+			long n = (long)(w.at[r + 1] - w.at[r]);
 
-			left = left > done ? size_min(left - done, most) : 0;
-			t.out[r] = mat_of(a->g + a->part[r] + done, DT_F32, 1,
-			                  r == rank ? 0 : (long)left);
-			own = r == rank ? left : own;
+			t.out[r] = mat_of(a->g + w.from[r], DT_F32, 1, r == rank ? 0 : n);
+			t.in[r] = mat_of(a->room + r * w.most, DT_F32, 1, r == rank ? 0 : own);
 		}
-		for (int r = 0; r < ranks; r++)
-			t.in[r] = mat_of(t.room + r * most, DT_F32, 1, r == rank ? 0 : (long)own);
-		done_all = a->dev->op->exchange(a->dev, t.out, t.in);
-		if (done_all && own)
-			add_up(a, a->g + a->part[rank] + done, &t, (long)own, most);
+		can = a->dev->op->exchange(a->dev, t.out, t.in);
+		if (can && own)
+			add_up(a, a->g + w.from[rank], own, w.most);
 	}
-	trade_close(&t, a);
-	return done_all;
+	trade_close(&t);
+	window_close(&w);
+	return can;
 }
 
 static int gather_on_cards(const struct params *a)
 {
-	int rank = world_rank(), done;
+	int rank = world_rank(), can = a->dev->op->exchange != NULL;
 	struct trade t;
 
-	if (!a->dev->op->exchange)
-		return 0;
-	trade_open(&t, a, 0);
+	trade_open(&t);
 	for (int r = 0; r < world_size(); r++) {
 		long n = (long)(a->part[r + 1] - a->part[r]);
 
 		t.out[r] = mat_of(a->p + a->part[rank], DT_F32, 1, r == rank ? 0 : params_own(a));
 		t.in[r] = mat_of(a->p + a->part[r], DT_F32, 1, r == rank ? 0 : n);
 	}
-	done = a->dev->op->exchange(a->dev, t.out, t.in);
-	trade_close(&t, a);
-	return done;
+	can = can && a->dev->op->exchange(a->dev, t.out, t.in);
+	trade_close(&t);
+	return can;
 }
 
 void ranks_sum(struct params *a)

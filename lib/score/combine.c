@@ -45,7 +45,6 @@ static void run(struct score_run *run)
 {
 	const struct formula f = formula_option("score", "score");
 	struct scores_out *out;
-	struct share share;
 	struct several s;
 	double *sum;
 
@@ -56,9 +55,9 @@ static void run(struct score_run *run)
 	for (int k = 0; k < s.files; k++)
 		add_ranks(s.score[k], s.n, sum);
 	json_object_set_new(run->header, "settings", json_pack("{s:i}", "files", s.files));
-	share = share_of(run, s.n);
-	out = scores_create(run->out, run->header, run->columns, &run->score, s.n, share);
-	for (long i = share.first; i < share.end; i++) {
+	out = scores_create(run->out, run->header, run->columns, &run->score, s.n,
+	                    share_of(run, s.n));
+	for (long i = 0; i < s.n; i++) {
 		double mean = sum[i] / s.files;
 
 		scores_add(out, s.row[i].id, strlen(s.row[i].id), s.row[i].hash, s.row[i].line,

@@ -131,11 +131,10 @@ static double choose(const struct suspects *all)
 
 static void write_rows(struct score_run *run, const struct tokens *data, const struct suspects *s)
 {
-	struct share share = share_of(run, data->rows);
-	struct scores_out *out =
-		scores_create(run->out, run->header, run->columns, &run->score, data->rows, share);
+	struct scores_out *out = scores_create(run->out, run->header, run->columns, &run->score,
+	                                       data->rows, share_of(run, data->rows));
 
-	for (long i = share.first; i < share.end; i++) {
+	for (long i = 0; i < data->rows; i++) {
 		struct tokens_row r = tokens_row(data, i);
 
 		suspect_write(out, &r, &s->odds, s->value[s->trusted + s->bad + i]);

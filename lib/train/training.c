@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../base/hash.h"
 #include "../base/memory.h"
 #include "../base/world.h"
 #include "log.h"
@@ -79,18 +78,6 @@ static void check_resumed(const struct training *t)
 		    o->checkpoint, t->step, o->patience);
 }
 
-/* What decides the result is the same on all ranks. */
-static void same_settings(const json_t *settings)
-{
-	struct buf b = {0};
-
-	if (world_size() == 1)
-		return;
-	json_put(&b, settings);
-	world_same("the options, or what they name,", hash_bytes(b.p, b.n));
-	buf_free(&b);
-}
-
 void training_open(struct training *t)
 {
 	const struct setup *s = t->setup;
@@ -113,7 +100,7 @@ void training_open(struct training *t)
 		state_add(&t->state, "safe.epoch", ST_I64, &t->safe_order.epoch, 1);
 		state_add(&t->state, "safe.at", ST_I64, &t->safe_order.at, 1);
 	}
-	same_settings(s->settings);
+	json_same("the options, or what they name,", s->settings);
 	if (o->checkpoint && o->resume)
 		t->step = checkpoint_load(o->checkpoint, &t->state, s->settings);
 	if (t->step)

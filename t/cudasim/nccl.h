@@ -17,8 +17,10 @@ ncclResult_t ncclCommInitRank(ncclComm_t *, int ranks, ncclUniqueId, int rank);
 ncclResult_t ncclCommDestroy(ncclComm_t);
 ncclResult_t ncclGroupStart();
 ncclResult_t ncclGroupEnd();
-ncclResult_t ncclSend(const void *, size_t count, ncclDataType_t, int peer, ncclComm_t, cudaStream_t);
-ncclResult_t ncclRecv(void *, size_t count, ncclDataType_t, int peer, ncclComm_t, cudaStream_t);
+ncclResult_t ncclSend(const void *, size_t count, ncclDataType_t, int peer, ncclComm_t,
+                      cudaStream_t);
+ncclResult_t ncclRecv(void *, size_t count, ncclDataType_t, int peer, ncclComm_t,
+                      cudaStream_t);
 const char *ncclGetErrorString(ncclResult_t);
 
 #endif
