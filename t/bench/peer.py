@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 """peer.py - the peer of seal-lora-train and seal-eval: PyTorch + transformers + PEFT, at its best.
 
-  peer.py train    MODEL ROWS --batch N --steps N [--micro N] [--order given|sorted] [--warm N] [--compile]
+  peer.py train    MODEL ROWS --batch N --steps N [--micro N] [--order given|sorted] [--warm N]
+                   [--compile [whole|layers]]
   peer.py nll      MODEL ROWS --batch N [--compile]
   peer.py generate MODEL ROWS --batch N --max-new N
 
 ROWS is what seal-tokenize --json writes.  Rows are padded to the longest of their micro-batch;
-attention is sdpa.  train: LoRA of rank 16 on q_proj and v_proj (GPT-NeoX: query_key_value), Adam; a
+attention is sdpa.  compile: the model as one graph, or its layers by themselves and the loss,
+which takes a fraction of the time.  train: LoRA of rank 16 on q_proj and v_proj (GPT-NeoX: query_key_value), Adam; a
 batch's gradient is added up over micro-batches (sum of the losses / the batch's trained tokens), so
 that neither their size nor the order of the rows within the batch changes the step; order sorted: by
 length within the batch.  warm N: the steps are taken N times before they count, since a GPU's memory
@@ -91,7 +93,14 @@ def train(m, rows, o):
         m.enable_input_require_grads()
     params = [p for p in m.parameters() if p.requires_grad]
     opt = torch.optim.AdamW(params, lr=2e-4, betas=(0.9, 0.95), eps=1e-8, weight_decay=0)
-    call = torch.compile(m, dynamic=True) if o.compile else m
+    call = m
+    if o.compile == "layers":
+        base = m.get_base_model()
+        for layer in (base.gpt_neox if hasattr(base, "gpt_neox") else base.model).layers:
+            layer.compile(dynamic=True)
+        base.loss_function = torch.compile(base.loss_function, dynamic=True)
+    elif o.compile:
+        call = torch.compile(m, dynamic=True)
     batches = slices(rows, o.batch)[:o.steps]
     losses, first, begun, untimed = [], None, clocks(), o.warm * len(batches) or 1
     for step, batch in enumerate(batches * (o.warm + 1)):
@@ -150,7 +159,7 @@ def main():
     p.add_argument("--steps", type=int, default=3)
     p.add_argument("--warm", type=int, default=0)
     p.add_argument("--order", default="sorted")
-    p.add_argument("--compile", action="store_true")
+    p.add_argument("--compile", nargs="?", const="whole", choices=["whole", "layers"])
     p.add_argument("--dtype", default="bf16")
     p.add_argument("--device", default="cpu", help="of train")
     p.add_argument("--checkpointing", action="store_true", help="recompute activations")

@@ -186,8 +186,13 @@ rated() {
 # number KEY FILE - its number in each line of JSON that has it
 number() { sed -n 's/.*"'"$1"'": *\(-\{0,1\}[0-9][-+.0-9e]*\).*/\1/p' "$2"; }
 
-# batch MODEL: rows a step, and at a time for the peer
-batch() { case $1 in smollm2) echo 256 64 ;; llama3) echo 256 8 ;; pythia) echo 256 32 ;; esac; }
+# batch MODEL ROWS: rows a step, and at a time for the peer
+batch() {
+	case $1-$2 in
+	smollm2-short) echo 256 128 ;; llama3-short) echo 256 32 ;; pythia-short) echo 256 64 ;;
+	smollm2-long) echo 8 4 ;; llama3-long) echo 8 1 ;; pythia-long) echo 8 2 ;;
+	esac
+}
 
 # train MODEL ROWS BATCH STEPS NAME: LoRA; the steps but the first are timed, also each by itself
 train() {
@@ -212,7 +217,7 @@ train() {
 stage_train() {
 	have "$1" || return
 	bad=0
-	rows=$(batch "$1") rows=${rows% *}
+	rows=$(batch "$1" short) rows=${rows% *}
 	train "$1" short "$rows" 6 "$1-short" || return
 	train "$1" long 8 4 "$1-long" || bad=1
 	train "$1" short "$rows" 6 "$1-short-again" || return
@@ -255,20 +260,20 @@ stage_generate() {
 	say "$1: $(awk "BEGIN {t = ($took - $first) * 1e-6; printf \"$n answers at a time: %.0f tokens/s, %.2f ms a step; start and prompts %.1f s\", $n * 256 / t, t / 256 * 1e3, $first * 1e-6}")"
 }
 
-# peer MODEL WHAT [--compile]
+# peer MODEL ROWS WHAT [--compile=layers]
 peer() {
 	have "$1" || return
-	model=$1 what=$2
-	shift 2
-	set -- $(batch "$model") "$@"
-	env HF_HUB_OFFLINE=1 PYTHONDONTWRITEBYTECODE=1 "$PYTHON" "$W/pack/t/bench/peer.py" train "$FOLDERS/$model" "$W/pack/rows/short.json" \
+	model=$1 of=$2 what=$3
+	shift 3
+	set -- $(batch "$model" "$of") "$@"
+	env HF_HUB_OFFLINE=1 PYTHONDONTWRITEBYTECODE=1 "$PYTHON" "$W/pack/t/bench/peer.py" train "$FOLDERS/$model" "$W/pack/rows/$of.json" \
 		--batch "$1" --micro "$2" ${3:+"$3"} --steps 2 --warm 1 --device "$DEVICE" --dtype bf16 > "$W/peer" || return
 	cat "$W/peer"
-	say "torch $model $what: $(rated "$model" short "$(number tokens "$W/peer")" "$(number seconds "$W/peer")"), $(($(number card_bytes "$W/peer") / 1000000)) MB"
+	say "torch $model $of $what: $(rated "$model" "$of" "$(number tokens "$W/peer")" "$(number seconds "$W/peer")"), $(($(number card_bytes "$W/peer") / 1000000)) MB"
 }
 
-stage_eager() { peer "$1" eager; }
-stage_compiled() { peer "$1" compiled --compile; }
+stage_eager() { peer "$1" short eager; }
+stage_compiled() { peer "$1" short compiled --compile=layers && peer "$1" long compiled --compile=layers; }
 
 # Of the second step, by about the launches of one pass.
 stage_kernels() {
