@@ -36,7 +36,7 @@
 #   WERROR=1       a warning is an error: for CI and for those who change the code
 #   CUDA=1         also compute on NVIDIA GPUs of compute capability 8.0 and later;
 #                  needs NVIDIA's CUDA toolkit (nvcc, cuBLAS), and nothing else does
-#   GPUS           compute capabilities to compile for (80 86 90); the last one's PTX is for later cards
+#   GPUS           compute capabilities to compile for (80 86 90a); the last one's PTX is for later cards
 #   CUDNN_FRONTEND folder of cudnn_frontend.h, of NVIDIA's cudnn-frontend, if CUDA's has it not: then
 #                  attention is left to cuDNN where that is installed
 #   MPI=1          also be one run of several processes under mpirun and srun (seal-cluster(7)); MPICC
@@ -62,7 +62,7 @@ CFLAGS ?= -O3 -g
 CUDA ?= $(if $(filter cuda%,$(DEVICE)),1)
 NVCC ?= $(or $(shell command -v nvcc),/usr/local/cuda/bin/nvcc)
 NVCCFLAGS ?= -O3 -lineinfo
-GPUS ?= 80 86 90
+GPUS ?= 80 86 90a
 CUDNN_FRONTEND ?= $(patsubst %/,%,$(dir $(firstword $(wildcard $(patsubst %,%/include/cudnn_frontend.h,/usr/local/cuda /usr /usr/local)))))
 MPICC ?= mpicc
 PREFIX ?= /usr/local
@@ -91,7 +91,8 @@ CUDA_LIB := $(abspath $(dir $(NVCC))../lib64)
 ALL_NVCCFLAGS := -std=c++17 $(NVCCFLAGS) -Xcompiler -Wall,-Wextra -Xptxas -v \
                  $(if $(WERROR),-Xcompiler -Werror -Werror all-warnings) \
                  $(foreach g,$(GPUS),-gencode arch=compute_$g,code=sm_$g) \
-                 $(foreach g,$(lastword $(GPUS)),-gencode arch=compute_$g,code=compute_$g)
+                 $(foreach g,$(patsubst %a,%,$(lastword $(GPUS))),-gencode arch=compute_$g,code=compute_$g) \
+                 -DSEAL_HOPPER=$(if $(filter 90a,$(GPUS)),1,0)
 # t/cuda.t asks for these.
 export GPUS
 ifneq ($(CUDNN_FRONTEND),)
@@ -121,7 +122,7 @@ FOR_GPU := $(if $(CUDA),$(DEVICE_TESTS:%=$B/gpu/t/%.t))
 GPU_TESTS := $(if $(wildcard /dev/nvidiactl),$(FOR_GPU))
 SIM_OBJECTS := $(patsubst %.c,$B/%.o,$(filter-out kernels/dev.c,$(SOURCES))) \
                $S/kernels/dev.o $(patsubst %,$S/%.o,$(KERNELS) $(wildcard t/cudasim/*.cc))
-SIM_CXXFLAGS := -std=c++17 -O2 -g -Wall -Wextra $(if $(WERROR),-Werror) -MMD -MP
+SIM_CXXFLAGS := -std=c++17 -O2 -g -DSEAL_HOPPER=1 -Wall -Wextra $(if $(WERROR),-Werror) -MMD -MP
 # Each access of a kernel calls the simulator.
 SIM_CUFLAGS := $(SIM_CXXFLAGS) -x c++ -It/cudasim -Wno-unknown-pragmas -fsanitize=thread,alignment,bounds \
                -fno-tree-vectorize -fno-tree-loop-distribute-patterns

@@ -25,52 +25,7 @@
  */
 #include "attn_cuda.h"
 #include "attn_cudnn.h"
-
-/* What a thread keeps of its two rows: the largest score, at first finite, since -INFINITY less
- * itself is no number; its own part of the sum; the keys. */
-struct attn_running {
-	float high[2], sum[2];
-	struct seen keys;
-};
-
-/* Scores s of the keys j.. become probabilities, and o, the sum before, becomes as small. */
-template <int ND, int STEP>
-static inline __device__ void soften(struct piece *o, struct piece *s, struct attn_running &w,
-                                     float scale, int j)
-{
-	enum { PIECES = STEP / ATTN_EDGE };
-	bool all = sees_all(w.keys, j, j + STEP);
-	float top[2] = {w.high[0], w.high[1]}, shrink[2];
-
-#pragma unroll
-	for (int n = 0; n < PIECES; n++) {
-		if (!all)
-			mask(s[n], w.keys, j + ATTN_EDGE * n, -INFINITY);
-#pragma unroll
-		for (int i = 0; i < 8; i++) {
-			s[n].x[i] *= scale;
-			top[half_of(i)] = fmaxf(top[half_of(i)], s[n].x[i]);
-		}
-	}
-#pragma unroll
-	for (int h = 0; h < 2; h++) {
-		top[h] = fmaxf(top[h], __shfl_xor_sync(0xffffffffu, top[h], 1));
-		top[h] = fmaxf(top[h], __shfl_xor_sync(0xffffffffu, top[h], 2));
-		shrink[h] = power_of_2(w.high[h] - top[h]);
-		w.high[h] = top[h];
-		w.sum[h] *= shrink[h];
-	}
-#pragma unroll
-	for (int n = 0; n < PIECES; n++)
-#pragma unroll
-		for (int i = 0; i < 8; i++)
-			w.sum[half_of(i)] += s[n].x[i] = power_of_2(s[n].x[i] - top[half_of(i)]);
-#pragma unroll
-	for (int d = 0; d < ND; d++)
-#pragma unroll
-		for (int i = 0; i < 8; i++)
-			o[d].x[i] *= shrink[half_of(i)];
-}
+#include "attn_hopper.h"
 
 /* A step of keys from key j on, which are in k and v, passes a warp's rows q. */
 template <typename T, int ND>
@@ -89,30 +44,6 @@ static inline __device__ void pass_keys(struct piece *o, struct attn_running &w,
 	add_product<T, ND, STEP>(o, s, v, room);
 }
 
-/* Writes o and lse of a warp's rows, which are the lanes from `first` on, by way of room, 16 rows
- * of a tile. */
-template <typename T, int ND>
-static inline __device__ void finish(T *o, float *lse, struct piece *acc, struct attn_running w,
-                                     T *room, const struct cuda_task &t, int first,
-                                     const struct cuda_heads &z)
-{
-	int n = min(ATTN_EDGE, t.lanes - first);
-	float by_sum[2];
-
-#pragma unroll
-	for (int h = 0; h < 2; h++) {
-		int r = own_row() + 8 * h;
-
-		w.sum[h] += __shfl_xor_sync(0xffffffffu, w.sum[h], 1);
-		w.sum[h] += __shfl_xor_sync(0xffffffffu, w.sum[h], 2);
-		by_sum[h] = w.sum[h] != 0 ? 1 / w.sum[h] : 0;
-		if (lse && own_column() == 0 && r < n)
-			lse[offset(lanes_of(t, z, z.heads, 1), first + r)] =
-				(w.high[h] + log2f(w.sum[h])) / LOG2E;
-	}
-	put_all<T, ND>(o, lanes_of(t, z, z.o_ld, z.dim), first, n, room, acc, by_sum, z);
-}
-
 template <typename T, int ND>
 __global__ void __launch_bounds__(32 * tile<T, ND>::warps, tile<T, ND>::blocks)
 	attn_kernel(T *o, float *lse, const T *q, const T *k, const T *v,
@@ -128,8 +59,8 @@ __global__ void __launch_bounds__(32 * tile<T, ND>::warps, tile<T, ND>::blocks)
 	};
 	SHARED_DYNAMIC(T, qs);
 	T *ks = qs + LANES * LD, *vs = ks + STEP * LD;
-	struct cuda_task t = cuda_task_of(first_query, first_row, length, blockIdx.x / z.tiles, z);
-	int warp = threadIdx.x / 32, first = (z.tiles - 1 - blockIdx.x % z.tiles) * LANES;
+	struct cuda_task t = cuda_task_of(first_query, first_row, length, z);
+	int warp = threadIdx.x / 32, first = first_of_tile(t, LANES);
 	int mine = first + warp * ATTN_EDGE, past = min(first + LANES, t.lanes);
 	int last = (min(mine + ATTN_EDGE, past) - 1) / z.group; /* its last lane's query */
 	T *own = qs + warp * ATTN_EDGE * LD, *room = vs + STEP * LD + warp * left_of<T>::room;
@@ -140,7 +71,7 @@ __global__ void __launch_bounds__(32 * tile<T, ND>::warps, tile<T, ND>::blocks)
 	struct pair<T, ND, STEP, THREADS> next;
 	struct piece acc[ND];
 
-	if (first >= t.lanes)
+	if (first < 0)
 		return;
 	depart(next, k, of_k, v, of_v, j, end - j, z);
 	for (int d = 0; d < ND; d++)
@@ -169,11 +100,10 @@ static void attend(struct dev *d, struct mat o, float *lse, struct mat q, struct
 	size_t bytes =
 		((lanes + 2 * size::step) * size::ld + size::warps * left_of<T>::room) * sizeof(T);
 
-	z.tiles = tiles_of(spans, q, z.group, lanes);
 	shared_memory((const void *)attn_kernel<T, ND>, bytes);
-	LAUNCH((attn_kernel<T, ND>), dim3(z.tiles * z.rows, z.heads / z.group), 32 * size::warps,
-	       bytes, cuda_of(d)->stream, (T *)o.p, lse, (const T *)q.p, (const T *)k.p,
-	       (const T *)v.p, spans.q, spans.k, spans.len, z);
+	LAUNCH((attn_kernel<T, ND>), grid_of_lanes(z, spans, q, lanes), 32 * size::warps, bytes,
+	       cuda_of(d)->stream, (T *)o.p, lse, (const T *)q.p, (const T *)k.p, (const T *)v.p,
+	       spans.q, spans.k, spans.len, z);
 }
 
 template <typename T>
@@ -229,10 +159,9 @@ void cuda_attn(struct dev *d, struct mat o, float *lse, struct mat q, struct mat
                struct spans spans, struct heads h)
 {
 	struct cuda_heads z = cuda_heads_of(spans, h);
-
 	struct mat m[] = {q, k, v, o};
 
-	if (!spans.n || !o.rows || cudnn_attn(d, m, lse, spans, h, 0))
+	if (!spans.n || !o.rows)
 		return;
 	z.q_ld = q.ld;
 	z.k_ld = k.ld;
@@ -240,7 +169,12 @@ void cuda_attn(struct dev *d, struct mat o, float *lse, struct mat q, struct mat
 	z.o_ld = o.ld;
 	z.vectors = in_vectors(q, h.q_stride, h.dim) && in_vectors(k, h.kv_stride, h.dim) &&
 	            in_vectors(v, h.kv_stride, h.dim) && in_vectors(o, h.dim, h.dim);
-	if (q.type == DT_F32)
+	/* Of wide heads on a Hopper card, cuDNN's is faster than ours. */
+	if (!(z.dim <= 64 && hopper_can(d, q, z)) && cudnn_attn(d, m, lse, spans, h, 0))
+		return;
+	if (hopper_can(d, q, z))
+		hopper_attn(d, o, lse, q, k, v, spans, z);
+	else if (q.type == DT_F32)
 		attend_any<float>(d, o, lse, q, k, v, spans, z);
 	else
 		attend_any<bf16>(d, o, lse, q, k, v, spans, z);

@@ -24,6 +24,7 @@
  */
 #include "attn_cuda.h"
 #include "attn_cudnn.h"
+#include "attn_hopper.h"
 
 enum { TEAM = 8 }; /* threads a dot product of D */
 
@@ -123,8 +124,8 @@ __global__ void __launch_bounds__(32 * tile<T, ND>::back_warps, tile<T, ND>::dq_
 	};
 	SHARED_DYNAMIC(T, qs);
 	T *gs = qs + LANES * LD, *ks = gs + LANES * LD, *vs = ks + STEP * LD;
-	struct cuda_task t = cuda_task_of(first_query, first_row, length, blockIdx.x / z.tiles, z);
-	int warp = threadIdx.x / 32, first = (z.tiles - 1 - blockIdx.x % z.tiles) * LANES;
+	struct cuda_task t = cuda_task_of(first_query, first_row, length, z);
+	int warp = threadIdx.x / 32, first = first_of_tile(t, LANES);
 	int mine = first + warp * ATTN_EDGE, past = min(first + LANES, t.lanes);
 	int last = (min(mine + ATTN_EDGE, past) - 1) / z.group; /* its last lane's query */
 	int from = first_key(t, z, mine / z.group), to = mine < past ? last_key(t, last) : 0;
@@ -136,7 +137,7 @@ __global__ void __launch_bounds__(32 * tile<T, ND>::back_warps, tile<T, ND>::dq_
 	struct cuda_lanes of_k = keys_of(t, z, z.k_ld), of_v = keys_of(t, z, z.v_ld);
 	struct pair<T, ND, STEP, THREADS> next;
 
-	if (first >= t.lanes)
+	if (first < 0)
 		return;
 	depart(next, k, of_k, v, of_v, j, end - j, z);
 	w = own_lanes_of(lse, sum, t, z, mine);
@@ -223,35 +224,6 @@ static inline __device__ void meet_lanes(struct piece *dk, struct piece *dv, con
 		add_product<T, ND, STEP>(dk, ds, b.q, room);
 }
 
-/* The first lane that sees key j, and the lane after the last. */
-static inline __device__ int first_lane(const struct cuda_task &t, const struct cuda_heads &z,
-                                        int j)
-{
-	return max(0, j - t.keys + t.queries) * z.group;
-}
-
-static inline __device__ int last_lane(const struct cuda_task &t, const struct cuda_heads &z, int j)
-{
-	int query = j - t.keys + t.queries + z.window;
-
-	return z.window ? min(max(0, query), t.queries) * z.group : t.lanes;
-}
-
-/* The lanes before `end` that see a thread's two keys, of a warp whose first one is `mine`. */
-static inline __device__ struct seen seeing_lanes(const struct cuda_task &t,
-                                                  const struct cuda_heads &z, int mine, int end)
-{
-	struct seen w;
-
-	for (int h = 0; h < 2; h++) {
-		int key = mine + own_row() + 8 * h;
-
-		w.from[h] = first_lane(t, z, key);
-		w.to[h] = min(last_lane(t, z, key), end);
-	}
-	return w;
-}
-
 template <typename T, int ND, int WHAT>
 __global__ void __launch_bounds__(32 * tile<T, ND>::back_warps, tile<T, ND>::keys_blocks)
 	attn_keys_kernel(T *dk, T *dv, const T *dout, const T *q, const T *k, const T *v,
@@ -272,8 +244,8 @@ __global__ void __launch_bounds__(32 * tile<T, ND>::back_warps, tile<T, ND>::key
 	struct lanes<T> block = {
 		qs, gs, sums, sums + STEP
 	};
-	struct cuda_task t = cuda_task_of(first_query, first_row, length, blockIdx.x / z.tiles, z);
-	int warp = threadIdx.x / 32, first = blockIdx.x % z.tiles * KEYS;
+	struct cuda_task t = cuda_task_of(first_query, first_row, length, z);
+	int warp = threadIdx.x / 32, first = blockIdx.y * KEYS;
 	int mine = first + warp * ATTN_EDGE, past = min(first + KEYS, t.keys),
 	    mine_past = min(mine + ATTN_EDGE, past);
 	int from = first_lane(t, z, mine), to = mine < past ? last_lane(t, z, mine_past - 1) : 0;
@@ -316,17 +288,8 @@ __global__ void __launch_bounds__(32 * tile<T, ND>::back_warps, tile<T, ND>::key
 		put_all<T, ND>(dv, keys_of(t, z, z.dv_ld), mine, past - mine, own_v, acc_v, one, z);
 }
 
-/* What one call of attn_back is about. */
-struct gradients {
-	struct mat dq, dk, dv, dout, o, q, k, v;
-	const float *lse;
-	float *sum;
-	struct spans spans;
-	struct cuda_heads z;
-};
-
 template <typename T, int ND, int WHAT>
-static void launch_keys(struct dev *d, const struct gradients &g)
+static void launch_keys(struct dev *d, const struct gradients &g, const struct cuda_heads &z)
 {
 	typedef tile<T, ND> size;
 	int keys = ATTN_EDGE * size::back_warps, threads = 32 * size::back_warps;
@@ -334,72 +297,68 @@ static void launch_keys(struct dev *d, const struct gradients &g)
 		(2 * (keys + size::back_step) * size::ld + size::back_warps * left_of<T>::room) *
 			sizeof(T) +
 		2 * size::back_step * sizeof(float);
-	struct cuda_heads z = g.z;
-	dim3 grid;
+	dim3 grid = grid_of_keys(z, g.spans, keys);
 
-	z.tiles = (g.spans.longest + keys - 1) / keys;
-	grid = dim3(z.tiles * z.rows, z.heads / z.group);
 	shared_memory((const void *)attn_keys_kernel<T, ND, WHAT>, bytes);
 	LAUNCH((attn_keys_kernel<T, ND, WHAT>), grid, threads, bytes, cuda_of(d)->stream,
 	       (T *)g.dk.p, (T *)g.dv.p, (const T *)g.dout.p, (const T *)g.q.p, (const T *)g.k.p,
 	       (const T *)g.v.p, g.lse, (const float *)g.sum, g.spans.q, g.spans.k, g.spans.len, z);
 }
 
-template <typename T, int ND> static void back(struct dev *d, const struct gradients &g)
+template <typename T, int ND>
+static void back(struct dev *d, const struct gradients &g, const struct cuda_heads &z)
 {
 	typedef tile<T, ND> size;
 	int lanes = ATTN_EDGE * size::back_warps, threads = 32 * size::back_warps;
 	size_t bytes =
 		(2 * (lanes + size::back_step) * size::ld + size::back_warps * left_of<T>::room) *
 		sizeof(T);
-	struct cuda_heads z = g.z;
-	dim3 grid;
+	dim3 grid = grid_of_lanes(z, g.spans, g.q, lanes);
 
-	z.tiles = tiles_of(g.spans, g.q, z.group, lanes);
-	grid = dim3(z.tiles * z.rows, z.heads / z.group);
 	shared_memory((const void *)attn_dq_kernel<T, ND>, bytes);
 	LAUNCH((attn_dq_kernel<T, ND>), grid, threads, bytes, cuda_of(d)->stream, (T *)g.dq.p,
 	       (const T *)g.dout.p, (const T *)g.q.p, (const T *)g.k.p, (const T *)g.v.p, g.lse,
 	       (const float *)g.sum, g.spans.q, g.spans.k, g.spans.len, z);
 	if constexpr (ND <= 8 && sizeof(T) == 2) {
-		launch_keys<T, ND, KEYS_DK | KEYS_DV>(d, g);
+		launch_keys<T, ND, KEYS_DK | KEYS_DV>(d, g, z);
 	} else {
-		launch_keys<T, ND, KEYS_DV>(d, g);
-		launch_keys<T, ND, KEYS_DK>(d, g);
+		launch_keys<T, ND, KEYS_DV>(d, g, z);
+		launch_keys<T, ND, KEYS_DK>(d, g, z);
 	}
 }
 
-template <typename T> static void back_any(struct dev *d, const struct gradients &g)
+template <typename T>
+static void back_any(struct dev *d, const struct gradients &g, const struct cuda_heads &z)
 {
-	long n = g.o.rows * g.z.heads;
+	long n = g.o.rows * z.heads;
 
 	LAUNCH(attn_dot_kernel<T>, blocks_of(n * TEAM), CUDA_BLOCK, 0, cuda_of(d)->stream, g.sum,
-	       (const T *)g.dout.p, (const T *)g.o.p, n, g.z);
-	if (g.z.dim <= 32)
-		back<T, 2>(d, g);
-	else if (g.z.dim <= 64)
-		back<T, 4>(d, g);
-	else if (g.z.dim <= 80)
-		back<T, 5>(d, g);
-	else if (g.z.dim <= 96)
-		back<T, 6>(d, g);
-	else if (g.z.dim <= 128)
-		back<T, 8>(d, g);
+	       (const T *)g.dout.p, (const T *)g.o.p, n, z);
+	if (hopper_can(d, g.q, z))
+		hopper_back(d, g, z);
+	else if (z.dim <= 32)
+		back<T, 2>(d, g, z);
+	else if (z.dim <= 64)
+		back<T, 4>(d, g, z);
+	else if (z.dim <= 80)
+		back<T, 5>(d, g, z);
+	else if (z.dim <= 96)
+		back<T, 6>(d, g, z);
+	else if (z.dim <= 128)
+		back<T, 8>(d, g, z);
 	else
-		back<T, 16>(d, g);
+		back<T, 16>(d, g, z);
 }
 
 void cuda_attn_back(struct dev *d, struct mat dq, struct mat dk, struct mat dv, struct mat dout,
                     struct mat o, const float *lse, struct mat q, struct mat k, struct mat v,
                     struct spans spans, struct heads h)
 {
-	struct gradients g = {dq, dk, dv,  dout, o,     q,
-	                      k,  v,  lse, NULL, spans, cuda_heads_of(spans, h)};
-	struct cuda_heads *z = &g.z;
-
+	struct gradients g = {dq, dk, dv, dout, o, q, k, v, lse, NULL, spans};
+	struct cuda_heads heads = cuda_heads_of(spans, h), *z = &heads;
 	struct mat m[] = {q, k, v, o, dout, dq, dk, dv};
 
-	if (!spans.n || !o.rows || cudnn_attn(d, m, (float *)lse, spans, h, 1))
+	if (!spans.n || !o.rows)
 		return;
 	z->q_ld = q.ld;
 	z->k_ld = k.ld;
@@ -413,9 +372,11 @@ void cuda_attn_back(struct dev *d, struct mat dq, struct mat dk, struct mat dv, 
 	             in_vectors(v, h.kv_stride, h.dim) && in_vectors(o, h.dim, h.dim) &&
 	             in_vectors(dout, h.dim, h.dim) && in_vectors(dq, h.q_stride, h.dim) &&
 	             in_vectors(dk, h.kv_stride, h.dim) && in_vectors(dv, h.kv_stride, h.dim);
+	if (!hopper_can(d, q, heads) && cudnn_attn(d, m, (float *)lse, spans, h, 1))
+		return;
 	g.sum = (float *)cuda_work(d, o.rows * h.q * sizeof(float));
 	if (q.type == DT_F32)
-		back_any<float>(d, g);
+		back_any<float>(d, g, heads);
 	else
-		back_any<bf16>(d, g);
+		back_any<bf16>(d, g, heads);
 }

@@ -286,6 +286,35 @@ static inline __device__ struct seen seen_keys(const struct cuda_task &t,
 	return w;
 }
 
+/* The first lane that sees key j, and the lane after the last. */
+static inline __device__ int first_lane(const struct cuda_task &t, const struct cuda_heads &z,
+                                        int j)
+{
+	return max(0, j - t.keys + t.queries) * z.group;
+}
+
+static inline __device__ int last_lane(const struct cuda_task &t, const struct cuda_heads &z, int j)
+{
+	int query = j - t.keys + t.queries + z.window;
+
+	return z.window ? min(max(0, query), t.queries) * z.group : t.lanes;
+}
+
+/* The lanes before `end` that see a thread's two keys, of a warp whose first one is `mine`. */
+static inline __device__ struct seen seeing_lanes(const struct cuda_task &t,
+                                                  const struct cuda_heads &z, int mine, int end)
+{
+	struct seen w;
+
+	for (int h = 0; h < 2; h++) {
+		int key = mine + own_row() + 8 * h;
+
+		w.from[h] = first_lane(t, z, key);
+		w.to[h] = min(last_lane(t, z, key), end);
+	}
+	return w;
+}
+
 /* Does every row of the warp see all columns from j up to, but without, end? */
 static inline __device__ bool sees_all(const struct seen &w, int j, int end)
 {
@@ -302,6 +331,76 @@ static inline __device__ void mask(struct piece &c, const struct seen &w, int j,
 
 		c.x[i] = at >= w.from[half_of(i)] && at < w.to[half_of(i)] ? c.x[i] : x;
 	}
+}
+
+/* What a thread keeps of its two rows: the largest score, at first finite, since -INFINITY less
+ * itself is no number; its own part of the sum; the keys. */
+struct attn_running {
+	float high[2], sum[2];
+	struct seen keys;
+};
+
+/* Scores s of the keys j.. become probabilities, and o, the sum before, becomes as small. */
+template <int ND, int STEP>
+static inline __device__ void soften(struct piece *o, struct piece *s, struct attn_running &w,
+                                     float scale, int j)
+{
+	enum { PIECES = STEP / ATTN_EDGE };
+	bool all = sees_all(w.keys, j, j + STEP);
+	float most[2] = {-INFINITY, -INFINITY}, top[2], shrink[2];
+
+#pragma unroll
+	for (int n = 0; n < PIECES; n++) {
+		if (!all)
+			mask(s[n], w.keys, j + ATTN_EDGE * n, -INFINITY);
+#pragma unroll
+		for (int i = 0; i < 8; i++)
+			most[half_of(i)] = fmaxf(most[half_of(i)], s[n].x[i]);
+	}
+#pragma unroll
+	for (int h = 0; h < 2; h++) {
+		most[h] = fmaxf(most[h], __shfl_xor_sync(0xffffffffu, most[h], 1));
+		most[h] = fmaxf(most[h], __shfl_xor_sync(0xffffffffu, most[h], 2));
+		top[h] = fmaxf(w.high[h], scale * most[h]);
+		shrink[h] = power_of_2(w.high[h] - top[h]);
+		w.high[h] = top[h];
+		w.sum[h] *= shrink[h];
+	}
+#pragma unroll
+	for (int n = 0; n < PIECES; n++)
+#pragma unroll
+		for (int i = 0; i < 8; i++)
+			w.sum[half_of(i)] += s[n].x[i] =
+				power_of_2(scale * s[n].x[i] - top[half_of(i)]);
+#pragma unroll
+	for (int d = 0; d < ND; d++)
+#pragma unroll
+		for (int i = 0; i < 8; i++)
+			o[d].x[i] *= shrink[half_of(i)];
+}
+
+/* Writes o and lse of a warp's rows, which are the lanes from `first` on, by way of room, 16 rows
+ * of a tile. */
+template <typename T, int ND>
+static inline __device__ void finish(T *o, float *lse, struct piece *acc, struct attn_running w,
+                                     T *room, const struct cuda_task &t, int first,
+                                     const struct cuda_heads &z)
+{
+	int n = min(ATTN_EDGE, t.lanes - first);
+	float by_sum[2];
+
+#pragma unroll
+	for (int h = 0; h < 2; h++) {
+		int r = own_row() + 8 * h;
+
+		w.sum[h] += __shfl_xor_sync(0xffffffffu, w.sum[h], 1);
+		w.sum[h] += __shfl_xor_sync(0xffffffffu, w.sum[h], 2);
+		by_sum[h] = w.sum[h] != 0 ? 1 / w.sum[h] : 0;
+		if (lse && own_column() == 0 && r < n)
+			lse[offset(lanes_of(t, z, z.heads, 1), first + r)] =
+				(w.high[h] + log2f(w.sum[h])) / LOG2E;
+	}
+	put_all<T, ND>(o, lanes_of(t, z, z.o_ld, z.dim), first, n, room, acc, by_sum, z);
 }
 
 /* The host's part. */
@@ -332,12 +431,19 @@ static inline int in_vectors(struct mat m, long stride, long dim)
 	return is_wide(m) && stride * size % 16 == 0 && dim * size % 16 == 0;
 }
 
-/* How many blocks of `lanes` lanes are enough for any row: none has more queries than keys. */
-static inline int tiles_of(struct spans spans, struct mat q, int group, int lanes)
+/* A block for each row and key head, and tile: of `lanes` lanes (none has more queries than keys),
+ * or of `keys` keys. */
+static inline dim3 grid_of_lanes(const struct cuda_heads &z, struct spans spans, struct mat q,
+                                 int lanes)
 {
 	long most = spans.longest < q.rows ? spans.longest : q.rows;
 
-	return (most * group + lanes - 1) / lanes;
+	return dim3(z.rows * (z.heads / z.group), (most * z.group + lanes - 1) / lanes);
+}
+
+static inline dim3 grid_of_keys(const struct cuda_heads &z, struct spans spans, int keys)
+{
+	return dim3(z.rows * (z.heads / z.group), (spans.longest + keys - 1) / keys);
 }
 
 /* Lets a kernel have more shared memory than the 48 KB that it gets unasked. */

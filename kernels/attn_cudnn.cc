@@ -34,9 +34,6 @@ typedef std::shared_ptr<graph::Tensor_attributes> tensor;
  * Their numbers in the graph are one more. */
 enum { AT = MATS, QUERIES = AT + MATS, KEYS };
 
-/* Where rows have fewer queries than that on average, as one each in generation, ours is faster. */
-enum { MANY = 8 };
-
 /* What a plan is made for: so many rows of at most so many queries and keys, `kv` key heads at a
  * time, matrices whose rows lie so far apart. */
 struct shape {
@@ -263,7 +260,7 @@ int cudnn_attn(struct dev *d, const struct mat m[], float *lse, struct spans spa
 	char *work;
 
 	if (h.cap != 0 || h.dim % 8 || h.q_stride % 8 || h.kv_stride % 8 ||
-	    m[Q].rows < MANY * (long)spans.n || !is_wide_each(m, back ? STATS : O + 1))
+	    m[Q].rows < ATTN_MANY * (long)spans.n || !is_wide_each(m, back ? STATS : O + 1))
 		return 0;
 	c = opened(d);
 	p = c->handle ? plan_for(c, shape_of(m, spans, h, back)) : NULL;

@@ -10,6 +10,10 @@
 
 #include "cuda.h"
 
+/* Where rows have fewer queries than that on average, as one each in generation, what is made for
+ * many is slower than the kernels of attn.cu. */
+enum { ATTN_MANY = 8 };
+
 /* The matrices of attention, in a struct mat [DV + 1], forwards [O + 1].  STATS is lse. */
 enum { Q, K, V, O, DOUT, DQ, DK, DV, STATS, MATS };
 

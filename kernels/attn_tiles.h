@@ -54,7 +54,7 @@ template <typename T, int ND> struct tile {
 
 /* The numbers of a call.  Pitches of the matrices are in elements. */
 struct cuda_heads {
-	int rows, tiles; /* rows of tokens; blocks for each and key head */
+	int rows; /* of tokens */
 	int heads, group, dim, window, vectors;
 	unsigned inverse; /* 2^32 / group, rounded up: see query_of */
 	long q_stride, kv_stride;
@@ -75,14 +75,25 @@ struct cuda_task {
 	int q, queries, k, keys, head, lanes;
 };
 
+/* A block's: blockIdx.x says which row and key head, blockIdx.y which tile.  So the first tiles of
+ * all of these, which have most to do, are begun first. */
 static inline __device__ struct cuda_task cuda_task_of(const int32_t *q, const int32_t *k,
-                                                       const int32_t *len, int row,
+                                                       const int32_t *len,
                                                        const struct cuda_heads &s)
 {
-	struct cuda_task t = {q[row], q[row + 1] - q[row], k[row], len[row], (int)blockIdx.y, 0};
+	int heads = s.heads / s.group, row = blockIdx.x / heads;
+	struct cuda_task t = {q[row],   q[row + 1] - q[row],     k[row],
+	                      len[row], (int)blockIdx.x % heads, 0};
 
 	t.lanes = t.queries * s.group;
 	return t;
+}
+
+/* The first lane of a block whose tiles have `lanes`, negative where its row has no such tile.  The
+ * row's last tile, which sees most keys, is the first. */
+static inline __device__ int first_of_tile(const struct cuda_task &t, int lanes)
+{
+	return ((t.lanes + lanes - 1) / lanes - 1 - (int)blockIdx.y) * lanes;
 }
 
 /* Query i of a row sees the keys from first_key up to, but without, last_key. */

@@ -27,7 +27,7 @@ extern "C" {
 	((kernel)<<<grid, block, bytes, stream>>>(__VA_ARGS__), cuda_launched(#kernel))
 #define SHARED(type, name, count) __shared__ type name[count]
 #define SHARED_DYNAMIC(type, name)                                    \
-	extern __shared__ __align__(32) unsigned char shared_bytes[]; \
+	extern __shared__ __align__(1024) unsigned char shared_bytes[]; \
 	type *name = (type *)shared_bytes
 #endif
 /* clang-format on */
@@ -44,6 +44,7 @@ struct cuda {
 	void *blas_work;       /* cuBLAS's own scratch */
 	void *work;            /* scratch of a kernel, work_bytes; grown by cuda_work */
 	size_t work_bytes;
+	int hopper;        /* it has that kind's instructions, and this program uses them */
 	struct cudnn *dnn; /* of attn_cudnn.cc; NULL at first */
 	struct nccl *nccl; /* of exchange.cu; likewise */
 	char name[320];

@@ -228,6 +228,7 @@ extern "C" struct dev *cuda_open(const char *name, int threads, const char **why
 	}
 	c = (struct cuda *)xzalloc(1, sizeof *c);
 	d = (struct dev *)xzalloc(1, sizeof *d);
+	c->hopper = SEAL_HOPPER && is.major == 9 && is.minor == 0;
 	snprintf(c->name, sizeof c->name, "cuda:%d (%s)", n, is.name);
 	d->op = &cuda_ops;
 	d->name = c->name;

@@ -374,10 +374,24 @@ int main(void)
 	check("in vectors, short rows", heads(3, 3, 16, 8, 0), short_rows, short_rows, 1);
 	check("in vectors, empty rows", heads(4, 2, 64, 0, 0), with_empty, with_empty, 1);
 	check("in vectors, dim 80", heads(4, 4, 80, 160, 0), rows, rows, 1);
+	check("in vectors, dim 72, long rows", heads(2, 1, 72, 0, 0), long_rows, long_rows, 1);
+	check("in vectors, dim 96", heads(2, 2, 96, 8, 0), middle_rows, middle_rows, 1);
+	check("in vectors, window, cache", heads(9, 3, 64, 0, 70), next, cached, 1);
+	check("in vectors, cap", capped(heads(6, 2, 64, 0, 0), 3), rows, rows, 2);
 	check("in vectors, dim 128, window", heads(8, 2, 128, 0, 40), rows, rows, 1);
 	check("in vectors, dim 256", heads(2, 1, 256, 0, 0), middle_rows, middle_rows, 1);
 	check("in vectors, cache, window", heads(6, 2, 128, 0, 50), next, cached, 1);
 	check("in vectors, large scores", heads(2, 1, 64, 0, 0), rows, rows, 8);
+	if (!on_cpu()) {
+		/* The simulator is a Hopper card unless it is told otherwise, and other cards compute in
+		 * another way. */
+		dev_close(dev);
+		setenv("CUDASIM_MAJOR", "8", 1);
+		open_device(0);
+		check("before Hopper, in vectors", heads(9, 3, 64, 0, 0), middle_rows, middle_rows, 1);
+		check("before Hopper, dim 80", heads(4, 4, 80, 160, 0), middle_rows, middle_rows, 1);
+		check("before Hopper, dim 128, window, cache", heads(6, 2, 128, 0, 50), next, cached, 1);
+	}
 	gaps = 1;
 	differences(heads(4, 2, 8, 0, 0));
 	differences(capped(heads(4, 2, 8, 0, 0), 0.5f));

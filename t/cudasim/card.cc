@@ -18,7 +18,9 @@ cudaError_t failed(cudaError_t e)
 	return e;
 }
 
-static size_t shared_max() { return env_number("CUDASIM_SHARED", 99 << 10); }
+/* 9: a Hopper card; 8: the one before that gives a block least shared memory. */
+static int major() { return (int)env_number("CUDASIM_MAJOR", 9); }
+static size_t shared_max() { return env_number("CUDASIM_SHARED", (major() == 9 ? 227 : 99) << 10); }
 
 void check_launch(const struct launch_args &l)
 {
@@ -84,8 +86,8 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int d)
 	p->sharedMemPerBlockOptin = shared_max();
 	p->sharedMemPerMultiprocessor = shared_max() + 1024;
 	p->multiProcessorCount = 4;
-	p->major = 8;
-	p->minor = 6;
+	p->major = major();
+	p->minor = p->major == 8 ? 6 : 0;
 	p->warpSize = 32;
 	p->maxThreadsPerBlock = MAX_THREADS;
 	p->maxThreadsPerMultiProcessor = 1536;

@@ -59,4 +59,94 @@ static inline void mma(float c[4], const unsigned a[4], const unsigned b[2], CUD
 	cudasim::together(cudasim::MMA, 0xffffffffu, (uint64_t)&p, 0, 32, at);
 }
 
+/* Hopper's wgmma, of which each warp does its own 16 rows, at once.  A factor is rows of 64 elements, 128
+ * bytes, from p on; chunk c of 16 bytes lies where c ^ (the address / 128 % 8) would. */
+struct operand {
+	const __nv_bfloat16 *p;
+};
+
+static inline struct operand operand_at(const __nv_bfloat16 *p) { return {p}; }
+static inline struct operand further(struct operand x, int n) { return {x.p + n}; }
+
+namespace cudasim {
+
+static inline uint16_t element_of(const struct operand &x, int row, int column)
+{
+	uintptr_t at = (uintptr_t)(x.p + 64 * row + column);
+	__nv_bfloat16 v = *(const __nv_bfloat16 *)(at ^ (at / 128 % 8 * 16));
+	uint16_t bits;
+
+	memcpy(&bits, (void *)&v, 2);
+	return bits;
+}
+
+/* Element i along the dimension that stays, k along the one that is summed, and the next of the same i; where
+ * `turned`, a row has one k. */
+static inline unsigned two_of(const struct operand &x, int i, int k, bool turned)
+{
+	unsigned low = turned ? element_of(x, k, i) : element_of(x, i, k);
+	unsigned high = turned ? element_of(x, k + 1, i) : element_of(x, i, k + 1);
+
+	return low | high << 16;
+}
+
+/* c, pieces of 16 columns, of which there are N / 16, += a b */
+static inline void add_columns(float (*c)[8], const unsigned a[4], const struct operand &b, int n, bool turned,
+                               struct place at)
+{
+	int lane = threadIdx.x % 32;
+
+	for (int i = 0; i < n; i += 8) {
+		unsigned x[2];
+
+		for (int h = 0; h < 2; h++)
+			x[h] = two_of(b, i + lane / 4, lane % 4 * 2 + 8 * h, turned);
+		mma(c[i / 16] + i % 16 / 8 * 4, a, x, at);
+	}
+}
+
+}
+
+template <class P>
+static inline void wgmma_next(P *c, struct operand a, struct operand b, CUDASIM_PLACE)
+{
+	unsigned x[4];
+
+	for (int i = 0; i < 4; i++)
+		x[i] = cudasim::two_of(a, threadIdx.x / 32 % 4 * 16 + threadIdx.x % 32 / 4 + i % 2 * 8,
+		                       threadIdx.x % 4 * 2 + i / 2 * 8, false);
+	cudasim::add_columns((float(*)[8])c, x, b, 64, false, at);
+}
+
+template <class P>
+static inline void wgmma_first(P *c, struct operand a, struct operand b, CUDASIM_PLACE)
+{
+	memset(c, 0, 4 * sizeof *c);
+	wgmma_next(c, a, b, at);
+}
+
+template <class P> static inline void wgmma_64(P *c, const unsigned a[4], struct operand b, CUDASIM_PLACE)
+{
+	cudasim::add_columns((float(*)[8])c, a, b, 64, true, at);
+}
+
+template <class P> static inline void wgmma_16(P *c, const unsigned a[4], struct operand b, CUDASIM_PLACE)
+{
+	cudasim::add_columns((float(*)[8])c, a, b, 16, true, at);
+}
+
+template <class P> static inline void settle(P *, int) {}
+static inline void wgmma_begin() {}
+static inline void wgmma_commit() {}
+template <int N> static inline void wgmma_wait() {}
+
+static inline void copy_16(__nv_bfloat16 *to, const __nv_bfloat16 *from, bool zeros)
+{
+	for (int i = 0; i < 8; i++)
+		to[i] = zeros ? __nv_bfloat16() : from[i];
+}
+
+static inline void copies_wait() {}
+static inline int own_thread() { return threadIdx.x; }
+
 #endif

@@ -10,7 +10,7 @@
 #           for the peer, torch, transformers and peft; writes summary.txt and logs.tar.gz
 #
 # Of prepare:
-#   SM      the card's compute capability (90)
+#   SM      the card's compute capability (90a, a Hopper card)
 #   CUDNN_FRONTEND   as of make: attention by cuDNN
 #   JOBS    make's -j (as many as there are processors)
 #   ROWS    JSONL with rows (pipelines/demo/train.jsonl)
@@ -77,7 +77,7 @@ prepare() {
 	pack=.gpu/pack
 	cd "$top" || exit 1
 	set -e
-	make ${JOBS:+-j"$JOBS"} CUDA=1 GPUS="${SM:-90}" for-gpu
+	make ${JOBS:+-j"$JOBS"} CUDA=1 GPUS="${SM:-90a}" for-gpu
 	rm -rf .gpu
 	mkdir -p $pack/bin $pack/t/bench $pack/tokenizer
 	for f in bin/*.c; do cp "${f%.c}" $pack/bin/; done
@@ -92,7 +92,7 @@ prepare() {
 		[ ! -f "$f" ] || cp -L "$f" $pack/tokenizer/
 	done
 	rows
-	echo "seal $(git describe --always --dirty 2> /dev/null || echo '?'), sm_${SM:-90}, tokens of $(basename "$model")" > $pack/what
+	echo "seal $(git describe --always --dirty 2> /dev/null || echo '?'), sm_${SM:-90a}, tokens of $(basename "$model")" > $pack/what
 	# Every program has the kernels in it; with a dictionary this large they are packed once.
 	tar -C .gpu -cf - pack | xz --lzma2=preset=1,dict=192MiB > .gpu/pack.tar.xz
 	rm -r $pack

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: MIT */
+/* attn_hopper.cu - attention and its gradient on a Hopper card, by the formulas of attn.cu and
+ * attn_back.cu.
+ *
+ * As there, a kernel has a tile of lanes and meets their keys (o, dq), another a tile of keys and
+ * meets the lanes that see them (dk, dv), and no block adds to what another adds to.  A group of
+ * four warps has 64 rows of the tile, and what it meets comes 64 rows at a time, copied while those
+ * before are computed with.
+ *
+ * Cost, T tokens in rows of L, H heads of D: 7 T L H D operations, of which wgmma does 990 T a
+ * second.  64 rows meet 64 rows in 32 D / 16 clocks a product, of which there are three for dq and
+ * four for dk and dv.  Meanwhile shared memory gives D / 16 times 4 KB for each product of two
+ * tiles and 64 x 2 D bytes for each with registers, at 128 bytes a clock: 0.8 of the time.
+ * exp2 takes 256 clocks of 64 x 64, half of the products' time at D = 64.
+ */
+#include "attn_cudnn.h"
+#include "attn_hopper.h"
+#include "attn_wgmma.h"
+
+/* Four pieces beside each other become a left factor. */
+static inline __device__ void take_four(struct left_bf16 *a, const struct piece *c)
+{
+#pragma unroll
+	for (int n = 0; n < WG_ROWS / ATTN_EDGE; n++)
+		take(a[n], c[n], (bf16 *)NULL);
+}
+
+enum { MET = WG_ROWS, PIECES = MET / ATTN_EDGE };
+
+/* Groups of a block, which has a multiprocessor for itself: 168 registers a thread, or 255. */
+enum { GROUPS = 3, KEY_GROUPS = 2 };
+
+/* A step of keys from key j on, in ks and vs, passes a group's rows q. */
+template <int ND, int LANES>
+static inline __device__ void pass_keys(struct piece *o, struct attn_running &w, const bf16 *q,
+                                        const bf16 *ks, const bf16 *vs, int j, float scale)
+{
+	struct piece s[PIECES];
+	struct left_bf16 p[PIECES];
+
+	wgmma_begin();
+	ask_scores<ND, LANES>(s, q, ks);
+	wgmma_wait<0>();
+	settle(s, PIECES);
+	soften<ND, MET>(o, s, w, scale, j);
+	take_four(p, s);
+	wgmma_begin();
+	ask_product<ND>(o, p, vs);
+	wgmma_wait<0>();
+	settle(o, ND);
+}
+
+template <int ND>
+__global__ void __launch_bounds__(WG_THREADS *GROUPS, 1)
+	hopper_attn_kernel(bf16 *o, float *lse, const bf16 *q, const bf16 *k, const bf16 *v,
+                           const int32_t *first_query, const int32_t *first_row,
+                           const int32_t *length, struct cuda_heads z)
+{
+	enum { LANES = WG_ROWS * GROUPS, THREADS = WG_THREADS * GROUPS };
+	typedef slab<ND, LANES> own;
+	typedef slab<ND, MET> met;
+	SHARED_DYNAMIC(bf16, qs);
+	bf16 *stage = qs + own::size;
+	struct cuda_task t = cuda_task_of(first_query, first_row, length, z);
+	int warp = threadIdx.x / 32, group = threadIdx.x / WG_THREADS;
+	int first = first_of_tile(t, LANES), past = min(first + LANES, t.lanes);
+	int mine = first + warp * ATTN_EDGE, ours = first + group * WG_ROWS;
+	int from = first_key(t, z, ours / z.group),
+	    to = ours < past ? last_key(t, (min(ours + WG_ROWS, past) - 1) / z.group) : 0;
+	int j = first_key(t, z, first / z.group), end = last_key(t, (past - 1) / z.group);
+	struct cuda_lanes of_k = keys_of(t, z, z.k_ld), of_v = keys_of(t, z, z.v_ld);
+	struct attn_running w = {{-1e30f, -1e30f}, {0, 0}, seen_keys(t, z, mine)};
+	struct piece acc[ND];
+
+	if (!ON_HOPPER || first < 0)
+		return;
+	ask<ND, LANES, THREADS>(qs, q, lanes_of(t, z, z.q_ld, z.q_stride), first, past - first, z);
+	ask<ND, MET, THREADS>(stage, k, of_k, j, end - j, z);
+	ask<ND, MET, THREADS>(stage + met::size, v, of_v, j, end - j, z);
+#pragma unroll
+	for (int c = 0; c < ND; c++)
+		clear(acc[c]);
+	for (int turn = 0; j < end; j += MET, turn = !turn) {
+		bf16 *ks = stage + 2 * turn * met::size, *vs = ks + met::size;
+		bf16 *next = stage + 2 * !turn * met::size;
+
+		copies_wait();
+		__syncthreads();
+		ask<ND, MET, THREADS>(next, k, of_k, j + MET, end - j - MET, z);
+		ask<ND, MET, THREADS>(next + met::size, v, of_v, j + MET, end - j - MET, z);
+		if (j < to && j + MET > from)
+			pass_keys<ND, LANES>(acc, w, qs + 64 * WG_ROWS * group, ks, vs, j,
+			                     unit_of(z));
+	}
+	copies_wait();
+	__syncthreads();
+	if (mine < past)
+		finish<bf16, ND>(o, lse, acc, w, qs + warp * ATTN_EDGE * tile<bf16, ND>::ld, t,
+		                 mine, z);
+}
+
+template <int ND>
+static void attend(struct dev *d, struct mat o, float *lse, struct mat q, struct mat k,
+                   struct mat v, struct spans spans, const struct cuda_heads &z)
+{
+	enum { LANES = WG_ROWS * GROUPS };
+	size_t bytes = (slab<ND, LANES>::size + 4 * slab<ND, MET>::size) * sizeof(bf16);
+
+	shared_memory((const void *)hopper_attn_kernel<ND>, bytes);
+	LAUNCH((hopper_attn_kernel<ND>), grid_of_lanes(z, spans, q, LANES), WG_THREADS * GROUPS,
+	       bytes, cuda_of(d)->stream, (bf16 *)o.p, lse, (const bf16 *)q.p, (const bf16 *)k.p,
+	       (const bf16 *)v.p, spans.q, spans.k, spans.len, z);
+}
+
+/* A step of keys from key j on, in ks and vs, passes a group's rows q and dout. */
+template <int ND, int LANES>
+static inline __device__ void pass_keys_back(struct piece *dq, struct left_bf16 *ds, const bf16 *q,
+                                             const bf16 *dout, const bf16 *ks, const bf16 *vs,
+                                             const float lse[2], const float sum[2],
+                                             const struct seen &keys, int j, float scale)
+{
+	struct piece s[PIECES], dp[PIECES];
+	bool all = sees_all(keys, j, j + MET);
+
+	wgmma_begin();
+	ask_scores<ND, LANES>(s, q, ks);
+	ask_scores<ND, LANES>(dp, dout, vs);
+	wgmma_wait<1>();
+	settle(s, PIECES);
+#pragma unroll
+	for (int n = 0; n < PIECES; n++) {
+#pragma unroll
+		for (int i = 0; i < 8; i++)
+			s[n].x[i] = power_of_2(s[n].x[i] * scale - lse[half_of(i)]);
+		if (!all)
+			mask(s[n], keys, j + ATTN_EDGE * n, 0);
+	}
+	wgmma_wait<0>();
+	settle(dp, PIECES);
+#pragma unroll
+	for (int n = 0; n < PIECES; n++)
+#pragma unroll
+		for (int i = 0; i < 8; i++)
+			dp[n].x[i] = s[n].x[i] * (dp[n].x[i] - sum[half_of(i)]);
+	take_four(ds, dp);
+	wgmma_begin();
+	ask_product<ND>(dq, ds, ks);
+	wgmma_wait<0>();
+	settle(dq, ND);
+}
+
+template <int ND>
+__global__ void __launch_bounds__(WG_THREADS *GROUPS, 1)
+	hopper_dq_kernel(bf16 *dq, const bf16 *dout, const bf16 *q, const bf16 *k, const bf16 *v,
+                         const float *lse, const float *sum, const int32_t *first_query,
+                         const int32_t *first_row, const int32_t *length, struct cuda_heads z)
+{
+	enum { LANES = WG_ROWS * GROUPS, THREADS = WG_THREADS * GROUPS };
+	typedef slab<ND, LANES> own;
+	typedef slab<ND, MET> met;
+	SHARED_DYNAMIC(bf16, qs);
+	bf16 *gs = qs + own::size, *stage = gs + own::size;
+	struct cuda_task t = cuda_task_of(first_query, first_row, length, z);
+	int warp = threadIdx.x / 32, group = threadIdx.x / WG_THREADS;
+	int first = first_of_tile(t, LANES), past = min(first + LANES, t.lanes);
+	int mine = first + warp * ATTN_EDGE, ours = first + group * WG_ROWS;
+	int from = first_key(t, z, ours / z.group),
+	    to = ours < past ? last_key(t, (min(ours + WG_ROWS, past) - 1) / z.group) : 0;
+	int j = first_key(t, z, first / z.group), end = last_key(t, (past - 1) / z.group);
+	struct cuda_lanes of_k = keys_of(t, z, z.k_ld), of_v = keys_of(t, z, z.v_ld),
+			  of_sums = lanes_of(t, z, z.heads, 1);
+	float own_lse[2], own_sum[2], scale[2] = {z.scale, z.scale};
+	struct seen keys = seen_keys(t, z, mine);
+	struct left_bf16 ds[PIECES];
+	struct piece acc[ND];
+
+	if (!ON_HOPPER || first < 0)
+		return;
+	ask<ND, LANES, THREADS>(qs, q, lanes_of(t, z, z.q_ld, z.q_stride), first, past - first, z);
+	ask<ND, LANES, THREADS>(gs, dout, lanes_of(t, z, z.dout_ld, z.dim), first, past - first, z);
+	ask<ND, MET, THREADS>(stage, k, of_k, j, end - j, z);
+	ask<ND, MET, THREADS>(stage + met::size, v, of_v, j, end - j, z);
+	for (int h = 0; h < 2; h++) {
+		int lane = min(mine + own_row() + 8 * h, t.lanes - 1);
+
+		own_lse[h] = lse[offset(of_sums, lane)] * LOG2E;
+		own_sum[h] = sum[offset(of_sums, lane)];
+	}
+#pragma unroll
+	for (int c = 0; c < ND; c++)
+		clear(acc[c]);
+	for (int turn = 0; j < end; j += MET, turn = !turn) {
+		bf16 *ks = stage + 2 * turn * met::size, *vs = ks + met::size;
+		bf16 *next = stage + 2 * !turn * met::size;
+
+		copies_wait();
+		wgmma_wait<0>();
+		__syncthreads();
+		ask<ND, MET, THREADS>(next, k, of_k, j + MET, end - j - MET, z);
+		ask<ND, MET, THREADS>(next + met::size, v, of_v, j + MET, end - j - MET, z);
+		if (j < to && j + MET > from)
+			pass_keys_back<ND, LANES>(acc, ds, qs + 64 * WG_ROWS * group,
+			                          gs + 64 * WG_ROWS * group, ks, vs, own_lse,
+			                          own_sum, keys, j, z.scale * LOG2E);
+	}
+	copies_wait();
+	wgmma_wait<0>();
+	settle(acc, ND);
+	__syncthreads();
+	put_all<bf16, ND>(dq, lanes_of(t, z, z.dq_ld, z.q_stride), mine, past - mine,
+	                  qs + warp * ATTN_EDGE * tile<bf16, ND>::ld, acc, scale, z);
+}
+
+/* A group's keys k and values v meet a step of lanes, from lane j on, in qs and gs; by: the lanes
+ * that see a thread's keys. */
+template <int ND, int KEYS>
+static inline __device__ void meet_lanes(struct piece *dk, struct piece *dv, struct left_bf16 *p,
+                                         struct left_bf16 *ds, const bf16 *k, const bf16 *v,
+                                         const bf16 *qs, const bf16 *gs, const float *lse,
+                                         const float *sum, const struct seen &by, int j,
+                                         float scale)
+{
+	struct piece s[PIECES], dp[PIECES];
+	bool all = sees_all(by, j, j + MET);
+
+	wgmma_begin();
+	ask_scores<ND, KEYS>(s, k, qs);
+	ask_scores<ND, KEYS>(dp, v, gs);
+	wgmma_wait<1>();
+	settle(s, PIECES);
+#pragma unroll
+	for (int n = 0; n < PIECES; n++) {
+#pragma unroll
+		for (int i = 0; i < 8; i++)
+			s[n].x[i] = power_of_2(s[n].x[i] * scale -
+			                       lse[ATTN_EDGE * n + piece_column(i)]);
+		if (!all)
+			mask(s[n], by, j + ATTN_EDGE * n, 0);
+	}
+	take_four(p, s);
+	wgmma_begin();
+	ask_product<ND>(dv, p, gs);
+	wgmma_wait<1>();
+	settle(dp, PIECES);
+#pragma unroll
+	for (int n = 0; n < PIECES; n++)
+#pragma unroll
+		for (int i = 0; i < 8; i++)
+			dp[n].x[i] =
+				s[n].x[i] * (dp[n].x[i] - sum[ATTN_EDGE * n + piece_column(i)]);
+	take_four(ds, dp);
+	wgmma_begin();
+	ask_product<ND>(dk, ds, qs);
+	wgmma_wait<0>();
+	settle(dv, ND);
+	settle(dk, ND);
+}
+
+/* Thread r brings lse of lane first + r of those that are met, thread 64 + r its sum; 0 beyond the
+ * n-th. */
+static inline __device__ float bring_sum(const float *lse, const float *sum,
+                                         const struct cuda_lanes &a, int first, int n)
+{
+	int r = threadIdx.x % MET, which = threadIdx.x / MET;
+
+	if (r >= n || which > 1)
+		return 0;
+	return which ? sum[offset(a, first + r)] : lse[offset(a, first + r)] * LOG2E;
+}
+
+template <int ND>
+__global__ void __launch_bounds__(WG_THREADS *KEY_GROUPS, 1)
+	hopper_keys_kernel(bf16 *dk, bf16 *dv, const bf16 *dout, const bf16 *q, const bf16 *k,
+                           const bf16 *v, const float *lse, const float *sum,
+                           const int32_t *first_query, const int32_t *first_row,
+                           const int32_t *length, struct cuda_heads z)
+{
+	enum { KEYS = WG_ROWS * KEY_GROUPS, THREADS = WG_THREADS * KEY_GROUPS };
+	typedef slab<ND, KEYS> own;
+	typedef slab<ND, MET> met;
+	SHARED_DYNAMIC(bf16, ks);
+	bf16 *vs = ks + own::size, *stage = vs + own::size;
+	float *sums = (float *)(stage + 4 * met::size); /* lse, sum; of the next ones */
+	struct cuda_task t = cuda_task_of(first_query, first_row, length, z);
+	int warp = threadIdx.x / 32, group = threadIdx.x / WG_THREADS;
+	int first = blockIdx.y * KEYS, past = min(first + KEYS, t.keys);
+	int mine = first + warp * ATTN_EDGE, ours = first + group * WG_ROWS;
+	int from = first_lane(t, z, ours),
+	    to = ours < past ? last_lane(t, z, min(ours + WG_ROWS, past) - 1) : 0;
+	int j = first_lane(t, z, first), end = last_lane(t, z, past - 1);
+	struct cuda_lanes of_q = lanes_of(t, z, z.q_ld, z.q_stride),
+			  of_dout = lanes_of(t, z, z.dout_ld, z.dim),
+			  of_sums = lanes_of(t, z, z.heads, 1);
+	struct seen by = seeing_lanes(t, z, mine, end);
+	float next_sum, one[2] = {1, 1}, scale[2] = {z.scale, z.scale};
+	struct left_bf16 p[PIECES], ds[PIECES];
+	struct piece acc_k[ND], acc_v[ND];
+
+	if (!ON_HOPPER || first >= t.keys)
+		return;
+	ask<ND, KEYS, THREADS>(ks, k, keys_of(t, z, z.k_ld), first, past - first, z);
+	ask<ND, KEYS, THREADS>(vs, v, keys_of(t, z, z.v_ld), first, past - first, z);
+	ask<ND, MET, THREADS>(stage, q, of_q, j, end - j, z);
+	ask<ND, MET, THREADS>(stage + met::size, dout, of_dout, j, end - j, z);
+	next_sum = bring_sum(lse, sum, of_sums, j, end - j);
+#pragma unroll
+	for (int c = 0; c < ND; c++) {
+		clear(acc_k[c]);
+		clear(acc_v[c]);
+	}
+	for (int turn = 0; j < end; j += MET, turn = !turn) {
+		bf16 *qs = stage + 2 * turn * met::size, *gs = qs + met::size;
+		bf16 *next = stage + 2 * !turn * met::size;
+		float *its = sums + 2 * turn * MET;
+
+		if (threadIdx.x < 2 * MET)
+			its[threadIdx.x] = next_sum;
+		copies_wait();
+		wgmma_wait<0>();
+		__syncthreads();
+		ask<ND, MET, THREADS>(next, q, of_q, j + MET, end - j - MET, z);
+		ask<ND, MET, THREADS>(next + met::size, dout, of_dout, j + MET, end - j - MET, z);
+		next_sum = bring_sum(lse, sum, of_sums, j + MET, end - j - MET);
+		if (j < to && j + MET > from)
+			meet_lanes<ND, KEYS>(acc_k, acc_v, p, ds, ks + 64 * WG_ROWS * group,
+			                     vs + 64 * WG_ROWS * group, qs, gs, its, its + MET, by,
+			                     j, z.scale * LOG2E);
+	}
+	copies_wait();
+	wgmma_wait<0>();
+	settle(acc_k, ND);
+	settle(acc_v, ND);
+	__syncthreads();
+	ks += warp * ATTN_EDGE * tile<bf16, ND>::ld;
+	put_all<bf16, ND>(dk, keys_of(t, z, z.dk_ld), mine, past - mine, ks, acc_k, scale, z);
+	put_all<bf16, ND>(dv, keys_of(t, z, z.dv_ld), mine, past - mine, ks, acc_v, one, z);
+}
+
+template <int ND>
+static void back(struct dev *d, const struct gradients &g, const struct cuda_heads &z)
+{
+	enum { LANES = WG_ROWS * GROUPS, KEYS = WG_ROWS * KEY_GROUPS };
+	size_t stages = 4 * slab<ND, MET>::size * sizeof(bf16);
+	size_t bytes = stages + 2 * slab<ND, LANES>::size * sizeof(bf16);
+
+	shared_memory((const void *)hopper_dq_kernel<ND>, bytes);
+	LAUNCH((hopper_dq_kernel<ND>), grid_of_lanes(z, g.spans, g.q, LANES), WG_THREADS * GROUPS,
+	       bytes, cuda_of(d)->stream, (bf16 *)g.dq.p, (const bf16 *)g.dout.p,
+	       (const bf16 *)g.q.p, (const bf16 *)g.k.p, (const bf16 *)g.v.p, g.lse,
+	       (const float *)g.sum, g.spans.q, g.spans.k, g.spans.len, z);
+	bytes = stages + 2 * slab<ND, KEYS>::size * sizeof(bf16) + 4 * MET * sizeof(float);
+	shared_memory((const void *)hopper_keys_kernel<ND>, bytes);
+	LAUNCH((hopper_keys_kernel<ND>), grid_of_keys(z, g.spans, KEYS), WG_THREADS * KEY_GROUPS,
+	       bytes, cuda_of(d)->stream, (bf16 *)g.dk.p, (bf16 *)g.dv.p, (const bf16 *)g.dout.p,
+	       (const bf16 *)g.q.p, (const bf16 *)g.k.p, (const bf16 *)g.v.p, g.lse,
+	       (const float *)g.sum, g.spans.q, g.spans.k, g.spans.len, z);
+}
+
+/* Narrower heads would be filled up with zeros; of wider ones there is no room for the sums. */
+int hopper_can(struct dev *d, struct mat q, const struct cuda_heads &z)
+{
+	return cuda_of(d)->hopper && q.type == DT_BF16 && z.vectors && z.cap <= 0 && z.dim > 32 &&
+	       z.dim <= 128 && q.rows >= ATTN_MANY * (long)z.rows;
+}
+
+void hopper_attn(struct dev *d, struct mat o, float *lse, struct mat q, struct mat k, struct mat v,
+                 struct spans spans, const struct cuda_heads &z)
+{
+	if (z.dim <= 64)
+		attend<4>(d, o, lse, q, k, v, spans, z);
+	else if (z.dim <= 80)
+		attend<5>(d, o, lse, q, k, v, spans, z);
+	else if (z.dim <= 96)
+		attend<6>(d, o, lse, q, k, v, spans, z);
+	else
+		attend<8>(d, o, lse, q, k, v, spans, z);
+}
+
+void hopper_back(struct dev *d, const struct gradients &g, const struct cuda_heads &z)
+{
+	if (z.dim <= 64)
+		back<4>(d, g, z);
+	else if (z.dim <= 80)
+		back<5>(d, g, z);
+	else if (z.dim <= 96)
+		back<6>(d, g, z);
+	else
+		back<8>(d, g, z);
+}
