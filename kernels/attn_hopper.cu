@@ -8,10 +8,12 @@
  * before are computed with.
  *
  * Cost, T tokens in rows of L, H heads of D: 7 T L H D operations, of which wgmma does 990 T a
- * second.  64 rows meet 64 rows in 32 D / 16 clocks a product, of which there are three for dq and
- * four for dk and dv.  Meanwhile shared memory gives D / 16 times 4 KB for each product of two
- * tiles and 64 x 2 D bytes for each with registers, at 128 bytes a clock: 0.8 of the time.
- * exp2 takes 256 clocks of 64 x 64, half of the products' time at D = 64.
+ * second (forwards 2 T L H D).  64 rows meet 64 rows in 32 D / 16 clocks a product, of which there
+ * are three for dq and four for dk and dv.  Meanwhile shared memory gives D / 16 times 4 KB for each
+ * product of two tiles and 64 x 2 D bytes for each with registers, at 128 bytes a clock: 0.8 of the
+ * time.  exp2 takes 256 clocks of 64 x 64, half of the products' time at D = 64.  All products of a
+ * step are waited for within it, since nvcc takes those that outlast it one by one (its C7515); the
+ * other groups compute meanwhile.
  */
 #include "attn_cudnn.h"
 #include "attn_hopper.h"
@@ -114,12 +116,13 @@ static void attend(struct dev *d, struct mat o, float *lse, struct mat q, struct
 
 /* A step of keys from key j on, in ks and vs, passes a group's rows q and dout. */
 template <int ND, int LANES>
-static inline __device__ void pass_keys_back(struct piece *dq, struct left_bf16 *ds, const bf16 *q,
-                                             const bf16 *dout, const bf16 *ks, const bf16 *vs,
-                                             const float lse[2], const float sum[2],
-                                             const struct seen &keys, int j, float scale)
+static inline __device__ void pass_keys_back(struct piece *dq, const bf16 *q, const bf16 *dout,
+                                             const bf16 *ks, const bf16 *vs, const float lse[2],
+                                             const float sum[2], const struct seen &keys, int j,
+                                             float scale)
 {
 	struct piece s[PIECES], dp[PIECES];
+	struct left_bf16 ds[PIECES];
 	bool all = sees_all(keys, j, j + MET);
 
 	wgmma_begin();
@@ -171,7 +174,6 @@ __global__ void __launch_bounds__(WG_THREADS *GROUPS, 1)
 			  of_sums = lanes_of(t, z, z.heads, 1);
 	float own_lse[2], own_sum[2], scale[2] = {z.scale, z.scale};
 	struct seen keys = seen_keys(t, z, mine);
-	struct left_bf16 ds[PIECES];
 	struct piece acc[ND];
 
 	if (!ON_HOPPER || first < 0)
@@ -194,18 +196,15 @@ __global__ void __launch_bounds__(WG_THREADS *GROUPS, 1)
 		bf16 *next = stage + 2 * !turn * met::size;
 
 		copies_wait();
-		wgmma_wait<0>();
 		__syncthreads();
 		ask<ND, MET, THREADS>(next, k, of_k, j + MET, end - j - MET, z);
 		ask<ND, MET, THREADS>(next + met::size, v, of_v, j + MET, end - j - MET, z);
 		if (j < to && j + MET > from)
-			pass_keys_back<ND, LANES>(acc, ds, qs + 64 * WG_ROWS * group,
+			pass_keys_back<ND, LANES>(acc, qs + 64 * WG_ROWS * group,
 			                          gs + 64 * WG_ROWS * group, ks, vs, own_lse,
 			                          own_sum, keys, j, z.scale * LOG2E);
 	}
 	copies_wait();
-	wgmma_wait<0>();
-	settle(acc, ND);
 	__syncthreads();
 	put_all<bf16, ND>(dq, lanes_of(t, z, z.dq_ld, z.q_stride), mine, past - mine,
 	                  qs + warp * ATTN_EDGE * tile<bf16, ND>::ld, acc, scale, z);
@@ -214,13 +213,13 @@ __global__ void __launch_bounds__(WG_THREADS *GROUPS, 1)
 /* A group's keys k and values v meet a step of lanes, from lane j on, in qs and gs; by: the lanes
  * that see a thread's keys. */
 template <int ND, int KEYS>
-static inline __device__ void meet_lanes(struct piece *dk, struct piece *dv, struct left_bf16 *p,
-                                         struct left_bf16 *ds, const bf16 *k, const bf16 *v,
-                                         const bf16 *qs, const bf16 *gs, const float *lse,
-                                         const float *sum, const struct seen &by, int j,
-                                         float scale)
+static inline __device__ void meet_lanes(struct piece *dk, struct piece *dv, const bf16 *k,
+                                         const bf16 *v, const bf16 *qs, const bf16 *gs,
+                                         const float *lse, const float *sum, const struct seen &by,
+                                         int j, float scale)
 {
 	struct piece s[PIECES], dp[PIECES];
+	struct left_bf16 p[PIECES], ds[PIECES];
 	bool all = sees_all(by, j, j + MET);
 
 	wgmma_begin();
@@ -293,7 +292,6 @@ __global__ void __launch_bounds__(WG_THREADS *KEY_GROUPS, 1)
 			  of_sums = lanes_of(t, z, z.heads, 1);
 	struct seen by = seeing_lanes(t, z, mine, end);
 	float next_sum, one[2] = {1, 1}, scale[2] = {z.scale, z.scale};
-	struct left_bf16 p[PIECES], ds[PIECES];
 	struct piece acc_k[ND], acc_v[ND];
 
 	if (!ON_HOPPER || first >= t.keys)
@@ -316,20 +314,16 @@ __global__ void __launch_bounds__(WG_THREADS *KEY_GROUPS, 1)
 		if (threadIdx.x < 2 * MET)
 			its[threadIdx.x] = next_sum;
 		copies_wait();
-		wgmma_wait<0>();
 		__syncthreads();
 		ask<ND, MET, THREADS>(next, q, of_q, j + MET, end - j - MET, z);
 		ask<ND, MET, THREADS>(next + met::size, dout, of_dout, j + MET, end - j - MET, z);
 		next_sum = bring_sum(lse, sum, of_sums, j + MET, end - j - MET);
 		if (j < to && j + MET > from)
-			meet_lanes<ND, KEYS>(acc_k, acc_v, p, ds, ks + 64 * WG_ROWS * group,
+			meet_lanes<ND, KEYS>(acc_k, acc_v, ks + 64 * WG_ROWS * group,
 			                     vs + 64 * WG_ROWS * group, qs, gs, its, its + MET, by,
 			                     j, z.scale * LOG2E);
 	}
 	copies_wait();
-	wgmma_wait<0>();
-	settle(acc_k, ND);
-	settle(acc_v, ND);
 	__syncthreads();
 	ks += warp * ATTN_EDGE * tile<bf16, ND>::ld;
 	put_all<bf16, ND>(dk, keys_of(t, z, z.dk_ld), mine, past - mine, ks, acc_k, scale, z);

@@ -91,7 +91,7 @@ static inline __device__ void wgmma_16(struct piece *c, const unsigned a[4], ope
 	             : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
 }
 
-/* Before products that read registers which were written, or add to them. */
+/* Before products that read registers which were written since, or add to such. */
 static inline __device__ void wgmma_begin(void)
 {
 	asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
@@ -162,7 +162,6 @@ static inline __device__ void ask(bf16 *y, const bf16 *x, const struct cuda_lane
 
 		if (ROWS * to::chunks % THREADS && r >= ROWS)
 			break;
-
 		copy_16(y + j / 8 * to::panel + 64 * r + 8 * (j % 8 ^ r % 8),
 		        there ? x + offset(a, first + r) + 8 * j : x, !there);
 	}

@@ -35,6 +35,7 @@ extern "C" {
 typedef __nv_bfloat16 bf16;
 
 struct cuda {
+	int number;          /* which card */
 	cudaStream_t stream; /* everything runs here, in order */
 	cublasHandle_t blas;
 	char *stage[2];               /* pinned host memory for uploads, stage_bytes each */
@@ -50,7 +51,19 @@ struct cuda {
 	char name[320];
 };
 
-static inline struct cuda *cuda_of(struct dev *d) { return (struct cuda *)d->self; }
+/* The card that this thread's calls go to: every operation asks for its own, since there may be a
+ * device for each of several. */
+extern thread_local int cuda_current;
+void cuda_use(int number);
+
+static inline struct cuda *cuda_of(struct dev *d)
+{
+	struct cuda *c = (struct cuda *)d->self;
+
+	if (c->number != cuda_current)
+		cuda_use(c->number);
+	return c;
+}
 
 /* Dies naming the call when it failed. */
 #define CUDA_OK(call) cuda_check((call), #call)

@@ -32,6 +32,14 @@ void cublas_check(cublasStatus_t s, const char *call)
 		die("cuBLAS: %s failed (status %d)", call, (int)s);
 }
 
+thread_local int cuda_current = -1;
+
+void cuda_use(int number)
+{
+	CUDA_OK(cudaSetDevice(number));
+	cuda_current = number;
+}
+
 void *cuda_work(struct dev *d, size_t bytes)
 {
 	struct cuda *c = cuda_of(d);
@@ -226,6 +234,7 @@ extern "C" struct dev *cuda_open(const char *name, int threads, const char **why
 		*why = cudaGetErrorString(e);
 		return NULL;
 	}
+	cuda_current = n;
 	c = (struct cuda *)xzalloc(1, sizeof *c);
 	d = (struct dev *)xzalloc(1, sizeof *d);
 	c->hopper = SEAL_HOPPER && is.major == 9 && is.minor == 0;
@@ -233,6 +242,7 @@ extern "C" struct dev *cuda_open(const char *name, int threads, const char **why
 	d->op = &cuda_ops;
 	d->name = c->name;
 	d->self = c;
+	c->number = n;
 	d->fast_bf16 = 1;
 	d->apart = 1;
 	/* On an H100 passes of 8192 are 1.1 to 1.5 times as fast as of 2560; a card with less

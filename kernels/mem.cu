@@ -35,9 +35,11 @@ size_t cuda_spare(struct dev *d)
 void *cuda_alloc(struct dev *d, size_t bytes)
 {
 	void *p;
-	cudaError_t e = cudaMalloc(&p, bytes ? bytes : 1);
+	cudaError_t e;
 	size_t spare, all;
 
+	cuda_of(d); /* its card is the current one then */
+	e = cudaMalloc(&p, bytes ? bytes : 1);
 	if (e == cudaErrorMemoryAllocation) {
 		cudaGetLastError();
 		CUDA_OK(cudaMemGetInfo(&spare, &all));
@@ -81,7 +83,7 @@ void cuda_put(struct dev *d, void *dst, const void *host, size_t bytes)
 		size_t n = bytes - at < c->stage_bytes ? bytes - at : c->stage_bytes;
 		char *p = stage(c, n);
 
-		memcpy(p, (const char *)host + at, n);
+		memory_copy(p, (const char *)host + at, n);
 		CUDA_OK(cudaMemcpyAsync((char *)dst + at, p, n, cudaMemcpyHostToDevice, c->stream));
 		at += n;
 	}

@@ -54,6 +54,15 @@ char *xprintf(const char *fmt, ...)
 	return s;
 }
 
+void memory_copy(void *to, const void *from, size_t n)
+{
+	enum { EACH = 1 << 20 };
+
+#pragma omp parallel for schedule(static) if (n > EACH)
+	for (size_t at = 0; at < n; at += EACH)
+		memcpy((char *)to + at, (const char *)from + at, n - at < EACH ? n - at : EACH);
+}
+
 void memory_all_used(void *p, size_t n)
 {
 	size_t page = sysconf(_SC_PAGESIZE), before = -(uintptr_t)p % page;

@@ -131,6 +131,17 @@ struct next {
 	int32_t *best;
 };
 
+/* x without the gaps between its rows. */
+static void get_rows(struct dev *d, float *to, struct mat x)
+{
+	if (x.ld == x.cols) {
+		d->op->get(d, to, x.p, x.rows * x.cols * sizeof *to);
+		return;
+	}
+	for (long i = 0; i < x.rows; i++)
+		d->op->get(d, to + i * x.cols, (float *)x.p + i * x.ld, x.cols * sizeof *to);
+}
+
 /* One pass over the rows [0, n). */
 static void feed(struct cache *c, const int32_t *token, const int32_t *start, const int *slot,
                  int n, struct next next)
@@ -164,8 +175,7 @@ static void feed(struct cache *c, const int32_t *token, const int32_t *start, co
 		struct mat y = pass_logits(e, c->theta, row_range(x, i, rows));
 
 		if (next.logits)
-			op->get(e->dev, next.logits + i * vocab, y.p,
-			        rows * vocab * sizeof *next.logits);
+			get_rows(e->dev, next.logits + i * vocab, y);
 		else
 			op->argmax(e->dev, to->target + i, y);
 	}

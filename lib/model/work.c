@@ -70,6 +70,13 @@ static void place_scratch(struct scratch *r, struct arena *a, const struct work_
 	r->dkeys = arena_mat(a, s->type, keys, wide);
 }
 
+/* A row of logits for each of `rows` tokens; rows begin at a multiple of 64 elements also where the
+ * vocabulary has another number, since cuBLAS multiplies what is not aligned at half the speed. */
+static struct mat place_logits(struct arena *a, enum dtype type, long rows, long vocab)
+{
+	return columns(arena_mat(a, type, rows, size_round_up(vocab, 64)), 0, vocab);
+}
+
 static void place_head(struct work *w, struct arena *a, const struct work_size *s)
 {
 	const struct config *c = s->config;
@@ -77,13 +84,13 @@ static void place_head(struct work *w, struct arena *a, const struct work_size *
 
 	w->hn = arena_mat(a, s->type, rows, c->dim);
 	w->hstat = arena_floats(a, 2 * rows);
-	w->logits = arena_mat(a, DT_F32, rows, c->vocab);
+	w->logits = place_logits(a, DT_F32, rows, c->vocab);
 	w->h = arena_mat(a, DT_F32, rows, c->dim);
 	if (!s->backward)
 		return;
 	w->h2 = arena_mat(a, DT_F32, rows, c->dim);
 	w->dh = arena_mat(a, DT_F32, rows, c->dim);
-	w->dlogits = s->type == DT_F32 ? w->logits : arena_mat(a, s->type, rows, c->vocab);
+	w->dlogits = s->type == DT_F32 ? w->logits : place_logits(a, s->type, rows, c->vocab);
 }
 
 /* The bytes of a block's largest linear layer, decoded. */

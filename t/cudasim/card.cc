@@ -64,21 +64,26 @@ cudaError_t cudaGetDeviceCount(int *n)
 	return *n ? cudaSuccess : failed(cudaErrorNoDevice);
 }
 
+static int current_device;
+
 cudaError_t cudaGetDevice(int *d)
 {
-	*d = 0;
+	*d = current_device;
 	return devices() ? cudaSuccess : failed(cudaErrorNoDevice);
 }
 
 cudaError_t cudaSetDevice(int d)
 {
-	return d >= 0 && (size_t)d < devices() ? cudaSuccess : failed(cudaErrorInvalidDevice);
+	if (d < 0 || (size_t)d >= devices())
+		return failed(cudaErrorInvalidDevice);
+	current_device = d;
+	return cudaSuccess;
 }
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int d)
 {
-	if (cudaSetDevice(d))
-		return cudaErrorInvalidDevice;
+	if (d < 0 || (size_t)d >= devices())
+		return failed(cudaErrorInvalidDevice);
 	*p = cudaDeviceProp{};
 	snprintf(p->name, sizeof p->name, "simulator");
 	p->totalGlobalMem = device_memory();

@@ -118,6 +118,32 @@ int access(const char *path, int mode)
 	return seems ? 0 : -1;
 }
 
+/* Two cards in one process, asked in turn: each call goes to its own (the simulator dies else). */
+static void check_two(void)
+{
+	float in[2][3] = {{1, 2, 3}, {4, 5, 6}}, out[2][3] = {{0}};
+	const char *names[] = {"cuda:0", "cuda:1"}, *why;
+	struct dev *d[2];
+	float *p[2];
+
+	setenv("CUDASIM_DEVICES", "2", 1);
+	for (int i = 0; i < 2; i++) {
+		d[i] = dev_open(names[i], 1, &why);
+		p[i] = d[i]->op->alloc(d[i], sizeof in[i]);
+	}
+	for (int i = 0; i < 2; i++)
+		d[i]->op->put(d[i], p[i], in[i], sizeof in[i]);
+	for (int i = 0; i < 2; i++)
+		d[i]->op->dot(d[i], p[i], p[i], p[i], 3);
+	for (int i = 0; i < 2; i++) {
+		d[i]->op->get(d[i], out[i], p[i], sizeof out[i]);
+		d[i]->op->free(d[i], p[i]);
+		dev_close(d[i]);
+	}
+	ok(out[0][0] == 14 && out[1][0] == 77 && out[1][2] == 6, "two cards in turn");
+	unsetenv("CUDASIM_DEVICES");
+}
+
 static void check_names(void)
 {
 	const char *why = "";
@@ -154,6 +180,7 @@ int main(void)
 	for (int i = 0; i < 2; i++)
 		for (int algorithm = 1; algorithm <= 2; algorithm++)
 			check(names[i], algorithm, data, safe);
+	check_two();
 	check_names();
 	tokens_close(data);
 	tokens_close(safe);

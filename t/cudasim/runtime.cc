@@ -16,12 +16,13 @@ struct cuda_stream {
 	std::deque<std::function<void()>> queue;
 	long put, done;                /* how many ever */
 	bool blocking;                 /* waits for the default stream and it for this */
+	int device;
 };
 struct cuda_event { cudaStream_t stream; long at; bool recorded, asked; double time; };
 
 namespace cudasim {
 
-static struct cuda_stream default_stream = {{}, 0, 0, true};
+static struct cuda_stream default_stream = {{}, 0, 0, true, 0};
 static std::vector<cudaStream_t> streams;
 
 static void run_until(cudaStream_t s, long at)
@@ -67,7 +68,11 @@ void enqueue(cudaStream_t given, std::function<void()> work)
 {
 	cudaStream_t s = stream_of(given);
 
+	int current;
+
 	memory_open();
+	if (given && !cudaGetDevice(&current) && s->device != current)
+		fault("a stream of card %d is used while card %d is current", s->device, current);
 	if (!given)
 		for (cudaStream_t t : streams)
 			if (t->blocking)
@@ -126,7 +131,8 @@ cudaError_t cudaFree(void *p)
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, unsigned flags)
 {
-	*s = new cuda_stream{{}, 0, 0, !(flags & cudaStreamNonBlocking)};
+	*s = new cuda_stream{{}, 0, 0, !(flags & cudaStreamNonBlocking), 0};
+	cudaGetDevice(&(*s)->device);
 	streams.push_back(*s);
 	return cudaSuccess;
 }
