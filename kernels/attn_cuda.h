@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* attn_cuda.h - the products that attention forwards and backwards share on a GPU.
+/* attn_cuda.h - what attention's kernels on a GPU share: products, the running softmax, who sees whom.
  *
  * A warp owns 16 rows of a tile and multiplies pieces of 16 x 16: bf16 on tensor cores, f32 in
  * plain registers with the same words.  Which thread has which element of a piece is told by the
