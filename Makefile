@@ -63,6 +63,8 @@ CUDA ?= $(if $(filter cuda%,$(DEVICE)),1)
 NVCC ?= $(or $(shell command -v nvcc),/usr/local/cuda/bin/nvcc)
 NVCCFLAGS ?= -O3 -lineinfo
 GPUS ?= 80 86 90a
+# A Hopper card's own instructions go by 90a.
+override GPUS := $(if $(filter 90a,$(GPUS)),$(filter-out 90,$(GPUS)),$(patsubst 90,90a,$(GPUS)))
 CUDNN_FRONTEND ?= $(patsubst %/,%,$(dir $(firstword $(wildcard $(patsubst %,%/include/cudnn_frontend.h,/usr/local/cuda /usr /usr/local)))))
 MPICC ?= mpicc
 PREFIX ?= /usr/local

@@ -160,6 +160,7 @@ void cuda_attn(struct dev *d, struct mat o, float *lse, struct mat q, struct mat
 {
 	struct cuda_heads z = cuda_heads_of(spans, h);
 	struct mat m[] = {q, k, v, o};
+	int hopper;
 
 	if (!spans.n || !o.rows)
 		return;
@@ -169,10 +170,11 @@ void cuda_attn(struct dev *d, struct mat o, float *lse, struct mat q, struct mat
 	z.o_ld = o.ld;
 	z.vectors = in_vectors(q, h.q_stride, h.dim) && in_vectors(k, h.kv_stride, h.dim) &&
 	            in_vectors(v, h.kv_stride, h.dim) && in_vectors(o, h.dim, h.dim);
+	hopper = hopper_can(d, q, z);
 	/* Of wide heads on a Hopper card, cuDNN's is faster than ours. */
-	if (!(z.dim <= 64 && hopper_can(d, q, z)) && cudnn_attn(d, m, lse, spans, h, 0))
+	if ((!hopper || z.dim > 64) && cudnn_attn(d, m, lse, spans, h, 0))
 		return;
-	if (hopper_can(d, q, z))
+	if (hopper)
 		hopper_attn(d, o, lse, q, k, v, spans, z);
 	else if (q.type == DT_F32)
 		attend_any<float>(d, o, lse, q, k, v, spans, z);

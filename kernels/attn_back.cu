@@ -64,28 +64,6 @@ static inline __device__ void soften_back(float &s, float &dp, float lse, float 
 	dp = s * (dp - sum);
 }
 
-/* What a thread needs of its two lanes. */
-struct own_lanes {
-	float lse[2], sum[2];
-	struct seen keys;
-};
-
-static inline __device__ struct own_lanes own_lanes_of(const float *lse, const float *sum,
-                                                       const struct cuda_task &t,
-                                                       const struct cuda_heads &z, int mine)
-{
-	struct cuda_lanes rows = lanes_of(t, z, z.heads, 1);
-	struct own_lanes w = {{0, 0}, {0, 0}, seen_keys(t, z, mine)};
-
-	for (int h = 0; h < 2; h++) {
-		int lane = min(mine + own_row() + 8 * h, t.lanes - 1);
-
-		w.lse[h] = lse[offset(rows, lane)] * LOG2E;
-		w.sum[h] = sum[offset(rows, lane)];
-	}
-	return w;
-}
-
 /* A step of keys from key j on, which are in k and v, passes a warp's rows q and dout. */
 template <typename T, int ND>
 static inline __device__ void pass_keys_back(struct piece *dq, const struct own_lanes &w,
@@ -169,18 +147,6 @@ template <typename T> struct lanes {
 	float *lse, *sum;
 };
 
-/* Thread r loads lse of a block's lane r, thread STEP + r its sum; both are 0 beyond the n-th. */
-template <int STEP>
-static inline __device__ float depart_sums(const float *lse, const float *sum,
-                                           const struct cuda_lanes &a, int first, int n)
-{
-	int r = threadIdx.x % STEP, which = threadIdx.x / STEP;
-
-	if (r >= n || which > 1)
-		return 0;
-	return which ? sum[offset(a, first + r)] : lse[offset(a, first + r)] * LOG2E;
-}
-
 template <int STEP> static inline __device__ void land_sums(float *lse, float *sum, float x)
 {
 	int r = threadIdx.x % STEP, which = threadIdx.x / STEP;
@@ -245,7 +211,7 @@ __global__ void __launch_bounds__(32 * tile<T, ND>::back_warps, tile<T, ND>::key
 		qs, gs, sums, sums + STEP
 	};
 	struct cuda_task t = cuda_task_of(first_query, first_row, length, z);
-	int warp = threadIdx.x / 32, first = blockIdx.y * KEYS;
+	int warp = threadIdx.x / 32, first = t.tile * KEYS;
 	int mine = first + warp * ATTN_EDGE, past = min(first + KEYS, t.keys),
 	    mine_past = min(mine + ATTN_EDGE, past);
 	int from = first_lane(t, z, mine), to = mine < past ? last_lane(t, z, mine_past - 1) : 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* attn_cuda.h - what attention's kernels on a GPU share: products, the running softmax, who sees whom.
+/* attn_cuda.h - what attention's kernels on a GPU share: products, the running softmax, who sees
+ * whom.
  *
  * A warp owns 16 rows of a tile and multiplies pieces of 16 x 16: bf16 on tensor cores, f32 in
  * plain registers with the same words.  Which thread has which element of a piece is told by the
@@ -286,6 +287,28 @@ static inline __device__ struct seen seen_keys(const struct cuda_task &t,
 	return w;
 }
 
+/* What a thread needs of its two lanes. */
+struct own_lanes {
+	float lse[2], sum[2];
+	struct seen keys;
+};
+
+static inline __device__ struct own_lanes own_lanes_of(const float *lse, const float *sum,
+                                                       const struct cuda_task &t,
+                                                       const struct cuda_heads &z, int mine)
+{
+	struct cuda_lanes rows = lanes_of(t, z, z.heads, 1);
+	struct own_lanes w = {{0, 0}, {0, 0}, seen_keys(t, z, mine)};
+
+	for (int h = 0; h < 2; h++) {
+		int lane = min(mine + own_row() + 8 * h, t.lanes - 1);
+
+		w.lse[h] = lse[offset(rows, lane)] * LOG2E;
+		w.sum[h] = sum[offset(rows, lane)];
+	}
+	return w;
+}
+
 /* The first lane that sees key j, and the lane after the last. */
 static inline __device__ int first_lane(const struct cuda_task &t, const struct cuda_heads &z,
                                         int j)
@@ -438,12 +461,12 @@ static inline dim3 grid_of_lanes(const struct cuda_heads &z, struct spans spans,
 {
 	long most = spans.longest < q.rows ? spans.longest : q.rows;
 
-	return dim3(z.rows * (z.heads / z.group), (most * z.group + lanes - 1) / lanes);
+	return dim3(z.rows * (z.heads / z.group) * ((most * z.group + lanes - 1) / lanes));
 }
 
 static inline dim3 grid_of_keys(const struct cuda_heads &z, struct spans spans, int keys)
 {
-	return dim3(z.rows * (z.heads / z.group), (spans.longest + keys - 1) / keys);
+	return dim3(z.rows * (z.heads / z.group) * ((spans.longest + keys - 1) / keys));
 }
 
 /* Lets a kernel have more shared memory than the 48 KB that it gets unasked. */

@@ -7,13 +7,13 @@
  * four warps has 64 rows of the tile, and what it meets comes 64 rows at a time, copied while those
  * before are computed with.
  *
- * Cost, T tokens in rows of L, H heads of D: 7 T L H D operations, of which wgmma does 990 T a
- * second (forwards 2 T L H D).  64 rows meet 64 rows in 32 D / 16 clocks a product, of which there
- * are three for dq and four for dk and dv.  Meanwhile shared memory gives D / 16 times 4 KB for each
+ * Cost, T tokens in rows of L, H heads of D: 7 T L H D operations (forwards 2), of which wgmma does
+ * 990e12 a second.  64 rows meet 64 rows in 2 D clocks a product, of which there are two forwards,
+ * three for dq, and four for dk and dv.  Meanwhile shared memory gives D / 16 times 4 KB for each
  * product of two tiles and 64 x 2 D bytes for each with registers, at 128 bytes a clock: 0.8 of the
- * time.  exp2 takes 256 clocks of 64 x 64, half of the products' time at D = 64.  All products of a
- * step are waited for within it, since nvcc takes those that outlast it one by one (its C7515); the
- * other groups compute meanwhile.
+ * time.  exp2 takes 256 clocks of 64 x 64: at D = 64 as long as the products forwards, two thirds
+ * of dq's, half of dk's and dv's.  All products of a step are waited for within it, since ptxas
+ * takes those that outlast it one by one (its C7515); the other groups compute meanwhile.
  */
 #include "attn_cudnn.h"
 #include "attn_hopper.h"
@@ -46,6 +46,8 @@ static inline __device__ void pass_keys(struct piece *o, struct attn_running &w,
 	settle(s, PIECES);
 	soften<ND, MET>(o, s, w, scale, j);
 	take_four(p, s);
+	settle(p, PIECES);
+	settle(o, ND);
 	wgmma_begin();
 	ask_product<ND>(o, p, vs);
 	wgmma_wait<0>();
@@ -74,7 +76,11 @@ __global__ void __launch_bounds__(WG_THREADS *GROUPS, 1)
 	struct attn_running w = {{-1e30f, -1e30f}, {0, 0}, seen_keys(t, z, mine)};
 	struct piece acc[ND];
 
-	if (!ON_HOPPER || first < 0)
+	if (!HAS_WGMMA) {
+		refuse();
+		return;
+	}
+	if (first < 0)
 		return;
 	ask<ND, LANES, THREADS>(qs, q, lanes_of(t, z, z.q_ld, z.q_stride), first, past - first, z);
 	ask<ND, MET, THREADS>(stage, k, of_k, j, end - j, z);
@@ -116,14 +122,13 @@ static void attend(struct dev *d, struct mat o, float *lse, struct mat q, struct
 
 /* A step of keys from key j on, in ks and vs, passes a group's rows q and dout. */
 template <int ND, int LANES>
-static inline __device__ void pass_keys_back(struct piece *dq, const bf16 *q, const bf16 *dout,
-                                             const bf16 *ks, const bf16 *vs, const float lse[2],
-                                             const float sum[2], const struct seen &keys, int j,
-                                             float scale)
+static inline __device__ void pass_keys_back(struct piece *dq, const struct own_lanes &w,
+                                             const bf16 *q, const bf16 *dout, const bf16 *ks,
+                                             const bf16 *vs, int j, float scale)
 {
 	struct piece s[PIECES], dp[PIECES];
 	struct left_bf16 ds[PIECES];
-	bool all = sees_all(keys, j, j + MET);
+	bool all = sees_all(w.keys, j, j + MET);
 
 	wgmma_begin();
 	ask_scores<ND, LANES>(s, q, ks);
@@ -134,9 +139,9 @@ static inline __device__ void pass_keys_back(struct piece *dq, const bf16 *q, co
 	for (int n = 0; n < PIECES; n++) {
 #pragma unroll
 		for (int i = 0; i < 8; i++)
-			s[n].x[i] = power_of_2(s[n].x[i] * scale - lse[half_of(i)]);
+			s[n].x[i] = power_of_2(s[n].x[i] * scale - w.lse[half_of(i)]);
 		if (!all)
-			mask(s[n], keys, j + ATTN_EDGE * n, 0);
+			mask(s[n], w.keys, j + ATTN_EDGE * n, 0);
 	}
 	wgmma_wait<0>();
 	settle(dp, PIECES);
@@ -144,8 +149,9 @@ static inline __device__ void pass_keys_back(struct piece *dq, const bf16 *q, co
 	for (int n = 0; n < PIECES; n++)
 #pragma unroll
 		for (int i = 0; i < 8; i++)
-			dp[n].x[i] = s[n].x[i] * (dp[n].x[i] - sum[half_of(i)]);
+			dp[n].x[i] = s[n].x[i] * (dp[n].x[i] - w.sum[half_of(i)]);
 	take_four(ds, dp);
+	settle(ds, PIECES);
 	wgmma_begin();
 	ask_product<ND>(dq, ds, ks);
 	wgmma_wait<0>();
@@ -170,24 +176,22 @@ __global__ void __launch_bounds__(WG_THREADS *GROUPS, 1)
 	int from = first_key(t, z, ours / z.group),
 	    to = ours < past ? last_key(t, (min(ours + WG_ROWS, past) - 1) / z.group) : 0;
 	int j = first_key(t, z, first / z.group), end = last_key(t, (past - 1) / z.group);
-	struct cuda_lanes of_k = keys_of(t, z, z.k_ld), of_v = keys_of(t, z, z.v_ld),
-			  of_sums = lanes_of(t, z, z.heads, 1);
-	float own_lse[2], own_sum[2], scale[2] = {z.scale, z.scale};
-	struct seen keys = seen_keys(t, z, mine);
+	struct cuda_lanes of_k = keys_of(t, z, z.k_ld), of_v = keys_of(t, z, z.v_ld);
+	float scale[2] = {z.scale, z.scale};
+	struct own_lanes w;
 	struct piece acc[ND];
 
-	if (!ON_HOPPER || first < 0)
+	if (!HAS_WGMMA) {
+		refuse();
+		return;
+	}
+	if (first < 0)
 		return;
 	ask<ND, LANES, THREADS>(qs, q, lanes_of(t, z, z.q_ld, z.q_stride), first, past - first, z);
 	ask<ND, LANES, THREADS>(gs, dout, lanes_of(t, z, z.dout_ld, z.dim), first, past - first, z);
 	ask<ND, MET, THREADS>(stage, k, of_k, j, end - j, z);
 	ask<ND, MET, THREADS>(stage + met::size, v, of_v, j, end - j, z);
-	for (int h = 0; h < 2; h++) {
-		int lane = min(mine + own_row() + 8 * h, t.lanes - 1);
-
-		own_lse[h] = lse[offset(of_sums, lane)] * LOG2E;
-		own_sum[h] = sum[offset(of_sums, lane)];
-	}
+	w = own_lanes_of(lse, sum, t, z, mine);
 #pragma unroll
 	for (int c = 0; c < ND; c++)
 		clear(acc[c]);
@@ -200,12 +204,12 @@ __global__ void __launch_bounds__(WG_THREADS *GROUPS, 1)
 		ask<ND, MET, THREADS>(next, k, of_k, j + MET, end - j - MET, z);
 		ask<ND, MET, THREADS>(next + met::size, v, of_v, j + MET, end - j - MET, z);
 		if (j < to && j + MET > from)
-			pass_keys_back<ND, LANES>(acc, qs + 64 * WG_ROWS * group,
-			                          gs + 64 * WG_ROWS * group, ks, vs, own_lse,
-			                          own_sum, keys, j, z.scale * LOG2E);
+			pass_keys_back<ND, LANES>(acc, w, qs + 64 * WG_ROWS * group,
+			                          gs + 64 * WG_ROWS * group, ks, vs, j,
+			                          z.scale * LOG2E);
 	}
 	copies_wait();
-	__syncthreads();
+	__syncthreads(); /* the tiles, which nobody needs now, are room for what is written */
 	put_all<bf16, ND>(dq, lanes_of(t, z, z.dq_ld, z.q_stride), mine, past - mine,
 	                  qs + warp * ATTN_EDGE * tile<bf16, ND>::ld, acc, scale, z);
 }
@@ -237,6 +241,7 @@ static inline __device__ void meet_lanes(struct piece *dk, struct piece *dv, con
 			mask(s[n], by, j + ATTN_EDGE * n, 0);
 	}
 	take_four(p, s);
+	settle(p, PIECES);
 	wgmma_begin();
 	ask_product<ND>(dv, p, gs);
 	wgmma_wait<1>();
@@ -248,23 +253,13 @@ static inline __device__ void meet_lanes(struct piece *dk, struct piece *dv, con
 			dp[n].x[i] =
 				s[n].x[i] * (dp[n].x[i] - sum[ATTN_EDGE * n + piece_column(i)]);
 	take_four(ds, dp);
+	settle(ds, PIECES);
 	wgmma_begin();
 	ask_product<ND>(dk, ds, qs);
 	wgmma_wait<0>();
+	settle(p, PIECES);
 	settle(dv, ND);
 	settle(dk, ND);
-}
-
-/* Thread r brings lse of lane first + r of those that are met, thread 64 + r its sum; 0 beyond the
- * n-th. */
-static inline __device__ float bring_sum(const float *lse, const float *sum,
-                                         const struct cuda_lanes &a, int first, int n)
-{
-	int r = threadIdx.x % MET, which = threadIdx.x / MET;
-
-	if (r >= n || which > 1)
-		return 0;
-	return which ? sum[offset(a, first + r)] : lse[offset(a, first + r)] * LOG2E;
 }
 
 template <int ND>
@@ -282,7 +277,7 @@ __global__ void __launch_bounds__(WG_THREADS *KEY_GROUPS, 1)
 	float *sums = (float *)(stage + 4 * met::size); /* lse, sum; of the next ones */
 	struct cuda_task t = cuda_task_of(first_query, first_row, length, z);
 	int warp = threadIdx.x / 32, group = threadIdx.x / WG_THREADS;
-	int first = blockIdx.y * KEYS, past = min(first + KEYS, t.keys);
+	int first = t.tile * KEYS, past = min(first + KEYS, t.keys);
 	int mine = first + warp * ATTN_EDGE, ours = first + group * WG_ROWS;
 	int from = first_lane(t, z, ours),
 	    to = ours < past ? last_lane(t, z, min(ours + WG_ROWS, past) - 1) : 0;
@@ -294,13 +289,17 @@ __global__ void __launch_bounds__(WG_THREADS *KEY_GROUPS, 1)
 	float next_sum, one[2] = {1, 1}, scale[2] = {z.scale, z.scale};
 	struct piece acc_k[ND], acc_v[ND];
 
-	if (!ON_HOPPER || first >= t.keys)
+	if (!HAS_WGMMA) {
+		refuse();
+		return;
+	}
+	if (first >= t.keys)
 		return;
 	ask<ND, KEYS, THREADS>(ks, k, keys_of(t, z, z.k_ld), first, past - first, z);
 	ask<ND, KEYS, THREADS>(vs, v, keys_of(t, z, z.v_ld), first, past - first, z);
 	ask<ND, MET, THREADS>(stage, q, of_q, j, end - j, z);
 	ask<ND, MET, THREADS>(stage + met::size, dout, of_dout, j, end - j, z);
-	next_sum = bring_sum(lse, sum, of_sums, j, end - j);
+	next_sum = depart_sums<MET>(lse, sum, of_sums, j, end - j);
 #pragma unroll
 	for (int c = 0; c < ND; c++) {
 		clear(acc_k[c]);
@@ -317,7 +316,7 @@ __global__ void __launch_bounds__(WG_THREADS *KEY_GROUPS, 1)
 		__syncthreads();
 		ask<ND, MET, THREADS>(next, q, of_q, j + MET, end - j - MET, z);
 		ask<ND, MET, THREADS>(next + met::size, dout, of_dout, j + MET, end - j - MET, z);
-		next_sum = bring_sum(lse, sum, of_sums, j + MET, end - j - MET);
+		next_sum = depart_sums<MET>(lse, sum, of_sums, j + MET, end - j - MET);
 		if (j < to && j + MET > from)
 			meet_lanes<ND, KEYS>(acc_k, acc_v, ks + 64 * WG_ROWS * group,
 			                     vs + 64 * WG_ROWS * group, qs, gs, its, its + MET, by,

@@ -56,7 +56,7 @@ template <typename T, int ND> struct tile {
 struct cuda_heads {
 	int rows; /* of tokens */
 	int heads, group, dim, window, vectors;
-	unsigned inverse; /* 2^32 / group, rounded up: see query_of */
+	unsigned inverse; /* 2^32 / group, rounded up: see offset */
 	long q_stride, kv_stride;
 	long q_ld, k_ld, v_ld, o_ld, dout_ld, dq_ld, dk_ld, dv_ld;
 	float scale, cap;
@@ -73,17 +73,20 @@ static inline __device__ float unit_of(const struct cuda_heads &s)
  * are, and how many lanes the queries make. */
 struct cuda_task {
 	int q, queries, k, keys, head, lanes;
+	int tile; /* the block's */
 };
 
-/* A block's: blockIdx.x says which row and key head, blockIdx.y which tile.  So the first tiles of
- * all of these, which have most to do, are begun first. */
+/* A block's.  All rows and key heads have their first tiles, which have most to do, before any has
+ * its second. */
 static inline __device__ struct cuda_task cuda_task_of(const int32_t *q, const int32_t *k,
                                                        const int32_t *len,
                                                        const struct cuda_heads &s)
 {
-	int heads = s.heads / s.group, row = blockIdx.x / heads;
+	int heads = s.heads / s.group, all = s.rows * heads, tile = blockIdx.x / all,
+	    row = (blockIdx.x - tile * all) / heads;
 	struct cuda_task t = {q[row],   q[row + 1] - q[row],     k[row],
-	                      len[row], (int)blockIdx.x % heads, 0};
+	                      len[row], (int)blockIdx.x % heads, 0,
+	                      tile};
 
 	t.lanes = t.queries * s.group;
 	return t;
@@ -93,7 +96,7 @@ static inline __device__ struct cuda_task cuda_task_of(const int32_t *q, const i
  * row's last tile, which sees most keys, is the first. */
 static inline __device__ int first_of_tile(const struct cuda_task &t, int lanes)
 {
-	return ((t.lanes + lanes - 1) / lanes - 1 - (int)blockIdx.y) * lanes;
+	return ((t.lanes + lanes - 1) / lanes - 1 - t.tile) * lanes;
 }
 
 /* Query i of a row sees the keys from first_key up to, but without, last_key. */
@@ -240,6 +243,18 @@ static inline __device__ void land(T *ya, T *yb, const struct pair<T, ND, ROWS, 
 		fetch<T, ND, THREADS>(ya, xa, la, first, n, ROWS, s);
 		fetch<T, ND, THREADS>(yb, xb, lb, first, n, ROWS, s);
 	}
+}
+
+/* Thread r loads lse of a block's lane r, thread STEP + r its sum; both are 0 beyond the n-th. */
+template <int STEP>
+static inline __device__ float depart_sums(const float *lse, const float *sum,
+                                           const struct cuda_lanes &a, int first, int n)
+{
+	int r = threadIdx.x % STEP, which = threadIdx.x / STEP;
+
+	if (r >= n || which > 1)
+		return 0;
+	return which ? sum[offset(a, first + r)] : lse[offset(a, first + r)] * LOG2E;
 }
 
 #endif

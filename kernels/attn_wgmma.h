@@ -17,11 +17,14 @@
 
 enum { WG_ROWS = 64, WG_THREADS = 128 };
 
-/* Whether a kernel is compiled for these instructions.  For other cards it is empty. */
+/* Whether what is compiled has these instructions.  A kernel that has not ends the run, should it
+ * be called: a driver that is told to may compile PTX, which is for any card, instead. */
 #if defined(__CUDA_ARCH__) && !defined(__CUDA_ARCH_FEAT_SM90_ALL)
-enum { ON_HOPPER = 0 };
+enum { HAS_WGMMA = 0 };
+static inline __device__ void refuse(void) { __trap(); }
 #else
-enum { ON_HOPPER = 1 };
+enum { HAS_WGMMA = 1 };
+static inline __device__ void refuse(void) {}
 #endif
 
 /* A tile of ROWS rows and 16 ND columns: panels of 64 columns, which begin at a multiple of 1024
@@ -34,8 +37,9 @@ template <int ND, int ROWS> struct slab {
 #ifndef CUDASIM
 typedef uint64_t operand;
 
-/* Rows from p on: eight of them are 1024 bytes (64 times 16), and chunks are exchanged within 128
- * bytes (1 at the top). */
+/* Rows from p on, whose address is below 2^18: eight of them are 1024 bytes (64 times 16), and
+ * chunks are exchanged within 128 bytes (1 at the top); a leading offset (1) is then not looked
+ * at. */
 static inline __device__ operand operand_at(const bf16 *p)
 {
 	return (operand)1 << 62 | (operand)64 << 32 | (operand)1 << 16 |
@@ -134,7 +138,8 @@ static inline __device__ int own_thread(void)
 	return x;
 }
 
-/* c was made by products that were waited for: it is not looked at before. */
+/* What the compiler is to have in registers here: results of products that were waited for, which
+ * it must not look at before, and what products will read or add to. */
 static inline __device__ void settle(struct piece *c, int n)
 {
 #pragma unroll
@@ -142,6 +147,15 @@ static inline __device__ void settle(struct piece *c, int n)
 #pragma unroll
 		for (int k = 0; k < 8; k++)
 			asm volatile("" : "+f"(c[i].x[k])::"memory");
+}
+
+static inline __device__ void settle(struct left_bf16 *a, int n)
+{
+#pragma unroll
+	for (int i = 0; i < n; i++)
+#pragma unroll
+		for (int k = 0; k < 4; k++)
+			asm volatile("" : "+r"(a[i].x[k])::"memory");
 }
 #undef AT
 #endif

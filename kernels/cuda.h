@@ -6,7 +6,7 @@
  * So kernels are plain CUDA C++: raw pointers and numbers as arguments, never a struct that
  * holds a pointer; shared memory only through SHARED and SHARED_DYNAMIC; full-warp shuffles
  * and __syncwarp; no textures, no cooperative groups, no constant memory, and no inline PTX
- * but where the simulator has a word for it (here and in attn_cuda.h).
+ * but where the simulator has a word for it (here, in attn_cuda.h and attn_wgmma.h).
  */
 #ifndef SEAL_CUDA_H
 #define SEAL_CUDA_H

@@ -227,6 +227,7 @@ extern "C" struct dev *cuda_open(const char *name, int threads, const char **why
 	(void)threads;
 	if (n < 0)
 		return NULL;
+	cuda_current = -1; /* where it fails, nobody knows which */
 	e = cudaSetDevice(n);
 	if (e == cudaSuccess)
 		e = cudaFree(NULL); /* makes the context: another may hold the device */

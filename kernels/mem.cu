@@ -27,7 +27,7 @@ size_t cuda_spare(struct dev *d)
 {
 	size_t spare, all;
 
-	(void)d;
+	cuda_of(d); /* its card is the current one then */
 	CUDA_OK(cudaMemGetInfo(&spare, &all));
 	return spare / 16 * 15; /* the card keeps books of its own */
 }
@@ -38,7 +38,7 @@ void *cuda_alloc(struct dev *d, size_t bytes)
 	cudaError_t e;
 	size_t spare, all;
 
-	cuda_of(d); /* its card is the current one then */
+	cuda_of(d);
 	e = cudaMalloc(&p, bytes ? bytes : 1);
 	if (e == cudaErrorMemoryAllocation) {
 		cudaGetLastError();

@@ -75,7 +75,7 @@ struct heads {
 	int q, kv, dim;
 	long q_stride, kv_stride;
 	int window;  /* a query sees at most so many last keys; 0: all */
-	float scale; /* of q k', usually 1/sqrt(dim) */
+	float scale; /* of q k', above 0, usually 1/sqrt(dim) */
 	float cap;   /* scores are cap tanh(scale q k' / cap) (Gemma-2); 0: scale q k' */
 };
 

@@ -335,7 +335,7 @@ static void check_rope(enum dtype type, int n, int dim, int rotary, int tokens)
 int main(void)
 {
 	static const int short_rows[] = {1, 2, 17, 33, -1}, one[] = {1, -1}, long_rows[] = {150, 97, -1};
-	static const int with_empty[] = {0, 5, 0, 3, -1}, none[] = {-1};
+	static const int with_empty[] = {0, 5, 0, 3, -1}, with_none[] = {0, 70, 0, 33, -1}, none[] = {-1};
 	static const int middle_rows[] = {33, 70, -1};
 	static const int next[] = {1, 3, 40, -1}, cached[] = {70, 3, 161, -1};
 
@@ -382,9 +382,12 @@ int main(void)
 	check("in vectors, dim 256", heads(2, 1, 256, 0, 0), middle_rows, middle_rows, 1);
 	check("in vectors, cache, window", heads(6, 2, 128, 0, 50), next, cached, 1);
 	check("in vectors, large scores", heads(2, 1, 64, 0, 0), rows, rows, 8);
-	if (!on_cpu()) {
-		/* The simulator is a Hopper card unless it is told otherwise, and other cards compute in
-		 * another way. */
+	check("in vectors, rows without queries", heads(4, 2, 64, 0, 0), with_none, with_none, 1);
+	check("in vectors, dim 40", heads(3, 1, 40, 8, 0), middle_rows, middle_rows, 1);
+	check("in vectors, dim 88, window", heads(2, 2, 88, 0, 30), middle_rows, middle_rows, 1);
+	check("in vectors, dim 104", heads(2, 1, 104, 0, 0), middle_rows, middle_rows, 1);
+	if (strstr(dev->name, "simulator")) {
+		/* It is a Hopper card unless it is told otherwise, and others compute in another way. */
 		dev_close(dev);
 		setenv("CUDASIM_MAJOR", "8", 1);
 		open_device(0);

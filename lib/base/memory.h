@@ -38,7 +38,7 @@ static inline void *xgrow(void *p, long n, long *room, size_t size)
  * of 4 KB a processor knows too few: training is 1.1 to 1.2 times as fast. */
 void memory_all_used(void *p, size_t n);
 
-/* As memcpy; by all threads where it is much, since one alone reads a mapped file at 2 to 4 GB/s. */
+/* As memcpy; by all threads where it is much, since one reads a mapped file at 2 to 4 GB/s. */
 void memory_copy(void *to, const void *from, size_t n);
 
 /* Whether a text ends so. */

@@ -67,6 +67,7 @@ static void run_thread()
 	char *args = stacks + (threads[t].slot + 1) * STACK - (launched->args_bytes + 15) / 16 * 16;
 
 	launched->call(launched->function, args);
+	copies_must_be_done(t);
 	threads[t].wait.kind = wait::GONE;
 	gone++;
 	fibre_leave(fibres[threads[t].slot]);

@@ -204,6 +204,30 @@ static void rows_barrier() { LAUNCH(rows_kernel, 1, 32, 0, 0, blank(128), 24, 0)
 static __global__ void rows_of_card(__nv_bfloat16 *x) { unsigned r[4]; ldmatrix(r, x); }
 static void rows_global() { LAUNCH(rows_of_card, 1, 32, 0, 0, (__nv_bfloat16 *)blank(128)); }
 
+/* 32 threads copy 16 bytes each, and read what the next one has copied. */
+static __global__ void copies_kernel(float *x, const __nv_bfloat16 *from, int with_wait, int with_barrier)
+{
+	SHARED(__nv_bfloat16, s, 256);
+	int i = threadIdx.x;
+
+	copy_16(s + 8 * i, from + 8 * i, false);
+	if (with_wait)
+		copies_wait();
+	if (with_barrier)
+		__syncthreads();
+	x[i] = __bfloat162float(s[(8 * i + 8) % 256]);
+}
+static void copies_good() { LAUNCH(copies_kernel, 1, 32, 0, 0, blank(128), (const __nv_bfloat16 *)zeros(512), 1, 1); }
+static void copies_early() { LAUNCH(copies_kernel, 1, 32, 0, 0, blank(128), (const __nv_bfloat16 *)zeros(512), 0, 1); }
+static void copies_race() { LAUNCH(copies_kernel, 1, 32, 0, 0, blank(128), (const __nv_bfloat16 *)zeros(512), 1, 0); }
+static __global__ void copies_left(const __nv_bfloat16 *from)
+{
+	SHARED(__nv_bfloat16, s, 8);
+
+	copy_16(s, from, false);
+}
+static void copies_lost() { LAUNCH(copies_left, 1, 1, 0, 0, (const __nv_bfloat16 *)zeros(16)); }
+
 static int deep(int n)
 {
 	volatile char room[4000];
@@ -252,6 +276,10 @@ static void order_faults()
 	caught(rows_barrier, "ldmatrix without a barrier before it", "missing barrier");
 	caught(rows_stride, "rows for ldmatrix that are not aligned", "multiple of 16 bytes");
 	caught(rows_global, "ldmatrix of the card's memory", "not in shared memory");
+	passes(copies_good, "copies into shared memory that are waited for");
+	caught(copies_early, "a copy that is not waited for is not there", "never written");
+	caught(copies_race, "nor is another thread's without a barrier", "never written");
+	caught(copies_lost, "a thread that ends before its copy has come", "1 copies into shared memory are on their way");
 }
 
 static void wait_faults()

@@ -1,9 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /* mma.cc - what the lanes of a warp do together on tensor cores. */
+#include <vector>
+
 #include "mma.h"
 #include "sim.h"
 
 namespace cudasim {
+
+/* What each thread of the block has asked for, the first last. */
+static std::vector<struct copy> asked[MAX_THREADS];
+
+void copy_asked(const struct copy &c) { asked[now.thread].insert(asked[now.thread].begin(), c); }
+
+bool copy_due(struct copy *c)
+{
+	std::vector<struct copy> &own = asked[now.thread];
+
+	if (own.empty())
+		return false;
+	*c = own.back();
+	own.pop_back();
+	return true;
+}
+
+void copies_must_be_done(int thread)
+{
+	if (!asked[thread].empty())
+		fault("thread %d ends while %zu copies into shared memory are on their way", thread,
+		      asked[thread].size());
+}
 
 static bool is_shared(const void *p)
 {

@@ -140,13 +140,30 @@ static inline void wgmma_begin() {}
 static inline void wgmma_commit() {}
 template <int N> static inline void wgmma_wait() {}
 
-static inline void copy_16(__nv_bfloat16 *to, const __nv_bfloat16 *from, bool zeros)
-{
-	for (int i = 0; i < 8; i++)
-		to[i] = zeros ? __nv_bfloat16() : from[i];
+/* A copy comes as late as it may: when its thread waits for it. */
+namespace cudasim {
+struct copy {
+	__nv_bfloat16 *to;
+	const __nv_bfloat16 *from;
+	bool zeros;
+};
+void copy_asked(const struct copy &);
+bool copy_due(struct copy *);
 }
 
-static inline void copies_wait() {}
+static inline void copy_16(__nv_bfloat16 *to, const __nv_bfloat16 *from, bool zeros)
+{
+	cudasim::copy_asked({to, from, zeros});
+}
+
+static inline void copies_wait()
+{
+	struct cudasim::copy c;
+
+	while (cudasim::copy_due(&c))
+		for (int i = 0; i < 8; i++)
+			c.to[i] = c.zeros ? __nv_bfloat16() : c.from[i];
+}
 static inline int own_thread() { return threadIdx.x; }
 
 #endif

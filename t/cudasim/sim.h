@@ -92,6 +92,7 @@ struct wait {
 void wait_here(const struct wait &);
 const struct wait *wait_of(int thread);        /* NULL: no such thread */
 void release(int thread);
+void copies_must_be_done(int thread);          /* mma.cc: a thread ends */
 
 /* fibre.cc: a stack that runs a function until it switches away */
 struct fibre;
