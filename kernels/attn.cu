@@ -59,7 +59,7 @@ __global__ void __launch_bounds__(32 * tile<T, ND>::warps, tile<T, ND>::blocks)
 	};
 	SHARED_DYNAMIC(T, qs);
 	T *ks = qs + LANES * LD, *vs = ks + STEP * LD;
-	struct cuda_task t = cuda_task_of(first_query, first_row, length, z);
+	struct cuda_task t = cuda_task_of(first_query, first_row, length, z, false);
 	int warp = threadIdx.x / 32, first = first_of_tile(t, LANES);
 	int mine = first + warp * ATTN_EDGE, past = min(first + LANES, t.lanes);
 	int last = (min(mine + ATTN_EDGE, past) - 1) / z.group; /* its last lane's query */

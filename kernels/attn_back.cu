@@ -102,7 +102,7 @@ __global__ void __launch_bounds__(32 * tile<T, ND>::back_warps, tile<T, ND>::dq_
 	};
 	SHARED_DYNAMIC(T, qs);
 	T *gs = qs + LANES * LD, *ks = gs + LANES * LD, *vs = ks + STEP * LD;
-	struct cuda_task t = cuda_task_of(first_query, first_row, length, z);
+	struct cuda_task t = cuda_task_of(first_query, first_row, length, z, false);
 	int warp = threadIdx.x / 32, first = first_of_tile(t, LANES);
 	int mine = first + warp * ATTN_EDGE, past = min(first + LANES, t.lanes);
 	int last = (min(mine + ATTN_EDGE, past) - 1) / z.group; /* its last lane's query */
@@ -210,7 +210,7 @@ __global__ void __launch_bounds__(32 * tile<T, ND>::back_warps, tile<T, ND>::key
 	struct lanes<T> block = {
 		qs, gs, sums, sums + STEP
 	};
-	struct cuda_task t = cuda_task_of(first_query, first_row, length, z);
+	struct cuda_task t = cuda_task_of(first_query, first_row, length, z, false);
 	int warp = threadIdx.x / 32, first = t.tile * KEYS;
 	int mine = first + warp * ATTN_EDGE, past = min(first + KEYS, t.keys),
 	    mine_past = min(mine + ATTN_EDGE, past);

@@ -65,7 +65,7 @@ __global__ void __launch_bounds__(WG_THREADS *GROUPS, 1)
 	typedef slab<ND, MET> met;
 	SHARED_DYNAMIC(bf16, qs);
 	bf16 *stage = qs + own::size;
-	struct cuda_task t = cuda_task_of(first_query, first_row, length, z);
+	struct cuda_task t = cuda_task_of(first_query, first_row, length, z, true);
 	int warp = threadIdx.x / 32, group = threadIdx.x / WG_THREADS;
 	int first = first_of_tile(t, LANES), past = min(first + LANES, t.lanes);
 	int mine = first + warp * ATTN_EDGE, ours = first + group * WG_ROWS;
@@ -169,7 +169,7 @@ __global__ void __launch_bounds__(WG_THREADS *GROUPS, 1)
 	typedef slab<ND, MET> met;
 	SHARED_DYNAMIC(bf16, qs);
 	bf16 *gs = qs + own::size, *stage = gs + own::size;
-	struct cuda_task t = cuda_task_of(first_query, first_row, length, z);
+	struct cuda_task t = cuda_task_of(first_query, first_row, length, z, true);
 	int warp = threadIdx.x / 32, group = threadIdx.x / WG_THREADS;
 	int first = first_of_tile(t, LANES), past = min(first + LANES, t.lanes);
 	int mine = first + warp * ATTN_EDGE, ours = first + group * WG_ROWS;
@@ -275,7 +275,7 @@ __global__ void __launch_bounds__(WG_THREADS *KEY_GROUPS, 1)
 	SHARED_DYNAMIC(bf16, ks);
 	bf16 *vs = ks + own::size, *stage = vs + own::size;
 	float *sums = (float *)(stage + 4 * met::size); /* lse, sum; of the next ones */
-	struct cuda_task t = cuda_task_of(first_query, first_row, length, z);
+	struct cuda_task t = cuda_task_of(first_query, first_row, length, z, true);
 	int warp = threadIdx.x / 32, group = threadIdx.x / WG_THREADS;
 	int first = t.tile * KEYS, past = min(first + KEYS, t.keys);
 	int mine = first + warp * ATTN_EDGE, ours = first + group * WG_ROWS;

@@ -76,16 +76,17 @@ struct cuda_task {
 	int tile; /* the block's */
 };
 
-/* A block's.  All rows and key heads have their first tiles, which have most to do, before any has
- * its second. */
+/* A block's.  Where `spread`, all rows and key heads have their first tiles, which have most to do,
+ * before any has its second: so all multiprocessors have as much to do.  Else the tiles of a row
+ * and head follow each other, and find its keys in the second cache, which may be small. */
 static inline __device__ struct cuda_task cuda_task_of(const int32_t *q, const int32_t *k,
                                                        const int32_t *len,
-                                                       const struct cuda_heads &s)
+                                                       const struct cuda_heads &s, bool spread)
 {
-	int heads = s.heads / s.group, all = s.rows * heads, tile = blockIdx.x / all,
-	    row = (blockIdx.x - tile * all) / heads;
-	struct cuda_task t = {q[row],   q[row + 1] - q[row],     k[row],
-	                      len[row], (int)blockIdx.x % heads, 0,
+	int heads = s.heads / s.group, all = s.rows * heads, tiles = gridDim.x / all;
+	int tile = spread ? blockIdx.x / all : blockIdx.x % tiles,
+	    which = spread ? blockIdx.x % all : blockIdx.x / tiles, row = which / heads;
+	struct cuda_task t = {q[row], q[row + 1] - q[row], k[row], len[row], which % heads, 0,
 	                      tile};
 
 	t.lanes = t.queries * s.group;
