@@ -147,14 +147,6 @@ template <typename T> struct lanes {
 	float *lse, *sum;
 };
 
-template <int STEP> static inline __device__ void land_sums(float *lse, float *sum, float x)
-{
-	int r = threadIdx.x % STEP, which = threadIdx.x / STEP;
-
-	if (which <= 1)
-		(which ? sum : lse)[r] = x;
-}
-
 /* A warp's keys k and values v meet a block of lanes, from lane j on; by: the lanes that see
  * them. */
 template <typename T, int ND, int WHAT>

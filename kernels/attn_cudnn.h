@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* attn_cudnn.h - attention by cuDNN's fused kernels, which on an H200 take 0.3 to 0.9 of the
+/* attn_cudnn.h - attention by cuDNN's fused kernels, which on an H200 take 0.3 to 1.2 of the
  * time of attn.cu's and attn_back.cu's; of attn_hopper.cu's 0.6 to 0.9 forwards where heads are
  * wide, and 1 to 2 back.  They are for bf16 rows that can be read 16 bytes at a time, without a
  * cap.

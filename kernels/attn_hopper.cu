@@ -19,15 +19,41 @@
 #include "attn_hopper.h"
 #include "attn_wgmma.h"
 
+enum { MET = WG_ROWS, PIECES = MET / ATTN_EDGE };
+
 /* Four pieces beside each other become a left factor. */
 static inline __device__ void take_four(struct left_bf16 *a, const struct piece *c)
 {
 #pragma unroll
-	for (int n = 0; n < WG_ROWS / ATTN_EDGE; n++)
+	for (int n = 0; n < PIECES; n++)
 		take(a[n], c[n], (bf16 *)NULL);
+	settle(a, PIECES);
 }
 
-enum { MET = WG_ROWS, PIECES = MET / ATTN_EDGE };
+/* A block meets the rows of x and y from j up to, but without, end: f(xs, ys, j, turn) computes
+ * with tiles of 64 in one half of `stage`, while the next are copied into the other.  Behind it
+ * nobody needs any of the block's tiles: they are room for what is written. */
+template <int ND, int THREADS, class F>
+static inline __device__ void meet(bf16 *stage, const bf16 *x, const struct cuda_lanes &of_x,
+                                   const bf16 *y, const struct cuda_lanes &of_y, int j, int end,
+                                   const struct cuda_heads &z, F f)
+{
+	enum { SIZE = slab<ND, MET>::size };
+
+	ask<ND, MET, THREADS>(stage, x, of_x, j, end - j, z);
+	ask<ND, MET, THREADS>(stage + SIZE, y, of_y, j, end - j, z);
+	for (int turn = 0; j < end; j += MET, turn = !turn) {
+		bf16 *now = stage + 2 * turn * SIZE, *next = stage + 2 * !turn * SIZE;
+
+		copies_wait();
+		__syncthreads();
+		ask<ND, MET, THREADS>(next, x, of_x, j + MET, end - j - MET, z);
+		ask<ND, MET, THREADS>(next + SIZE, y, of_y, j + MET, end - j - MET, z);
+		f(now, now + SIZE, j, turn);
+	}
+	copies_wait();
+	__syncthreads();
+}
 
 /* Groups of a block, which has a multiprocessor for itself: 168 registers a thread, or 255. */
 enum { GROUPS = 3, KEY_GROUPS = 2 };
@@ -46,7 +72,6 @@ static inline __device__ void pass_keys(struct piece *o, struct attn_running &w,
 	settle(s, PIECES);
 	soften<ND, MET>(o, s, w, scale, j);
 	take_four(p, s);
-	settle(p, PIECES);
 	settle(o, ND);
 	wgmma_begin();
 	ask_product<ND>(o, p, vs);
@@ -62,7 +87,6 @@ __global__ void __launch_bounds__(WG_THREADS *GROUPS, 1)
 {
 	enum { LANES = WG_ROWS * GROUPS, THREADS = WG_THREADS * GROUPS };
 	typedef slab<ND, LANES> own;
-	typedef slab<ND, MET> met;
 	SHARED_DYNAMIC(bf16, qs);
 	bf16 *stage = qs + own::size;
 	struct cuda_task t = cuda_task_of(first_query, first_row, length, z, true);
@@ -83,25 +107,16 @@ __global__ void __launch_bounds__(WG_THREADS *GROUPS, 1)
 	if (first < 0)
 		return;
 	ask<ND, LANES, THREADS>(qs, q, lanes_of(t, z, z.q_ld, z.q_stride), first, past - first, z);
-	ask<ND, MET, THREADS>(stage, k, of_k, j, end - j, z);
-	ask<ND, MET, THREADS>(stage + met::size, v, of_v, j, end - j, z);
 #pragma unroll
 	for (int c = 0; c < ND; c++)
 		clear(acc[c]);
-	for (int turn = 0; j < end; j += MET, turn = !turn) {
-		bf16 *ks = stage + 2 * turn * met::size, *vs = ks + met::size;
-		bf16 *next = stage + 2 * !turn * met::size;
-
-		copies_wait();
-		__syncthreads();
-		ask<ND, MET, THREADS>(next, k, of_k, j + MET, end - j - MET, z);
-		ask<ND, MET, THREADS>(next + met::size, v, of_v, j + MET, end - j - MET, z);
-		if (j < to && j + MET > from)
-			pass_keys<ND, LANES>(acc, w, qs + 64 * WG_ROWS * group, ks, vs, j,
+	auto step = [&](const bf16 *ks, const bf16 *vs, int at, int) {
+		if (at < to && at + MET > from)
+			pass_keys<ND, LANES>(acc, w, qs + 64 * WG_ROWS * group, ks, vs, at,
 			                     unit_of(z));
-	}
-	copies_wait();
-	__syncthreads();
+	};
+
+	meet<ND, THREADS>(stage, k, of_k, v, of_v, j, end, z, step);
 	if (mine < past)
 		finish<bf16, ND>(o, lse, acc, w, qs + warp * ATTN_EDGE * tile<bf16, ND>::ld, t,
 		                 mine, z);
@@ -151,7 +166,6 @@ static inline __device__ void pass_keys_back(struct piece *dq, const struct own_
 		for (int i = 0; i < 8; i++)
 			dp[n].x[i] = s[n].x[i] * (dp[n].x[i] - w.sum[half_of(i)]);
 	take_four(ds, dp);
-	settle(ds, PIECES);
 	wgmma_begin();
 	ask_product<ND>(dq, ds, ks);
 	wgmma_wait<0>();
@@ -166,7 +180,6 @@ __global__ void __launch_bounds__(WG_THREADS *GROUPS, 1)
 {
 	enum { LANES = WG_ROWS * GROUPS, THREADS = WG_THREADS * GROUPS };
 	typedef slab<ND, LANES> own;
-	typedef slab<ND, MET> met;
 	SHARED_DYNAMIC(bf16, qs);
 	bf16 *gs = qs + own::size, *stage = gs + own::size;
 	struct cuda_task t = cuda_task_of(first_query, first_row, length, z, true);
@@ -189,27 +202,18 @@ __global__ void __launch_bounds__(WG_THREADS *GROUPS, 1)
 		return;
 	ask<ND, LANES, THREADS>(qs, q, lanes_of(t, z, z.q_ld, z.q_stride), first, past - first, z);
 	ask<ND, LANES, THREADS>(gs, dout, lanes_of(t, z, z.dout_ld, z.dim), first, past - first, z);
-	ask<ND, MET, THREADS>(stage, k, of_k, j, end - j, z);
-	ask<ND, MET, THREADS>(stage + met::size, v, of_v, j, end - j, z);
 	w = own_lanes_of(lse, sum, t, z, mine);
 #pragma unroll
 	for (int c = 0; c < ND; c++)
 		clear(acc[c]);
-	for (int turn = 0; j < end; j += MET, turn = !turn) {
-		bf16 *ks = stage + 2 * turn * met::size, *vs = ks + met::size;
-		bf16 *next = stage + 2 * !turn * met::size;
-
-		copies_wait();
-		__syncthreads();
-		ask<ND, MET, THREADS>(next, k, of_k, j + MET, end - j - MET, z);
-		ask<ND, MET, THREADS>(next + met::size, v, of_v, j + MET, end - j - MET, z);
-		if (j < to && j + MET > from)
+	auto step = [&](const bf16 *ks, const bf16 *vs, int at, int) {
+		if (at < to && at + MET > from)
 			pass_keys_back<ND, LANES>(acc, w, qs + 64 * WG_ROWS * group,
-			                          gs + 64 * WG_ROWS * group, ks, vs, j,
+			                          gs + 64 * WG_ROWS * group, ks, vs, at,
 			                          z.scale * LOG2E);
-	}
-	copies_wait();
-	__syncthreads(); /* the tiles, which nobody needs now, are room for what is written */
+	};
+
+	meet<ND, THREADS>(stage, k, of_k, v, of_v, j, end, z, step);
 	put_all<bf16, ND>(dq, lanes_of(t, z, z.dq_ld, z.q_stride), mine, past - mine,
 	                  qs + warp * ATTN_EDGE * tile<bf16, ND>::ld, acc, scale, z);
 }
@@ -241,7 +245,6 @@ static inline __device__ void meet_lanes(struct piece *dk, struct piece *dv, con
 			mask(s[n], by, j + ATTN_EDGE * n, 0);
 	}
 	take_four(p, s);
-	settle(p, PIECES);
 	wgmma_begin();
 	ask_product<ND>(dv, p, gs);
 	wgmma_wait<1>();
@@ -253,7 +256,6 @@ static inline __device__ void meet_lanes(struct piece *dk, struct piece *dv, con
 			dp[n].x[i] =
 				s[n].x[i] * (dp[n].x[i] - sum[ATTN_EDGE * n + piece_column(i)]);
 	take_four(ds, dp);
-	settle(ds, PIECES);
 	wgmma_begin();
 	ask_product<ND>(dk, ds, qs);
 	wgmma_wait<0>();
@@ -271,10 +273,9 @@ __global__ void __launch_bounds__(WG_THREADS *KEY_GROUPS, 1)
 {
 	enum { KEYS = WG_ROWS * KEY_GROUPS, THREADS = WG_THREADS * KEY_GROUPS };
 	typedef slab<ND, KEYS> own;
-	typedef slab<ND, MET> met;
 	SHARED_DYNAMIC(bf16, ks);
 	bf16 *vs = ks + own::size, *stage = vs + own::size;
-	float *sums = (float *)(stage + 4 * met::size); /* lse, sum; of the next ones */
+	float *sums = (float *)(stage + 4 * slab<ND, MET>::size); /* lse, sum; of the next ones */
 	struct cuda_task t = cuda_task_of(first_query, first_row, length, z, true);
 	int warp = threadIdx.x / 32, group = threadIdx.x / WG_THREADS;
 	int first = t.tile * KEYS, past = min(first + KEYS, t.keys);
@@ -297,33 +298,25 @@ __global__ void __launch_bounds__(WG_THREADS *KEY_GROUPS, 1)
 		return;
 	ask<ND, KEYS, THREADS>(ks, k, keys_of(t, z, z.k_ld), first, past - first, z);
 	ask<ND, KEYS, THREADS>(vs, v, keys_of(t, z, z.v_ld), first, past - first, z);
-	ask<ND, MET, THREADS>(stage, q, of_q, j, end - j, z);
-	ask<ND, MET, THREADS>(stage + met::size, dout, of_dout, j, end - j, z);
 	next_sum = depart_sums<MET>(lse, sum, of_sums, j, end - j);
+	land_sums<MET>(sums, sums + MET, next_sum);
 #pragma unroll
 	for (int c = 0; c < ND; c++) {
 		clear(acc_k[c]);
 		clear(acc_v[c]);
 	}
-	for (int turn = 0; j < end; j += MET, turn = !turn) {
-		bf16 *qs = stage + 2 * turn * met::size, *gs = qs + met::size;
-		bf16 *next = stage + 2 * !turn * met::size;
-		float *its = sums + 2 * turn * MET;
+	auto step = [&](const bf16 *qs, const bf16 *gs, int at, int turn) {
+		float *its = sums + 2 * turn * MET, *next = sums + 2 * !turn * MET;
 
-		if (threadIdx.x < 2 * MET)
-			its[threadIdx.x] = next_sum;
-		copies_wait();
-		__syncthreads();
-		ask<ND, MET, THREADS>(next, q, of_q, j + MET, end - j - MET, z);
-		ask<ND, MET, THREADS>(next + met::size, dout, of_dout, j + MET, end - j - MET, z);
-		next_sum = depart_sums<MET>(lse, sum, of_sums, j + MET, end - j - MET);
-		if (j < to && j + MET > from)
+		next_sum = depart_sums<MET>(lse, sum, of_sums, at + MET, end - at - MET);
+		if (at < to && at + MET > from)
 			meet_lanes<ND, KEYS>(acc_k, acc_v, ks + 64 * WG_ROWS * group,
 			                     vs + 64 * WG_ROWS * group, qs, gs, its, its + MET, by,
-			                     j, z.scale * LOG2E);
-	}
-	copies_wait();
-	__syncthreads();
+			                     at, z.scale * LOG2E);
+		land_sums<MET>(next, next + MET, next_sum);
+	};
+
+	meet<ND, THREADS>(stage, q, of_q, dout, of_dout, j, end, z, step);
 	ks += warp * ATTN_EDGE * tile<bf16, ND>::ld;
 	put_all<bf16, ND>(dk, keys_of(t, z, z.dk_ld), mine, past - mine, ks, acc_k, scale, z);
 	put_all<bf16, ND>(dv, keys_of(t, z, z.dv_ld), mine, past - mine, ks, acc_v, one, z);

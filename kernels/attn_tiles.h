@@ -258,4 +258,12 @@ static inline __device__ float depart_sums(const float *lse, const float *sum,
 	return which ? sum[offset(a, first + r)] : lse[offset(a, first + r)] * LOG2E;
 }
 
+template <int STEP> static inline __device__ void land_sums(float *lse, float *sum, float x)
+{
+	int r = threadIdx.x % STEP, which = threadIdx.x / STEP;
+
+	if (which <= 1)
+		(which ? sum : lse)[r] = x;
+}
+
 #endif

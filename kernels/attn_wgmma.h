@@ -57,23 +57,18 @@ static inline __device__ operand further(operand x, int n) { return x + n / 8; }
 	"{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, " \
 	"%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, "
 
-/* c [64 x 64] = a b', both row by row in shared memory; then += */
-static inline __device__ void wgmma_first(struct piece *c, operand a, operand b)
-{
-	asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, 0, 0;\n"
-	             "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 " WG_NAMES_32
-	             "%32, %33, p, 1, 1, 0, 0;\n}\n"
-	             : WG_32("=f", c)
-	             : "l"(a), "l"(b));
-}
-static inline __device__ void wgmma_next(struct piece *c, operand a, operand b)
-{
-	asm volatile("{\n.reg .pred p;\nsetp.eq.b32 p, 0, 0;\n"
-	             "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 " WG_NAMES_32
-	             "%32, %33, p, 1, 1, 0, 0;\n}\n"
-	             : WG_32("+f", c)
-	             : "l"(a), "l"(b));
-}
+/* c [64 x 64] = (then +=) a b', both row by row in shared memory */
+#define WGMMA_T(name, how, add)                                                                  \
+	static inline __device__ void name(struct piece *c, operand a, operand b)                \
+	{                                                                                        \
+		asm volatile("{\n.reg .pred p;\nsetp." add ".b32 p, 0, 0;\n"                     \
+		             "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 " WG_NAMES_32 \
+		             "%32, %33, p, 1, 1, 0, 0;\n}\n"                                     \
+		             : WG_32(how, c)                                                     \
+		             : "l"(a), "l"(b));                                                  \
+	}
+WGMMA_T(wgmma_first, "=f", "ne")
+WGMMA_T(wgmma_next, "+f", "eq")
 
 /* c [64 x 64] += a b, a in registers */
 static inline __device__ void wgmma_64(struct piece *c, const unsigned a[4], operand b)

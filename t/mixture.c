@@ -139,7 +139,10 @@ static void recovered(struct rng *r, const struct known *k)
 	probabilities(&m, k->name);
 }
 
-static int same_normal(const struct normal *a, const struct normal *b) { return !memcmp(a, b, sizeof *a); }
+static int same_normal(const struct normal *a, const struct normal *b)
+{
+	return !memcmp(a, b, sizeof *a);
+}
 
 static int equal(const struct mixture *a, const struct mixture *b)
 {

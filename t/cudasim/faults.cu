@@ -205,7 +205,8 @@ static __global__ void rows_of_card(__nv_bfloat16 *x) { unsigned r[4]; ldmatrix(
 static void rows_global() { LAUNCH(rows_of_card, 1, 32, 0, 0, (__nv_bfloat16 *)blank(128)); }
 
 /* 32 threads copy 16 bytes each, and read what the next one has copied. */
-static __global__ void copies_kernel(float *x, const __nv_bfloat16 *from, int with_wait, int with_barrier)
+static __global__ void copies_kernel(float *x, const __nv_bfloat16 *from, int with_wait,
+                                     int with_barrier)
 {
 	SHARED(__nv_bfloat16, s, 256);
 	int i = threadIdx.x;
@@ -217,9 +218,15 @@ static __global__ void copies_kernel(float *x, const __nv_bfloat16 *from, int wi
 		__syncthreads();
 	x[i] = __bfloat162float(s[(8 * i + 8) % 256]);
 }
-static void copies_good() { LAUNCH(copies_kernel, 1, 32, 0, 0, blank(128), (const __nv_bfloat16 *)zeros(512), 1, 1); }
-static void copies_early() { LAUNCH(copies_kernel, 1, 32, 0, 0, blank(128), (const __nv_bfloat16 *)zeros(512), 0, 1); }
-static void copies_race() { LAUNCH(copies_kernel, 1, 32, 0, 0, blank(128), (const __nv_bfloat16 *)zeros(512), 1, 0); }
+static void copies(int with_wait, int with_barrier)
+{
+	const __nv_bfloat16 *from = (const __nv_bfloat16 *)zeros(512);
+
+	LAUNCH(copies_kernel, 1, 32, 0, 0, blank(128), from, with_wait, with_barrier);
+}
+static void copies_good() { copies(1, 1); }
+static void copies_early() { copies(0, 1); }
+static void copies_race() { copies(1, 0); }
 static __global__ void copies_left(const __nv_bfloat16 *from)
 {
 	SHARED(__nv_bfloat16, s, 8);
@@ -279,7 +286,8 @@ static void order_faults()
 	passes(copies_good, "copies into shared memory that are waited for");
 	caught(copies_early, "a copy that is not waited for is not there", "never written");
 	caught(copies_race, "nor is another thread's without a barrier", "never written");
-	caught(copies_lost, "a thread that ends before its copy has come", "1 copies into shared memory are on their way");
+	caught(copies_lost, "a thread that ends before its copy has come",
+	       "1 copies into shared memory are on their way");
 }
 
 static void wait_faults()

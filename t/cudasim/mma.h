@@ -59,8 +59,9 @@ static inline void mma(float c[4], const unsigned a[4], const unsigned b[2], CUD
 	cudasim::together(cudasim::MMA, 0xffffffffu, (uint64_t)&p, 0, 32, at);
 }
 
-/* Hopper's wgmma, of which each warp does its own 16 rows, at once.  A factor is rows of 64 elements, 128
- * bytes, from p on; chunk c of 16 bytes lies where c ^ (the address / 128 % 8) would. */
+/* Hopper's wgmma, of which each warp does its own 16 rows, at once.  A factor is rows of 64
+ * elements, 128 bytes, from p on; chunk c of 16 bytes lies where c ^ (the address / 128 % 8)
+ * would. */
 struct operand {
 	const __nv_bfloat16 *p;
 };
@@ -80,8 +81,8 @@ static inline uint16_t element_of(const struct operand &x, int row, int column)
 	return bits;
 }
 
-/* Element i along the dimension that stays, k along the one that is summed, and the next of the same i; where
- * `turned`, a row has one k. */
+/* Element i along the dimension that stays, k along the one that is summed, and the next of the
+ * same i; where `turned`, a row has one k. */
 static inline unsigned two_of(const struct operand &x, int i, int k, bool turned)
 {
 	unsigned low = turned ? element_of(x, k, i) : element_of(x, i, k);
@@ -91,8 +92,8 @@ static inline unsigned two_of(const struct operand &x, int i, int k, bool turned
 }
 
 /* c, pieces of 16 columns, of which there are N / 16, += a b */
-static inline void add_columns(float (*c)[8], const unsigned a[4], const struct operand &b, int n, bool turned,
-                               struct place at)
+static inline void add_columns(float (*c)[8], const unsigned a[4], const struct operand &b, int n,
+                               bool turned, struct place at)
 {
 	int lane = threadIdx.x % 32;
 
@@ -125,12 +126,14 @@ static inline void wgmma_first(P *c, struct operand a, struct operand b, CUDASIM
 	wgmma_next(c, a, b, at);
 }
 
-template <class P> static inline void wgmma_64(P *c, const unsigned a[4], struct operand b, CUDASIM_PLACE)
+template <class P>
+static inline void wgmma_64(P *c, const unsigned a[4], struct operand b, CUDASIM_PLACE)
 {
 	cudasim::add_columns((float(*)[8])c, a, b, 64, true, at);
 }
 
-template <class P> static inline void wgmma_16(P *c, const unsigned a[4], struct operand b, CUDASIM_PLACE)
+template <class P>
+static inline void wgmma_16(P *c, const unsigned a[4], struct operand b, CUDASIM_PLACE)
 {
 	cudasim::add_columns((float(*)[8])c, a, b, 16, true, at);
 }
