@@ -184,6 +184,13 @@ static void cuda_close(struct dev *d)
 	free(d);
 }
 
+/* All at once: a GPU is full then. */
+static void cuda_by_rows(struct dev *d, long rows,
+                         void (*f)(struct dev *part, long first, long n, void *with), void *with)
+{
+	f(d, 0, rows, with);
+}
+
 static const struct ops cuda_ops = {
 	.alloc = cuda_alloc,
 	.free = cuda_free,
@@ -211,6 +218,7 @@ static const struct ops cuda_ops = {
 	.xent = cuda_xent,
 	.dot = cuda_dot,
 	.adamw = cuda_adamw,
+	.by_rows = cuda_by_rows,
 	.exchange = cuda_exchange,
 	.close = cuda_close,
 };

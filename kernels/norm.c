@@ -43,12 +43,12 @@ static struct norm_group group_at(const struct norm *m, long k)
 	return (struct norm_group){.row = k / m->heads, .first = k % m->heads * m->stride};
 }
 
-static struct norm_group group_of(const struct norm *m, const float *stat, long groups, long k)
+static struct norm_group group_of(const struct norm *m, const float *stat, long k)
 {
 	struct norm_group g = group_at(m, k);
 
-	g.mean = stat[k];
-	g.r = stat[groups + k];
+	g.mean = stat[2 * k];
+	g.r = stat[2 * k + 1];
 	return g;
 }
 
@@ -109,8 +109,8 @@ void cpu_norm(struct dev *d, struct mat y, float *stat, struct mat x, struct mat
 		float *buf = x.type == DT_F32 ? NULL : own_workspace(d, n);
 		const float *row = load(x, g.row, g.first, n, buf);
 
-		stat[k] = g.mean = m.rms ? 0 : sum(row, n) / n;
-		stat[groups + k] = g.r = 1 / sqrtf(squares(row, n, g.mean) / n + m.eps);
+		stat[2 * k] = g.mean = m.rms ? 0 : sum(row, n) / n;
+		stat[2 * k + 1] = g.r = 1 / sqrtf(squares(row, n, g.mean) / n + m.eps);
 		write_group(y, row, gain, bias, &g, m.offset, add);
 	}
 }
@@ -206,7 +206,7 @@ static void back_gain(struct dev *d, struct mat dgain, struct mat dbias, struct 
 		float ybuf[STRIPE], xbuf[STRIPE], g[STRIPE] = {0}, b[STRIPE] = {0};
 
 		for (long k = 0; k < groups; k++) {
-			struct norm_group at = group_of(m, stat, groups, k);
+			struct norm_group at = group_of(m, stat, k);
 
 			add_gain(g, b, load(dy, at.row, at.first + j, n, ybuf),
 			         load(x, at.row, at.first + j, n, xbuf), n, &at);
@@ -229,7 +229,7 @@ void cpu_norm_back(struct dev *d, struct mat dx, struct mat half, struct mat dga
 		back_gain(d, dgain, dbias, dy, x, stat, gain.cols, &m);
 #pragma omp parallel for schedule(static) num_threads(threads_of(d))
 	for (long k = 0; k < groups; k++) {
-		struct norm_group g = group_of(&m, stat, groups, k);
+		struct norm_group g = group_of(&m, stat, k);
 
 		back_group(dx, half, dy, x, gain, &g, &m, add);
 	}

@@ -116,8 +116,8 @@ static __global__ void __launch_bounds__(WIDEST)
 		mean = row_sum(sum_power(h, n, 0, 1), warp) / cols;
 	r = 1 / sqrtf(row_sum(sum_power(h, n, mean, 2), warp) / cols + m.eps);
 	if (threadIdx.x == 0 && n) {
-		stat[i] = mean;
-		stat[groups + i] = r;
+		stat[2 * i] = mean;
+		stat[2 * i + 1] = r;
 	}
 #pragma unroll
 	for (int p = 0; p < HELD; p++) {
@@ -191,7 +191,7 @@ static __global__ void __launch_bounds__(WIDEST)
 {
 	SHARED(float, warp, WARPS);
 	long i = (long)blockIdx.x * blockDim.y + threadIdx.y, n = i < groups ? cols : 0;
-	float mean = n ? stat[i] : 0, r = n ? stat[groups + i] : 0, sum = 0, product = 0;
+	float mean = n ? stat[2 * i] : 0, r = n ? stat[2 * i + 1] : 0, sum = 0, product = 0;
 	struct held h, a; /* x, and dy times the gain */
 
 	dx += group_at(m, i, lddx);
@@ -242,7 +242,7 @@ static __global__ void gain_strips(float *gains, float *biases, const DY *dy, lo
 	if (j >= cols)
 		return;
 	for (long i = s * strip; i < end; i++) {
-		float mean = stat[i], r = stat[groups + i];
+		float mean = stat[2 * i], r = stat[2 * i + 1];
 
 		load_piece(v, x + group_at(m, i, ldx) + j, cols - j, wide);
 		load_piece(w, dy + group_at(m, i, lddy) + j, cols - j, wide);

@@ -141,8 +141,8 @@ struct ops {
 	/* y = (or += where add) (x - mean) / std * (offset + gain) + bias, a group of columns at a
 	 * time; where rms, mean is 0 and std the root of the mean square.  x any; y any, F32 where
 	 * add, and where not add it may be the same memory as x of the same type.  gain and bias
-	 * F32 [1 x columns of a group]; bias.p may be NULL.  stat [2 x rows * heads]: the mean of
-	 * each row's groups, and then 1/std of each.  A GPU refuses groups of more than 16384 columns.
+	 * F32 [1 x columns of a group]; bias.p may be NULL.  stat [rows * heads x 2]: mean and 1/std
+	 * of each group.  A GPU refuses groups of more than 16384 columns.
 	 * (Ba, Kiros, Hinton 2016; Zhang, Sennrich 2019) */
 	void (*norm)(struct dev *, struct mat y, float *stat, struct mat x, struct mat gain,
 	             struct mat bias, struct norm, int add);
@@ -195,6 +195,13 @@ struct ops {
 	 * p, m, v are updated, bias-corrected, eps added outside the root. */
 	void (*adamw)(struct dev *, float *p, const float *g, float *m, float *v, long n,
 	              struct adamw, const float *sum);
+
+	/* Calls f(part, first, n, with) for ranges first..first+n-1 of 0..rows-1 that together are all
+	 * of it, several at a time where the processor has so many threads.  f computes on the device
+	 * part, which is d or a part of it, and reads nothing that the others set.  The ranges follow
+	 * from the number of rows and d's threads. */
+	void (*by_rows)(struct dev *d, long rows,
+	                void (*f)(struct dev *part, long first, long n, void *with), void *with);
 
 	/* Sends F32 out[r] [1 x cols] to each rank r of the run (../lib/base/world.h), and sets in[r] to
 	 * what that one sends; cols 0: nothing.  0 where it cannot, on all ranks, and nothing was done;

@@ -29,8 +29,8 @@ static void refer_group(const struct norm_case *c, struct norm_want *w, long i, 
 		mean += get(w->x, i, first + j) / n;
 	for (long j = 0; j < n; j++)
 		square += pow(get(w->x, i, first + j) - mean, 2) / n;
-	R(w->wstat, 0, k) = mean;
-	R(w->wstat, 1, k) = r = 1 / sqrt(square + c->m.eps);
+	R(w->wstat, k, 0) = mean;
+	R(w->wstat, k, 1) = r = 1 / sqrt(square + c->m.eps);
 	w->steepest = fmax(w->steepest, r);
 	for (long j = 0; j < n; j++) {
 		double z = (get(w->x, i, first + j) - mean) * r, gain = c->m.offset + get(w->gain, 0, j);
@@ -68,7 +68,7 @@ static struct norm_want refer_norm(const struct norm_case *c)
 	w.wdx = ref_of(w.dx);
 	w.wdg = ref_of(w.dgain);
 	w.wdb = ref_of(w.dbias);
-	w.wstat = ref_new(2, c->rows * c->m.heads);
+	w.wstat = ref_new(c->rows * c->m.heads, 2);
 	for (long i = 0; i < c->rows; i++)
 		for (long h = 0; h < c->m.heads; h++)
 			refer_group(c, &w, i, h);
@@ -106,7 +106,7 @@ static void check_norm(struct norm_case c)
 	         c.m.heads);
 	op->norm(dev, y, stat, c.in_place ? y : x, gain, c.bias ? bias : none, c.m, c.add);
 	agrees(y, w.wy, CHAIN * 2e-6, 1, name);
-	agrees(mat_of(stat, DT_F32, 2, groups), w.wstat, CHAIN * 1e-6, 1, "its statistics");
+	agrees(mat_of(stat, DT_F32, groups, 2), w.wstat, CHAIN * 1e-6, 1, "its statistics");
 	struct mat like = host_mat(DT_BF16, dx.rows, dx.cols, 3 * (c.rows % 2), 1);
 	struct mat half = c.grads ? none : upload(like);
 	struct mat all, rounded;

@@ -57,6 +57,44 @@ static struct results all(int threads)
 	return r;
 }
 
+enum { MANY = 2571 };
+
+/* What the pieces of by_rows share: each doubles its rows of y, in memory of its own device. */
+struct pieces { struct mat y, x; int32_t count; };
+
+static void double_rows(struct dev *part, long first, long n, void *with)
+{
+	struct pieces *p = with;
+	struct mat y = row_range(p->y, first, n), one = row_range(p->x, first, n);
+	static const float eye[4] = {1, 0, 0, 1};
+	struct mat i2 = mat_of(part->op->alloc(part, sizeof eye), DT_F32, 2, 2);
+
+	part->op->put(part, i2.p, eye, sizeof eye);
+	part->op->gemm(part, y, one, 0, i2, 0, 2, 0);
+	part->op->free(part, i2.p);
+	__atomic_add_fetch(&p->count, 1, __ATOMIC_RELAXED);
+}
+
+static void check_by_rows(int threads, long rows)
+{
+	struct pieces p = {.count = 0};
+	struct mat got, want;
+	double off = 0;
+
+	open_device(threads);
+	want = host_mat(DT_F32, rows, 2, 0, 1);
+	p.x = upload(want);
+	p.y = fresh(rows, 2);
+	op->by_rows(dev, rows, double_rows, &p);
+	got = download(p.y);
+	for (long i = 0; i < rows; i++)
+		for (long j = 0; j < 2; j++)
+			off = fmax(off, fabs(get(got, i, j) - 2 * get(want, i, j)));
+	ok(off == 0, "by_rows, %ld rows, %d threads: each row once (%d pieces)", rows, threads, p.count);
+	tidy();
+	dev_close(dev);
+}
+
 int main(void)
 {
 	struct results a = all(1);
@@ -87,5 +125,8 @@ int main(void)
 	tidy();
 	dev_close(first);
 	dev_close(dev);
+	for (int threads = 1; threads <= 4; threads++)
+		for (long rows = 1; rows <= MANY; rows += 257)
+			check_by_rows(threads, rows);
 	return tap_done();
 }

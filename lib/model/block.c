@@ -12,165 +12,63 @@
  *   y = x w' + bias + scale ((x a') b' + the pair's own bias)
  *
  * The block's own tensors may be trained too: then theta->grad says where their gradients go.
+ *
+ * But in attention no row needs another one.  So the way is made of stretches (before_attention,
+ * after_attention, and on the way back down_back, up_back, qkv_back), each a function of some of
+ * the rows: the device takes them through it all at once or some at a time.
  */
-#include "block.h"
+#include "block_in.h"
 
-#include "../base/num.h"
-
-static const struct lora_site *pairs_of(const struct block *b, enum site s)
+/* Rows first..first+n-1 of the block, computed on `part`. */
+static struct block rows_of(const struct block *all, struct dev *part, long first, long n)
 {
-	const struct params *a = b->theta;
+	struct block b = *all;
+	struct kept *k = &b.kept;
+	struct mat *m[] = {&k->n1,  &k->raw, &k->qkv, &k->o, &k->attn,
+	                   &k->mlp, &k->x1,  &k->n2,  &k->u, &k->h};
+	long cols;
 
-	return a && a->site && a->site[b->layer][s].n ? &a->site[b->layer][s] : NULL;
+	b.dev = part;
+	b.first = first;
+	for (size_t i = 0; i < sizeof m / sizeof *m; i++)
+		*m[i] = row_range(*m[i], first, n);
+	for (int i = 0; i < SITES; i++)
+		k->t[i] = row_range(k->t[i], first, n);
+	for (int r = 0; r < NORM_ROLES; r++)
+		k->stat[r] += 2 * first * config_norm(b.config, r, &cols).heads;
+	return b;
 }
 
-/* Where the gradients of the block's own tensors go; no tensors where those are frozen. */
-static const struct layer *gradients_of(const struct block *b)
+static struct scratch scratch_rows(const struct scratch *all, long first, long n)
 {
-	static const struct layer frozen;
+	struct scratch s = *all;
+	struct mat *m[] = {&s.g, &s.dh, &s.du, &s.dn, &s.dn2, &s.dout, &s.dqkv};
 
-	return b->theta && b->theta->grad ? &b->theta->grad->layer[b->layer] : &frozen;
+	for (size_t i = 0; i < sizeof m / sizeof *m; i++)
+		*m[i] = row_range(*m[i], first, n);
+	for (int i = 0; i < SITES; i++)
+		s.dt[i] = row_range(s.dt[i], first, n);
+	return s;
 }
 
-/* Does m lie right behind the matrix `of`? */
-static int is_behind(struct mat m, struct mat of)
+typedef void stretch(struct dev *part, long first, long n, void *with);
+
+/* A stretch of the way in which no row needs another one. */
+static void by_rows(const struct block *b, long rows, stretch *f, void *with)
 {
-	return m.type == of.type && m.p == (char *)of.p + of.rows * of.ld * dtype_size(of.type);
-}
-
-static int follows(const struct linear_part *p, const struct linear_part *of)
-{
-	return p->first == of->first + of->w.rows && is_behind(p->w, of->w) &&
-	       (of->bias.p ? is_behind(p->bias, of->bias) : !p->bias.p);
-}
-
-/* The part with its matrix where products find it: for one that is as the file has it, in the room
- * for decoded ones, of which `used` bytes are taken. */
-static struct linear_part placed(const struct block *b, struct linear_part p, size_t *used)
-{
-	if (!p.order)
-		return p;
-	p.w = mat_of((char *)b->decoded.p + *used, b->decoded.type, p.w.rows, p.w.cols);
-	*used += size_round_up(p.w.rows * p.w.cols * dtype_size(p.w.type), MAT_ALIGN);
-	return p;
-}
-
-static void decode(const struct block *b, struct mat w, const struct linear_part *p)
-{
-	if (p->order)
-		b->dev->op->gather(b->dev, w, p->w, p->order, 1);
-}
-
-/* Part *i of the layer and those after it whose tensors lie behind its own, as one, since one
- * large product is faster than some small ones; *i becomes the part after these.  What is decoded
- * holds until the next call. */
-static struct linear_part parts_from(const struct block *b, const struct linear *l, int *i)
-{
-	size_t used = 0;
-	struct linear_part all = placed(b, l->part[*i], &used);
-
-	decode(b, all.w, &l->part[*i]);
-	while (++*i < l->n) {
-		struct linear_part p = placed(b, l->part[*i], &used);
-
-		if (!follows(&p, &all))
-			break;
-		decode(b, p.w, &l->part[*i]);
-		all.w.rows += p.w.rows;
-		all.bias.cols += p.bias.cols;
-		all.bias.ld = all.bias.cols;
-	}
-	return all;
-}
-
-/* c = base + alpha a w', or without base */
-static void product(struct dev *d, struct mat c, struct mat base, struct mat a, struct mat w,
-                    float alpha)
-{
-	if (base.p && base.p != c.p)
-		d->op->gemm_add(d, c, base, a, 0, w, 1, alpha);
+	if (b->decoded.cols) /* there is room for one product's matrices */
+		f(b->dev, 0, rows, with);
 	else
-		d->op->gemm(d, c, a, 0, w, 1, alpha, base.p ? 1 : 0);
+		b->dev->op->by_rows(b->dev, rows, f, with);
 }
 
-/* y = base + r (the layer of x), where base.p is not NULL; t = r x a' is kept for the way back. */
-static void linear(const struct block *b, enum site s, struct mat y, struct mat base, struct mat x,
-                   float r)
+/* The same on the way back, where norms add to their gains' gradients, if these are trained. */
+static void by_rows_back(const struct block *b, long rows, stretch *f, void *with)
 {
-	struct dev *d = b->dev;
-	const struct linear *l = &b->at->at[s];
-	const struct lora_site *pairs = pairs_of(b, s);
-	struct mat t;
-
-	for (int i = 0; i < l->n;) {
-		struct linear_part p = parts_from(b, l, &i);
-		struct mat part = columns(y, p.first, p.w.rows);
-
-		product(d, part, base.p ? columns(base, p.first, p.w.rows) : base, x, p.w, r);
-		if (p.bias.p)
-			d->op->bias(d, part, p.bias, r);
-	}
-	if (!pairs)
-		return;
-	t = columns(b->kept.t[s], 0, pairs->ranks);
-	d->op->gemm(d, t, x, 0, pairs->a, 1, r, 0);
-	for (int i = 0; i < pairs->n; i++) {
-		const struct lora *p = &pairs->pair[i];
-		struct mat part = columns(y, p->first, p->cols);
-
-		d->op->gemm(d, part, columns(t, p->at, p->rank), 0, p->b, 1, p->scale, 1);
-		if (p->bias.p)
-			d->op->bias(d, part, p->bias, r * p->scale);
-	}
-}
-
-/* dw += r dy' x, dbias += r sum dy, where they are trained */
-static void weights_back(const struct block *b, struct mat dy, struct mat x,
-                         const struct linear *grad, float r)
-{
-	struct dev *d = b->dev;
-
-	for (int i = 0; i < grad->n;) {
-		struct linear_part g = parts_from(b, grad, &i);
-		struct mat part = columns(dy, g.first, g.w.rows);
-
-		d->op->gemm(d, g.w, part, 1, x, 0, r, 1);
-		if (g.bias.p)
-			d->op->bias_back(d, g.bias, part, r);
-	}
-}
-
-/* With dt = r scale dy b:  db += scale dy' t;  da += dt' x;  dx = beta dx + r dy w + dt a, where
- * dx.p. */
-static void linear_back(const struct block *b, enum site s, struct mat dx, struct mat dy,
-                        struct mat x, struct mat dt, float r, float beta)
-{
-	struct dev *d = b->dev;
-	const struct linear *l = &b->at->at[s];
-	const struct lora_site *pairs = pairs_of(b, s);
-
-	for (int i = 0; i < l->n && dx.p; beta = 1) {
-		struct linear_part p = parts_from(b, l, &i);
-
-		d->op->gemm(d, dx, columns(dy, p.first, p.w.rows), 0, p.w, 0, r, beta);
-	}
-	weights_back(b, dy, x, &gradients_of(b)->at[s], r);
-	if (!pairs)
-		return;
-	dt = columns(dt, 0, pairs->ranks);
-	for (int i = 0; i < pairs->n; i++) {
-		const struct lora *p = &pairs->pair[i];
-		struct mat part = columns(dy, p->first, p->cols);
-
-		d->op->gemm(d, p->db, part, 1, columns(b->kept.t[s], p->at, p->rank), 0, p->scale,
-		            1);
-		d->op->gemm(d, columns(dt, p->at, p->rank), part, 0, p->b, 0, r * p->scale, 0);
-		if (p->dbias.p)
-			d->op->bias_back(d, p->dbias, part, r * p->scale);
-	}
-	d->op->gemm(d, pairs->da, dt, 1, x, 0, 1, 1);
-	if (dx.p)
-		d->op->gemm(d, dx, dt, 0, pairs->a, 0, 1, 1);
+	if (b->theta && b->theta->grad)
+		f(b->dev, 0, rows, with);
+	else
+		by_rows(b, rows, f, with);
 }
 
 static int has_norm(const struct block *b, enum norm_role role)
@@ -195,11 +93,17 @@ static void norm(const struct block *b, enum norm_role role, struct mat y, struc
 static void norm_back(const struct block *b, enum norm_role role, struct mat dx, struct mat half,
                       struct mat dy, struct mat x, int add)
 {
-	const struct gains *g = &gradients_of(b)->norm[role];
+	const struct gains *g = &block_gradients(b)->norm[role];
 	long cols;
 
 	b->dev->op->norm_back(b->dev, dx, half, g->gain, g->bias, dy, x, b->at->norm[role].gain,
 	                      b->kept.stat[role], config_norm(b->config, role, &cols), add);
+}
+
+/* Whether add_norm_back leaves dy rounded in s->g. */
+static int rounds(const struct block *b, struct mat dy, const struct scratch *s)
+{
+	return s->g.type != dy.type && !has_norm(b, NORM_POST_ATTN) && !has_norm(b, NORM_POST_MLP);
 }
 
 /* dy += the gradient of a norm before attention or MLP; it is rounded for what comes next. */
@@ -208,8 +112,7 @@ static void add_norm_back(const struct block *b, enum norm_role role, struct mat
 {
 	const struct mat none = {0};
 
-	s->rounded =
-		s->g.type != dy.type && !has_norm(b, NORM_POST_ATTN) && !has_norm(b, NORM_POST_MLP);
+	s->rounded = rounds(b, dy, s);
 	norm_back(b, role, dy, s->rounded ? s->g : none, dn, x, 1);
 }
 
@@ -247,7 +150,7 @@ static void rotate(const struct block *b, struct views v, int sign)
 	const struct config *c = b->config;
 	const struct heads *h = &c->heads;
 	const float *table = b->pass->table[c->ropes > 1 && c->local[b->layer]];
-	const int32_t *position = b->pass->position;
+	const int32_t *position = b->pass->position + b->first;
 	int together = h->q_stride == h->kv_stride && c->k_at == h->q * h->q_stride;
 
 	if (together)
@@ -259,24 +162,41 @@ static void rotate(const struct block *b, struct views v, int sign)
 		                 sign);
 }
 
-/* Sets kept.o from x. */
-static void attention(const struct block *b, struct mat x, const struct cache_layer *cache)
+/* What a way forwards is about: y = block(x). */
+struct way_up {
+	const struct block *block;
+	struct mat y, x, o; /* o: attention's heads, of y's rows */
+};
+
+/* From x to queries, keys and values. */
+static void before_attention(struct dev *part, long first, long n, void *with)
+{
+	const struct way_up *f = with;
+	struct block b = rows_of(f->block, part, first, n);
+	const struct config *c = b.config;
+	const struct kept *k = &b.kept;
+	struct views v = views(c, k->qkv), raw = views(c, k->raw);
+	const struct mat none = {0};
+
+	norm(&b, NORM_PRE_ATTN, k->n1, row_range(f->x, first, n), 0);
+	linear(&b, SITE_QKV, k->qkv, none, k->n1, 1);
+	if (has_norm(&b, NORM_QUERY)) {
+		part->op->copy(part, k->raw, columns(k->qkv, 0, c->v_at));
+		norm(&b, NORM_QUERY, v.q, raw.q, 0);
+		norm(&b, NORM_KEY, v.k, raw.k, 0);
+	}
+	rotate(&b, v, 1);
+}
+
+/* Sets kept.o from kept.qkv. */
+static void attention(const struct block *b, const struct cache_layer *cache)
 {
 	const struct ops *op = b->dev->op;
 	const struct config *c = b->config;
 	const struct kept *k = &b->kept;
 	const struct pass *p = b->pass;
-	struct views v = views(c, k->qkv), raw = views(c, k->raw);
-	const struct mat none = {0};
+	struct views v = views(c, k->qkv);
 
-	norm(b, NORM_PRE_ATTN, k->n1, x, 0);
-	linear(b, SITE_QKV, k->qkv, none, k->n1, 1);
-	if (has_norm(b, NORM_QUERY)) {
-		op->copy(b->dev, k->raw, columns(k->qkv, 0, c->v_at));
-		norm(b, NORM_QUERY, v.q, raw.q, 0);
-		norm(b, NORM_KEY, v.k, raw.k, 0);
-	}
-	rotate(b, v, 1);
 	if (cache) {
 		op->scatter(b->dev, cache->kv, kv_columns(c, k->qkv), cache->at);
 		v = with_kv(c, v, cache->kv);
@@ -304,55 +224,53 @@ static void add_branch(const struct block *b, enum site s, enum norm_role after,
 	norm(b, after, y, out, 1);
 }
 
-/* What is kept of the first n rows after attention. */
-static struct kept kept_rows(struct kept k, long n)
+/* From attention's heads to y. */
+static void after_attention(struct dev *part, long first, long n, void *with)
 {
-	struct mat *m[] = {&k.attn, &k.mlp,         &k.x1,         &k.n2,          &k.u,
-	                   &k.h,    &k.t[SITE_OUT], &k.t[SITE_UP], &k.t[SITE_DOWN]};
-
-	for (size_t i = 0; i < sizeof m / sizeof *m; i++)
-		*m[i] = row_range(*m[i], 0, n);
-	return k;
-}
-
-void block_forward(const struct block *all, struct mat y, struct mat x,
-                   const struct cache_layer *cache, const int32_t *only)
-{
-	struct dev *d = all->dev;
-	struct block b = *all;
-	struct kept *k = &b.kept;
+	const struct way_up *f = with;
+	struct block b = rows_of(f->block, part, first, n);
+	const struct kept *k = &b.kept;
+	struct mat x = row_range(f->x, first, n), y = row_range(f->y, first, n);
 	const struct mat none = {0};
-	struct mat o = k->o;
 
-	b.kept = kept_rows(all->kept, y.rows);
-	attention(&b, x, cache);
-	if (only) {
-		o = mat_of(k->qkv.p, o.type, y.rows, o.cols); /* attention has read it */
-		d->op->gather(d, o, k->o, only, 1);
-		d->op->gather(d, k->x1, x, only, 1);
-		x = k->x1;
-	}
 	if (b.config->parallel)
 		norm(&b, NORM_PRE_MLP, k->n2, x, 0);
-	add_branch(&b, SITE_OUT, NORM_POST_ATTN, k->x1, x, o, k->attn);
+	add_branch(&b, SITE_OUT, NORM_POST_ATTN, k->x1, x, row_range(f->o, first, n), k->attn);
 	if (!b.config->parallel)
 		norm(&b, NORM_PRE_MLP, k->n2, k->x1, 0);
 	linear(&b, SITE_UP, k->u, none, k->n2, 1);
-	d->op->act(d, k->h, k->u, b.config->act);
+	part->op->act(part, k->h, k->u, b.config->act);
 	add_branch(&b, SITE_DOWN, NORM_POST_MLP, y, k->x1, k->h, k->mlp);
 }
 
-/* Sets dqkv from dout.  A key that several rows share has the sum of what each makes of it. */
+void block_forward(const struct block *b, struct mat y, struct mat x,
+                   const struct cache_layer *cache, const int32_t *only)
+{
+	const struct ops *op = b->dev->op;
+	const struct kept *k = &b->kept;
+	struct way_up f = {b, y, x, k->o};
+
+	by_rows(b, x.rows, before_attention, &f);
+	attention(b, cache);
+	if (only) {
+		f.o = mat_of(k->qkv.p, k->o.type, y.rows, k->o.cols); /* attention has read it */
+		f.x = row_range(k->x1, 0, y.rows);
+		op->gather(b->dev, f.o, k->o, only, 1);
+		op->gather(b->dev, f.x, x, only, 1);
+	}
+	by_rows(b, y.rows, after_attention, &f);
+}
+
+/* Sets dqkv, still rotated, from dout.  A key that several rows share has the sum of what each
+ * makes of it. */
 static void attention_back(const struct block *b, const struct scratch *s)
 {
 	const struct ops *op = b->dev->op;
 	const struct config *c = b->config;
 	const struct kept *k = &b->kept;
 	const struct pass *p = b->pass;
-	const struct mat none = {0};
-	struct views v = views(c, k->qkv), raw = views(c, k->raw), dqkv = views(c, s->dqkv), dv;
+	struct views v = views(c, k->qkv), dv = views(c, s->dqkv);
 
-	dv = dqkv;
 	if (p->keys.p) {
 		op->gather(b->dev, p->keys, kv_columns(c, k->qkv), p->from, 1);
 		v = with_kv(c, v, p->keys);
@@ -365,59 +283,120 @@ static void attention_back(const struct block *b, const struct scratch *s)
 	              config_heads(c, b->layer));
 	if (p->keys.p)
 		op->scatter_add(b->dev, kv_columns(c, s->dqkv), s->dkeys, p->shared, 1);
-	rotate(b, dqkv, -1);
-	if (has_norm(b, NORM_QUERY)) {
-		norm_back(b, NORM_QUERY, dqkv.q, none, dqkv.q, raw.q, 0);
-		norm_back(b, NORM_KEY, dqkv.k, none, dqkv.k, raw.k, 0);
-	}
+}
+
+/* A way back: dy becomes dx. */
+struct back {
+	const struct block *block;
+	struct mat dy, x;
+	const struct scratch *s;
+	int need_dx;
+};
+
+/* The gradient of add_branch's layer: where a norm follows, or dy is to be rounded, that is in
+ * scratch. */
+static struct mat branch_gradient(const struct block *b, enum norm_role after, struct mat dy,
+                                  const struct scratch *s)
+{
+	return has_norm(b, after) || dy.type != s->g.type ? s->g : dy;
+}
+
+static float branch_scale(const struct block *b, enum norm_role after)
+{
+	return has_norm(b, after) ? 1 : b->config->residual_scale;
 }
 
 /* din = the gradient of add_branch's `in`, from dy, that of x. */
 static void branch_back(const struct block *b, enum site s, enum norm_role after, struct mat din,
-                        struct mat dy, struct mat in, struct mat out, struct scratch *r)
+                        struct mat dy, struct mat out, struct scratch *r)
 {
 	const struct mat none = {0};
-	float scale = b->config->residual_scale;
-	struct mat g = r->g;
+	struct mat g = branch_gradient(b, after, dy, r);
 
-	if (has_norm(b, after)) {
+	if (has_norm(b, after))
 		norm_back(b, after, g, none, dy, out, 0);
-		scale = 1;
-	} else if (dy.type == g.type) {
-		g = dy;
-	} else if (!r->rounded) {
+	else if (g.p != dy.p && !r->rounded)
 		b->dev->op->copy(b->dev, g, dy);
-		r->rounded = 1;
+	linear_back(b, s, din, g, r->dt[s], branch_scale(b, after), 0);
+}
+
+/* What linear_sums adds of a branch whose branch_back is done. */
+static void branch_sums(const struct block *b, enum site s, enum norm_role after, struct mat dy,
+                        struct mat in, const struct scratch *r)
+{
+	linear_sums(b, s, branch_gradient(b, after, dy, r), in, r->dt[s], branch_scale(b, after));
+}
+
+/* From dy to the MLP's inner activations. */
+static void down_back(struct dev *part, long first, long n, void *with)
+{
+	const struct back *w = with;
+	struct block b = rows_of(w->block, part, first, n);
+	struct scratch s = scratch_rows(w->s, first, n);
+	const struct kept *k = &b.kept;
+
+	branch_back(&b, SITE_DOWN, NORM_POST_MLP, s.dh, row_range(w->dy, first, n), k->mlp, &s);
+	part->op->act_back(part, s.du, s.dh, k->u, b.config->act);
+}
+
+/* From there to attention's heads. */
+static void up_back(struct dev *part, long first, long n, void *with)
+{
+	const struct back *w = with;
+	struct block b = rows_of(w->block, part, first, n);
+	struct scratch s = scratch_rows(w->s, first, n);
+	const struct kept *k = &b.kept;
+	struct mat dy = row_range(w->dy, first, n);
+	int pre = has_norm(&b, NORM_PRE_MLP);
+
+	linear_back(&b, SITE_UP, pre ? s.dn2 : dy, s.du, s.dt[SITE_UP], 1, !pre);
+	s.rounded =
+		pre && !has_norm(&b, NORM_POST_MLP); /* by down_back; without a norm dy changed */
+	if (pre && !b.config->parallel)
+		add_norm_back(&b, NORM_PRE_MLP, dy, s.dn2, k->x1, &s);
+	branch_back(&b, SITE_OUT, NORM_POST_ATTN, s.dout, dy, k->attn, &s);
+}
+
+/* From queries, keys and values to dx. */
+static void qkv_back(struct dev *part, long first, long n, void *with)
+{
+	const struct back *w = with;
+	struct block b = rows_of(w->block, part, first, n);
+	struct scratch s = scratch_rows(w->s, first, n);
+	struct mat dy = row_range(w->dy, first, n), x = row_range(w->x, first, n);
+	struct views dqkv = views(b.config, s.dqkv), raw = views(b.config, b.kept.raw);
+	int pre = has_norm(&b, NORM_PRE_ATTN);
+	const struct mat none = {0};
+
+	rotate(&b, dqkv, -1);
+	if (has_norm(&b, NORM_QUERY)) {
+		norm_back(&b, NORM_QUERY, dqkv.q, none, dqkv.q, raw.q, 0);
+		norm_back(&b, NORM_KEY, dqkv.k, none, dqkv.k, raw.k, 0);
 	}
-	linear_back(b, s, din, g, in, r->dt, scale, 0);
+	linear_back(&b, SITE_QKV,
+	            !w->need_dx ? none
+	            : pre       ? s.dn
+	                        : dy,
+	            s.dqkv, s.dt[SITE_QKV], 1, !pre);
+	if (w->need_dx && pre)
+		add_norm_back(&b, NORM_PRE_ATTN, dy, s.dn, x, &s);
+	if (w->need_dx && has_norm(&b, NORM_PRE_MLP) && b.config->parallel)
+		add_norm_back(&b, NORM_PRE_MLP, dy, s.dn2, x, &s);
 }
 
 void block_back(const struct block *b, struct mat dy, struct mat x, struct scratch *s, int need_dx)
 {
 	const struct kept *k = &b->kept;
-	const struct mat none = {0};
-	int parallel = b->config->parallel;
-	int pre_attn = has_norm(b, NORM_PRE_ATTN), pre_mlp = has_norm(b, NORM_PRE_MLP);
+	struct back w = {b, dy, x, s, need_dx};
+	int last = has_norm(b, NORM_PRE_ATTN) || (has_norm(b, NORM_PRE_MLP) && b->config->parallel);
 
-	branch_back(b, SITE_DOWN, NORM_POST_MLP, s->dh, dy, k->h, k->mlp, s);
-	b->dev->op->act_back(b->dev, s->du, s->dh, k->u, b->config->act);
-	linear_back(b, SITE_UP, pre_mlp ? s->dn2 : dy, s->du, k->n2, s->dt, 1, !pre_mlp);
-	s->rounded = s->rounded && pre_mlp; /* else dy was added to */
-	if (pre_mlp && !parallel)
-		add_norm_back(b, NORM_PRE_MLP, dy, s->dn2, k->x1, s);
-
-	branch_back(b, SITE_OUT, NORM_POST_ATTN, s->dout, dy, k->o, k->attn, s);
+	by_rows_back(b, dy.rows, down_back, &w);
+	branch_sums(b, SITE_DOWN, NORM_POST_MLP, dy, k->h, s);
+	by_rows_back(b, dy.rows, up_back, &w);
+	linear_sums(b, SITE_UP, s->du, k->n2, s->dt[SITE_UP], 1);
+	branch_sums(b, SITE_OUT, NORM_POST_ATTN, dy, k->o, s);
 	attention_back(b, s);
-	linear_back(b, SITE_QKV,
-	            !need_dx   ? none
-	            : pre_attn ? s->dn
-	                       : dy,
-	            s->dqkv, k->n1, s->dt, 1, !pre_attn);
-	s->rounded = s->rounded && pre_attn;
-	if (!need_dx)
-		return;
-	if (pre_attn)
-		add_norm_back(b, NORM_PRE_ATTN, dy, s->dn, x, s);
-	if (pre_mlp && parallel)
-		add_norm_back(b, NORM_PRE_MLP, dy, s->dn2, x, s);
+	by_rows_back(b, dy.rows, qkv_back, &w);
+	linear_sums(b, SITE_QKV, s->dqkv, k->n1, s->dt[SITE_QKV], 1);
+	s->rounded = last && rounds(b, dy, s);
 }

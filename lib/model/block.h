@@ -41,7 +41,7 @@ struct scratch {
 	struct mat dh, du;     /* of h and u */
 	struct mat dn, dn2;    /* of n1 and n2, F32 */
 	struct mat dout, dqkv; /* of o and qkv */
-	struct mat dt;         /* of t */
+	struct mat dt[SITES];  /* of t */
 	struct mat dkeys;      /* of keys */
 };
 
@@ -57,6 +57,7 @@ struct block {
 	struct dev *dev;
 	const struct config *config;
 	long layer;
+	long first;                 /* of the pass's rows, kept.n1's first one */
 	const struct layer *at;     /* its tensors */
 	const struct params *theta; /* NULL: the model alone */
 	const struct pass *pass;

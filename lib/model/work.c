@@ -53,12 +53,10 @@ static void place_block(struct kept *k, struct arena *a, const struct work_size 
 static void place_scratch(struct scratch *r, struct arena *a, const struct work_size *s)
 {
 	const struct config *c = s->config;
-	long t = s->tokens, keys = s->keys, wide = c->qkv - c->k_at, widest = 0, in, up;
+	long t = s->tokens, keys = s->keys, wide = c->qkv - c->k_at, in, up;
 	int post = c->family->norm[NORM_POST_ATTN] || c->family->norm[NORM_POST_MLP];
 
 	config_site(c, SITE_UP, &in, &up);
-	for (int i = 0; i < SITES; i++)
-		widest = rank(s, i) > widest ? rank(s, i) : widest;
 	r->g = arena_mat(a, s->type, s->type == DT_F32 && !post ? 0 : t, c->dim);
 	r->dh = arena_mat(a, s->type, t, c->ffn);
 	r->du = arena_mat(a, s->type, t, up);
@@ -66,7 +64,8 @@ static void place_scratch(struct scratch *r, struct arena *a, const struct work_
 	r->dn2 = c->parallel ? arena_mat(a, DT_F32, t, c->dim) : r->dn;
 	r->dout = arena_mat(a, s->type, t, (long)c->heads.q * c->heads.dim);
 	r->dqkv = arena_mat(a, s->type, t, c->qkv);
-	r->dt = arena_mat(a, s->type, t, widest);
+	for (int i = 0; i < SITES; i++)
+		r->dt[i] = arena_mat(a, s->type, t, rank(s, i));
 	r->dkeys = arena_mat(a, s->type, keys, wide);
 }
 

@@ -2,10 +2,13 @@
 /* share.c - how much of a training step is spent in matrix products, and how fast
  * they are against oneDNN's own on the same shapes: contiguous matrices, nothing
  * else done, the best of some runs.  For one thread that is processor time.
+ * Products of some rows each, which threads compute beside each other, are
+ * compared with oneDNN's on one thread.
  *
  *     build/t/bench/share MODEL ROWS.tok bf16|f32 THREADS BATCH STEPS
  */
 #include <math.h>
+#include <omp.h>
 #include <oneapi/dnnl/dnnl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,13 +19,16 @@
 #include "../../lib/model/engine.h"
 #include "../../lib/rows/order.h"
 
-struct product { long m, n, k; int ta, tb, type, ctype; long calls; double seconds, own; };
+struct product { long m, n, k; int ta, tb, type, ctype, threads, unused; long calls; double seconds, own; };
 
 enum { PRODUCTS = 4096 };
 
 static struct product product[PRODUCTS];
 static int products;
 static const struct ops *body;         /* the device's */
+static struct ops timed;               /* the same, with a watch on its products */
+static struct dev *whole;
+static int threads;                    /* its own */
 static clockid_t watch = CLOCK_MONOTONIC;
 
 static double now(void)
@@ -32,6 +38,9 @@ static double now(void)
 	clock_gettime(watch, &t);
 	return t.tv_sec + t.tv_nsec * 1e-9;
 }
+
+/* Seconds of all its threads together. */
+static double busy(const struct product *p) { return p->seconds * p->threads; }
 
 static double flops(const struct product *p) { return 2.0 * p->m * p->n * p->k; }
 
@@ -50,12 +59,35 @@ static void timed_gemm(struct dev *d, struct mat c, struct mat a, int ta, struct
                        float beta)
 {
 	struct product p = {.m = c.rows, .n = c.cols, .k = ta ? a.rows : a.cols, .ta = ta, .tb = tb, .type = a.type,
-	                    .ctype = c.type}, *at = find(&p);
-	double began = now();
+	                    .ctype = c.type, .threads = d == whole ? threads : 1}, *at;
+	double took = now();
 
 	body->gemm(d, c, a, ta, b, tb, alpha, beta);
-	at->seconds += now() - began;
-	at->calls++;
+	took = now() - took;
+#pragma omp critical
+	{
+		at = find(&p);
+		at->seconds += took;
+		at->calls++;
+	}
+}
+
+struct stretch { void (*f)(struct dev *part, long first, long n, void *with); void *with; };
+
+static void timed_part(struct dev *part, long first, long n, void *with)
+{
+	const struct stretch *s = with;
+
+	part->op = &timed;
+	s->f(part, first, n, s->with);
+	part->op = part == whole ? &timed : body;
+}
+
+static void timed_by_rows(struct dev *d, long rows, void (*f)(struct dev *, long, long, void *), void *with)
+{
+	struct stretch s = {f, with};
+
+	body->by_rows(d, rows, timed_part, &s);
 }
 
 static void check(dnnl_status_t s)
@@ -117,6 +149,7 @@ static double own(const struct product *p)
 	double least = INFINITY, end;
 	int times = 0;
 
+	omp_set_num_threads(p->threads);
 	check(dnnl_engine_create(&e, dnnl_cpu, 0));
 	check(dnnl_stream_create(&s, e, dnnl_stream_default_flags));
 	a = memory(e, p->m, p->k, p->ta, p->type, &da);
@@ -147,37 +180,38 @@ static int by_time(const void *a, const void *b)
 {
 	const struct product *x = a, *y = b;
 
-	return (x->seconds < y->seconds) - (x->seconds > y->seconds);
+	return (busy(x) < busy(y)) - (busy(x) > busy(y));
 }
 
 /* oneDNN's own time is measured on the shapes that make up all but a fiftieth. */
-static void report(double total, int threads)
+static void report(double total)
 {
 	double all = 0, seen = 0, ours = 0, theirs = 0, work = 0;
 
 	qsort(product, products, sizeof *product, by_time);
 	for (int i = 0; i < products; i++)
-		all += product[i].seconds;
-	printf("%-34s %6s %10s %10s %6s\n", "product", "calls", "GFLOP/s", "oneDNN", "ratio");
+		all += busy(&product[i]);
+	printf("%-34s %7s %6s %10s %10s %6s\n", "product", "threads", "calls", "GFLOP/s", "oneDNN", "ratio");
 	for (int i = 0; i < products && seen < 0.98 * all; i++) {
 		struct product *p = &product[i];
 		char shape[64];
 
 		p->own = own(p) * p->calls;
-		seen += p->seconds;
-		ours += p->seconds;
-		theirs += p->own;
+		seen += busy(p);
+		ours += busy(p);
+		theirs += p->own * p->threads;
 		work += flops(p) * p->calls;
 		snprintf(shape, sizeof shape, "%ldx%ldx%ld %s%s %s", p->m, p->n, p->k, p->ta ? "t" : "n", p->tb ? "t" : "n",
 		         p->ctype == DT_BF16 ? "bf16" : "f32");
 		if (i < 12)
-			printf("%-34s %6ld %10.1f %10.1f %6.2f\n", shape, p->calls, flops(p) * p->calls / p->seconds * 1e-9,
-			       flops(p) * p->calls / p->own * 1e-9, p->own / p->seconds);
+			printf("%-34s %7d %6ld %10.1f %10.1f %6.2f\n", shape, p->threads, p->calls,
+			       flops(p) * p->calls / p->seconds * 1e-9, flops(p) * p->calls / p->own * 1e-9,
+			       p->own / p->seconds);
 	}
-	printf("share of a step in products: %.3f of %.2f s, %d thread%s\n", all / total, total, threads,
+	printf("share of a step in products: %.3f of %.2f s, %d thread%s\n", all / threads / total, total, threads,
 	       threads == 1 ? "" : "s");
-	printf("their rate: %.1f GFLOP/s, oneDNN's own %.1f, ratio %.3f (%d shapes)\n", work / ours * 1e-9,
-	       work / theirs * 1e-9, theirs / ours, products);
+	printf("their rate: %.1f GFLOP/s, oneDNN's own %.1f, ratio %.3f (%d shapes)\n", work / ours * threads * 1e-9,
+	       work / theirs * threads * 1e-9, theirs / ours, products);
 }
 
 int main(int argc, char **argv)
@@ -190,7 +224,6 @@ int main(int argc, char **argv)
 	struct params *theta;
 	struct order order;
 	struct batch b;
-	struct ops timed;
 	float *loss, *weight;
 	double began = 0;
 
@@ -219,6 +252,9 @@ int main(int argc, char **argv)
 	body = m->dev->op;
 	timed = *body;
 	timed.gemm = timed_gemm;
+	timed.by_rows = timed_by_rows;
+	whole = m->dev;
+	threads = atoi(argv[4]);
 	for (int step = 0; step <= atoi(argv[6]); step++) {    /* the first prepares */
 		if (step == 1) {
 			products = 0;
@@ -231,7 +267,7 @@ int main(int argc, char **argv)
 		engine_grad(e, theta, &b, weight, loss);
 		params_step(theta, (struct adamw){1e-4f, 0.9f, 0.95f, 1e-8f, 0, 1, 0}, NULL);
 	}
-	report(now() - began, atoi(argv[4]));
+	report(now() - began);
 	m->dev->op = body;
 	return 0;
 }
