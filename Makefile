@@ -117,7 +117,10 @@ PEER_TESTS := $(wildcard t/peer/*.t) t/peft.t
 S := $B/cudasim
 DEVICE_TESTS := model ops_attn bilevel finetune cache steps ops_gemm adapter ops_mem ops_rows ops_threads shared
 SIM_OWN_TESTS := $(patsubst %,$S/%.t,words faults host_faults devices)
-SIM_TESTS := $(if $(SAN),,$(DEVICE_TESTS:%=$S/t/%.t) $(SIM_OWN_TESTS))
+# Products and attention by AMX, whose tiles are in C (t/amxsim.h): the tests of these once more.
+X := $B/amxsim
+AMX_TESTS := $(patsubst %,$X/t/%.t,ops_gemm ops_attn model)
+SIM_TESTS := $(if $(SAN),,$(DEVICE_TESTS:%=$S/t/%.t) $(SIM_OWN_TESTS)) $(AMX_TESTS)
 SIM_PROGRAMS := $(if $(SAN),,$(patsubst %,$S/bin/seal-%,score lora-train eval))
 # For a GPU they can be built anywhere; on a machine that has one they run there as well.
 FOR_GPU := $(if $(CUDA),$(DEVICE_TESTS:%=$B/gpu/t/%.t))
@@ -158,6 +161,9 @@ archive = $(call run,AR,$@)rm -f $@ && ar rcs $@ $^
 $(eval $(call compile,$$B/%.o,%.c,$$(CC) $$(ALL_CFLAGS)))
 $(eval $(call compile,$$B/gpu/t/%.o,t/%.c,$$(CC) $$(ALL_CFLAGS) -DTEST_DEVICE='"cuda"'))
 $(eval $(call compile,$$S/%.o,%.c,$$(CC) $$(ALL_CFLAGS) -DSEAL_CUDA -DTEST_DEVICE='"cuda"'))
+$(eval $(call compile,$$X/%.o,%.c,$$(CC) $$(ALL_CFLAGS) $$(AMXSIM)))
+$X/kernels/gemm.o: AMXSIM = -Damx_is_there=amx_of_processor
+$X/kernels/tile_amx.o: AMXSIM = -include t/amxsim.h
 $(eval $(call compile,$$B/%.cc.o,%.cc,$$(CXX) $$(CUDNN_CXXFLAGS)))
 $(eval $(call compile,$$S/%.cc.o,%.cc,$$(CXX) $$(SIM_CXXFLAGS)))
 ifneq ($(MPI),)
@@ -189,6 +195,7 @@ $(eval $(call link,$$(C_BENCH),%,%.o,$$B/libseal.a))
 $(eval $(call link,$$(GPU_BENCH),%,%.o,$$B/libseal.a))
 $(eval $(call link,$$(filter $$S/t/%,$$(SIM_TESTS)),%.t,%.o,$$S/libseal.a,-lstdc++))
 $(eval $(call link,$$(SIM_PROGRAMS),%,%.o,$$S/libseal.a,-lstdc++))
+$(eval $(call link,$$(AMX_TESTS),$$X/%.t,$$B/%.o,$$X/kernels/gemm.o $$X/kernels/tile_amx.o $$B/libseal.a))
 $(eval $(call link,$$S/devices.t,$$S/%.t,$$S/t/cudasim/%.o,$$S/libseal.a,-lstdc++))
 $(eval $(call link,$$(patsubst %,$$S/%.t,words faults host_faults),$$S/%.t,$$S/t/cudasim/%.cu.o,$$S/libseal.a,-lstdc++))
 

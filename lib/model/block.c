@@ -162,8 +162,8 @@ static void rotate(const struct block *b, struct views v, int sign)
 		                 sign);
 }
 
-/* What a way forwards is about: y = block(x). */
-struct way_up {
+/* A way forwards: y = block(x). */
+struct forth {
 	const struct block *block;
 	struct mat y, x, o; /* o: attention's heads, of y's rows */
 };
@@ -171,7 +171,7 @@ struct way_up {
 /* From x to queries, keys and values. */
 static void before_attention(struct dev *part, long first, long n, void *with)
 {
-	const struct way_up *f = with;
+	const struct forth *f = with;
 	struct block b = rows_of(f->block, part, first, n);
 	const struct config *c = b.config;
 	const struct kept *k = &b.kept;
@@ -227,7 +227,7 @@ static void add_branch(const struct block *b, enum site s, enum norm_role after,
 /* From attention's heads to y. */
 static void after_attention(struct dev *part, long first, long n, void *with)
 {
-	const struct way_up *f = with;
+	const struct forth *f = with;
 	struct block b = rows_of(f->block, part, first, n);
 	const struct kept *k = &b.kept;
 	struct mat x = row_range(f->x, first, n), y = row_range(f->y, first, n);
@@ -248,7 +248,7 @@ void block_forward(const struct block *b, struct mat y, struct mat x,
 {
 	const struct ops *op = b->dev->op;
 	const struct kept *k = &b->kept;
-	struct way_up f = {b, y, x, k->o};
+	struct forth f = {b, y, x, k->o};
 
 	by_rows(b, x.rows, before_attention, &f);
 	attention(b, cache);
@@ -350,8 +350,8 @@ static void up_back(struct dev *part, long first, long n, void *with)
 	int pre = has_norm(&b, NORM_PRE_MLP);
 
 	linear_back(&b, SITE_UP, pre ? s.dn2 : dy, s.du, s.dt[SITE_UP], 1, !pre);
-	s.rounded =
-		pre && !has_norm(&b, NORM_POST_MLP); /* by down_back; without a norm dy changed */
+	/* By down_back, if that did; where no norm comes before the MLP, dy has changed since. */
+	s.rounded = pre && !has_norm(&b, NORM_POST_MLP);
 	if (pre && !b.config->parallel)
 		add_norm_back(&b, NORM_PRE_MLP, dy, s.dn2, k->x1, &s);
 	branch_back(&b, SITE_OUT, NORM_POST_ATTN, s.dout, dy, k->attn, &s);
