@@ -12,7 +12,8 @@ float *workspace(struct workspace *w, size_t n)
 	if (w->n < n) {
 		free(w->p);
 		w->p = cpu_alloc(NULL, n * sizeof(float));
-		memory_all_used(w->p, n * sizeof(float));
+		if (amx_is_there())
+			memory_all_used(w->p, n * sizeof(float));
 		w->n = n;
 	}
 	return w->p;
@@ -119,6 +120,7 @@ static struct dev *open_threads(int threads)
 	                  .name = "cpu",
 	                  .self = cpu,
 	                  .fast_bf16 = bf16_is_fast(),
+	                  .large_pages = amx_is_there(),
 	                  .pass_tokens = 2560,
 	                  .head_rows = 256};
 	return d;

@@ -218,6 +218,7 @@ struct dev { /* to be read */
 	void *self;
 	int fast_bf16;    /* it multiplies bf16 faster than f32 */
 	int apart;        /* its memory is not the host's */
+	int large_pages;  /* memory that is used whole is to be in pages of 2 MB */
 	long pass_tokens; /* it works well on so many tokens at a time, */
 	long head_rows;   /* and on the logits of so many: a multiple of 64 */
 };

@@ -44,7 +44,7 @@ static void open_arena(struct engine *e, const struct plan *p)
 	e->arena.size =
 		p->bytes[MEMORY_ACTIVATIONS] + p->bytes[MEMORY_LOGITS] + p->bytes[MEMORY_SCRATCH];
 	e->arena.base = e->dev->op->alloc(e->dev, e->arena.size);
-	if (!e->dev->apart)
+	if (e->dev->large_pages)
 		memory_all_used(e->arena.base, e->arena.size);
 	e->dev->op->zero(e->dev, mat_of(e->arena.base, DT_F32, e->arena.size / 64, 16));
 }

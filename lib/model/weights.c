@@ -310,7 +310,7 @@ void weights_room(struct weights *w, struct dev *d, const size_t bytes[2])
 {
 	for (int i = 0; i < 2; i++) {
 		w->room[i] = hold(w, d->op->alloc(d, bytes[i]));
-		if (!d->apart)
+		if (d->large_pages)
 			memory_all_used(w->room[i], bytes[i]);
 	}
 }
