@@ -51,11 +51,13 @@ static struct dev *open_threads(int threads);
  * AMX's products do that at a tenth of their time for all rows of a pass: there it is one piece. */
 enum { PIECE = 640, LEAST = 256, ROUND = 16 };
 
+/* All rows, where their pieces would be too small. */
 static long piece_of(long rows, int threads)
 {
 	long n = round_up((rows + PIECE - 1) / PIECE, threads); /* as many for each thread */
+	long piece = rows ? round_up((rows + n - 1) / n, ROUND) : 0;
 
-	return round_up((rows + n - 1) / n, ROUND);
+	return piece < LEAST ? rows : piece;
 }
 
 static void cpu_by_rows(struct dev *d, long rows,
@@ -64,7 +66,7 @@ static void cpu_by_rows(struct dev *d, long rows,
 	struct cpu *cpu = cpu_of(d);
 	long n = piece_of(rows, cpu->threads);
 
-	if (cpu->threads == 1 || n < LEAST || amx_is_there()) {
+	if (cpu->threads == 1 || n >= rows || amx_is_there()) {
 		f(d, 0, rows, with);
 		return;
 	}
