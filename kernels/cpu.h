@@ -37,7 +37,7 @@ struct cpu {
 	struct workspace *own;     /* [threads]: one for each thread of such a loop */
 	struct workspace whole;    /* one for the thread that calls: gemm's conversions */
 	struct products *products; /* oneDNN's products, kept by gemm.c; NULL before the first */
-	struct dev **part; /* [threads]: of one thread each, for by_rows; NULL before that */
+	struct dev **part;         /* [threads], of one thread each, for by_rows; NULL before */
 };
 
 static inline struct cpu *cpu_of(struct dev *d) { return d->self; }

@@ -65,7 +65,8 @@ static void amxsim_product(amxsim *c, const amxsim *a, const amxsim *b)
 		for (int k = 0; k < AMXSIM_SIDE; k++)
 			for (int of = 0; of < 2; of++)
 				for (int j = 0; j < AMXSIM_SIDE; j++)
-					c->sum[i][j] += float_of_bf16(a->pair[i][k][of]) * float_of_bf16(b->pair[k][j][of]);
+					c->sum[i][j] += float_of_bf16(a->pair[i][k][of]) *
+					                float_of_bf16(b->pair[k][j][of]);
 }
 
 int bf16_is_fast(void);

@@ -126,7 +126,8 @@ static void check_gradient(const struct tiny *t, struct engine *m, struct params
 }
 
 /* A device that takes rows through a block a few at a time, as a processor does with many. */
-static void by_sevens(struct dev *d, long rows, void (*f)(struct dev *part, long first, long n, void *with), void *with)
+static void by_sevens(struct dev *d, long rows, void (*f)(struct dev *, long, long, void *),
+                      void *with)
 {
 	for (long i = 0; i < rows; i += 7)
 		f(d, i, rows - i < 7 ? rows - i : 7, with);
@@ -164,7 +165,8 @@ static void check_passes(const struct tiny *t, struct engine *m, struct params *
 		params_close(b);
 		tiny_close(narrow);
 	}
-	small(most / fmax(1, largest), 1e-5, t->name, "one pass, many, recomputed, or in pieces: losses and gradients");
+	small(most / fmax(1, largest), 1e-5, t->name,
+	      "one pass, many, recomputed, or in pieces: losses and gradients");
 	free(one);
 	free(many);
 }

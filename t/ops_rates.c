@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* ops_rates.c - no product of a training step goes a slow way through oneDNN: each of SmolLM2-135M's
- * large ones has at least half the rate of the fastest.  Processor time of one thread, the best of
- * some runs, so that a busy machine does not matter; t/bench/selector.sh has the figures. */
+/* ops_rates.c - no large product of a training step goes a slow way: each of SmolLM2-135M's has at
+ * least half the rate of the fastest.  Processor time of one thread, the best of some runs, so that
+ * a busy machine does not matter; t/bench/selector.sh has the figures. */
 #include <time.h>
 
 #include "../kernels/cpu.h"
@@ -40,14 +40,15 @@ static double rate(int i, enum dtype type)
 {
 	long n = products[i].n, k = products[i].k;
 	struct mat a = upload(host_mat(type, ROWS, k, 0, 1));
-	struct mat b = upload(products[i].tb ? host_mat(type, n, k, 0, 1) : host_mat(type, k, n, 0, 1));
+	int tb = products[i].tb;
+	struct mat b = upload(host_mat(type, tb ? n : k, tb ? k : n, 0, 1));
 	struct mat c = upload(host_mat(products[i].add ? DT_F32 : type, ROWS, products[i].wide, 0, 1));
 	double least = INFINITY;
 
 	for (int run = 0; run < RUNS; run++) {
 		double t = now();
 
-		op->gemm(dev, columns(c, 0, n), a, 0, b, products[i].tb, 1, products[i].add);
+		op->gemm(dev, columns(c, 0, n), a, 0, b, tb, 1, products[i].add);
 		least = fmin(least, now() - t);
 	}
 	tidy();
@@ -66,7 +67,8 @@ int main(void)
 	for (int i = 0; i < PRODUCTS; i++)
 		most = fmax(most, found[i] = rate(i, bf16_is_fast() ? DT_BF16 : DT_F32));
 	for (int i = 0; i < PRODUCTS; i++)
-		ok(found[i] >= most / 2, "%s: %.0f GFLOP/s of at most %.0f", products[i].name, found[i], most);
+		ok(found[i] >= most / 2, "%s: %.0f GFLOP/s of at most %.0f", products[i].name, found[i],
+		   most);
 	dev_close(dev);
 	return tap_done();
 }

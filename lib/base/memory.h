@@ -36,7 +36,7 @@ static inline void *xgrow(void *p, long n, long *room, size_t size)
 /* Tells the system that all of these n bytes will be used, so that it may give them in pages of
  * 2 MB.  AMX reads 16 rows of a matrix at a time, each a page of its own, and of pages of 4 KB a
  * processor knows too few: training is 1.1 to 1.2 times as fast.  Other products are no faster, and
- * a virtual machine may take seconds to find such pages. */
+ * a virtual machine was seen to take seconds more to start. */
 void memory_all_used(void *p, size_t n);
 
 /* As memcpy; by all threads where it is much, since one reads a mapped file at 2 to 4 GB/s. */

@@ -19,7 +19,12 @@
 #include "../../lib/model/engine.h"
 #include "../../lib/rows/order.h"
 
-struct product { long m, n, k; int ta, tb, type, ctype, threads, unused; long calls; double seconds, own; };
+struct product {
+	long m, n, k;
+	int ta, tb, type, ctype, threads, zero; /* no padding: compared as bytes, up to here */
+	long calls;
+	double seconds, own;
+};
 
 enum { PRODUCTS = 4096 };
 
@@ -58,8 +63,9 @@ static struct product *find(const struct product *p)
 static void timed_gemm(struct dev *d, struct mat c, struct mat a, int ta, struct mat b, int tb, float alpha,
                        float beta)
 {
-	struct product p = {.m = c.rows, .n = c.cols, .k = ta ? a.rows : a.cols, .ta = ta, .tb = tb, .type = a.type,
-	                    .ctype = c.type, .threads = d == whole ? threads : 1}, *at;
+	struct product p = {.m = c.rows, .n = c.cols, .k = ta ? a.rows : a.cols, .ta = ta, .tb = tb,
+	                    .type = a.type, .ctype = c.type,
+	                    .threads = d == whole ? threads : 1}, *at;
 	double took = now();
 
 	body->gemm(d, c, a, ta, b, tb, alpha, beta);
@@ -77,13 +83,15 @@ struct stretch { void (*f)(struct dev *part, long first, long n, void *with); vo
 static void timed_part(struct dev *part, long first, long n, void *with)
 {
 	const struct stretch *s = with;
+	const struct ops *was = part->op;
 
 	part->op = &timed;
 	s->f(part, first, n, s->with);
-	part->op = part == whole ? &timed : body;
+	part->op = was;
 }
 
-static void timed_by_rows(struct dev *d, long rows, void (*f)(struct dev *, long, long, void *), void *with)
+static void timed_by_rows(struct dev *d, long rows, void (*f)(struct dev *, long, long, void *),
+                          void *with)
 {
 	struct stretch s = {f, with};
 
@@ -191,7 +199,8 @@ static void report(double total)
 	qsort(product, products, sizeof *product, by_time);
 	for (int i = 0; i < products; i++)
 		all += busy(&product[i]);
-	printf("%-34s %7s %6s %10s %10s %6s\n", "product", "threads", "calls", "GFLOP/s", "oneDNN", "ratio");
+	printf("%-34s %7s %6s %10s %10s %6s\n", "product", "threads", "calls", "GFLOP/s", "oneDNN",
+	       "ratio");
 	for (int i = 0; i < products && seen < 0.98 * all; i++) {
 		struct product *p = &product[i];
 		char shape[64];
@@ -201,15 +210,15 @@ static void report(double total)
 		ours += busy(p);
 		theirs += p->own * p->threads;
 		work += flops(p) * p->calls;
-		snprintf(shape, sizeof shape, "%ldx%ldx%ld %s%s %s", p->m, p->n, p->k, p->ta ? "t" : "n", p->tb ? "t" : "n",
-		         p->ctype == DT_BF16 ? "bf16" : "f32");
+		snprintf(shape, sizeof shape, "%ldx%ldx%ld %s%s %s", p->m, p->n, p->k, p->ta ? "t" : "n",
+		         p->tb ? "t" : "n", p->ctype == DT_BF16 ? "bf16" : "f32");
 		if (i < 12)
 			printf("%-34s %7d %6ld %10.1f %10.1f %6.2f\n", shape, p->threads, p->calls,
 			       flops(p) * p->calls / p->seconds * 1e-9, flops(p) * p->calls / p->own * 1e-9,
 			       p->own / p->seconds);
 	}
-	printf("share of a step in products: %.3f of %.2f s, %d thread%s\n", all / threads / total, total, threads,
-	       threads == 1 ? "" : "s");
+	printf("share of a step in products: %.3f of %.2f s, %d thread%s\n", all / threads / total, total,
+	       threads, threads == 1 ? "" : "s");
 	printf("their rate: %.1f GFLOP/s, oneDNN's own %.1f, ratio %.3f (%d shapes)\n", work / ours * threads * 1e-9,
 	       work / theirs * threads * 1e-9, theirs / ours, products);
 }
